@@ -1,0 +1,168 @@
+"""A data set: pictures, what is known of each, and nothing about where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.images import decode
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+PARTS = ("train", "val", "test")
+
+
+class Pictures(Protocol):
+    """Pictures that can be read one by one, in memory or not."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C) in 0 … 255. Raises UnreadableFileError."""
+        ...
+
+    def name(self, index: int) -> str:
+        """What to call the picture in a message: a path, or "train-images[12]"."""
+        ...
+
+
+class ArrayPictures:
+    """Pictures in memory: one array (n, H, W, C), or a list of arrays (H, W, C) of any size.
+
+    `rows` picks some of them without a copy; `names` belong to the stored arrays, not to the rows.
+    """
+
+    def __init__(
+        self,
+        arrays: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+        names: Sequence[str] = (),
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.arrays = arrays
+        self.names = names
+        self.rows = np.arange(len(arrays)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C), a view of what is stored."""
+        return self.arrays[self.rows[index]]
+
+    def name(self, index: int) -> str:
+        """The name given at birth, or the number in the array."""
+        row = int(self.rows[index])
+        return self.names[row] if self.names else f"picture[{row}]"
+
+    @property
+    def block(self) -> NDArray[np.uint8] | None:
+        """All the stored pictures as one array (n, H, W, C); None where their sizes differ."""
+        return self.arrays if isinstance(self.arrays, np.ndarray) else None
+
+
+class FilePictures:
+    """Pictures on disk, decoded each time they are read."""
+
+    def __init__(self, paths: Sequence[Path], channels: int) -> None:
+        self.paths = paths
+        self.channels = channels
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C). Raises UnreadableFileError."""
+        return decode(self.paths[index], self.channels)
+
+    def name(self, index: int) -> str:
+        """The path."""
+        return str(self.paths[index])
+
+
+class ChosenPictures:
+    """Some of the pictures of another source, in a chosen order."""
+
+    def __init__(self, pictures: Pictures, rows: NDArray[np.int64]) -> None:
+        self.pictures = pictures
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C). Raises UnreadableFileError."""
+        return self.pictures.read(int(self.rows[index]))
+
+    def name(self, index: int) -> str:
+        """The name in the other source."""
+        return self.pictures.name(int(self.rows[index]))
+
+
+def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
+    """The pictures at `rows`, without reading or copying any."""
+    if isinstance(pictures, ArrayPictures):
+        return ArrayPictures(pictures.arrays, pictures.names, pictures.rows[rows])
+    if isinstance(pictures, FilePictures):
+        return FilePictures([pictures.paths[row] for row in rows], pictures.channels)
+    return ChosenPictures(pictures, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """n pictures, the part each belongs to, and their labels where there are any.
+
+    `split` (n,) holds "train", "val" or "test". `labels` is int64 (n,), −1 where a picture has none,
+    or bool (n, classes) where a picture may carry several. `unreadable` are files already left out.
+    """
+
+    name: str
+    pictures: Pictures
+    channels: int
+    split: NDArray[np.str_]
+    classes: tuple[str, ...] = ()
+    labels: NDArray[Any] | None = None
+    unreadable: tuple[UnreadableFileError, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.pictures)
+        labels = count if self.labels is None else len(self.labels)
+        if len(self.split) != count or labels != count:
+            raise DataError(
+                sentence(
+                    self.name,
+                    got=f"{count} pictures, {len(self.split)} splits and {labels} labels",
+                    expected="one split and one label for each picture",
+                    do="make the lengths equal",
+                )
+            )
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture may carry several labels."""
+        return self.labels is not None and self.labels.ndim == 2
+
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """The indices of the pictures that carry a label."""
+        if self.labels is None:
+            return np.empty(0, dtype=np.int64)
+        known = self.labels.any(axis=1) if self.several else self.labels >= 0
+        return np.flatnonzero(known)
+
+    def part(self, name: str) -> Dataset:
+        """The pictures of one part: "train", "val" or "test"; there may be none."""
+        assert name in PARTS, name
+        return self.take(np.flatnonzero(self.split == name))
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Dataset:
+        """The pictures at `indices`, in that order, without a copy of them."""
+        rows = np.asarray(indices, dtype=np.int64)
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, pictures=choose(self.pictures, rows), split=self.split[rows], labels=labels)

@@ -1,0 +1,94 @@
+"""Which pictures are for training, for choosing and for the final test; and a few labels of many.
+
+Every draw depends on the labels, their order and the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import chance
+from kakera.errors import DataError, OptionError, sentence
+
+
+def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """One class a picture (n,), −1 without a label.
+
+    Of several labels, bool (n, classes), the rarest counts: it is the one a careless draw would lose.
+    """
+    if labels.ndim == 1:
+        return labels.astype(np.int64)
+    rarity = np.argsort(labels.sum(axis=0), kind="stable")
+    first = labels[:, rarity].argmax(axis=1)
+    return np.where(labels.any(axis=1), rarity[first], -1)
+
+
+def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) -> NDArray[np.str_]:
+    """A part for each picture (n,): the named fractions of every class, "train" for the rest.
+
+    The size of a part is right over all classes, and within one picture in each. Every class keeps a
+    picture for training, so a class of one is not divided. Unlabelled pictures (−1) count as a class.
+    Raises OptionError for fractions that leave nothing to train on.
+    """
+    total = sum(fractions.values())
+    if min(fractions.values(), default=0.0) < 0 or total >= 1:
+        raise OptionError(
+            sentence(
+                "split",
+                got=", ".join(f"{name} {value:g}" for name, value in fractions.items()),
+                expected="fractions from 0 whose sum is below 1",
+                do="leave some pictures to train on",
+            )
+        )
+    codes = np.full(len(labels), "train", dtype="<U5")
+    groups = [np.flatnonzero(members) for members in _members(strata(labels))]
+    position = chance.order(seed, 0, len(labels), "split").argsort()
+    free = [group[np.argsort(position[group])][1:] for group in groups]
+    for name, fraction in fractions.items():
+        due = 0.0  # what rounding has kept from this part so far is owed to it by the next class
+        for number, group in enumerate(groups):
+            if len(group) == 1:
+                continue
+            due += fraction * len(group)
+            count = min(int(due + 0.5), len(free[number]))
+            codes[free[number][:count]] = name
+            free[number] = free[number][count:]
+            due -= count
+    return codes
+
+
+def _members(classes: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    return [classes == number for number in np.unique(classes)]
+
+
+def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
+    """The sorted indices of `count` labelled pictures, as equal in number over the classes as can be.
+
+    Classes differ by one at most, except that a class with too few gives all it has. With one seed
+    the draws are nested: the first 100 are among the first 1000. Raises DataError where fewer than
+    `count` are labelled.
+    """
+    classes = strata(labels)
+    known = np.flatnonzero(classes >= 0)
+    if not 0 < count <= len(known):
+        raise DataError(
+            sentence(
+                "labels",
+                got=f"{count} asked for",
+                expected=f"between 1 and {len(known)}, as many as are labelled",
+                do="ask for fewer, or label more pictures",
+            )
+        )
+    position = chance.order(seed, 0, len(labels), "few").argsort()
+    turn = chance.order(seed, 0, int(classes.max()) + 1, "few-classes").argsort()
+    round_of = np.empty(len(labels), dtype=np.int64)
+    for members in _members(classes):
+        group = np.flatnonzero(members)
+        round_of[group[np.argsort(position[group])]] = np.arange(len(group))
+    # One picture of each class a round, the classes in the same shuffled turn in every round.
+    chosen = known[np.lexsort((turn[classes[known]], round_of[known]))[:count]]
+    return np.sort(chosen)

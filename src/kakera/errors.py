@@ -1,0 +1,62 @@
+"""Every error kakera raises on purpose.
+
+    KakeraError
+    ├── InputError                 what the user gave cannot be used (exit code 2)
+    │   ├── UnreadableFileError    one file: corrupt, empty, too large, not a picture
+    │   ├── DataError              a data set as a whole
+    │   ├── OptionError            an option, a recipe or an argument
+    │   └── RunError               a run folder, a checkpoint or a model file
+    ├── StorageError               the disk is full or refuses to be written (exit code 2)
+    └── MissingExtraError          an optional dependency is not installed (exit code 2)
+
+The text of each is one line: what it is about, what was got, what was expected, what to do.
+"""
+
+from __future__ import annotations
+
+
+def sentence(subject: str, *, got: object, expected: object, do: str) -> str:
+    """One line in the house's form: "subject: got …, expected …; do"."""
+    return " ".join(f"{subject}: got {got}, expected {expected}; {do}".split())
+
+
+class KakeraError(Exception):
+    """The root of the tree: catch this to catch all of them."""
+
+    exit_code = 2
+
+
+class InputError(KakeraError, ValueError):
+    """What the user gave cannot be used."""
+
+
+class UnreadableFileError(InputError):
+    """One file cannot be read as a picture. `reason` is a short phrase without the path."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[UnreadableFileError], tuple[str, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class DataError(InputError):
+    """A data set as a whole cannot be used."""
+
+
+class OptionError(InputError):
+    """An option, a recipe or an argument cannot be used."""
+
+
+class RunError(InputError):
+    """A run folder, a checkpoint or a model file cannot be used."""
+
+
+class StorageError(KakeraError, OSError):
+    """Something could not be written; what was there before is still whole."""
+
+
+class MissingExtraError(KakeraError, ImportError):
+    """An optional dependency is not installed."""

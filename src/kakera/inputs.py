@@ -1,0 +1,87 @@
+"""What a model takes in: channels, size, value range, mean and deviation, names of the axes.
+
+The specification is stored with the weights, so a prediction treats its input as training did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from kakera.errors import OptionError, sentence
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How stored values become what the model sees: ((x / scale) − mean) / std, channel by channel.
+
+    `height` and `width` are in pixels; `mean` and `std` have one number a channel, in units of
+    x / scale (0 … 1 for 8-bit pictures, whose scale is 255).
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 255.0
+    axes: tuple[str, str] = ("height", "width")
+
+    def __post_init__(self) -> None:
+        if self.channels < 1 or self.height < 1 or self.width < 1:
+            raise OptionError(
+                sentence(
+                    "input",
+                    got=f"{self.channels} channels of {self.height} x {self.width}",
+                    expected="positive numbers",
+                    do="check --channels and --image",
+                )
+            )
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise OptionError(
+                sentence(
+                    "mean and std",
+                    got=f"{len(self.mean)} and {len(self.std)} values",
+                    expected=f"one for each of {self.channels} channels",
+                    do="leave them out to have them measured",
+                )
+            )
+        if min(self.std) <= 0 or self.scale <= 0:
+            raise OptionError(
+                sentence("std and scale", got=self.std, expected="positive numbers", do="correct them")
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height, self.width
+
+    def normalise(self, pictures: Tensor) -> Tensor:
+        """Stored values (b, c, H, W), uint8 or float, to float values for the model."""
+        mean, std = self._columns(pictures)
+        return (pictures / self.scale - mean) / std
+
+    def restore(self, pictures: Tensor) -> Tensor:
+        """The inverse of `normalise`, as floats: values of the model (b, c, H, W) to stored values."""
+        mean, std = self._columns(pictures)
+        return (pictures * std + mean) * self.scale
+
+    def _columns(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        import torch
+
+        dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
+        columns = torch.tensor([self.mean, self.std], dtype=dtype, device=like.device)
+        mean, std = columns.reshape(2, self.channels, 1, 1)
+        return mean, std
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, for `kakera.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> InputSpec:
+        """The inverse of `to_json`."""
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

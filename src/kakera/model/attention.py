@@ -1,0 +1,69 @@
+"""One Transformer layer (lecture L5), in the order of the lecture, normalised before each part."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from kakera.model.trace import Trace
+
+EPSILON = 1e-6  # of every layer norm, as in ViT and MAE
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention: h_i = Σ_j a_ij v_j per head, heads concatenated, times W_o (L5 ①–④)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self, z: Float[Tensor, "b n d"], trace: Trace | None = None, layer: int = 0
+    ) -> Float[Tensor, "b n d"]:
+        """z̃, computed by the fused kernel; a trace gets the same attention by the formula."""
+        q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        if trace is not None:
+            trace.see_attention(layer, q, k)
+        pooled = F.scaled_dot_product_attention(q, k, v)
+        return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
+
+
+class Mlp(nn.Module):
+    """Two linear maps with an exact GELU between them; four times wider inside."""
+
+    def __init__(self, width: int, ratio: float = 4.0) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, int(width * ratio))
+        self.down = nn.Linear(int(width * ratio), width)
+
+    def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+        """Each token on its own."""
+        return self.down(F.gelu(self.up(z)))
+
+
+class Layer(nn.Module):
+    """z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=EPSILON)
+        self.attention = Attention(width, heads)
+        self.norm2 = nn.LayerNorm(width, eps=EPSILON)
+        self.mlp = Mlp(width)
+
+    def forward(
+        self,
+        z: Float[Tensor, "b n d"],
+        survive: Float[Tensor, "2 b"] | None = None,
+        trace: Trace | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "b n d"]:
+        """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps."""
+        branch = self.attention(self.norm1(z), trace, layer)
+        z = z + (branch if survive is None else branch * survive[0, :, None, None])
+        branch = self.mlp(self.norm2(z))
+        return z + (branch if survive is None else branch * survive[1, :, None, None])

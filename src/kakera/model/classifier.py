@@ -1,0 +1,62 @@
+"""A classifier on the encoder (lecture L6): what does the picture show?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from kakera.model.encoder import Encoder
+from kakera.model.trace import Trace
+
+Pool = Literal["class", "mean"]
+
+
+class Classifier(nn.Module):
+    """A linear map from the pooled tokens to one score a class.
+
+    `pool="class"` reads the class token after the final norm (Dosovitskiy et al. 2021); `pool="mean"`
+    normalises the mean of the patch tokens (MAE's fine-tuning, and timm's `avg`): one norm, two places.
+    """
+
+    def __init__(self, encoder: Encoder, classes: int, pool: Pool = "mean") -> None:
+        super().__init__()
+        self.encoder, self.classes, self.pool = encoder, classes, pool
+        self.head = nn.Linear(encoder.shape.width, classes)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Encoder and head anew."""
+        self.encoder.initialise(generator)
+        self.initialise_head(generator)
+
+    def initialise_head(self, generator: torch.Generator) -> None:
+        """A head that says almost nothing yet: truncated normal, std 2e-5 (MAE paper's fine-tuning)."""
+        nn.init.trunc_normal_(self.head.weight, std=2e-5, generator=generator)
+        nn.init.zeros_(self.head.bias)
+
+    def features(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        survive: Float[Tensor, "layers 2 b"] | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "b d"]:
+        """What the head sees."""
+        return pooled(self.encoder, self.encoder.tokens(pictures, None, survive, trace), self.pool)
+
+    def forward(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        survive: Float[Tensor, "layers 2 b"] | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "b classes"]:
+        """One score (logit) a class."""
+        return self.head(self.features(pictures, survive, trace))
+
+
+def pooled(encoder: Encoder, tokens: Float[Tensor, "b n d"], pool: Pool) -> Float[Tensor, "b d"]:
+    """One vector a picture, from tokens before the final norm."""
+    if pool == "class":
+        return encoder.norm(tokens[:, 0])
+    return encoder.norm(tokens[:, 1:].mean(dim=1))

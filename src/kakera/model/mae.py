@@ -1,0 +1,112 @@
+"""The masked autoencoder (He et al. 2022; lecture L8): guess the hidden patches from the visible ones."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from kakera.model import patches, positions
+from kakera.model.attention import EPSILON, Layer
+from kakera.model.encoder import Encoder, initialise_linears
+from kakera.model.masking import visible
+from kakera.model.sizes import DecoderShape
+
+VARIANCE_FLOOR = 1e-6
+
+
+class Decoder(nn.Module):
+    """A small Transformer over all places: visible tokens and mask tokens in, pixels out (Sec. 3)."""
+
+    def __init__(self, encoder: Encoder, shape: DecoderShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embed = nn.Linear(encoder.shape.width, shape.width)
+        self.mask_token = nn.Parameter(torch.zeros(shape.width))
+        self.positions = nn.Parameter(positions.sincos(encoder.grid, shape.width), requires_grad=False)
+        self.layers = nn.ModuleList(Layer(shape.width, shape.heads) for _ in range(shape.depth))
+        self.norm = nn.LayerNorm(shape.width, eps=EPSILON)
+        self.predict = nn.Linear(shape.width, encoder.patches.project.in_features)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """As the encoder: Xavier-uniform, zero biases, N(0, .02²) mask token."""
+        initialise_linears(self, generator)
+        nn.init.normal_(self.mask_token, std=0.02, generator=generator)
+
+    def forward(
+        self, latent: Float[Tensor, "b k d"], hidden: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b m p"]:
+        """Pixels of the hidden patches, in the order of their numbers; latent has the class token first."""
+        latent = self.embed(latent)
+        places = hidden.shape[1]
+        tokens = self.mask_token.to(latent.dtype).expand(len(latent), places, -1)
+        keep = visible(hidden).unsqueeze(-1).expand(-1, -1, latent.shape[-1])
+        tokens = torch.scatter(tokens, 1, keep, latent[:, 1:])
+        z = torch.cat([latent[:, :1], tokens], dim=1) + self.positions
+        for layer in self.layers:
+            z = layer(z)
+        z = patches.pick(z[:, 1:], visible(~hidden))
+        return self.predict(self.norm(z))
+
+
+class MaskedAutoencoder(nn.Module):
+    """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
+
+    `normalised` predicts each patch after subtracting its mean and dividing by its deviation
+    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True) -> None:
+        super().__init__()
+        self.encoder, self.normalised = encoder, normalised
+        self.decoder = Decoder(encoder, decoder)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Both halves anew."""
+        self.encoder.initialise(generator)
+        self.decoder.initialise(generator)
+
+    def target(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b n p"]:
+        """What should be predicted for every patch."""
+        vectors = patches.cut(pictures, self.encoder.shape.patch)
+        if not self.normalised:
+            return vectors
+        variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as in the released code
+        return (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
+
+    def predict(
+        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b m p"]:
+        """The prediction for each hidden patch, in units of `target`, in the order of their numbers."""
+        return self.decoder(self.encoder(pictures, hidden), hidden)
+
+    def forward(
+        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, ""]:
+        """The loss: squared error, mean over a patch's values, then over the hidden patches (Sec. 3)."""
+        wanted = patches.pick(self.target(pictures), visible(~hidden))
+        return (self.predict(pictures, hidden) - wanted).square().mean()
+
+    @torch.no_grad()
+    def reconstruct(
+        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b c H W"]:
+        """The pictures with their hidden patches predicted, in the model's input units.
+
+        A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
+        """
+        guess = self.predict(pictures, hidden)
+        vectors = patches.cut(pictures, self.encoder.shape.patch)
+        places = visible(~hidden)
+        if self.normalised:
+            variance, mean = torch.var_mean(patches.pick(vectors, places), dim=-1, keepdim=True)
+            guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
+        filled = torch.scatter(vectors, 1, places.unsqueeze(-1).expand_as(guess), guess.to(vectors.dtype))
+        return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Take pictures of another size from now on: the positions of both halves are resized."""
+        old = self.encoder.grid
+        self.encoder.resize(size)
+        resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid)
+        self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)

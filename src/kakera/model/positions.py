@@ -1,0 +1,58 @@
+"""Where a patch stands: position vectors r_i (lecture L4 ④), made, learned, and resized to another grid.
+
+Row 0 belongs to the class token; patches follow row by row.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from kakera.errors import OptionError, sentence
+from kakera.grid import Grid
+
+
+def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
+    """Two-dimensional sine and cosine vectors as in the MAE paper (App. A.1), class row of zeros first.
+
+    Each row is [sin w | cos w | sin h | cos h], d/4 frequencies each: ω_i = 10000^(−i / (d/4)).
+    Computed in float64, returned in float32.
+    """
+    if width % 4:
+        raise OptionError(
+            sentence("width", got=width, expected="a multiple of 4", do="choose another width")
+        )
+    quarter = width // 4
+    frequencies = 10_000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
+    rows, cols = torch.meshgrid(
+        torch.arange(grid.rows, dtype=torch.float64),
+        torch.arange(grid.cols, dtype=torch.float64),
+        indexing="ij",
+    )
+    parts = [
+        function(axis.reshape(-1, 1) * frequencies)
+        for axis in (cols, rows)
+        for function in (torch.sin, torch.cos)
+    ]
+    patches = torch.cat(parts, dim=1)
+    return torch.cat([torch.zeros(1, width, dtype=torch.float64), patches]).float()
+
+
+def resize(
+    positions: Float[Tensor, "n d"], old: Grid, new: Grid, *, antialias: bool = False
+) -> Float[Tensor, "m d"]:
+    """Position vectors for another grid: bicubic in two dimensions, the class row untouched.
+
+    MAE resizes without antialiasing, timm with it.
+    """
+    if old == new:
+        return positions
+    field = rearrange(positions[1:], "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols)
+    field = F.interpolate(
+        field.float(), size=(new.rows, new.cols), mode="bicubic", align_corners=False, antialias=antialias
+    )
+    patches = rearrange(field, "1 d rows cols -> (rows cols) d").to(positions.dtype)
+    return torch.cat([positions[:1], patches])

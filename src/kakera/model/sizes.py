@@ -1,0 +1,56 @@
+"""The sizes of Vision Transformers, as rows. Parameter counts of each are tested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kakera.errors import OptionError, sentence
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """`depth` layers of `width` with `heads` heads."""
+
+    width: int
+    depth: int
+    heads: int
+
+
+@dataclass(frozen=True)
+class VitShape:
+    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels."""
+
+    width: int
+    depth: int
+    heads: int
+    patch: tuple[int, int]
+    decoder: DecoderShape
+
+    def with_patch(self, patch: tuple[int, int]) -> VitShape:
+        """The same layers on other patches."""
+        return replace(self, patch=patch)
+
+
+_PAPER = DecoderShape(512, 8, 16)  # MAE paper, Sec. 3
+
+SIZES: dict[str, VitShape] = {
+    # for pictures of 28 to 64 pixels
+    "nano": VitShape(64, 3, 2, (4, 4), DecoderShape(32, 1, 1)),
+    "micro": VitShape(128, 4, 4, (4, 4), DecoderShape(64, 2, 2)),
+    "mini": VitShape(192, 6, 3, (4, 4), DecoderShape(96, 2, 3)),
+    # for pictures of 224 pixels: Touvron et al. 2021 (tiny, small), Dosovitskiy et al. 2021 (the rest)
+    "tiny": VitShape(192, 12, 3, (16, 16), DecoderShape(192, 4, 3)),
+    "small": VitShape(384, 12, 6, (16, 16), DecoderShape(256, 8, 8)),
+    "base": VitShape(768, 12, 12, (16, 16), _PAPER),
+    "large": VitShape(1024, 24, 16, (16, 16), _PAPER),
+    "huge": VitShape(1280, 32, 16, (14, 14), _PAPER),
+}
+
+
+def shape_of(name: str) -> VitShape:
+    """The row of a name. Raises OptionError for an unknown one."""
+    if name not in SIZES:
+        raise OptionError(
+            sentence("size", got=name, expected="one of " + ", ".join(SIZES), do="choose one of these")
+        )
+    return SIZES[name]

@@ -1,0 +1,37 @@
+"""What was seen inside: attention and tokens, recorded only for the layers that were asked for.
+
+Layers are counted as in the lecture: z^(0) enters the first layer, z^(l) leaves layer l.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Trace:
+    """Hand one to an encoder's `forward`, read `attention` and `tokens` afterwards.
+
+    `attention[l]` is a_ij of layer l = 1 … L, (b, heads, n, n), rows summing to 1, class token first;
+    `tokens[l]` is z^(l), l = 0 … L, (b, n, d), before the final norm.
+    """
+
+    def __init__(self, *, attention: Collection[int] = (), tokens: Collection[int] = ()) -> None:
+        self._attention, self._tokens = frozenset(attention), frozenset(tokens)
+        self.attention: dict[int, Tensor] = {}
+        self.tokens: dict[int, Tensor] = {}
+
+    def see_attention(
+        self, layer: int, queries: Float[Tensor, "b h n e"], keys: Float[Tensor, "b h n e"]
+    ) -> None:
+        """Keep softmax_j(q_iᵀ k_j / √D_k) of a layer, if it was asked for (lecture L5 ②)."""
+        if layer in self._attention:
+            scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
+            self.attention[layer] = scores.softmax(dim=-1)
+
+    def see_tokens(self, layer: int, tokens: Float[Tensor, "b n d"]) -> None:
+        """Keep z^(layer), if it was asked for."""
+        if layer in self._tokens:
+            self.tokens[layer] = tokens

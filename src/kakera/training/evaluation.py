@@ -1,0 +1,101 @@
+"""What an evaluation found, as numbers, as one line and as a table.
+
+What a number cannot be computed from is None, never a guess: the recall of a class that the test set
+lacks, the log loss of scores that are no probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """One class: `count` true samples; fractions in 0 … 1, None where the denominator is zero.
+
+    `recall` and `f1` are None for a class without a true sample, `precision` for one never predicted,
+    `average_precision` for a class without a true sample and where every sample has one label.
+    """
+
+    name: str
+    count: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    average_precision: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All measures of one test set. Means over classes are over those that have a true sample.
+
+    One label: `accuracy`, `balanced_accuracy`, `top5` (None up to five classes), `macro_f1`, `log_loss`
+    in nats and `calibration_error` (both None unless the scores are probabilities), and `confusion`, whose
+    rows are the truth. Several labels: `mean_average_precision`, `micro_f1` and `macro_f1` at 0.5. Measures
+    of the other kind are None. `unlabelled` samples were left out of everything, `count` too.
+    """
+
+    count: int
+    unlabelled: int
+    per_class: tuple[ClassResult, ...]
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    top5: float | None = None
+    log_loss: float | None = None
+    calibration_error: float | None = None
+    mean_average_precision: float | None = None
+    micro_f1: float | None = None
+    macro_f1: float | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether a sample may have several labels."""
+        return self.confusion is None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The classes without a true sample: no mean over classes includes them."""
+        return tuple(row.name for row in self.per_class if not row.count)
+
+    @property
+    def score(self) -> float | None:
+        """The one number to compare models by: accuracy, or mean average precision."""
+        return self.mean_average_precision if self.several else self.accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; measures that do not apply are left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def summary(self) -> str:
+        """One line: the measures in per cent, the number of samples, and what was left out."""
+        if self.several:
+            parts = [f"mean average precision {_percent(self.mean_average_precision)}"]
+            parts += [f"F1 {_percent(self.micro_f1)} micro, {_percent(self.macro_f1)} macro"]
+        else:
+            parts = [f"accuracy {_percent(self.accuracy)}"]
+            parts += [f"balanced {_percent(self.balanced_accuracy)}"]
+            parts += [f"top-5 {_percent(self.top5)}"] if self.top5 is not None else []
+            parts += [f"log loss {self.log_loss:.3f}"] if self.log_loss is not None else []
+        notes = [f"{self.count} sample{'' if self.count == 1 else 's'}"]
+        notes += [f"{self.unlabelled} without a label left out"] if self.unlabelled else []
+        if self.absent:
+            notes.append(f"{len(self.absent)} of {len(self.per_class)} classes without a sample left out")
+        return f"{', '.join(parts)} ({'; '.join(notes)})"
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows of text for printing, the header first, then one row a class; – where undefined."""
+        header = ("class", "samples", "precision", "recall", "F1")
+        rows = [
+            (row.name, str(row.count), _percent(row.precision), _percent(row.recall), _percent(row.f1))
+            for row in self.per_class
+        ]
+        if not self.several:
+            return [header, *rows]
+        last = [_percent(row.average_precision) for row in self.per_class]
+        return [(*header, "average precision"), *((*row, end) for row, end in zip(rows, last, strict=True))]
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"

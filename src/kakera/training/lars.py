@@ -1,0 +1,70 @@
+"""LARS: stochastic gradient descent whose step is scaled to the size of each matrix.
+
+You, Gitman and Ginsburg 2017, "Large Batch Training of Convolutional Networks", algorithm 1. The MAE
+paper's linear probe uses it (He et al. 2022, appendix A.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+
+from kakera.errors import OptionError, sentence
+
+
+class LARS(torch.optim.Optimizer):
+    """Steps of lr · trust · |w| / |g + decay · w| along the gradient, gathered by momentum.
+
+    One-dimensional parameters (biases, norms) get plain momentum steps of lr · g: neither scaled to their
+    size nor decayed. So does, but for the decay, a matrix that is all zero, which could not leave zero
+    otherwise, or whose gradient is. Raises OptionError where a setting is negative.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        *,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        trust: float = 0.001,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust}
+        if min(settings.values()) < 0 or momentum >= 1:
+            raise OptionError(
+                sentence("LARS", got=settings, expected="numbers from 0, momentum below 1", do="correct them")
+            )
+        super().__init__(params, settings)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step on the gradients as they are; parameters without one stay."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        self._move(parameter, parameter.grad, group)
+        return loss
+
+    def _move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        if parameter.ndim > 1:
+            gradient = gradient + group["weight_decay"] * parameter
+            sizes = parameter.norm() * gradient.norm()
+            ratio = group["trust"] * parameter.norm() / gradient.norm()
+            # torch.where, not if: the host need not wait for the device to tell whether they are zero.
+            gradient = gradient * torch.where(sizes > 0, ratio, torch.ones_like(ratio))
+        state: dict[str, Tensor] = self.state[parameter]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].mul_(group["momentum"]).add_(gradient)
+        parameter.add_(state["momentum"], alpha=-group["lr"])

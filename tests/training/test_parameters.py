@@ -1,0 +1,103 @@
+import pytest
+import torch
+from torch import nn
+
+from kakera.errors import OptionError
+from kakera.training.parameters import groups
+
+
+class Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Linear(4, 8)
+        self.positions = nn.Parameter(torch.zeros(5, 8))
+        self.class_token = nn.Parameter(torch.zeros(1, 8))
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(2))
+        self.norm = nn.LayerNorm(8)
+
+
+class Classifier(nn.Module):
+    no_decay = ("encoder.positions", "encoder.class_token")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder()
+        self.head = nn.Linear(8, 3)
+
+
+def scales(model: nn.Module, layer_decay: float) -> dict[str, float]:
+    found = groups(model, weight_decay=0.1, lr=1.0, layer_decay=layer_decay)
+    return {name: group["lr_scale"] for group in found for name in group["names"]}
+
+
+def test_each_layer_learns_slower_than_the_one_above() -> None:
+    assert scales(Classifier(), 0.5) == {
+        "encoder.patches.weight": 0.125,
+        "encoder.patches.bias": 0.125,
+        "encoder.positions": 0.125,
+        "encoder.class_token": 0.125,
+        "encoder.layers.0.weight": 0.25,
+        "encoder.layers.0.bias": 0.25,
+        "encoder.layers.1.weight": 0.5,
+        "encoder.layers.1.bias": 0.5,
+        "encoder.norm.weight": 1.0,
+        "encoder.norm.bias": 1.0,
+        "head.weight": 1.0,
+        "head.bias": 1.0,
+    }
+
+
+def test_the_rate_of_a_group_is_the_rate_times_its_scale() -> None:
+    for group in groups(Classifier(), weight_decay=0.1, lr=0.3, layer_decay=0.75):
+        assert group["lr"] == pytest.approx(0.3 * group["lr_scale"])
+
+
+def test_only_matrices_that_are_not_spared_decay() -> None:
+    found = groups(Classifier(), weight_decay=0.1, lr=1.0)
+    decaying = {name for group in found for name in group["names"] if group["weight_decay"] == 0.1}
+    assert decaying == {
+        "encoder.patches.weight",
+        "encoder.layers.0.weight",
+        "encoder.layers.1.weight",
+        "head.weight",
+    }
+
+
+def test_every_other_group_has_no_decay_at_all() -> None:
+    assert {g["weight_decay"] for g in groups(Classifier(), weight_decay=0.1, lr=1.0)} == {0.0, 0.1}
+
+
+def test_a_model_without_an_encoder_is_numbered_the_same_way() -> None:
+    model = nn.Module()
+    model.stem = nn.Linear(2, 2)
+    model.layers = nn.ModuleList([nn.Linear(2, 2)])
+    model.head = nn.Linear(2, 2)
+    found = scales(model, 0.5)
+    assert (found["stem.weight"], found["layers.0.weight"], found["head.weight"]) == (0.25, 0.5, 1.0)
+
+
+def test_frozen_parameters_are_left_out_without_changing_the_scale_of_the_others() -> None:
+    model = Classifier()
+    model.encoder.layers[1].requires_grad_(False)
+    model.encoder.positions.requires_grad_(False)
+    found = scales(model, 0.5)
+    assert "encoder.positions" not in found
+    assert "encoder.layers.1.weight" not in found
+    assert found["encoder.layers.0.weight"] == 0.25
+
+
+def test_every_trained_parameter_is_in_exactly_one_group() -> None:
+    model = Classifier()
+    listed = [id(p) for g in groups(model, weight_decay=0.1, lr=1.0, layer_decay=0.9) for p in g["params"]]
+    assert sorted(listed) == sorted(id(p) for p in model.parameters())
+
+
+def test_adamw_takes_the_groups() -> None:
+    optimiser = torch.optim.AdamW(groups(Classifier(), weight_decay=0.1, lr=0.2, layer_decay=0.5))
+    assert {group["lr"] for group in optimiser.param_groups} == {0.2, 0.1, 0.05, 0.025}
+
+
+@pytest.mark.parametrize("decay", [0.0, -1.0, 1.5])
+def test_a_layer_decay_outside_zero_to_one_is_refused(decay: float) -> None:
+    with pytest.raises(OptionError, match="layer decay"):
+        groups(Classifier(), weight_decay=0.1, lr=1.0, layer_decay=decay)
