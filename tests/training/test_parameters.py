@@ -3,6 +3,10 @@ import torch
 from torch import nn
 
 from kakera.errors import OptionError
+from kakera.model.classifier import Classifier as VitClassifier
+from kakera.model.cnn import ResNet, ResNetShape
+from kakera.model.encoder import Encoder as VitEncoder
+from kakera.model.sizes import SIZES
 from kakera.training.parameters import groups
 
 
@@ -67,13 +71,25 @@ def test_every_other_group_has_no_decay_at_all() -> None:
     assert {g["weight_decay"] for g in groups(Classifier(), weight_decay=0.1, lr=1.0)} == {0.0, 0.1}
 
 
-def test_a_model_without_an_encoder_is_numbered_the_same_way() -> None:
-    model = nn.Module()
-    model.stem = nn.Linear(2, 2)
-    model.layers = nn.ModuleList([nn.Linear(2, 2)])
-    model.head = nn.Linear(2, 2)
+def test_the_blocks_of_a_resnet_count_as_layers() -> None:
+    model = ResNet(ResNetShape((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
     found = scales(model, 0.5)
-    assert (found["stem.weight"], found["layers.0.weight"], found["head.weight"]) == (0.25, 0.5, 1.0)
+    assert found["stem.conv.weight"] == 0.125
+    assert found["layers.0.branch.conv1.weight"] == 0.25
+    assert found["layers.1.shortcut.norm.bias"] == 0.5
+    assert found["head.weight"] == 1.0
+
+
+def test_the_layers_of_a_vision_transformer_are_found_by_their_names() -> None:
+    found = scales(VitClassifier(VitEncoder(SIZES["nano"], channels=1, size=(8, 8)), 2), 0.5)
+    by_scale = {
+        scale: {name.split(".")[1] for name, s in found.items() if s == scale} for scale in found.values()
+    }
+    assert by_scale == {
+        0.0625: {"patches", "class_token"},
+        **{scale: {"layers"} for scale in (0.125, 0.25, 0.5)},
+        1.0: {"norm", "weight", "bias"},
+    }
 
 
 def test_frozen_parameters_are_left_out_without_changing_the_scale_of_the_others() -> None:

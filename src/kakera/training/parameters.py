@@ -21,10 +21,10 @@ def groups(
 ) -> list[dict[str, Any]]:
     """Groups for a torch optimiser, one for each (depth, decays or not), from the input upwards.
 
-    Each has `params`, `names`, `weight_decay`, `lr_scale` = layer_decay ** (top − depth) and
-    `lr` = `lr` · `lr_scale`; the schedule multiplies by `lr_scale` again at each step. One-dimensional
-    parameters and those named in `model.no_decay`, where it exists, do not decay. Frozen parameters are
-    left out. Raises OptionError where `layer_decay` is not in (0, 1].
+    Each has `params`, `names`, `weight_decay`, `lr_scale` = layer_decay ** (top − depth) and a first `lr` of
+    lr · lr_scale; a schedule sets it to its rate · `lr_scale` at each step. One-dimensional parameters and
+    those named in `model.no_decay`, where it exists, do not decay. Frozen parameters are left out.
+    Raises OptionError where `layer_decay` is not in (0, 1].
     """
     if not 0.0 < layer_decay <= 1.0:
         raise OptionError(

@@ -49,6 +49,8 @@ def logistic(train: Features, labels: Labels, test: Features, *, classes: int, s
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = standardise(train, test)
+    if not len(test):  # which scikit-learn would refuse
+        return np.empty((0, classes))
     if labels.dtype == np.bool_:
         columns = labels.astype(np.int64).T
         return np.stack([_logistic(train, column, test, 2, seed)[:, 1] for column in columns], axis=1)

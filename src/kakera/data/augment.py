@@ -1,0 +1,93 @@
+"""Which part of a picture is seen: boxes as (left, top, right, bottom) in pixels, and cutting them out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+TRIES = 10  # candidates for a random-size crop before the middle is taken
+LARGE = 96  # pixels: from here on evaluation cuts the middle out of a slightly larger picture
+
+
+def random_boxes(
+    noise: NDArray[np.float64],
+    sizes: NDArray[np.int64],
+    area: tuple[float, float],
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+) -> NDArray[np.float64]:
+    """Random-size crops (Szegedy et al. 2015): noise (n, 4 · TRIES), sizes (n, 2) as height, width.
+
+    Each has an area within the given shares of the picture and an aspect within `ratio`; of the
+    candidates the first that fits is taken, and the largest middle one where none does.
+    """
+    draws = noise.reshape(len(noise), TRIES, 4)
+    height, width = (sizes[:, None, axis].astype(float) for axis in (0, 1))
+    share = area[0] + (area[1] - area[0]) * draws[..., 0]
+    aspect = np.exp(np.log(ratio[0]) + (np.log(ratio[1]) - np.log(ratio[0])) * draws[..., 1])
+    wide = np.round(np.sqrt(share * height * width * aspect))
+    high = np.round(np.sqrt(share * height * width / aspect))
+    fits = (wide >= 1) & (high >= 1) & (wide <= width) & (high <= height)
+    left = np.floor(draws[..., 2] * (width - wide + 1))
+    top = np.floor(draws[..., 3] * (height - high + 1))
+    boxes = np.stack([left, top, left + wide, top + high], axis=-1)
+    chosen = boxes[np.arange(len(noise)), fits.argmax(axis=1)]
+    for row in np.flatnonzero(~fits.any(axis=1)):
+        chosen[row] = _middle(*sizes[row], ratio)
+    return chosen
+
+
+def _middle(height: float, width: float, ratio: tuple[float, float]) -> tuple[float, float, float, float]:
+    wide, high = min(width, height * ratio[1]), min(height, width / ratio[0])
+    left, top = (width - wide) // 2, (height - high) // 2
+    return left, top, left + wide, top + high
+
+
+def centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
+    """For evaluation: the middle of the target's aspect; 7/8 of it for targets of 96 pixels or more.
+
+    (224 out of a picture whose shorter side was made 256, as the papers do.)
+    """
+    height, width = size
+    scale = min(height / target[0], width / target[1]) * (224 / 256 if min(target) >= LARGE else 1.0)
+    high, wide = target[0] * scale, target[1] * scale
+    left, top = (width - wide) / 2, (height - high) / 2
+    return left, top, left + wide, top + high
+
+
+def cut(
+    picture: NDArray[np.uint8],
+    box: tuple[float, float, float, float] | NDArray[np.float64],
+    size: tuple[int, int],
+    *,
+    flip: bool = False,
+) -> NDArray[np.uint8]:
+    """The box of a picture (H, W, C), bicubic to `size` (height, width), as (C, height, width)."""
+    left, top, right, bottom = map(float, box)
+    whole = (left, top, right, bottom) == (0, 0, picture.shape[1], picture.shape[0])
+    if not (whole and picture.shape[:2] == size):
+        image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        box = (max(left, 0), max(top, 0), min(right, picture.shape[1]), min(bottom, picture.shape[0]))
+        resized = image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
+        picture = np.asarray(resized).reshape(*size, picture.shape[2])
+    picture = picture[:, ::-1] if flip else picture
+    return np.ascontiguousarray(picture.transpose(2, 0, 1))
+
+
+def shift(
+    pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int
+) -> NDArray[np.uint8]:
+    """Pictures (n, C, H, W) moved by up to `most` pixels each way, zeros behind them; noise (n, 2)."""
+    count, _, height, width = pictures.shape
+    padded = np.pad(pictures, ((0, 0), (0, 0), (most, most), (most, most)))
+    down, across = (np.floor(noise * (2 * most + 1)).astype(int)).T
+    rows = down[:, None] + np.arange(height)
+    cols = across[:, None] + np.arange(width)
+    return padded[np.arange(count)[:, None, None], :, rows[:, :, None], cols[:, None, :]].transpose(0, 3, 1, 2)
+
+
+def is_whole(area: tuple[float, float]) -> bool:
+    """Whether crops of this share are the picture itself."""
+    return math.isclose(area[0], 1.0) and math.isclose(area[1], 1.0)

@@ -1,0 +1,141 @@
+"""One picture file, whatever its kind, to 8-bit values (H, W, C)."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from kakera.errors import UnreadableFileError
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO")
+MOST_PIXELS = 100_000_000
+_KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
+
+Source = Path | str | bytes
+
+
+def decode(
+    source: Source, channels: int, *, at_least: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
+    """Values 0 … 255, (H, W, channels), upright, first frame, transparency laid on white.
+
+    `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
+    Raises UnreadableFileError, whatever the bytes.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
+            with _open(source) as image:
+                if at_least is not None:
+                    image.draft(None, (at_least[1], at_least[0]))
+                return _values(image, channels)
+    except UnreadableFileError:
+        raise
+    except Exception as error:  # decoders raise nearly every kind of error on broken files
+        raise UnreadableFileError(_name(source), _reason(source, error)) from error
+
+
+def header(source: Source) -> tuple[int, int, int]:
+    """(height, width, channels) without decoding; channels is 1 (grey) or 3. Raises UnreadableFileError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _open(source) as image:
+                width, height = image.size
+                if image.getexif().get(0x0112, 1) >= 5:  # orientations that lie on their side
+                    width, height = height, width
+                return height, width, 1 if _grey(image) else 3
+    except UnreadableFileError:
+        raise
+    except Exception as error:
+        raise UnreadableFileError(_name(source), _reason(source, error)) from error
+
+
+def _open(source: Source) -> Image.Image:
+    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        image.close()
+        reason = f"got {width} x {height} pixels, expected at most {MOST_PIXELS:,}; make it smaller"
+        raise UnreadableFileError(_name(source), reason)
+    return image
+
+
+def _grey(image: Image.Image) -> bool:
+    if image.mode == "P" and image.palette is not None:
+        colours = np.asarray(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
+        return bool((colours == colours[:, :1]).all())
+    return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+
+
+def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    if image.mode.startswith("I") or image.mode == "F":
+        image.load()
+        image = Image.fromarray(_eight_bits(np.asarray(image), image))
+    else:
+        image = ImageOps.exif_transpose(image)
+        if image.has_transparency_data:
+            layer = image.convert("RGBA")
+            white = Image.new("RGBA", layer.size, "white")
+            image = Image.alpha_composite(white, layer).convert("RGB")
+    values = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return values.reshape(*values.shape[:2], channels)
+
+
+def _eight_bits(values: NDArray[Any], image: Image.Image) -> NDArray[np.uint8]:
+    """16-bit values by their range; 32-bit and float ones only where they fit 8 or 16 bits, or 0 … 1."""
+    low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
+        raise UnreadableFileError(
+            getattr(image, "filename", "picture") or "picture",
+            f"got values from {low:g} to {high:g}, expected 0 to 65535 or 0 to 1; rescale them",
+        )
+    if image.mode == "F":
+        scale = 255.0 if high <= 1 else 1.0 if high <= 255 else 1 / 257
+        return (values * scale + 0.5).astype(np.uint8)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _name(source: Source) -> str:
+    return "picture" if isinstance(source, bytes) else os.fspath(source)
+
+
+def _reason(source: Source, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "got no file of this name, expected a picture"
+    if isinstance(error, IsADirectoryError):
+        return "got a folder, expected a picture"
+    if isinstance(error, PermissionError):
+        return "got no permission to read it, expected a readable picture"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"got too many pixels, expected at most {MOST_PIXELS:,}; make it smaller"
+    if isinstance(error, UnidentifiedImageError):
+        return f"got {_start(source)}, {_KINDS}"
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return f"got a damaged picture ({detail[:80]}), expected a whole one"
+
+
+def _start(source: Source) -> str:
+    """What a file that is no picture seems to be, from its first bytes."""
+    if isinstance(source, bytes):
+        start = source[:64]
+    else:
+        with Path(source).open("rb") as file:
+            start = file.read(64)
+    if not start:
+        return "an empty file"
+    if start.startswith(b"%PDF"):
+        return "a PDF file"
+    if start.startswith(b"PK\x03\x04"):
+        return "a ZIP file"
+    if start.lstrip()[:1] == b"<":
+        return "an HTML or XML file"
+    return "a text file" if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start) else "unknown bytes"

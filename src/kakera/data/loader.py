@@ -1,0 +1,194 @@
+"""Batches: the same ones for any number of workers, from any step on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from kakera import chance
+from kakera.data import augment
+from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+HOPELESS = 10  # so many batches in a row without a readable picture end the run
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Geometry drawn anew each epoch: the share of a random-size crop, a shift in pixels, a mirror."""
+
+    crop: tuple[float, float] = (1.0, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    shift: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (b, c, H, W) uint8; labels int64 (b,) or float (b, classes); numbers of the samples (b,)."""
+
+    pictures: Tensor
+    labels: Tensor | None
+    samples: Tensor
+    epoch: int
+    step: int
+    unreadable: tuple[UnreadableFileError, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Which samples step s takes: a slice of the order of its epoch."""
+
+    count: int
+    seed: int
+    batch: int
+    steps: int
+    start: int
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        size = min(self.batch, self.count)
+        per_epoch = self.count // size
+        known, order = -1, np.zeros(0, np.int64)
+        for step in range(self.start, self.steps):
+            epoch, place = divmod(step, per_epoch)
+            if epoch != known:
+                known, order = epoch, chance.order(self.seed, epoch, self.count)
+            yield [(epoch, step, int(i)) for i in order[place * size : (place + 1) * size]]
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+
+@dataclass(frozen=True)
+class _Straight:
+    """Every sample once, in order."""
+
+    count: int
+    batch: int
+
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+        for step, first in enumerate(range(0, self.count, self.batch)):
+            yield [(0, step, i) for i in range(first, min(first + self.batch, self.count))]
+
+
+class _Reader(TorchDataset[Batch]):
+    """Reads whole batches, in the main process or in a worker."""
+
+    def __init__(
+        self, dataset: Dataset, size: tuple[int, int], augmentation: Augmentation | None, seed: int
+    ) -> None:
+        self.dataset, self.size, self.augmentation, self.seed = dataset, size, augmentation, seed
+
+    def __getitems__(self, places: list[tuple[int, int, int]]) -> Batch:
+        epoch, step, _ = places[0]
+        wanted = np.array([index for _, _, index in places])
+        pictures, samples, broken = self._read(wanted, epoch)
+        labels = None
+        if self.dataset.labels is not None:
+            chosen = self.dataset.labels[samples]
+            labels = torch.from_numpy(chosen.astype(np.float32 if self.dataset.several else np.int64))
+        return Batch(torch.from_numpy(pictures), labels, torch.from_numpy(samples), epoch, step, broken)
+
+    def _read(
+        self, wanted: NDArray[np.int64], epoch: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
+        kind = self.augmentation or Augmentation()
+        noise = chance.uniform(self.seed, epoch, wanted, "geometry", 3 + 4 * augment.TRIES)
+        flip = (noise[:, 0] < 0.5) & kind.flip
+        found, kept, broken = self._arrays(wanted, kind, noise, flip)
+        if kind.shift and len(found):
+            found = augment.shift(found, noise[kept, 1:3], kind.shift)
+        return np.ascontiguousarray(found), wanted[kept], broken
+
+    def _arrays(
+        self, wanted: NDArray[np.int64], kind: Augmentation, noise: NDArray[np.float64], flip: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
+        pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
+        block = pictures.block if isinstance(pictures, ArrayPictures) else None
+        if block is not None and augment.is_whole(kind.crop) and block.shape[1:3] == self.size:
+            assert isinstance(pictures, ArrayPictures)
+            whole = block[pictures.rows[wanted]].transpose(0, 3, 1, 2)
+            return np.where(flip[:, None, None, None], whole[..., ::-1], whole), everyone, ()
+        read: list[NDArray[np.uint8]] = []
+        kept: list[int] = []
+        broken: list[UnreadableFileError] = []
+        for row, index in enumerate(wanted):
+            try:
+                read.append(pictures.read(int(index)))
+                kept.append(row)
+            except UnreadableFileError as error:
+                broken.append(error)
+        rows = np.array(kept, dtype=np.int64)
+        boxes = self._boxes(read, kind, noise[rows])
+        cut = [augment.cut(p, b, self.size, flip=bool(flip[r])) for p, b, r in zip(read, boxes, rows, strict=True)]
+        empty = np.zeros((0, self.dataset.channels, *self.size), np.uint8)
+        return np.stack(cut) if cut else empty, rows, tuple(broken)
+
+    def _boxes(
+        self, read: list[NDArray[np.uint8]], kind: Augmentation, noise: NDArray[np.float64]
+    ) -> list[tuple[float, float, float, float]] | NDArray[np.float64]:
+        if augment.is_whole(kind.crop) or not read:
+            return [augment.centre_box((p.shape[0], p.shape[1]), self.size) for p in read]
+        sizes = np.array([p.shape[:2] for p in read])
+        return augment.random_boxes(noise[:, 3:], sizes, kind.crop, kind.ratio)
+
+
+def training_batches(
+    dataset: Dataset,
+    size: tuple[int, int],
+    augmentation: Augmentation,
+    *,
+    seed: int,
+    batch: int,
+    steps: int,
+    start: int = 0,
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """Batches `start` … `steps` − 1; the last, partial batch of an epoch is left out.
+
+    Unreadable pictures are dropped and named in the batch. Raises DataError where whole batches are.
+    """
+    reader = _Reader(dataset, size, augmentation, seed)
+    empty = 0
+    for found in _load(reader, _Order(len(dataset), seed, batch, steps, start), workers):
+        empty = 0 if len(found.samples) else empty + 1
+        if empty >= HOPELESS:
+            raise DataError(
+                sentence(
+                    dataset.name,
+                    got=f"{empty} batches in a row without a readable picture ({found.unreadable[0]})",
+                    expected="pictures",
+                    do="look at the files",
+                )
+            )
+        if len(found.samples):
+            yield found
+
+
+def evaluation_batches(
+    dataset: Dataset, size: tuple[int, int], *, batch: int, workers: int = 0
+) -> Iterator[Batch]:
+    """Every picture once, in order, its middle; the last batch may be smaller."""
+    return _load(_Reader(dataset, size, None, 0), _Straight(len(dataset), batch), workers)
+
+
+def _load(reader: _Reader, order: _Order | _Straight, workers: int) -> Iterator[Batch]:
+    loader: DataLoader[Batch] = DataLoader(
+        reader,
+        batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(loader)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

@@ -1,0 +1,43 @@
+"""Arrays of pictures, one for each part, joined into one data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import ArrayPictures, Dataset
+
+Piece = tuple[str, str, NDArray[np.uint8], NDArray[np.int64] | None]
+
+
+def join_parts(name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = ()) -> tuple[Dataset, bool]:
+    """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces.
+
+    A part of "" means train, and that the data are not split yet: the second value is False then.
+    """
+    names = [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]
+    same = len({images.shape[1:] for _, _, images, _ in pieces}) == 1
+    arrays = (
+        np.concatenate([images for _, _, images, _ in pieces])
+        if same
+        else [image for _, _, images, _ in pieces for image in images]
+    )
+    split = np.concatenate([np.full(len(images), part or "train", "<U5") for part, _, images, _ in pieces])
+    labels = None
+    if any(given is not None for _, _, _, given in pieces):
+        labels = np.concatenate(
+            [np.full(len(images), -1) if given is None else given for _, _, images, given in pieces]
+        )
+        count = int(labels.max()) + 1
+        classes = classes if len(classes) >= count else tuple(str(number) for number in range(count))
+    dataset = Dataset(
+        name,
+        ArrayPictures(arrays, names),
+        channels=pieces[0][2].shape[-1],
+        split=split,
+        classes=classes if labels is not None else (),
+        labels=labels,
+    )
+    return dataset, all(part for part, *_ in pieces)

@@ -1,0 +1,55 @@
+"""Open a data set, whatever form it comes in: the form is recognised by what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kakera.data.builtin import open_builtin
+from kakera.data.dataset import Dataset
+from kakera.data.folder import open_folder
+from kakera.data.idx import find_images, is_idx, open_idx
+from kakera.data.npz import open_npz
+from kakera.data.split import stratified
+from kakera.data.table import open_table
+from kakera.errors import DataError, sentence
+
+
+def open_dataset(
+    source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
+) -> Dataset:
+    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name (demo, fashion-mnist).
+
+    A source that brings no split is split by class from the seed: `val` and `test` are shares of it.
+    A folder that has the name of a built-in set is meant by ./name. Raises DataError.
+    """
+    built_in = open_builtin(source) if isinstance(source, str) else None
+    if built_in is not None:
+        return built_in
+    path = Path(source)
+    dataset, divided = _open(path, channels)
+    if divided or dataset.labels is None or len(dataset) < 2:
+        return dataset
+    codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
+    return replace(dataset, split=np.asarray(codes))
+
+
+def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
+    if path.is_dir():
+        images = find_images(path)
+        return open_idx(images, str(path)) if images else open_folder(path, channels)
+    if not path.is_file():
+        raise _error(path, "nothing of this name", "a folder, a table, IDX or .npz files, or demo")
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return open_table(path, channels)
+    if path.suffix.lower() == ".npz":
+        return open_npz(path)
+    if is_idx(path):
+        return open_idx([path], str(path))
+    raise _error(path, "a file of another kind", "a .csv, .tsv, .npz or IDX file, or a folder of pictures")
+
+
+def _error(path: Path, got: str, expected: str) -> DataError:
+    return DataError(sentence(str(path), got=got, expected=expected, do="check the path"))

@@ -1,0 +1,96 @@
+"""A CSV or TSV table: `file,label[,split]`, several labels separated by `|`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.images import header
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
+    """The pictures that a table names, and whether it splits them. Raises DataError.
+
+    Paths are relative to the table. Missing files are listed as unreadable.
+    """
+    rows = _rows(table)
+    present = [row for row in rows if (table.parent / row["file"]).is_file()]
+    missing = tuple(
+        UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a picture")
+        for row in rows
+        if row not in present
+    )
+    if not present:
+        raise _error(table, f"{len(rows)} rows and none of their files", "files beside the table")
+    given = [[word for word in (row.get("label") or "").split("|") if word] for row in present]
+    classes = tuple(sorted({word for words in given for word in words}))
+    paths = [table.parent / row["file"] for row in present]
+    chosen = channels or grey_or_colour(paths)
+    dataset = Dataset(
+        str(table),
+        FilePictures(paths, chosen),
+        channels=chosen,
+        split=np.array([_split(table, row) for row in present]),
+        classes=classes,
+        labels=_labels(given, classes),
+        unreadable=missing,
+    )
+    return dataset, any(row.get("split") for row in present)
+
+
+def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | None:
+    if not classes:
+        return None
+    if max(map(len, given)) <= 1:
+        return np.array([classes.index(words[0]) if words else -1 for words in given])
+    return np.array([[name in words for name in classes] for words in given])
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
+            reader = csv.DictReader(file, dialect=dialect, strict=True)
+            names = reader.fieldnames or []
+            rows = [row for row in reader if row.get("file")]
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise _error(table, f"a table that cannot be read ({error})", "UTF-8 with a header") from error
+    if "file" not in names:
+        raise _error(table, f"columns {', '.join(names) or 'none'}", "file,label[,split]")
+    if not rows:
+        raise _error(table, "no rows", "one for each picture")
+    files = [row["file"] for row in rows]
+    if len(set(files)) < len(files):
+        twice = next(name for name in files if files.count(name) > 1)
+        raise _error(table, f"{twice} more than once", "each file once, several labels joined by |")
+    return rows
+
+
+def _split(table: Path, row: dict[str, str]) -> str:
+    word = (row.get("split") or "train").strip().lower()
+    if word not in _SPLITS:
+        raise _error(table, f"split {word} for {row['file']}", "train, val or test")
+    return _SPLITS[word]
+
+
+def grey_or_colour(paths: Sequence[Path], most: int = 32) -> int:
+    """1 where a sample of the files is all grey, else 3."""
+    every = max(1, len(paths) // most)
+    for path in paths[::every]:
+        try:
+            if header(path)[2] == 3:
+                return 3
+        except UnreadableFileError:
+            continue
+    return 1
+
+
+def _error(table: Path, got: str, expected: str) -> DataError:
+    return DataError(sentence(str(table), got=got, expected=expected, do="correct the table"))

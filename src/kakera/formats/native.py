@@ -1,0 +1,155 @@
+"""kakera's own format: weights in `model.safetensors`, everything else in `kakera.json`. No pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from kakera.errors import RunError, StorageError, sentence
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import RESNETS, ResNet
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import DecoderShape, VitShape
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
+VERSION = 1
+Model = MaskedAutoencoder | Classifier | ResNet
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A model, what it takes in, and the names of the classes it tells apart (none for an autoencoder)."""
+
+    model: Model
+    inputs: InputSpec
+    classes: tuple[str, ...] = ()
+    several: bool = False
+
+    @property
+    def encoder(self) -> Encoder:
+        """The Vision Transformer inside. Raises RunError for a CNN."""
+        if isinstance(self.model, ResNet):
+            raise RunError(
+                sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
+            )
+        return self.model.encoder
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of it or nothing: a neighbour is written, synced and renamed. Raises StorageError."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        message = sentence(
+            str(path), got=error.strerror or error, expected="room to write", do="free some; nothing is lost"
+        )
+        raise StorageError(message) from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """A safetensors file, written atomically."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(plain, metadata))
+
+
+def save_model(folder: Path, saved: Saved) -> None:
+    """Weights and description into a folder."""
+    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
+    description = {"format": VERSION, **describe(saved)}
+    write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
+
+
+def describe(saved: Saved) -> dict[str, Any]:
+    """What `kakera.json` says: enough to build the model anew."""
+    common: dict[str, Any] = {"inputs": saved.inputs.to_json()}
+    model = saved.model
+    if isinstance(model, ResNet):
+        name = next(name for name, shape in RESNETS.items() if shape == model.shape)
+        return {"kind": "cnn", "shape": name, **_labels(saved), **common}
+    encoder = {"shape": asdict(model.encoder.shape), "learned": model.encoder.positions.requires_grad}
+    if isinstance(model, Classifier):
+        return {"kind": "classifier", **encoder, "pool": model.pool, **_labels(saved), **common}
+    decoder = asdict(model.decoder.shape)
+    return {"kind": "mae", **encoder, "decoder": decoder, "normalised": model.normalised, **common}
+
+
+def _labels(saved: Saved) -> dict[str, Any]:
+    return {"classes": list(saved.classes), "several": saved.several}
+
+
+def load_model(folder: Path) -> Saved:
+    """The model of a folder, on the CPU, ready to predict. Raises RunError."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        weights = load_file(folder / WEIGHTS)
+    except Exception as error:  # json, safetensors and the system each have errors of their own
+        raise RunError(
+            sentence(
+                str(folder),
+                got=str(error).splitlines()[0],
+                expected=f"a folder with {WEIGHTS} and {DESCRIPTION}",
+                do="name a finished run",
+            )
+        ) from error
+    try:
+        saved = build(description)
+        saved.model.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise RunError(
+            sentence(
+                str(folder / DESCRIPTION),
+                got=str(error).splitlines()[0],
+                expected="a description that fits its weights",
+                do="copy both files from the same run",
+            )
+        ) from error
+    saved.model.eval()
+    return saved
+
+
+def build(description: dict[str, Any]) -> Saved:
+    """An untrained model from its description."""
+    inputs = InputSpec.from_json(description["inputs"])
+    classes = tuple(description.get("classes", ()))
+    several = bool(description.get("several", False))
+    if description["kind"] == "cnn":
+        model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
+        return Saved(model, inputs, classes, several)
+    values = dict(description["shape"])
+    values |= {"patch": tuple(values["patch"]), "decoder": DecoderShape(**values["decoder"])}
+    encoder = Encoder(
+        VitShape(**values), channels=inputs.channels, size=inputs.size, learned=description["learned"]
+    )
+    if description["kind"] == "classifier":
+        return Saved(Classifier(encoder, len(classes), description["pool"]), inputs, classes, several)
+    decoder = DecoderShape(**description["decoder"])
+    return Saved(MaskedAutoencoder(encoder, decoder, normalised=description["normalised"]), inputs)
+
+
+def generator(seed: int) -> torch.Generator:
+    """Where initial weights come from."""
+    return torch.Generator().manual_seed(seed)
+
+
+def parameters(module: nn.Module) -> int:
+    """How many numbers a model holds, frozen positions included."""
+    return sum(parameter.numel() for parameter in module.parameters())

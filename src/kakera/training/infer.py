@@ -1,0 +1,71 @@
+"""A model over a whole data set: scores for each picture, or its tokens at chosen layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kakera.data.dataset import Dataset
+from kakera.data.loader import evaluation_batches
+from kakera.errors import OptionError, UnreadableFileError, sentence
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier, pooled
+from kakera.model.cnn import ResNet
+from kakera.model.trace import Trace
+
+BATCH = 256
+
+
+@torch.inference_mode()
+def scores(
+    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
+) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
+    """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
+
+    Softmax where a picture has one label, a sigmoid a class where it may have several.
+    """
+    model = saved.model
+    if not isinstance(model, Classifier | ResNet):
+        raise OptionError(
+            sentence("model", got="an autoencoder", expected="a classifier", do="fine-tune it first")
+        )
+    rows: list[torch.Tensor] = []
+    numbers: list[torch.Tensor] = []
+    broken: list[UnreadableFileError] = []
+    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
+        broken += part.unreadable
+        if len(part.samples):
+            logits = model(saved.inputs.normalise(part.pictures))
+            rows.append(logits.sigmoid() if saved.several else logits.softmax(dim=1))
+            numbers.append(part.samples)
+    if not rows:
+        return np.zeros((0, len(saved.classes)), np.float32), np.zeros(0, np.int64), tuple(broken)
+    return torch.cat(rows).numpy(), torch.cat(numbers).numpy(), tuple(broken)
+
+
+@torch.inference_mode()
+def features(
+    saved: Saved, dataset: Dataset, layers: Sequence[int], pools: Sequence[str], *, workers: int = 0
+) -> dict[tuple[int, str], NDArray[np.float32]]:
+    """Frozen tokens, (n, d) for each (layer, pool); the final norm follows the pooling.
+
+    Layer l is z^(l) as in the lecture; −1 is the last. `pools` are "class" and "mean".
+    """
+    encoder = saved.encoder
+    depth = encoder.shape.depth
+    for layer in layers:
+        if not -depth - 1 <= layer <= depth:
+            raise OptionError(
+                sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
+            )
+    found: dict[tuple[int, str], list[torch.Tensor]] = {(l, p): [] for l in layers for p in pools}
+    for part in evaluation_batches(dataset, saved.inputs.size, batch=BATCH, workers=workers):
+        trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
+        encoder.tokens(saved.inputs.normalise(part.pictures), None, None, trace)
+        for layer, pool in found:
+            tokens = trace.tokens[layer % (depth + 1)]
+            found[layer, pool].append(pooled(encoder, tokens, "class" if pool == "class" else "mean"))
+    return {key: torch.cat(rows).numpy() for key, rows in found.items()}

@@ -1,0 +1,223 @@
+"""Every option of training and its default: the papers' values. Recipes hold differences only. No torch here."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from kakera.errors import OptionError, sentence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where the pictures come from and how they are read."""
+
+    data: str
+    """A folder, a table (CSV, TSV), IDX or .npz files, or a built-in name: demo, fashion-mnist."""
+    image: int = 0
+    """Side of the square the model sees, in pixels; 0 takes the pictures' own up to 64, else 224."""
+    channels: int = 0
+    """1 (grey) or 3 (colour); 0 takes what the pictures have."""
+    workers: int = -1
+    """Processes that read pictures; -1 chooses: none for pictures in memory, else one a core."""
+    seed: int = 0
+    """Every random number follows from it."""
+
+
+@dataclass(frozen=True)
+class LearningOptions:
+    """How the weights are moved."""
+
+    epochs: float = 100
+    """Passes over the training pictures."""
+    least_steps: int = 0
+    """With few pictures, train for at least this many steps."""
+    batch: int = 1024
+    """Pictures a step."""
+    base_rate: float = 5e-4
+    """Learning rate for a batch of 256; the rate used is base_rate * batch / 256."""
+    weight_decay: float = 0.05
+    """AdamW's, on matrices only."""
+    beta2: float = 0.999
+    """AdamW's second."""
+    warmup_epochs: float = 5
+    """Linear warm-up before the cosine."""
+    clip: float = 1.0
+    """Largest norm of the gradient; 0 for no limit."""
+    device: str = "auto"
+    """cpu, cuda, mps or auto."""
+    precision: str = "auto"
+    """32-true, bf16-mixed, …; auto is 32-true on a CPU and bf16-mixed on a GPU."""
+    checkpoint_seconds: float = 60
+    """How often to save what is needed to go on."""
+
+
+@dataclass(frozen=True)
+class PretrainOptions(LearningOptions, DataOptions):
+    """A masked autoencoder (MAE paper, App. A.1)."""
+
+    out: str = ""
+    """The run folder."""
+    size: str = "base"
+    """A row of the table of sizes: nano, micro, mini, tiny, small, base, large, huge."""
+    patch: int = 0
+    """Side of a patch in pixels; 0 takes the size's own."""
+    hide: float = 0.75
+    """Share of the patches that are hidden."""
+    masking: Literal["random", "block", "grid"] = "random"
+    """Which patches are hidden."""
+    normalised: bool = True
+    """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
+    epochs: float = 800
+    base_rate: float = 1.5e-4
+    beta2: float = 0.95
+    warmup_epochs: float = 40
+    batch: int = 4096
+    crop_least: float = 0.2
+    """Random-size crops take at least this share of a picture; 1 for none."""
+    shift: int = 0
+    """Move pictures by up to this many pixels."""
+    flip: bool = True
+    """Mirror half of the pictures."""
+
+
+@dataclass(frozen=True)
+class FinetuneOptions(LearningOptions, DataOptions):
+    """A classifier, from a pretrained encoder or from scratch (MAE paper, App. A.1, Table 9)."""
+
+    out: str = ""
+    """The run folder."""
+    start: str = ""
+    """A run to start from; empty trains from scratch."""
+    model: str = "base"
+    """Without a start: a size of the Vision Transformer, or a ResNet such as resnet-18."""
+    patch: int = 0
+    """Without a start: side of a patch in pixels; 0 takes the size's own."""
+    labels: int = 0
+    """How many labelled pictures to use, equally from each class; 0 for all."""
+    label_seed: int = 0
+    """Which ones."""
+    pool: Literal["mean", "class"] = "mean"
+    """What the head reads: the mean of the patch tokens, or the class token."""
+    layer_decay: float = 0.65
+    """Each layer learns this much slower than the one above it (from a start only)."""
+    drop_path: float = 0.1
+    """Stochastic depth of the last layer."""
+    smoothing: float = 0.1
+    """Label smoothing."""
+    mixup: float = 0.8
+    """Beta parameter of mixup; 0 for none."""
+    cutmix: float = 1.0
+    """Beta parameter of cutmix; 0 for none."""
+    randaugment: float = 9.0
+    """Magnitude of RandAugment, two operations a picture; 0 for none."""
+    erasing: float = 0.25
+    """Probability of random erasing."""
+    ema: float = 0.0
+    """Decay of the moving average of the weights; 0 for none."""
+    crop_least: float = 0.08
+    """Random-size crops take at least this share of a picture; 1 for none."""
+    shift: int = 0
+    """Move pictures by up to this many pixels."""
+    flip: bool = True
+    """Mirror half of the pictures."""
+
+
+@dataclass(frozen=True)
+class ProbeOptions(DataOptions):
+    """Classifiers on frozen tokens."""
+
+    start: str = ""
+    """The run whose tokens are probed."""
+    out: str = ""
+    """A folder for probe.json; empty writes none."""
+    probes: tuple[str, ...] = ("ridge", "logistic", "nearest")
+    """Of ridge, logistic, nearest and linear (the MAE paper's protocol)."""
+    pools: tuple[str, ...] = ("class", "mean")
+    """Class token, mean of the patch tokens, or both."""
+    layers: tuple[int, ...] = (-1,)
+    """Layers whose tokens are read; -1 is the last, after the final norm."""
+    labels: tuple[int, ...] = (100, 1000, 0)
+    """How many labels to use; 0 for all."""
+    seeds: int = 3
+    """How many draws of the labels."""
+    finetune: bool = True
+    """Show fine-tuning beside the probes, with the recipe for these pictures."""
+
+
+def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
+    """The options of a recipe, changed by what was given. Raises OptionError for unknown names."""
+    values = {**read_recipe(kind, recipe), **given}
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
+    unknown = sorted(set(values) - set(known))
+    missing = [name for name, f in known.items() if f.default is MISSING and name not in values]
+    if unknown or missing:
+        raise OptionError(
+            sentence(
+                "options",
+                got=", ".join(unknown) or f"no {', '.join(missing)}",
+                expected="some of " + ", ".join(known),
+                do="correct the name",
+            )
+        )
+    options = kind(**values)
+    _check(options)
+    return options
+
+
+def read_recipe(kind: type[Any], name: str) -> dict[str, Any]:
+    """The differences that a recipe makes: a name that ships with kakera, or a path to a TOML file."""
+    if name == "paper":
+        return {}
+    verb = kind.__name__.removesuffix("Options").lower()
+    path = Path(name)
+    shipped = resources.files("kakera") / "recipes" / f"{verb}-{name}.toml"
+    try:
+        text = path.read_text() if path.suffix == ".toml" else shipped.read_text()
+        return tomllib.loads(text)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        folder = resources.files("kakera") / "recipes"
+        names = sorted(f.name for f in folder.iterdir() if f.name.startswith(f"{verb}-"))
+        choices = ["paper", *(n.removeprefix(f"{verb}-").removesuffix(".toml") for n in names)]
+        raise OptionError(
+            sentence(
+                f"recipe {name}",
+                got=error,
+                expected=f"one of {', '.join(choices)}, or a TOML file",
+                do="choose one of these",
+            )
+        ) from error
+
+
+_RANGES = {
+    "hide": (0.0, 0.999),
+    "epochs": (1e-9, 1e9),
+    "batch": (1, 1 << 24),
+    "base_rate": (0.0, 1e6),
+    "weight_decay": (0.0, 1e3),
+    "drop_path": (0.0, 0.99),
+    "smoothing": (0.0, 0.99),
+    "erasing": (0.0, 1.0),
+    "ema": (0.0, 1.0),
+    "crop_least": (1e-3, 1.0),
+    "image": (0, 8192),
+    "channels": (0, 4),
+    "labels": (0, 1 << 40),
+    "shift": (0, 4096),
+    "seeds": (1, 1000),
+}
+
+
+def _check(options: Any) -> None:
+    for field in fields(options):
+        value = getattr(options, field.name)
+        low, high = _RANGES.get(field.name, (None, None))
+        if low is not None and isinstance(value, int | float) and not low <= value <= high:
+            raise OptionError(
+                sentence(field.name, got=value, expected=f"a number from {low} to {high}", do="correct it")
+            )

@@ -1,0 +1,133 @@
+"""The run folder: configuration, metrics, checkpoints, and the finished model.
+
+config.json  metrics.jsonl  unreadable.csv  events.out.tfevents.*  checkpoints/  pictures/
+model.safetensors  kakera.json
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from kakera.errors import RunError, UnreadableFileError, sentence
+from kakera.formats.native import WEIGHTS, write_atomically, write_tensors
+
+FREE = {"workers", "device", "checkpoint_seconds", "out"}  # may differ between a run and its resumption
+
+
+class Run:
+    """One folder. Opening it again with the same configuration goes on where it stopped."""
+
+    def __init__(self, folder: str | Path, config: dict[str, Any]) -> None:
+        """Raises RunError where the folder holds a run of another configuration, or something else."""
+        self.folder = Path(folder)
+        self.config = json.loads(json.dumps(config))
+        path = self.folder / "config.json"
+        if path.exists():
+            self._compare(path)
+        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise RunError(
+                sentence(
+                    str(self.folder), got="something else", expected="a new folder", do="choose another --out"
+                )
+            )
+        write_atomically(path, json.dumps(self.config, indent=2).encode() + b"\n")
+
+    def _compare(self, path: Path) -> None:
+        try:
+            there = json.loads(path.read_text())
+            names = sorted(there.keys() | self.config.keys())
+        except (ValueError, AttributeError) as error:
+            raise RunError(
+                sentence(str(path), got=error, expected="a configuration", do="choose another --out")
+            ) from error
+        other = [n for n in names if n not in FREE and there.get(n) != self.config.get(n)]
+        if other:
+            got = ", ".join(f"{n} {there.get(n)!r} there, {self.config.get(n)!r} here" for n in other[:4])
+            raise RunError(
+                sentence(
+                    str(self.folder),
+                    got=f"a run of another configuration ({got})",
+                    expected="the same, to go on with it",
+                    do="give the same options or choose another --out",
+                )
+            )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the final weights are there."""
+        return (self.folder / WEIGHTS).exists()
+
+    def log(self, values: dict[str, Any]) -> None:
+        """One line of metrics."""
+        with (self.folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(values) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
+        path = self.folder / "metrics.jsonl"
+        if not path.exists():
+            return
+        lines: list[str] = []
+        for line in path.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    lines.append(line)
+            except (ValueError, KeyError):
+                continue
+        write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+    def list_unreadable(self, errors: dict[str, UnreadableFileError]) -> None:
+        """Write down the files that were skipped, with their reasons."""
+        if errors:
+            text = io.StringIO()
+            writer = csv.writer(text)
+            writer.writerow(["file", "reason"])
+            writer.writerows([error.path, error.reason] for error in errors.values())
+            write_atomically(self.folder / "unreadable.csv", text.getvalue().encode())
+
+    def save(
+        self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module
+    ) -> None:
+        """A checkpoint: weights, optimiser, moving average. The one before is kept."""
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        for number, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(v) for name, v in values.items()}
+        for title, module in others.items():
+            tensors |= {f"{title}.{name}": tensor for name, tensor in module.state_dict().items()}
+        path = self.folder / "checkpoints" / f"step-{step:09d}.safetensors"
+        write_tensors(path, tensors, {"step": str(step)})
+        for old in self._checkpoints()[:-2]:
+            old.unlink()
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted((self.folder / "checkpoints").glob("step-*.safetensors"))
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
+        """Put the newest checkpoint back; returns its step, 0 where there is none."""
+        paths = self._checkpoints()
+        if not paths:
+            return 0
+        parts: dict[str, dict[str, Tensor]] = {}
+        with safe_open(paths[-1], framework="pt") as file:
+            step = int(file.metadata()["step"])
+            for name in file.keys():  # noqa: SIM118  (safe_open is no dictionary)
+                title, _, rest = name.partition(".")
+                parts.setdefault(title, {})[rest] = file.get_tensor(name)
+        model.load_state_dict(parts["model"])
+        for title, module in others.items():
+            module.load_state_dict(parts[title])
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts.get("optimizer", {}).items():
+            number, _, key = name.partition(".")
+            state.setdefault(int(number), {})[key] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return step

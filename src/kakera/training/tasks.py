@@ -1,0 +1,71 @@
+"""What is learned: to guess hidden patches, or to name what a picture shows."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kakera import chance
+from kakera.data.loader import Batch
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.masking import MASKINGS
+from kakera.model.stochastic_depth import survival
+from kakera.training.mixing import distort, mix
+from kakera.training.options import FinetuneOptions, PretrainOptions
+
+
+class Pretraining:
+    """Guess hidden patches; the mask of a picture depends on (seed, epoch, picture) alone."""
+
+    def __init__(self, model: MaskedAutoencoder, inputs: InputSpec, options: PretrainOptions) -> None:
+        self.model: nn.Module = model
+        self.grid, self.inputs, self.options = model.encoder.grid, inputs, options
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Squared error on the hidden patches."""
+        options = self.options
+        noise = chance.uniform(options.seed, batch.epoch, batch.samples.numpy(), "mask", self.grid.count)
+        hidden = MASKINGS[options.masking](noise, self.grid, options.hide)
+        pictures = self.inputs.normalise(batch.pictures)
+        return model(pictures, torch.from_numpy(hidden).to(pictures.device))
+
+
+class Classification:
+    """Name what a picture shows: cross-entropy on soft targets, or one yes or no a class."""
+
+    def __init__(
+        self, model: Classifier | ResNet, inputs: InputSpec, options: FinetuneOptions, *, several: bool
+    ) -> None:
+        self.model: nn.Module = model
+        self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
+        self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Of a batch after mixing, erasing and RandAugment."""
+        assert batch.labels is not None
+        options = self.options
+        pictures = distort(batch.pictures / self.inputs.scale, options, batch.step)
+        pictures = self.inputs.normalise(pictures * self.inputs.scale)
+        targets = self._targets(batch.labels)
+        pictures, targets = mix(pictures, targets, options, batch.step)
+        survive = self._survive(batch).to(pictures.device) if self.depth and options.drop_path else None
+        scores = model(pictures, survive)
+        if self.several:
+            return F.binary_cross_entropy_with_logits(scores, targets)
+        return F.cross_entropy(scores, targets)
+
+    def _targets(self, labels: Tensor) -> Tensor:
+        if self.several:
+            return labels.float()
+        hot = F.one_hot(labels, self.classes).float()
+        return hot * (1 - self.options.smoothing) + self.options.smoothing / self.classes
+
+    def _survive(self, batch: Batch) -> Tensor:
+        noise = chance.uniform(
+            self.options.seed, batch.epoch, batch.samples.numpy(), "drop-path", 2 * self.depth
+        )
+        return survival(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)
