@@ -1,3 +1,57 @@
-"""kakera: learn from pictures by guessing what a few visible fragments leave out."""
+"""kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
+
+The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`;
+`load` opens a run. They are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kakera.data.inspect import inspect_dataset as inspect
+    from kakera.data.sources import open_dataset as open_data
+    from kakera.errors import KakeraError
+    from kakera.formats.native import load_model as load
+    from kakera.study.demo import demo
+    from kakera.training.finetune import finetune
+    from kakera.training.predict import predict
+    from kakera.training.pretrain import pretrain
+    from kakera.training.probe import probe
 
 __version__ = "0.1.0"
+__all__ = [
+    "KakeraError",
+    "demo",
+    "finetune",
+    "inspect",
+    "load",
+    "open_data",
+    "predict",
+    "pretrain",
+    "probe",
+]
+
+_PLACES = {
+    "KakeraError": "errors.KakeraError",
+    "demo": "study.demo.demo",
+    "finetune": "training.finetune.finetune",
+    "inspect": "data.inspect.inspect_dataset",
+    "load": "formats.native.load_model",
+    "open_data": "data.sources.open_dataset",
+    "predict": "training.predict.predict",
+    "pretrain": "training.pretrain.pretrain",
+    "probe": "training.probe.probe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'kakera' has no attribute {name!r}; it has {', '.join(__all__)}")
+    module, _, member = _PLACES[name].rpartition(".")
+    return getattr(importlib.import_module(f"kakera.{module}"), member)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -45,7 +45,7 @@ def uniform(
 ) -> NDArray[np.float64]:
     """Numbers in [0, 1), (len(samples), count): one row a sample, whatever batch it comes in."""
     words = bits(seed, epoch, samples, purpose, count)
-    return (words >> np.uint64(11)) * 2.0**-53
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def order(seed: int, epoch: int, count: int, purpose: str = "order") -> NDArray[np.int64]:

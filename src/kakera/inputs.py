@@ -84,4 +84,5 @@ class InputSpec:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
         """The inverse of `to_json`."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        return cls(**{**values, **listed})

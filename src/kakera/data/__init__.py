@@ -1,0 +1,1 @@
+"""Pictures and what is known of them: sources, decoding, splits, batches."""

@@ -35,7 +35,7 @@ def random_boxes(
     boxes = np.stack([left, top, left + wide, top + high], axis=-1)
     chosen = boxes[np.arange(len(noise)), fits.argmax(axis=1)]
     for row in np.flatnonzero(~fits.any(axis=1)):
-        chosen[row] = _middle(*sizes[row], ratio)
+        chosen[row] = _middle(float(sizes[row, 0]), float(sizes[row, 1]), ratio)
     return chosen
 
 
@@ -76,16 +76,16 @@ def cut(
     return np.ascontiguousarray(picture.transpose(2, 0, 1))
 
 
-def shift(
-    pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int
-) -> NDArray[np.uint8]:
+def shift(pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int) -> NDArray[np.uint8]:
     """Pictures (n, C, H, W) moved by up to `most` pixels each way, zeros behind them; noise (n, 2)."""
     count, _, height, width = pictures.shape
     padded = np.pad(pictures, ((0, 0), (0, 0), (most, most), (most, most)))
     down, across = (np.floor(noise * (2 * most + 1)).astype(int)).T
     rows = down[:, None] + np.arange(height)
     cols = across[:, None] + np.arange(width)
-    return padded[np.arange(count)[:, None, None], :, rows[:, :, None], cols[:, None, :]].transpose(0, 3, 1, 2)
+    return padded[np.arange(count)[:, None, None], :, rows[:, :, None], cols[:, None, :]].transpose(
+        0, 3, 1, 2
+    )
 
 
 def is_whole(area: tuple[float, float]) -> bool:

@@ -79,9 +79,7 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
             ) from error
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != checksum:
-            raise DataError(
-                sentence(name, got=f"checksum {found}", expected=checksum, do="try again later")
-            )
+            raise DataError(sentence(name, got=f"checksum {found}", expected=checksum, do="try again later"))
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{name}.{os.getpid()}"
         partial.write_bytes(content)

@@ -23,7 +23,7 @@ def open_folder(folder: Path, channels: int | None) -> tuple[Dataset, bool]:
     found = [
         (path, part, path.relative_to(root).parts[0] if len(path.relative_to(root).parts) > 1 else "")
         for root, part in roots.items()
-        for path in _pictures(root)
+        for path in pictures_below(root)
     ]
     if not found:
         raise DataError(
@@ -53,7 +53,7 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
-def _pictures(root: Path) -> list[Path]:
+def pictures_below(root: Path) -> list[Path]:
     """Files with a picture's suffix, below `root`, in natural order; hidden ones are passed over."""
     found = [
         path

@@ -7,13 +7,13 @@ import math
 import re
 import struct
 import zlib
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
 from kakera.data.parts import join_parts
 from kakera.errors import DataError, sentence
 
@@ -48,13 +48,13 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     return np.frombuffer(data, dtype=np.uint8).reshape(sizes)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if compressed else path.open("rb")
 
 
-def _sizes(path: Path, file: IO[bytes], dimensions: int) -> tuple[int, ...]:
+def _sizes(path: Path, file: gzip.GzipFile | BufferedReader, dimensions: int) -> tuple[int, ...]:
     magic = file.read(4)
     if magic != bytes([0, 0, _BYTES, dimensions]):
         expected = bytes([0, 0, _BYTES, dimensions]).hex()
@@ -78,9 +78,7 @@ def find_images(folder: Path) -> list[Path]:
     return list(found.values())
 
 
-def open_idx(
-    images: list[Path], name: str, classes: tuple[str, ...] = ()
-) -> tuple[Dataset, bool]:
+def open_idx(images: list[Path], name: str, classes: tuple[str, ...] = ()) -> tuple[Dataset, bool]:
     """The pictures of one or more IDX files, with the labels beside them; and whether they are split.
 
     The part is read from the file names (train, t10k or test, val). Raises DataError.

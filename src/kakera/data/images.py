@@ -22,9 +22,7 @@ _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 Source = Path | str | bytes
 
 
-def decode(
-    source: Source, channels: int, *, at_least: tuple[int, int] | None = None
-) -> NDArray[np.uint8]:
+def decode(source: Source, channels: int, *, at_least: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Values 0 … 255, (H, W, channels), upright, first frame, transparency laid on white.
 
     `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.

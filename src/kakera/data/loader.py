@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class _Straight:
             yield [(0, step, i) for i in range(first, min(first + self.batch, self.count))]
 
 
-class _Reader(TorchDataset[Batch]):
+class _Reader(TorchDataset[Any]):
     """Reads whole batches, in the main process or in a worker."""
 
     def __init__(
@@ -108,7 +109,11 @@ class _Reader(TorchDataset[Batch]):
         return np.ascontiguousarray(found), wanted[kept], broken
 
     def _arrays(
-        self, wanted: NDArray[np.int64], kind: Augmentation, noise: NDArray[np.float64], flip: NDArray[np.bool_]
+        self,
+        wanted: NDArray[np.int64],
+        kind: Augmentation,
+        noise: NDArray[np.float64],
+        flip: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
         block = pictures.block if isinstance(pictures, ArrayPictures) else None
@@ -127,7 +132,10 @@ class _Reader(TorchDataset[Batch]):
                 broken.append(error)
         rows = np.array(kept, dtype=np.int64)
         boxes = self._boxes(read, kind, noise[rows])
-        cut = [augment.cut(p, b, self.size, flip=bool(flip[r])) for p, b, r in zip(read, boxes, rows, strict=True)]
+        cut = [
+            augment.cut(p, b, self.size, flip=bool(flip[r]))
+            for p, b, r in zip(read, boxes, rows, strict=True)
+        ]
         empty = np.zeros((0, self.dataset.channels, *self.size), np.uint8)
         return np.stack(cut) if cut else empty, rows, tuple(broken)
 
@@ -180,11 +188,11 @@ def evaluation_batches(
 
 
 def _load(reader: _Reader, order: _Order | _Straight, workers: int) -> Iterator[Batch]:
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         reader,
         batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
         num_workers=workers,
-        collate_fn=_as_it_is,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
         prefetch_factor=4 if workers else None,
     )
     return iter(loader)

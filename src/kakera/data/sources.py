@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.builtin import open_builtin
+from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder
 from kakera.data.idx import find_images, is_idx, open_idx
@@ -27,9 +28,10 @@ def open_dataset(
     """
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
-        return built_in
+        return with_channels(built_in, channels or built_in.channels)
     path = Path(source)
     dataset, divided = _open(path, channels)
+    dataset = with_channels(dataset, channels or dataset.channels)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,10 +23,11 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
     """
     rows = _rows(table)
     present = [row for row in rows if (table.parent / row["file"]).is_file()]
+    there = {row["file"] for row in present}
     missing = tuple(
         UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a picture")
         for row in rows
-        if row not in present
+        if row["file"] not in there
     )
     if not present:
         raise _error(table, f"{len(rows)} rows and none of their files", "files beside the table")
@@ -66,9 +68,8 @@ def _rows(table: Path) -> list[dict[str, str]]:
         raise _error(table, f"columns {', '.join(names) or 'none'}", "file,label[,split]")
     if not rows:
         raise _error(table, "no rows", "one for each picture")
-    files = [row["file"] for row in rows]
-    if len(set(files)) < len(files):
-        twice = next(name for name in files if files.count(name) > 1)
+    twice, times = Counter(row["file"] for row in rows).most_common(1)[0]
+    if times > 1:
         raise _error(table, f"{twice} more than once", "each file once, several labels joined by |")
     return rows
 

@@ -1,0 +1,1 @@
+"""What a model sees and makes of a picture."""

@@ -1,0 +1,1 @@
+"""Weights on disk: kakera's own format, and those of others."""

@@ -1,0 +1,1 @@
+"""The Vision Transformer, the masked autoencoder and the CNN they are compared with."""

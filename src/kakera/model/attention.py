@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kakera.model.trace import Trace
 
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
         if trace is not None:
             trace.see_attention(layer, q, k)
-        pooled = F.scaled_dot_product_attention(q, k, v)
+        pooled = functional.scaled_dot_product_attention(q, k, v)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
 
@@ -42,7 +42,7 @@ class Mlp(nn.Module):
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Each token on its own."""
-        return self.down(F.gelu(self.up(z)))
+        return self.down(functional.gelu(self.up(z)))
 
 
 class Layer(nn.Module):

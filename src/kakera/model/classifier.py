@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
 
-Pool = Literal["class", "mean"]
+Pool: TypeAlias = Literal["class", "mean"]
 
 
 class Classifier(nn.Module):
@@ -23,7 +23,8 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, classes: int, pool: Pool = "mean") -> None:
         super().__init__()
-        self.encoder, self.classes, self.pool = encoder, classes, pool
+        self.encoder, self.classes = encoder, classes
+        self.pool: Pool = pool
         self.head = nn.Linear(encoder.shape.width, classes)
 
     def initialise(self, generator: torch.Generator) -> None:

@@ -42,9 +42,7 @@ class Encoder(nn.Module):
         if self.positions.requires_grad:
             nn.init.trunc_normal_(self.positions, std=0.02, generator=generator)
 
-    def embed(
-        self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None
-    ) -> Float[Tensor, "b k d"]:
+    def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
         """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤).
 
         Only the patches whose numbers stand in `keep` (b, k − 1) are embedded, or all.

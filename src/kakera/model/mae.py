@@ -33,9 +33,7 @@ class Decoder(nn.Module):
         initialise_linears(self, generator)
         nn.init.normal_(self.mask_token, std=0.02, generator=generator)
 
-    def forward(
-        self, latent: Float[Tensor, "b k d"], hidden: Bool[Tensor, "b n"]
-    ) -> Float[Tensor, "b m p"]:
+    def forward(self, latent: Float[Tensor, "b k d"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, "b m p"]:
         """Pixels of the hidden patches, in the order of their numbers; latent has the class token first."""
         latent = self.embed(latent)
         places = hidden.shape[1]
@@ -80,9 +78,7 @@ class MaskedAutoencoder(nn.Module):
         """The prediction for each hidden patch, in units of `target`, in the order of their numbers."""
         return self.decoder(self.encoder(pictures, hidden), hidden)
 
-    def forward(
-        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
-    ) -> Float[Tensor, ""]:
+    def forward(self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, ""]:
         """The loss: squared error, mean over a patch's values, then over the hidden patches (Sec. 3)."""
         wanted = patches.pick(self.target(pictures), visible(~hidden))
         return (self.predict(pictures, hidden) - wanted).square().mean()

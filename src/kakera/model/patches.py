@@ -20,9 +20,7 @@ def cut(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int]) -> Float[Ten
     )
 
 
-def join(
-    patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]
-) -> Float[Tensor, "b c H W"]:
+def join(patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]) -> Float[Tensor, "b c H W"]:
     """The inverse of `cut`."""
     return rearrange(
         patches,

@@ -6,10 +6,10 @@ Row 0 belongs to the class token; patches follow row by row.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
@@ -22,9 +22,7 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
     Computed in float64, returned in float32.
     """
     if width % 4:
-        raise OptionError(
-            sentence("width", got=width, expected="a multiple of 4", do="choose another width")
-        )
+        raise OptionError(sentence("width", got=width, expected="a multiple of 4", do="choose another width"))
     quarter = width // 4
     frequencies = 10_000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
     rows, cols = torch.meshgrid(
@@ -51,7 +49,7 @@ def resize(
     if old == new:
         return positions
     field = rearrange(positions[1:], "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols)
-    field = F.interpolate(
+    field = functional.interpolate(
         field.float(), size=(new.rows, new.cols), mode="bicubic", align_corners=False, antialias=antialias
     )
     patches = rearrange(field, "1 d rows cols -> (rows cols) d").to(positions.dtype)

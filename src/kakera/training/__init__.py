@@ -1,0 +1,1 @@
+"""Pretraining, fine-tuning, probes and predictions."""

@@ -61,7 +61,9 @@ def features(
             raise OptionError(
                 sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
             )
-    found: dict[tuple[int, str], list[torch.Tensor]] = {(l, p): [] for l in layers for p in pools}
+    found: dict[tuple[int, str], list[torch.Tensor]] = {
+        (layer, pool): [] for layer in layers for pool in pools
+    }
     for part in evaluation_batches(dataset, saved.inputs.size, batch=BATCH, workers=workers):
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         encoder.tokens(saved.inputs.normalise(part.pictures), None, None, trace)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers import TensorBoardLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 
 from kakera.data.dataset import Dataset

@@ -1,7 +1,8 @@
-"""Every option of training and its default: the papers' values. Recipes hold differences only. No torch here."""
+"""Every option of training and its default: the papers' values. Recipes hold differences. No torch here."""
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import MISSING, dataclass, fields
 from importlib import resources
@@ -216,8 +217,8 @@ _RANGES = {
 def _check(options: Any) -> None:
     for field in fields(options):
         value = getattr(options, field.name)
-        low, high = _RANGES.get(field.name, (None, None))
-        if low is not None and isinstance(value, int | float) and not low <= value <= high:
+        low, high = _RANGES.get(field.name, (-math.inf, math.inf))
+        if isinstance(value, int | float) and not low <= value <= high:
             raise OptionError(
                 sentence(field.name, got=value, expected=f"a number from {low} to {high}", do="correct it")
             )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kakera import chance
 from kakera.data.loader import Batch
@@ -55,13 +55,13 @@ class Classification:
         survive = self._survive(batch).to(pictures.device) if self.depth and options.drop_path else None
         scores = model(pictures, survive)
         if self.several:
-            return F.binary_cross_entropy_with_logits(scores, targets)
-        return F.cross_entropy(scores, targets)
+            return functional.binary_cross_entropy_with_logits(scores, targets)
+        return functional.cross_entropy(scores, targets)
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:
             return labels.float()
-        hot = F.one_hot(labels, self.classes).float()
+        hot = functional.one_hot(labels, self.classes).float()
         return hot * (1 - self.options.smoothing) + self.options.smoothing / self.classes
 
     def _survive(self, batch: Batch) -> Tensor:

@@ -1,0 +1,33 @@
+# make demo | make test | make check: each sets itself up in .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test check lint pictures clean
+
+demo: $(READY)
+	$(BIN)/kakera demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: test lint
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+# The pictures in README.md and docs/, from the demo's run.
+pictures: $(READY)
+	$(BIN)/kakera demo --out runs/demo
+	mkdir -p docs/pictures
+	cp "$$(ls runs/demo/pretrain/pictures/*.png | tail -1)" docs/pictures/demo.png
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .venv runs

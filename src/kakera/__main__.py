@@ -1,0 +1,7 @@
+"""`python -m kakera`."""
+
+import sys
+
+from kakera.cli.main import main
+
+sys.exit(main())

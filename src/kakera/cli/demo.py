@@ -1,0 +1,24 @@
+"""`kakera demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+from kakera.cli.output import print_table
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the demonstration and print its table."""
+    parser = Arguments(
+        "demo", "Pretrain, fine-tune and compare on pictures that ship inside; writes a report."
+    )
+    parser.add_argument("--out", default="runs/demo", help="folder for the runs and report.html (runs/demo)")
+    given = parser.parse_args(words)
+    from kakera.study.demo import demo
+
+    result = demo(given.out)
+    print_table(result.table(), title="accuracy on unseen pictures, per cent")
+    print(f"{result.report}: open it in a browser")
+    print("next: kakera inspect FOLDER, with a folder of your own pictures")
+    return 0

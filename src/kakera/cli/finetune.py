@@ -1,0 +1,29 @@
+"""`kakera finetune DATA --from RUN`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+from kakera.cli.output import default_folder, print_table
+from kakera.training.options import FinetuneOptions
+
+
+def run(words: Sequence[str]) -> int:
+    """Train a classifier and print its evaluation."""
+    parser = Arguments("finetune", "Train a classifier; without --from from scratch.")
+    parser.add_recipe()
+    parser.add_options(FinetuneOptions)
+    given = vars(parser.parse_args(words))
+    given.setdefault("out", default_folder("finetune", given["data"]))
+    from kakera.training.finetune import finetune
+
+    trained = finetune(given.pop("data"), **given)
+    if trained.evaluation is None:
+        print("no labelled test pictures, so nothing was measured")
+    else:
+        print_table(trained.evaluation.table())
+        print(trained.evaluation.summary())
+    print(f"{trained.folder}: model.safetensors, kakera.json, metrics.jsonl, evaluation.json")
+    print(f"next: kakera predict {trained.folder} FILE…")
+    return 0

@@ -1,0 +1,34 @@
+"""What is printed: tables, and what to run next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kakera.errors import OptionError, sentence
+
+
+def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """Rows of text, the header first; numbers to the right."""
+    header, *body = rows
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if number == 0 else "right")
+    for row in body:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    # Where nobody looks at a terminal no line is cut or wrapped.
+    Console(width=None if console.is_terminal else 500).print(table)
+
+
+def default_folder(verb: str, data: str) -> str:
+    """`runs/pretrain-flowers` for `kakera pretrain pictures/flowers`."""
+    name = Path(data).resolve().stem
+    if not name:
+        raise OptionError(sentence("--out", got="nothing", expected="a run folder", do="name one"))
+    return str(Path("runs") / f"{verb}-{name}")

@@ -1,0 +1,26 @@
+"""`kakera pretrain DATA --out RUN`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+from kakera.cli.output import default_folder
+from kakera.training.options import PretrainOptions
+
+
+def run(words: Sequence[str]) -> int:
+    """Pretrain, or go on with it."""
+    parser = Arguments("pretrain", "Learn from pictures without labels by guessing hidden patches.")
+    parser.add_recipe()
+    parser.add_options(PretrainOptions)
+    given = vars(parser.parse_args(words))
+    given.setdefault("out", default_folder("pretrain", given["data"]))
+    from kakera.training.pretrain import pretrain
+
+    trained = pretrain(given.pop("data"), **given)
+    print(f"{trained.folder}: model.safetensors, kakera.json, metrics.jsonl, pictures/")
+    print(
+        f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
+    )
+    return 0

@@ -1,0 +1,27 @@
+"""`kakera probe DATA --from RUN`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+from kakera.cli.output import print_table
+from kakera.errors import OptionError, sentence
+from kakera.training.options import ProbeOptions
+
+
+def run(words: Sequence[str]) -> int:
+    """Probe frozen tokens and print the table."""
+    parser = Arguments("probe", "Simple classifiers on frozen tokens, with fine-tuning beside them.")
+    parser.add_options(ProbeOptions, without=("image", "channels"))
+    given = vars(parser.parse_args(words))
+    if "start" not in given:
+        raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
+    from kakera.training.probe import probe
+
+    report = probe(given.pop("data"), **given)
+    print_table(report.table())
+    print("in per cent, mean ± standard deviation over the draws of the labels")
+    if "out" in given:
+        print(f"{given['out']}: probe.json")
+    return 0

@@ -1,0 +1,1 @@
+"""Experiments on the user's own data, each ending in a report."""

@@ -1,0 +1,113 @@
+"""`kakera finetune`: a classifier, from a pretrained encoder or from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from kakera import chance
+from kakera.data.dataset import Dataset
+from kakera.data.loader import Augmentation
+from kakera.data.split import few
+from kakera.errors import OptionError, sentence
+from kakera.formats.native import Saved, generator, load_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import RESNETS, ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.sizes import SIZES, shape_of
+from kakera.training.loop import Plan, train
+from kakera.training.options import FinetuneOptions
+from kakera.training.prepare import Prepared, held_out, labelled_part, prepare, require_classes
+from kakera.training.run import Run
+from kakera.training.tasks import Classification
+from kakera.training.trained import Trained, finish, reopen
+
+
+def finetune(
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    start: str | Path = "",
+    recipe: str = "",
+    **options: Any,
+) -> Trained:
+    """Train a classifier on the labelled pictures of the train part and measure it on the test part.
+
+    `start` is a run to take the encoder from; without one, `model` names a size of the Vision
+    Transformer or a ResNet, trained from scratch. `options` are the fields of `FinetuneOptions`.
+    Raises DataError, OptionError, RunError, StorageError.
+    """
+    before = load_model(Path(start)) if start else None
+    given = {**options, "out": str(out), "start": str(start)}
+    chosen, prepared = prepare(FinetuneOptions, data, recipe, given, before.inputs if before else None)
+    require_classes(prepared.dataset)
+    pictures = labelled_part(prepared.dataset, "train")
+    assert pictures.labels is not None
+    if chosen.labels:
+        pictures = pictures.take(few(pictures.labels, chosen.labels, chosen.label_seed))
+    saved = _model(prepared, chosen, before)
+    inputs = saved.inputs
+    config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
+    run = Run(out, {**config, "classes": list(saved.classes)})
+    if run.finished:
+        return reopen(run)
+    assert isinstance(saved.model, Classifier | ResNet)
+    plan = Plan(
+        train=pictures,
+        size=inputs.size,
+        augmentation=Augmentation(crop=(chosen.crop_least, 1.0), shift=chosen.shift, flip=chosen.flip),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+        layer_decay=chosen.layer_decay if before else 1.0,
+        ema=chosen.ema,
+    )
+    task = Classification(saved.model, inputs, chosen, several=saved.several)
+    model = train(task, plan, run, verb="finetune")
+    assert isinstance(model, Classifier | ResNet)
+    return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
+
+
+def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:
+    """The classifier to train, initialised; the encoder of `before` where there is one."""
+    dataset = prepared.dataset
+    draws = generator(chance.key(options.seed, "weights"))
+    count = len(dataset.classes)
+    if before is None:
+        model, inputs = _from_scratch(prepared, options, count)
+        model.initialise(draws)
+    elif isinstance(before.model, ResNet):
+        model, inputs = (
+            ResNet(before.model.shape, channels=before.model.channels, classes=count),
+            before.inputs,
+        )
+        weights = {k: v for k, v in before.model.state_dict().items() if not k.startswith("head.")}
+        model.load_state_dict(weights, strict=False)
+        model.initialise_head(draws)
+    else:
+        encoder, inputs = before.encoder, before.inputs
+        if options.image and (options.image, options.image) != inputs.size:
+            encoder.resize((options.image, options.image))
+            inputs = replace(inputs, height=options.image, width=options.image)
+        model = Classifier(encoder, count, options.pool)
+        model.initialise_head(draws)
+    return Saved(model, inputs, dataset.classes, dataset.several)
+
+
+def _from_scratch(
+    prepared: Prepared, options: FinetuneOptions, classes: int
+) -> tuple[Classifier | ResNet, InputSpec]:
+    if options.model in RESNETS:
+        inputs = prepared.inputs(options.image, 1)
+        return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
+    if options.model not in SIZES:
+        names = ", ".join([*SIZES, *RESNETS])
+        raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
+    shape = shape_of(options.model)
+    if options.patch:
+        shape = shape.with_patch((options.patch, options.patch))
+    inputs = prepared.inputs(options.image, shape.patch[0])
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    return Classifier(encoder, classes, options.pool), inputs

@@ -1,0 +1,66 @@
+"""`kakera predict`: what pictures show, with probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.folder import pictures_below
+from kakera.errors import DataError, sentence
+from kakera.formats.native import Saved, load_model
+from kakera.training.infer import scores
+
+THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One file: the label or labels, and every class with its probability, likeliest first; or why not."""
+
+    file: str
+    labels: tuple[str, ...]
+    probabilities: dict[str, float]
+    unreadable: str = ""
+
+
+def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0) -> list[Prediction]:
+    """Predictions for files and for all pictures in folders, in the order given.
+
+    A file that cannot be read gets a prediction without labels that says why. Raises RunError for the
+    model, DataError where a folder holds no picture.
+    """
+    saved = model if isinstance(model, Saved) else load_model(Path(model))
+    paths = [path for file in files for path in _expand(Path(file))]
+    pictures = FilePictures(paths, saved.inputs.channels)
+    split = np.full(len(paths), "test")
+    dataset = Dataset("pictures", pictures, saved.inputs.channels, split)
+    probabilities, numbers, broken = scores(saved, dataset, workers=workers)
+    reasons = {error.path: error.reason for error in broken}
+    known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
+    return [
+        _prediction(saved, str(path), known[number])
+        if number in known
+        else Prediction(str(path), (), {}, reasons[str(path)])
+        for number, path in enumerate(paths)
+    ]
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = pictures_below(path)
+    if not found:
+        raise DataError(sentence(str(path), got="no picture", expected="some", do="name another folder"))
+    return found
+
+
+def _prediction(saved: Saved, file: str, values: list[float]) -> Prediction:
+    order = sorted(range(len(values)), key=lambda i: -values[i])
+    probabilities = {saved.classes[i]: values[i] for i in order}
+    if saved.several:
+        return Prediction(file, tuple(n for n, p in probabilities.items() if p >= THRESHOLD), probabilities)
+    return Prediction(file, (saved.classes[order[0]],), probabilities)

@@ -1,0 +1,95 @@
+"""`kakera pretrain`: a masked autoencoder from pictures without labels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kakera import chance
+from kakera.data.dataset import Dataset
+from kakera.data.loader import Augmentation, evaluation_batches
+from kakera.explain.picture import png, sheet
+from kakera.explain.reconstruct import reconstructions
+from kakera.formats.native import Saved, generator, write_atomically
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.masking import MASKINGS
+from kakera.model.sizes import shape_of
+from kakera.training.loop import Plan, train
+from kakera.training.options import PretrainOptions
+from kakera.training.prepare import Prepared, prepare
+from kakera.training.run import Run
+from kakera.training.tasks import Pretraining
+from kakera.training.trained import Trained, finish, reopen
+
+SHOWN = 12  # pictures on a sheet of reconstructions
+DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
+
+
+def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any) -> Trained:
+    """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
+
+    `recipe` is "paper", a name that ships with kakera, or a TOML file; `options` are the fields of
+    `PretrainOptions` and win over it. Called again with the same arguments it goes on where it stopped.
+    Raises DataError, OptionError, RunError, StorageError.
+    """
+    given = {**options, "out": str(out)}
+    chosen, prepared = prepare(PretrainOptions, data, recipe, given)
+    shape = shape_of(chosen.size)
+    if chosen.patch:
+        shape = shape.with_patch((chosen.patch, chosen.patch))
+    inputs = prepared.inputs(chosen.image, shape.patch[0])
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    model = MaskedAutoencoder(encoder, shape.decoder, normalised=chosen.normalised)
+    pictures = prepared.dataset.part("train")
+    config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
+    run = Run(out, config)
+    if run.finished:
+        return reopen(run)
+    model.initialise(generator(chosen.seed))
+    saved = Saved(model, inputs)
+    task = Pretraining(model, inputs, chosen)
+    plan = Plan(
+        train=pictures,
+        size=inputs.size,
+        augmentation=Augmentation(crop=(chosen.crop_least, 1.0), shift=chosen.shift, flip=chosen.flip),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+    )
+    shown = _shown(prepared)
+    every = max(1, round(chosen.epochs / DRAWN))
+
+    def draw(epoch: int) -> None:
+        if epoch % every == 0 or epoch >= chosen.epochs:
+            path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
+            write_atomically(path, reconstruction_sheet(saved, shown, chosen))
+
+    train(task, plan, run, verb="pretrain", each_epoch=draw)
+    return finish(run, saved)
+
+
+def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:
+    """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
+    model = saved.model
+    assert isinstance(model, MaskedAutoencoder)
+    grid = model.encoder.grid
+    batch = next(evaluation_batches(pictures, saved.inputs.size, batch=len(pictures)))
+    noise = chance.uniform(options.seed, 0, batch.samples.numpy(), "shown mask", grid.count)
+    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide))
+    device = next(model.parameters()).device
+    model.to("cpu").eval()
+    rows = reconstructions(model, saved.inputs, batch.pictures, hidden)
+    model.to(device)
+    return png(sheet(rows, across=4))
+
+
+def _shown(prepared: Prepared) -> Dataset:
+    """A few pictures to look at, the same in every run: unseen ones where there are any."""
+    dataset = prepared.dataset
+    unseen = dataset.part("test")
+    dataset = unseen if len(unseen) else dataset
+    return dataset.take(chance.order(0, 0, len(dataset), "shown")[:SHOWN])
