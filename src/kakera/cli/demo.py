@@ -14,10 +14,13 @@ def run(words: Sequence[str]) -> int:
         "demo", "Pretrain, fine-tune and compare on pictures that ship inside; writes a report."
     )
     parser.add_argument("--out", default="runs/demo", help="folder for the runs and report.html (runs/demo)")
+    parser.add_argument(
+        "--quick", action="store_true", default=False, help="one epoch of each: shows that it works, no more"
+    )
     given = parser.parse_args(words)
     from kakera.study.demo import demo
 
-    result = demo(given.out)
+    result = demo(given.out, epochs=1.0, least_steps=1) if given.quick else demo(given.out)
     print_table(result.table(), title="accuracy on unseen pictures, per cent")
     print(f"{result.report}: open it in a browser")
     print("next: kakera inspect FOLDER, with a folder of your own pictures")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_table
+from kakera.cli.output import default_folder, print_table, print_written
 from kakera.training.options import FinetuneOptions
 
 
@@ -24,6 +24,6 @@ def run(words: Sequence[str]) -> int:
     else:
         print_table(trained.evaluation.table())
         print(trained.evaluation.summary())
-    print(f"{trained.folder}: model.safetensors, kakera.json, metrics.jsonl, evaluation.json")
+    print_written(trained.folder)
     print(f"next: kakera predict {trained.folder} FILE…")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,3 +33,23 @@ def default_folder(verb: str, data: str) -> str:
     if not name:
         raise OptionError(sentence("--out", got="nothing", expected="a run folder", do="name one"))
     return str(Path("runs") / f"{verb}-{name}")
+
+
+WRITTEN = (
+    "model.safetensors",
+    "kakera.json",
+    "evaluation.json",
+    "metrics.jsonl",
+    "pictures",
+    "unreadable.csv",
+)
+
+
+def print_written(folder: Path) -> None:
+    """What a run has written, and how many files it had to skip."""
+    print(f"{folder}: {', '.join(name for name in WRITTEN if (folder / name).exists())}")
+    skipped = folder / "unreadable.csv"
+    if skipped.exists():
+        with skipped.open(newline="") as file:
+            count = sum(1 for _ in csv.reader(file)) - 1
+        print(f"{count} unreadable file{'' if count == 1 else 's'} skipped: see {skipped}")

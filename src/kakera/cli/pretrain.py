@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder
+from kakera.cli.output import default_folder, print_written
 from kakera.training.options import PretrainOptions
 
 
@@ -19,7 +19,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.pretrain import pretrain
 
     trained = pretrain(given.pop("data"), **given)
-    print(f"{trained.folder}: model.safetensors, kakera.json, metrics.jsonl, pictures/")
+    print_written(trained.folder)
     print(
         f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
     )

@@ -72,10 +72,10 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def save_model(folder: Path, saved: Saved) -> None:
-    """Weights and description into a folder."""
-    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
+    """Description and weights into a folder; the weights come last, and mark it as complete."""
     description = {"format": VERSION, **describe(saved)}
     write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
+    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
 
 
 def describe(saved: Saved) -> dict[str, Any]:

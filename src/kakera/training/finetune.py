@@ -17,6 +17,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES, shape_of
+from kakera.training.head import start_from_ridge
 from kakera.training.loop import Plan, train
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepare import Prepared, held_out, labelled_part, prepare, require_classes
@@ -54,6 +55,8 @@ def finetune(
     if run.finished:
         return reopen(run)
     assert isinstance(saved.model, Classifier | ResNet)
+    if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
+        start_from_ridge(saved, pictures, workers=prepared.workers)
     plan = Plan(
         train=pictures,
         size=inputs.size,

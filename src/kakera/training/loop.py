@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +15,8 @@ from torch import Tensor, nn
 
 from kakera.data.dataset import Dataset
 from kakera.data.loader import Augmentation, Batch, training_batches
-from kakera.errors import RunError, UnreadableFileError, sentence
+from kakera.errors import RunError, sentence
+from kakera.training.average import Average
 from kakera.training.options import LearningOptions
 from kakera.training.parameters import groups
 from kakera.training.progress import Progress
@@ -69,6 +69,19 @@ class Plan:
         """The same share of the steps as of the epochs."""
         return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
 
+    def batches(self, start: int) -> Iterator[Batch]:
+        """The batches from step `start` on."""
+        return training_batches(
+            self.train,
+            self.size,
+            self.augmentation,
+            seed=self.seed,
+            batch=self.batch,
+            steps=self.steps,
+            start=start,
+            workers=self.workers,
+        )
+
 
 def engine(options: LearningOptions, run: Run | None = None) -> Fabric:
     """Lightning Fabric on the chosen device. Raises RunError where there is none."""
@@ -95,102 +108,68 @@ def train(
     Raises RunError after many steps in a row without a finite gradient, DataError where no picture of
     many batches can be read.
     """
-    options, average = plan.options, _Average(task.model, plan.ema)
+    options, average = plan.options, Average(task.model, plan.ema)
     fabric = engine(options, run)
-    fused = fabric.device.type in ("cpu", "cuda")
     peak = peak_rate(options.base_rate, plan.batch)
-    parts = groups(task.model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
-    optimizer = torch.optim.AdamW(
-        [{k: v for k, v in part.items() if k != "names"} for part in parts],
-        lr=peak,
-        betas=(0.9, options.beta2),
-        fused=fused,
-    )
-    average_state = {"ema": average.model} if average.model is not None else {}
-    start = run.restore(task.model, optimizer, **average_state)
+    optimizer = _optimizer(task.model, plan, peak, fabric.device)
+    start = run.restore(task.model, optimizer, **average.parts)
     run.forget_after(start)
     model, optimizer = fabric.setup(task.model, optimizer)
-    model.train()
-    unreadable: dict[str, UnreadableFileError] = {error.path: error for error in plan.train.unreadable}
-    run.list_unreadable(unreadable)
-    batches = training_batches(
-        plan.train,
-        plan.size,
-        plan.augmentation,
-        seed=plan.seed,
-        batch=plan.batch,
-        steps=plan.steps,
-        start=start,
-        workers=plan.workers,
-    )
-    recent: list[float] = []
+    average.to(fabric.device)
+    run.list_unreadable(plan.train.unreadable)
+    losses: list[float] = []
     bad, saved_at = 0, time.monotonic()
     with Progress(verb, total=plan.steps, start=start, unit=plan.batch) as progress:
-        for step, batch in enumerate(batches, start=start):
-            if batch.unreadable:
-                unreadable |= {error.path: error for error in batch.unreadable}
-                run.list_unreadable(unreadable)
-            rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
+        for batch in plan.batches(start):
+            model.train()
+            run.list_unreadable(batch.unreadable)
+            rate = learning_rate(
+                batch.step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps
+            )
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
             loss = task.loss(model, _to(fabric.device, batch))
             fabric.backward(loss)
-            limit = options.clip or math.inf
-            norm = fabric.clip_gradients(model, optimizer, max_norm=limit, error_if_nonfinite=False)
-            value = loss.item()
+            norm = fabric.clip_gradients(
+                model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
+            )
+            value, done = loss.item(), batch.step + 1
             if math.isfinite(value) and norm is not None and math.isfinite(float(norm)):
                 optimizer.step()
                 average.update(task.model)
-                recent.append(value)
+                losses.append(value)
                 bad = 0
             else:
                 bad += 1
-                run.log(
-                    {"step": step + 1, "skipped": [plan.train.pictures.name(int(i)) for i in batch.samples]}
-                )
+                names = [plan.train.pictures.name(int(number)) for number in batch.samples]
+                run.log({"step": done, "skipped": names})
+                _stop_if(bad)
             optimizer.zero_grad()
-            _stop_if(bad)
             progress.advance(loss=value)
-            done = step + 1
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
-                epoch = done // plan.steps_per_epoch
-                values = {
-                    "step": done,
-                    "epoch": epoch,
-                    "loss": sum(recent) / max(len(recent), 1),
-                    "rate": rate,
-                }
-                run.log(values)
-                fabric.log_dict({"loss": values["loss"], "rate": rate}, step=done)
-                recent = []
+                epoch, mean = done // plan.steps_per_epoch, sum(losses) / max(len(losses), 1)
+                losses.clear()
+                run.log(
+                    {"step": done, "epoch": epoch, "loss": mean, "rate": rate, "seconds": progress.seconds}
+                )
+                fabric.log_dict({"loss": mean, "rate": rate}, step=done)
                 if each_epoch is not None:
                     each_epoch(epoch)
-                    model.train()
-            if time.monotonic() - saved_at > options.checkpoint_seconds and done < plan.steps:
-                run.save(done, task.model, optimizer, **average_state)
+            if time.monotonic() - saved_at > options.checkpoint_seconds or done == plan.steps:
+                run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
-    if start < plan.steps:
-        run.save(plan.steps, task.model, optimizer, **average_state)
     return (average.model or task.model).cpu().eval()
 
 
-class _Average:
-    """An exponential moving average of the weights, or nothing at a decay of 0."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.model = copy.deepcopy(model).requires_grad_(False) if decay else None
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """One step towards the weights of `model`; buffers are copied."""
-        if self.model is None:
-            return
-        for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if value.is_floating_point():
-                mean.to(value.device).lerp_(value, 1 - self.decay)
-            else:
-                mean.copy_(value)
+def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW on groups by depth and decay, in one fused kernel where there is one."""
+    parts = groups(model, weight_decay=plan.options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
+    return torch.optim.AdamW(
+        [{key: value for key, value in part.items() if key != "names"} for part in parts],
+        lr=peak,
+        betas=(0.9, plan.options.beta2),
+        fused=device.type in ("cpu", "cuda"),
+    )
 
 
 def _to(device: torch.device, batch: Batch) -> Batch:

@@ -105,6 +105,8 @@ class FinetuneOptions(LearningOptions, DataOptions):
     """Which ones."""
     pool: Literal["mean", "class"] = "mean"
     """What the head reads: the mean of the patch tokens, or the class token."""
+    head: Literal["zero", "ridge"] = "zero"
+    """Where a head on a pretrained Transformer starts: near zero, or at ridge regression on its tokens."""
     layer_decay: float = 0.65
     """Each layer learns this much slower than the one above it (from a start only)."""
     drop_path: float = 0.1

@@ -36,6 +36,11 @@ class Progress:
         if self.console.is_terminal:
             self.bar.stop()
 
+    @property
+    def seconds(self) -> float:
+        """Since this process began to train."""
+        return round(time.monotonic() - self.began, 1)
+
     def advance(self, loss: float) -> None:
         """One step done."""
         self.done += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.native import WEIGHTS, write_atomically, write_tensors
 
+UNREADABLE = "unreadable.csv"
 FREE = {"workers", "device", "checkpoint_seconds", "out"}  # may differ between a run and its resumption
 
 
@@ -29,6 +31,7 @@ class Run:
         """Raises RunError where the folder holds a run of another configuration, or something else."""
         self.folder = Path(folder)
         self.config = json.loads(json.dumps(config))
+        self._unreadable: dict[str, str] = {}
         path = self.folder / "config.json"
         if path.exists():
             self._compare(path)
@@ -84,14 +87,16 @@ class Run:
                 continue
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
-    def list_unreadable(self, errors: dict[str, UnreadableFileError]) -> None:
-        """Write down the files that were skipped, with their reasons."""
-        if errors:
+    def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> None:
+        """Write down files that were skipped, with their reasons; each once."""
+        fresh = {error.path: error.reason for error in errors} | self._unreadable
+        if fresh != self._unreadable:
+            self._unreadable = dict(sorted(fresh.items()))
             text = io.StringIO()
             writer = csv.writer(text)
             writer.writerow(["file", "reason"])
-            writer.writerows([error.path, error.reason] for error in errors.values())
-            write_atomically(self.folder / "unreadable.csv", text.getvalue().encode())
+            writer.writerows(self._unreadable.items())
+            write_atomically(self.folder / UNREADABLE, text.getvalue().encode())
 
     def save(
         self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module
@@ -107,6 +112,11 @@ class Run:
         for old in self._checkpoints()[:-2]:
             old.unlink()
 
+    def drop_checkpoints(self) -> None:
+        """Remove what only an unfinished run needs."""
+        for path in self._checkpoints():
+            path.unlink()
+
     def _checkpoints(self) -> list[Path]:
         return sorted((self.folder / "checkpoints").glob("step-*.safetensors"))
 
@@ -118,7 +128,7 @@ class Run:
         parts: dict[str, dict[str, Tensor]] = {}
         with safe_open(paths[-1], framework="pt") as file:
             step = int(file.metadata()["step"])
-            for name in file.keys():  # noqa: SIM118  (safe_open is no dictionary)
+            for name in sorted(file.keys()):
                 title, _, rest = name.partition(".")
                 parts.setdefault(title, {})[rest] = file.get_tensor(name)
         model.load_state_dict(parts["model"])

@@ -26,13 +26,14 @@ class Trained:
 
 
 def finish(run: Run, saved: Saved, held_out: Dataset | None = None, workers: int = 0) -> Trained:
-    """Measure, then write everything; the weights come last, since they mark the run as finished."""
+    """Measure, then write everything; from the weights on, which come last, the run is finished."""
     evaluation = None
     if held_out is not None and len(held_out):
         evaluation = measure(saved, held_out, workers)
         text = json.dumps(evaluation.to_json(), indent=2)
         write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
     save_model(run.folder, saved)
+    run.drop_checkpoints()
     return Trained(run.folder, saved, evaluation)
 
 

@@ -1,0 +1,37 @@
+"""An exponential moving average of the weights (Polyak and Juditsky 1992): smoother than the last ones."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """`decay` of the old value and the rest of the new one at every update; nothing at a decay of 0."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(model).requires_grad_(False) if decay else None
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """What belongs into a checkpoint."""
+        return {} if self.model is None else {"average": self.model}
+
+    def to(self, device: torch.device) -> None:
+        """Keep the average where the model is."""
+        if self.model is not None:
+            self.model.to(device)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """One step towards the weights of `model`; counts of batches are copied."""
+        if self.model is None:
+            return
+        for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
+            if value.is_floating_point():
+                mean.lerp_(value, 1 - self.decay)
+            else:
+                mean.copy_(value)
