@@ -49,9 +49,14 @@ class InputSpec:
                     do="leave them out to have them measured",
                 )
             )
-        if min(self.std) <= 0 or self.scale <= 0:
+        if not all(value > 0 for value in (*self.std, self.scale)):
             raise OptionError(
-                sentence("std and scale", got=self.std, expected="positive numbers", do="correct them")
+                sentence(
+                    "std and scale",
+                    got=f"{self.std} and {self.scale}",
+                    expected="positive numbers",
+                    do="correct them",
+                )
             )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Num
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,7 +19,7 @@ GREY = 0.5  # of a hidden patch, as a share of the range of values
 def reconstructions(
     model: MaskedAutoencoder,
     inputs: InputSpec,
-    pictures: Float[Tensor, "b c H W"],
+    pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
 ) -> NDArray[np.uint8]:
     """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.

@@ -6,10 +6,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from kakera.errors import OptionError, sentence
 from kakera.model import patches, positions
 from kakera.model.attention import EPSILON, Layer
 from kakera.model.encoder import Encoder, initialise_linears
-from kakera.model.masking import visible
+from kakera.model.masking import concealed, visible
 from kakera.model.sizes import DecoderShape
 
 VARIANCE_FLOOR = 1e-6
@@ -43,7 +44,7 @@ class Decoder(nn.Module):
         z = torch.cat([latent[:, :1], tokens], dim=1) + self.positions
         for layer in self.layers:
             z = layer(z)
-        z = patches.pick(z[:, 1:], visible(~hidden))
+        z = patches.pick(z[:, 1:], concealed(hidden))
         return self.predict(self.norm(z))
 
 
@@ -51,11 +52,21 @@ class MaskedAutoencoder(nn.Module):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
-    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units.
+    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. Raises
+    OptionError where a patch is a single value, which has no deviation.
     """
 
     def __init__(self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True) -> None:
         super().__init__()
+        if normalised and encoder.patches.project.in_features == 1:
+            raise OptionError(
+                sentence(
+                    "patch",
+                    got="a single value",
+                    expected="two or more, where each patch is normalised",
+                    do="choose a larger patch, or plain pixels",
+                )
+            )
         self.encoder, self.normalised = encoder, normalised
         self.decoder = Decoder(encoder, decoder)
 
@@ -80,7 +91,7 @@ class MaskedAutoencoder(nn.Module):
 
     def forward(self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, ""]:
         """The loss: squared error, mean over a patch's values, then over the hidden patches (Sec. 3)."""
-        wanted = patches.pick(self.target(pictures), visible(~hidden))
+        wanted = patches.pick(self.target(pictures), concealed(hidden))
         return (self.predict(pictures, hidden) - wanted).square().mean()
 
     @torch.no_grad()
@@ -93,7 +104,7 @@ class MaskedAutoencoder(nn.Module):
         """
         guess = self.predict(pictures, hidden)
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        places = visible(~hidden)
+        places = concealed(hidden)
         if self.normalised:
             variance, mean = torch.var_mean(patches.pick(vectors, places), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean

@@ -1,6 +1,6 @@
 """Which patches are hidden: random, block or grid (MAE paper, Sec. 3 and Fig. 6). True = hidden.
 
-Each maker takes noise in [0, 1), one row of `NOISE × n` numbers a picture, and hides exactly
+Each maker takes noise in [0, 1), one row of n numbers a picture, and hides exactly
 n − int(n · (1 − ratio)) patches of each: the rule of the MAE paper's released models.
 """
 
@@ -10,26 +10,24 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 
-NOISE = 1  # numbers of noise a patch
-
 
 def kept(count: int, ratio: float) -> int:
     """How many of `count` patches stay visible. Raises OptionError where none or all would."""
     keep = int(count * (1 - ratio)) if 0 <= ratio < 1 else 0
-    if not 0 < keep <= count:
+    if not 0 < keep < count:
         raise OptionError(
             sentence(
                 "hidden share",
                 got=f"{ratio}, which keeps {keep} of {count} patches",
-                expected="at least 0 and low enough to keep one patch",
-                do=f"try a share below {1 - 1 / count:.3f}, or smaller patches",
+                expected="a share from 0 to 1 that hides at least one patch and keeps at least one",
+                do="choose another share, or smaller patches",
             )
         )
     return keep
@@ -43,7 +41,8 @@ def random(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.b
 def block(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.bool_]:
     """Large rectangles, one after another, until the share is hidden (Bao et al. 2022, Alg. 1).
 
-    Rectangles have aspect ratios from 0.3 to 1/0.3; the last is trimmed so that the count is exact.
+    Rectangles have aspect ratios from 0.3 to 1/0.3; the last is trimmed so that the count is exact. The
+    noise is enough for n / 4 of them; what they leave to be hidden, on small grids, lies anywhere.
     """
     missing = grid.count - kept(grid.count, ratio)
     return np.stack([_blocks(row, grid, missing) for row in noise]) if len(noise) else noise.astype(bool)
@@ -55,7 +54,7 @@ def grid(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.boo
     Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973), so that any count is spread evenly.
     """
     keep = kept(grid.count, ratio)
-    shift = (noise[:, :2] * 8).astype(int) if grid.count > 1 else np.zeros((len(noise), 2), int)
+    shift = (noise[:, :2] * 8).astype(int)
     rows = np.arange(grid.rows)[None, :, None] + shift[:, 0, None, None]
     cols = np.arange(grid.cols)[None, None, :] + shift[:, 1, None, None]
     rank = _BAYER[rows % 8, cols % 8].reshape(len(noise), grid.count)
@@ -69,20 +68,29 @@ MASKINGS: dict[str, Callable[[NDArray[np.float64], Grid, float], NDArray[np.bool
 }
 
 
-def visible(hidden: Bool[Tensor, "b n"]) -> Tensor:
-    """Numbers (b, k) of the visible patches, in order. Raises OptionError where rows differ in count."""
-    counts = (~hidden).sum(dim=1)
-    keep = int(counts[0])
-    if keep == 0 or not bool((counts == keep).all()):
+def visible(hidden: Bool[Tensor, "b n"]) -> Int[Tensor, "b k"]:
+    """Numbers of the visible patches, in order. Raises OptionError where there are none or rows differ."""
+    return _numbers(~hidden, "visible")
+
+
+def concealed(hidden: Bool[Tensor, "b n"]) -> Int[Tensor, "b m"]:
+    """Numbers of the hidden patches, in order. Raises OptionError where there are none or rows differ."""
+    return _numbers(hidden, "hidden")
+
+
+def _numbers(chosen: Bool[Tensor, "b n"], kind: str) -> Int[Tensor, "b k"]:
+    counts = chosen.sum(dim=1)
+    each = int(counts[0])
+    if each == 0 or not bool((counts == each).all()):
         raise OptionError(
             sentence(
                 "mask",
-                got=f"{int(counts.min())} to {int(counts.max())} visible patches",
+                got=f"{int(counts.min())} to {int(counts.max())} {kind} patches",
                 expected="the same number, at least one, in every picture of a batch",
                 do="hide the same number of patches in each",
             )
         )
-    return torch.argsort(hidden.to(torch.uint8), dim=1, stable=True)[:, :keep]
+    return torch.argsort((~chosen).to(torch.uint8), dim=1, stable=True)[:, :each]
 
 
 def _hide_highest(rank: NDArray[np.float64], keep: int) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kakera.grid import Grid
@@ -32,8 +32,8 @@ def join(patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]) ->
     )
 
 
-def pick(tokens: Float[Tensor, "b n d"], numbers: Tensor) -> Float[Tensor, "b k d"]:
-    """The tokens with the given numbers, row by row: numbers (b, k)."""
+def pick(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
+    """The tokens with the given numbers, row by row."""
     return tokens.gather(1, numbers.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
 
@@ -46,8 +46,8 @@ class PatchEmbedding(nn.Module):
         self.project = nn.Linear(patch[0] * patch[1] * channels, width)
 
     def forward(
-        self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None
+        self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
     ) -> Float[Tensor, "b k d"]:
-        """All patches embedded, or only those whose numbers `keep` (b, k) names: the rest cost nothing."""
+        """All patches embedded, or only those whose numbers `keep` names: the rest cost nothing."""
         vectors = cut(pictures, self.patch)
         return self.project(vectors if keep is None else pick(vectors, keep))

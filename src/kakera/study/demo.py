@@ -119,7 +119,7 @@ def _pixels(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
 
 def _tokens(pretrained: Trained, dataset: Dataset) -> dict[str, NDArray[np.float32]]:
     return {
-        name: features(pretrained.saved, dataset.part(name), [-1], ["mean"])[-1, "mean"]
+        name: features(pretrained.saved, dataset.part(name), [-1], ["mean"])[0][-1, "mean"]
         for name in ("train", "test")
     }
 

@@ -24,8 +24,8 @@ def start_from_ridge(saved: Saved, pictures: Dataset, *, workers: int = 0) -> No
     model = saved.model
     assert isinstance(model, Classifier)
     assert pictures.labels is not None
-    tokens = features(saved, pictures, [-1], [model.pool], workers=workers)[-1, model.pool]
-    seen, labels = labelled(tokens, pictures.labels, classes=model.classes)
+    tokens, numbers = features(saved, pictures, [-1], [model.pool], workers=workers)
+    seen, labels = labelled(tokens[-1, model.pool], pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
     found = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
     weights = STEEPNESS * found.weights / std[:, None]

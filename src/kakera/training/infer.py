@@ -49,10 +49,11 @@ def scores(
 @torch.inference_mode()
 def features(
     saved: Saved, dataset: Dataset, layers: Sequence[int], pools: Sequence[str], *, workers: int = 0
-) -> dict[tuple[int, str], NDArray[np.float32]]:
-    """Frozen tokens, (n, d) for each (layer, pool); the final norm follows the pooling.
+) -> tuple[dict[tuple[int, str], NDArray[np.float32]], NDArray[np.int64]]:
+    """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
-    Layer l is z^(l) as in the lecture; −1 is the last. `pools` are "class" and "mean".
+    The final norm follows the pooling. Layer l is z^(l) as in the lecture; −1 is the last. `pools` are
+    "class" and "mean".
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
@@ -64,10 +65,12 @@ def features(
     found: dict[tuple[int, str], list[torch.Tensor]] = {
         (layer, pool): [] for layer in layers for pool in pools
     }
+    numbers: list[torch.Tensor] = []
     for part in evaluation_batches(dataset, saved.inputs.size, batch=BATCH, workers=workers):
+        numbers.append(part.samples)
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         encoder.tokens(saved.inputs.normalise(part.pictures), None, None, trace)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]
             found[layer, pool].append(pooled(encoder, tokens, "class" if pool == "class" else "mean"))
-    return {key: torch.cat(rows).numpy() for key, rows in found.items()}
+    return {key: torch.cat(rows).numpy() for key, rows in found.items()}, torch.cat(numbers).numpy()

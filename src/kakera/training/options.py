@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kakera.errors import OptionError, sentence
 
@@ -150,7 +150,9 @@ class ProbeOptions(DataOptions):
     seeds: int = 3
     """How many draws of the labels."""
     finetune: bool = True
-    """Show fine-tuning beside the probes, with the recipe for these pictures."""
+    """Show fine-tuning beside the probes."""
+    finetune_recipe: str = ""
+    """Its recipe; empty takes the one for these pictures."""
 
 
 def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
@@ -217,10 +219,24 @@ _RANGES = {
 
 
 def _check(options: Any) -> None:
+    hints = get_type_hints(type(options))
     for field in fields(options):
-        value = getattr(options, field.name)
-        low, high = _RANGES.get(field.name, (-math.inf, math.inf))
-        if isinstance(value, int | float) and not low <= value <= high:
-            raise OptionError(
-                sentence(field.name, got=value, expected=f"a number from {low} to {high}", do="correct it")
-            )
+        value, hint = getattr(options, field.name), hints[field.name]
+        if get_origin(hint) is Literal:
+            *names, last = get_args(hint)
+            _require(value in get_args(hint), field.name, value, f"{', '.join(names)} or {last}")
+        elif hint is bool:
+            _require(isinstance(value, bool), field.name, value, "true or false")
+        elif hint is str:
+            _require(isinstance(value, str), field.name, value, "text")
+        elif hint in (int, float):
+            kinds = int if hint is int else (int, float)
+            number = isinstance(value, kinds) and not isinstance(value, bool)
+            _require(number, field.name, value, "a whole number" if hint is int else "a number")
+            low, high = _RANGES.get(field.name, (-math.inf, math.inf))
+            _require(low <= value <= high, field.name, value, f"a number from {low} to {high}")
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise OptionError(sentence(name, got=repr(value), expected=expected, do="correct it"))

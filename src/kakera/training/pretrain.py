@@ -16,7 +16,7 @@ from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator, write_atomically
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.masking import MASKINGS
+from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
 from kakera.training.loop import Plan, train
 from kakera.training.options import PretrainOptions
@@ -43,6 +43,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
         shape = shape.with_patch((chosen.patch, chosen.patch))
     inputs = prepared.inputs(chosen.image, shape.patch[0])
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
     model = MaskedAutoencoder(encoder, shape.decoder, normalised=chosen.normalised)
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}

@@ -83,20 +83,19 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
         raise DataError(
             sentence(dataset.name, got="no labelled test pictures", expected="some", do="add a test split")
         )
-    seen = {
-        part: features(saved, pictures, chosen.layers, chosen.pools, workers=prepared.workers)
-        for part, pictures in (("train", train), ("test", test))
-    }
+    seen, numbers = features(saved, train, chosen.layers, chosen.pools, workers=prepared.workers)
+    unseen, test_numbers = features(saved, test, chosen.layers, chosen.pools, workers=prepared.workers)
+    train, test = train.take(numbers), test.take(test_numbers)
     assert train.labels is not None
     assert test.labels is not None
     results: list[ProbeResult] = []
     for count, seed, rows in _draws(train, chosen):
-        for layer, pool in seen["train"]:
+        for layer, pool in seen:
             for name in chosen.probes:
                 scores = PROBES[name](
-                    seen["train"][layer, pool][rows],
+                    seen[layer, pool][rows],
                     train.labels[rows],
-                    seen["test"][layer, pool],
+                    unseen[layer, pool],
                     classes=len(dataset.classes),
                     seed=seed,
                 )
@@ -130,6 +129,7 @@ def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Itera
                 dataset,
                 out=root / f"finetuned-{count}-{seed}",
                 start=options.start,
+                recipe=options.finetune_recipe,
                 labels=count,
                 label_seed=seed,
                 seed=seed,

@@ -1,0 +1,80 @@
+"""The commands as a user runs them, in their own folder."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.main import main
+from tests.small import folder
+
+QUICK = ["--recipe", "demo", "--epochs", "2", "--batch", "8"]
+TUNE = [*QUICK, "--least-steps", "1"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path / "things")
+    return tmp_path
+
+
+def test_from_a_folder_to_predictions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", "things", *QUICK]) == 0
+    assert "next: kakera finetune DATA --from runs/pretrain-things" in capsys.readouterr().out
+    assert main(["finetune", "things", "--from", "runs/pretrain-things", "--out", "runs/c", *TUNE]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy" in out
+    assert "runs/c: model.safetensors, kakera.json, evaluation.json, metrics.jsonl" in out
+    words = ["probe", "things", "--from", "runs/pretrain-things", "--probes", "ridge", "--labels", "0"]
+    assert main([*words, "--no-finetune", "--out", "runs/probe"]) == 0
+    assert "runs/probe: probe.json" in capsys.readouterr().out
+    assert main(["predict", "runs/c", "things/bag/0.png", "things/boot/0.png"]) == 0
+    out = capsys.readouterr().out
+    assert "things/bag/0.png" in out
+    assert "%" in out
+
+
+def test_predictions_as_json_and_csv(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["finetune", "things", "--out", "runs/c", *TUNE])
+    capsys.readouterr()
+    assert main(["predict", "runs/c", "things", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 24
+    assert set(found[0]["probabilities"]) == {"bag", "boot"}
+    assert main(["predict", "runs/c", "things/bag", "--csv"]) == 0
+    rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    assert len(rows) == 12
+    assert float(rows[0]["bag"]) + float(rows[0]["boot"]) == pytest.approx(1)
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["finetune", "things", "--out", "runs/c", *TUNE])
+    (here / "empty.png").write_bytes(b"")
+    capsys.readouterr()
+    assert main(["predict", "runs/c", "empty.png", "things/bag/0.png", "--json"]) == 2
+    out, error = capsys.readouterr()
+    assert [bool(prediction["labels"]) for prediction in json.loads(out)] == [False, True]
+    assert error.startswith("kakera: empty.png: got an empty file")
+    assert error.count("\n") == 1
+
+
+def test_inspect_in_words_and_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "things"]) == 0
+    out = capsys.readouterr().out
+    assert "things: 24 pictures, colour" in out
+    assert "28 x 28 (24)" in out
+    assert main(["inspect", "things", "--json"]) == 0
+    assert sum(json.loads(capsys.readouterr().out)["parts"].values()) == 24
+
+
+def test_a_run_folder_of_another_configuration_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["pretrain", "things", "--out", "runs/p", *QUICK])
+    capsys.readouterr()
+    assert main(["pretrain", "things", "--out", "runs/p", *QUICK, "--hide", "0.5"]) == 2
+    assert "hide 0.75 there, 0.5 here" in capsys.readouterr().err

@@ -1,0 +1,16 @@
+"""Shapes and types of the model are checked under test: the hook must stand before the first import."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
+
+import hypothesis  # noqa: E402
+import torch  # noqa: E402
+
+# Two threads of small sums on a busy machine wait for each other longer than one computes.
+torch.set_num_threads(1)
+# A busy machine is slow, not wrong.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")

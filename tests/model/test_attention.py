@@ -1,0 +1,81 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from kakera.model.attention import Attention, Layer, Mlp
+from kakera.model.trace import Trace
+from tests.model import lecture
+from tests.model.models import drawn, far, seeded
+
+Z = torch.randn(2, 5, 12, generator=seeded(3), dtype=torch.float64)
+heads = pytest.mark.parametrize("heads", [1, 3, 12])
+
+
+@heads
+def test_attention_is_the_lectures_formula(heads: int) -> None:
+    attention = drawn(Attention(12, heads))
+    weights = lecture.weights_of(attention)
+    for z, pooled in zip(Z, attention(Z), strict=True):
+        assert far(pooled, lecture.attention(z.numpy(), weights, heads)) < 1e-12
+
+
+@heads
+def test_a_whole_layer_is_the_lectures_formula(heads: int) -> None:
+    layer = drawn(Layer(12, heads))
+    weights = lecture.weights_of(layer)
+    for z, after in zip(Z, layer(Z), strict=True):
+        assert far(after, lecture.layer(z.numpy(), weights, heads)) < 1e-12
+
+
+@heads
+def test_the_fused_kernel_pools_with_the_recorded_attention(heads: int) -> None:
+    attention, trace = drawn(Attention(12, heads)), Trace(attention=[4])
+    out = attention(Z, trace, 4)
+    v = functional.linear(Z, attention.qkv.weight[24:], attention.qkv.bias[24:])
+    v = v.reshape(2, 5, heads, 12 // heads).transpose(1, 2)
+    pooled = (trace.attention[4] @ v).transpose(1, 2).reshape(2, 5, 12)
+    assert far(out, attention.out(pooled).detach()) < 1e-12
+
+
+def test_the_order_of_the_tokens_is_nothing_to_a_layer() -> None:
+    layer, order = drawn(Layer(12, 3)), torch.tensor([3, 0, 4, 1, 2])
+    assert far(layer(Z[:, order]), layer(Z)[:, order].detach()) < 1e-12
+
+
+def test_pictures_of_a_batch_know_nothing_of_each_other() -> None:
+    layer = drawn(Layer(12, 3))
+    assert far(layer(Z)[:1], layer(Z[:1]).detach()) < 1e-12
+
+
+def test_the_mlp_is_four_times_wider_inside_and_takes_each_token_on_its_own() -> None:
+    mlp = drawn(Mlp(3))
+    assert mlp.up.out_features == 12
+    assert far(mlp(Z[..., :3])[:, 2], mlp(Z[:, 2:3, :3])[:, 0].detach()) < 1e-12
+
+
+def test_the_mlps_bend_is_the_exact_gelu() -> None:
+    mlp = drawn(Mlp(1, ratio=1.0))
+    for parameter, value in zip(mlp.parameters(), (1.0, 0.0, 1.0, 0.0), strict=True):
+        parameter.data.fill_(value)
+    x = torch.linspace(-4, 4, 33, dtype=torch.float64)
+    wanted = [value / 2 * math.erfc(-value / math.sqrt(2)) for value in x.tolist()]
+    assert far(mlp(x.reshape(1, -1, 1))[0, :, 0], torch.tensor(wanted, dtype=torch.float64)) < 1e-12
+
+
+def test_a_layer_whose_branches_are_dropped_is_the_identity() -> None:
+    assert torch.equal(drawn(Layer(12, 3))(Z, torch.zeros(2, 2, dtype=torch.float64)), Z)
+
+
+def test_a_layer_whose_branches_are_kept_as_they_are_is_unchanged() -> None:
+    layer = drawn(Layer(12, 3))
+    assert torch.equal(layer(Z, torch.ones(2, 2, dtype=torch.float64)), layer(Z))
+
+
+def test_the_first_factor_scales_the_attention_and_the_second_the_mlp_of_each_sample() -> None:
+    layer = drawn(Layer(12, 3))
+    survive = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
+    after = layer(Z, survive)
+    assert far(after[0], (Z + 2 * layer.attention(layer.norm1(Z)))[0].detach()) < 1e-12
+    assert far(after[1], (Z + 3 * layer.mlp(layer.norm2(Z)))[1].detach()) < 1e-12

@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from kakera.grid import Grid
+from kakera.model.masking import MASKINGS, block, concealed, grid, kept, random, visible
+from tests.refusals import refused
+
+Mask = NDArray[np.bool_]
+every_masking = pytest.mark.parametrize("name", list(MASKINGS))
+grids = st.builds(Grid, st.integers(1, 12), st.integers(1, 12))
+
+
+def noise(count: int, places: Grid, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).random((count, places.count))
+
+
+def borders(hidden: Mask) -> int:
+    """Neighbouring patches of which one is hidden and the other not; hidden (b, rows, cols)."""
+    return int((hidden[:, 1:] != hidden[:, :-1]).sum() + (hidden[:, :, 1:] != hidden[:, :, :-1]).sum())
+
+
+@pytest.mark.parametrize(
+    ("count", "ratio", "keep"),
+    [(196, 0.75, 49), (49, 0.75, 12), (100, 0.9, 9), (16, 0.5, 8), (4, 0.1, 3), (2, 0.5, 1)],
+)
+def test_as_many_stay_as_in_the_papers_released_models(count: int, ratio: float, keep: int) -> None:
+    assert kept(count, ratio) == keep
+
+
+@given(places=grids, ratio=st.floats(0, 1), name=st.sampled_from(list(MASKINGS)), seed=st.integers(0, 99))
+def test_every_mask_hides_exactly_the_share(places: Grid, ratio: float, name: str, seed: int) -> None:
+    stays = int(places.count * (1 - ratio))
+    assume(0 < stays < places.count)
+    hidden = MASKINGS[name](noise(3, places, seed), places, ratio)
+    assert hidden.shape == (3, places.count)
+    assert (~hidden).sum(1).tolist() == [stays] * 3
+
+
+@every_masking
+@pytest.mark.parametrize("places", [Grid(1, 2), Grid(2, 1), Grid(3, 1)])
+@pytest.mark.parametrize("extreme", [0.0, 1 - 2**-53])
+def test_the_smallest_grids_and_the_ends_of_the_noise_are_no_exception(
+    name: str, places: Grid, extreme: float
+) -> None:
+    hidden = MASKINGS[name](np.full((2, places.count), extreme), places, 0.5)
+    assert (~hidden).sum(1).tolist() == [places.count // 2] * 2
+
+
+@every_masking
+def test_no_pictures_need_no_masks(name: str) -> None:
+    assert MASKINGS[name](np.zeros((0, 16)), Grid(4, 4), 0.75).shape == (0, 16)
+
+
+@every_masking
+@given(seed=st.integers(0, 1000), ratio=st.floats(0.1, 0.9))
+def test_a_pictures_mask_is_the_same_in_whatever_batch_it_comes(name: str, seed: int, ratio: float) -> None:
+    places = Grid(4, 5)
+    drawn = noise(4, places, seed)
+    together = MASKINGS[name](drawn, places, ratio)
+    alone = [MASKINGS[name](row[None], places, ratio)[0] for row in drawn]
+    np.testing.assert_array_equal(together, alone)
+
+
+@every_masking
+def test_pictures_have_their_own_masks(name: str) -> None:
+    hidden = MASKINGS[name](noise(50, Grid(8, 8)), Grid(8, 8), 0.6)
+    assert len({row.tobytes() for row in hidden}) > 30  # the grid has 64 places to begin at
+
+
+@every_masking
+def test_no_place_is_spared(name: str) -> None:
+    places = Grid(6, 8)
+    share = MASKINGS[name](noise(2000, places), places, 0.75).mean(0)
+    assert share.min() > 0.75 / 2  # blocks reach the corners least
+    assert share.max() < 1
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0, 1.5, -0.25, 0.95, float("nan")])
+def test_a_share_that_hides_all_or_nothing_is_refused(ratio: float) -> None:
+    with refused("hidden share", got=f"{ratio}, which keeps", expected="keeps at least one"):
+        kept(16, ratio)
+
+
+@every_masking
+def test_a_single_patch_cannot_be_hidden_and_seen(name: str) -> None:
+    with refused("hidden share", got="keeps 0 of 1 patches", do="smaller patches"):
+        MASKINGS[name](np.zeros((1, 1)), Grid(1, 1), 0.75)
+
+
+def test_random_keeps_the_patches_with_the_lowest_noise() -> None:
+    drawn = np.array([[0.9, 0.1, 0.5, 0.3], [0.0, 0.8, 0.2, 0.7]])
+    assert random(drawn, Grid(2, 2), 0.5).tolist() == [[True, False, True, False], [False, True, False, True]]
+
+
+def test_random_hides_every_place_equally_often() -> None:
+    places = Grid(4, 5)
+    share = random(noise(10_000, places), places, 0.6).mean(0)
+    assert np.abs(share - 0.6).max() < 4.5 * (0.6 * 0.4 / 10_000) ** 0.5
+
+
+def test_blocks_hang_together() -> None:
+    places = Grid(14, 14)
+    drawn = noise(200, places)
+    blocks, scattered = (make(drawn, places, 0.5).reshape(-1, 14, 14) for make in (block, random))
+    assert borders(blocks) < borders(scattered) / 3
+
+
+def test_a_first_block_is_a_rectangle_of_the_drawn_area_and_aspect() -> None:
+    # The first four numbers are area, aspect, top and left: all that is missing, square, in the middle.
+    places = Grid(8, 8)
+    drawn = np.zeros((1, 64))
+    drawn[0, :4] = [1 - 1e-9, 0.5, 0.5, 0.5]
+    hidden = block(drawn, places, 0.25).reshape(8, 8)
+    wanted = np.zeros((8, 8), dtype=bool)
+    wanted[2:6, 2:6] = True
+    np.testing.assert_array_equal(hidden, wanted)
+
+
+@pytest.mark.parametrize("places", [Grid(4, 4), Grid(14, 14), Grid(6, 10)])
+def test_at_three_quarters_the_grid_keeps_one_patch_of_every_two_by_two(places: Grid) -> None:
+    hidden = grid(noise(30, places), places, 0.75).reshape(30, places.rows // 2, 2, places.cols // 2, 2)
+    assert ((~hidden).sum((2, 4)) == 1).all()
+
+
+def test_the_place_that_the_grid_keeps_is_the_same_in_every_two_by_two_and_drawn_per_picture() -> None:
+    places = Grid(8, 8)
+    seen = ~grid(noise(60, places), places, 0.75).reshape(60, 4, 2, 4, 2)
+    corners = {tuple(np.argwhere(picture)[0][[1, 3]].tolist()) for picture in seen}
+    assert (seen == seen[:, :1, :, :1]).all()
+    assert corners == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_at_one_half_the_grid_is_a_chequerboard() -> None:
+    places = Grid(8, 8)
+    hidden = grid(noise(30, places), places, 0.5).reshape(30, 8, 8)
+    assert borders(hidden) == 30 * 2 * 8 * 7
+
+
+@given(seed=st.integers(0, 1000), ratio=st.floats(0.05, 0.95))
+def test_the_grid_hides_alike_in_all_quarters(seed: int, ratio: float) -> None:
+    places = Grid(16, 16)
+    hidden = grid(noise(1, places, seed), places, ratio).reshape(2, 8, 2, 8)
+    quarters = hidden.sum((1, 3))
+    # Each quarter holds all 64 ranks; only the rank in which the count ends is shared unevenly.
+    assert quarters.max() - quarters.min() <= 1
+
+
+def test_visible_and_concealed_number_the_patches_in_order() -> None:
+    hidden = torch.tensor([[True, False, False, True, False], [False, False, True, False, True]])
+    assert visible(hidden).tolist() == [[1, 2, 4], [0, 1, 3]]
+    assert concealed(hidden).tolist() == [[0, 3], [2, 4]]
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 1000))
+def test_visible_and_concealed_are_every_patch_once(shown: int, unseen: int, seed: int) -> None:
+    row = torch.arange(shown + unseen) >= shown
+    order = torch.randperm(shown + unseen, generator=torch.Generator().manual_seed(seed))
+    hidden = row[order][None]
+    both = torch.cat([visible(hidden), concealed(hidden)], dim=1)
+    assert sorted(both[0].tolist()) == list(range(shown + unseen))
+
+
+@pytest.mark.parametrize(("row", "other"), [([0, 1, 0], [0, 1, 1]), ([1, 1, 1], [1, 1, 1])])
+def test_masks_without_the_same_number_of_visible_patches_are_refused(
+    row: list[int], other: list[int]
+) -> None:
+    with refused("mask", got="visible patches", expected="the same number, at least one"):
+        visible(torch.tensor([row, other], dtype=torch.bool))
+
+
+@pytest.mark.parametrize(("row", "other"), [([0, 1, 0], [0, 1, 1]), ([0, 0, 0], [0, 0, 0])])
+def test_masks_without_the_same_number_of_hidden_patches_are_refused(
+    row: list[int], other: list[int]
+) -> None:
+    with refused("mask", got="hidden patches", expected="the same number, at least one"):
+        concealed(torch.tensor([row, other], dtype=torch.bool))

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
+from torch.nn import functional
+
+from kakera.grid import Grid
+from kakera.model.patches import PatchEmbedding, cut, join, pick
+from tests.model import lecture
+from tests.model.models import drawn, every_input, far, pictures
+from tests.refusals import refused
+
+small = st.integers(1, 5)
+
+
+def test_a_patch_vector_is_row_by_row_and_channels_last() -> None:
+    red = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    picture = torch.stack([red, red + 10, red + 20])[None]
+    assert cut(picture, (2, 2)).tolist() == [[[1, 11, 21, 2, 12, 22, 3, 13, 23, 4, 14, 24]]]
+
+
+@every_input
+def test_every_patch_vector_is_the_lectures(
+    channels: int, size: tuple[int, int], patch: tuple[int, int]
+) -> None:
+    batch = pictures(2, channels, size)
+    for picture, vectors in zip(batch, cut(batch, patch), strict=True):
+        np.testing.assert_array_equal(vectors, lecture.patch_vectors(picture.numpy(), patch))
+
+
+def test_a_colour_patch_of_16_has_768_values() -> None:
+    assert cut(torch.zeros(1, 3, 224, 224), (16, 16)).shape == (1, 196, 768)
+
+
+def test_patches_are_numbered_row_by_row_from_the_top_left() -> None:
+    number = torch.arange(6.0).reshape(1, 1, 2, 3)
+    picture = number.repeat_interleave(4, dim=2).repeat_interleave(5, dim=3)
+    assert cut(picture, (4, 5))[0, :, 0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@given(b=small, c=small, rows=small, cols=small, ph=small, pw=small)
+def test_join_is_the_inverse_of_cut(b: int, c: int, rows: int, cols: int, ph: int, pw: int) -> None:
+    picture = torch.arange(b * c * rows * ph * cols * pw).float().reshape(b, c, rows * ph, cols * pw)
+    assert torch.equal(join(cut(picture, (ph, pw)), Grid(rows, cols), (ph, pw)), picture)
+
+
+@given(b=small, c=small, rows=small, cols=small, ph=small, pw=small)
+def test_cut_is_the_inverse_of_join(b: int, c: int, rows: int, cols: int, ph: int, pw: int) -> None:
+    vectors = torch.arange(b * rows * cols * ph * pw * c).float().reshape(b, rows * cols, ph * pw * c)
+    assert torch.equal(cut(join(vectors, Grid(rows, cols), (ph, pw)), (ph, pw)), vectors)
+
+
+def test_white_lines_on_different_rows_have_nothing_in_common() -> None:
+    # Lecture L3: black patches of 16 × 16, patch i with a white line on row i.
+    picture = torch.zeros(1, 1, 16, 16 * 16)
+    for i in range(16):
+        picture[0, 0, i, 16 * i : 16 * (i + 1)] = 1
+    x = cut(picture, (16, 16))[0]
+    assert torch.equal(x @ x.T, 16 * torch.eye(16))
+
+
+def test_a_patch_that_does_not_divide_the_picture_is_refused() -> None:
+    with refused("patch", got="4 x 4 for a picture of 8 x 10"):
+        cut(torch.zeros(1, 1, 8, 10), (4, 4))
+
+
+def test_shapes_are_checked_while_testing() -> None:
+    with pytest.raises(TypeCheckError):
+        cut(torch.zeros(3, 8, 8), (4, 4))
+
+
+def test_pick_takes_each_pictures_own_tokens_in_the_order_asked_for() -> None:
+    tokens = torch.arange(12.0).reshape(2, 3, 2)
+    assert pick(tokens, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+
+
+@every_input
+def test_an_embedding_is_the_patch_vector_times_a_matrix(
+    channels: int, size: tuple[int, int], patch: tuple[int, int]
+) -> None:
+    embedding, batch = drawn(PatchEmbedding(patch, channels, width=7)), pictures(2, channels, size)
+    weights = lecture.weights_of(embedding)
+    for picture, z in zip(batch, embedding(batch), strict=True):
+        vectors = lecture.patch_vectors(picture.numpy(), patch)
+        assert far(z, lecture.linear(vectors, weights, "project")) < 1e-12
+
+
+def test_an_embedding_is_a_convolution_with_the_weights_put_in_its_order() -> None:
+    embedding, batch = drawn(PatchEmbedding((2, 3), 3, width=7)), pictures()
+    kernel = embedding.project.weight.reshape(7, 2, 3, 3).permute(0, 3, 1, 2)
+    wanted = functional.conv2d(batch, kernel, embedding.project.bias, stride=(2, 3))
+    assert far(embedding(batch), wanted.flatten(2).transpose(1, 2).detach()) < 1e-12
+
+
+def test_only_the_patches_to_keep_are_embedded() -> None:
+    embedding, batch = drawn(PatchEmbedding((2, 3), 3, width=7)), pictures()
+    keep = torch.tensor([[0, 19, 3], [7, 8, 9]])
+    whole, part = embedding(batch), embedding(batch, keep)
+    assert (
+        far(part, torch.stack([z[numbers] for z, numbers in zip(whole, keep, strict=True)]).detach()) < 1e-12
+    )

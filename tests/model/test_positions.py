@@ -1,0 +1,125 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from kakera.grid import Grid
+from kakera.model import positions
+from tests.model.models import far, seeded
+from tests.refusals import refused
+
+grids = st.builds(Grid, st.integers(1, 9), st.integers(1, 9))
+
+
+def table(grid: Grid, width: int, seed: int = 0) -> Tensor:
+    return torch.randn(1 + grid.count, width, generator=seeded(seed))
+
+
+def keys(old: int, new: int) -> NDArray[np.float64]:
+    """Bicubic resampling as a matrix (new, old): Keys 1981 with a = −0.75, the ends repeated outside."""
+    a, matrix = -0.75, np.zeros((new, old))
+    for i in range(new):
+        centre = (i + 0.5) * old / new - 0.5
+        for j in range(math.floor(centre) - 1, math.floor(centre) + 3):
+            x = abs(centre - j)
+            near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+            away = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+            matrix[i, min(max(j, 0), old - 1)] += near if x <= 1 else away
+    return matrix
+
+
+@pytest.mark.parametrize("grid", [Grid(3, 3), Grid(2, 5), Grid(7, 1)])
+def test_every_number_is_the_papers_sine_or_cosine(grid: Grid) -> None:
+    width = 24
+    made = positions.sincos(grid, width)
+    for row in range(grid.rows):
+        for col in range(grid.cols):
+            angles = [
+                (place, 10_000 ** (-i / (width / 4))) for place in (col, row) for i in range(width // 4)
+            ]
+            across, down = angles[: width // 4], angles[width // 4 :]
+            wanted = [f(p * w) for axis in (across, down) for f in (math.sin, math.cos) for p, w in axis]
+            got = made[1 + row * grid.cols + col].tolist()
+            assert got == [np.float32(value) for value in wanted]
+
+
+def test_the_quarters_are_sin_w_cos_w_sin_h_cos_h() -> None:
+    patch = positions.sincos(Grid(4, 6), 4)[1 + 2 * 6 + 5]  # row 2, column 5; one frequency, which is 1
+    assert patch.tolist() == pytest.approx([math.sin(5), math.cos(5), math.sin(2), math.cos(2)])
+
+
+def test_the_class_tokens_row_is_zero() -> None:
+    assert not positions.sincos(Grid(3, 4), 16)[0].any()
+
+
+@given(grid=grids, quarter=st.integers(1, 16))
+def test_there_is_one_row_a_patch_and_each_has_the_same_length(grid: Grid, quarter: int) -> None:
+    made = positions.sincos(grid, 4 * quarter)
+    assert made.shape == (1 + grid.count, 4 * quarter)
+    torch.testing.assert_close(made[1:].square().sum(1), torch.full((grid.count,), 2.0 * quarter))
+
+
+def test_how_alike_two_places_are_depends_on_their_distance_alone() -> None:
+    grid = Grid(5, 7)
+    r = positions.sincos(grid, 32)[1:].reshape(5, 7, 32)
+    alike = torch.einsum("xyd,XYd->xyXY", r, r)
+    torch.testing.assert_close(alike[:4, :6, :4, :6], alike[1:, 1:, 1:, 1:])
+
+
+@pytest.mark.parametrize("width", [2, 30, 1])
+def test_a_width_that_is_no_multiple_of_4_is_refused(width: int) -> None:
+    with refused("width", got=str(width), expected="multiple of 4"):
+        positions.sincos(Grid(2, 2), width)
+
+
+@given(grid=grids, seed=st.integers(0, 1000))
+def test_resizing_to_the_same_grid_changes_nothing(grid: Grid, seed: int) -> None:
+    made = table(grid, 3, seed)
+    assert torch.equal(positions.resize(made, grid, grid), made)
+
+
+@given(old=grids, new=grids, antialias=st.booleans())
+def test_resizing_leaves_the_class_row_as_it_was(old: Grid, new: Grid, antialias: bool) -> None:
+    made = table(old, 3)
+    resized = positions.resize(made, old, new, antialias=antialias)
+    assert resized.shape == (1 + new.count, 3)
+    assert torch.equal(resized[0], made[0])
+
+
+@given(old=grids, new=grids)
+def test_resizing_is_bicubic_along_both_axes(old: Grid, new: Grid) -> None:
+    made = table(old, 3)
+    field = made[1:].double().numpy().reshape(old.rows, old.cols, 3)
+    wanted = np.einsum("Rr,Cc,rcd->RCd", keys(old.rows, new.rows), keys(old.cols, new.cols), field)
+    resized = positions.resize(made, old, new)
+    if old != new:
+        assert far(resized[1:].double(), wanted.reshape(new.count, 3)) < 1e-5
+
+
+@pytest.mark.parametrize("new", [Grid(3, 4), Grid(5, 3), Grid(14, 20)])
+def test_with_antialiasing_it_is_what_pillow_makes_of_each_column(new: Grid) -> None:
+    old = Grid(8, 11)
+    made = table(old, 3)
+    resized = positions.resize(made, old, new, antialias=True)
+    for column in range(3):
+        field = Image.fromarray(made[1:, column].numpy().reshape(old.rows, old.cols))
+        wanted = np.asarray(field.resize((new.cols, new.rows), Image.Resampling.BICUBIC))
+        assert far(resized[1:, column], wanted.reshape(-1).copy()) < 1e-5
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_positions_that_are_all_alike_stay_so_on_every_grid(antialias: bool) -> None:
+    made = torch.tensor([[0.5, -2.0]]).expand(1 + 12, -1)
+    resized = positions.resize(made, Grid(3, 4), Grid(7, 2), antialias=antialias)
+    torch.testing.assert_close(resized, torch.tensor([[0.5, -2.0]]).expand(1 + 14, -1))
+
+
+def test_half_precision_stays_half_precision() -> None:
+    made = table(Grid(2, 2), 4).bfloat16()
+    assert positions.resize(made, Grid(2, 2), Grid(3, 3)).dtype == torch.bfloat16

@@ -1,0 +1,69 @@
+import torch
+
+from kakera.model.trace import Trace
+from tests.model import lecture
+from tests.model.models import SHAPE, encoder, far, hidden_in, pictures
+
+
+def test_nothing_is_recorded_unless_asked_for() -> None:
+    trace = Trace()
+    encoder()(pictures(), trace=trace)
+    assert trace.attention == {}
+    assert trace.tokens == {}
+
+
+def test_only_the_layers_asked_for_are_recorded() -> None:
+    trace = Trace(attention=[2], tokens=(0, 1))
+    encoder()(pictures(), trace=trace)
+    assert set(trace.attention) == {2}
+    assert set(trace.tokens) == {0, 1}
+
+
+def test_recording_changes_no_output() -> None:
+    model, batch = encoder(), pictures()
+    trace = Trace(attention=range(1, 3), tokens=range(3))
+    assert torch.equal(model(batch, trace=trace), model(batch))
+
+
+def test_the_first_tokens_are_what_enters_the_first_layer() -> None:
+    model, batch, trace = encoder(), pictures(), Trace(tokens=[0])
+    model(batch, trace=trace)
+    assert torch.equal(trace.tokens[0], model.embed(batch))
+
+
+def test_the_last_tokens_are_what_the_final_norm_reads() -> None:
+    model, batch, trace = encoder(), pictures(), Trace(tokens=[SHAPE.depth])
+    y = model(batch, trace=trace)
+    assert torch.equal(model.norm(trace.tokens[SHAPE.depth]), y)
+
+
+def test_each_layer_leads_from_its_tokens_to_the_next() -> None:
+    model, trace = encoder(), Trace(tokens=range(SHAPE.depth + 1))
+    model(pictures(), trace=trace)
+    for number, layer in enumerate(model.layers, start=1):
+        assert torch.equal(layer(trace.tokens[number - 1]), trace.tokens[number])
+
+
+def test_the_attention_of_a_layer_is_the_lectures_softmax_of_its_tokens() -> None:
+    model, trace = encoder(), Trace(attention=[1, 2], tokens=[0, 1])
+    model(pictures(), trace=trace)
+    for number in (1, 2):
+        weights = lecture.under(lecture.weights_of(model), f"layers.{number - 1}.")
+        for z, a in zip(trace.tokens[number - 1], trace.attention[number], strict=True):
+            read = lecture.norm(z.detach().numpy(), weights, "norm1")
+            wanted = lecture.attention_weights(read, lecture.under(weights, "attention."), SHAPE.heads)
+            assert far(a, wanted) < 1e-12
+
+
+def test_every_row_of_attention_sums_to_one() -> None:
+    trace = Trace(attention=[1])
+    encoder()(pictures(), trace=trace)
+    assert trace.attention[1].shape == (2, SHAPE.heads, 21, 21)
+    torch.testing.assert_close(trace.attention[1].sum(-1), torch.ones(2, 3, 21, dtype=torch.float64))
+
+
+def test_attention_and_tokens_are_those_of_the_visible_patches() -> None:
+    model, trace = encoder(), Trace(attention=[1], tokens=[1])
+    model(pictures(), hidden_in(model.grid, ratio=0.6), trace=trace)
+    assert trace.attention[1].shape == (2, SHAPE.heads, 9, 9)
+    assert trace.tokens[1].shape == (2, 9, SHAPE.width)

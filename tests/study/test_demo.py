@@ -1,0 +1,28 @@
+from pathlib import Path
+
+from kakera.study.demo import PIXELS, PROBE, SCRATCH, TUNED, demo
+from tests.small import QUICK, pictures
+
+
+def test_the_demo_compares_four_ways_and_writes_one_page(tmp_path: Path) -> None:
+    found = demo(tmp_path, data=pictures(60, 20), labels=(20, 40), **QUICK)
+    assert list(found.accuracy) == [PIXELS, SCRATCH, PROBE, TUNED]
+    assert all(
+        set(row) == {20, 40} and all(0 <= v <= 1 for v in row.values()) for row in found.accuracy.values()
+    )
+    header, *rows = found.table()
+    assert header == ("", "20 labels", "40 labels")
+    page = found.report.read_text()
+    for name, *cells in rows:
+        assert name in page
+        assert all(f"<td>{cell}</td>" in page for cell in cells)
+    assert page.count("data:image/png;base64,") == 1
+    assert "kakera pretrain FOLDER" in page
+
+
+def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:
+    first = demo(tmp_path, data=pictures(60, 20), labels=(20,), **QUICK)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
+    second = demo(tmp_path, data=pictures(60, 20), labels=(20,), **QUICK)
+    assert first.accuracy == second.accuracy
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}

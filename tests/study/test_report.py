@@ -1,0 +1,55 @@
+from html.parser import HTMLParser
+
+from kakera.study import report
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_tag_is_closed() -> None:
+    parts = [
+        report.heading("a"),
+        report.paragraph("b"),
+        report.code("c"),
+        report.table([("x", "y"), ("1", "2")]),
+        report.confusion([[3, 1], [0, 4]], ["p", "q"]),
+        report.picture(b"png", caption="d"),
+    ]
+    assert Tags(report.page("title", *parts)).open == []
+
+
+def test_text_is_escaped() -> None:
+    hostile = '<script>alert("x")</script>'
+    parts = [report.heading(hostile), report.paragraph(hostile), report.code(hostile)]
+    parts += [report.table([(hostile,)]), report.confusion([[1]], [hostile])]
+    parts += [report.picture(b"", caption=hostile)]
+    assert "<script>" not in report.page(hostile, *parts)
+
+
+def test_nothing_is_fetched_from_elsewhere() -> None:
+    page = report.page("t", report.picture(b"abc", caption="c"))
+    sources = [attributes["src"] for tag, attributes in Tags(page).seen if tag == "img"]
+    assert sources == ["data:image/png;base64,YWJj"]
+    assert "http" not in page
+
+
+def test_the_shade_of_a_cell_is_its_share_of_the_truth() -> None:
+    shades = [
+        attributes["style"]
+        for tag, attributes in Tags(report.confusion([[3, 1], [0, 0]], ["p", "q"])).seen
+        if tag == "td"
+    ]
+    assert shades == ["--share: 0.637", "--share: 0.212", "--share: 0.000", "--share: 0.000"]

@@ -1,0 +1,85 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kakera.inputs import InputSpec
+from tests.refusals import refused
+
+COLOUR = InputSpec(3, 4, 5, mean=(0.5, 0.25, 0.125), std=(0.5, 2.0, 0.25))
+
+
+def test_values_are_scaled_moved_and_divided_channel_by_channel() -> None:
+    pictures = torch.arange(2 * 3 * 4 * 5, dtype=torch.uint8).reshape(2, 3, 4, 5)
+    seen = COLOUR.normalise(pictures)
+    for b, c, i, j in np.ndindex(2, 3, 4, 5):
+        wanted = (int(pictures[b, c, i, j]) / 255 - COLOUR.mean[c]) / COLOUR.std[c]
+        assert seen[b, c, i, j].item() == pytest.approx(wanted, abs=1e-6)
+
+
+@given(
+    channels=st.integers(1, 5),
+    scale=st.sampled_from([1.0, 2.0, 255.0, 65535.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_restore_is_the_inverse_of_normalise(channels: int, scale: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mean, std = rng.normal(size=channels), rng.uniform(0.1, 3, channels)
+    inputs = InputSpec(channels, 2, 3, tuple(mean), tuple(std), scale=scale)
+    pictures = torch.from_numpy(rng.uniform(0, scale, (2, channels, 2, 3)))
+    back = inputs.restore(inputs.normalise(pictures))
+    assert (back - pictures).abs().max().item() <= 1e-12 * scale
+
+
+def test_every_8_bit_value_comes_back_exactly() -> None:
+    inputs = InputSpec(1, 16, 16, mean=(0.2860,), std=(0.3530,))
+    pictures = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert torch.equal(inputs.restore(inputs.normalise(pictures)).round().to(torch.uint8), pictures)
+
+
+@pytest.mark.parametrize(
+    ("stored", "seen"),
+    [(torch.uint8, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+)
+def test_whole_numbers_become_floats_and_floats_keep_their_precision(
+    stored: torch.dtype, seen: torch.dtype
+) -> None:
+    assert COLOUR.normalise(torch.zeros(1, 3, 4, 5, dtype=stored)).dtype == seen
+
+
+def test_the_size_is_height_and_width() -> None:
+    assert COLOUR.size == (4, 5)
+
+
+def test_it_comes_back_from_json_equal() -> None:
+    sound = InputSpec(1, 128, 1024, (-4.27,), (9.14,), scale=1.0, axes=("mel", "time"))
+    assert InputSpec.from_json(json.loads(json.dumps(sound.to_json()))) == sound
+
+
+@pytest.mark.parametrize("change", [{"channels": 0}, {"height": 0}, {"width": -1}])
+def test_an_input_without_extent_is_refused(change: dict[str, int]) -> None:
+    with refused("input", got=str(next(iter(change.values()))), expected="positive"):
+        dataclasses.replace(COLOUR, **change)
+
+
+@pytest.mark.parametrize("change", [{"mean": (0.5,)}, {"std": (1.0, 1.0, 1.0, 1.0)}, {"channels": 1}])
+def test_a_mean_or_std_that_is_not_one_a_channel_is_refused(change: dict[str, object]) -> None:
+    changed = dataclasses.asdict(COLOUR) | change
+    with refused("mean and std", got=f"{len(changed['mean'])} and {len(changed['std'])}", expected="each of"):
+        InputSpec(**changed)
+
+
+@pytest.mark.parametrize("std", [(0.5, 0.0, 0.5), (-1.0, 0.5, 0.5), (0.5, float("nan"), 0.5)])
+def test_a_std_that_is_not_positive_is_refused(std: tuple[float, ...]) -> None:
+    with refused("std and scale", got=str(std), expected="positive"):
+        dataclasses.replace(COLOUR, std=std)
+
+
+@pytest.mark.parametrize("scale", [0.0, -255.0, float("nan")])
+def test_a_scale_that_is_not_positive_is_refused_and_named(scale: float) -> None:
+    with refused("std and scale", got=f"and {scale}", expected="positive"):
+        dataclasses.replace(COLOUR, scale=scale)

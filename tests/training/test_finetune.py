@@ -1,0 +1,125 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.errors import DataError, OptionError, RunError
+from kakera.formats.native import load_model
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
+from kakera.training.finetune import finetune
+from kakera.training.pretrain import pretrain
+from tests.small import QUICK, folder, pictures
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pretrain(pictures(), out=tmp_path_factory.mktemp("runs") / "mae", **QUICK).folder
+
+
+def test_the_encoder_starts_where_pretraining_ended(pretrained: Path, tmp_path: Path) -> None:
+    still = finetune(pictures(), out=tmp_path / "run", start=pretrained, **{**QUICK, "base_rate": 0.0})
+    ours, theirs = still.saved.encoder.state_dict(), load_model(pretrained).encoder.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert still.saved.inputs == load_model(pretrained).inputs
+
+
+def test_an_easy_task_is_learned_from_scratch(tmp_path: Path) -> None:
+    values = np.repeat(np.array([30, 220], np.uint8), 40)[:, None, None, None] * np.ones(
+        (1, 8, 8, 1), np.uint8
+    )
+    split = np.array((["train"] * 30 + ["test"] * 10) * 2)
+    labels = np.repeat([0, 1], 40)
+    data = Dataset("easy", ArrayPictures(values), 1, split, ("dark", "light"), labels)
+    trained = finetune(data, out=tmp_path / "run", **{**QUICK, "epochs": 20.0})
+    assert trained.evaluation is not None
+    assert trained.evaluation.accuracy == 1.0
+    assert trained.evaluation.count == 20
+    written = json.loads((trained.folder / "evaluation.json").read_text())
+    assert written["accuracy"] == 1.0
+    assert written["confusion"] == [[10, 0], [0, 10]]
+
+
+def test_a_finished_run_gives_the_same_result_again(pretrained: Path, tmp_path: Path) -> None:
+    first, second = (finetune(pictures(), out=tmp_path / "run", start=pretrained, **QUICK) for _ in range(2))
+    assert first.evaluation == second.evaluation
+
+
+def test_as_many_labels_are_used_as_asked_for(tmp_path: Path) -> None:
+    finetune(pictures(), out=tmp_path / "run", labels=20, **QUICK)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["pictures"] == 20
+
+
+def test_unlabelled_pictures_are_left_out(tmp_path: Path) -> None:
+    data = pictures()
+    assert data.labels is not None
+    labels = data.labels.copy()
+    labels[:10] = -1
+    partly = Dataset(data.name, data.pictures, 1, data.split, data.classes, labels)
+    finetune(partly, out=tmp_path / "run", **QUICK)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["pictures"] == 30
+
+
+def test_a_cnn_is_trained_by_the_same_command(tmp_path: Path) -> None:
+    trained = finetune(pictures(), out=tmp_path / "run", model="resnet-nano", **QUICK)
+    assert isinstance(load_model(trained.folder).model, ResNet)
+    again = finetune(pictures(), out=tmp_path / "again", start=trained.folder, **QUICK)
+    assert isinstance(again.saved.model, ResNet)
+
+
+def test_several_labels_are_measured_by_average_precision(tmp_path: Path) -> None:
+    data = pictures()
+    assert data.labels is not None
+    hot = np.eye(10, dtype=bool)[data.labels]
+    hot[:, 0] |= np.arange(len(hot)) % 2 == 0
+    several = Dataset(data.name, data.pictures, 1, data.split, data.classes, hot)
+    trained = finetune(several, out=tmp_path / "run", **{**QUICK, "mixup": 0.8, "smoothing": 0.0})
+    assert trained.saved.several
+    assert trained.evaluation is not None
+    assert trained.evaluation.mean_average_precision is not None
+
+
+def test_every_augmentation_of_the_paper_can_be_used(pretrained: Path, tmp_path: Path) -> None:
+    paper = {"drop_path": 0.1, "mixup": 0.8, "cutmix": 1.0, "randaugment": 9.0, "erasing": 0.25, "ema": 0.9}
+    options = {**QUICK, **paper, "crop_least": 0.08, "pool": "class", "head": "ridge"}
+    trained = finetune(pictures(), out=tmp_path / "run", start=pretrained, **options)
+    assert isinstance(trained.saved.model, Classifier)
+    assert trained.saved.model.pool == "class"
+
+
+def test_pictures_of_another_size_resize_the_positions(pretrained: Path, tmp_path: Path) -> None:
+    trained = finetune(pictures(), out=tmp_path / "run", start=pretrained, image=32, **QUICK)
+    assert trained.saved.inputs.size == (32, 32)
+    assert trained.saved.encoder.grid.count == 64
+
+
+def test_colour_pictures_are_read_as_the_start_needs_them(pretrained: Path, tmp_path: Path) -> None:
+    trained = finetune(folder(tmp_path / "d"), out=tmp_path / "run", start=pretrained, **QUICK)
+    assert trained.saved.inputs.channels == 1
+    assert trained.saved.classes == ("bag", "boot")
+
+
+def test_no_labels_are_refused(tmp_path: Path) -> None:
+    data = pictures()
+    bare = Dataset(data.name, data.pictures, 1, data.split)
+    with pytest.raises(DataError, match="expected at least two classes"):
+        finetune(bare, out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_labels_than_there_are_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got 41 asked for, expected between 1 and 40"):
+        finetune(pictures(), out=tmp_path / "run", labels=41, **QUICK)
+
+
+def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="model: got perceptron, expected nano, micro"):
+        finetune(pictures(), out=tmp_path / "run", model="perceptron", **QUICK)
+
+
+def test_a_start_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="expected a folder with model.safetensors"):
+        finetune(pictures(), out=tmp_path / "run", start=tmp_path / "nowhere", **QUICK)

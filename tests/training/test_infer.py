@@ -1,0 +1,93 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kakera.data.dataset import Dataset, FilePictures
+from kakera.errors import OptionError
+from kakera.formats.native import Saved, generator
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+from kakera.training.infer import features, scores
+from tests.small import folder, pictures
+
+INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
+
+
+def classifier(*, several: bool = False) -> Saved:
+    model = Classifier(Encoder(shape_of("nano"), channels=1, size=(28, 28)), 10)
+    model.initialise(generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=generator(1))
+    model.eval()
+    return Saved(model, INPUTS, tuple("abcdefghij"), several)
+
+
+def test_scores_are_the_model_s_probabilities_picture_by_picture() -> None:
+    saved, data = classifier(), pictures(7, 0)
+    found, numbers, broken = scores(saved, data, batch=3)
+    assert numbers.tolist() == list(range(7))
+    assert broken == ()
+    for number in range(7):
+        picture = torch.from_numpy(data.pictures.read(number).copy()).permute(2, 0, 1)[None]
+        logits = saved.model(INPUTS.normalise(picture))
+        assert isinstance(logits, torch.Tensor)
+        np.testing.assert_allclose(found[number], logits.softmax(1)[0].detach().numpy(), atol=1e-6)
+
+
+def test_several_labels_have_a_probability_each() -> None:
+    one, several = (scores(classifier(several=kind), pictures(3, 0))[0] for kind in (False, True))
+    assert one.sum(axis=1) == pytest.approx([1, 1, 1])
+    assert not np.allclose(several.sum(axis=1), 1)
+
+
+def test_an_autoencoder_cannot_name_anything() -> None:
+    model = MaskedAutoencoder(Encoder(shape_of("nano"), channels=1, size=(28, 28)), shape_of("nano").decoder)
+    with pytest.raises(OptionError, match="got an autoencoder, expected a classifier; fine-tune it first"):
+        scores(Saved(model, INPUTS), pictures(1, 0))
+
+
+def test_unreadable_pictures_are_left_out_and_named(tmp_path: Path) -> None:
+    paths = sorted(folder(tmp_path / "d", count=3).rglob("*.png"))
+    paths[1].write_bytes(b"")
+    data = Dataset("d", FilePictures(paths, 1), 1, np.full(6, "test"))
+    found, numbers, broken = scores(classifier(), data)
+    assert numbers.tolist() == [0, 2, 3, 4, 5]
+    assert len(found) == 5
+    assert [error.path for error in broken] == [str(paths[1])]
+    _, kept = features(classifier(), data, [-1], ["mean"])
+    assert kept.tolist() == [0, 2, 3, 4, 5]
+
+
+def test_no_pictures_give_no_scores() -> None:
+    assert scores(classifier(), pictures(0, 0))[0].shape == (0, 10)
+
+
+def test_features_are_what_the_head_sees() -> None:
+    saved, data = classifier(), pictures(5, 0)
+    assert isinstance(saved.model, Classifier)
+    batch = torch.from_numpy(np.stack([data.pictures.read(i) for i in range(5)])).permute(0, 3, 1, 2)
+    expected = saved.model.features(INPUTS.normalise(batch)).detach().numpy()
+    found, _ = features(saved, data, [-1], ["mean"])
+    np.testing.assert_allclose(found[-1, "mean"], expected, atol=1e-6)
+
+
+def test_every_layer_and_both_pools_can_be_read() -> None:
+    found, _ = features(classifier(), pictures(5, 0), [0, 1, 2, 3, -1], ["class", "mean"])
+    assert len(found) == 10
+    np.testing.assert_array_equal(found[3, "mean"], found[-1, "mean"])
+    assert not np.allclose(found[2, "mean"], found[3, "mean"])
+
+
+def test_the_class_token_before_the_first_layer_is_the_same_for_all() -> None:
+    found, _ = features(classifier(), pictures(5, 0), [0], ["class"])
+    assert np.ptp(found[0, "class"], axis=0).max() == 0
+
+
+@pytest.mark.parametrize("layer", [4, -5])
+def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
+    with pytest.raises(OptionError, match=f"layer: got {layer}, expected -4 to 3"):
+        features(classifier(), pictures(1, 0), [layer], ["mean"])

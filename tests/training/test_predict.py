@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from kakera.errors import DataError, RunError
+from kakera.formats.native import load_model, save_model
+from kakera.training.predict import predict
+from tests.small import folder
+from tests.training.test_infer import classifier
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_model(tmp_path / "model", classifier())
+    return tmp_path / "model"
+
+
+def test_files_and_folders_are_predicted_in_the_order_given(model: Path, tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=2)
+    found = predict(model, [root / "boot" / "1.png", root])
+    names = [str(Path(p.file).relative_to(root)) for p in found]
+    assert names == ["boot/1.png", "bag/0.png", "bag/1.png", "boot/0.png", "boot/1.png"]
+    assert found[0] == found[4]
+
+
+def test_the_likeliest_class_comes_first_and_is_the_label(model: Path, tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", count=1) / "bag" / "0.png"
+    (found,) = predict(model, [path])
+    with Image.open(path) as image:
+        values = torch.from_numpy(np.array(image.convert("L")))[None, None]
+    saved = load_model(model)
+    logits = saved.model(saved.inputs.normalise(values))
+    assert isinstance(logits, torch.Tensor)
+    expected = logits.softmax(1)[0].tolist()
+    assert list(found.probabilities.values()) == sorted(expected, reverse=True)
+    assert found.labels == (next(iter(found.probabilities)),)
+    assert found.probabilities["a"] == pytest.approx(expected[0])
+
+
+def test_several_labels_are_those_likelier_than_not(tmp_path: Path) -> None:
+    found = predict(classifier(several=True), [folder(tmp_path / "d", count=1)])
+    for prediction in found:
+        assert set(prediction.labels) == {n for n, p in prediction.probabilities.items() if p >= 0.5}
+
+
+def test_an_unreadable_file_says_why_and_the_others_are_predicted(model: Path, tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=1)
+    (root / "bag" / "0.png").write_text("no picture")
+    found = predict(model, [root, tmp_path / "nowhere.png"])
+    assert [bool(prediction.labels) for prediction in found] == [False, True, False]
+    assert found[0].unreadable.startswith("got a text file, expected a JPEG")
+    assert "no file of this name" in found[2].unreadable
+
+
+def test_the_same_file_twice_is_predicted_twice(model: Path, tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", count=1) / "bag" / "0.png"
+    assert len(predict(model, [path, path])) == 2
+
+
+def test_an_empty_folder_is_refused(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="got no picture"):
+        predict(model, [tmp_path / "empty"])
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError):
+        predict(tmp_path, [tmp_path])

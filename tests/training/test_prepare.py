@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.errors import DataError
+from kakera.inputs import InputSpec
+from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.prepare import held_out, prepare, require_classes
+from tests.small import folder, pictures
+
+
+def arrays(side: int, channels: int = 1, count: int = 4) -> Dataset:
+    values = np.random.default_rng(0).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
+    return Dataset("arrays", ArrayPictures(values), channels, np.full(count, "train"))
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "recipe"), [(28, 28, "micro"), (64, 64, "micro"), (65, 224, "paper")]
+)
+def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
+    side: int, size: int, recipe: str
+) -> None:
+    options, prepared = prepare(PretrainOptions, arrays(side), "", {})
+    assert prepared.inputs(options.image, 4).size == (size, size)
+    assert options == prepare(PretrainOptions, arrays(side), recipe, {})[0]
+
+
+def test_the_size_is_rounded_up_to_the_patch() -> None:
+    _, prepared = prepare(PretrainOptions, arrays(30), "micro", {})
+    assert prepared.inputs(0, 4).size == (32, 32)
+
+
+def test_mean_and_deviation_are_the_data_s_own() -> None:
+    data = arrays(28, 3)
+    values = np.stack([data.pictures.read(i) for i in range(4)]).reshape(-1, 3) / 255
+    inputs = prepare(PretrainOptions, data, "micro", {})[1].inputs(0, 4)
+    assert inputs.mean == pytest.approx(values.mean(axis=0))
+    assert inputs.std == pytest.approx(values.std(axis=0))
+
+
+def test_only_the_train_part_is_measured() -> None:
+    values = np.zeros((4, 8, 8, 1), np.uint8)
+    values[:2] = 100
+    data = Dataset("d", ArrayPictures(values), 1, np.array(["train", "train", "test", "test"]))
+    assert prepare(PretrainOptions, data, "micro", {})[1].inputs(0, 4).mean == pytest.approx((100 / 255,))
+
+
+def test_files_are_decoded_once_and_read_without_workers(tmp_path: Path) -> None:
+    _, prepared = prepare(PretrainOptions, folder(tmp_path / "d"), "", {})
+    assert isinstance(prepared.dataset.pictures, ArrayPictures)
+    assert prepared.workers == 0
+
+
+def test_the_start_of_a_run_says_how_to_read(tmp_path: Path) -> None:
+    start = InputSpec(1, 56, 56, (0.5,), (0.5,))
+    _, prepared = prepare(FinetuneOptions, folder(tmp_path / "d"), "", {}, start)
+    assert prepared.dataset.channels == 1
+    assert prepared.side == 56
+
+
+def test_a_part_without_a_picture_for_training_is_refused() -> None:
+    with pytest.raises(DataError, match="got no training pictures"):
+        prepare(PretrainOptions, pictures(0, 5), "", {})
+
+
+def test_one_class_is_not_enough_to_tell_apart(tmp_path: Path) -> None:
+    _, prepared = prepare(FinetuneOptions, folder(tmp_path / "d", classes=("bag",)), "", {})
+    with pytest.raises(DataError, match="got 1 classes and .* expected at least two classes"):
+        require_classes(prepared.dataset)
+
+
+def test_the_test_part_is_measured_on_before_the_val_part() -> None:
+    data = pictures(6, 6)
+    assert held_out(data)[0] == "test"
+    val = Dataset(data.name, data.pictures, 1, np.array(["val"] * 12), data.classes, data.labels)
+    name, found = held_out(val)
+    assert (name, len(found)) == ("val", 12)

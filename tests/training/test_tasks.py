@@ -1,0 +1,85 @@
+import torch
+from torch.nn import functional
+
+from kakera import chance
+from kakera.data.loader import Augmentation, Batch, training_batches
+from kakera.formats.native import generator
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.masking import random
+from kakera.model.sizes import shape_of
+from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.tasks import Classification, Pretraining
+from tests.small import pictures
+
+INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
+PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0, "drop_path": 0.0, "smoothing": 0.0}
+
+
+def batch(step: int = 0) -> Batch:
+    train = pictures(40, 0).part("train")
+    batches = training_batches(train, (28, 28), Augmentation(), seed=0, batch=8, steps=step + 1, start=step)
+    return next(batches)
+
+
+def encoder() -> Encoder:
+    return Encoder(shape_of("nano"), channels=1, size=(28, 28))
+
+
+def classification(*, several: bool = False, **given: float) -> Classification:
+    model = Classifier(encoder(), 10)
+    model.initialise(generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=generator(1))
+    options = FinetuneOptions(data="", **{**PLAIN, **given})  # type: ignore[arg-type]  # all of them numbers
+    return Classification(model, INPUTS, options, several=several)
+
+
+def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
+    model = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
+    model.initialise(generator(0))
+    options = PretrainOptions(data="", hide=0.75, seed=5)
+    found = batch(7)  # in the second epoch
+    assert found.epoch == 1
+    noise = chance.uniform(5, 1, found.samples.numpy(), "mask", 49)
+    hidden = torch.from_numpy(random(noise, model.encoder.grid, 0.75))
+    expected = model(INPUTS.normalise(found.pictures), hidden)
+    assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
+
+
+def test_without_any_augmentation_the_loss_is_the_cross_entropy() -> None:
+    task, found = classification(), batch()
+    assert found.labels is not None
+    expected = functional.cross_entropy(task.model(INPUTS.normalise(found.pictures)), found.labels)
+    torch.testing.assert_close(task.loss(task.model, found), expected)
+
+
+def test_smoothing_is_that_of_the_cross_entropy() -> None:
+    task, found = classification(smoothing=0.1), batch()
+    assert found.labels is not None
+    scores = task.model(INPUTS.normalise(found.pictures))
+    expected = functional.cross_entropy(scores, found.labels, label_smoothing=0.1)
+    torch.testing.assert_close(task.loss(task.model, found), expected)
+
+
+def test_several_labels_are_one_yes_or_no_each() -> None:
+    task, found = classification(several=True), batch()
+    assert found.labels is not None
+    hot = functional.one_hot(found.labels, 10).float()
+    several = Batch(found.pictures, hot, found.samples, found.epoch, found.step)
+    probabilities = task.model(INPUTS.normalise(found.pictures)).double().sigmoid()
+    expected = -(hot * probabilities.log() + (1 - hot) * (1 - probabilities).log()).mean()
+    torch.testing.assert_close(task.loss(task.model, several), expected.float())
+
+
+def test_a_step_s_loss_is_the_same_every_time() -> None:
+    task = classification(mixup=0.8, cutmix=1.0, erasing=0.5, drop_path=0.3, randaugment=9.0)
+    first = task.loss(task.model, batch(3))
+    torch.rand(5)
+    assert torch.equal(first, task.loss(task.model, batch(3)))
+
+
+def test_stochastic_depth_is_at_work() -> None:
+    still, dropping = classification(), classification(drop_path=0.9)
+    assert not torch.equal(still.loss(still.model, batch()), dropping.loss(dropping.model, batch()))
