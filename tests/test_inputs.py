@@ -10,15 +10,20 @@ from hypothesis import strategies as st
 from kakera.inputs import InputSpec
 from tests.refusals import refused
 
-COLOUR = InputSpec(3, 4, 5, mean=(0.5, 0.25, 0.125), std=(0.5, 2.0, 0.25))
+COLOUR = InputSpec(3, 4, 5, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def test_values_are_scaled_moved_and_divided_channel_by_channel() -> None:
-    pictures = torch.arange(2 * 3 * 4 * 5, dtype=torch.uint8).reshape(2, 3, 4, 5)
+    pictures = torch.arange(2 * 3 * 4 * 5, dtype=torch.float64).reshape(2, 3, 4, 5)
     seen = COLOUR.normalise(pictures)
     for b, c, i, j in np.ndindex(2, 3, 4, 5):
-        wanted = (int(pictures[b, c, i, j]) / 255 - COLOUR.mean[c]) / COLOUR.std[c]
-        assert seen[b, c, i, j].item() == pytest.approx(wanted, abs=1e-6)
+        wanted = (pictures[b, c, i, j].item() / 255 - COLOUR.mean[c]) / COLOUR.std[c]
+        assert abs(seen[b, c, i, j].item() - wanted) < 1e-12
+
+
+def test_bytes_are_normalised_as_the_numbers_they_are() -> None:
+    pictures = torch.arange(240, dtype=torch.uint8).reshape(4, 3, 4, 5)
+    torch.testing.assert_close(COLOUR.normalise(pictures), COLOUR.normalise(pictures.double()).float())
 
 
 @given(
@@ -43,7 +48,12 @@ def test_every_8_bit_value_comes_back_exactly() -> None:
 
 @pytest.mark.parametrize(
     ("stored", "seen"),
-    [(torch.uint8, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+    [
+        (torch.uint8, torch.float32),
+        (torch.bfloat16, torch.bfloat16),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
 )
 def test_whole_numbers_become_floats_and_floats_keep_their_precision(
     stored: torch.dtype, seen: torch.dtype

@@ -109,15 +109,29 @@ def test_blocks_hang_together() -> None:
     assert borders(blocks) < borders(scattered) / 3
 
 
-def test_a_first_block_is_a_rectangle_of_the_drawn_area_and_aspect() -> None:
-    # The first four numbers are area, aspect, top and left: all that is missing, square, in the middle.
+def test_a_first_block_has_the_drawn_area_aspect_and_place() -> None:
+    # Area, aspect, top and left: all 16 that are missing, square, a quarter down and three quarters across.
     places = Grid(8, 8)
     drawn = np.zeros((1, 64))
-    drawn[0, :4] = [1 - 1e-9, 0.5, 0.5, 0.5]
+    drawn[0, :4] = [1 - 1e-9, 0.5, 0.25, 0.75]
     hidden = block(drawn, places, 0.25).reshape(8, 8)
     wanted = np.zeros((8, 8), dtype=bool)
-    wanted[2:6, 2:6] = True
+    wanted[1:5, 3:7] = True
     np.testing.assert_array_equal(hidden, wanted)
+
+
+def test_a_block_of_the_largest_aspect_is_three_and_a_third_times_as_high_as_wide() -> None:
+    drawn = np.zeros((1, 144))
+    drawn[0, :4] = [1 - 1e-9, 1 - 1e-9, 0, 0]  # 30 patches: 10 high, 3 wide
+    hidden = block(drawn, Grid(12, 12), 30 / 144 - 1e-9).reshape(12, 12)
+    assert hidden[:10, :3].all()
+
+
+def test_a_block_larger_than_what_is_missing_is_trimmed_at_its_end() -> None:
+    drawn = np.zeros((1, 16))
+    drawn[0, :8] = [1 - 1e-9, 0.5, 0, 0, 0, 0.9, 0.9, 0.9]  # three are missing, two by two are drawn
+    hidden = block(drawn, Grid(4, 4), 3 / 16)
+    assert np.flatnonzero(hidden).tolist() == [0, 1, 4]
 
 
 @pytest.mark.parametrize("places", [Grid(4, 4), Grid(14, 14), Grid(6, 10)])
@@ -147,6 +161,13 @@ def test_the_grid_hides_alike_in_all_quarters(seed: int, ratio: float) -> None:
     quarters = hidden.sum((1, 3))
     # Each quarter holds all 64 ranks; only the rank in which the count ends is shared unevenly.
     assert quarters.max() - quarters.min() <= 1
+
+
+def test_where_the_count_ends_between_equal_ranks_chance_decides_what_the_grid_keeps() -> None:
+    # 16 × 16 patches hold every rank four times, once a quarter; two of the four lowest stay.
+    seen = ~grid(noise(100, Grid(16, 16)), Grid(16, 16), 1 - 2.5 / 256).reshape(100, 2, 8, 2, 8)
+    pairs = {tuple(np.flatnonzero(quarters)) for quarters in seen.any((2, 4)).reshape(100, 4)}
+    assert len(pairs) == 6
 
 
 def test_visible_and_concealed_number_the_patches_in_order() -> None:

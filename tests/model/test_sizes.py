@@ -43,6 +43,23 @@ def test_the_papers_sizes_have_the_published_number_of_parameters(
         assert count(Classifier(encoder(name, 3, 224), 1000, pool)) == published
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "depth", "heads", "patch"),
+    [
+        ("tiny", 192, 12, 3, 16),
+        ("small", 384, 12, 6, 16),
+        ("base", 768, 12, 12, 16),
+        ("large", 1024, 24, 16, 16),
+        ("huge", 1280, 32, 16, 14),
+    ],
+)
+def test_the_rows_are_those_of_the_papers_tables(
+    name: str, width: int, depth: int, heads: int, patch: int
+) -> None:
+    shape = SIZES[name]
+    assert (shape.width, shape.depth, shape.heads, shape.patch) == (width, depth, heads, (patch, patch))
+
+
 def test_the_papers_autoencoder_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
         assert count(MaskedAutoencoder(encoder("base", 3, 224), SIZES["base"].decoder)) == 111_907_840

@@ -36,7 +36,7 @@ _PAPER = DecoderShape(512, 8, 16)  # MAE paper, Sec. 3
 SIZES: dict[str, VitShape] = {
     # for pictures of 28 to 64 pixels
     "nano": VitShape(64, 3, 2, (4, 4), DecoderShape(32, 1, 1)),
-    "micro": VitShape(128, 4, 4, (4, 4), DecoderShape(64, 2, 2)),
+    "micro": VitShape(128, 4, 4, (4, 4), DecoderShape(64, 1, 1)),
     "mini": VitShape(192, 6, 3, (4, 4), DecoderShape(96, 2, 3)),
     # for pictures of 224 pixels: Touvron et al. 2021 (tiny, small), Dosovitskiy et al. 2021 (the rest)
     "tiny": VitShape(192, 12, 3, (16, 16), DecoderShape(192, 4, 3)),

@@ -1,0 +1,81 @@
+"""Every block of code in the README and the docs is run, in a world like the one it speaks of."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.main import main
+from tests.small import folder
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "src" / "kakera" / "data" / "demo"
+# The commands stay as they are, but for how long they train.
+SHORT = {
+    "demo": ["--quick"],
+    "pretrain": ["--epochs", "0.01"],
+    "finetune": ["--epochs", "0.01", "--least-steps", "1"],
+    "probe": ["--no-finetune", "--seeds", "1"],
+}
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        found = re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+        yield from ((path.name, text) for text in found)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("world")
+    folder(root / "pictures", count=20)
+    return root
+
+
+def test_every_shell_block_runs(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(world)
+    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(DEMO))
+    ran = 0
+    for name, text in blocks("bash"):
+        for line in text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if not words:
+                continue
+            assert words[0] == "kakera", line
+            code = main([*words[1:], *SHORT.get(words[1], [])])
+            assert code == 0, f"{name}: {line}: {capsys.readouterr().err}"
+            ran += 1
+    assert ran >= 6
+
+
+def test_every_python_block_runs(world: Path, tmp_path: Path) -> None:
+    folder(tmp_path / "pictures", count=6)
+    script = "\n".join(text for _, text in blocks("python"))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout
+
+
+def test_every_link_leads_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            if not target.startswith("http"):
+                assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_is_short_and_shows_code_early() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) < 200
+    assert lines.index("```python") < 25
+
+
+def test_contributing_is_short() -> None:
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) < 60
