@@ -1,5 +1,6 @@
 import json
 import math
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from tests.small import pictures
 OPTIONS = options_from(
     FinetuneOptions,
     "paper",
-    {"data": "x", "batch": 10, "epochs": 3.0, "base_rate": 1.0, "warmup_epochs": 1.0, "device": "cpu"},
+    {"data": "x", "start": "x", "batch": 10, "epochs": 3.0, "base_rate": 1.0, "warmup_epochs": 1.0, "device": "cpu"},
 )
 
 
@@ -50,6 +51,12 @@ def test_the_loss_falls_and_each_epoch_is_logged(tmp_path: Path) -> None:
     found = lines(tmp_path)
     assert [line["epoch"] for line in found] == list(range(1, 31))
     assert found[-1]["loss"] < found[0]["loss"] / 10
+
+
+def test_no_thread_stays_behind(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    train(Brightness(), plan(), Run(tmp_path, {}), verb="test")
+    assert set(threading.enumerate()) == before
 
 
 def test_the_rate_warms_up_and_falls(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from kakera.errors import OptionError
 from kakera.training.options import FinetuneOptions, PretrainOptions, options_from
 
-KINDS = {"pretrain": PretrainOptions, "finetune": FinetuneOptions}
+KINDS = {"pretrain": PretrainOptions, "finetune": FinetuneOptions, "scratch": FinetuneOptions}
 RECIPES = sorted(
     f.name for f in (resources.files("kakera") / "recipes").iterdir() if f.name.endswith(".toml")
 )
@@ -17,9 +17,17 @@ RECIPES = sorted(
 def test_the_defaults_are_the_paper_s() -> None:
     options = options_from(PretrainOptions, "paper", {"data": "x"})
     assert (options.epochs, options.batch, options.base_rate, options.beta2) == (800, 4096, 1.5e-4, 0.95)
-    tuned = options_from(FinetuneOptions, "paper", {"data": "x"})
+    tuned = options_from(FinetuneOptions, "paper", {"data": "x", "start": "runs/mae"})
     assert (tuned.layer_decay, tuned.drop_path, tuned.mixup, tuned.cutmix) == (0.65, 0.1, 0.8, 1.0)
     assert (tuned.smoothing, tuned.erasing, tuned.randaugment, tuned.beta2) == (0.1, 0.25, 9, 0.999)
+    assert (tuned.base_rate, tuned.ema) == (5e-4, 0)
+
+
+def test_training_from_scratch_has_recipes_of_its_own() -> None:
+    scratch = options_from(FinetuneOptions, "paper", {"data": "x"})
+    assert (scratch.base_rate, scratch.weight_decay, scratch.ema, scratch.epochs) == (1e-4, 0.3, 0.9999, 300)
+    started = options_from(FinetuneOptions, "micro", {"data": "x", "start": "runs/mae"})
+    assert options_from(FinetuneOptions, "micro", {"data": "x"}).base_rate > started.base_rate
 
 
 def test_what_is_given_wins_over_the_recipe() -> None:
@@ -37,7 +45,7 @@ def test_every_recipe_is_differences_only_and_opens_with_claim_cost_and_command(
         "# Command",
     ]
     verb, recipe = name.removesuffix(".toml").split("-", 1)
-    options_from(KINDS[verb], recipe, {"data": "x"})
+    options_from(KINDS[verb], recipe, {"data": "x", **({"start": "runs/mae"} if verb == "finetune" else {})})
     defaults = {field.name: field.default for field in fields(KINDS[verb])}
     same = [key for key, value in tomllib.loads(text).items() if defaults[key] == value]
     allowed = {"epochs", "warmup_epochs", "batch"} if recipe == "imagenet" else set()  # said for the reader

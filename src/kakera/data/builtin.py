@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from kakera.data.dataset import Dataset
 from kakera.data.idx import find_images, open_idx
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError, StorageError, sentence
 
 CLASSES = (
     "T-shirt/top",
@@ -25,7 +27,7 @@ CLASSES = (
 )
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 FOLDER_VARIABLE = "KAKERA_FASHION_MNIST"
-PUBLISHED = "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+PUBLISHED = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # S3 websites know no https
 MD5 = {  # as published beside the files
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
@@ -46,14 +48,14 @@ def open_builtin(name: str) -> Dataset | None:
 def _fashion_mnist() -> Path:
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
-        if not Path(given).is_dir():
+        if not Path(given).is_dir() or not find_images(Path(given)):
             raise DataError(
                 sentence(
                     FOLDER_VARIABLE, got=given, expected="a folder with the four files", do="correct the path"
                 )
             )
         return Path(given)
-    if INSTALLED.is_dir():
+    if INSTALLED.is_dir() and find_images(INSTALLED):
         return INSTALLED
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kakera" / "fashion-mnist"
     fetch(cache)
@@ -61,14 +63,14 @@ def _fashion_mnist() -> Path:
 
 
 def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD5) -> None:
-    """Download the files that are not there yet, each whole and with its checksum. Raises DataError."""
+    """Download the files that are not there yet, each whole and with its checksum. Raises DataError, StorageError."""
     for name, checksum in checksums.items():
         if (folder / name).exists():
             continue
         try:
             with urllib.request.urlopen(f"{address}/{name}", timeout=60) as answer:
                 content = answer.read()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise DataError(
                 sentence(
                     "fashion-mnist",
@@ -80,7 +82,19 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != checksum:
             raise DataError(sentence(name, got=f"checksum {found}", expected=checksum, do="try again later"))
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{name}.{os.getpid()}"
+        _store(folder / name, content)
+
+
+def _store(path: Path, content: bytes) -> None:
+    """The whole file or none. Raises StorageError."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
-        partial.replace(folder / name)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise StorageError(
+            sentence(str(path), got=error.strerror, expected="room to write it", do="set XDG_CACHE_HOME")
+        ) from error

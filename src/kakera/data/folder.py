@@ -59,6 +59,7 @@ def pictures_below(root: Path) -> list[Path]:
         path
         for path in root.rglob("*")
         if path.suffix.lower() in SUFFIXES
+        and not path.is_dir()
         and not any(word.startswith(".") for word in path.relative_to(root).parts)
     ]
     return sorted(found, key=lambda path: _natural(path.as_posix()))

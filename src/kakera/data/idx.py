@@ -18,6 +18,7 @@ from kakera.data.parts import join_parts
 from kakera.errors import DataError, sentence
 
 _BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
+_PIECE = 1 << 20
 _PART_WORDS = {"train": "train", "t10k": "test", "test": "test", "val": "val", "valid": "val"}
 _IMAGES = re.compile(r"images(?P<between>.?)idx3", re.IGNORECASE)
 
@@ -38,7 +39,9 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         with _open(path) as file:
             sizes = _sizes(path, file, dimensions)
             expected = math.prod(sizes)
-            data = file.read(expected + 1)  # one more, to notice a longer file without reading it all
+            data = bytearray()  # in pieces: the header may promise more than there is, or than fits
+            while len(data) <= expected and (piece := file.read(_PIECE)):
+                data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise _error(path, f"a file that cannot be read ({error})", "a whole IDX file") from error
     if len(data) != expected:
@@ -105,10 +108,12 @@ def _part(path: Path) -> str:
 def _pair(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Images (n, H, W, 1) and their labels (n,), None where no file of labels lies beside them."""
     images = read_idx(path, 3)
+    if not images.size:
+        raise _error(path, "no pictures", "at least one")
     base = _IMAGES.sub(r"labels\g<between>idx1", path.name.removesuffix(".gz"))
     beside = [path.with_name(base), path.with_name(base + ".gz")]
     labels_path = next((labels for labels in beside if labels.exists()), None)
-    if labels_path is None or labels_path == path:
+    if labels_path is None or path in beside:
         return images[..., None], None
     labels = read_idx(labels_path, 1)
     if len(labels) != len(images):

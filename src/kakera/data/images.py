@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from kakera.errors import UnreadableFileError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of a stereo camera, is a JPEG
 MOST_PIXELS = 100_000_000
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
+
+_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
+_REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
+_LOCK = threading.Lock()
 
 Source = Path | str | bytes
 
@@ -29,12 +35,11 @@ def decode(source: Source, channels: int, *, at_least: tuple[int, int] | None = 
     Raises UnreadableFileError, whatever the bytes.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
-            with _open(source) as image:
-                if at_least is not None:
-                    image.draft(None, (at_least[1], at_least[0]))
-                return _values(image, channels)
+        with _open(source) as image:
+            if at_least is not None:
+                height, width = at_least[::-1] if _on_its_side(image) else at_least
+                image.draft(None, (width, height))
+            return _values(image, channels)
     except UnreadableFileError:
         raise
     except Exception as error:  # decoders raise nearly every kind of error on broken files
@@ -44,13 +49,9 @@ def decode(source: Source, channels: int, *, at_least: tuple[int, int] | None = 
 def header(source: Source) -> tuple[int, int, int]:
     """(height, width, channels) without decoding; channels is 1 (grey) or 3. Raises UnreadableFileError."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with _open(source) as image:
-                width, height = image.size
-                if image.getexif().get(0x0112, 1) >= 5:  # orientations that lie on their side
-                    width, height = height, width
-                return height, width, 1 if _grey(image) else 3
+        with _open(source) as image:
+            height, width = image.size if _on_its_side(image) else image.size[::-1]
+            return height, width, 1 if _grey(image) else 3
     except UnreadableFileError:
         raise
     except Exception as error:
@@ -58,6 +59,7 @@ def header(source: Source) -> tuple[int, int, int]:
 
 
 def _open(source: Source) -> Image.Image:
+    _hush()
     image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -65,6 +67,22 @@ def _open(source: Source) -> Image.Image:
         reason = f"got {width} x {height} pixels, expected at most {MOST_PIXELS:,}; make it smaller"
         raise UnreadableFileError(_name(source), reason)
     return image
+
+
+def _hush() -> None:
+    """Pillow's warnings ignored from now on, whatever filters others have set since.
+
+    `warnings.catch_warnings` swaps the filters of the whole process and so is not for threads.
+    """
+    ours = ("ignore", None, Warning, _REMARKS, 0)
+    with _LOCK:
+        if not warnings.filters or warnings.filters[0] != ours:
+            warnings.filterwarnings("ignore", module=_REMARKS.pattern)
+
+
+def _on_its_side(image: Image.Image) -> bool:
+    """Whether `image.size` is still to be swapped; Pillow does so itself for TIFF."""
+    return image.format != "TIFF" and image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
 
 
 def _grey(image: Image.Image) -> bool:
@@ -75,29 +93,28 @@ def _grey(image: Image.Image) -> bool:
 
 
 def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        image.load()
         image = Image.fromarray(_eight_bits(np.asarray(image), image))
-    else:
-        image = ImageOps.exif_transpose(image)
-        if image.has_transparency_data:
-            layer = image.convert("RGBA")
-            white = Image.new("RGBA", layer.size, "white")
-            image = Image.alpha_composite(white, layer).convert("RGB")
+    elif image.has_transparency_data:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        image = Image.alpha_composite(white, layer).convert("RGB")
     values = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return values.reshape(*values.shape[:2], channels)
 
 
 def _eight_bits(values: NDArray[Any], image: Image.Image) -> NDArray[np.uint8]:
-    """16-bit values by their range; 32-bit and float ones only where they fit 8 or 16 bits, or 0 … 1."""
+    """16-bit values by their range; 32-bit and float ones by what they fit: 8 or 16 bits, or 0 … 1 in floats."""
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
         raise UnreadableFileError(
             getattr(image, "filename", "picture") or "picture",
             f"got values from {low:g} to {high:g}, expected 0 to 65535 or 0 to 1; rescale them",
         )
-    if image.mode == "F":
-        scale = 255.0 if high <= 1 else 1.0 if high <= 255 else 1 / 257
+    if image.mode in ("I", "F"):
+        shares = image.mode == "F" and high <= 1
+        scale = 255.0 if shares else 1.0 if high <= 255 else 1 / 257
         return (values * scale + 0.5).astype(np.uint8)
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 

@@ -21,7 +21,7 @@ def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
 
     Raises DataError where none can be read.
     """
-    if isinstance(dataset.pictures, ArrayPictures) or _estimate(dataset) > limit_bytes:
+    if not isinstance(dataset.pictures, FilePictures) or _estimate(dataset) > limit_bytes:
         return dataset
 
     def read(index: int) -> NDArray[np.uint8] | UnreadableFileError:

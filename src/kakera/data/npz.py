@@ -33,8 +33,10 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
     split = arrays.get("split")
     if split is None:
         return join_parts(str(path), [_piece(path, "", images, labels)])
-    if len(split) != len(images) or not set(split.tolist()) <= {"train", "val", "test"}:
+    if split.shape != images.shape[:1] or not set(split.tolist()) <= {"train", "val", "test"}:
         raise _error(path, "a split of other words or length", "train, val or test for each picture")
+    if labels is not None and labels.shape[:1] != split.shape:
+        raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} whole numbers")
     for part in ("train", "val", "test"):
         rows = np.flatnonzero(split == part)
         if len(rows):
@@ -66,8 +68,10 @@ def _piece(path: Path, part: str, images: NDArray[Any], labels: NDArray[Any] | N
 def _bytes(path: Path, images: NDArray[Any]) -> NDArray[np.uint8]:
     if images.dtype == np.uint8:
         return images
+    if images.dtype.kind not in "fiu":
+        raise _error(path, f"{images.dtype} values", "0 to 255, or 0 to 1 as floats")
     low, high = images.min(), images.max()
-    if images.dtype.kind not in "fiu" or not 0 <= low <= high <= 255:
+    if not 0 <= low <= high <= 255:
         raise _error(path, f"{images.dtype} values from {low} to {high}", "0 to 255, or 0 to 1 as floats")
     scale = 255 if images.dtype.kind == "f" and high <= 1 else 1
     return (images * scale + (0.5 if images.dtype.kind == "f" else 0)).astype(np.uint8)

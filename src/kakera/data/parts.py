@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.errors import DataError, sentence
 
 Piece = tuple[str, str, NDArray[np.uint8], NDArray[np.int64] | None]
 
@@ -16,7 +17,18 @@ def join_parts(name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = ()
     """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces.
 
     A part of "" means train, and that the data are not split yet: the second value is False then.
+    Raises DataError where grey and colour are mixed.
     """
+    channels = sorted({images.shape[-1] for _, _, images, _ in pieces})
+    if len(channels) > 1:
+        raise DataError(
+            sentence(
+                name,
+                got=f"parts of {' and '.join(map(str, channels))} channels",
+                expected="grey or colour pictures alone",
+                do="convert one of the parts",
+            )
+        )
     names = [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]
     same = len({images.shape[1:] for _, _, images, _ in pieces}) == 1
     arrays = (
@@ -35,7 +47,7 @@ def join_parts(name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = ()
     dataset = Dataset(
         name,
         ArrayPictures(arrays, names),
-        channels=pieces[0][2].shape[-1],
+        channels=channels[0],
         split=split,
         classes=classes if labels is not None else (),
         labels=labels,

@@ -22,7 +22,7 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
     Paths are relative to the table. Missing files are listed as unreadable.
     """
     rows = _rows(table)
-    present = [row for row in rows if (table.parent / row["file"]).is_file()]
+    present = [row for row in rows if _is_file(table.parent / row["file"])]
     there = {row["file"] for row in present}
     missing = tuple(
         UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a picture")
@@ -31,7 +31,9 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
     )
     if not present:
         raise _error(table, f"{len(rows)} rows and none of their files", "files beside the table")
-    given = [[word for word in (row.get("label") or "").split("|") if word] for row in present]
+    given = [
+        [word.strip() for word in (row.get("label") or "").split("|") if word.strip()] for row in present
+    ]
     classes = tuple(sorted({word for words in given for word in words}))
     paths = [table.parent / row["file"] for row in present]
     chosen = channels or grey_or_colour(paths)
@@ -45,6 +47,13 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
         unreadable=missing,
     )
     return dataset, any(row.get("split") for row in present)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, or behind a closed door
+        return False
 
 
 def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | None:

@@ -96,8 +96,9 @@ def _labels(saved: Saved) -> dict[str, Any]:
     return {"classes": list(saved.classes), "several": saved.several}
 
 
-def load_model(folder: Path) -> Saved:
+def load_model(folder: str | Path) -> Saved:
     """The model of a folder, on the CPU, ready to predict. Raises RunError."""
+    folder = Path(folder)
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         weights = load_file(folder / WEIGHTS)

@@ -158,6 +158,8 @@ def train(
             if time.monotonic() - saved_at > options.checkpoint_seconds or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
+    for logger in fabric.loggers:
+        logger.finalize("success")
     return (average.model or task.model).cpu().eval()
 
 

@@ -156,8 +156,14 @@ class ProbeOptions(DataOptions):
 
 
 def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
-    """The options of a recipe, changed by what was given. Raises OptionError for unknown names."""
-    values = {**read_recipe(kind, recipe), **given}
+    """The options of a recipe, changed by what was given. Raises OptionError for unknown names.
+
+    Fine-tuning without a start is training from scratch, and has recipes of its own.
+    """
+    verb = kind.__name__.removesuffix("Options").lower()
+    if kind is FinetuneOptions and not given.get("start"):
+        verb = "scratch"
+    values = {**read_recipe(verb, recipe), **given}
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
     unknown = sorted(set(values) - set(known))
     missing = [name for name, f in known.items() if f.default is MISSING and name not in values]
@@ -175,11 +181,10 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
     return options
 
 
-def read_recipe(kind: type[Any], name: str) -> dict[str, Any]:
+def read_recipe(verb: str, name: str) -> dict[str, Any]:
     """The differences that a recipe makes: a name that ships with kakera, or a path to a TOML file."""
-    if name == "paper":
-        return {}
-    verb = kind.__name__.removesuffix("Options").lower()
+    if name == "paper" and verb != "scratch":
+        return {}  # the defaults themselves
     path = Path(name)
     shipped = resources.files("kakera") / "recipes" / f"{verb}-{name}.toml"
     try:
@@ -188,7 +193,8 @@ def read_recipe(kind: type[Any], name: str) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         folder = resources.files("kakera") / "recipes"
         names = sorted(f.name for f in folder.iterdir() if f.name.startswith(f"{verb}-"))
-        choices = ["paper", *(n.removeprefix(f"{verb}-").removesuffix(".toml") for n in names)]
+        shorter = {n.removeprefix(f"{verb}-").removesuffix(".toml") for n in names}
+        choices = ["paper", *sorted(shorter - {"paper"})]
         raise OptionError(
             sentence(
                 f"recipe {name}",
