@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
@@ -63,7 +64,10 @@ def _fashion_mnist() -> Path:
 
 
 def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD5) -> None:
-    """Download the files that are not there yet, each whole and with its checksum. Raises DataError, StorageError."""
+    """Download the files that are not there yet, each whole and with its checksum.
+
+    Raises DataError, StorageError.
+    """
     for name, checksum in checksums.items():
         if (folder / name).exists():
             continue
@@ -71,6 +75,8 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
             with urllib.request.urlopen(f"{address}/{name}", timeout=60) as answer:
                 content = answer.read()
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it is an answer, too
             raise DataError(
                 sentence(
                     "fashion-mnist",

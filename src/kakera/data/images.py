@@ -105,7 +105,7 @@ def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
 
 
 def _eight_bits(values: NDArray[Any], image: Image.Image) -> NDArray[np.uint8]:
-    """16-bit values by their range; 32-bit and float ones by what they fit: 8 or 16 bits, or 0 … 1 in floats."""
+    """16-bit values by their range; 32-bit and float ones by what they fit (8 bits, 16, floats 0 … 1)."""
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
         raise UnreadableFileError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +45,10 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            return {key: arrays[key] for key in arrays.files}
+    except Exception as error:  # broken archives raise nearly every kind of error
         raise _error(path, f"a file that cannot be read ({error})", "a .npz file of plain arrays") from error
 
 

@@ -5,6 +5,7 @@ Every draw depends on the labels, their order and the seed alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
             if len(group) == 1:
                 continue
             due += fraction * len(group)
-            count = min(int(due + 0.5), len(free[number]))
+            count = min(int(due + 0.5), math.ceil(fraction * len(group)), len(free[number]))
             codes[free[number][:count]] = name
             free[number] = free[number][count:]
             due -= count

@@ -1,0 +1,166 @@
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from kakera.data.augment import TRIES, centre_box, cut, is_whole, random_boxes, shift
+from tests.data.files import NOISE
+
+RATIO = (3 / 4, 4 / 3)
+shares = st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)).map(lambda pair: (min(pair), max(pair)))
+
+
+def noise(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, 4 * TRIES))
+
+
+@given(
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    area=shares,
+    ratio=st.sampled_from([RATIO, (1.0, 1.0), (0.5, 3.0)]),
+    seed=st.integers(0, 999),
+)
+def test_random_boxes_lie_within_the_picture_with_area_and_ratio_within_range(
+    size: tuple[int, int], area: tuple[float, float], ratio: tuple[float, float], seed: int
+) -> None:
+    height, width = size
+    for left, top, right, bottom in random_boxes(noise(20, seed), np.array([size] * 20), area, ratio):
+        assert 0 <= left < right <= width
+        assert 0 <= top < bottom <= height
+        wide, high = right - left, bottom - top
+        if (round(wide), round(high)) == (wide, high):  # rounded from an exact box within half a pixel
+            assert (wide + 0.5) / (high - 0.5) >= ratio[0] * (1 - 1e-9)
+            assert (wide - 0.5) / (high + 0.5) <= ratio[1] * (1 + 1e-9)
+        else:
+            assert ratio[0] * (1 - 1e-9) <= wide / high <= ratio[1] * (1 + 1e-9)
+        middle = abs(left - (width - wide) / 2) < 1 and abs(top - (height - high) / 2) < 1
+        small, large = (wide - 0.5) * (high - 0.5), (wide + 0.5) * (high + 0.5)
+        assert middle or small <= area[1] * height * width * (1 + 1e-9)
+        assert middle or large >= area[0] * height * width * (1 - 1e-9)
+
+
+def test_areas_and_places_fill_their_ranges_evenly() -> None:
+    boxes = random_boxes(noise(4000, 0), np.array([(400, 400)] * 4000), (0.2, 0.5))
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    area, aspect = wide * high / 160_000, np.log(wide / high)
+    assert area.mean() == pytest.approx(0.35, abs=0.01)
+    assert [area.min(), area.max()] == pytest.approx([0.2, 0.5], abs=0.005)
+    assert aspect.mean() == pytest.approx(0, abs=0.02)
+    assert [aspect.min(), aspect.max()] == pytest.approx(np.log(RATIO), abs=0.01)
+    assert (boxes[:, 0] / (400 - wide)).mean() == pytest.approx(0.5, abs=0.03)
+    assert (boxes[:, 1] / (400 - high)).mean() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("size", "box"), [((10, 100), (43, 0, 43 + 40 / 3, 10)), ((120, 12), (0, 52, 12, 68))]
+)
+def test_where_no_candidate_fits_the_largest_middle_is_taken(
+    size: tuple[int, int], box: tuple[float, ...]
+) -> None:
+    assert random_boxes(noise(1, 0), np.array([size]), (0.9, 1.0))[0] == pytest.approx(box)
+
+
+def test_a_box_depends_on_its_own_noise_alone() -> None:
+    draws, sizes = noise(5, 0), np.array([(30, 40), (50, 20), (9, 9), (100, 7), (64, 64)])
+    together = random_boxes(draws, sizes, (0.1, 0.9))
+    for row in range(5):
+        alone = random_boxes(draws[row : row + 1], sizes[row : row + 1], (0.1, 0.9))
+        assert np.array_equal(alone[0], together[row])
+
+
+@pytest.mark.parametrize(
+    ("size", "target", "box"),
+    [
+        ((28, 28), (28, 28), (0, 0, 28, 28)),
+        ((20, 40), (28, 28), (10, 0, 30, 20)),
+        ((40, 20), (10, 20), (0, 15, 20, 25)),
+        ((256, 256), (224, 224), (16, 16, 240, 240)),
+        ((512, 256), (224, 224), (16, 144, 240, 368)),
+        ((95, 95), (95, 95), (0, 0, 95, 95)),
+    ],
+)
+def test_evaluation_sees_the_middle(
+    size: tuple[int, int], target: tuple[int, int], box: tuple[float, ...]
+) -> None:
+    assert centre_box(size, target) == pytest.approx(box)
+
+
+@given(
+    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    target=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+)
+def test_the_middle_has_the_target_s_aspect_and_lies_within(
+    size: tuple[int, int], target: tuple[int, int]
+) -> None:
+    left, top, right, bottom = centre_box(size, target)
+    assert (right - left) * target[0] == pytest.approx((bottom - top) * target[1])
+    assert min(left, top) >= -1e-9
+    assert right <= size[1] + 1e-9
+    assert bottom <= size[0] + 1e-9
+    share = 7 / 8 if min(target) >= 96 else 1
+    assert max((right - left) / size[1], (bottom - top) / size[0]) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 16, 12), (2, 1, 9, 11), (0.5, 1.25, 15.5, 10), (7, 3, 8, 4)])
+@pytest.mark.parametrize("size", [(12, 16), (5, 9), (30, 7)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_cutting_is_pillow_s_bicubic_resize(
+    box: tuple[float, float, float, float], size: tuple[int, int], channels: int
+) -> None:
+    found = cut(NOISE[..., :channels], box, size)
+    assert found.shape == (channels, *size)
+    assert found.flags.c_contiguous
+    for channel in range(channels):
+        image = Image.fromarray(NOISE[..., channel])
+        wanted = image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
+        assert np.array_equal(found[channel], np.asarray(wanted))
+
+
+def test_a_whole_picture_of_the_right_size_is_itself() -> None:
+    assert np.array_equal(cut(NOISE, (0, 0, 16, 12), (12, 16)), NOISE.transpose(2, 0, 1))
+
+
+def test_a_box_that_rounding_pushed_over_the_edge_is_clamped() -> None:
+    over = (-1e-12, -1e-12, 16 + 1e-12, 12 + 1e-12)
+    assert np.array_equal(cut(NOISE, over, (6, 6)), cut(NOISE, (0, 0, 16, 12), (6, 6)))
+
+
+@pytest.mark.parametrize("size", [(12, 16), (5, 9)])
+def test_a_mirror_swaps_left_and_right(size: tuple[int, int]) -> None:
+    box = (0, 0, 16, 12)
+    assert np.array_equal(cut(NOISE, box, size, flip=True), cut(NOISE, box, size)[..., ::-1])
+
+
+@pytest.mark.parametrize("most", [1, 3, 20])
+def test_shifted_pictures_are_moved_within_range_with_zeros_behind(most: int) -> None:
+    pictures = np.random.default_rng(0).integers(1, 256, (50, 2, 6, 9), dtype=np.uint8)
+    found = shift(pictures, np.random.default_rng(1).random((50, 2)), most)
+    assert found.dtype == np.uint8
+    canvas = np.zeros((50, 2, 6 + 2 * most, 9 + 2 * most), np.uint8)
+    canvas[:, :, most : most + 6, most : most + 9] = pictures
+    for picture, wide in zip(found, canvas, strict=True):
+        windows = (
+            wide[:, y : y + 6, x : x + 9] for y, x in product(range(2 * most + 1), range(2 * most + 1))
+        )
+        assert any(np.array_equal(picture, window) for window in windows)
+
+
+@pytest.mark.parametrize(("draw", "moved"), [(0.0, 2), (0.5, 0), (math.nextafter(1, 0), -2)])
+def test_every_shift_is_as_likely_from_one_end_to_the_other(draw: float, moved: int) -> None:
+    pictures = np.zeros((1, 1, 9, 9), np.uint8)
+    pictures[0, 0, 4, 4] = 1
+    found = shift(pictures, np.array([[draw, 0.5]]), 2)
+    assert np.argwhere(found[0, 0]).tolist() == [[4 + moved, 4]]
+    found = shift(pictures, np.array([[0.5, draw]]), 2)
+    assert np.argwhere(found[0, 0]).tolist() == [[4, 4 + moved]]
+
+
+@pytest.mark.parametrize(
+    ("area", "whole"), [((1.0, 1.0), True), ((0.2, 1.0), False), ((0.999, 0.999), False), ((1, 1), True)]
+)
+def test_only_a_crop_of_everything_is_whole(area: tuple[float, float], whole: bool) -> None:
+    assert is_whole(area) == whole

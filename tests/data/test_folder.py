@@ -1,0 +1,157 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kakera.data.folder import open_folder, pictures_below
+from kakera.data.sources import open_dataset
+from kakera.errors import DataError
+from tests.data.files import NOISE, encoded
+
+COLOUR, GREY = encoded(NOISE), encoded(NOISE[..., 0])
+
+
+def tree(root: Path, *files: str, content: bytes = GREY) -> Path:
+    for name in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def names(root: Path) -> list[str]:
+    pictures = open_folder(root, None)[0].pictures
+    return [Path(pictures.name(i)).relative_to(root).as_posix() for i in range(len(pictures))]
+
+
+def test_each_folder_is_a_class(tmp_path: Path) -> None:
+    dataset, divided = open_folder(tree(tmp_path, "dog/1.png", "cat/2.png", "cat/1.png"), None)
+    assert not divided
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [0, 0, 1]
+    assert names(tmp_path) == ["cat/1.png", "cat/2.png", "dog/1.png"]
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Val"])
+def test_train_val_and_test_above_the_classes_are_the_parts(val: str, tmp_path: Path) -> None:
+    tree(tmp_path, "train/a/1.png", "train/b/1.png", f"{val}/a/2.png", "TEST/b/3.png")
+    dataset, divided = open_folder(tmp_path, None)
+    assert divided
+    assert dataset.classes == ("a", "b")
+    assert dataset.labels is not None
+    found = {
+        (str(part), dataset.classes[label]) for part, label in zip(dataset.split, dataset.labels, strict=True)
+    }
+    assert found == {("train", "a"), ("train", "b"), ("val", "a"), ("test", "b")}
+
+
+def test_a_class_that_only_the_test_part_has_is_a_class(tmp_path: Path) -> None:
+    dataset, _ = open_folder(tree(tmp_path, "train/a/1.png", "test/b/1.png"), None)
+    assert dataset.classes == ("a", "b")
+
+
+def test_beside_train_and_test_other_folders_are_passed_over(tmp_path: Path) -> None:
+    tree(tmp_path, "train/a/1.png", "test/a/1.png", "extra/c/1.png", "poster.png")
+    assert names(tmp_path) == ["test/a/1.png", "train/a/1.png"]
+
+
+def test_train_alone_is_split_by_class(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"train/{name}/{i}.png" for name in "ab" for i in range(10)))
+    assert not open_folder(tmp_path, None)[1]
+    assert (open_dataset(tmp_path, test=0.3).split == "test").sum() == 6
+
+
+def test_test_without_train_is_a_class_like_another(tmp_path: Path) -> None:
+    assert open_folder(tree(tmp_path, "test/1.png", "other/1.png"), None)[0].classes == ("other", "test")
+
+
+def test_train_and_test_without_classes_are_parts_without_labels(tmp_path: Path) -> None:
+    dataset, divided = open_folder(tree(tmp_path, "train/1.png", "test/1.png"), None)
+    assert (divided, dataset.classes, dataset.labels) == (True, (), None)
+
+
+def test_pictures_without_folders_have_no_classes_and_are_all_for_training(tmp_path: Path) -> None:
+    dataset = open_dataset(tree(tmp_path, "1.png", "2.png", "3.png"))
+    assert (dataset.classes, dataset.labels) == ((), None)
+    assert dataset.split.tolist() == ["train"] * 3
+
+
+def test_pictures_beside_folders_make_classes_doubtful_and_there_are_none(tmp_path: Path) -> None:
+    dataset, _ = open_folder(tree(tmp_path, "a/1.png", "b/1.png", "stray.png"), None)
+    assert (len(dataset), dataset.classes, dataset.labels) == (3, (), None)
+
+
+def test_deeper_folders_belong_to_the_class_above(tmp_path: Path) -> None:
+    dataset, _ = open_folder(tree(tmp_path, "a/x/1.png", "a/y/z/2.png", "b/1.png"), None)
+    assert dataset.classes == ("a", "b")
+    assert dataset.labels is not None
+    assert dataset.labels.tolist() == [0, 0, 1]
+
+
+def test_hidden_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    kept = ["a/1.png", "a/2.JPG", "b/3.tiff"]
+    tree(tmp_path, *kept, ".cache/1.png", "a/.1.png", "a/.thumbs/1.png", "b/._3.tiff", "a/notes.txt", "b/png")
+    assert names(tmp_path) == kept
+
+
+def test_a_hidden_folder_further_up_hides_nothing(tmp_path: Path) -> None:
+    assert names(tree(tmp_path / ".hidden", "a/1.png")) == ["a/1.png"]
+
+
+def test_a_folder_with_a_picture_s_suffix_is_a_folder(tmp_path: Path) -> None:
+    assert names(tree(tmp_path, "a.png/1.png", "b.png/2.png")) == ["a.png/1.png", "b.png/2.png"]
+
+
+def test_the_order_is_natural_for_files_and_classes(tmp_path: Path) -> None:
+    tree(tmp_path, *(f"class{c}/p{p}.png" for c in (10, 2) for p in (100, 11, 2)))
+    assert open_folder(tmp_path, None)[0].classes == ("class2", "class10")
+    assert names(tmp_path) == [f"class{c}/p{p}.png" for c in (2, 10) for p in (2, 11, 100)]
+
+
+@pytest.mark.parametrize("odd", ["²", "٣", "1a", "a1", "-1"])
+def test_names_of_odd_digits_are_sorted_with_the_rest(odd: str, tmp_path: Path) -> None:
+    tree(tmp_path, f"{odd}.png", "1.png", "b.png", "10.png")
+    found = [path.stem for path in pictures_below(tmp_path)]
+    assert sorted(found) == sorted([odd, "1", "b", "10"])
+    assert found.index("1") < found.index("10")
+
+
+@pytest.mark.parametrize(("content", "channels"), [(GREY, 1), (COLOUR, 3)])
+def test_colour_is_kept_where_there_is_any(content: bytes, channels: int, tmp_path: Path) -> None:
+    tree(tmp_path, "a/1.png", "a/2.png")
+    tree(tmp_path, "b/1.png", content=content)
+    dataset, _ = open_folder(tmp_path, None)
+    assert dataset.channels == channels
+    assert {dataset.pictures.read(i).shape for i in range(3)} == {(12, 16, channels)}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_channels_can_be_asked_for(channels: int, tmp_path: Path) -> None:
+    dataset = open_dataset(tree(tmp_path, "a/1.png", content=COLOUR), channels=channels)
+    assert dataset.channels == channels
+    assert dataset.pictures.read(0).shape == (12, 16, channels)
+
+
+def test_a_broken_file_does_not_hide_the_colour_of_the_others(tmp_path: Path) -> None:
+    tree(tmp_path, "a/1.png", content=b"broken")
+    tree(tmp_path, "a/2.png", content=COLOUR)
+    assert open_folder(tmp_path, None)[0].channels == 3
+
+
+def test_a_picture_that_is_a_dangling_link_is_kept_to_be_named(tmp_path: Path) -> None:
+    tree(tmp_path, "a/1.png")
+    (tmp_path / "a" / "2.png").symlink_to(tmp_path / "nowhere.png")
+    assert names(tmp_path) == ["a/1.png", "a/2.png"]
+
+
+@pytest.mark.parametrize("files", [[], ["notes.txt"], [".hidden.png"]])
+def test_a_folder_without_pictures_is_one_line(files: list[str], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got no picture, expected files ending in .bmp, .*; name") as caught:
+        open_folder(tree(tmp_path, *files), None)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_are_whole_numbers(tmp_path: Path) -> None:
+    labels = open_folder(tree(tmp_path, "a/1.png"), None)[0].labels
+    assert labels is not None
+    assert labels.dtype == np.int64

@@ -1,0 +1,121 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.inspect import LISTED, inspect_dataset
+from kakera.data.statistics import mean_std
+from kakera.errors import DataError, UnreadableFileError
+from tests.data.files import NOISE, on_disk
+from tests.small import pictures
+
+A, B, C, D = (np.roll(NOISE, turn, axis=0) for turn in range(4))
+GONE = UnreadableFileError("gone.png", "got no file of this name, expected a picture")
+
+
+def files(root: Path, split: str = "ttttss", labels: tuple[int, ...] = (0, 0, 1, 1, 0, 2)) -> Dataset:
+    """0 = 1 in one part, 2 = 4 across parts with other labels, 5 alone in its class; one is broken."""
+    values = {"0.png": A, "1.png": A, "2.png": B, "3.png": b"", "4.png": B, "5.png": C[:4]}
+    parts = np.array([{"t": "train", "s": "test"}[letter] for letter in split])
+    dataset = on_disk(root, values)
+    return replace(dataset, split=parts, classes=tuple("xyz"), labels=np.array(labels), unreadable=(GONE,))
+
+
+def names(pairs: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    return [(Path(one).stem, Path(other).stem) for one, other in pairs]
+
+
+def test_equal_pictures_are_found_in_a_part_across_parts_and_with_other_labels(tmp_path: Path) -> None:
+    found = inspect_dataset(files(tmp_path))
+    assert names(found.duplicates) == [("0", "1")]
+    assert names(found.leaks) == [("2", "4")]
+    assert names(found.contradictions) == [("2", "4")]
+
+
+def test_several_labels_contradict_where_one_differs(tmp_path: Path) -> None:
+    many = np.array([[1, 1], [1, 0], [1, 0], [0, 0], [1, 0], [0, 1]], dtype=bool)
+    found = inspect_dataset(replace(files(tmp_path), labels=many, classes=("x", "y")))
+    assert names(found.contradictions) == [("0", "1")]
+    assert found.classes == {
+        "x": {"train": 3, "val": 0, "test": 1},
+        "y": {"train": 1, "val": 0, "test": 1},
+    }
+
+
+def test_pictures_of_the_same_bytes_and_another_shape_are_not_equal() -> None:
+    values = [NOISE, NOISE.reshape(16, 12, 3)]
+    found = inspect_dataset(Dataset("d", ArrayPictures(values), 3, np.array(["train", "train"])))
+    assert (found.duplicates, found.sizes) == ((), {"12 x 16": 1, "16 x 12": 1})
+
+
+def test_readable_pictures_are_counted_by_part_size_and_class(tmp_path: Path) -> None:
+    dataset = files(tmp_path, labels=(0, 0, 1, 1, -1, 2))
+    found = inspect_dataset(dataset)
+    assert found.parts == {"train": 3, "val": 0, "test": 2}
+    assert found.sizes == {"12 x 16": 4, "4 x 16": 1}
+    assert found.classes["x"] == {"train": 2, "val": 0, "test": 0}
+    assert found.classes["y"] == {"train": 1, "val": 0, "test": 0}
+    assert found.classes["z"] == {"train": 0, "val": 0, "test": 1}
+    assert found.unlabelled == 1
+    assert (found.mean, found.std) == mean_std(dataset.take([0, 1, 2, 4, 5]))
+
+
+def test_unreadable_files_are_those_left_out_before_and_those_found_now(tmp_path: Path) -> None:
+    found = inspect_dataset(files(tmp_path)).unreadable
+    assert [Path(path).name for path, _ in found] == ["gone.png", "3.png"]
+    assert found[1][1].startswith("got an empty file")
+
+
+def test_the_page_says_what_is_wrong_one_fact_a_line(tmp_path: Path) -> None:
+    lines = inspect_dataset(files(tmp_path)).lines()
+    assert lines[0] == "files: 5 pictures, colour"
+    assert lines[1] == "parts: train 3, test 2"
+    assert lines[2] == "sizes: 12 x 16 (4), 4 x 16 (1)"
+    assert "  y: train 1, test 0  (one picture for training: too few to learn from)" in lines
+    assert "  x: train 2, test 1" in lines
+    assert "unreadable: 2" in lines
+    assert f"  {tmp_path / '0.png'} = {tmp_path / '1.png'}" in lines
+    assert "equal pictures in one part: 1" in lines
+    assert "leaks between parts: 1" in lines
+    assert "equal pictures, other labels: 1" in lines
+    assert all("\n" not in line for line in lines)
+
+
+def test_of_many_findings_the_first_are_shown() -> None:
+    values = np.zeros((LISTED + 6, 2, 2, 1), np.uint8)
+    found = inspect_dataset(Dataset("d", ArrayPictures(values), 1, np.full(len(values), "train")))
+    lines = found.lines()
+    assert len(found.duplicates) == LISTED + 5
+    assert sum(" = " in line for line in lines) == LISTED
+    assert "  … and 5 more" in lines
+    assert "classes: none (enough for pretraining)" in lines
+
+
+def test_of_many_sizes_the_five_commonest_are_shown() -> None:
+    values = [np.zeros((side, 3, 1), np.uint8) for side in (9, *range(1, 8), 9)]
+    line = inspect_dataset(Dataset("d", ArrayPictures(values), 1, np.full(9, "train"))).lines()[2]
+    assert line.startswith("sizes: 9 x 3 (2), ")
+    assert line.endswith("and 3 other sizes")
+
+
+def test_it_is_plain_values_for_json(tmp_path: Path) -> None:
+    found = inspect_dataset(files(tmp_path))
+    again = json.loads(json.dumps(found.to_json()))
+    assert again["leaks"] == [list(pair) for pair in found.leaks]
+    assert again["classes"] == found.classes
+
+
+def test_the_demo_has_nothing_wrong_with_it() -> None:
+    found = inspect_dataset(pictures(100, 50))
+    assert found.parts == {"train": 100, "val": 0, "test": 50}
+    assert found.sizes == {"28 x 28": 150}
+    assert (found.duplicates, found.leaks, found.contradictions, found.unreadable) == ((), (), (), ())
+
+
+@pytest.mark.parametrize("values", [{}, {"a.png": b"", "b.png": b"text"}])
+def test_nothing_readable_is_one_line(values: dict[str, bytes], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="files: got no readable picture, expected at least one"):
+        inspect_dataset(on_disk(tmp_path, values))

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+
+from kakera.explain.reconstruct import legend, reconstructions
+from kakera.inputs import InputSpec
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from tests.model.models import DECODER, SHAPE, hidden_in, seeded
+
+PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3
+
+
+def autoencoder(channels: int = 3, *, normalised: bool = False) -> MaskedAutoencoder:
+    encoder = Encoder(SHAPE.with_patch(PATCH), channels=channels, size=SIZE)
+    model = MaskedAutoencoder(encoder, DECODER, normalised=normalised)
+    model.initialise(seeded(0))
+    return model.eval()
+
+
+def inputs(channels: int, scale: float = 255.0) -> InputSpec:
+    return InputSpec(channels, *SIZE, (0.4,) * channels, (0.2,) * channels, scale=scale)
+
+
+def stored(channels: int, count: int = 4) -> torch.Tensor:
+    return torch.randint(0, 256, (count, channels, *SIZE), generator=seeded(1), dtype=torch.uint8)
+
+
+def pixels(hidden: torch.Tensor) -> np.ndarray:
+    """Which pixels (b, H, W) the hidden patches cover."""
+    grid = hidden.reshape(-1, 4, 5).numpy()
+    return grid.repeat(PATCH[0], axis=1).repeat(PATCH[1], axis=2)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_visible_patches_are_shown_as_they_are_and_hidden_ones_grey(channels: int, normalised: bool) -> None:
+    model, pictures = autoencoder(channels, normalised=normalised), stored(channels)
+    hidden = hidden_in(model.encoder.grid, 4)
+    found = reconstructions(model, inputs(channels), pictures, hidden)
+    assert found.shape == (4, 3, *SIZE, channels)
+    assert found.dtype == np.uint8
+    original, masked, predicted = found.transpose(1, 0, 2, 3, 4)
+    under = pixels(hidden)
+    assert np.array_equal(original, pictures.permute(0, 2, 3, 1))
+    assert set(masked[under].ravel()) <= {127, 128}
+    assert np.array_equal(masked[~under], original[~under])
+    assert np.array_equal(predicted[~under], original[~under])
+    assert not np.array_equal(predicted[under], original[under])
+
+
+def test_what_is_predicted_is_what_the_model_reconstructs_in_bytes() -> None:
+    model, pictures, spec = autoencoder(), stored(3), inputs(3)
+    hidden = hidden_in(model.encoder.grid, 4)
+    guess = model.reconstruct((pictures / 255 - 0.4) / 0.2, hidden) * 0.2 + 0.4
+    wanted = (guess * 255).clamp(0, 255).permute(0, 2, 3, 1).numpy()
+    assert np.abs(reconstructions(model, spec, pictures, hidden)[:, 2] - wanted).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("value", [-1e4, 1e4])
+def test_guesses_beyond_the_range_are_black_or_white_and_do_not_wrap(value: float) -> None:
+    model = autoencoder()
+    model.decoder.predict.bias.data.fill_(value)
+    hidden = hidden_in(model.encoder.grid, 4)
+    predicted = reconstructions(model, inputs(3), stored(3), hidden)[:, 2]
+    assert set(predicted[pixels(hidden)].ravel()) == {0 if value < 0 else 255}
+
+
+def test_a_model_of_normalised_pixels_borrows_mean_and_contrast() -> None:
+    model = autoencoder(1, normalised=True)
+    for parameter in model.decoder.predict.parameters():
+        parameter.data.zero_()
+    pictures, hidden = stored(1), hidden_in(model.encoder.grid, 4)
+    predicted = reconstructions(model, inputs(1), pictures, hidden)[:, 2, ..., 0]
+    patches = pictures[:, 0].double().numpy().reshape(4, 4, 2, 5, 3)
+    means = np.broadcast_to(patches.mean(axis=(2, 4), keepdims=True), patches.shape).reshape(4, *SIZE)
+    under = pixels(hidden)
+    assert np.abs(predicted[under] - means[under]).max() <= 0.5 + 1e-3
+    contrast = autoencoder(1, normalised=True)
+    contrast.decoder.predict.weight.data.zero_()
+    contrast.decoder.predict.bias.data.fill_(0.5)
+    deviations = np.broadcast_to(patches.std(axis=(2, 4), ddof=1, keepdims=True), patches.shape)
+    wanted = np.clip(means + 0.5 * deviations.reshape(4, *SIZE), 0, 255)
+    predicted = reconstructions(contrast, inputs(1), pictures, hidden)[:, 2, ..., 0]
+    assert np.abs(predicted[under] - wanted[under]).max() <= 0.5 + 1e-2
+
+
+def test_values_of_another_scale_are_shown_the_same() -> None:
+    model, pictures = autoencoder(), stored(3)
+    hidden = hidden_in(model.encoder.grid, 4)
+    bytes_, shares = (
+        reconstructions(model, inputs(3, scale), values, hidden)
+        for scale, values in ((255.0, pictures), (1.0, pictures / 255))
+    )
+    assert np.array_equal(bytes_[:, 0], shares[:, 0])
+    assert np.abs(bytes_.astype(int) - shares).max() <= 1
+
+
+def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
+    plain, borrowing = (legend(autoencoder(normalised=normalised)) for normalised in (False, True))
+    assert plain == "original, what the encoder sees, prediction"
+    assert borrowing.startswith(plain)
+    assert "borrowed from the original" in borrowing
