@@ -18,7 +18,15 @@ from tests.small import pictures
 OPTIONS = options_from(
     FinetuneOptions,
     "paper",
-    {"data": "x", "start": "x", "batch": 10, "epochs": 3.0, "base_rate": 1.0, "warmup_epochs": 1.0, "device": "cpu"},
+    {
+        "data": "x",
+        "start": "x",
+        "batch": 10,
+        "epochs": 3.0,
+        "base_rate": 1.0,
+        "warmup_epochs": 1.0,
+        "device": "cpu",
+    },
 )
 
 
