@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -53,6 +54,13 @@ def test_areas_and_places_fill_their_ranges_evenly() -> None:
     assert [aspect.min(), aspect.max()] == pytest.approx(np.log(RATIO), abs=0.01)
     assert (boxes[:, 0] / (400 - wide)).mean() == pytest.approx(0.5, abs=0.03)
     assert (boxes[:, 1] / (400 - high)).mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_every_place_is_as_likely_the_last_ones_too() -> None:
+    boxes = random_boxes(noise(3000, 0), np.array([(4, 4)] * 3000), (0.25, 0.25), (1.0, 1.0))
+    places = Counter((int(left), int(top)) for left, top, *_ in boxes)
+    assert set(places) == set(product(range(3), range(3)))
+    assert min(places.values()) > 3000 / 9 - 5 * math.sqrt(3000 / 9)
 
 
 @pytest.mark.parametrize(

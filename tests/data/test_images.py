@@ -138,6 +138,9 @@ def test_sixteen_bits_of_colour_and_transparency_become_eight(colour: int, each:
         (np.array([[0, 100, 255]], np.float32), [0, 100, 255]),
         (np.array([[0, 257 * 9, 65535]], np.float32), [0, 9, 255]),
         (np.array([[0, 0.2, 1]], np.float32), [0, 51, 255]),
+        (np.array([[0.4, 99.6, 200.4]], np.float32), [0, 100, 200]),
+        (np.array([[300, 257 * 9 + 200, 257 * 9 + 100]], np.int32), [1, 10, 9]),
+        (np.array([[0, 0.001, 0.003]], np.float32), [0, 0, 1]),
     ],
 )
 def test_wide_numbers_are_taken_by_what_they_fit(values: NDArray[Any], wanted: list[int]) -> None:

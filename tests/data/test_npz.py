@@ -77,6 +77,14 @@ def test_floats_from_0_to_1_are_shares_of_255(dtype: type, tmp_path: Path) -> No
     assert np.array_equal(read(npz(tmp_path, images=(COLOUR / 255).astype(dtype))), COLOUR)
 
 
+@pytest.mark.parametrize(
+    ("values", "wanted"), [([0.0, 0.5, 0.999], [0, 128, 255]), ([1.4, 1.6, 99.7], [1, 2, 100])]
+)
+def test_floats_are_rounded_to_the_nearest(values: list[float], wanted: list[int], tmp_path: Path) -> None:
+    images = np.array(values).reshape(1, 1, 3)
+    assert read(npz(tmp_path, images=images)).ravel().tolist() == wanted
+
+
 def test_a_label_of_minus_one_is_none(tmp_path: Path) -> None:
     dataset, _ = open_npz(npz(tmp_path, images=COLOUR, labels=[-1, 1, -1, 0, -1, -1]))
     assert dataset.labelled.tolist() == [1, 3]

@@ -42,6 +42,7 @@ def test_every_class_keeps_a_picture_for_training_and_no_part_is_too_large_by_on
 
 
 @given(class_sizes, st.floats(0, 0.5), seeds)
+@example([1] * 4 + [3] * 6, 0.3, 0)
 def test_a_part_has_its_share_of_all_and_within_one_of_each_class(
     sizes: list[int], share: float, seed: int
 ) -> None:
