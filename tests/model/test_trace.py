@@ -55,6 +55,13 @@ def test_the_attention_of_a_layer_is_the_lectures_softmax_of_its_tokens() -> Non
             assert far(a, wanted) < 1e-12
 
 
+def test_values_weighted_with_attention_are_what_was_pooled() -> None:
+    trace = Trace(attention=[2], pooling=[2])
+    encoder()(pictures(), trace=trace)
+    assert set(trace.values) == set(trace.pooled) == {2}
+    assert far(trace.pooled[2], trace.attention[2] @ trace.values[2]) < 1e-12
+
+
 def test_every_row_of_attention_sums_to_one() -> None:
     trace = Trace(attention=[1])
     encoder()(pictures(), trace=trace)

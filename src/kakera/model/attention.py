@@ -29,6 +29,8 @@ class Attention(nn.Module):
         if trace is not None:
             trace.see_attention(layer, q, k)
         pooled = functional.scaled_dot_product_attention(q, k, v)
+        if trace is not None:
+            trace.see_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
 

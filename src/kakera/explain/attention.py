@@ -1,0 +1,60 @@
+"""Where the tokens look (lecture L6): maps of heads, rollout, and how far the heads reach."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kakera.explain.seen import Array, Seen
+
+
+def head_maps(seen: Seen, layer: int = -1, token: int = 0) -> Array:
+    """(heads, rows, cols): a_ij from a token, the class token by default, to each patch.
+
+    What goes to the class token itself is not shown, so a map sums to less than 1. Raises OptionError.
+    """
+    return seen.on_grid(seen.attention_of(layer)[:, seen.token(token), 1:])
+
+
+def attention_map(seen: Seen, layer: int = -1, head: int | None = None, token: int = 0) -> Array:
+    """(rows, cols): one head's map, or the mean over the heads. Raises OptionError."""
+    maps = head_maps(seen, layer, token)
+    return maps.mean(axis=0) if head is None else maps[seen.head(head)]
+
+
+def rollout(seen: Seen) -> Array:
+    """(1 + N, 1 + N): how much of each input token reaches each output token; rows sum to 1.
+
+    Ã_L ⋯ Ã_1 with Ã_l = (A_l + I) / 2, A_l the mean over the heads (Abnar and Zuidema 2020, Sec. 3).
+    """
+    reach = np.eye(1 + seen.grid.count)
+    for heads in seen.attention.astype(np.float64):
+        reach = (heads.mean(axis=0) @ reach + reach) / 2
+    return reach
+
+
+def rollout_map(seen: Seen, token: int = 0) -> Array:
+    """(rows, cols): the row of a token in `rollout`, its patches. Raises OptionError."""
+    return seen.on_grid(rollout(seen)[seen.token(token), 1:])
+
+
+def patch_distances(seen: Seen) -> Array:
+    """(N, N): pixels from the centre of each patch to that of each other."""
+    rows, cols = np.indices((seen.grid.rows, seen.grid.cols)).reshape(2, -1)
+    down, right = rows * float(seen.patch[0]), cols * float(seen.patch[1])
+    return np.hypot(down[:, None] - down, right[:, None] - right)
+
+
+def attention_distances(seen: Seen) -> Array:
+    """(L, heads) in pixels: how far patches look, by attention (Dosovitskiy et al. 2021, Sec. 4.5).
+
+    Distances between patch centres weighted with a_ij, mean over the patches i; the class token, which
+    stands nowhere, is left out and the rest of each row made to sum to 1.
+    """
+    among = seen.attention[:, :, 1:, 1:].astype(np.float64)
+    among = among / among.sum(axis=-1, keepdims=True)
+    return (among * patch_distances(seen)).sum(axis=-1).mean(axis=-1)
+
+
+def even_distance(seen: Seen) -> float:
+    """The distance of a head that looks everywhere alike, in pixels: what to compare with."""
+    return float(patch_distances(seen).mean())
