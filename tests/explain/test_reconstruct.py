@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.explain.reconstruct import legend, reconstructions
+from kakera.errors import RunError
+from kakera.explain import masks
+from kakera.explain.reconstruct import (
+    kind_of,
+    legend,
+    reconstruct,
+    reconstructions,
+    require_autoencoder,
+)
 from kakera.inputs import InputSpec
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
@@ -101,3 +109,55 @@ def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
     assert plain == "original, what the encoder sees, prediction"
     assert borrowing.startswith(plain)
     assert "borrowed from the original" in borrowing
+
+
+def test_one_picture_under_several_masks_is_what_a_batch_of_it_gives() -> None:
+    model, picture = autoencoder(), stored(3, 1)[0]
+    hidden = masks.drawn(model.encoder.grid, 0.6, count=4)
+    found = reconstruct(model, inputs(3), picture, hidden)
+    batch = reconstructions(model, inputs(3), picture.expand(4, -1, -1, -1), torch.from_numpy(hidden))
+    assert np.array_equal(found.original, picture.permute(1, 2, 0))
+    assert np.array_equal(found.masked, batch[:, 1])
+    assert np.array_equal(found.prediction, batch[:, 2])
+    assert np.array_equal(found.hidden.reshape(4, 20), hidden)
+    assert len({row.tobytes() for row in found.prediction}) == 4
+
+
+def test_the_error_is_the_distance_to_the_original_before_clipping() -> None:
+    model, picture = autoencoder(), stored(3, 1)[0]
+    hidden = masks.drawn(model.encoder.grid, 0.6, count=4)
+    found = reconstruct(model, inputs(3), picture, hidden)
+    batch = (picture / 255 - 0.4).expand(4, -1, -1, -1) / 0.2
+    guess = model.reconstruct(batch, torch.from_numpy(hidden)) * 0.2 + 0.4
+    wanted = (guess - picture / 255).abs().mean(dim=1).numpy()
+    under = pixels(torch.from_numpy(hidden))
+    assert found.error.shape == (4, *SIZE)
+    assert np.abs(found.error - wanted).max() < 1e-6
+    assert np.abs(found.error[~under]).max() < 1e-6
+    assert found.mean_errors() == pytest.approx([e[u].mean() for e, u in zip(wanted, under, strict=True)])
+
+
+def test_hidden_patches_say_nothing_of_themselves() -> None:
+    """But for a borrowed mean and contrast: shuffled within a hidden patch, the values change nothing."""
+    for normalised in (False, True):
+        model, picture = autoencoder(1, normalised=normalised), stored(1, 1)[0]
+        hidden = masks.named(model.encoder.grid, [7, 8])
+        other = picture.clone()
+        other[:, 2:4, 3:9] = picture[:, 2:4, 3:9].flip(1) if normalised else 255 - picture[:, 2:4, 3:9]
+        one, two = (reconstruct(model, inputs(1), p, hidden) for p in (picture, other))
+        assert np.array_equal(one.prediction, two.prediction)
+        assert one.borrowed == normalised
+
+
+def test_a_checkpoint_says_of_which_kind_it_is() -> None:
+    assert kind_of(autoencoder()).startswith("masked autoencoder of raw pixels")
+    assert kind_of(autoencoder(normalised=True)).startswith("masked autoencoder of normalised pixels")
+    assert "borrowed from the original" in kind_of(autoencoder(normalised=True))
+    assert kind_of(autoencoder().encoder).startswith("encoder only")
+
+
+def test_an_encoder_only_is_refused_in_one_line() -> None:
+    model = autoencoder()
+    assert require_autoencoder(model) is model
+    with pytest.raises(RunError, match="got an encoder only, expected a masked autoencoder; name the pretr"):
+        require_autoencoder(model.encoder)

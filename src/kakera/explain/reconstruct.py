@@ -1,18 +1,72 @@
-"""What a masked autoencoder makes of a picture (lecture L8, L9): original, masked, predicted."""
+"""What a masked autoencoder makes of a picture (lecture L8, L9): original, masked, predicted, error."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Num
+from jaxtyping import Bool, Float, Num
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
+from kakera.errors import RunError, sentence
+from kakera.explain.seen import Array, as_bytes
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.mae import MaskedAutoencoder
 
 GREY = 0.5  # of a hidden patch, as a share of the range of values
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """One picture guessed under k masks."""
+
+    hidden: NDArray[np.bool_]
+    """(k, rows, cols), True = hidden from the encoder."""
+    original: NDArray[np.uint8]
+    """(H, W, c)."""
+    masked: NDArray[np.uint8]
+    """(k, H, W, c): hidden patches grey."""
+    prediction: NDArray[np.uint8]
+    """(k, H, W, c): visible patches as they are, hidden ones predicted."""
+    error: Array
+    """(k, H, W): |prediction − original| as a share of the range, mean over channels; 0 where visible."""
+    borrowed: bool
+    """Whether the mean and deviation of each hidden patch are the true ones, not the model's guess."""
+
+    def mean_errors(self) -> Array:
+        """(k,): the mean error over the hidden pixels of each mask."""
+        shares = self.hidden.mean(axis=(1, 2))
+        return self.error.mean(axis=(1, 2), dtype=np.float64) / shares
+
+
+@torch.no_grad()
+def reconstruct(
+    model: MaskedAutoencoder,
+    inputs: InputSpec,
+    picture: Num[Tensor, "c H W"],
+    hidden: NDArray[np.bool_],
+) -> Reconstruction:
+    """A picture of stored values (0 … scale) under the masks (k, N), each hiding the same number of patches.
+
+    Raises OptionError where the numbers differ or a mask hides nothing or everything.
+    """
+    stored = picture.to(model.encoder.class_token)
+    masks = torch.from_numpy(hidden).to(stored.device)
+    shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks)
+    error = (shares[:, 2] - shares[:, 0]).abs().mean(dim=1)
+    original, masked, prediction = as_bytes(shares).swapaxes(0, 1)
+    grid = model.encoder.grid
+    return Reconstruction(
+        hidden.reshape(-1, grid.rows, grid.cols),
+        original[0],
+        masked,
+        prediction,
+        error.cpu().numpy(),
+        model.normalised,
+    )
 
 
 @torch.no_grad()
@@ -27,17 +81,50 @@ def reconstructions(
     `pictures` hold stored values (0 … scale). A model of normalised pixels borrows the true mean and
     deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
     """
-    seen = inputs.normalise(pictures)
-    guessed = inputs.restore(model.reconstruct(seen, hidden))
-    patch = model.encoder.shape.patch
-    vectors = patches.cut(pictures.float(), patch).clone()
+    return as_bytes(_shares(model, inputs, pictures, hidden))
+
+
+def _shares(
+    model: MaskedAutoencoder,
+    inputs: InputSpec,
+    pictures: Num[Tensor, "b c H W"],
+    hidden: Bool[Tensor, "b n"],
+) -> Float[Tensor, "b 3 c H W"]:
+    """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
+    guessed = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden))
+    stored, patch = pictures.to(guessed.dtype), model.encoder.shape.patch
+    vectors = patches.cut(stored, patch).clone()
     vectors[hidden] = GREY * inputs.scale
     masked = patches.join(vectors, model.encoder.grid, patch)
-    rows = torch.stack([pictures.float(), masked, guessed], dim=1) * (255 / inputs.scale)
-    return rows.round().clamp(0, 255).to(torch.uint8).permute(0, 1, 3, 4, 2).numpy()
+    return torch.stack([stored, masked, guessed], dim=1) / inputs.scale
 
 
 def legend(model: MaskedAutoencoder) -> str:
     """What a sheet of reconstructions shows, borrowed values included."""
-    borrowed = " (mean and contrast of each hidden patch borrowed from the original)"
-    return "original, what the encoder sees, prediction" + (borrowed if model.normalised else "")
+    return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.normalised else "")
+
+
+BORROWED = "mean and contrast of each hidden patch borrowed from the original"
+
+
+def kind_of(model: nn.Module) -> str:
+    """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
+    if not isinstance(model, MaskedAutoencoder):
+        return "encoder only: no decoder, nothing can be reconstructed"
+    if model.normalised:
+        return f"masked autoencoder of normalised pixels: in what it draws, {BORROWED}"
+    return "masked autoencoder of raw pixels: what it draws is all its own"
+
+
+def require_autoencoder(model: nn.Module) -> MaskedAutoencoder:
+    """The model itself. Raises RunError where it has no decoder."""
+    if not isinstance(model, MaskedAutoencoder):
+        raise RunError(
+            sentence(
+                "model",
+                got="an encoder only",
+                expected="a masked autoencoder",
+                do="name the pretraining run: its decoder draws",
+            )
+        )
+    return model
