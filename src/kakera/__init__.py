@@ -1,7 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
-The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`;
-`load` opens a run. They are imported when they are first used.
+The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
+`explain_files`; `load` opens a run, `explain` is the room of what a model sees. They are imported when they
+are first used.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kakera import explain
     from kakera.data.inspect import inspect_dataset as inspect
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.native import load_model as load
     from kakera.study.demo import demo
+    from kakera.study.explain import explain_files
     from kakera.training.finetune import finetune
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
@@ -24,6 +27,8 @@ __version__ = "0.1.0"
 __all__ = [
     "KakeraError",
     "demo",
+    "explain",
+    "explain_files",
     "finetune",
     "inspect",
     "load",
@@ -36,6 +41,8 @@ __all__ = [
 _PLACES = {
     "KakeraError": "errors.KakeraError",
     "demo": "study.demo.demo",
+    "explain": "explain",
+    "explain_files": "study.explain.explain_files",
     "finetune": "training.finetune.finetune",
     "inspect": "data.inspect.inspect_dataset",
     "load": "formats.native.load_model",
@@ -49,8 +56,10 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'kakera' has no attribute {name!r}; it has {', '.join(__all__)}")
-    module, _, member = _PLACES[name].rpartition(".")
-    return getattr(importlib.import_module(f"kakera.{module}"), member)
+    module, _, member = f"kakera.{_PLACES[name]}".rpartition(".")
+    if name == "explain":
+        return importlib.import_module(f"{module}.{member}")  # a room, not a function
+    return getattr(importlib.import_module(module), member)
 
 
 def __dir__() -> list[str]:

@@ -1,1 +1,53 @@
-"""What a model sees and makes of a picture."""
+"""What a model sees and makes of a picture.
+
+`look` encodes a picture once; the other functions answer from what it gives, in arrays. The pictures of
+the same are in `drawings`.
+"""
+
+from kakera.explain import drawings, masks
+from kakera.explain.attention import (
+    attention_distances,
+    attention_map,
+    even_distance,
+    head_maps,
+    rollout,
+    rollout_map,
+)
+from kakera.explain.components import filters, principal_filters, token_colours
+from kakera.explain.lines import Lines, patch_lines, picture_lines
+from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
+from kakera.explain.reconstruct import Reconstruction, kind_of, reconstruct
+from kakera.explain.relevance import relevance
+from kakera.explain.seen import RAW, Seen, look
+from kakera.explain.similarity import cosine, position_similarity, similarities, similarity_map
+
+__all__ = [
+    "RAW",
+    "Fields",
+    "Lines",
+    "Reconstruction",
+    "Seen",
+    "attention_distances",
+    "attention_map",
+    "cnn_fields",
+    "cosine",
+    "drawings",
+    "even_distance",
+    "filters",
+    "head_maps",
+    "kind_of",
+    "look",
+    "masks",
+    "patch_lines",
+    "picture_lines",
+    "position_similarity",
+    "principal_filters",
+    "reconstruct",
+    "relevance",
+    "rollout",
+    "rollout_map",
+    "similarities",
+    "similarity_map",
+    "token_colours",
+    "transformer_fields",
+]

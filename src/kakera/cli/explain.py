@@ -1,0 +1,35 @@
+"""`kakera explain MODEL FILE…`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+from kakera.study.explain_options import ExplainOptions
+
+
+def run(words: Sequence[str]) -> int:
+    """Write the page; exit code 2 where a file could not be read, after all others were."""
+    parser = Arguments("explain", "Attention, reconstructions, similarity: what a model sees in pictures.")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a run of a Vision Transformer, pretrained or fine-tuned"
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, or folders of them")
+    parser.add_options(ExplainOptions)
+    parser.add_argument("--json", action="store_true", default=False, help="print JSON")
+    given = vars(parser.parse_args(words))
+    as_json, model, files = given.pop("json"), given.pop("model"), given.pop("files")
+    from kakera.study.explain import explain_files
+
+    found = explain_files(model, files, **given)
+    if as_json:
+        print(json.dumps(found.to_json(), indent=2))
+    else:
+        print(f"{model}: {found.kind}")
+        print(f"{found.folder}: {len(found.written) - 2} pictures, numbers.npz")
+        print(f"{found.folder / 'index.html'}: open it in a browser")
+    for error in found.unreadable:
+        print(f"kakera: {error}", file=sys.stderr)
+    return 2 if found.unreadable else 0

@@ -1,0 +1,47 @@
+"""A folder of plates: PNGs, their numbers, and one page that holds everything."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.explain.picture import png
+from kakera.formats.native import write_atomically
+from kakera.study import report
+from kakera.study.plate import Plate
+
+PAGE, NUMBERS = "index.html", "numbers.npz"
+
+
+class Album:
+    """Writes plates as they come, and the page and the numbers at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: list[str] = []
+        self.parts: list[str] = []
+        self.numbers: dict[str, NDArray[Any]] = {}
+
+    def section(self, title: str, prefix: str, plates: Sequence[Plate]) -> None:
+        """A heading and its plates; their files begin with `prefix`."""
+        self.parts.append(report.heading(title))
+        for plate in plates:
+            content = png(plate.image)
+            write_atomically(self.folder / f"{prefix}{plate.name}.png", content)
+            self.written.append(f"{prefix}{plate.name}.png")
+            self.parts.append(report.picture(content, caption=f"{plate.title}. {plate.caption}"))
+            self.numbers |= {f"{prefix}{name}": values for name, values in plate.numbers.items()}
+
+    def finish(self, title: str, opening: str) -> None:
+        """The page last: where it is, everything is."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **self.numbers)  # type: ignore[arg-type]  # names are ours
+        write_atomically(self.folder / NUMBERS, buffer.getvalue())
+        page = report.page(title, report.paragraph(opening), *self.parts)
+        write_atomically(self.folder / PAGE, page.encode())
+        self.written += [NUMBERS, PAGE]

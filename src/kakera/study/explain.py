@@ -1,0 +1,170 @@
+"""`kakera explain`: look into a model with a few pictures; ends with a page, pictures and numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.folder import pictures_below
+from kakera.data.images import decode
+from kakera.data.loader import evaluation_batches
+from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
+from kakera.explain.attention import attention_distances
+from kakera.explain.masks import drawn, painted
+from kakera.explain.reconstruct import kind_of
+from kakera.explain.seen import Seen, checked, look
+from kakera.formats.native import Saved, load_model
+from kakera.grid import Grid
+from kakera.model.classifier import Classifier
+from kakera.study.album import Album
+from kakera.study.explain_options import ExplainOptions
+from kakera.study.model_plates import model_plates, require_cnn, untrained_cnn
+from kakera.study.picture_plates import picture_plates
+from kakera.study.plate import Plate
+
+MOST = 24  # pictures on a page
+MOST_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What was written, and the numbers that fit on a screen."""
+
+    folder: Path
+    kind: str
+    """Encoder only, raw pixels or normalised pixels."""
+    files: tuple[dict[str, Any], ...]
+    """Of each picture: file, pictures written, probabilities, attention distances, reconstruction errors."""
+    written: tuple[str, ...]
+    unreadable: tuple[UnreadableFileError, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
+
+
+def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
+    """Look at pictures with a model and write `index.html`, PNGs and `numbers.npz` into a folder.
+
+    `options` are the fields of `ExplainOptions`. A file that cannot be read is passed over and named in
+    the result. Raises RunError for the model, DataError where no picture is left or there are too many,
+    OptionError, StorageError.
+    """
+    asked = _options(options)
+    saved = model if isinstance(model, Saved) else load_model(Path(model))
+    kind, grid = kind_of(saved.model), saved.encoder.grid
+    layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, saved.encoder.shape.depth)
+    token = checked("patch", asked.patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+    hidden = _masks(asked, grid)
+    cnn = require_cnn(load_model(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
+    target = _target(saved, asked.target)
+    pictures, names, broken = _read(saved, files)
+    chances, out = _probabilities(saved, pictures), Path(asked.out)
+    album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
+    for number, (picture, name, row) in enumerate(zip(pictures, names, chances, strict=True), 1):
+        view = look(saved.encoder, saved.inputs, picture)
+        aim = int(row.argmax()) if target < 0 and len(row) else max(target, 0)
+        plates = list(
+            picture_plates(saved, view, picture, layer=layer, token=token, target=aim, hidden=hidden)
+        )
+        prefix = f"{number:02d}-{_plain(Path(name).stem)}-"
+        album.section(_heading(saved, name, row), prefix, plates)
+        rows.append(_numbers(saved, name, row, view, plates, prefix))
+        seen.append(view)
+    album.section("The model", "model-", list(model_plates(saved, seen, pictures, token, cnn)))
+    album.finish(f"Looking into {_title(model)}", f"{kind[0].upper()}{kind[1:]}.")
+    return Explained(out, kind, tuple(rows), tuple(album.written), broken)
+
+
+def _options(given: dict[str, Any]) -> ExplainOptions:
+    try:
+        asked = ExplainOptions(**given)
+    except TypeError as error:
+        known = ", ".join(asdict(ExplainOptions()))
+        raise OptionError(
+            sentence("options", got=", ".join(given), expected=f"some of {known}", do="correct the name")
+        ) from error
+    checked("samples", asked.samples, 1, MOST_SAMPLES)
+    return asked
+
+
+def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
+    if asked.mask:
+        return painted(grid, decode(Path(asked.mask), 1)[..., 0] / 255)
+    return drawn(grid, asked.hide, seed=asked.seed, count=asked.samples, kind=asked.masking)
+
+
+def _target(saved: Saved, name: str) -> int:
+    """The number of a class, −1 where none is named."""
+    if not name:
+        return -1
+    if name not in saved.classes:
+        known = ", ".join(saved.classes) or "none: this model knows no classes"
+        raise OptionError(sentence("class", got=name, expected=known, do="choose one of these"))
+    return saved.classes.index(name)
+
+
+def _read(
+    saved: Saved, files: Sequence[str | Path]
+) -> tuple[Tensor, list[str], tuple[UnreadableFileError, ...]]:
+    paths = [p for f in map(Path, files) for p in (pictures_below(f) if f.is_dir() else [f])]
+    if not 1 <= len(paths) <= MOST:
+        raise DataError(
+            sentence("files", got=f"{len(paths)} pictures", expected=f"1 to {MOST}", do="name some files")
+        )
+    channels = saved.inputs.channels
+    dataset = Dataset("pictures", FilePictures(paths, channels), channels, np.full(len(paths), "test"))
+    batch = next(iter(evaluation_batches(dataset, saved.inputs.size, batch=MOST)))
+    if not len(batch.samples):
+        raise batch.unreadable[0]
+    return torch.as_tensor(batch.pictures), [str(paths[i]) for i in batch.samples.tolist()], batch.unreadable
+
+
+def _heading(saved: Saved, name: str, row: NDArray[np.float64]) -> str:
+    best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
+    return f"{Path(name).name}{best}"
+
+
+def _numbers(
+    saved: Saved, name: str, row: NDArray[np.float64], view: Seen, plates: Sequence[Plate], prefix: str
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "file": name,
+        "pictures": [f"{prefix}{plate.name}.png" for plate in plates],
+        "attention_distances": attention_distances(view).round(3).tolist(),
+    }
+    if len(row):
+        found["probabilities"] = dict(zip(saved.classes, row.round(6).tolist(), strict=True))
+    for plate in plates:
+        if plate.name == "reconstruction":
+            error, hidden = plate.numbers["error"], plate.numbers["hidden"]
+            shares = error.mean(axis=(1, 2)) / hidden.mean(axis=(1, 2))
+            found["reconstruction_errors"] = [round(float(value), 6) for value in shares]
+    return found
+
+
+def _title(model: str | Path | Saved) -> str:
+    return "a model" if isinstance(model, Saved) else str(model)
+
+
+def _plain(stem: str) -> str:
+    """Letters, digits and dashes of a name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40] or "picture"
+
+
+@torch.inference_mode()
+def _probabilities(saved: Saved, pictures: Tensor) -> NDArray[np.float64]:
+    """(b, classes) of a classifier; (b, 0) of another model."""
+    if not isinstance(saved.model, Classifier):
+        return np.zeros((len(pictures), 0))
+    scores = saved.model(saved.inputs.normalise(pictures.to(saved.encoder.class_token)))
+    return (scores.sigmoid() if saved.several else scores.softmax(dim=1)).double().numpy()

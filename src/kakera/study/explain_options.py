@@ -1,0 +1,32 @@
+"""What `kakera explain` is asked for. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How to look into a model."""
+
+    out: str = "explained"
+    """The folder for the page, the pictures and the numbers."""
+    layer: int = -1
+    """The layer whose class token is shown over the picture, 1 … L; -1 is the last."""
+    patch: int = 0
+    """The patch to look from, 1 … N row by row; 0 takes the one at the centre."""
+    target: str = ""
+    """The class whose evidence is shown; empty takes the predicted one."""
+    hide: float = 0.75
+    """Share of the patches that are hidden for a reconstruction."""
+    masking: Literal["random", "block", "grid"] = "random"
+    """Which patches are hidden."""
+    mask: str = ""
+    """A picture of any size, white where patches are hidden, black where not, instead of drawn masks."""
+    samples: int = 3
+    """Reconstructions of each picture, under different masks."""
+    seed: int = 0
+    """The masks follow from it."""
+    cnn: str = ""
+    """A run of a ResNet to compare with; empty takes an untrained one."""

@@ -1,0 +1,143 @@
+"""The plates of `kakera explain` that show the model itself, a CNN beside it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from kakera.errors import OptionError, sentence
+from kakera.explain import drawings
+from kakera.explain.attention import attention_distances, even_distance
+from kakera.explain.components import filters, principal_filters
+from kakera.explain.lines import patch_lines, picture_lines
+from kakera.explain.receptive import cnn_fields, transformer_fields
+from kakera.explain.seen import Seen
+from kakera.explain.similarity import position_similarity
+from kakera.formats.native import Saved, generator
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.study.plate import Plate
+
+SMALL = 64  # pixels: up to here the CNN to compare with is a small one
+TALL = 8  # pixels: patches from this height on have rows enough to compare lines within one
+FIELD_PICTURES = 4  # effective receptive fields are means over so many pictures
+
+
+def model_plates(
+    saved: Saved, seen: Sequence[Seen], pictures: Tensor, token: int, cnn: Saved
+) -> Iterator[Plate]:
+    """The plates of the model itself, measured on pictures (b, c, H, W) of stored values."""
+    encoder, inputs = saved.encoder, saved.inputs
+    if len(seen) > 1:
+        yield Plate(
+            "across",
+            f"Patch {token} of the first picture, across pictures",
+            "Brown is alike, blue opposite: raw vectors, and tokens of the last layer.",
+            drawings.similarity_across(seen, token),
+        )
+    yield Plate(
+        "colours",
+        "Tokens as colours",
+        "The first three principal components of the tokens of all pictures, as red, green and blue: what "
+        "has the same colour is alike for the model.",
+        drawings.colours(seen),
+    )
+    some = pictures[:FIELD_PICTURES]
+    assert isinstance(cnn.model, ResNet)
+    fields = {
+        "Transformer": transformer_fields(encoder, inputs.normalise(some.to(encoder.class_token))),
+        _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalise(some.float())),
+    }
+    reach = np.stack([attention_distances(each) for each in seen])
+    yield Plate(
+        "distances",
+        "How far it looks",
+        "Each dot is a head: the mean distance it looks over (Dosovitskiy et al. 2021, Sec. 4.5). A head "
+        f"that looks everywhere alike would stand at {even_distance(seen[0]):.1f} pixels. The curves are "
+        "the mean distance in the effective receptive field (Luo et al. 2016): a CNN has to grow it block "
+        "by block, a Transformer may see the whole picture from the first layer on.",
+        drawings.distances(seen, fields),
+        {"attention_distances": reach.mean(axis=0)}
+        | {f"field_distances_{number}": each.distances() for number, each in enumerate(fields.values())},
+    )
+    yield Plate(
+        "fields",
+        "Effective receptive fields by depth",
+        f"Which pixels move the unit at the centre, over {len(some)} pictures; light is much.",
+        drawings.fields(fields),
+        {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
+    )
+    similar = position_similarity(encoder)
+    yield Plate(
+        "positions",
+        "Position vectors",
+        "Each small map: how like the position vector of that place the others are; dark is "
+        f"{similar.min():.2f}, light 1.",
+        drawings.positions(similar),
+        {"positions": similar},
+    )
+    yield Plate(
+        "filters",
+        "Filters of the first layer",
+        "Principal components of the patch embedding, the most important first; grey is 0.",
+        drawings.filters(principal_filters(encoder)),
+        {"filters": filters(encoder)},
+    )
+    yield _line_plate(saved)
+
+
+def _line_plate(saved: Saved) -> Plate:
+    """The lecture's lines (L3), in the model and in the same network before training."""
+    encoder, within = saved.encoder, saved.encoder.shape.patch[0] >= TALL
+    untrained = copy.deepcopy(encoder)
+    untrained.initialise(generator(0))
+    compare = patch_lines if within else picture_lines
+    found = {
+        "trained, last layer": compare(encoder, saved.inputs),
+        "untrained, last layer": compare(untrained, saved.inputs),
+    }
+    trained, fresh = (float(each.falls()[-1]) for each in found.values())
+    where = "the patch at the centre" if within else "the picture"
+    return Plate(
+        "lines",
+        "Why raw pixels make bad tokens",
+        f"White lines on black through {where}, one row each. Raw, lines on different rows have inner "
+        "product 0: one row apart is as different as ten. The curves show the cosine of what a line adds to "
+        f"the {'token' if within else 'mean token'}. Rank correlation of cosine and distance: {trained:.2f} "
+        f"trained, {fresh:.2f} untrained; −1 would fall always.",
+        drawings.lines(found),
+        {
+            "lines_raw": found["trained, last layer"].raw,
+            "lines_trained": found["trained, last layer"].learned,
+            "lines_untrained": found["untrained, last layer"].learned,
+        },
+    )
+
+
+def untrained_cnn(saved: Saved) -> Saved:
+    """A ResNet with initial weights that takes what the model takes."""
+    name = "resnet-micro" if max(saved.inputs.size) <= SMALL else "resnet-18"
+    model = ResNet(resnet_shape(name), channels=saved.inputs.channels, classes=1)
+    model.initialise(generator(0))
+    return Saved(model.eval(), saved.inputs)
+
+
+def require_cnn(cnn: Saved, saved: Saved) -> Saved:
+    """The run itself. Raises OptionError where it is no CNN for the same channels."""
+    if not isinstance(cnn.model, ResNet) or cnn.inputs.channels != saved.inputs.channels:
+        kind = "a ResNet" if isinstance(cnn.model, ResNet) else "another network"
+        raise OptionError(
+            sentence(
+                "--cnn",
+                got=f"{kind} for {cnn.inputs.channels} channels",
+                expected=f"a ResNet for {saved.inputs.channels}",
+                do="name another run, or none",
+            )
+        )
+    return cnn
+
+
+def _name(cnn: Saved) -> str:
+    return "ResNet" if cnn.classes else "ResNet, untrained"

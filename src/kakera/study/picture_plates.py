@@ -1,0 +1,86 @@
+"""The plates of `kakera explain` that show one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kakera.explain import drawings
+from kakera.explain.attention import rollout
+from kakera.explain.reconstruct import reconstruct
+from kakera.explain.relevance import relevance
+from kakera.explain.seen import RAW, Seen
+from kakera.explain.similarity import similarity_map
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier
+from kakera.model.mae import MaskedAutoencoder
+from kakera.study.plate import Plate
+
+
+def picture_plates(
+    saved: Saved,
+    seen: Seen,
+    picture: Tensor,
+    *,
+    layer: int,
+    token: int,
+    target: int,
+    hidden: NDArray[np.bool_],
+) -> Iterator[Plate]:
+    """The plates of one picture (c, H, W) of stored values; `hidden` (k, N) are masks, `target` a class."""
+    model, inputs = saved.model, saved.inputs
+    evidence = relevance(model, inputs, picture, target) if isinstance(model, Classifier) else None
+    name = saved.classes[target] if saved.classes else ""
+    which = "the last layer" if layer in (-1, seen.depth) else f"layer {layer}"
+    yield Plate(
+        "summary",
+        "What it looks at",
+        f"From the left: the picture; the class token's attention in {which}, mean over heads; rollout, "
+        "which follows attention through all layers (Abnar and Zuidema 2020)"
+        + ("" if evidence is None else f"; the patches that speak for “{name}” (Chefer et al. 2021)")
+        + ". Each map runs from dark, 0, to light, its largest value.",
+        drawings.summary(seen, layer, evidence, name),
+        {"attention": seen.attention, "rollout": rollout(seen)}
+        | ({} if evidence is None else {"relevance": evidence}),
+    )
+    yield Plate(
+        "heads",
+        "Heads of the class token",
+        "Heads differ in where they look, and depth matters; not every head looks at the object.",
+        drawings.head_grid(seen),
+    )
+    yield Plate(
+        "heads-patch",
+        f"Heads of patch {token}",
+        "The same from the framed patch: where it takes what it mixes into itself.",
+        drawings.head_grid(seen, token),
+    )
+    yield Plate(
+        "similarity",
+        f"What is like patch {token}",
+        "Cosine with the framed patch: brown is alike, white unrelated, blue opposite. Raw vectors compare "
+        "pixel by pixel; layer 0 adds the positions; deeper layers compare what the model has made of them.",
+        drawings.similarity(seen, token),
+        {
+            "similarity": np.stack(
+                [similarity_map(seen, token, each) for each in (RAW, *range(seen.depth + 1))]
+            )
+        },
+    )
+    if isinstance(model, MaskedAutoencoder):
+        found = reconstruct(model, inputs, picture, hidden)
+        errors = ", ".join(f"{100 * value:.1f}" for value in found.mean_errors())
+        yield Plate(
+            "reconstruction",
+            "What it guesses",
+            f"{int(hidden[0].sum())} of {seen.grid.count} patches hidden. Mean error of the hidden pixels by "
+            f"row, in per cent of the range: {errors}. A guess is right in context: plausible, not a copy."
+            + (
+                " The mean and contrast of each hidden patch are borrowed from the original." * found.borrowed
+            ),
+            drawings.reconstruction(found),
+            {"hidden": found.hidden, "prediction": found.prediction, "error": found.error},
+        )

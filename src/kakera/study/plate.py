@@ -1,0 +1,20 @@
+"""A plate: a picture, how to read it, and its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """`name` is that of its file; `numbers` go into `numbers.npz`."""
+
+    name: str
+    title: str
+    caption: str
+    image: Image.Image
+    numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
