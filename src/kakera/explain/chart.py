@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from kakera.explain.mosaic import INK, PAPER, TEXT
+from kakera.explain.seen import Array
 
 WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 32, 48  # margins
+LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 32.0, 48.0  # margins
 LINE = (205, 205, 212)
 # Far apart in lightness as well as in colour; the shapes of the marks differ too.
 COLOURS = ((20, 80, 160), (210, 110, 20), (60, 60, 60), (20, 140, 110), (170, 60, 120))
@@ -24,6 +25,11 @@ class Series:
     name: str
     points: Sequence[tuple[float, float]]
     joined: bool = True
+
+
+def curve(name: str, values: Sequence[float] | Array) -> Series:
+    """Values over 0, 1, 2, …"""
+    return Series(name, [(float(x), float(y)) for x, y in enumerate(values)])
 
 
 def chart(series: Sequence[Series], *, x: str, y: str, least: float = 0.0) -> Image.Image:
@@ -48,7 +54,7 @@ def chart(series: Sequence[Series], *, x: str, y: str, least: float = 0.0) -> Im
         pen.text((LEFT - 6, height), f"{value:g}", INK, font, anchor="rm")
     step = max(1, math.ceil((last - first) / 14))
     for value in range(math.ceil(first), math.floor(last) + 1, step):
-        pen.text((at((value, low))[0], HEIGHT - BOTTOM + 6), str(value), INK, font, anchor="ma")
+        pen.text((at((float(value), low))[0], HEIGHT - BOTTOM + 6), str(value), INK, font, anchor="ma")
     pen.text(((WIDTH + LEFT) / 2, HEIGHT - 6), x, INK, font, anchor="ms")
     pen.text((6, 2), y, INK, font)
     for number, each in enumerate(series):
@@ -57,7 +63,7 @@ def chart(series: Sequence[Series], *, x: str, y: str, least: float = 0.0) -> Im
             pen.line(places, colour, 2)
         for place in places:
             _mark(pen, place, number, colour)
-        row = HEIGHT + number * (TEXT + 6) + TEXT // 2
+        row = HEIGHT + number * (TEXT + 6) + TEXT / 2
         _mark(pen, (LEFT, row), number, colour)
         pen.text((LEFT + 14, row), each.name, INK, font, anchor="lm")
     return image

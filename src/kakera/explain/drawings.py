@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kakera.explain.attention import attention_distances, attention_map, head_maps, rollout_map
-from kakera.explain.chart import Series, chart
+from kakera.explain.chart import Series, chart, curve
 from kakera.explain.colour import as_rgb, over, rising, signed
 from kakera.explain.components import token_colours
 from kakera.explain.lines import Lines
@@ -112,10 +112,7 @@ def distances(seen: Sequence[Seen], found: Mapping[str, Fields]) -> Image.Image:
     """Attention distance of every head by layer, mean over pictures, beside fields' mean distances."""
     heads = np.mean([attention_distances(each) for each in seen], axis=0)
     points = [(float(layer), float(value)) for layer, row in enumerate(heads, 1) for value in row]
-    reach = [
-        Series(f"{name}: effective receptive field", list(enumerate(map(float, part.distances()))))
-        for name, part in found.items()
-    ]
+    reach = [curve(f"{name}: effective receptive field", part.distances()) for name, part in found.items()]
     each_head = Series("attention distance, one dot a head", points, joined=False)
     return chart([each_head, *reach], x="depth: layer or block", y="pixels")
 
@@ -123,11 +120,9 @@ def distances(seen: Sequence[Seen], found: Mapping[str, Fields]) -> Image.Image:
 def lines(found: Mapping[str, Lines]) -> Image.Image:
     """Cosine by distance in rows: raw, and what the last layer makes of it, for each model."""
     first = next(iter(found.values()))
-    raw = [(float(k), float(k == 0)) for k in range(len(first.raw))]
-    learned = [
-        Series(name, list(enumerate(map(float, each.by_distance()[-1])))) for name, each in found.items()
-    ]
-    return chart([Series("raw pixels", raw), *learned], x="rows apart", y="cosine")
+    raw = curve("raw pixels", [float(k == 0) for k in range(len(first.raw))])
+    learned = [curve(name, each.by_distance()[-1]) for name, each in found.items()]
+    return chart([raw, *learned], x="rows apart", y="cosine")
 
 
 def _marked(tile: NDArray[np.uint8], seen: Seen, token: int) -> NDArray[np.uint8]:

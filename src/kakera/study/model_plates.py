@@ -98,15 +98,16 @@ def _line_plate(saved: Saved) -> Plate:
         "trained, last layer": compare(encoder, saved.inputs),
         "untrained, last layer": compare(untrained, saved.inputs),
     }
-    trained, fresh = (float(each.falls()[-1]) for each in found.values())
+    near, far = np.stack([each.by_distance()[-1, [1, len(each.raw) // 2]] for each in found.values()], axis=1)
     where = "the patch at the centre" if within else "the picture"
     return Plate(
         "lines",
         "Why raw pixels make bad tokens",
         f"White lines on black through {where}, one row each. Raw, lines on different rows have inner "
         "product 0: one row apart is as different as ten. The curves show the cosine of what a line adds to "
-        f"the {'token' if within else 'mean token'}. Rank correlation of cosine and distance: {trained:.2f} "
-        f"trained, {fresh:.2f} untrained; −1 would fall always.",
+        f"the {'token' if within else 'mean token'}. One row apart it is {near[0]:.2f} trained and "
+        f"{near[1]:.2f} untrained, half of the rows apart {far[0]:.2f} and {far[1]:.2f}. Lines at the same "
+        "row of different patches share an embedding; lines at opposite edges may be alike again.",
         drawings.lines(found),
         {
             "lines_raw": found["trained, last layer"].raw,

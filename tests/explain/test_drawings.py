@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from kakera.explain import drawings, masks
+from kakera.explain.components import principal_filters
+from kakera.explain.lines import patch_lines
+from kakera.explain.receptive import transformer_fields
+from kakera.explain.reconstruct import reconstruct
+from kakera.explain.similarity import position_similarity
+from tests.explain.test_reconstruct import autoencoder
+from tests.explain.views import photo, spec, view
+from tests.model.models import encoder, pictures
+
+
+def every() -> dict[str, Image.Image]:
+    model = encoder()
+    seen = [view(model), view(model, seed=6)]
+    field = {"Transformer": transformer_fields(model, pictures())}
+    return {
+        "heads": drawings.head_grid(seen[0]),
+        "patch": drawings.head_grid(seen[0], 7),
+        "summary": drawings.summary(seen[0], 1, np.ones((4, 5)), "bag"),
+        "similarity": drawings.similarity(seen[0], 7),
+        "across": drawings.similarity_across(seen, 20),
+        "colours": drawings.colours(seen),
+        "positions": drawings.positions(position_similarity(model)),
+        "filters": drawings.filters(principal_filters(model, 10)),
+        "fields": drawings.fields(field),
+        "distances": drawings.distances(seen, field),
+        "lines": drawings.lines({"one": patch_lines(model, spec())}),
+    }
+
+
+def test_every_view_is_drawn_in_colour_and_is_not_blank() -> None:
+    for name, image in every().items():
+        assert image.mode == "RGB", name
+        assert np.asarray(image).std() > 5, name
+
+
+def test_drawings_are_the_same_again() -> None:
+    one, other = every(), every()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_the_frame_stands_around_its_patch_and_nowhere_without_one() -> None:
+    seen = view()
+    assert not (np.asarray(drawings.head_grid(seen)) == drawings.FRAME).all(axis=2).any()
+    assert (np.asarray(drawings.head_grid(seen, 7)) == drawings.FRAME).all(axis=2).any()
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_reconstruction_that_borrows_says_so_below(normalised: bool) -> None:
+    model = autoencoder(3, normalised=normalised)
+    hidden = masks.drawn(model.encoder.grid, 0.6, count=2)
+    image = drawings.reconstruction(reconstruct(model, spec(), photo(), hidden))
+    rows = 2 * (14 * 8) + 6 + 13 + 12  # two tiles of 8 pixels enlarged 14 times, a gap, names
+    assert (image.height > rows) == normalised

@@ -1,0 +1,157 @@
+"""`kakera explain` on models of a few thousand parameters."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kakera.cli.main import main
+from kakera.formats.native import Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.study.explain import explain_files
+from tests.model.models import DECODER, SHAPE, seeded
+from tests.small import folder
+
+SIZE = (8, 12)
+INPUTS = InputSpec(3, *SIZE, (0.4,) * 3, (0.3,) * 3)
+SHOWN = {"summary", "heads", "heads-patch", "similarity"}
+MODEL = {"across", "colours", "distances", "fields", "positions", "filters", "lines"}
+
+
+def encoder() -> Encoder:
+    return Encoder(SHAPE, channels=3, size=SIZE)
+
+
+def autoencoder(*, normalised: bool = True) -> Saved:
+    model = MaskedAutoencoder(encoder(), DECODER, normalised=normalised)
+    model.initialise(seeded(0))
+    return Saved(model.eval(), INPUTS)
+
+
+def classifier() -> Saved:
+    model = Classifier(encoder(), 2)
+    model.initialise(seeded(0))
+    return Saved(model.eval(), INPUTS, ("bag", "boot"))
+
+
+def cnn() -> Saved:
+    return Saved(ResNet(resnet_shape("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot"))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder(tmp_path / "things", count=1)
+    makers: dict[str, Callable[[], Saved]] = {"mae": autoencoder, "classifier": classifier, "cnn": cnn}
+    for name, make in makers.items():
+        save_model(tmp_path / name, make())
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["mae", "classifier"])
+def test_it_writes_a_page_pictures_and_numbers(
+    kind: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", kind, "things", "--out", "out"]) == 0
+    assert "out/index.html: open it in a browser" in capsys.readouterr().out
+    shown = SHOWN | ({"reconstruction"} if kind == "mae" else set())
+    wanted = {f"0{n}-0-{name}.png" for n in (1, 2) for name in shown} | {
+        f"model-{name}.png" for name in MODEL
+    }
+    assert {path.name for path in (here / "out").iterdir()} == wanted | {"index.html", "numbers.npz"}
+    for name in wanted:
+        with Image.open(here / "out" / name) as image:
+            image.load()
+    page = (here / "out" / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == len(wanted)
+    assert "http" not in page  # nothing is fetched from elsewhere
+    said = "normalised pixels" if kind == "mae" else "Encoder only: no decoder"
+    assert said in page
+
+
+def test_the_numbers_are_those_of_the_arrays(here: Path) -> None:
+    saved = autoencoder()
+    found = explain_files(saved, ["things/bag/0.png"], out="out", samples=2, hide=0.5)
+    assert found.written[-2:] == ("numbers.npz", "index.html")
+    with np.load(here / "out" / "numbers.npz") as numbers:
+        attention = numbers["01-0-attention"]
+        assert attention.shape == (2, 3, 17, 17)
+        assert np.abs(attention.sum(axis=-1) - 1).max() < 1e-5
+        assert numbers["01-0-hidden"].sum(axis=(1, 2)).tolist() == [8, 8]
+        assert np.array_equal(numbers["model-lines_raw"], 36 * np.eye(8))
+        errors = numbers["01-0-error"].mean(axis=(1, 2)) * 2
+    assert found.files[0]["reconstruction_errors"] == pytest.approx(errors, abs=1e-5)
+
+
+def test_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "classifier", "things", "--json", "--target", "boot"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["folder"] == "explained"
+    assert found["kind"].startswith("encoder only")
+    assert [Path(each["file"]).parent.name for each in found["files"]] == ["bag", "boot"]
+    for each in found["files"]:
+        assert sum(each["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert np.shape(each["attention_distances"]) == (2, 3)
+        assert all((here / "explained" / name).exists() for name in each["pictures"])
+
+
+def test_a_hand_painted_mask_hides_what_is_white(here: Path) -> None:
+    paint = np.zeros((40, 40), np.uint8)
+    paint[:10] = 255  # the first of four rows of patches
+    Image.fromarray(paint).save(here / "mask.png")
+    explain_files("mae", ["things/bag/0.png"], out="out", mask="mask.png")
+    with np.load(here / "out" / "numbers.npz") as numbers:
+        assert numbers["01-0-hidden"].tolist() == [[[True] * 4] + [[False] * 4] * 3]
+
+
+def test_a_trained_cnn_can_stand_beside(here: Path) -> None:
+    explain_files("classifier", ["things/bag/0.png"], out="out", cnn="cnn")
+    with np.load(here / "out" / "numbers.npz") as numbers:
+        assert numbers["model-fields_1"].shape == (4, *SIZE)
+
+
+def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "empty.png").write_bytes(b"")
+    assert main(["explain", "classifier", "empty.png", "things/bag/0.png"]) == 2
+    out, error = capsys.readouterr()
+    assert "index.html" in out
+    assert error.startswith("kakera: empty.png: got an empty file")
+    assert error.count("\n") == 1
+    assert (here / "explained" / "01-0-summary.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cnn", "things"], "got a CNN, expected a Vision Transformer"),
+        (["mae", "nowhere.png"], "nowhere.png: got no file of this name"),
+        (["mae", "bare"], "got 0 pictures, expected 1 to 24"),
+        (["mae", "things", "--layer", "3"], "layer: got 3, expected 1 to 2"),
+        (["mae", "things", "--patch", "17"], "patch: got 17, expected 0 to 16"),
+        (["mae", "things", "--hide", "0.99"], "which keeps 0 of 16 patches"),
+        (["mae", "things", "--samples", "0"], "samples: got 0, expected 1 to 16"),
+        (["mae", "things", "--mask", "things/boot/0.png"], "with 16 patches hidden"),
+        (["mae", "things", "--target", "bag"], "this model knows no classes"),
+        (["classifier", "things", "--target", "hat"], "got hat, expected bag, boot"),
+        (["classifier", "things", "--cnn", "mae"], "--cnn: got another network"),
+        (["nothing", "things"], "expected a folder with model.safetensors"),
+    ],
+)
+def test_bad_input_is_one_line(
+    words: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "bare").mkdir()
+    Image.new("L", (20, 20), 255).save(here / "things" / "boot" / "0.png")
+    assert main(["explain", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("kakera: ")
+    assert error.count("\n") == 1
+    assert not (here / "explained").exists()
