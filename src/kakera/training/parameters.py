@@ -19,7 +19,7 @@ _ENTRY = frozenset({"patches", "positions", "class_token", "stem"})
 def groups(
     model: nn.Module, *, weight_decay: float, lr: float, layer_decay: float = 1.0
 ) -> list[dict[str, Any]]:
-    """Groups for a torch optimiser, one for each (depth, decays or not), from the input upwards.
+    """Groups for a torch optimiser, one for each (rate, decays or not), from the input upwards.
 
     Each has `params`, `names`, `weight_decay`, `lr_scale` = layer_decay ** (top − depth) and a first `lr` of
     lr · lr_scale; a schedule sets it to its rate · `lr_scale` at each step. One-dimensional parameters and
@@ -42,7 +42,7 @@ def groups(
         decays = parameter.ndim > 1 and name not in spared
         scale = layer_decay ** (top - depth)
         group = found.setdefault(
-            (depth, decays),
+            (scale, decays),
             {
                 "params": [],
                 "names": [],
