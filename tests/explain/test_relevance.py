@@ -3,12 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from kakera.explain.relevance import relevance, require_classifier
+from kakera.explain.relevance import relevance
 from kakera.model.classifier import Classifier
 from tests.explain.views import classifier, photo, spec
-from tests.model.models import encoder
 from tests.refusals import refused
 
 
@@ -60,9 +59,3 @@ def test_a_class_that_does_not_exist_is_refused() -> None:
     for target in (-1, 4):
         with refused("class", got=str(target), expected="0 to 3"):
             relevance(classifier(), spec(), photo(), target)
-
-
-def test_an_encoder_without_a_head_is_refused() -> None:
-    assert isinstance(require_classifier(classifier()), nn.Module)
-    with refused("model", expected="a fine-tuned Vision Transformer", do="kakera finetune"):
-        require_classifier(encoder())

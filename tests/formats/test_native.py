@@ -121,3 +121,10 @@ def test_a_file_too_large_for_the_disk_is_one_line_and_leaves_the_old_one(tmp_pa
     assert done.stdout.startswith("StorageError ")
     assert done.stdout.count("\n") == 1
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("weights", b"old")]
+
+
+def test_others_may_read_what_the_umask_lets_them_read(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "ours", b"content")
+    (tmp_path / "plain").write_bytes(b"content")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "plain"]

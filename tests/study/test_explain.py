@@ -132,7 +132,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
     [
         (["cnn", "things"], "got a CNN, expected a Vision Transformer"),
         (["mae", "nowhere.png"], "nowhere.png: got no file of this name"),
-        (["mae", "bare"], "got 0 pictures, expected 1 to 24"),
+        (["mae", "bare"], "got no picture, expected some; name another folder"),
         (["mae", "things", "--layer", "3"], "layer: got 3, expected 1 to 2"),
         (["mae", "things", "--patch", "17"], "patch: got 17, expected 0 to 16"),
         (["mae", "things", "--hide", "0.99"], "which keeps 0 of 16 patches"),

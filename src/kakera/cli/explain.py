@@ -16,7 +16,12 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument(
         "model", metavar="MODEL", help="a run of a Vision Transformer, pretrained or fine-tuned"
     )
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, or folders of them")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="pictures, folders, or a built-in name such as demo",
+    )
     parser.add_options(ExplainOptions)
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = vars(parser.parse_args(words))

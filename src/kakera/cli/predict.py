@@ -20,7 +20,9 @@ def run(words: Sequence[str]) -> int:
     """Print predictions; exit code 2 where a file could not be read, after all others were."""
     parser = Arguments("predict", "What pictures show, with probabilities.")
     parser.add_argument("model", metavar="MODEL", help="a fine-tuned run")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, or folders of them")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="pictures, folders, or a built-in name such as demo"
+    )
     parser.add_argument("--top", type=int, default=3, help="classes shown for each picture (default: 3)")
     parser.add_argument("--workers", type=int, default=0, help="processes that read (default: 0)")
     form = parser.add_mutually_exclusive_group()

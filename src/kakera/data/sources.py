@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from kakera.data.builtin import open_builtin
 from kakera.data.channels import with_channels
-from kakera.data.dataset import Dataset
-from kakera.data.folder import open_folder
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.folder import open_folder, pictures_below
 from kakera.data.idx import find_images, is_idx, open_idx
 from kakera.data.npz import open_npz
 from kakera.data.split import stratified
@@ -36,6 +37,39 @@ def open_dataset(
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
     return replace(dataset, split=np.asarray(codes))
+
+
+def open_pictures(files: Sequence[str | Path], channels: int) -> Dataset:
+    """Pictures to look at, in the order given: files, and all pictures below folders.
+
+    The name of a built-in data set alone means `samples` of it. A file is not opened before it is read.
+    Raises DataError where a folder holds no picture.
+    """
+    if len(files) == 1 and isinstance(files[0], str):
+        built_in = open_builtin(files[0])
+        if built_in is not None:
+            return with_channels(samples(built_in), channels)
+    paths = [path for file in files for path in _expand(Path(file))]
+    return Dataset("pictures", FilePictures(paths, channels), channels, np.full(len(paths), "test"))
+
+
+def samples(dataset: Dataset) -> Dataset:
+    """The first test picture of each class, named after it; `dataset` has one label a picture."""
+    test = dataset.part("test")
+    labels = np.asarray(test.labels)
+    first = test.take([int(np.flatnonzero(labels == number)[0]) for number in range(len(test.classes))])
+    return replace(
+        first, pictures=ArrayPictures([*map(first.pictures.read, range(len(first)))], test.classes)
+    )
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = pictures_below(path)
+    if not found:
+        raise DataError(sentence(str(path), got="no picture", expected="some", do="name another folder"))
+    return found
 
 
 def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:

@@ -92,6 +92,5 @@ def _tokens(
 
 def _ranks(values: Array) -> Array:
     """Ranks 0, 1, …; equal values share the mean of theirs."""
-    kinds, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    del kinds
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[place]

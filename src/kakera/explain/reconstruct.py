@@ -17,6 +17,7 @@ from kakera.model import patches
 from kakera.model.mae import MaskedAutoencoder
 
 GREY = 0.5  # of a hidden patch, as a share of the range of values
+BORROWED = "mean and contrast of each hidden patch borrowed from the original"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,6 @@ def _shares(
 def legend(model: MaskedAutoencoder) -> str:
     """What a sheet of reconstructions shows, borrowed values included."""
     return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.normalised else "")
-
-
-BORROWED = "mean and contrast of each hidden patch borrowed from the original"
 
 
 def kind_of(model: nn.Module) -> str:

@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
 from kakera.explain.seen import Array, checked
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -38,17 +37,3 @@ def relevance(model: Classifier, inputs: InputSpec, picture: Num[Tensor, "c H W"
     rows = (reach - own)[:1] if model.pool == "class" else (reach - own)[1:]
     grid = model.encoder.grid
     return rows[:, 1:].mean(dim=0).reshape(grid.rows, grid.cols).cpu().numpy()
-
-
-def require_classifier(model: object) -> Classifier:
-    """The model itself. Raises OptionError where it is none that tells classes apart by attention."""
-    if not isinstance(model, Classifier):
-        raise OptionError(
-            sentence(
-                "model",
-                got="no classifier with attention",
-                expected="a fine-tuned Vision Transformer",
-                do="run kakera finetune first",
-            )
-        )
-    return model

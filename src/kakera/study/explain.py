@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.folder import pictures_below
 from kakera.data.images import decode
 from kakera.data.loader import evaluation_batches
+from kakera.data.sources import open_pictures
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.explain.attention import attention_distances
 from kakera.explain.masks import drawn, painted
@@ -30,6 +29,8 @@ from kakera.study.explain_options import ExplainOptions
 from kakera.study.model_plates import model_plates, require_cnn, untrained_cnn
 from kakera.study.picture_plates import picture_plates
 from kakera.study.plate import Plate
+from kakera.training.infer import probabilities
+from kakera.training.options import build
 
 MOST = 24  # pictures on a page
 MOST_SAMPLES = 16
@@ -68,7 +69,9 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
     cnn = require_cnn(load_model(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     pictures, names, broken = _read(saved, files)
-    chances, out = _probabilities(saved, pictures), Path(asked.out)
+    known = isinstance(saved.model, Classifier)
+    chances = probabilities(saved, pictures).numpy() if known else np.zeros((len(pictures), 0))
+    out = Path(asked.out)
     album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
     for number, (picture, name, row) in enumerate(zip(pictures, names, chances, strict=True), 1):
         view = look(saved.encoder, saved.inputs, picture)
@@ -86,13 +89,7 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
 
 
 def _options(given: dict[str, Any]) -> ExplainOptions:
-    try:
-        asked = ExplainOptions(**given)
-    except TypeError as error:
-        known = ", ".join(asdict(ExplainOptions()))
-        raise OptionError(
-            sentence("options", got=", ".join(given), expected=f"some of {known}", do="correct the name")
-        ) from error
+    asked = build(ExplainOptions, given)
     checked("samples", asked.samples, 1, MOST_SAMPLES)
     return asked
 
@@ -116,26 +113,25 @@ def _target(saved: Saved, name: str) -> int:
 def _read(
     saved: Saved, files: Sequence[str | Path]
 ) -> tuple[Tensor, list[str], tuple[UnreadableFileError, ...]]:
-    paths = [p for f in map(Path, files) for p in (pictures_below(f) if f.is_dir() else [f])]
-    if not 1 <= len(paths) <= MOST:
+    dataset = open_pictures(files, saved.inputs.channels)
+    if not 1 <= len(dataset) <= MOST:
         raise DataError(
-            sentence("files", got=f"{len(paths)} pictures", expected=f"1 to {MOST}", do="name some files")
+            sentence("files", got=f"{len(dataset)} pictures", expected=f"1 to {MOST}", do="name some files")
         )
-    channels = saved.inputs.channels
-    dataset = Dataset("pictures", FilePictures(paths, channels), channels, np.full(len(paths), "test"))
     batch = next(iter(evaluation_batches(dataset, saved.inputs.size, batch=MOST)))
     if not len(batch.samples):
         raise batch.unreadable[0]
-    return torch.as_tensor(batch.pictures), [str(paths[i]) for i in batch.samples.tolist()], batch.unreadable
+    names = [dataset.pictures.name(index) for index in batch.samples.tolist()]
+    return torch.as_tensor(batch.pictures), names, batch.unreadable
 
 
-def _heading(saved: Saved, name: str, row: NDArray[np.float64]) -> str:
+def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]]) -> str:
     best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
     return f"{Path(name).name}{best}"
 
 
 def _numbers(
-    saved: Saved, name: str, row: NDArray[np.float64], view: Seen, plates: Sequence[Plate], prefix: str
+    saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen, plates: Sequence[Plate], prefix: str
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "file": name,
@@ -146,9 +142,7 @@ def _numbers(
         found["probabilities"] = dict(zip(saved.classes, row.round(6).tolist(), strict=True))
     for plate in plates:
         if plate.name == "reconstruction":
-            error, hidden = plate.numbers["error"], plate.numbers["hidden"]
-            shares = error.mean(axis=(1, 2)) / hidden.mean(axis=(1, 2))
-            found["reconstruction_errors"] = [round(float(value), 6) for value in shares]
+            found["reconstruction_errors"] = plate.numbers["mean_error"].round(6).tolist()
     return found
 
 
@@ -159,12 +153,3 @@ def _title(model: str | Path | Saved) -> str:
 def _plain(stem: str) -> str:
     """Letters, digits and dashes of a name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40] or "picture"
-
-
-@torch.inference_mode()
-def _probabilities(saved: Saved, pictures: Tensor) -> NDArray[np.float64]:
-    """(b, classes) of a classifier; (b, 0) of another model."""
-    if not isinstance(saved.model, Classifier):
-        return np.zeros((len(pictures), 0))
-    scores = saved.model(saved.inputs.normalise(pictures.to(saved.encoder.class_token)))
-    return (scores.sigmoid() if saved.several else scores.softmax(dim=1)).double().numpy()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kakera.explain import drawings
 from kakera.explain.attention import rollout
-from kakera.explain.reconstruct import reconstruct
+from kakera.explain.reconstruct import BORROWED, reconstruct
 from kakera.explain.relevance import relevance
 from kakera.explain.seen import RAW, Seen
 from kakera.explain.similarity import similarity_map
@@ -72,15 +72,16 @@ def picture_plates(
     )
     if isinstance(model, MaskedAutoencoder):
         found = reconstruct(model, inputs, picture, hidden)
-        errors = ", ".join(f"{100 * value:.1f}" for value in found.mean_errors())
+        means = found.mean_errors()
+        errors = ", ".join(f"{100 * value:.1f}" for value in means)
         yield Plate(
             "reconstruction",
             "What it guesses",
             f"{int(hidden[0].sum())} of {seen.grid.count} patches hidden. Mean error of the hidden pixels by "
             f"row, in per cent of the range: {errors}. A guess is right in context: plausible, not a copy."
-            + (
-                " The mean and contrast of each hidden patch are borrowed from the original." * found.borrowed
-            ),
+            + f" In the predictions: {BORROWED}."
+            * found.borrowed,
             drawings.reconstruction(found),
-            {"hidden": found.hidden, "prediction": found.prediction, "error": found.error},
+            {"hidden": found.hidden, "prediction": found.prediction, "error": found.error}
+            | {"mean_error": means},
         )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float, Num
 from numpy.typing import NDArray
+from torch import Tensor
 
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
@@ -20,26 +22,36 @@ BATCH = 256
 
 
 @torch.inference_mode()
-def scores(
-    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
-) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
-    """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
+def probabilities(saved: Saved, pictures: Num[Tensor, "b c H W"]) -> Float[Tensor, "b classes"]:
+    """Of pictures of stored values (0 … scale).
 
-    Softmax where a picture has one label, a sigmoid a class where it may have several.
+    Softmax where a picture has one label, a sigmoid a class where it may have several. Raises OptionError
+    for an autoencoder.
     """
     model = saved.model
     if not isinstance(model, Classifier | ResNet):
         raise OptionError(
             sentence("model", got="an autoencoder", expected="a classifier", do="fine-tune it first")
         )
+    logits = model(saved.inputs.normalise(pictures))
+    return logits.sigmoid() if saved.several else logits.softmax(dim=1)
+
+
+@torch.inference_mode()
+def scores(
+    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
+) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
+    """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
+
+    Raises OptionError for an autoencoder.
+    """
     rows: list[torch.Tensor] = []
     numbers: list[torch.Tensor] = []
     broken: list[UnreadableFileError] = []
     for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
         broken += part.unreadable
         if len(part.samples):
-            logits = model(saved.inputs.normalise(part.pictures))
-            rows.append(logits.sigmoid() if saved.several else logits.softmax(dim=1))
+            rows.append(probabilities(saved, part.pictures))
             numbers.append(part.samples)
     if not rows:
         return np.zeros((0, len(saved.classes)), np.float32), np.zeros(0, np.int64), tuple(broken)

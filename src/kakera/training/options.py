@@ -163,7 +163,11 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
     verb = kind.__name__.removesuffix("Options").lower()
     if kind is FinetuneOptions and not given.get("start"):
         verb = "scratch"
-    values = {**read_recipe(verb, recipe), **given}
+    return build(kind, {**read_recipe(verb, recipe), **given})
+
+
+def build(kind: type[T], values: dict[str, Any]) -> T:
+    """A dataclass of options from their names. Raises OptionError for unknown names and wrong values."""
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
     unknown = sorted(set(values) - set(known))
     missing = [name for name, f in known.items() if f.default is MISSING and name not in values]

@@ -34,7 +34,7 @@ def groups(
         )
     spared = frozenset[str](getattr(model, "no_decay", ()))
     top = 1 + _layers(model)
-    found: dict[tuple[int, bool], dict[str, Any]] = {}
+    found: dict[tuple[float, bool], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.folder import pictures_below
-from kakera.errors import DataError, sentence
+from kakera.data.sources import open_pictures
 from kakera.formats.native import Saved, load_model
 from kakera.training.infer import scores
 
@@ -28,34 +24,23 @@ class Prediction:
 
 
 def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0) -> list[Prediction]:
-    """Predictions for files and for all pictures in folders, in the order given.
+    """Predictions for files, for all pictures in folders, or for samples of a built-in data set.
 
     A file that cannot be read gets a prediction without labels that says why. Raises RunError for the
     model, DataError where a folder holds no picture.
     """
     saved = model if isinstance(model, Saved) else load_model(Path(model))
-    paths = [path for file in files for path in _expand(Path(file))]
-    pictures = FilePictures(paths, saved.inputs.channels)
-    split = np.full(len(paths), "test")
-    dataset = Dataset("pictures", pictures, saved.inputs.channels, split)
+    dataset = open_pictures(files, saved.inputs.channels)
+    names = [dataset.pictures.name(number) for number in range(len(dataset))]
     probabilities, numbers, broken = scores(saved, dataset, workers=workers)
     reasons = {error.path: error.reason for error in broken}
     known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
     return [
-        _prediction(saved, str(path), known[number])
+        _prediction(saved, name, known[number])
         if number in known
-        else Prediction(str(path), (), {}, reasons[str(path)])
-        for number, path in enumerate(paths)
+        else Prediction(name, (), {}, reasons[name])
+        for number, name in enumerate(names)
     ]
-
-
-def _expand(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = pictures_below(path)
-    if not found:
-        raise DataError(sentence(str(path), got="no picture", expected="some", do="name another folder"))
-    return found
 
 
 def _prediction(saved: Saved, file: str, values: list[float]) -> Prediction:

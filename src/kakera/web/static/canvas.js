@@ -1,0 +1,111 @@
+// Drawing on canvases whose size in pixels is a multiple of the model's picture, so that patches stay sharp.
+
+const WANTED = 600;
+
+/** Makes a canvas as large as needed and gives its context. @param {{size: number[]}} model */
+export function prepare(canvas, model) {
+  const [height, width] = model.size;
+  const scale = Math.ceil(WANTED / Math.max(height, width));
+  if (canvas.width !== width * scale || canvas.height !== height * scale) {
+    canvas.width = width * scale;
+    canvas.height = height * scale;
+  }
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  return context;
+}
+
+/** Fills a canvas with a picture of fewer pixels. */
+export function fill(context, source, opacity = 1) {
+  context.globalAlpha = opacity;
+  context.drawImage(source, 0, 0, context.canvas.width, context.canvas.height);
+  context.globalAlpha = 1;
+}
+
+const scratch = document.createElement("canvas");
+
+/** Fills a canvas with one square a value. @param {ImageData} pixels */
+export function fillValues(context, pixels, opacity = 1) {
+  scratch.width = pixels.width;
+  scratch.height = pixels.height;
+  scratch.getContext("2d").putImageData(pixels, 0, 0);
+  fill(context, scratch, opacity);
+}
+
+const box = ({ width, height }, { rows, cols }, patch) => [
+  (((patch - 1) % cols) * width) / cols,
+  (Math.floor((patch - 1) / cols) * height) / rows,
+  width / cols,
+  height / rows,
+];
+
+export function lines(context, { rows, cols }) {
+  const { width, height } = context.canvas;
+  context.beginPath();
+  for (let col = 1; col < cols; col++) {
+    context.moveTo((col * width) / cols, 0);
+    context.lineTo((col * width) / cols, height);
+  }
+  for (let row = 1; row < rows; row++) {
+    context.moveTo(0, (row * height) / rows);
+    context.lineTo(width, (row * height) / rows);
+  }
+  context.strokeStyle = "rgb(140 140 140 / 55%)";
+  context.lineWidth = 1;
+  context.stroke();
+}
+
+/** A frame that shows on any colour: black around white; dashed for the cursor when another patch is pinned. */
+export function frame(context, grid, patch, dashed = false) {
+  const [x, y, width, height] = box(context.canvas, grid, patch);
+  const line = Math.max(2, Math.min(5, width / 8));
+  for (const [colour, thickness] of [["#000", 2 * line], ["#fff", line]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = thickness;
+    context.setLineDash(dashed && colour === "#fff" ? [2 * line, 2 * line] : []);
+    context.strokeRect(x + line, y + line, width - 2 * line, height - 2 * line);
+  }
+  context.setLineDash([]);
+}
+
+/** Covers hidden patches in grey, each with a stroke across: told apart from a grey patch. */
+export function cover(context, grid, patches) {
+  context.lineWidth = 1.5;
+  context.strokeStyle = "#fff";
+  context.fillStyle = "rgb(112 112 112 / 88%)";
+  context.beginPath();
+  for (const patch of patches) {
+    const [x, y, width, height] = box(context.canvas, grid, patch);
+    context.fillRect(x, y, width, height);
+    context.moveTo(x, y + height);
+    context.lineTo(x + width, y);
+  }
+  context.stroke();
+}
+
+/** The place under a pointer. @returns {import("./grid.js").Place} */
+export function placeOf(canvas, event) {
+  const area = canvas.getBoundingClientRect();
+  const share = (value) => Math.min(Math.max(value, 0), 0.999999);
+  return { x: share((event.clientX - area.left) / area.width), y: share((event.clientY - area.top) / area.height) };
+}
+
+/** Saves canvases, side by side, as a PNG. @param {HTMLCanvasElement[]} canvases */
+export function save(canvases, name) {
+  const whole = document.createElement("canvas");
+  const gap = canvases.length > 1 ? 12 : 0;
+  whole.width = canvases.reduce((sum, canvas) => sum + canvas.width + gap, -gap);
+  whole.height = Math.max(...canvases.map((canvas) => canvas.height));
+  let x = 0;
+  for (const canvas of canvases) {
+    whole.getContext("2d").drawImage(canvas, x, 0);
+    x += canvas.width + gap;
+  }
+  whole.toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  });
+}

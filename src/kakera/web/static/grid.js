@@ -1,0 +1,57 @@
+// Patches and places. Patches count from 1, row by row; a place is {x, y}, both 0 … 1 of the picture, so that models
+// with different grids can follow the same one.
+
+/** @typedef {{rows: number, cols: number}} Grid */
+/** @typedef {{x: number, y: number}} Place */
+
+const clamp = (number, least, most) => Math.min(Math.max(number, least), most);
+
+/** The patch that a place falls into. @param {Grid} grid @param {Place} place */
+export function patchAt({ rows, cols }, { x, y }) {
+  return clamp(Math.floor(y * rows), 0, rows - 1) * cols + clamp(Math.floor(x * cols), 0, cols - 1) + 1;
+}
+
+/** The centre of a patch. @param {Grid} grid @param {number} patch @returns {Place} */
+export function centre({ rows, cols }, patch) {
+  return { x: (((patch - 1) % cols) + 0.5) / cols, y: (Math.floor((patch - 1) / cols) + 0.5) / rows };
+}
+
+/** The centre of the patch that lies so many rows and columns on; at the edge it stays. */
+export function step(grid, place, down, right) {
+  const patch = patchAt(grid, place) - 1;
+  const row = clamp(Math.floor(patch / grid.cols) + down, 0, grid.rows - 1);
+  const column = clamp((patch % grid.cols) + right, 0, grid.cols - 1);
+  return centre(grid, row * grid.cols + column + 1);
+}
+
+/** All patches on the way from one place to another, so that a fast stroke leaves no gaps. */
+export function between(grid, from, to) {
+  const steps = Math.ceil(2 * Math.max(Math.abs(to.x - from.x) * grid.cols, Math.abs(to.y - from.y) * grid.rows)) || 1;
+  const found = new Set();
+  for (let i = 0; i <= steps; i++) {
+    const share = i / steps;
+    found.add(patchAt(grid, { x: from.x + share * (to.x - from.x), y: from.y + share * (to.y - from.y) }));
+  }
+  return found;
+}
+
+/** Patches of one grid as those of another whose centres they cover. @returns {Set<number>} */
+export function onGrid(patches, from, to) {
+  if (from.rows === to.rows && from.cols === to.cols) return new Set(patches);
+  const found = new Set();
+  for (let patch = 1; patch <= to.rows * to.cols; patch++) {
+    if (patches.has(patchAt(from, centre(to, patch)))) found.add(patch);
+  }
+  return found;
+}
+
+/** @param {Grid} grid @param {number} patch */
+export function describe(grid, patch) {
+  return `Patch ${patch} (row ${Math.ceil(patch / grid.cols)}, column ${((patch - 1) % grid.cols) + 1})`;
+}
+
+/** The layer of another model that stands for this one: the last for the last, else the same number. */
+export function sameLayer(layer, from, to) {
+  if (typeof layer !== "number") return layer;
+  return layer >= from.layers ? to.layers : Math.min(layer, to.layers);
+}

@@ -1,0 +1,150 @@
+// Puts the page together: controls, panels, the address, and the runs that are still training.
+import { getJson } from "./api.js";
+import { describe, patchAt, sameLayer } from "./grid.js";
+import { drawMask, leader } from "./masking.js";
+import { AttentionPanel, RelevancePanel, SimilarityPanel } from "./maps.js";
+import { PicturePanel } from "./picture.js";
+import { cursor } from "./pointing.js";
+import { PredictionsPanel } from "./predictions.js";
+import { ReconstructionPanel } from "./reconstruction.js";
+import { drawSamples, listen, say } from "./source.js";
+import { change, drawWith, readAddress, refresh, settle, shown, state } from "./state.js";
+
+const POLL = 5000;
+const STATUS_DELAY = 400;
+const KINDS = [PicturePanel, AttentionPanel, SimilarityPanel, ReconstructionPanel, PredictionsPanel, RelevancePanel];
+const at = (id) => document.getElementById(id);
+/** The panels of the first column, and those of the second once there is one. */
+const columns = [KINDS.map((Kind) => new Kind(1)), []];
+
+/** Fills a select when its choices change, and sets it. @param {[string, string][]} choices */
+function offer(select, choices, value) {
+  const wanted = JSON.stringify(choices);
+  if (select.dataset.choices !== wanted) {
+    select.dataset.choices = wanted;
+    select.replaceChildren(...choices.map(([key, text]) => new Option(text, key)));
+  }
+  if (select.value !== String(value)) select.value = String(value);
+}
+
+const count = (most, least = 1) => Array.from({ length: most - least + 1 }, (_, i) => [String(least + i), String(least + i)]);
+
+function drawControls(models) {
+  const [model] = models;
+  const lead = leader();
+  const named = state.models.map(({ id, name, finished }) => [id, finished ? name : `${name} (training)`]);
+  offer(at("model"), named, state.model);
+  offer(at("compare"), [["", "nothing"], ...named.filter(([id]) => id !== state.model)], state.compare);
+  at("compare").disabled = state.models.length < 2;
+  offer(at("layer"), [...count(model.layers ?? 0), ["rollout", "rollout"]], state.layer ?? model.layers);
+  offer(at("head"), [["0", "mean"], ...count(model.heads ?? 0)], state.head);
+  offer(at("near"), [["raw", "raw pixels"], ...count(model.layers ?? 0, 0)], state.near ?? model.layers);
+  const classes = [...new Set(models.flatMap((each) => (each.predicts ? each.classes : [])))];
+  offer(at("target"), [["", "predicted"], ...classes.map((name) => [name, name])], state.target);
+  at("target").disabled = classes.length === 0;
+  for (const id of ["layer", "from", "near"]) at(id).disabled = !models.some(({ attends }) => attends);
+  at("head").disabled = at("layer").disabled || state.layer === "rollout";
+  at("from").value = state.fromClass ? "class" : "patch";
+  at("beneath").checked = state.beneath;
+  at("hide-mode").checked = Boolean(state.hiding && lead);
+  for (const id of ["hide-mode", "ratio", "masking", "draw-again"]) at(id).disabled = !lead;
+  at("ratio").value = String(state.mask.ratio);
+  at("ratio-value").textContent = `${Math.round(100 * state.mask.ratio)} %`;
+  at("masking").value = state.mask.masking;
+}
+
+let said;
+
+/** What is under the cursor, in words, once it rests. */
+function plan(models) {
+  clearTimeout(said);
+  said = setTimeout(() => {
+    const values = columns.slice(0, models.length).flatMap((panels, number) => {
+      const found = panels.map((panel) => panel.value).filter(Boolean).join(", ");
+      return found ? [models.length > 1 ? `${models[number].name}: ${found}` : found] : [];
+    });
+    const pinned = state.pinned ? `; patch ${patchAt(models[0], state.at)} is pinned` : "";
+    const text = `${describe(models[0], patchAt(models[0], cursor()))}: ${values.join(". ") || "no values"}${pinned}.`;
+    if (at("status").textContent !== text) at("status").textContent = text;
+  }, STATUS_DELAY);
+}
+
+function draw() {
+  const models = shown();
+  if (!models.length) return;
+  document.body.classList.toggle("comparing", models.length > 1);
+  drawControls(models);
+  drawSamples();
+  if (models.length > 1 && !columns[1].length) columns[1] = KINDS.map((Kind) => new Kind(2));
+  if (models.length < 2) columns[1].splice(0).forEach((panel) => panel.element.remove());
+  if (!state.picture) return;
+  models.forEach((model, number) => columns[number].forEach((panel) => panel.draw(model)));
+  plan(models);
+}
+
+function chooseModel(id) {
+  const [before] = shown();
+  const after = state.models.find((model) => model.id === id);
+  for (const which of ["layer", "near"]) state[which] = sameLayer(state[which], before, after);
+  change({ model: id });
+  settle();
+}
+
+function connect() {
+  const on = (id, what, event = "change") => at(id).addEventListener(event, (happened) => what(happened.target));
+  const layer = (text) => (/^\d+$/.test(text) ? Number(text) : text);
+  on("model", ({ value }) => chooseModel(value));
+  on("compare", ({ value }) => change({ compare: value }));
+  on("layer", ({ value }) => change({ layer: layer(value) }));
+  on("head", ({ value }) => change({ head: Number(value) }));
+  on("near", ({ value }) => change({ near: layer(value) }));
+  on("target", ({ value }) => change({ target: value }));
+  on("from", ({ value }) => change({ fromClass: value === "class" }));
+  on("beneath", ({ checked }) => change({ beneath: checked }));
+  on("hide-mode", ({ checked }) => change({ hiding: checked }));
+  on("ratio", ({ value }) => drawMask({ ratio: Number(value) }), "input");
+  on("masking", ({ value }) => drawMask({ masking: value }));
+  on("draw-again", () => drawMask({ seed: state.mask.seed + 1 }), "click");
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("select, input:not([type=checkbox], [type=radio], [type=range])");
+    if (event.key.toLowerCase() !== "m" || typing || event.ctrlKey || event.metaKey || event.altKey || !leader()) return;
+    change({ hiding: !state.hiding });
+  });
+  addEventListener("hashchange", () => {
+    readAddress();
+    refresh();
+  });
+}
+
+/** Looks for newer checkpoints while a run is training. */
+async function poll() {
+  if (!document.hidden && state.models.some(({ finished }) => !finished)) {
+    try {
+      state.models = await getJson("/api/models");
+      settle();
+      refresh();
+    } catch {
+      // the server is asked again at the next turn
+    }
+  }
+  setTimeout(poll, POLL);
+}
+
+async function start() {
+  listen();
+  connect();
+  drawWith(draw);
+  try {
+    [state.models, state.samples] = await Promise.all([getJson("/api/models"), getJson("/api/samples")]);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  state.picture = state.samples[0]?.id ?? "";
+  if (!state.models.length) say("No model is open.");
+  readAddress();
+  refresh();
+  setTimeout(poll, POLL);
+}
+
+start();

@@ -1,0 +1,149 @@
+// Maps with one value a patch: attention, similarity, relevance.
+import { getJson, pack } from "./api.js";
+import { fill, fillValues, prepare } from "./canvas.js";
+import { figure, image, largest, scales } from "./colour.js";
+import { patchAt } from "./grid.js";
+import { Panel } from "./panel.js";
+import { frames, pictureFor } from "./picture.js";
+import { cursor, pointable } from "./pointing.js";
+import { change, layerOf, memory, refresh, shown, stamp, state } from "./state.js";
+
+/** Above this many patches the small heads are asked for one token at a time, once the cursor rests. */
+const MANY = 256;
+
+/** @param {(answer: any) => number[][]} rows */
+function matrix(model, path, query, rows) {
+  const words = new URLSearchParams({ model: model.id, picture: state.picture, ...query });
+  return memory.want(`${path}?${words}/${stamp(model)}`, async (signal) =>
+    pack(rows(await getJson(`/api/${path}?${words}`, signal))));
+}
+
+class MapPanel extends Panel {
+  constructor(view, column) {
+    super(view, column);
+    this.model = () => shown()[column - 1];
+    this.canvas.setAttribute("role", "img");
+    pointable(this.canvas, this.model);
+  }
+
+  /** @param {ArrayLike<number>} values @param {boolean} followed whether the map is that of the followed patch */
+  drawMap(model, key, values, scale, followed) {
+    const beneath = scale === scales.rising && state.beneath && pictureFor(model).value;
+    const most = largest(values);
+    const context = prepare(this.canvas, model);
+    if (beneath) fill(context, beneath.grey);
+    fillValues(context, image(values, model, scale, most), beneath ? 0.65 : 1);
+    frames(context, model, followed);
+    this.show("ready", key);
+    this.scale(scale, most);
+    this.point(this.view, values[patchAt(model, cursor()) - 1]);
+    const label = `${this.view}: ${this.caption.textContent}; largest ${figure(most)} at patch ${values.indexOf(most) + 1}`;
+    this.canvas.setAttribute("aria-label", label);
+  }
+}
+
+export class AttentionPanel extends MapPanel {
+  constructor(column) {
+    super("attention", column);
+    this.heads = [];
+    this.extra.classList.add("heads");
+  }
+
+  of(model, layer, head) {
+    if (layer === "rollout") return matrix(model, "rollout", {}, (answer) => answer.attention);
+    return matrix(model, "attention", { layer, head }, (answer) => answer.attention);
+  }
+
+  draw(model) {
+    const layer = layerOf("layer", model);
+    const head = layer === "rollout" ? 0 : Math.min(state.head, model.heads);
+    const token = state.fromClass ? 0 : patchAt(model, state.at);
+    const key = `${model.id}/${state.picture}/${layer}/${head}/${token}`;
+    this.extra.hidden = !model.attends || layer === "rollout";
+    this.title(model, "");
+    if (!model.attends) return this.show("none", key, model.about);
+    const from = token ? `from patch ${token}` : "from the class token";
+    const which = layer === "rollout" ? "rollout" : `layer ${layer}, ${head ? `head ${head}` : "mean of heads"}`;
+    this.title(model, `${which}, ${from}`);
+    this.words = layer === "rollout" ? "rollout" : `l${layer}-h${head}`;
+    const entry = this.of(model, layer, head);
+    if (!this.has(entry, key)) return;
+    this.drawMap(model, key, entry.value.row(token), scales.rising, token !== 0);
+    if (layer !== "rollout") this.drawHeads(model, layer, head, token);
+  }
+
+  drawHeads(model, layer, chosen, token) {
+    if (this.heads.length !== model.heads + 1) this.makeHeads(model.heads + 1);
+    const many = model.rows * model.cols > MANY;
+    if (many && this.resting !== token) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => { this.resting = token; refresh(); }, 300);
+    }
+    const wanted = many ? this.resting : token;
+    let waiting = false; // one after the other: what is hovered comes first
+    this.heads.forEach(({ button, canvas }, head) => {
+      button.setAttribute("aria-pressed", String(head === chosen));
+      if (waiting || wanted === undefined) return;
+      const entry = many
+        ? matrix(model, "attention", { layer, head, token: wanted }, (answer) => answer.attention)
+        : this.of(model, layer, head);
+      waiting = !entry.value && !entry.error;
+      if (!entry.value) return;
+      const values = entry.value.row(many ? 0 : token);
+      [canvas.width, canvas.height] = [model.cols, model.rows];
+      canvas.getContext("2d").putImageData(image(values, model, scales.rising, largest(values)), 0, 0);
+    });
+  }
+
+  makeHeads(count) {
+    this.heads = Array.from({ length: count }, (_, head) => {
+      const button = document.createElement("button");
+      const canvas = document.createElement("canvas");
+      const name = document.createElement("span");
+      name.textContent = head ? String(head) : "mean";
+      button.type = "button";
+      button.setAttribute("aria-label", head ? `Head ${head}` : "Mean of heads");
+      button.addEventListener("click", () => change({ head }));
+      button.append(canvas, name);
+      return { button, canvas };
+    });
+    this.extra.replaceChildren(...this.heads.map(({ button }) => button));
+  }
+}
+
+export class SimilarityPanel extends MapPanel {
+  constructor(column) {
+    super("similarity", column);
+  }
+
+  draw(model) {
+    const layer = layerOf("near", model);
+    const patch = patchAt(model, state.at);
+    const key = `${model.id}/${state.picture}/${layer}/${patch}`;
+    this.title(model, "");
+    if (!model.attends) return this.show("none", key, model.about);
+    this.title(model, `${layer === "raw" ? "raw pixels" : `layer ${layer}`}, to patch ${patch}`);
+    this.words = layer === "raw" ? "raw" : `l${layer}`;
+    const entry = matrix(model, "similarity", { layer }, (answer) => answer.similarity);
+    if (this.has(entry, key)) this.drawMap(model, key, entry.value.row(patch - 1), scales.signed, true);
+  }
+}
+
+export class RelevancePanel extends MapPanel {
+  constructor(column) {
+    super("relevance", column);
+  }
+
+  draw(model) {
+    const target = model.classes.includes(state.target) ? state.target : "";
+    const key = `${model.id}/${state.picture}/${target}`;
+    this.title(model, "");
+    if (!model.predicts || !model.attends) return this.show("none", key, model.about);
+    const words = new URLSearchParams({ model: model.id, picture: state.picture, ...(target && { target }) });
+    const entry = memory.want(`relevance?${words}/${stamp(model)}`, (signal) => getJson(`/api/relevance?${words}`, signal));
+    if (!this.has(entry, key)) return;
+    this.title(model, `evidence for ${entry.value.target}`);
+    this.words = entry.value.target.replace(/[^\p{L}\p{N}]+/gu, "_");
+    this.drawMap(model, key, entry.value.relevance, scales.rising, false);
+  }
+}

@@ -1,0 +1,74 @@
+// One view of one model: a canvas with its legend, a sentence when there is nothing to see, a button to save it.
+import { save } from "./canvas.js";
+import { figure, scales } from "./colour.js";
+
+export class Panel {
+  /**
+   * @param {string} view the name of the view
+   * @param {1 | 2} column
+   */
+  constructor(view, column) {
+    this.view = view;
+    this.column = column;
+    this.element = document.getElementById("panel").content.firstElementChild.cloneNode(true);
+    this.element.dataset.panel = view;
+    this.element.dataset.column = String(column);
+    const part = (name) => this.element.querySelector(`.${name}`);
+    [this.canvas, this.caption, this.legend, this.here, this.note, this.extra] =
+      ["drawing", "caption", "legend", "here", "note", "extra"].map(part);
+    this.button = part("save");
+    this.button.dataset.download = view;
+    this.button.setAttribute("aria-label", `Save ${view} as PNG${column === 2 ? ", second model" : ""}`);
+    this.button.addEventListener("click", () => save(this.canvases, this.fileName()));
+    this.canvases = [this.canvas];
+    this.words = "";
+    /** what the value under the cursor is, for the status line */
+    this.value = "";
+    document.querySelector(`[data-view="${view}"]`).append(this.element);
+  }
+
+  /** Says what is drawn, and of which model where two are compared. */
+  title(model, text) {
+    const name = document.body.classList.contains("comparing") ? model.name : "";
+    this.caption.textContent = [name, text].filter(Boolean).join(": ");
+  }
+
+  fileName() {
+    return `kakera-${[this.view, this.words, this.column === 2 ? "model2" : ""].filter(Boolean).join("-")}.png`;
+  }
+
+  /** @param {"ready" | "waiting" | "none"} state @param {string} key @param {string} note said instead of a drawing */
+  show(state, key, note = "") {
+    for (const canvas of this.canvases) {
+      canvas.dataset.state = state;
+      canvas.dataset.key = key;
+    }
+    this.element.dataset.state = state;
+    this.element.setAttribute("aria-busy", String(state === "waiting"));
+    this.button.disabled = state !== "ready";
+    if (this.note.textContent !== note) this.note.textContent = note;
+    if (state !== "ready") this.here.textContent = this.value = "";
+  }
+
+  /** Waits for an answer, or says why there is none; true when there is one. */
+  has(entry, key) {
+    if (entry?.error) this.show("none", key, entry.error.message);
+    else if (!entry?.value) this.show("waiting", key);
+    return Boolean(entry?.value);
+  }
+
+  scale(scale, most) {
+    const [least, bar, greatest] = this.legend.children;
+    const signed = scale === scales.signed;
+    least.textContent = signed ? "−1 opposite" : "0";
+    greatest.textContent = signed ? "1 alike" : figure(most);
+    bar.style.background = scale.css;
+    this.legend.hidden = false;
+  }
+
+  /** The value under the cursor, beside the legend at once and in the status line a little later. */
+  point(label, value) {
+    this.value = `${label} ${figure(value)}`;
+    this.here.textContent = `here ${figure(value)}`;
+  }
+}

@@ -1,0 +1,64 @@
+// The picture as the model sees it, with its patches.
+import { getPicture } from "./api.js";
+import { cover, fill, frame, lines, prepare } from "./canvas.js";
+import { patchAt } from "./grid.js";
+import { hiddenOn, painting } from "./masking.js";
+import { Panel } from "./panel.js";
+import { cursor, paintable, withKeys } from "./pointing.js";
+import { memory, shown, state } from "./state.js";
+
+/** The picture in a model's size. */
+export const pictureFor = (model) =>
+  memory.want(`picture/${model.id}/${state.picture}`, (signal) =>
+    getPicture(`/api/pictures/${state.picture}?model=${model.id}`, signal));
+
+/** The frames around the patch that is followed and, where it is another one, the cursor. */
+export function frames(context, model, followed = true) {
+  const at = patchAt(model, state.at);
+  if (followed) frame(context, model, at);
+  const under = patchAt(model, cursor());
+  if (state.cursor && (under !== at || !followed)) frame(context, model, under, true);
+}
+
+export function facts(model) {
+  const parts = [
+    model.about,
+    model.layers ? `${model.layers} layers` : "",
+    model.heads ? `${model.heads} heads` : "",
+    model.patch ? `${model.rows} × ${model.cols} patches of ${model.patch.join(" × ")} pixels` : "",
+  ];
+  const text = parts.filter(Boolean).map((part) => part.replace(/\.$/, "")).join(". ");
+  if (model.finished) return `${text}.`;
+  return `${text}. Still training${model.step === null ? "" : `, step ${model.step}`}.`;
+}
+
+export class PicturePanel extends Panel {
+  constructor(column) {
+    super("picture", column);
+    const model = () => shown()[column - 1];
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "application");
+    paintable(this.canvas, model);
+    withKeys(this.canvas, model);
+  }
+
+  draw(model) {
+    const at = patchAt(model, state.at);
+    this.caption.textContent = model.name;
+    this.extra.textContent = facts(model);
+    this.canvas.classList.toggle("painting", painting());
+    this.canvas.setAttribute("aria-label", 
+      `Picture, ${model.rows} rows and ${model.cols} columns of patches. Arrow keys move, Enter pins, Space hides.`);
+    const key = `${model.id}/${state.picture}/${at}`;
+    const entry = pictureFor(model);
+    if (!this.has(entry, key)) return;
+    const context = prepare(this.canvas, model);
+    fill(context, entry.value.image);
+    const hidden = painting() && hiddenOn(model);
+    if (hidden) cover(context, model, hidden);
+    lines(context, model);
+    frames(context, model);
+    this.show("ready", key);
+    this.here.textContent = hidden ? `${hidden.size} of ${model.rows * model.cols} hidden` : state.pinned ? `patch ${at} pinned` : "";
+  }
+}

@@ -1,0 +1,76 @@
+// The patch under the pointer, a finger or the keyboard: followed, pinned, or painted away.
+import { placeOf } from "./canvas.js";
+import { between, centre, patchAt, step } from "./grid.js";
+import { hiddenOn, leader, paint, painting } from "./masking.js";
+import { change, state } from "./state.js";
+
+const same = (model, one, other) => patchAt(model, one) === patchAt(model, other);
+
+/** Where the cursor is: under the pointer, else on the patch that the maps follow. */
+export const cursor = () => state.cursor ?? state.at;
+
+function move(model, place) {
+  const middle = centre(model, patchAt(model, place));
+  if (state.cursor && state.cursor.x === middle.x && state.cursor.y === middle.y) return;
+  change(state.pinned ? { cursor: middle } : { cursor: middle, at: middle });
+}
+
+function pin(model, place) {
+  const middle = centre(model, patchAt(model, place));
+  change({ cursor: middle, pinned: !(state.pinned && same(model, middle, state.at)), at: middle });
+}
+
+/** A map shows its value at the cursor; a click there pins that patch. @param {() => any} modelOf */
+export function pointable(canvas, modelOf) {
+  const over = (event) => modelOf() && change({ cursor: centre(modelOf(), patchAt(modelOf(), placeOf(canvas, event))) });
+  canvas.addEventListener("pointermove", over);
+  canvas.addEventListener("pointerleave", () => change({ cursor: null }));
+  canvas.addEventListener("click", (event) => modelOf() && pin(modelOf(), placeOf(canvas, event)));
+}
+
+/** The picture itself: the maps follow the cursor; where patches are to be hidden, a stroke paints. */
+export function paintable(canvas, modelOf) {
+  /** the stroke under way: {last, hide} */
+  let stroke = null;
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!painting() || !modelOf() || !event.isPrimary || event.button !== 0) return;
+    const model = modelOf();
+    const place = placeOf(canvas, event);
+    const patch = patchAt(model, place);
+    stroke = { last: place, hide: !hiddenOn(model)?.has(patch) };
+    canvas.setPointerCapture(event.pointerId);
+    paint(model, [patch], stroke.hide);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!modelOf()) return;
+    const place = placeOf(canvas, event);
+    if (stroke && event.isPrimary) {
+      paint(modelOf(), between(modelOf(), stroke.last, place), stroke.hide);
+      stroke.last = place;
+    }
+    move(modelOf(), place);
+  });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (stroke = null));
+  canvas.addEventListener("pointerleave", () => change({ cursor: null }));
+  canvas.addEventListener("click", (event) => modelOf() && !painting() && pin(modelOf(), placeOf(canvas, event)));
+}
+
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** Arrow keys move the cursor, Enter pins, Space hides or shows. */
+export function withKeys(canvas, modelOf) {
+  canvas.addEventListener("keydown", (event) => {
+    const model = modelOf();
+    if (!model || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key in ARROWS) move(model, step(model, cursor(), ...ARROWS[event.key]));
+    else if (event.key === "Enter") pin(model, cursor());
+    else if (event.key === "Escape") change({ pinned: false });
+    else if (event.key === " " && leader()) {
+      const patch = patchAt(model, cursor());
+      change({ hiding: true });
+      paint(model, [patch], !hiddenOn(model)?.has(patch));
+    } else return;
+    event.preventDefault();
+  });
+}
