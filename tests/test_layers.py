@@ -15,7 +15,8 @@ BELOW = {
     "explain": GROUND | {"model"},
     "training": GROUND | {"model", "data", "formats", "explain"},
     "study": GROUND | {"model", "data", "formats", "explain", "training"},
-    "cli": GROUND | {"model", "data", "formats", "explain", "training", "study"},
+    "web": GROUND | {"model", "data", "formats", "explain", "training"},
+    "cli": GROUND | {"model", "data", "formats", "explain", "training", "study", "web"},
 }
 
 
