@@ -21,12 +21,12 @@ from selenium.webdriver.common.keys import Keys
 WIDE, NARROW, LOW = 1240, 390, 844  # pixels
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 DRAWN = """
-const done = arguments[0];
+const [looks, done] = arguments;
 let calm = 0;
 const look = () => {
   const any = (state) => document.querySelector(`figure[data-state=${state}]`);
   calm = any("ready") && !any("waiting") ? calm + 1 : 0;
-  if (calm > 5 && document.getElementById("status").textContent) done(); else setTimeout(look, 100);
+  if (calm > looks) done(); else setTimeout(look, 50);
 };
 look();
 """
@@ -62,9 +62,9 @@ class Camera:
         self.driver.get(f"{self.address}#{words}")
         self.wait()
 
-    def wait(self) -> None:
-        """Until everything is drawn."""
-        self.driver.execute_async_script(DRAWN)
+    def wait(self, looks: int = 2) -> None:
+        """Until everything is drawn, and nothing moved at so many looks, 50 ms apart."""
+        self.driver.execute_async_script(DRAWN, looks)
 
     def whole(self, last: str = "footer") -> Image.Image:
         """The page down to the end of an element."""
@@ -78,7 +78,8 @@ class Camera:
         return picture.crop((0, 0, picture.width, round(end)))
 
     def screen(self) -> Image.Image:
-        """What the window shows."""
+        """What the window shows, once the status line at its foot is written too."""
+        self.wait(looks=12)
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
         return Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
 

@@ -5,8 +5,10 @@ Oracles are the library's own arrays, asked in this process; the page gets them 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -23,10 +25,12 @@ from torch import Tensor
 
 import kakera
 from kakera import explain
+from kakera.cli.main import main
 from kakera.explain import colour, masks
 from kakera.formats.native import load_model
 from kakera.grid import Grid
 from kakera.training.run import Run
+from kakera.web.serve_options import ServeOptions
 from tests.refusals import FORM
 from tests.small import QUICK, pictures
 from tests.web.browser import Page, Server, require_chromium, start_chromium
@@ -788,3 +792,73 @@ def test_a_server_that_does_not_answer_is_asked_again(page: Page) -> None:
     page.until("document.querySelector('[data-panel=similarity]').dataset.state === 'ready'")
     assert page.part("similarity", "note") == ""
     assert all("ERR_INTERNET_DISCONNECTED" in error for error in page.console_errors())
+
+
+# what the docs promise
+
+
+def blocks(language: str) -> str:
+    (text,) = re.findall(rf"^```{language}\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    return text
+
+
+def test_the_docs_program_runs(
+    server: Server,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copy(world.pictures / "2.png", tmp_path / "bag.png")
+    monkeypatch.chdir(tmp_path)
+    exec(blocks("py").replace("http://127.0.0.1:8421/", server.address), {})
+    said = capsys.readouterr().out.splitlines()
+    (wanted,) = kakera.predict(world.runs / "classifier", ["bag.png"])
+    assert f"'name': '{wanted.labels[0]}'" in said[0]
+    assert said[1] == "50 49"
+    assert int(said[2]) == load_model(world.runs / "mae").encoder.shape.width
+    assert 0 < float(said[3]) < 1
+
+
+def test_the_docs_name_options_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    known = capsys.readouterr().out
+    named = set(re.findall(r"`(--\w+)", GUIDE.read_text()))
+    assert named == {"--pictures", "--port", "--host"}
+    assert all(f"{option} " in known for option in named)
+    command, said = blocks("console").splitlines()
+    assert command.startswith("$ kakera serve ")
+    assert said.startswith(f"http://{ServeOptions.host}:{ServeOptions.port}/ : ")
+
+
+def test_the_docs_pictures_can_be_drawn_anew(page: Page) -> None:
+    spec = importlib.util.spec_from_file_location("explorer_pictures", ROOT / "examples/explorer_pictures.py")
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    drawn = example.draw(page.driver, page.address)
+    page.protocol("Emulation.clearDeviceMetricsOverride")
+    page.protocol("Emulation.setEmulatedMedia", features=[])
+    shown = re.findall(r"\(pictures/explorer-(\w+)\.png\)", GUIDE.read_text())
+    assert sorted(drawn) == sorted(shown)
+    for name, picture in drawn.items():
+        with Image.open(GUIDE.parent / "pictures" / f"explorer-{name}.png") as there:
+            assert there.width == picture.width <= 1400
+    assert np.asarray(drawn["dark"]).mean() < 100 < np.asarray(drawn["light"]).mean()
+
+
+# without a browser
+
+
+def test_without_chromium_the_tests_are_skipped_and_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("KAKERA_BROWSER", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt install chromium chromium-driver"):
+        require_chromium()
+    monkeypatch.setenv("KAKERA_BROWSER", "required")
+    with pytest.raises(pytest.fail.Exception, match="chromium, chromedriver not found"):
+        require_chromium()

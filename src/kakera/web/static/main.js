@@ -49,7 +49,7 @@ function drawControls(models) {
   at("hide-mode").checked = Boolean(state.hiding && lead);
   for (const id of ["hide-mode", "ratio", "masking", "draw-again"]) at(id).disabled = !lead;
   at("ratio").value = String(state.mask.ratio);
-  at("ratio-value").textContent = `${Math.round(100 * state.mask.ratio)} %`;
+  at("ratio-value").textContent = state.painted ? "painted" : `${Math.round(100 * state.mask.ratio)} %`;
   at("masking").value = state.mask.masking;
 }
 
