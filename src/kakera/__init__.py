@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`; `load` opens a run, `explain` is the room of what a model sees. They are imported when they
-are first used.
+`explain_files`, `serve`; `load` opens a run, `explain` is the room of what a model sees. They are imported
+when they are first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
     from kakera.training.probe import probe
+    from kakera.web.server import serve
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "predict",
     "pretrain",
     "probe",
+    "serve",
 ]
 
 _PLACES = {
@@ -50,6 +52,7 @@ _PLACES = {
     "predict": "training.predict.predict",
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",
+    "serve": "web.server.serve",
 }
 
 
