@@ -11,7 +11,10 @@ from kakera.errors import OptionError, sentence
 from kakera.study.study_options import DataSizeOptions, MaskRatioOptions, StudyOptions
 
 STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
-    "mask-ratio": (MaskRatioOptions, "Which share of the patches to hide: the MAE paper's Fig. 5 on your data."),
+    "mask-ratio": (
+        MaskRatioOptions,
+        "Which share of the patches to hide: the MAE paper's Fig. 5 on your data.",
+    ),
     "data-size": (DataSizeOptions, "CNN, Vision Transformer or masked autoencoder, for how many labels."),
 }
 
@@ -20,7 +23,9 @@ def run(words: Sequence[str]) -> int:
     """Print the plan, carry it out, say where the report is."""
     if not words or words[0] in ("-h", "--help"):
         parser = Arguments("study", "The lecture's two experiments on your data, each with a report.")
-        parser.epilog = "\n".join(f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items())
+        parser.epilog = "\n".join(
+            f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items()
+        )
         parser.parse_args(["--help"])
     name, rest = words[0], words[1:]
     if name not in STUDIES:

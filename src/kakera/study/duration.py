@@ -21,7 +21,9 @@ def seconds(text: str) -> float:
 
 
 def words(span: float) -> str:
-    """12 s, 5 min, 3 h 20 min."""
+    """0.4 s, 12 s, 5 min, 3 h 20 min."""
+    if span < 9.95:
+        return f"{span:.1f} s"
     if span < 99.5:
         return f"{span:.0f} s"
     minutes = round(span / 60)

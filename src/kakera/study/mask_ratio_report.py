@@ -64,8 +64,17 @@ class Answer:
         alike = [f"{ratio:.0%}" for ratio, worse in judged.items() if not worse]
         worse = [f"{ratio:.0%}" for ratio, worse in judged.items() if worse]
         parts = [f"{listed(alike)} cannot be told from it over {seeds} seeds"] if alike else []
-        parts += [f"{listed(worse)} fall{'s' if len(worse) == 1 else ''} behind outside the noise"] * bool(worse)
+        parts += [f"{listed(worse)} fall{'s' if len(worse) == 1 else ''} behind outside the noise"] * bool(
+            worse
+        )
         return "; ".join([opening, *parts]) + "."
+
+    def sentences(self) -> list[str]:
+        """The answer: of fine-tuning with the most labels, and of the better probe with the most."""
+        tuned = [method for method in self.methods() if method[0] == TUNED]
+        probed = [method for method in self.methods() if method[0] != TUNED]
+        probe = max(probed, key=lambda m: (m[1], fmean(self.scores[m][self.best(m)])))
+        return [self.sentence(tuned[-1]), self.sentence(probe)]
 
     def paper(self, method: Method) -> str:
         """The paper's 75 %, beside what is best here."""
@@ -87,11 +96,15 @@ def gather(finished: Finished) -> Answer:
     """The scores out of the results, seeds in order."""
     scores: dict[Method, dict[float, list[float]]] = {}
     for row in _records(finished):
-        scores.setdefault((row["method"], row["labels"]), {}).setdefault(row["ratio"], []).append(row["score"])
+        scores.setdefault((row["method"], row["labels"]), {}).setdefault(row["ratio"], []).append(
+            row["score"]
+        )
     return Answer(scores)
 
 
-def write(finished: Finished, material: Material, options: MaskRatioOptions, kept: Mapping[float, int]) -> Answer:
+def write(
+    finished: Finished, material: Material, options: MaskRatioOptions, kept: Mapping[float, int]
+) -> Answer:
     """`results.csv`, `costs.csv` and `report.html`."""
     answer, count = gather(finished), material.grid.count
     rows = [
@@ -127,7 +140,6 @@ def _page(
 ) -> str:
     tuned = [method for method in answer.methods() if method[0] == TUNED]
     probed = [method for method in answer.methods() if method[0] != TUNED]
-    best_probe = max(probed, key=lambda m: (m[1], fmean(answer.scores[m][answer.best(m)])))
     measure = "mean average precision" if material.dataset.several else "accuracy"
     texts = [text for method in answer.methods() if (text := answer.paper(method))]
     share = {ratio: 100 * (1 - keep / material.grid.count) for ratio, keep in kept.items()}
@@ -147,7 +159,7 @@ def _page(
         report.paragraph(
             "Question: how large a share of the patches should a masked autoencoder hide, for these pictures?"
         ),
-        report.paragraph(f"Answer: {answer.sentence(tuned[-1])} {answer.sentence(best_probe)}"),
+        report.paragraph("Answer: " + " ".join(answer.sentences())),
         report.heading("Fine-tuning"),
         figure(tuned),
         report.heading("Probes on frozen tokens (ridge regression)"),

@@ -168,5 +168,3 @@ def _scratch_words(options: DataSizeOptions) -> dict[str, Any]:
 
 def _named(options: StudyOptions, names: dict[str, str]) -> dict[str, Any]:
     return {ours: value for ours, theirs in names.items() if (value := getattr(options, theirs))}
-
-
