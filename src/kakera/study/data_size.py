@@ -174,7 +174,7 @@ def count_of(size: str, most: int, classes: int) -> int:
         number = float(share) / 100 if share != size else int(size)
     except ValueError:
         number = 0
-    if not 0 < number or (share != size and number > 1) or (share == size and number < classes):
+    if number <= 0 or (share != size and number > 1) or (share == size and number < classes):
         raise OptionError(
             sentence(
                 "sizes",

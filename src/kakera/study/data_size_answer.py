@@ -67,12 +67,7 @@ class Comparison:
         names = f"{TITLES[first]} and {TITLES[second]}"
         found = self.crossings(first, second)
         if found:
-            places = [
-                f"{TITLES[first if c.upwards else second]} overtakes {TITLES[second if c.upwards else first]} "
-                f"between {c.low:g} and {c.high:g} labels, near {c.at:.0f}"
-                for c in found
-            ]
-            return "; ".join(places)
+            return "; ".join(_overtaken(first, second, crossing) for crossing in found)
         sure = signs(self.differences(first, second))
         ahead = [count for count, sign in zip(self.counts, sure, strict=True) if sign]
         if not ahead:
@@ -103,6 +98,12 @@ class Comparison:
             return f"{opening} Sure within this study: {listed(told)}, over {self.seeds} seeds."
         alike = listed([TITLES[model] for model in gaps if model not in behind])
         return f"{opening} Not sure: {listed(told)}; {alike} may be as good, so the cheaper one will do."
+
+
+def _overtaken(first: str, second: str, found: Crossing) -> str:
+    winner, loser = (first, second) if found.upwards else (second, first)
+    where = f"between {found.low:g} and {found.high:g} labels, near {found.at:.0f}"
+    return f"{TITLES[winner]} overtakes {TITLES[loser]} {where}"
 
 
 def _capital(text: str) -> str:

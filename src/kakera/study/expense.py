@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -50,7 +51,7 @@ def training_seconds(folder: Path) -> float:
         return 0.0
     rates = [
         (after["seconds"] - before["seconds"]) / (after["step"] - before["step"])
-        for before, after in zip(rows, rows[1:], strict=False)
+        for before, after in pairwise(rows)
         if after["seconds"] > before["seconds"] and after["step"] > before["step"]
     ]
     if not rates:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, stdev
 
 LEVEL = 0.95
@@ -99,7 +100,7 @@ def crossings(places: Sequence[float], differences: Sequence[Difference]) -> lis
     """
     sure = [(i, sign) for i, sign in enumerate(signs(differences)) if sign]
     found: list[Crossing] = []
-    for (i, before), (j, after) in zip(sure, sure[1:], strict=False):
+    for (i, before), (j, after) in pairwise(sure):
         if before != after:
             first, last = differences[i].mean, differences[j].mean
             share = first / (first - last)

@@ -11,7 +11,8 @@ from kakera.data.dataset import Dataset
 from kakera.model.masking import kept
 from kakera.study import mask_ratio_times, mask_ratio_work
 from kakera.study.conduct import Finished, conduct, say
-from kakera.study.mask_ratio_report import Answer, write
+from kakera.study.mask_ratio_answer import Answer
+from kakera.study.mask_ratio_report import write
 from kakera.study.material import FINETUNE, PRETRAIN, Material, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.study_options import MaskRatioOptions, study_options

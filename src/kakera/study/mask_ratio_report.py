@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -20,76 +19,12 @@ from kakera.model.masking import random
 from kakera.study import report
 from kakera.study.conduct import UNITS, Finished
 from kakera.study.curves import Curve, draw
-from kakera.study.intervals import interval, paired, signs
-from kakera.study.ledger import RESULTS, amount, per_cent, points, write_csv
+from kakera.study.intervals import interval
+from kakera.study.ledger import RESULTS, amount, per_cent, write_csv
+from kakera.study.mask_ratio_answer import TUNED, Answer, Method, title
 from kakera.study.material import Material
 from kakera.study.study_options import MaskRatioOptions
-from kakera.study.study_page import listed, settings, time_and_command, write_costs
-
-PAPER = 0.75
-TUNED = "fine-tuned"
-Method = tuple[str, int]
-"""What reads the tokens, and with how many labels."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Scores of each method at each ratio, one a seed."""
-
-    scores: dict[Method, dict[float, list[float]]]
-
-    def methods(self) -> list[Method]:
-        """Fine-tuning first, then the probes; few labels before many."""
-        return sorted(self.scores, key=lambda m: (m[0] != TUNED, m[0], m[1]))
-
-    def best(self, method: Method) -> float:
-        """The ratio with the highest mean."""
-        by_ratio = self.scores[method]
-        return max(by_ratio, key=lambda ratio: fmean(by_ratio[ratio]))
-
-    def judged(self, method: Method) -> dict[float, bool]:
-        """For each other ratio: is it worse than the best outside the noise?"""
-        by_ratio, best = self.scores[method], self.best(method)
-        others = [ratio for ratio in by_ratio if ratio != best]
-        found = signs([paired(by_ratio[best], by_ratio[ratio]) for ratio in others])
-        return {ratio: sign > 0 for ratio, sign in zip(others, found, strict=True)}
-
-    def sentence(self, method: Method) -> str:
-        """Which ratio is best, and which ones cannot be told from it."""
-        best, judged, by_ratio = self.best(method), self.judged(method), self.scores[method]
-        seeds, value = len(by_ratio[best]), per_cent(interval(by_ratio[best]))
-        opening = f"{title(method)}: {best:.0%} hidden has the highest mean, {value} %"
-        if seeds < 2:
-            return f"{opening}; with one seed there is no spread, so nothing is claimed."
-        alike = [f"{ratio:.0%}" for ratio, worse in judged.items() if not worse]
-        worse = [f"{ratio:.0%}" for ratio, worse in judged.items() if worse]
-        parts = [f"{listed(alike)} cannot be told from it over {seeds} seeds"] if alike else []
-        parts += [f"{listed(worse)} fall{'s' if len(worse) == 1 else ''} behind outside the noise"] * bool(
-            worse
-        )
-        return "; ".join([opening, *parts]) + "."
-
-    def sentences(self) -> list[str]:
-        """The answer: of fine-tuning with the most labels, and of the better probe with the most."""
-        tuned = [method for method in self.methods() if method[0] == TUNED]
-        probed = [method for method in self.methods() if method[0] != TUNED]
-        probe = max(probed, key=lambda m: (m[1], fmean(self.scores[m][self.best(m)])))
-        return [self.sentence(tuned[-1]), self.sentence(probe)]
-
-    def paper(self, method: Method) -> str:
-        """The paper's 75 %, beside what is best here."""
-        known = next((ratio for ratio in self.scores[method] if abs(ratio - PAPER) < 1e-9), None)
-        if known is None or known == self.best(method):
-            return ""
-        by_ratio = self.scores[method]
-        gap = paired(by_ratio[self.best(method)], by_ratio[known])
-        told = "is outside" if self.judged(method)[known] else "is inside"
-        return f"{title(method)}: {self.best(method):.0%} − 75 % is {points(gap)} points, which {told} the noise."
-
-
-def title(method: Method) -> str:
-    """A method in words."""
-    return f"{method[0]}, {method[1]} labels"
+from kakera.study.study_page import settings, time_and_command, write_costs
 
 
 def gather(finished: Finished) -> Answer:
@@ -151,7 +86,7 @@ def _page(
         ]
         return report.drawing(
             draw(curves, x="patches hidden, per cent", y=f"test {measure}, per cent", scale=100),
-            caption=f"Means and 95 % intervals over {finished.plan.chosen['seeds']} seeds, at the true shares.",
+            caption=f"Means and 95 % intervals over {finished.plan.chosen['seeds']} seeds; true shares.",
         )
 
     return report.page(
@@ -178,8 +113,8 @@ def _page(
         report.picture(_sheet(finished, material, kept), caption=_legend(finished, material, kept)),
         report.heading("What would change the answer"),
         report.paragraph(
-            "Longer pretraining, which the paper gives 800 epochs; another patch size, since 75 % of few large "
-            "patches is another task than 75 % of many small ones; rates of fine-tuning tuned for each ratio, "
+            "Longer pretraining, which the paper gives 800 epochs; another patch size, since 75 % of few "
+            "large patches is another task than 75 % of many small ones; rates tuned for each ratio, "
             "where here one recipe serves all; more seeds, which narrow the intervals. The MAE paper (ViT-L, "
             "ImageNet) finds 75 % best for both, with fine-tuning flat from 40 to 80 %."
         ),
@@ -220,7 +155,7 @@ def _costs(finished: Finished, kept: Mapping[float, int]) -> str:
 
 
 def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) -> bytes:
-    """Two rows a picture: it and what the encoder sees at each ratio; it and the guesses. Masks are nested."""
+    """Two rows a picture: it and what the encoder sees at each ratio; it and the guesses. Nested masks."""
     seed = finished.plan.chosen["seed"]
     columns: list[Any] = []
     for ratio in kept:
@@ -243,6 +178,6 @@ def _legend(finished: Finished, material: Material, kept: Mapping[float, int]) -
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)
     return (
         f"Two rows for each of {len(material.shown)} test pictures, from left to right: the original, then "
-        f"{ratios} hidden. Upper rows: what the encoder sees; lower rows: what it makes of it. What a smaller "
-        f"ratio hides a larger one hides too. ({legend(saved.model)}.)"
+        f"{ratios} hidden. Upper rows: what the encoder sees; lower rows: what it makes of it. What a "
+        f"smaller ratio hides a larger one hides too. ({legend(saved.model)}.)"
     )

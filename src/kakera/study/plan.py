@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,8 +35,10 @@ class Unit:
 class Study(Protocol):
     """What the driver asks of a study."""
 
-    name: str
-    options: StudyOptions
+    @property
+    def options(self) -> StudyOptions:
+        """What is asked for."""
+        ...
 
     def config(self) -> dict[str, Any]:
         """What must be the same for a folder to be gone on with."""
@@ -137,9 +139,9 @@ def read_plan(folder: Path) -> Plan:
     path = folder / PLAN
     try:
         values = json.loads(path.read_text())
-        units = tuple(Unit(**{**unit, "needs": tuple(unit["needs"])}) for unit in values.pop("units"))
-        lists = {name: tuple(values.pop(name)) for name in ("dropped", "notes")}
-        return Plan(units, **lists, **values)
+        units = [Unit(**unit) for unit in values["units"]]
+        units = tuple(replace(unit, needs=tuple(unit.needs)) for unit in units)
+        return Plan(units, values["chosen"], tuple(values["dropped"]), tuple(values["notes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             sentence(str(path), got=error, expected="a plan", do="choose another --out")
@@ -147,8 +149,5 @@ def read_plan(folder: Path) -> Plan:
 
 
 def _timed(study: Study, costs: Mapping[str, float], dropped: list[str]) -> Plan:
-    units = tuple(
-        Unit(unit.name, unit.kind, unit.values, unit.needs, round(study.seconds(unit, costs), 2))
-        for unit in study.units()
-    )
+    units = tuple(replace(unit, seconds=round(study.seconds(unit, costs), 2)) for unit in study.units())
     return Plan(units, asdict(study.options), tuple(dropped), tuple(study.notes()))

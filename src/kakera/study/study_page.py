@@ -9,10 +9,12 @@ from typing import Any
 from kakera.study import duration, report
 from kakera.study.conduct import Finished
 from kakera.study.ledger import COSTS, write_csv
-from kakera.study.material import Material
+from kakera.study.material import PRETRAIN, Material
 from kakera.study.study_options import StudyOptions
 
-HIDDEN = {"device", "workers", "checkpoint_seconds"}  # of no consequence for the numbers
+HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
+OWN = {"data", "image", "channels", "seed", "start", "labels", "label_seed", "hide", "model", "size", "patch"}
+"""Of a training, what the study sets."""
 
 
 def command(name: str, options: StudyOptions) -> str:
@@ -48,8 +50,8 @@ def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
     parts = [
         report.heading("Settings"),
         report.paragraph(
-            f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them with "
-            f"a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
+            f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them "
+            f"with a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
             f"{material.image} x {material.image} pixels as {material.grid.rows} x {material.grid.cols} "
             f"patches. The Vision Transformer has {material.shape.depth} layers of width "
             f"{material.shape.width} with {material.shape.heads} heads."
@@ -57,7 +59,10 @@ def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
         report.table([("option of the study", "value"), *_rows(chosen)]),
     ]
     for kind, recipe in sorted(material.recipes.items()):
-        parts.append(report.table([(f"option of {kind}", "value"), *_rows(asdict(recipe))]))
+        values = {name: value for name, value in asdict(recipe).items() if name not in OWN}
+        if kind == PRETRAIN and chosen["pretrain_epochs"]:
+            values["epochs"] = chosen["pretrain_epochs"]  # which a budget may have changed
+        parts.append(report.table([(f"option of {kind}", "value"), *_rows(values)]))
     return parts
 
 
