@@ -1,7 +1,7 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`; `load` opens a run, `explain` is the room of what a model sees. They are imported when they
+`explain_files`, `study_mask_ratio`, `study_data_size`; `load` opens a run, `explain` is the room of what a model sees. They are imported when they
 are first used.
 """
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.native import load_model as load
+    from kakera.study.data_size import study_data_size
     from kakera.study.demo import demo
     from kakera.study.explain import explain_files
+    from kakera.study.mask_ratio import study_mask_ratio
     from kakera.training.finetune import finetune
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
@@ -36,6 +38,8 @@ __all__ = [
     "predict",
     "pretrain",
     "probe",
+    "study_data_size",
+    "study_mask_ratio",
 ]
 
 _PLACES = {
@@ -50,6 +54,8 @@ _PLACES = {
     "predict": "training.predict.predict",
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",
+    "study_data_size": "study.data_size.study_data_size",
+    "study_mask_ratio": "study.mask_ratio.study_mask_ratio",
 }
 
 

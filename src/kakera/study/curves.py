@@ -24,7 +24,7 @@ class Curve:
 
 
 def draw(curves: Sequence[Curve], *, x: str, y: str, logarithmic: bool = False, scale: float = 1.0) -> bytes:
-    """An SVG of the curves; values are multiplied by `scale` (100 for per cent)."""
+    """An SVG of the curves of shares, 0 … 1; they are multiplied by `scale` (100 for per cent)."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -45,6 +45,11 @@ def draw(curves: Sequence[Curve], *, x: str, y: str, logarithmic: bool = False, 
             )
         if logarithmic:
             axes.set_xscale("log")
+            places = sorted({place for curve in curves for place in curve.places})
+            axes.set_xticks(places, [f"{place:.0f}" for place in places])
+            axes.minorticks_off()
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 0.0), min(high, scale))  # a share lies within, whatever its interval
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid(visible=True, alpha=0.3)

@@ -9,7 +9,7 @@ from statistics import fmean
 from kakera.study.data_size_work import CNN, MAE, VIT
 from kakera.study.intervals import Crossing, Difference, crossings, interval, paired, signs
 from kakera.study.ledger import per_cent, points
-from kakera.study.study_page import listed
+from kakera.study.prose import capital, listed
 
 TITLES = {CNN: "the CNN", VIT: "the ViT from scratch", MAE: "the ViT after the MAE"}
 PAIRS = tuple(combinations((MAE, VIT, CNN), 2))
@@ -83,7 +83,7 @@ class Comparison:
         ends = self.at(few) if few == many else f"{self.at(few)}; {self.at(many)}"
         crossed = [self.crossing(*pair) for pair in PAIRS if self.crossings(*pair)]
         second = "; ".join(crossed) or "no two curves cross outside the noise"
-        return [_capital(ends) + ".", _capital(second) + ".", self.recommendation()]
+        return [capital(ends) + ".", capital(second) + ".", self.recommendation()]
 
     def recommendation(self) -> str:
         """For all labels that there are; how sure."""
@@ -104,7 +104,3 @@ def _overtaken(first: str, second: str, found: Crossing) -> str:
     winner, loser = (first, second) if found.upwards else (second, first)
     where = f"between {found.low:g} and {found.high:g} labels, near {found.at:.0f}"
     return f"{TITLES[winner]} overtakes {TITLES[loser]} {where}"
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

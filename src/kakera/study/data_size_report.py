@@ -105,7 +105,8 @@ def _changes(school: School, chosen: dict[str, Any]) -> str:
         "Longer pretraining, or more pictures without labels, helps the ViT after the MAE alone; longer "
         "schedules help those that the check above names; stronger augmentation helps Transformers from "
         "scratch most. The ViT after the MAE has seen all training pictures without their labels; "
-        f"{spread}{start}with all labels the draws differ in weights and order only. The rates were chosen with more "
-        "labelled pictures than the smallest sizes have, the same ones for all networks. The lecture "
-        "expects the CNN ahead with few labels and the Transformer with very many (millions of pictures)."
+        f"{spread}{start}with all labels the draws differ in weights and order only. The rates were "
+        "chosen with more labelled pictures than the smallest sizes have, the same ones for all "
+        "networks. The lecture expects the CNN ahead with few labels and the Transformer with very many "
+        "(millions of pictures)."
     )

@@ -14,8 +14,8 @@ from kakera.study.intervals import interval
 from kakera.study.ledger import amount, per_cent, points
 from kakera.study.material import PRETRAIN
 from kakera.study.moved import MOST
+from kakera.study.prose import capital, listed
 from kakera.study.saturation import cut_short
-from kakera.study.study_page import listed
 
 ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are not of equal size
 
@@ -51,7 +51,7 @@ def numbers(comparison: Comparison, measure: str) -> list[str]:
             "Differences in points, paired by seed: all networks saw the same labels. Claims are made where "
             "a difference stays outside the noise with all those of its row judged together (Holm)."
         ),
-        *(report.paragraph(text[0].upper() + text[1:]) for text in crossed),
+        *(report.paragraph(capital(text)) for text in crossed),
     ]
 
 
@@ -76,7 +76,8 @@ def saturation(finals: list[Final]) -> list[str]:
         report.table(rows),
         report.paragraph(
             "Late gain: how much the last quarter of the steps lowered the training loss. A training counts "
-            "as cut short with less than 99 % of its training pictures right and a late gain above 2 %."
+            "as cut short with less than 99 % of its training pictures right and a late gain above 2 %, "
+            "or less than 90 % right."
         ),
     ]
 

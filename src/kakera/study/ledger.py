@@ -32,7 +32,7 @@ def per_cent(value: Interval) -> str:
 
 def points(value: Difference) -> str:
     """+2.1 ± 0.8: a difference in points of per cent, with its 95 % interval."""
-    mean = f"{100 * value.mean:+.1f}"
+    mean = f"{100 * value.mean:+.1f}".replace("-", "−")
     return f"{mean} ± {100 * value.half:.1f}" if math.isfinite(value.half) else mean
 
 

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from kakera.study.intervals import interval, paired, signs
 from kakera.study.ledger import per_cent, points
-from kakera.study.study_page import listed
+from kakera.study.prose import capital, listed
 
 PAPER = 0.75
 TUNED = "fine-tuned"
@@ -41,7 +41,7 @@ class Answer:
         """Which ratio is best, and which ones cannot be told from it."""
         best, judged, by_ratio = self.best(method), self.judged(method), self.scores[method]
         seeds, value = len(by_ratio[best]), per_cent(interval(by_ratio[best]))
-        opening = f"{title(method)}: {best:.0%} hidden has the highest mean, {value} %"
+        opening = f"{capital(title(method))}: {best:.0%} hidden has the highest mean, {value} %"
         if seeds < 2:
             return f"{opening}; with one seed there is no spread, so nothing is claimed."
         alike = [f"{ratio:.0%}" for ratio, worse in judged.items() if not worse]
@@ -67,7 +67,7 @@ class Answer:
         by_ratio = self.scores[method]
         gap = paired(by_ratio[self.best(method)], by_ratio[known])
         told = "is outside" if self.judged(method)[known] else "is inside"
-        best = f"{title(method)}: {self.best(method):.0%}"
+        best = f"{capital(title(method))}: {self.best(method):.0%}"
         return f"{best} − 75 % is {points(gap)} points, which {told} the noise."
 
 

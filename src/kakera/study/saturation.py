@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 LEARNED = 0.99  # of its training pictures are right: there is nothing more to learn from them
+BARELY = 0.9  # fewer of them right, and a flat loss shows a small rate, not an end
 FLAT = 0.02  # of the loss: less than this between the last two quarters is no progress
 
 
@@ -26,4 +27,4 @@ def late_gain(folder: Path) -> float | None:
 
 def cut_short(train_score: float, gain: float | None) -> bool:
     """Whether more training would probably have changed the result: not learned, and still getting better."""
-    return train_score < LEARNED and (gain is None or gain > FLAT)
+    return train_score < BARELY or (train_score < LEARNED and (gain is None or gain > FLAT))

@@ -10,6 +10,7 @@ from kakera.study import duration, report
 from kakera.study.conduct import Finished
 from kakera.study.ledger import COSTS, write_csv
 from kakera.study.material import PRETRAIN, Material
+from kakera.study.prose import capital
 from kakera.study.study_options import StudyOptions
 
 HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
@@ -39,7 +40,7 @@ def time_and_command(finished: Finished, name: str, options: StudyOptions) -> li
             f"Estimated before the work: {duration.words(finished.plan.seconds)}. It took "
             f"{duration.words(spent)} of work, all processes and interrupted attempts counted together."
         ),
-        *(report.paragraph(line[0].upper() + line[1:] + ".") for line in finished.plan.remarks()),
+        *(report.paragraph(capital(line) + ".") for line in finished.plan.remarks()),
         report.code(command(name, options)),
     ]
 
@@ -87,8 +88,3 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
         for name, value in values.items()
         if name not in HIDDEN and value != ""
     ]
-
-
-def listed(words: list[str]) -> str:
-    """a, b and c."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
