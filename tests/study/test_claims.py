@@ -30,7 +30,7 @@ def test_names_that_begin_alike_are_different(tmp_path: Path) -> None:
 def test_of_many_that_come_at_once_one_gets_it(tmp_path: Path) -> None:
     for round_ in range(20):
         with ThreadPoolExecutor(8) as pool:
-            got = list(pool.map(lambda _: Claims(tmp_path).take(f"unit-{round_}"), range(8)))
+            got = list(pool.map(lambda name: Claims(tmp_path).take(name), [f"unit-{round_}"] * 8))
         assert sum(claim is not None for claim in got) == 1
 
 

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.study.studies import DATA_SIZE, MASK_RATIO, ended, started, written
+from kakera.errors import RunError
+from kakera.study import mask_ratio_work
+from kakera.study.mask_ratio import study_mask_ratio
+from tests.small import pictures
+from tests.study.studies import MASK_RATIO, ended, started, written
 
-KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.1, "pretrain_epochs": 20.0}
+KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 8.0}
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +63,28 @@ def test_two_processes_share_the_work_and_repeat_none(data: Path, whole: Path, t
     assert (out / "results.csv").read_bytes() == (whole / "results.csv").read_bytes()
 
 
-def test_a_study_that_is_interrupted_goes_on_at_once(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "study"
-    process = started("data-size", data, out, {**DATA_SIZE, "sizes": ("20",), "rates": (1.0,)})
-    while not list(out.glob("units/*/result.json")):
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
-    process.send_signal(2)
-    said = process.communicate()[1]
-    assert process.returncode == 130
-    assert said.splitlines()[-1].startswith("kakera: stopped; the same command goes on")
-    again = ended(started("data-size", data, out, {**DATA_SIZE, "sizes": ("20",), "rates": (1.0,)}))
-    assert "pretrain-s0" not in begun(again)
-    assert "measuring" not in again
-    assert (out / "report.html").exists()
+def test_a_study_that_is_interrupted_goes_on_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mask_ratio_work, "probed", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
+    assert begun(capsys.readouterr().err) == ["pretrain-0.5-s0", "probe-0.5-s0"]
+    study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
+    said = capsys.readouterr().err
+    assert begun(said)[0] == "probe-0.5-s0"
+    assert "measuring" not in said
+
+
+def test_a_broken_result_is_named(tmp_path: Path) -> None:
+    study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
+    (tmp_path / "s/units/probe-0.5-s0/result.json").write_text("{")
+    with pytest.raises(RunError, match="expected the result of a unit; remove its folder to repeat it"):
+        study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
+    (tmp_path / "s/plan.json").write_text("[]")
+    with pytest.raises(RunError, match="expected a plan"):
+        study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
