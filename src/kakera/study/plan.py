@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from kakera.study import duration
 from kakera.study.study_options import StudyOptions
 
 PLAN, RESULT = "plan.json", "result.json"
+BUSY = 0.75  # of the cores at work before measuring began
 Results = Mapping[str, dict[str, Any]]
 
 
@@ -114,10 +116,10 @@ def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, Plan]:
     """
     budget = duration.seconds(study.options.budget) if study.options.budget else float("inf")
     say("measuring a few steps of each kind of work")
-    costs = study.measure()
+    busy, costs = _busy(), study.measure()
     dropped: list[str] = []
     while True:
-        plan = _timed(study, costs, dropped)
+        plan = _timed(study, costs, dropped, busy)
         if plan.seconds <= budget:
             return study, plan
         less = study.smaller()
@@ -148,6 +150,14 @@ def read_plan(folder: Path) -> Plan:
         ) from error
 
 
-def _timed(study: Study, costs: Mapping[str, float], dropped: list[str]) -> Plan:
+def _busy() -> list[str]:
+    """A remark where others keep the machine from showing how fast it is."""
+    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, os.cpu_count() or 1
+    if load < BUSY * cores:
+        return []
+    return [f"measured with a load of {load:.1f} on {cores} cores: faster once others have finished"]
+
+
+def _timed(study: Study, costs: Mapping[str, float], dropped: list[str], busy: list[str]) -> Plan:
     units = tuple(replace(unit, seconds=round(study.seconds(unit, costs), 2)) for unit in study.units())
-    return Plan(units, asdict(study.options), tuple(dropped), tuple(study.notes()))
+    return Plan(units, asdict(study.options), tuple(dropped), (*study.notes(), *busy))
