@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `serve`; `load` opens a run, `explain` is the room of what a model sees. They are imported
-when they are first used.
+`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`; `load` opens a run, `explain` is the room of
+what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.native import load_model as load
+    from kakera.study.data_size import study_data_size
     from kakera.study.demo import demo
     from kakera.study.explain import explain_files
+    from kakera.study.mask_ratio import study_mask_ratio
     from kakera.training.finetune import finetune
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
@@ -38,6 +40,8 @@ __all__ = [
     "pretrain",
     "probe",
     "serve",
+    "study_data_size",
+    "study_mask_ratio",
 ]
 
 _PLACES = {
@@ -53,6 +57,8 @@ _PLACES = {
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",
     "serve": "web.server.serve",
+    "study_data_size": "study.data_size.study_data_size",
+    "study_mask_ratio": "study.mask_ratio.study_mask_ratio",
 }
 
 
