@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.native import load_model as load
-    from kakera.study.data_size import study_data_size
+    from kakera.study.data_size.study import study_data_size
     from kakera.study.demo import demo
-    from kakera.study.explain import explain_files
-    from kakera.study.mask_ratio import study_mask_ratio
+    from kakera.study.explain.study import explain_files
+    from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.training.finetune import finetune
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
@@ -48,7 +48,7 @@ _PLACES = {
     "KakeraError": "errors.KakeraError",
     "demo": "study.demo.demo",
     "explain": "explain",
-    "explain_files": "study.explain.explain_files",
+    "explain_files": "study.explain.study.explain_files",
     "finetune": "training.finetune.finetune",
     "inspect": "data.inspect.inspect_dataset",
     "load": "formats.native.load_model",
@@ -57,8 +57,8 @@ _PLACES = {
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",
     "serve": "web.server.serve",
-    "study_data_size": "study.data_size.study_data_size",
-    "study_mask_ratio": "study.mask_ratio.study_mask_ratio",
+    "study_data_size": "study.data_size.study.study_data_size",
+    "study_mask_ratio": "study.mask_ratio.study.study_mask_ratio",
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kakera.errors import RunError
-from kakera.study import mask_ratio_work
-from kakera.study.mask_ratio import study_mask_ratio
+from kakera.study.mask_ratio import work
+from kakera.study.mask_ratio.study import study_mask_ratio
 from tests.small import pictures
 from tests.study.studies import MASK_RATIO, ended, started, written
 
@@ -70,7 +70,7 @@ def test_a_study_that_is_interrupted_goes_on_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mask_ratio_work, "probed", interrupted)
+        patch.setattr(work, "probed", interrupted)
         with pytest.raises(KeyboardInterrupt):
             study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
     assert begun(capsys.readouterr().err) == ["pretrain-0.5-s0", "probe-0.5-s0"]

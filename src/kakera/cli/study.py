@@ -46,9 +46,9 @@ def run(words: Sequence[str]) -> int:
 
 def _plan(name: str, given: dict[str, Any]) -> int:
     if name == "mask-ratio":
-        from kakera.study.mask_ratio import plan_mask_ratio as plan
+        from kakera.study.mask_ratio.study import plan_mask_ratio as plan
     else:
-        from kakera.study.data_size import plan_data_size as plan
+        from kakera.study.data_size.study import plan_data_size as plan
     found = plan(given.pop("data"), **given)
     print_table(found.table(), title=f"study {name}")
     for line in found.remarks():
@@ -59,11 +59,11 @@ def _plan(name: str, given: dict[str, Any]) -> int:
 
 def _study(name: str, given: dict[str, Any]) -> int:
     if name == "mask-ratio":
-        from kakera.study.mask_ratio import study_mask_ratio
+        from kakera.study.mask_ratio.study import study_mask_ratio
 
         done = study_mask_ratio(given.pop("data"), **given)
     else:
-        from kakera.study.data_size import study_data_size
+        from kakera.study.data_size.study import study_data_size
 
         done = study_data_size(given.pop("data"), **given)
     for sentences in done.answer.sentences():

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from kakera.formats.native import write_atomically
-from kakera.study import data_size_tables as tables
 from kakera.study import report
 from kakera.study.conduct import Finished
 from kakera.study.curves import Curve, draw
-from kakera.study.data_size_answer import TITLES, Comparison
-from kakera.study.data_size_tables import Final
-from kakera.study.data_size_work import MODELS, School
+from kakera.study.data_size import tables
+from kakera.study.data_size.answer import TITLES, Comparison
+from kakera.study.data_size.tables import Final
+from kakera.study.data_size.work import MODELS, School
 from kakera.study.intervals import interval
 from kakera.study.ledger import RESULTS, write_csv
 from kakera.study.material import FINETUNE

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.study.data_size_work import MAE, MODELS, SAMPLE, School
+from kakera.study.data_size.moved import DIRECTIONS, MOST
+from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
 from kakera.study.material import FINETUNE, PRETRAIN
-from kakera.study.moved import DIRECTIONS, MOST
 from kakera.study.plan import Unit
 from kakera.study.stopwatch import pace, rate
 from kakera.training.infer import scores

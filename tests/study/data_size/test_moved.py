@@ -7,7 +7,7 @@ import torch
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.cnn import ResNet, resnet_shape
-from kakera.study.moved import difference, moved, shifted
+from kakera.study.data_size.moved import difference, moved, shifted
 from kakera.training.finetune import finetune
 from tests.small import QUICK, pictures
 

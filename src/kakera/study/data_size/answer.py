@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from kakera.study.data_size_work import CNN, MAE, VIT
+from kakera.study.data_size.work import CNN, MAE, VIT
 from kakera.study.intervals import Crossing, Difference, crossings, interval, paired, signs
 from kakera.study.ledger import per_cent, points
 from kakera.study.prose import capital, listed

@@ -9,10 +9,10 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.model.masking import kept
-from kakera.study import mask_ratio_times, mask_ratio_work
 from kakera.study.conduct import Finished, conduct, say
-from kakera.study.mask_ratio_answer import Answer
-from kakera.study.mask_ratio_report import write
+from kakera.study.mask_ratio import times, work
+from kakera.study.mask_ratio.answer import Answer
+from kakera.study.mask_ratio.report import write
 from kakera.study.material import FINETUNE, PRETRAIN, Material, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.study_options import MaskRatioOptions, study_options
@@ -98,23 +98,21 @@ class MaskRatio:
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
-        return mask_ratio_times.measure(
-            self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs
-        )
+        return times.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
 
     def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
-        return mask_ratio_times.seconds(self.material, unit, costs, self.epochs)
+        return times.seconds(self.material, unit, costs, self.epochs)
 
     def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit; its result."""
         if unit.kind == PRETRAIN:
-            return mask_ratio_work.pretrained(self.material, folder, unit.values, self.epochs)
+            return work.pretrained(self.material, folder, unit.values, self.epochs)
         start = units / unit.needs[0]
         if unit.kind == PROBE:
             seed = unit.values["seed"]
-            return {"scores": mask_ratio_work.probed(self.material, start, seed, self.counts(probe=True))}
-        return mask_ratio_work.finetuned(self.material, folder, start, unit.values)
+            return {"scores": work.probed(self.material, start, seed, self.counts(probe=True))}
+        return work.finetuned(self.material, folder, start, unit.values)
 
 
 def dispensable(ratios: list[float]) -> float:

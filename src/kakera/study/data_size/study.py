@@ -10,11 +10,11 @@ from typing import Any
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, sentence
 from kakera.model.cnn import resnet_shape
-from kakera.study import data_size_times, data_size_work
 from kakera.study.conduct import Finished, conduct, say
-from kakera.study.data_size_answer import Comparison
-from kakera.study.data_size_report import write
-from kakera.study.data_size_work import MAE, MODELS, School, nearest_cnn
+from kakera.study.data_size import times, work
+from kakera.study.data_size.answer import Comparison
+from kakera.study.data_size.report import write
+from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
 from kakera.study.material import PRETRAIN, cut_validation, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.study_options import DataSizeOptions, study_options
@@ -120,33 +120,33 @@ class DataSize:
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
-        return data_size_times.measure(self.school, self.counts(), self.epochs)
+        return times.measure(self.school, self.counts(), self.epochs)
 
     def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
-        return data_size_times.seconds(self.school, unit, costs, self.counts(), self.epochs)
+        return times.seconds(self.school, unit, costs, self.counts(), self.epochs)
 
     def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit; its result."""
         school, values = self.school, unit.values
         if unit.kind == PRETRAIN:
             trained = school.material.pretrain(folder, seed=values["seed"], epochs=self.epochs)
-            return data_size_work.pretrained(school, trained)
+            return work.pretrained(school, trained)
         starts = self._start(values["model"], values["seed"])
         start = units / starts[0] if starts else None
         if unit.kind == TUNE:
-            return data_size_work.tuned(school, folder, values, start)
+            return work.tuned(school, folder, values, start)
         tried: dict[float, list[float]] = {}
         for rate in self.rates():
             names = [self._trial(values["model"], values["labels"], s, rate).name for s in self.tuning()]
             tried[rate] = [results[name]["validation"] for name in names]
-        rate = data_size_work.best_rate(tried) if self.tuning() else self.rates()[0]
+        rate = work.best_rate(tried) if self.tuning() else self.rates()[0]
         run = folder
         if values["trains"]:
             school.trained(values, folder, start, rate)
         else:
             run = units / self._trial(values["model"], values["labels"], values["seed"], rate).name
-        return data_size_work.measured(school, run, values, rate)
+        return work.measured(school, run, values, rate)
 
     def _trial(self, model: str, count: int, seed: int, rate: float) -> Unit:
         values = {"model": model, "labels": count, "seed": seed, "rate": rate}

@@ -21,7 +21,7 @@ from kakera.study.conduct import UNITS, Finished
 from kakera.study.curves import Curve, draw
 from kakera.study.intervals import interval
 from kakera.study.ledger import RESULTS, amount, per_cent, write_csv
-from kakera.study.mask_ratio_answer import TUNED, Answer, Method, title
+from kakera.study.mask_ratio.answer import TUNED, Answer, Method, title
 from kakera.study.material import Material
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs

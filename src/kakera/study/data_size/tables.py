@@ -8,14 +8,14 @@ from typing import Any
 
 from kakera.study import report
 from kakera.study.conduct import Finished
-from kakera.study.data_size_answer import PAIRS, TITLES, Comparison
-from kakera.study.data_size_work import CNN, MAE, MODELS, SAMPLE, School
+from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
+from kakera.study.data_size.moved import MOST
+from kakera.study.data_size.saturation import cut_short
+from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, School
 from kakera.study.intervals import interval
 from kakera.study.ledger import amount, per_cent, points
 from kakera.study.material import PRETRAIN
-from kakera.study.moved import MOST
 from kakera.study.prose import capital, listed
-from kakera.study.saturation import cut_short
 
 ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are not of equal size
 

@@ -18,9 +18,9 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
 from kakera.model.encoder import Encoder
 from kakera.study import expense
+from kakera.study.data_size.moved import MOST, moved
+from kakera.study.data_size.saturation import late_gain
 from kakera.study.material import FINETUNE, SCRATCH, Material
-from kakera.study.moved import MOST, moved
-from kakera.study.saturation import late_gain
 from kakera.study.study_options import DataSizeOptions
 from kakera.training.trained import Trained, measure
 

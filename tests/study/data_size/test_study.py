@@ -8,9 +8,9 @@ import pytest
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError
-from kakera.study.data_size import DataSize, count_of, plan_data_size, study_data_size
-from kakera.study.data_size_answer import Comparison
-from kakera.study.data_size_work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn
+from kakera.study.data_size.answer import Comparison
+from kakera.study.data_size.study import DataSize, count_of, plan_data_size, study_data_size
+from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn
 from kakera.study.material import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
 from tests.refusals import refused
