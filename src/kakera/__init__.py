@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kakera.data.inspect import inspect_dataset as inspect
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
-    from kakera.formats.native import load_model as load
+    from kakera.formats.load import load
     from kakera.study.data_size.study import study_data_size
     from kakera.study.demo import demo
     from kakera.study.explain.study import explain_files
@@ -51,7 +51,7 @@ _PLACES = {
     "explain_files": "study.explain.study.explain_files",
     "finetune": "training.finetune.finetune",
     "inspect": "data.inspect.inspect_dataset",
-    "load": "formats.native.load_model",
+    "load": "formats.load.load",
     "open_data": "data.sources.open_dataset",
     "predict": "training.predict.predict",
     "pretrain": "training.pretrain.pretrain",

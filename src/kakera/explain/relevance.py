@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from kakera.explain.seen import Array, checked
+from kakera.explain.seen import Array, checked, require_no_registers
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.trace import Trace
@@ -18,8 +18,9 @@ def relevance(model: Classifier, inputs: InputSpec, picture: Num[Tensor, "c H W"
     Chefer, Gur and Wolf 2021, "Generic attention-model explainability", Sec. 3.2: R = I, then for each
     layer R ← R + Ē R, Ē the mean over the heads of the positive part of a_ij · ∂score/∂a_ij. Read is what
     the head of the model reads: the class token's row, or the mean of the patches' rows; the patches' own
-    share I is left out. Raises OptionError for a class that does not exist.
+    share I is left out. Raises OptionError for a class that does not exist, or a model with registers.
     """
+    require_no_registers(model.encoder)
     checked("class", target, 0, model.classes - 1)
     layers = range(1, model.encoder.shape.depth + 1)
     trace = Trace(attention=layers, pooling=layers)

@@ -85,8 +85,9 @@ def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> 
     """Encode a picture of stored values (0 … scale) once and keep what every layer saw.
 
     The attention is that of the formula beside the fused kernel: see `Trace`. Raises OptionError where
-    channels or size are not the model's.
+    channels or size are not the model's, or the model has registers, whose attention has no place here.
     """
+    require_no_registers(encoder)
     depth = encoder.shape.depth
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
@@ -100,6 +101,19 @@ def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> 
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
     )
+
+
+def require_no_registers(encoder: Encoder) -> None:
+    """Raises OptionError for an encoder with tokens that are neither class token nor patch."""
+    if encoder.shape.registers:
+        raise OptionError(
+            sentence(
+                "model",
+                got=f"{encoder.shape.registers} registers or distillation tokens",
+                expected="a class token and patches only",
+                do="look into another model",
+            )
+        )
 
 
 def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.model.sizes import DecoderShape, LayerKind, VitShape
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
 VERSION = 1
-Model = MaskedAutoencoder | Classifier | ResNet
+Model = MaskedAutoencoder | Classifier | Encoder | ResNet
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Saved:
     inputs: InputSpec
     classes: tuple[str, ...] = ()
     several: bool = False
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """Of weights from elsewhere: what was found, and what had to be assumed."""
 
     @property
     def encoder(self) -> Encoder:
@@ -44,7 +46,7 @@ class Saved:
             raise RunError(
                 sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
             )
-        return self.model.encoder
+        return self.model if isinstance(self.model, Encoder) else self.model.encoder
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -91,7 +93,10 @@ def describe(saved: Saved) -> dict[str, Any]:
     if isinstance(model, ResNet):
         name = next(name for name, shape in RESNETS.items() if shape == model.shape)
         return {"kind": "cnn", "shape": name, **_labels(saved), **common}
-    encoder = {"shape": asdict(model.encoder.shape), "learned": model.encoder.positions.requires_grad}
+    inside = saved.encoder
+    encoder = {"shape": asdict(inside.shape), "learned": inside.positions.requires_grad}
+    if isinstance(model, Encoder):
+        return {"kind": "encoder", **encoder, **common}
     if isinstance(model, Classifier):
         return {"kind": "classifier", **encoder, "pool": model.pool, **_labels(saved), **common}
     decoder = asdict(model.decoder.shape)
@@ -146,16 +151,29 @@ def build(description: dict[str, Any]) -> Saved:
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
         return Saved(model, inputs, classes, several)
-    values = dict(description["shape"])
-    values |= {"patch": tuple(values["patch"]), "decoder": DecoderShape(**values["decoder"])}
-    encoder = Encoder(
-        VitShape(**values), channels=inputs.channels, size=inputs.size, learned=description["learned"]
-    )
+    shape = _vit(description["shape"])
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=description["learned"])
+    if description["kind"] == "encoder":
+        return Saved(encoder, inputs)
     if description["kind"] == "classifier":
         return Saved(Classifier(encoder, len(classes), description["pool"]), inputs, classes, several)
-    decoder = DecoderShape(**description["decoder"])
+    decoder = _decoder(description["decoder"])
     target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
     return Saved(MaskedAutoencoder(encoder, decoder, **target), inputs)
+
+
+def _vit(values: dict[str, Any]) -> VitShape:
+    decoder = _decoder(values["decoder"])
+    return VitShape(**_kinds({**values, "patch": tuple(values["patch"]), "decoder": decoder}))
+
+
+def _decoder(values: dict[str, Any]) -> DecoderShape:
+    return DecoderShape(**_kinds(values))
+
+
+def _kinds(values: dict[str, Any]) -> dict[str, Any]:
+    # A description from before there were kinds has none: the plain one.
+    return {**values, "kind": LayerKind(**values.get("kind", {}))}
 
 
 def generator(seed: int) -> torch.Generator:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kakera.model.sizes import PLAIN, LayerKind
 from kakera.model.trace import Trace
-
-EPSILON = 1e-6  # of every layer norm, as in ViT and MAE
 
 
 class Attention(nn.Module):
     """Multi-head self-attention: h_i = Σ_j a_ij v_j per head, heads concatenated, times W_o (L5 ①–④)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
         self.out = nn.Linear(width, width)
 
     def forward(
@@ -35,27 +35,30 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear maps with an exact GELU between them; four times wider inside."""
+    """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside."""
 
-    def __init__(self, width: int, ratio: float = 4.0) -> None:
+    def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False) -> None:
         super().__init__()
-        self.up = nn.Linear(width, int(width * ratio))
-        self.down = nn.Linear(int(width * ratio), width)
+        self.up = nn.Linear(width, round(width * ratio))
+        self.down = nn.Linear(round(width * ratio), width)
+        self.approximate = "tanh" if tanh else "none"
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Each token on its own."""
-        return self.down(functional.gelu(self.up(z)))
+        return self.down(functional.gelu(self.up(z), approximate=self.approximate))
 
 
 class Layer(nn.Module):
     """z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, kind: LayerKind = PLAIN) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, eps=EPSILON)
-        self.attention = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, eps=EPSILON)
-        self.mlp = Mlp(width)
+        self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
+        self.attention = Attention(width, heads, bias=kind.qkv_bias)
+        self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
+        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu)
+        self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
+        self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 
     def forward(
         self,
@@ -66,6 +69,8 @@ class Layer(nn.Module):
     ) -> Float[Tensor, "b n d"]:
         """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps."""
         branch = self.attention(self.norm1(z), trace, layer)
+        branch = branch if self.scale1 is None else branch * self.scale1
         z = z + (branch if survive is None else branch * survive[0, :, None, None])
         branch = self.mlp(self.norm2(z))
+        branch = branch if self.scale2 is None else branch * self.scale2
         return z + (branch if survive is None else branch * survive[1, :, None, None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,6 +13,7 @@ from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
 
 Pool: TypeAlias = Literal["class", "mean"]
+Read: TypeAlias = Literal["class", "mean", "distilled"]
 
 
 class Classifier(nn.Module):
@@ -19,13 +21,16 @@ class Classifier(nn.Module):
 
     `pool="class"` reads the class token after the final norm (Dosovitskiy et al. 2021); `pool="mean"`
     normalises the mean of the patch tokens (MAE's fine-tuning, and timm's `avg`): one norm, two places.
+    `pool="distilled"` halves class and distillation token side by side, so that one linear map gives the
+    mean of the two heads of DeiT (Touvron et al. 2021, Sec. 4).
     """
 
-    def __init__(self, encoder: Encoder, classes: int, pool: Pool = "mean") -> None:
+    def __init__(self, encoder: Encoder, classes: int, pool: Read = "mean") -> None:
         super().__init__()
         self.encoder, self.classes = encoder, classes
-        self.pool: Pool = pool
-        self.head = nn.Linear(encoder.shape.width, classes)
+        self.pool: Read = pool
+        width = encoder.shape.width * (2 if pool == "distilled" else 1)
+        self.head = nn.Linear(width, classes)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Encoder and head anew."""
@@ -42,7 +47,7 @@ class Classifier(nn.Module):
         pictures: Float[Tensor, "b c H W"],
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
-    ) -> Float[Tensor, "b d"]:
+    ) -> Float[Tensor, "b e"]:
         """What the head sees."""
         return pooled(self.encoder, self.encoder.tokens(pictures, None, survive, trace), self.pool)
 
@@ -56,8 +61,10 @@ class Classifier(nn.Module):
         return self.head(self.features(pictures, survive, trace))
 
 
-def pooled(encoder: Encoder, tokens: Float[Tensor, "b n d"], pool: Pool) -> Float[Tensor, "b d"]:
+def pooled(encoder: Encoder, tokens: Float[Tensor, "b n d"], pool: Read) -> Float[Tensor, "b e"]:
     """One vector a picture, from tokens before the final norm."""
     if pool == "class":
         return encoder.norm(tokens[:, 0])
-    return encoder.norm(tokens[:, 1:].mean(dim=1))
+    if pool == "distilled":
+        return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
+    return encoder.norm(tokens[:, 1 + encoder.shape.registers :].mean(dim=1))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model import positions
-from kakera.model.attention import EPSILON, Layer
+from kakera.model.attention import Layer
 from kakera.model.masking import visible
 from kakera.model.patches import PatchEmbedding, pick
 from kakera.model.sizes import VitShape
@@ -32,20 +32,23 @@ class Encoder(nn.Module):
         self.patches = PatchEmbedding(shape.patch, channels, shape.width)
         self.positions = nn.Parameter(positions.sincos(self.grid, shape.width), requires_grad=learned)
         self.class_token = nn.Parameter(torch.zeros(shape.width))
-        self.layers = nn.ModuleList(Layer(shape.width, shape.heads) for _ in range(shape.depth))
-        self.norm = nn.LayerNorm(shape.width, eps=EPSILON)
+        self.registers = nn.Parameter(torch.zeros(shape.registers, shape.width)) if shape.registers else None
+        self.layers = nn.ModuleList(Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth))
+        self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Xavier-uniform linear maps, zero biases, N(0, .02²) class token (MAE paper, App. A.1)."""
         initialise_linears(self, generator)
         nn.init.normal_(self.class_token, std=0.02, generator=generator)
+        if self.registers is not None:
+            nn.init.normal_(self.registers, std=0.02, generator=generator)
         if self.positions.requires_grad:
             nn.init.trunc_normal_(self.positions, std=0.02, generator=generator)
 
     def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
-        """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤).
+        """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤), then registers.
 
-        Only the patches whose numbers stand in `keep` (b, k − 1) are embedded, or all.
+        Only the patches whose numbers stand in `keep` are embedded, or all.
         """
         b, c, *size = pictures.shape
         if c != self.channels or tuple(size) != self.size:
@@ -59,8 +62,10 @@ class Encoder(nn.Module):
             )
         where = self.positions[1:].unsqueeze(0).expand(b, -1, -1)
         z = self.patches(pictures, keep) + (where if keep is None else pick(where, keep))
-        first = (self.class_token + self.positions[0]).expand(b, 1, -1)
-        return torch.cat([first, z], dim=1)
+        first = (self.class_token + self.positions[0]).unsqueeze(0)
+        if self.registers is not None:
+            first = torch.cat([first, self.registers])
+        return torch.cat([first.expand(b, -1, -1), z], dim=1)
 
     def tokens(
         self,
@@ -89,10 +94,10 @@ class Encoder(nn.Module):
         """y = LN(z^(L)) (lecture L5 ⑦), class token first."""
         return self.norm(self.tokens(pictures, hidden, survive, trace))
 
-    def resize(self, size: tuple[int, int]) -> None:
+    def resize(self, size: tuple[int, int], *, antialias: bool = False) -> None:
         """Take pictures of another size from now on: the positions are resized in two dimensions."""
         grid = Grid.cover(size, self.shape.patch)
-        resized = positions.resize(self.positions.detach(), self.grid, grid)
+        resized = positions.resize(self.positions.detach(), self.grid, grid, antialias=antialias)
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 
@@ -102,4 +107,5 @@ def initialise_linears(module: nn.Module, generator: torch.Generator) -> None:
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.xavier_uniform_(part.weight, generator=generator)
-            nn.init.zeros_(part.bias)
+            if "bias" in dict(part.named_parameters()):  # that to queries, keys and values may have none
+                nn.init.zeros_(part.bias)

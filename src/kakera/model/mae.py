@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.model import gradients as oriented
 from kakera.model import patches, positions
-from kakera.model.attention import EPSILON, Layer
+from kakera.model.attention import Layer
 from kakera.model.encoder import Encoder, initialise_linears
 from kakera.model.masking import concealed, visible
 from kakera.model.sizes import DecoderShape
@@ -26,8 +26,8 @@ class Decoder(nn.Module):
         self.embed = nn.Linear(encoder.shape.width, shape.width)
         self.mask_token = nn.Parameter(torch.zeros(shape.width))
         self.positions = nn.Parameter(positions.sincos(encoder.grid, shape.width), requires_grad=False)
-        self.layers = nn.ModuleList(Layer(shape.width, shape.heads) for _ in range(shape.depth))
-        self.norm = nn.LayerNorm(shape.width, eps=EPSILON)
+        self.layers = nn.ModuleList(Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth))
+        self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
         self.predict = nn.Linear(shape.width, outputs)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -55,7 +55,7 @@ class MaskedAutoencoder(nn.Module):
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
     (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. `gradients`
     predicts oriented gradients after the pixels (Wei et al. 2022). Raises OptionError where a patch is a
-    single value, which has no deviation.
+    single value, which has no deviation, and for an encoder with registers, which no decoder knows.
     """
 
     def __init__(
@@ -69,6 +69,15 @@ class MaskedAutoencoder(nn.Module):
                     got="a single value",
                     expected="two or more, where each patch is normalised",
                     do="choose a larger patch, or plain pixels",
+                )
+            )
+        if encoder.shape.registers:
+            raise OptionError(
+                sentence(
+                    "encoder",
+                    got=f"{encoder.shape.registers} registers",
+                    expected="a class token and patches only",
+                    do="choose another model to pretrain",
                 )
             )
         self.encoder, self.normalised, self.gradients = encoder, normalised, gradients

@@ -8,23 +8,52 @@ from kakera.errors import OptionError, sentence
 
 
 @dataclass(frozen=True)
+class LayerKind:
+    """In what the layers of published Transformers differ; as it stands, those of ViT and MAE.
+
+    `ratio` is the width inside the MLP over the width outside, `epsilon` that of every layer norm;
+    `layer_scale` multiplies each branch with a learned vector (Touvron et al. 2021b, CaiT).
+    """
+
+    ratio: float = 4.0
+    epsilon: float = 1e-6
+    qkv_bias: bool = True
+    tanh_gelu: bool = False
+    layer_scale: bool = False
+
+    def ratio_of(self, inside: int, outside: int) -> LayerKind:
+        """The same layers with an MLP of another width inside."""
+        return replace(self, ratio=inside / outside)
+
+
+PLAIN = LayerKind()
+
+
+@dataclass(frozen=True)
 class DecoderShape:
     """`depth` layers of `width` with `heads` heads."""
 
     width: int
     depth: int
     heads: int
+    kind: LayerKind = PLAIN
 
 
 @dataclass(frozen=True)
 class VitShape:
-    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels."""
+    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels.
+
+    `registers` counts the tokens beside the class token that stand for no patch: registers (Darcet et al.
+    2024), or DeiT's distillation token.
+    """
 
     width: int
     depth: int
     heads: int
     patch: tuple[int, int]
     decoder: DecoderShape
+    kind: LayerKind = PLAIN
+    registers: int = 0
 
     def with_patch(self, patch: tuple[int, int]) -> VitShape:
         """The same layers on other patches."""
@@ -45,6 +74,11 @@ SIZES: dict[str, VitShape] = {
     "large": VitShape(1024, 24, 16, (16, 16), _PAPER),
     "huge": VitShape(1280, 32, 16, (14, 14), _PAPER),
 }
+
+
+def decoder_for(width: int) -> DecoderShape:
+    """The decoder that the table puts behind an encoder of this width, or else the paper's."""
+    return next((shape.decoder for shape in SIZES.values() if shape.width == width), _PAPER)
 
 
 def shape_of(name: str) -> VitShape:

@@ -11,7 +11,8 @@ from kakera.data.dataset import Dataset
 from kakera.data.loader import Augmentation
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
-from kakera.formats.native import Saved, generator, load_model
+from kakera.formats.load import load
+from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
@@ -40,7 +41,7 @@ def finetune(
     Transformer or a ResNet, trained from scratch. `options` are the fields of `FinetuneOptions`.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    before = load_model(Path(start)) if start else None
+    before = load(start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
     chosen, prepared = prepare(FinetuneOptions, data, recipe, given, before.inputs if before else None)
     require_classes(prepared.dataset)

@@ -16,6 +16,7 @@ from kakera.errors import OptionError, UnreadableFileError, sentence
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier, pooled
 from kakera.model.cnn import ResNet
+from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
 
 BATCH = 256
@@ -30,9 +31,8 @@ def probabilities(saved: Saved, pictures: Num[Tensor, "b c H W"]) -> Float[Tenso
     """
     model = saved.model
     if not isinstance(model, Classifier | ResNet):
-        raise OptionError(
-            sentence("model", got="an autoencoder", expected="a classifier", do="fine-tune it first")
-        )
+        got = "an encoder without a head" if isinstance(model, Encoder) else "an autoencoder"
+        raise OptionError(sentence("model", got=got, expected="a classifier", do="fine-tune it first"))
     logits = model(saved.inputs.normalise(pictures))
     return logits.sigmoid() if saved.several else logits.softmax(dim=1)
 

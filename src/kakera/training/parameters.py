@@ -13,7 +13,7 @@ from torch import nn
 from kakera.errors import OptionError, sentence
 
 # What turns pictures into tokens, below the first layer.
-_ENTRY = frozenset({"patches", "positions", "class_token", "stem"})
+_ENTRY = frozenset({"patches", "positions", "class_token", "registers", "stem"})
 
 
 def groups(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kakera.data.sources import open_pictures
-from kakera.formats.native import Saved, load_model
+from kakera.formats.load import load
+from kakera.formats.native import Saved
 from kakera.training.infer import scores
 
 THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
@@ -29,7 +30,7 @@ def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: 
     A file that cannot be read gets a prediction without labels that says why. Raises RunError for the
     model, DataError where a folder holds no picture.
     """
-    saved = model if isinstance(model, Saved) else load_model(Path(model))
+    saved = model if isinstance(model, Saved) else load(model)
     dataset = open_pictures(files, saved.inputs.channels)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
     probabilities, numbers, broken = scores(saved, dataset, workers=workers)

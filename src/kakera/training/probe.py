@@ -13,7 +13,8 @@ from typing import Any
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError, sentence
-from kakera.formats.native import load_model, write_atomically
+from kakera.formats.load import load
+from kakera.formats.native import write_atomically
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune
 from kakera.training.infer import features
@@ -68,7 +69,7 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
 
     `options` are the fields of `ProbeOptions`. Raises DataError, OptionError, RunError.
     """
-    saved = load_model(Path(start))
+    saved = load(start)
     given = {**options, "start": str(start)}
     chosen, prepared = prepare(ProbeOptions, data, recipe or "paper", given, saved.inputs)
     for name in chosen.probes:

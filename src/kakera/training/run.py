@@ -18,11 +18,11 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from kakera.errors import RunError, UnreadableFileError, sentence
+from kakera.formats.load import load
 from kakera.formats.native import (
     WEIGHTS,
     Saved,
     assemble,
-    load_model,
     write_atomically,
     write_description,
     write_tensors,
@@ -154,7 +154,7 @@ def open_run(folder: str | Path) -> tuple[Saved, int | None]:
     folder = Path(folder)
     found = [] if (folder / WEIGHTS).exists() else checkpoints(folder)
     if not found:
-        return load_model(folder), None
+        return load(folder), None
     return assemble(folder, lambda: _kept(found[-1])), _step(found[-1])
 
 

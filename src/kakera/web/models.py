@@ -53,7 +53,7 @@ class State:
         }
         if isinstance(model, ResNet):
             return ModelAnswer(**common, attends=False, rows=1, cols=1)
-        shape, grid = model.encoder.shape, model.encoder.grid
+        shape, grid = self.saved.encoder.shape, self.saved.encoder.grid
         layers: dict[str, Any] = {
             "patch": shape.patch,
             "layers": shape.depth,

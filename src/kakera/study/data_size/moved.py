@@ -124,8 +124,9 @@ def _maps(saved: Saved, pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
     model, inputs = saved.model, saved.inputs.normalise(pictures)
     if isinstance(model, ResNet):
         return model.maps(inputs)
-    tokens = model.encoder.norm(model.encoder.tokens(inputs, None, None, None))[:, 1:]
-    grid = model.encoder.grid
+    encoder = saved.encoder
+    tokens = encoder.norm(encoder.tokens(inputs, None, None, None))[:, 1 + encoder.shape.registers :]
+    grid = encoder.grid
     return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
 
 

@@ -1,0 +1,43 @@
+"""A folder that is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from kakera.errors import RunError, StorageError, sentence
+
+
+def require_free(folder: Path) -> None:
+    """Raises RunError where something is in its place."""
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise RunError(
+            sentence(str(folder), got="something there already", expected="a new folder", do="choose another")
+        )
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """A neighbour is filled, synced and renamed. Raises RunError, StorageError."""
+    require_free(folder)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            with (temporary / name).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(folder)
+    except OSError as error:
+        message = sentence(
+            str(folder),
+            got=error.strerror or error,
+            expected="room to write",
+            do="free some; nothing is lost",
+        )
+        raise StorageError(message) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,52 @@
+"""Models by their names on the Hugging Face hub, kept in its cache."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from kakera.errors import RunError, sentence
+
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+TEXTS = ["config.json", "preprocessor_config.json", "kakera.json", "README.md"]
+
+
+def is_name(source: str) -> bool:
+    """Whether this could be `owner/model`, and no file or folder is in its place."""
+    return NAME.fullmatch(source) is not None and not Path(source).exists()
+
+
+def fetch(name: str, *, revision: str | None = None, token: str | None = None) -> Path:
+    """The folder of a model, downloaded if it is not there yet. Raises RunError.
+
+    Of weights that lie there twice the .safetensors are taken. HF_HUB_OFFLINE=1 asks nobody.
+    """
+    from huggingface_hub import snapshot_download
+
+    def folder(pattern: str) -> Path:
+        return Path(snapshot_download(name, revision=revision, token=token, allow_patterns=[*TEXTS, pattern]))
+
+    try:
+        found = folder("model.safetensors")
+        return found if (found / "model.safetensors").exists() else folder("pytorch_model.bin")
+    except Exception as error:  # the hub's, httpx's and the system's, all of one meaning here
+        raise RunError(
+            sentence(
+                name,
+                got=f"no such folder, and from the hub {_reason(error)}",
+                expected="a folder, or a model on the hub that is there, public and in reach",
+                do="check the name, the network, or the token",
+            )
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    kind = type(error).__name__
+    known = {
+        "RepositoryNotFoundError": "no model of this name",
+        "GatedRepoError": "a model whose terms must be accepted first",
+        "RevisionNotFoundError": "no such revision",
+        "LocalEntryNotFoundError": "nothing: it is out of reach, and not in the cache",
+        "OfflineModeIsEnabled": "nothing: offline mode is on, and it is not in the cache",
+    }
+    return known.get(kind, f"{kind} {(str(error).splitlines() or [''])[0]}")

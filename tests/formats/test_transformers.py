@@ -1,0 +1,241 @@
+"""Models made with transformers, saved by it, loaded here: the same outputs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as hf
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from kakera.errors import RunError
+from kakera.formats.load import load
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 40,
+    "image_size": (8, 12),
+    "patch_size": (2, 4),
+    "num_channels": 2,
+}
+MAE: dict[str, Any] = {
+    **SMALL,
+    "image_size": 12,
+    "patch_size": 3,
+    "decoder_hidden_size": 16,
+    "decoder_num_hidden_layers": 2,
+    "decoder_num_attention_heads": 2,
+    "decoder_intermediate_size": 56,
+}
+PREPROCESSING = {"image_mean": [0.1, 0.2], "image_std": [0.3, 0.4], "rescale_factor": 0.5}
+LABELS = {0: "ant", 1: "bee", 2: "çicada"}
+
+
+def drawn(model: nn.Module, seed: int = 0) -> nn.Module:
+    """Every number drawn anew: no bias is left at 0, no norm at 1, no position at its start."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        scale = parameter.shape[-1] ** -0.5 if parameter.ndim > 1 else 1.0
+        parameter.data = scale * torch.randn(parameter.shape, generator=generator)
+    return model.eval()
+
+
+def pictures(count: int = 2, channels: int = 2, size: tuple[int, int] = (8, 12)) -> Tensor:
+    return torch.randn(count, channels, *size, generator=torch.Generator().manual_seed(1))
+
+
+def far(one: Tensor, other: Tensor) -> float:
+    assert one.shape == other.shape
+    return (one - other).abs().max().item()
+
+
+def saved(model: Any, folder: Path, preprocessing: dict[str, Any] | None = PREPROCESSING) -> Path:
+    model.save_pretrained(folder)
+    if preprocessing is not None:
+        (folder / "preprocessor_config.json").write_text(json.dumps(preprocessing))
+    return folder
+
+
+def same_outputs(theirs: Any, folder: Path, x: Tensor, output: str) -> None:
+    """To 1e-5 in float32, to 1e-10 in float64."""
+    with torch.inference_mode():
+        assert far(theirs(x)[output], load(saved(theirs, folder)).model(x)) < 1e-5
+        theirs, x = theirs.double(), x.double()
+        assert far(theirs(x)[output], load(saved(theirs, folder)).model(x)) < 1e-10
+
+
+MODELS = {
+    "ViT": lambda **k: hf.ViTModel(hf.ViTConfig(**SMALL, **k)),
+    "ViT without pooler": lambda **k: hf.ViTModel(hf.ViTConfig(**SMALL, **k), add_pooling_layer=False),
+    "ViT with mask token": lambda **k: hf.ViTModel(hf.ViTConfig(**SMALL, **k), use_mask_token=True),
+    "DeiT": lambda **k: hf.DeiTModel(hf.DeiTConfig(**SMALL, **k)),
+}
+CLASSIFIERS = {
+    "ViT": lambda **k: hf.ViTForImageClassification(hf.ViTConfig(**SMALL, **k)),
+    "DeiT": lambda **k: hf.DeiTForImageClassification(hf.DeiTConfig(**SMALL, **k)),
+    "DeiT with teacher": lambda **k: hf.DeiTForImageClassificationWithTeacher(hf.DeiTConfig(**SMALL, **k)),
+}
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize(
+    "special",
+    [{}, {"qkv_bias": False}, {"hidden_act": "gelu_pytorch_tanh"}, {"layer_norm_eps": 0.1}],
+    ids=["plain", "no qkv bias", "tanh", "epsilon"],
+)
+def test_a_bare_model_gives_the_same_tokens(make: Any, special: dict[str, Any], tmp_path: Path) -> None:
+    theirs = drawn(make(**special))
+    ours = load(saved(theirs, tmp_path))
+    assert isinstance(ours.model, Encoder)
+    same_outputs(theirs, tmp_path, pictures(), "last_hidden_state")
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS.values(), ids=CLASSIFIERS)
+def test_a_classifier_gives_the_same_scores(make: Any, tmp_path: Path) -> None:
+    theirs = drawn(make(id2label=LABELS))
+    ours = load(saved(theirs, tmp_path))
+    assert isinstance(ours.model, Classifier)
+    assert ours.classes == tuple(LABELS.values())
+    same_outputs(theirs, tmp_path, pictures(), "logits")
+
+
+def test_a_base_model_of_224_pixels_gives_the_same_scores(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTForImageClassification(hf.ViTConfig(num_labels=5)))
+    ours = load(saved(theirs, tmp_path, None))
+    assert (ours.encoder.shape.width, ours.encoder.shape.depth, ours.inputs.size) == (768, 12, (224, 224))
+    x = pictures(1, 3, (224, 224))
+    with torch.inference_mode():
+        assert far(theirs(x).logits, ours.model(x)) < 1e-5
+
+
+def hidden(noise: Tensor, keep: int) -> Tensor:
+    """Written out: a patch is hidden unless its noise is among the `keep` lowest of its picture."""
+    limit = noise.sort(dim=1).values[:, keep - 1 : keep]
+    return noise > limit
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("ratio", [0.5, 0.75])
+def test_the_loss_of_a_masked_autoencoder_is_the_same(normalised: bool, ratio: float, tmp_path: Path) -> None:
+    config = hf.ViTMAEConfig(**MAE, norm_pix_loss=normalised, mask_ratio=ratio)
+    theirs = drawn(hf.ViTMAEForPreTraining(config))
+    ours = load(saved(theirs, tmp_path)).model
+    assert isinstance(ours, MaskedAutoencoder)
+    assert ours.normalised == normalised
+    x, noise = pictures(3, 2, (12, 12)), torch.rand(3, 16, generator=torch.Generator().manual_seed(2))
+    mask = hidden(noise, int(16 * (1 - ratio)))
+    with torch.inference_mode():
+        assert abs(theirs(x, noise=noise).loss - ours(x, mask)) < 1e-5
+        theirs, ours, x = theirs.double(), ours.double(), x.double()
+        found = theirs(x, noise=noise)
+        assert abs(found.loss - ours(x, mask)) < 1e-10
+        assert torch.equal(found.mask.bool(), mask)
+        assert far(found.logits[mask], ours.predict(x, mask).flatten(0, 1)) < 1e-10
+
+
+def test_a_masked_autoencoder_without_its_decoder_is_an_encoder(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEModel(hf.ViTMAEConfig(**MAE, mask_ratio=0.0)))
+    ours = load(saved(theirs, tmp_path)).model
+    x, order = pictures(2, 2, (12, 12)), torch.arange(16.0).expand(2, 16)
+    with torch.inference_mode():
+        assert far(theirs(x, noise=order).last_hidden_state, ours(x)) < 1e-5
+
+
+def test_the_names_of_version_5_are_read_like_those_of_the_hub(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE)))
+    before = load(saved(theirs, tmp_path)).model.state_dict()
+    save_file(theirs.state_dict(), tmp_path / "model.safetensors")  # as its modules are called
+    after = load(tmp_path).model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_names_of_the_hubs_decoders_are_read(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE)))
+    before = load(saved(theirs, tmp_path)).model.state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    hub = {n.replace("decoder_encoder.layer.", "decoder_layers."): t for n, t in tensors.items()}
+    assert hub.keys() != tensors.keys()
+    save_file(hub, tmp_path / "model.safetensors")
+    after = load(tmp_path).model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_pickle_of_tensors_is_read_like_safetensors(tmp_path: Path) -> None:
+    folder = saved(drawn(hf.ViTModel(hf.ViTConfig(**SMALL))), tmp_path)
+    before = load(folder).model.state_dict()
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    after = load(folder).model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_inputs_are_those_of_the_preprocessing(tmp_path: Path) -> None:
+    inputs = load(saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path)).inputs
+    assert (inputs.mean, inputs.std, inputs.scale) == ((0.1, 0.2), (0.3, 0.4), 2.0)
+    assert (inputs.channels, inputs.size) == (2, (8, 12))
+
+
+def test_what_was_found_and_assumed_is_said(tmp_path: Path) -> None:
+    folder = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path, None)
+    (folder / "README.md").write_text("---\ntags: [a]\nlicense: cc-by-nc-4.0\n---\n")
+    notes = load(folder).notes
+    assert notes[0] == "transformers ViTModel"
+    assert "assumed" in notes[1]
+    assert notes[2] == "licence cc-by-nc-4.0"
+
+
+def changed(folder: Path, **values: Any) -> Path:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **values}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"model_type": "bert"}, "a model of type bert"),
+        ({"num_hidden_layers": 3}, "12 missing (encoder.layer.2"),
+        ({"num_hidden_layers": 1}, "12 unknown (encoder.layer.1"),
+        ({"intermediate_size": 41}, "as 40, expected 41"),
+        ({"image_size": 16}, "position_embeddings as 13 x 24, expected 33 x 24"),
+        ({"num_channels": 3}, "2"),
+        ({"num_attention_heads": 5}, "5 of 24"),
+        ({"hidden_act": "relu"}, "relu"),
+        ({"patch_size": "x"}, "ValueError"),
+        ({"qkv_bias": False}, "unknown"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_configuration_that_contradicts_its_weights_gets_one_line(
+    values: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    folder = changed(saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path), **values)
+    with pytest.raises(RunError) as caught:
+        load(folder)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "expected" in str(caught.value)
+
+
+def test_half_a_file_gets_one_line(tmp_path: Path) -> None:
+    path = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path) / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(RunError, match="expected a whole .safetensors file"):
+        load(tmp_path)
+
+
+def test_swapped_shapes_get_one_line(tmp_path: Path) -> None:
+    path = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path) / "model.safetensors"
+    tensors = load_file(path)
+    name = "encoder.layer.1.output.dense.weight"
+    save_file({**tensors, name: tensors[name].T.contiguous()}, path)
+    with pytest.raises(RunError, match=r"1.output.dense.weight as 40 x 24, expected 24 x 40"):
+        load(tmp_path)
