@@ -7,15 +7,18 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
 GROUND = {"errors", "grid", "inputs", "chance"}
+BASE = GROUND | {"sound"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),
+    "sound": GROUND - {"inputs"},
+    "inputs": GROUND | {"sound"},
     "model": GROUND,
-    "data": GROUND,
-    "formats": GROUND | {"model"},
-    "explain": GROUND | {"model"},
-    "training": GROUND | {"model", "data", "formats", "explain"},
-    "study": GROUND | {"model", "data", "formats", "explain", "training"},
-    "cli": GROUND | {"model", "data", "formats", "explain", "training", "study"},
+    "data": BASE,
+    "formats": BASE | {"model"},
+    "explain": BASE | {"model"},
+    "training": BASE | {"model", "data", "formats", "explain"},
+    "study": BASE | {"model", "data", "formats", "explain", "training"},
+    "cli": BASE | {"model", "data", "formats", "explain", "training", "study"},
 }
 
 

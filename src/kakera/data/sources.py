@@ -22,7 +22,7 @@ from kakera.errors import DataError, sentence
 def open_dataset(
     source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
 ) -> Dataset:
-    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name (demo, fashion-mnist).
+    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name (demo, fashion-mnist, fillets).
 
     A source that brings no split is split by class from the seed: `val` and `test` are shares of it.
     A folder that has the name of a built-in set is meant by ./name. Raises DataError.
@@ -84,7 +84,11 @@ def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
         return open_npz(path)
     if is_idx(path):
         return open_idx([path], str(path))
-    raise _error(path, "a file of another kind", "a .csv, .tsv, .npz or IDX file, or a folder of pictures")
+    raise _error(
+        path,
+        "a file of another kind",
+        "a .csv, .tsv, .npz or IDX file, or a folder of pictures or recordings",
+    )
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
