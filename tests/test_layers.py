@@ -18,7 +18,8 @@ BELOW = {
     "explain": BASE | {"model"},
     "training": BASE | {"model", "data", "formats", "explain"},
     "study": BASE | {"model", "data", "formats", "explain", "training"},
-    "cli": BASE | {"model", "data", "formats", "explain", "training", "study"},
+    "web": BASE | {"model", "data", "formats", "explain", "training"},
+    "cli": BASE | {"model", "data", "formats", "explain", "training", "study", "web"},
 }
 
 

@@ -60,3 +60,15 @@ class StorageError(KakeraError, OSError):
 
 class MissingExtraError(KakeraError, ImportError):
     """An optional dependency is not installed."""
+
+
+def missing_extra(package: str, extra: str) -> MissingExtraError:
+    """The error that names the extra which brings a package."""
+    return MissingExtraError(
+        sentence(
+            package,
+            got="no such package",
+            expected=f"what kakera[{extra}] brings",
+            do=f"pip install 'kakera[{extra}]'",
+        )
+    )

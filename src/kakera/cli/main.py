@@ -17,6 +17,7 @@ VERBS = {
     "probe": "simple classifiers on frozen tokens, with fine-tuning beside them",
     "predict": "labels with probabilities for files",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
+    "serve": "the explorer: look inside models, in the browser",
 }
 
 

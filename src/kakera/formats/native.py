@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 def save_model(folder: Path, saved: Saved) -> None:
     """Description and weights into a folder; the weights come last, and mark it as complete."""
+    write_description(folder, saved)
+    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
+
+
+def write_description(folder: Path, saved: Saved) -> None:
+    """Only the description: with it the checkpoints of a run can be opened before it is finished."""
     description = {"format": VERSION, **describe(saved)}
     write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
-    write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
 
 
 def describe(saved: Saved) -> dict[str, Any]:
@@ -98,10 +104,14 @@ def _labels(saved: Saved) -> dict[str, Any]:
 
 def load_model(folder: str | Path) -> Saved:
     """The model of a folder, on the CPU, ready to predict. Raises RunError."""
-    folder = Path(folder)
+    return assemble(Path(folder), lambda: load_file(Path(folder) / WEIGHTS))
+
+
+def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
+    """The model that the folder describes, with the weights that `read` gives. Raises RunError."""
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
-        weights = load_file(folder / WEIGHTS)
+        weights = read()
     except Exception as error:  # json, safetensors and the system each have errors of their own
         raise RunError(
             sentence(

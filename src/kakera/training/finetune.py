@@ -54,6 +54,7 @@ def finetune(
     run = Run(out, {**config, "classes": list(saved.classes)})
     if run.finished:
         return reopen(run)
+    run.describe(saved)
     assert isinstance(saved.model, Classifier | ResNet)
     if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
         start_from_ridge(saved, pictures, workers=prepared.workers)

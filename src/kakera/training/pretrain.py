@@ -52,6 +52,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
         return reopen(run)
     model.initialise(generator(chosen.seed))
     saved = Saved(model, inputs)
+    run.describe(saved)
     task = Pretraining(model, inputs, chosen)
     plan = Plan(
         train=pictures,

@@ -18,7 +18,15 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from kakera.errors import RunError, UnreadableFileError, sentence
-from kakera.formats.native import WEIGHTS, write_atomically, write_tensors
+from kakera.formats.native import (
+    WEIGHTS,
+    Saved,
+    assemble,
+    load_model,
+    write_atomically,
+    write_description,
+    write_tensors,
+)
 
 UNREADABLE = "unreadable.csv"
 FREE = {"workers", "device", "checkpoint_seconds", "out"}  # may differ between a run and its resumption
@@ -62,6 +70,10 @@ class Run:
                     do="give the same options or choose another --out",
                 )
             )
+
+    def describe(self, saved: Saved) -> None:
+        """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
+        write_description(self.folder, saved)
 
     @property
     def finished(self) -> bool:
@@ -118,7 +130,7 @@ class Run:
             path.unlink()
 
     def _checkpoints(self) -> list[Path]:
-        return sorted((self.folder / "checkpoints").glob("step-*.safetensors"))
+        return checkpoints(self.folder)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
         """Put the newest checkpoint back; returns its step, 0 where there is none."""
@@ -141,3 +153,38 @@ class Run:
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
         return step
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run, the newest last."""
+    return sorted((folder / "checkpoints").glob("step-*.safetensors"))
+
+
+def step_reached(folder: Path) -> int | None:
+    """The step of a run's newest checkpoint; None where the run is finished, or has none yet."""
+    found = [] if (folder / WEIGHTS).exists() else checkpoints(folder)
+    return _step(found[-1]) if found else None
+
+
+def open_run(folder: str | Path) -> tuple[Saved, int | None]:
+    """The model of a run and None, or of one still in training as its newest checkpoint has it and its step.
+
+    The moving average is taken where there is one, as at the end of a run. Raises RunError.
+    """
+    folder = Path(folder)
+    found = [] if (folder / WEIGHTS).exists() else checkpoints(folder)
+    if not found:
+        return load_model(folder), None
+    return assemble(folder, lambda: _kept(found[-1])), _step(found[-1])
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _kept(path: Path) -> dict[str, Tensor]:
+    """Of a checkpoint, the weights that the run would keep if it ended here."""
+    with safe_open(path, framework="pt") as file:
+        names: list[str] = list(file.keys())
+        title = "average." if any(name.startswith("average.") for name in names) else "model."
+        return {n.removeprefix(title): file.get_tensor(n) for n in names if n.startswith(title)}

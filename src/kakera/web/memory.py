@@ -1,0 +1,72 @@
+"""Answers that are kept: each is made once, however many ask at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+from kakera.web.refusals import BusyError
+
+T = TypeVar("T")
+
+
+class Memory:
+    """Values by key, up to a number of bytes; the longest unused go first."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit = limit_bytes
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, Future[Any]] = OrderedDict()
+        self._sizes: dict[Hashable, int] = {}
+
+    def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
+        """The value of a key; the first to ask makes it, others wait for that one. An error is not kept."""
+        with self._lock:
+            entry = self._entries.get(key)
+            first = entry is None
+            entry = Future[Any]() if entry is None else entry
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+        if first:
+            try:
+                value = make()
+            except BaseException as error:
+                with self._lock:
+                    del self._entries[key]
+                entry.set_exception(error)
+                raise
+            entry.set_result(value)
+            self._keep(key, size(value))
+        return cast(T, entry.result())
+
+    def _keep(self, key: Hashable, size: int) -> None:
+        with self._lock:
+            self._sizes[key] = size
+            for old in list(self._entries):
+                if sum(self._sizes.values()) <= self.limit:
+                    break
+                if old in self._sizes and old != key:  # the others are still being made
+                    del self._entries[old], self._sizes[old]
+
+
+class Turns:
+    """As many computations at a time as there are cores; whoever waits too long is sent away."""
+
+    def __init__(self, patience_seconds: float = 30.0, at_a_time: int | None = None) -> None:
+        self.patience = patience_seconds
+        self._free = threading.BoundedSemaphore(at_a_time or os.cpu_count() or 1)
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Raises BusyError."""
+        if not self._free.acquire(timeout=self.patience):
+            raise BusyError
+        try:
+            yield
+        finally:
+            self._free.release()

@@ -1,0 +1,17 @@
+"""The options of `kakera serve`. Nothing heavy here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """Where the explorer is found, and what it shows at first."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; any other than this machine's own lets others in."""
+    port: int = 8421
+    """The port; 0 takes a free one."""
+    pictures: str = ""
+    """Pictures to choose from: a folder, a file or a built-in name; empty takes what the models have seen."""

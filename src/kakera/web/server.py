@@ -1,0 +1,50 @@
+"""`kakera serve`: the explorer on this machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import uvicorn
+
+from kakera.errors import OptionError, sentence
+from kakera.training.options import build as build_options
+from kakera.web.app import build
+from kakera.web.guard import is_local
+from kakera.web.serve_options import ServeOptions
+
+
+def serve(models: Sequence[str | Path], **options: Any) -> None:
+    """Answer until Ctrl-C. `options` are the fields of `ServeOptions`.
+
+    Raises RunError, DataError, and OptionError, also for an address that cannot be had.
+    """
+    asked = build_options(ServeOptions, options)
+    app = build(models, pictures=asked.pictures, host=asked.host)
+    torch.set_num_threads(1)  # several ask at once: each computation has a core of its own
+    with _listen(asked) as listening:
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        if not is_local(asked.host):
+            print(f"{asked.host} is not this machine alone: whoever reaches it can use the explorer")
+        print(f"http://{shown}:{port}/ : open it in a browser; Ctrl-C ends", flush=True)
+        config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=30, server_header=False)
+        uvicorn.Server(config).run([listening])
+
+
+def _listen(options: ServeOptions) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((options.host, options.port), family=family)
+    except (OSError, OverflowError) as error:
+        raise OptionError(
+            sentence(
+                "address",
+                got=f"{options.host}, port {options.port} ({error})",
+                expected="a free port of this machine",
+                do="choose another --port, or 0",
+            )
+        ) from error
