@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from kakera.data.sources import open_dataset
 from kakera.data.media import grey_or_colour
+from kakera.data.sources import open_dataset
 from kakera.data.table import open_table
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded

@@ -24,21 +24,21 @@ CACHED = 1 << 18  # samples that are worked on at a time on a CPU, so that their
 class LogMel(nn.Module):
     """Waveforms to pictures, row 0 the lowest band. Plain operations on tensors: it exports."""
 
-    def __init__(self, spec: SoundSpec) -> None:
+    def __init__(self, spec: SoundSpec, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.spec = spec
         self.window: Tensor
         self.filters: Tensor
         shape = window(spec.window, spec.frame_samples)
         self.edge = float(shape[0])
-        self.register_buffer("window", torch.from_numpy(shape).float(), persistent=False)
-        self.register_buffer("filters", torch.from_numpy(filters(spec)).float(), persistent=False)
+        self.register_buffer("window", torch.from_numpy(shape).to(dtype), persistent=False)
+        self.register_buffer("filters", torch.from_numpy(filters(spec)).to(dtype), persistent=False)
 
     def forward(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b 1 bins frames"]:
         """Natural logarithms of the bands' energies; samples are 1 at full scale.
 
-        Computed in float32, or in float64 after `double()`: where a band holds 10^-10 of its frame's energy,
-        float32 knows its logarithm to about 1e-2. Raises DataError for less than a frame.
+        Computed in the waveforms' precision, which is that of the module. Where a band holds 10^-10 of its
+        frame's energy, float32 knows its logarithm to about 1e-2. Raises DataError for less than a frame.
         """
         if waveforms.shape[-1] < self.spec.frame_samples:
             raise DataError(
