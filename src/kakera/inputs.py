@@ -102,5 +102,6 @@ class InputSpec:
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
         """The inverse of `to_json`."""
         listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
-        sound = SoundSpec(**values["sound"]) if "sound" in values else None
-        return cls(**{**values, **listed, "sound": sound})
+        if "sound" in values:
+            listed["sound"] = SoundSpec(**values["sound"])
+        return cls(**{**values, **listed})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, gcd
@@ -19,6 +19,8 @@ from kakera.sound.spec import MIX
 
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
 MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees to either side
+# What a decoder needs before a place to be right at it: MP3 keeps bits, Opus filters, of earlier frames.
+PREROLL = {"MPEG_LAYER_III": 16_384, "OPUS": 16_384}  # samples, several times what both need
 
 Waveform = NDArray[np.float32]
 
@@ -68,7 +70,7 @@ def read(path: Path, rate: int, channel: int = MIX, start: int = 0, count: int |
         own, wanted = found.rate // common, rate // common  # after so many samples the two meet again
         margin = MARGIN * max(found.rate, rate) / rate if found.rate != rate else 0  # in the file's samples
         first = max(0, int((start * found.rate / rate - margin) / own)) * own
-        last = min(found.samples, ceil(stop * found.rate / rate + margin) + 1)
+        last = min(found.samples, ceil(stop * found.rate / rate + margin))
         values = _samples(path, file, first, last, channel)
         if found.rate != rate:
             values = _soxr().resample(values, found.rate, rate, quality="HQ")
@@ -96,9 +98,10 @@ def _samples(path: Path, file: Any, first: int, last: int, channel: int) -> Wave
 
 
 def _every_channel(path: Path, file: Any, first: int, last: int) -> NDArray[np.float32]:
+    early = max(0, first - PREROLL.get(file.subtype, 0))
     try:
-        file.seek(first)
-        values = file.read(last - first, dtype="float32", always_2d=True)
+        file.seek(early)
+        values = file.read(last - early, dtype="float32", always_2d=True)[first - early :]
     except Exception as error:  # decoders raise several kinds of error on broken files
         raise UnreadableFileError(path, audio_faults.damage(error)) from error
     if len(values) < last - first:
@@ -112,7 +115,7 @@ def _every_channel(path: Path, file: Any, first: int, last: int) -> NDArray[np.f
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Header]]:
+def _opened(path: Path) -> Generator[tuple[Any, Header]]:
     soundfile = _soundfile()
     fault = audio_faults.outside(path)
     if fault:

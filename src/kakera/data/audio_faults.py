@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from kakera.sound.spec import LEAST_RATE, MOST_RATE
 
 KINDS = "expected a WAV, FLAC, Ogg, MP3, Opus or AIFF recording"
 UNKNOWN_LENGTH = 0xFFFF_FFFF  # what a WAV says that was written to a pipe
 ENDLESS = 1 << 48  # samples
+LARGEST_PAGE = 65_307  # bytes, of Ogg
 
 _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3")
 _SIZES = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
@@ -20,6 +23,8 @@ def outside(path: Path) -> str:
     try:
         with path.open("rb") as file:
             start = file.read(64)
+            if start.startswith(b"OggS") and not _ogg_ends(file):
+                return "got a recording without its end, expected a whole one; copy or export it again"
     except FileNotFoundError:
         return "got no file of this name, expected a recording"
     except IsADirectoryError:
@@ -40,8 +45,6 @@ def inside(rate: int, samples: int, log: str) -> str:
     for said, there in _SIZES.findall(log):
         if int(said) > int(there) and int(said) < UNKNOWN_LENGTH:
             return cut_short(int(there), int(said), "bytes")
-    if "lacks an end-of-stream" in log:
-        return "got a recording without its end, expected a whole one; copy or export it again"
     if samples > ENDLESS:
         return "got a header without the length, expected one that has it; export it again"
     return "" if samples > 0 else "got no samples, expected at least one frame; leave it out"
@@ -56,6 +59,17 @@ def damage(error: Exception) -> str:
     """The reason for what a decoder does not understand."""
     detail = " ".join(str(getattr(error, "error_string", "") or error).split()) or type(error).__name__
     return f"got a damaged recording ({detail[:80]}), expected a whole one; copy or export it again"
+
+
+def _ogg_ends(file: BinaryIO) -> bool:
+    """Whether the last page is whole and says that it is the last (RFC 3533, Sec. 6)."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_PAGE))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or not page[5] & 4:
+        return False
+    sizes = page[27 : 27 + page[26]]
+    return len(page) >= 27 + page[26] + sum(sizes)
 
 
 def _content(start: bytes) -> str:

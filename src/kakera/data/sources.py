@@ -22,7 +22,7 @@ from kakera.errors import DataError, sentence
 def open_dataset(
     source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
 ) -> Dataset:
-    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name (demo, fashion-mnist, fillets).
+    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
     A source that brings no split is split by class from the seed: `val` and `test` are shares of it.
     A folder that has the name of a built-in set is meant by ./name. Raises DataError.

@@ -82,7 +82,7 @@ def front_end(spec: SoundSpec, device: torch.device) -> LogMel:
 
 @torch.no_grad()
 def log_mel(waveforms: Float[Tensor, "b samples"], spec: SoundSpec) -> Float[Tensor, "b 1 bins frames"]:
-    """`LogMel` on whole batches; on a CPU a few waveforms at a time. Raises DataError for less than a frame."""
+    """`LogMel` on whole batches; on a CPU a few waveforms at a time. Raises DataError as it does."""
     front = front_end(spec, waveforms.device)
     if waveforms.device.type != "cpu":
         return front(waveforms)
