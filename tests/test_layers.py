@@ -58,3 +58,8 @@ def test_every_room_has_a_floor() -> None:
 def test_the_model_knows_nothing_of_audio() -> None:
     for path in (SOURCE / "model").rglob("*.py"):
         assert "audio" not in path.read_text().lower(), path
+
+
+def test_the_model_knows_nothing_of_sound() -> None:
+    for path in (SOURCE / "model").rglob("*.py"):
+        assert "sound" not in path.read_text().lower(), path

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import ceil, gcd, inf
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +81,18 @@ def read(path: Path, rate: int, channel: int = MIX, start: int = 0, count: int |
         return piece
 
 
-def blocks(path: Path, seconds: float = 10.0) -> Iterator[NDArray[np.float32]]:
-    """The whole recording, piece by piece: (samples, channels) at its own rate.
+def blocks(
+    path: Path, start: float = 0.0, end: float = inf, seconds: float = 10.0
+) -> Iterator[NDArray[np.float32]]:
+    """What lies between two times, piece by piece: (samples, channels) at the recording's own rate.
 
     Raises UnreadableFileError, MissingExtraError.
     """
     with _opened(path) as (file, found):
         step = max(1, int(seconds * found.rate))
-        for first in range(0, found.samples, step):
-            yield _every_channel(path, file, first, min(first + step, found.samples))
+        last = round(min(end, found.seconds) * found.rate)
+        for first in range(round(min(start, found.seconds) * found.rate), last, step):
+            yield _every_channel(path, file, first, min(first + step, last))
 
 
 def _samples(path: Path, file: Any, first: int, last: int, channel: int) -> Waveform:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import audio
+from kakera.data.audio import Header
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
 
@@ -33,6 +36,14 @@ class Sounds(ABC):
     @abstractmethod
     def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
         """Up to `count` samples from `start` on. Raises UnreadableFileError."""
+
+    @abstractmethod
+    def header(self, index: int) -> Header:
+        """What the recording is, before it is heard by the spec. Raises UnreadableFileError."""
+
+    @abstractmethod
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """All of it as it is, piece by piece: (samples, channels). Raises UnreadableFileError."""
 
     @abstractmethod
     def name(self, index: int) -> str:
@@ -70,12 +81,28 @@ class FileSounds(Sounds):
         """Decoded and resampled, no more than is asked for."""
         first, last = self._ends(index)
         start = min(first + start, last)
-        try:
+        with self._named(index):
             return audio.read(
                 self.paths[index], self.spec.rate, self.spec.channel, start, min(count, last - start)
             )
-        except UnreadableFileError as error:
-            raise UnreadableFileError(self.name(index), error.reason) from error
+
+    def header(self, index: int) -> Header:
+        """Of the file; samples are those of the span."""
+        with self._named(index):
+            found = audio.header(self.paths[index])
+        start, end = (min(edge, found.seconds) for edge in self.spans[index])
+        return replace(found, samples=round((end - start) * found.rate))
+
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """Decoded, and no more."""
+        with self._named(index):
+            yield from audio.blocks(self.paths[index], *self.spans[index])
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        """All of it, decoded and resampled."""
+        first, last = self._ends(index)
+        with self._named(index):
+            return audio.read(self.paths[index], self.spec.rate, self.spec.channel, first, last - first)
 
     def name(self, index: int) -> str:
         """The path, and the span where there is one."""
@@ -94,10 +121,8 @@ class FileSounds(Sounds):
 
     def _ends(self, index: int) -> tuple[int, int]:
         """First sample and the one after the last, in the file, at the spec's rate."""
-        try:
+        with self._named(index):
             found = audio.header(self.paths[index])
-        except UnreadableFileError as error:
-            raise UnreadableFileError(self.name(index), error.reason) from error
         start, end = self.spans[index]
         total = found.at(self.spec.rate)
         first = round(min(start, found.seconds) * self.spec.rate)
@@ -108,6 +133,14 @@ class FileSounds(Sounds):
             reason = f"got {got}{whole}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
             raise UnreadableFileError(self.name(index), reason)
         return first, last
+
+    @contextmanager
+    def _named(self, index: int) -> Generator[None]:
+        """Errors speak of the span, not of the whole file."""
+        try:
+            yield
+        except UnreadableFileError as error:
+            raise UnreadableFileError(self.name(index), error.reason) from error
 
 
 class ArraySounds(Sounds):
@@ -133,6 +166,14 @@ class ArraySounds(Sounds):
     def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
         """A view of what is stored."""
         return self.arrays[self.rows[index]][start : start + count]
+
+    def header(self, index: int) -> Header:
+        """Of the array."""
+        return Header("memory", self.spec.rate, 1, self.length(index))
+
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """The array at once."""
+        yield self.read(index)[:, None]
 
     def name(self, index: int) -> str:
         """The name given at birth, or the number in the list."""

@@ -61,6 +61,10 @@ def prepare(
         if isinstance(data, Dataset)
         else open_dataset(data, channels=channels or None, seed=options.seed)
     )
+    if dataset.sounds is not None:
+        raise DataError(
+            sentence(dataset.name, got="recordings", expected="pictures", do="only inspect takes both so far")
+        )
     dataset = hold(with_channels(dataset, channels) if channels else dataset)
     if not len(dataset.part("train")):
         raise DataError(
