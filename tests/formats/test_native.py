@@ -36,10 +36,11 @@ def models() -> list[Saved]:
         Saved(MaskedAutoencoder(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
         Saved(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
         Saved(cnn, INPUTS, ("x", "y")),
+        Saved(MaskedAutoencoder(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
     ]
 
 
-@pytest.mark.parametrize("saved", models(), ids=["mae", "classifier", "cnn"])
+@pytest.mark.parametrize("saved", models(), ids=["mae", "classifier", "cnn", "mae of gradients"])
 def test_what_is_loaded_is_what_was_saved(saved: Saved, tmp_path: Path) -> None:
     saved.model.initialise(generator(3))
     save_model(tmp_path, saved)

@@ -4,6 +4,7 @@ import torch
 
 from kakera.grid import Grid
 from kakera.model.encoder import Encoder
+from kakera.model.gradients import oriented_gradients
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.patches import cut
 from kakera.model.positions import sincos
@@ -31,8 +32,12 @@ def mae(
     patch: tuple[int, int] = (2, 3),
     *,
     normalised: bool = True,
+    gradients: bool = False,
 ) -> MaskedAutoencoder:
-    return drawn(MaskedAutoencoder(encoder(channels, size, patch), DECODER, normalised=normalised))
+    model = MaskedAutoencoder(
+        encoder(channels, size, patch), DECODER, normalised=normalised, gradients=gradients
+    )
+    return drawn(model)
 
 
 def guesses(model: MaskedAutoencoder, picture: lecture.Array, concealed: list[bool]) -> lecture.Array:
@@ -127,6 +132,30 @@ def test_a_normalised_target_takes_no_account_of_brightness_and_contrast() -> No
 
 def test_a_flat_patch_has_a_normalised_target_of_zero() -> None:
     assert not mae().target(torch.full((1, 3, *SIZE), 0.5, dtype=torch.float64)).any()
+
+
+@each_target
+def test_gradients_are_predicted_after_the_pixels_and_weigh_number_by_number(normalised: bool) -> None:
+    model, batch = mae(normalised=normalised, gradients=True), pictures(2)
+    hidden = hidden_in(model.encoder.grid)
+    pixels = mae(normalised=normalised).target(batch)
+    edges = oriented_gradients(batch, model.encoder.shape.patch)
+    wanted = torch.cat([pixels, edges], dim=-1)[hidden].reshape(2, -1, pixels.shape[-1] + edges.shape[-1])
+    loss = (model.predict(batch, hidden) - wanted).square().mean()
+    assert abs((model(batch, hidden) - loss).item()) < 1e-12
+
+
+@each_target
+def test_a_reconstruction_is_drawn_from_the_pixels_alone(normalised: bool) -> None:
+    model, batch = mae(normalised=normalised, gradients=True), pictures(2)
+    hidden = hidden_in(model.encoder.grid)
+    before = model.reconstruct(batch, hidden)
+    with torch.no_grad():
+        model.decoder.predict.bias[model.pixels :] += 1.0
+    assert torch.equal(before, model.reconstruct(batch, hidden))
+    with torch.no_grad():
+        model.decoder.predict.bias[: model.pixels] += 1.0
+    assert not torch.equal(before, model.reconstruct(batch, hidden))
 
 
 def test_a_patch_of_one_value_cannot_be_normalised() -> None:

@@ -28,14 +28,20 @@ _LOCK = threading.Lock()
 Source = Path | str | bytes
 
 
-def decode(source: Source, channels: int, *, at_least: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def decode(
+    source: Source,
+    channels: int,
+    *,
+    at_least: tuple[int, int] | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> NDArray[np.uint8]:
     """Values 0 … 255, (H, W, channels), upright, first frame, transparency laid on white.
 
     `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
-    Raises UnreadableFileError, whatever the bytes.
+    Raises UnreadableFileError, whatever the bytes, before decoding where there are more than `most_pixels`.
     """
     try:
-        with _open(source) as image:
+        with _open(source, most_pixels) as image:
             if at_least is not None:
                 height, width = at_least[::-1] if _on_its_side(image) else at_least
                 image.draft(None, (width, height))
@@ -58,13 +64,13 @@ def header(source: Source) -> tuple[int, int, int]:
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
 
 
-def _open(source: Source) -> Image.Image:
+def _open(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     _hush()
     image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
     width, height = image.size
-    if width * height > MOST_PIXELS:
+    if width * height > most_pixels:
         image.close()
-        reason = f"got {width} x {height} pixels, expected at most {MOST_PIXELS:,}; make it smaller"
+        reason = f"got {width} x {height} pixels, expected at most {most_pixels:,}; make it smaller"
         raise UnreadableFileError(_name(source), reason)
     return image
 

@@ -94,10 +94,11 @@ def _shares(
     """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
     guessed = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden))
     stored, patch = pictures.to(guessed.dtype), model.encoder.shape.patch
-    vectors = patches.cut(stored, patch).clone()
-    vectors[hidden] = GREY * inputs.scale
-    masked = patches.join(vectors, model.encoder.grid, patch)
-    return torch.stack([stored, masked, guessed], dim=1) / inputs.scale
+    where, vectors = hidden.unsqueeze(-1), patches.cut(stored, patch)
+    masked = torch.where(where, GREY * inputs.scale, vectors)
+    filled = torch.where(where, patches.cut(guessed, patch), vectors)
+    joined = (patches.join(each, model.encoder.grid, patch) for each in (masked, filled))
+    return torch.stack([stored, *joined], dim=1) / inputs.scale
 
 
 def legend(model: MaskedAutoencoder) -> str:

@@ -95,7 +95,8 @@ def describe(saved: Saved) -> dict[str, Any]:
     if isinstance(model, Classifier):
         return {"kind": "classifier", **encoder, "pool": model.pool, **_labels(saved), **common}
     decoder = asdict(model.decoder.shape)
-    return {"kind": "mae", **encoder, "decoder": decoder, "normalised": model.normalised, **common}
+    target = {"normalised": model.normalised, "gradients": model.gradients}
+    return {"kind": "mae", **encoder, "decoder": decoder, **target, **common}
 
 
 def _labels(saved: Saved) -> dict[str, Any]:
@@ -153,7 +154,8 @@ def build(description: dict[str, Any]) -> Saved:
     if description["kind"] == "classifier":
         return Saved(Classifier(encoder, len(classes), description["pool"]), inputs, classes, several)
     decoder = DecoderShape(**description["decoder"])
-    return Saved(MaskedAutoencoder(encoder, decoder, normalised=description["normalised"]), inputs)
+    target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
+    return Saved(MaskedAutoencoder(encoder, decoder, **target), inputs)
 
 
 def generator(seed: int) -> torch.Generator:

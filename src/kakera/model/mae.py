@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kakera.errors import OptionError, sentence
+from kakera.model import gradients as oriented
 from kakera.model import patches, positions
 from kakera.model.attention import EPSILON, Layer
 from kakera.model.encoder import Encoder, initialise_linears
@@ -17,9 +18,9 @@ VARIANCE_FLOOR = 1e-6
 
 
 class Decoder(nn.Module):
-    """A small Transformer over all places: visible tokens and mask tokens in, pixels out (Sec. 3)."""
+    """A small Transformer over all places: visible tokens and mask tokens in, guesses out (Sec. 3)."""
 
-    def __init__(self, encoder: Encoder, shape: DecoderShape) -> None:
+    def __init__(self, encoder: Encoder, shape: DecoderShape, outputs: int) -> None:
         super().__init__()
         self.shape = shape
         self.embed = nn.Linear(encoder.shape.width, shape.width)
@@ -27,7 +28,7 @@ class Decoder(nn.Module):
         self.positions = nn.Parameter(positions.sincos(encoder.grid, shape.width), requires_grad=False)
         self.layers = nn.ModuleList(Layer(shape.width, shape.heads) for _ in range(shape.depth))
         self.norm = nn.LayerNorm(shape.width, eps=EPSILON)
-        self.predict = nn.Linear(shape.width, encoder.patches.project.in_features)
+        self.predict = nn.Linear(shape.width, outputs)
 
     def initialise(self, generator: torch.Generator) -> None:
         """As the encoder: Xavier-uniform, zero biases, N(0, .02²) mask token."""
@@ -35,7 +36,7 @@ class Decoder(nn.Module):
         nn.init.normal_(self.mask_token, std=0.02, generator=generator)
 
     def forward(self, latent: Float[Tensor, "b k d"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, "b m p"]:
-        """Pixels of the hidden patches, in the order of their numbers; latent has the class token first."""
+        """Guesses for the hidden patches, in the order of their numbers; latent has the class token first."""
         latent = self.embed(latent)
         places = hidden.shape[1]
         tokens = self.mask_token.to(latent.dtype).expand(len(latent), places, -1)
@@ -52,11 +53,14 @@ class MaskedAutoencoder(nn.Module):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
-    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. Raises
-    OptionError where a patch is a single value, which has no deviation.
+    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. `gradients`
+    predicts oriented gradients after the pixels (Wei et al. 2022). Raises OptionError where a patch is a
+    single value, which has no deviation.
     """
 
-    def __init__(self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True, gradients: bool = False
+    ) -> None:
         super().__init__()
         if normalised and encoder.patches.project.in_features == 1:
             raise OptionError(
@@ -67,8 +71,10 @@ class MaskedAutoencoder(nn.Module):
                     do="choose a larger patch, or plain pixels",
                 )
             )
-        self.encoder, self.normalised = encoder, normalised
-        self.decoder = Decoder(encoder, decoder)
+        self.encoder, self.normalised, self.gradients = encoder, normalised, gradients
+        self.pixels = encoder.patches.project.in_features
+        more = oriented.width(encoder.shape.patch, encoder.channels) if gradients else 0
+        self.decoder = Decoder(encoder, decoder, self.pixels + more)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Both halves anew."""
@@ -76,12 +82,14 @@ class MaskedAutoencoder(nn.Module):
         self.decoder.initialise(generator)
 
     def target(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b n p"]:
-        """What should be predicted for every patch."""
+        """What should be predicted for every patch: its pixels, then its gradients if they are asked for."""
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        if not self.normalised:
+        if self.normalised:
+            variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
+            vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
+        if not self.gradients:
             return vectors
-        variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as in the released code
-        return (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
+        return torch.cat([vectors, oriented.oriented_gradients(pictures, self.encoder.shape.patch)], dim=-1)
 
     def predict(
         self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
@@ -102,7 +110,7 @@ class MaskedAutoencoder(nn.Module):
 
         A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
         """
-        guess = self.predict(pictures, hidden)
+        guess = self.predict(pictures, hidden)[..., : self.pixels]
         vectors = patches.cut(pictures, self.encoder.shape.patch)
         places = concealed(hidden)
         if self.normalised:

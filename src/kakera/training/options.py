@@ -74,6 +74,8 @@ class PretrainOptions(LearningOptions, DataOptions):
     """Which patches are hidden."""
     normalised: bool = True
     """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
+    gradients: bool = False
+    """Predict oriented gradients too (Wei et al. 2022): better tokens after few epochs."""
     epochs: float = 800
     base_rate: float = 1.5e-4
     beta2: float = 0.95

@@ -44,7 +44,9 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     inputs = prepared.inputs(chosen.image, shape.patch[0])
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
-    model = MaskedAutoencoder(encoder, shape.decoder, normalised=chosen.normalised)
+    model = MaskedAutoencoder(
+        encoder, shape.decoder, normalised=chosen.normalised, gradients=chosen.gradients
+    )
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     run = Run(out, config)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
-from kakera.data.images import decode, header
+from kakera.data.images import decode
 from kakera.errors import sentence
 from kakera.web.answers import PictureAnswer
-from kakera.web.refusals import TooLargeError, UnknownError
+from kakera.web.refusals import UnknownError
 
 MOST_BYTES = 20 << 20  # of an upload
 MOST_PIXELS = 40_000_000  # of an upload
@@ -46,20 +46,14 @@ class Pictures:
         self._uploads: OrderedDict[str, tuple[Picture, int]] = OrderedDict()
 
     def add(self, content: bytes) -> Picture:
-        """A picture that a visitor sent. Raises TooLargeError, UnreadableFileError."""
-        height, width, channels = header(content)
-        if height * width > MOST_PIXELS:
-            raise TooLargeError(
-                sentence(
-                    "picture",
-                    got=f"{width} x {height} pixels",
-                    expected=f"at most {MOST_PIXELS:,}",
-                    do="make it smaller",
-                )
-            )
-        decode(content, channels)  # only whole pictures are kept
+        """A picture that a visitor sent. Raises UnreadableFileError."""
+
+        def values(channels: int) -> NDArray[np.uint8]:
+            return decode(content, channels, most_pixels=MOST_PIXELS)
+
+        values(1)  # only whole pictures are kept
         identity = hashlib.blake2b(content, digest_size=12).hexdigest()
-        picture = Picture(identity, "uploaded picture", lambda wanted: decode(content, wanted))
+        picture = Picture(identity, "uploaded picture", values)
         with self._lock:
             self._uploads[identity] = (picture, len(content))
             self._uploads.move_to_end(identity)

@@ -27,10 +27,6 @@ class UnknownError(LookupError):
     """No model or picture of an id."""
 
 
-class TooLargeError(ValueError):
-    """More than the server takes."""
-
-
 class BusyError(Exception):
     """Too many wait already."""
 
@@ -51,10 +47,6 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
     def of_name(request: Request, error: UnknownError) -> Response:
         return refusal(404, str(error))
 
-    @app.exception_handler(TooLargeError)
-    def of_size(request: Request, error: TooLargeError) -> Response:
-        return refusal(413, str(error))
-
     @app.exception_handler(BusyError)
     def of_rush(request: Request, error: BusyError) -> Response:
         detail = sentence("server", got="too many questions at once", expected="fewer", do="ask again later")
@@ -69,6 +61,8 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def of_address(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # a body that is no text, or nested too deeply
+            return refusal(422, sentence("body", got="no JSON", expected="JSON in UTF-8", do="correct it"))
         got = f"{request.method} {request.url.path[:80]}"
         detail = sentence("address", got=got, expected="one of those in /openapi.json", do=error.detail)
         return refusal(error.status_code, detail, error.headers)

@@ -50,7 +50,7 @@ class Views:
             with self.turns.turn():
                 values = picture.values(state.saved.inputs.channels)
                 size = state.saved.inputs.size
-                return torch.from_numpy(cut(values, centre_box(values.shape[:2], size), size))
+                return torch.tensor(cut(values, centre_box(values.shape[:2], size), size))
 
         return self.memory.get(("picture", state.id, picture.id), make, lambda tensor: tensor.nbytes)
 

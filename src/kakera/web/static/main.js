@@ -8,7 +8,7 @@ import { cursor } from "./pointing.js";
 import { PredictionsPanel } from "./predictions.js";
 import { ReconstructionPanel } from "./reconstruction.js";
 import { drawSamples, listen, say } from "./source.js";
-import { change, drawWith, readAddress, refresh, settle, shown, state } from "./state.js";
+import { change, drawWith, guide, readAddress, refresh, settle, shown, state } from "./state.js";
 
 const POLL = 5000;
 const STATUS_DELAY = 400;
@@ -30,7 +30,7 @@ function offer(select, choices, value) {
 const count = (most, least = 1) => Array.from({ length: most - least + 1 }, (_, i) => [String(least + i), String(least + i)]);
 
 function drawControls(models) {
-  const [model] = models;
+  const model = guide();
   const lead = leader();
   const named = state.models.map(({ id, name, finished }) => [id, finished ? name : `${name} (training)`]);
   offer(at("model"), named, state.model);
@@ -39,7 +39,7 @@ function drawControls(models) {
   offer(at("layer"), [...count(model.layers ?? 0), ["rollout", "rollout"]], state.layer ?? model.layers);
   offer(at("head"), [["0", "mean"], ...count(model.heads ?? 0)], state.head);
   offer(at("near"), [["raw", "raw pixels"], ...count(model.layers ?? 0, 0)], state.near ?? model.layers);
-  const classes = [...new Set(models.flatMap((each) => (each.predicts ? each.classes : [])))];
+  const classes = [...new Set(models.flatMap((each) => (each.predicts && each.attends ? each.classes : [])))];
   offer(at("target"), [["", "predicted"], ...classes.map((name) => [name, name])], state.target);
   at("target").disabled = classes.length === 0;
   for (const id of ["layer", "from", "near"]) at(id).disabled = !models.some(({ attends }) => attends);
@@ -49,7 +49,7 @@ function drawControls(models) {
   at("hide-mode").checked = Boolean(state.hiding && lead);
   for (const id of ["hide-mode", "ratio", "masking", "draw-again"]) at(id).disabled = !lead;
   at("ratio").value = String(state.mask.ratio);
-  at("ratio-value").textContent = `${Math.round(100 * state.mask.ratio)} %`;
+  at("ratio-value").textContent = state.painted ? "painted" : `${Math.round(100 * state.mask.ratio)} %`;
   at("masking").value = state.mask.masking;
 }
 
@@ -63,8 +63,8 @@ function plan(models) {
       const found = panels.map((panel) => panel.value).filter(Boolean).join(", ");
       return found ? [models.length > 1 ? `${models[number].name}: ${found}` : found] : [];
     });
-    const pinned = state.pinned ? `; patch ${patchAt(models[0], state.at)} is pinned` : "";
-    const text = `${describe(models[0], patchAt(models[0], cursor()))}: ${values.join(". ") || "no values"}${pinned}.`;
+    const pinned = state.pinned ? `; patch ${patchAt(guide(), state.at)} is pinned` : "";
+    const text = `${describe(guide(), patchAt(guide(), cursor()))}: ${values.join(". ") || "no values"}${pinned}.`;
     if (at("status").textContent !== text) at("status").textContent = text;
   }, STATUS_DELAY);
 }
@@ -82,19 +82,21 @@ function draw() {
   plan(models);
 }
 
-function chooseModel(id) {
-  const [before] = shown();
-  const after = state.models.find((model) => model.id === id);
-  for (const which of ["layer", "near"]) state[which] = sameLayer(state[which], before, after);
-  change({ model: id });
+/** Changes which models are shown; a layer that was chosen stays the one it stands for. */
+function chooseModels(values) {
+  const before = guide();
+  Object.assign(state, values);
+  if (state.compare === state.model) state.compare = "";
+  for (const which of ["layer", "near"]) state[which] = sameLayer(state[which], before, guide());
   settle();
+  refresh();
 }
 
 function connect() {
   const on = (id, what, event = "change") => at(id).addEventListener(event, (happened) => what(happened.target));
   const layer = (text) => (/^\d+$/.test(text) ? Number(text) : text);
-  on("model", ({ value }) => chooseModel(value));
-  on("compare", ({ value }) => change({ compare: value }));
+  on("model", ({ value }) => chooseModels({ model: value }));
+  on("compare", ({ value }) => chooseModels({ compare: value }));
   on("layer", ({ value }) => change({ layer: layer(value) }));
   on("head", ({ value }) => change({ head: Number(value) }));
   on("near", ({ value }) => change({ near: layer(value) }));
@@ -109,6 +111,10 @@ function connect() {
     const typing = event.target.matches("select, input:not([type=checkbox], [type=radio], [type=range])");
     if (event.key.toLowerCase() !== "m" || typing || event.ctrlKey || event.metaKey || event.altKey || !leader()) return;
     change({ hiding: !state.hiding });
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address holds what is chosen
+    columns[0][0].canvas.focus();
   });
   addEventListener("hashchange", () => {
     readAddress();

@@ -5,7 +5,7 @@ import { patchAt } from "./grid.js";
 import { hiddenOn, painting } from "./masking.js";
 import { Panel } from "./panel.js";
 import { cursor, paintable, withKeys } from "./pointing.js";
-import { memory, shown, state } from "./state.js";
+import { gridOf, memory, shown, state } from "./state.js";
 
 /** The picture in a model's size. */
 export const pictureFor = (model) =>
@@ -25,7 +25,7 @@ export function facts(model) {
     model.about,
     model.layers ? `${model.layers} layers` : "",
     model.heads ? `${model.heads} heads` : "",
-    model.patch ? `${model.rows} × ${model.cols} patches of ${model.patch.join(" × ")} pixels` : "",
+    model.patch ? `${model.rows}\u00a0×\u00a0${model.cols} patches of ${model.patch.join("\u00a0×\u00a0")} pixels` : "",
   ];
   const text = parts.filter(Boolean).map((part) => part.replace(/\.$/, "")).join(". ");
   if (model.finished) return `${text}.`;
@@ -35,7 +35,7 @@ export function facts(model) {
 export class PicturePanel extends Panel {
   constructor(column) {
     super("picture", column);
-    const model = () => shown()[column - 1];
+    const model = () => shown()[column - 1] && gridOf(shown()[column - 1]);
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     paintable(this.canvas, model);
@@ -43,22 +43,25 @@ export class PicturePanel extends Panel {
   }
 
   draw(model) {
-    const at = patchAt(model, state.at);
+    const grid = gridOf(model);
+    const at = patchAt(grid, state.at);
     this.caption.textContent = model.name;
     this.extra.textContent = facts(model);
     this.canvas.classList.toggle("painting", painting());
-    this.canvas.setAttribute("aria-label", 
-      `Picture, ${model.rows} rows and ${model.cols} columns of patches. Arrow keys move, Enter pins, Space hides.`);
+    const patches = `, ${grid.rows} rows and ${grid.cols} columns of patches. Arrow keys move, Enter pins, Space hides`;
+    this.canvas.setAttribute("aria-label", `Picture${grid.attends ? patches : ""}.`);
     const key = `${model.id}/${state.picture}/${at}`;
     const entry = pictureFor(model);
     if (!this.has(entry, key)) return;
     const context = prepare(this.canvas, model);
     fill(context, entry.value.image);
-    const hidden = painting() && hiddenOn(model);
-    if (hidden) cover(context, model, hidden);
-    lines(context, model);
-    frames(context, model);
+    const hidden = painting() && hiddenOn(grid);
+    if (hidden) cover(context, grid, hidden);
+    if (grid.attends) {
+      lines(context, grid);
+      frames(context, grid);
+    }
     this.show("ready", key);
-    this.here.textContent = hidden ? `${hidden.size} of ${model.rows * model.cols} hidden` : state.pinned ? `patch ${at} pinned` : "";
+    this.here.textContent = hidden ? `${hidden.size} of ${grid.rows * grid.cols} hidden` : state.pinned ? `patch ${at} pinned` : "";
   }
 }

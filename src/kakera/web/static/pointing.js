@@ -65,7 +65,7 @@ export function withKeys(canvas, modelOf) {
     if (!model || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in ARROWS) move(model, step(model, cursor(), ...ARROWS[event.key]));
     else if (event.key === "Enter") pin(model, cursor());
-    else if (event.key === "Escape") change({ pinned: false });
+    else if (event.key === "Escape") change({ pinned: false, at: cursor() });
     else if (event.key === " " && leader()) {
       const patch = patchAt(model, cursor());
       change({ hiding: true });

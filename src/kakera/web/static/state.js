@@ -63,9 +63,15 @@ const find = (id) => state.models.find((model) => model.id === id);
 /** The models shown: one, or two side by side. */
 export const shown = () => [find(state.model), find(state.compare)].filter(Boolean);
 
+/** The model whose layers, heads and patches are counted: the first that has some. */
+export const guide = () => shown().find((model) => model.attends) ?? shown()[0];
+
+/** The patches of a column: a CNN, which has none, is divided like the model beside it. */
+export const gridOf = (model) => (model.attends ? model : guide());
+
 /** Layers as the model of a column counts them. */
 export function layerOf(which, model) {
-  const [first] = shown();
+  const first = guide();
   return sameLayer(state[which] ?? first.layers, first, model);
 }
 
@@ -76,7 +82,7 @@ export const stamp = (model) => `${model.id}@${model.step ?? "end"}`;
 export function settle() {
   if (!find(state.model)) state.model = state.models[0]?.id ?? "";
   if (!find(state.compare) || state.compare === state.model) state.compare = "";
-  const model = find(state.model);
+  const model = guide();
   if (!model) return;
   if (typeof state.layer === "number" && (state.layer < 1 || state.layer >= model.layers)) state.layer = null;
   if (typeof state.near === "number" && (state.near < 0 || state.near >= model.layers)) state.near = null;
@@ -94,20 +100,22 @@ export function readAddress() {
   state.head = /^\d+$/.test(given.get("head") ?? "") ? Number(given.get("head")) : 0;
   state.fromClass = given.get("token") === "0";
   settle();
-  const [model] = shown();
+  const model = guide();
   const token = Number(given.get("token"));
   state.pinned = Boolean(model) && Number.isInteger(token) && token > 0 && token <= model.rows * model.cols;
   if (state.pinned) state.at = centre(model, token);
 }
 
 function writeAddress() {
-  const [model] = shown();
+  const model = guide();
   if (!model) return;
   const kept = new URLSearchParams({ model: state.model });
   if (state.compare) kept.set("compare", state.compare);
   if (state.picture) kept.set("sample", state.picture);
-  kept.set("layer", String(state.layer ?? model.layers));
-  kept.set("head", String(state.head));
+  if (model.attends) {
+    kept.set("layer", String(state.layer ?? model.layers));
+    kept.set("head", String(state.head));
+  }
   if (state.near !== null) kept.set("near", String(state.near));
   if (state.fromClass) kept.set("token", "0");
   else if (state.pinned) kept.set("token", String(patchAt(model, state.at)));

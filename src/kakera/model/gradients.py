@@ -1,0 +1,57 @@
+"""Oriented gradients: where edges are and how they run, as something to predict beside pixels.
+
+Histograms of oriented gradients (Dalal and Triggs 2005) are what MaskFeat predicts in place of pixels
+(Wei et al. 2022, Sec. 3): they keep shape and leave out shade.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange, reduce
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+ORIENTATIONS = 9  # bins over half a turn: an edge has no sign
+FLAT = 0.1  # deviations of the input: cells with weaker gradients count as flat
+
+
+def cells(patch: tuple[int, int]) -> tuple[int, int]:
+    """(down, across): into how many cells a patch is cut, two each way where they come out even."""
+    return 2 - patch[0] % 2, 2 - patch[1] % 2
+
+
+def width(patch: tuple[int, int], channels: int) -> int:
+    """How many numbers describe a patch."""
+    down, across = cells(patch)
+    return down * across * channels * ORIENTATIONS
+
+
+def oriented_gradients(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int]) -> Float[Tensor, "b n p"]:
+    """Of each patch: for each cell and channel, the shares of nine orientations, of mean square at most 1.
+
+    Each pixel votes with the length of its gradient (differences of its neighbours, 0 across the edge)
+    for the two nearest orientations; a cell's histogram is divided by its norm.
+    """
+    field = functional.pad(pictures, (1, 1, 1, 1), mode="reflect")
+    right = field[..., 1:-1, 2:] - field[..., 1:-1, :-2]
+    down = field[..., 2:, 1:-1] - field[..., :-2, 1:-1]
+    place = torch.atan2(down, right) / math.pi * ORIENTATIONS
+    bins = torch.arange(ORIENTATIONS, device=pictures.device, dtype=pictures.dtype)
+    apart = (rearrange(place, "b c H W -> b c 1 H W") - rearrange(bins, "o -> o 1 1")) % ORIENTATIONS
+    votes = (1 - torch.minimum(apart, ORIENTATIONS - apart)).clamp(min=0)
+    votes = votes * rearrange(torch.hypot(right, down), "b c H W -> b c 1 H W")
+    cut_down, cut_across = cells(patch)
+    found = reduce(
+        votes,
+        "b c o (rows i ch) (cols j cw) -> b (rows cols) (i j) c o",
+        "mean",
+        ch=patch[0] // cut_down,
+        cw=patch[1] // cut_across,
+        i=cut_down,
+        j=cut_across,
+    )
+    length = (found.square().sum(dim=-1, keepdim=True) + FLAT**2).sqrt()
+    return rearrange(found / length * ORIENTATIONS**0.5, "b n cell c o -> b n (cell c o)")

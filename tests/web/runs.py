@@ -1,0 +1,71 @@
+"""Small runs to look into, and a client that speaks to the explorer as its own page does."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from kakera.formats.native import Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+from kakera.web.app import build
+
+SIDE = 28
+CLASSES = tuple(f"class {number}" for number in range(10))
+INPUTS = InputSpec(1, SIDE, SIDE, (0.3,), (0.35,))
+
+
+def autoencoder(seed: int = 0, *, normalised: bool = False) -> Saved:
+    """Untrained, 49 patches, three layers of two heads."""
+    shape = shape_of("nano")
+    encoder = Encoder(shape, channels=1, size=(SIDE, SIDE))
+    model = MaskedAutoencoder(encoder, shape.decoder, normalised=normalised)
+    model.initialise(torch.Generator().manual_seed(seed))
+    return Saved(model.eval(), INPUTS)
+
+
+def classifier(seed: int = 1) -> Saved:
+    """Untrained, with a head that says something."""
+    encoder = autoencoder(seed).encoder
+    model = Classifier(encoder, len(CLASSES))
+    torch.nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(seed))
+    torch.nn.init.zeros_(model.head.bias)
+    return Saved(model.eval(), INPUTS, CLASSES)
+
+
+def cnn() -> Saved:
+    """An untrained ResNet."""
+    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=len(CLASSES))
+    model.initialise(torch.Generator().manual_seed(0))
+    return replace(classifier(), model=model.eval())
+
+
+def three_runs(folder: Path) -> list[Path]:
+    """mae, classifier and cnn."""
+    for name, saved in {"mae": autoencoder(), "classifier": classifier(), "cnn": cnn()}.items():
+        save_model(folder / name, saved)
+    return [folder / name for name in ("mae", "classifier", "cnn")]
+
+
+def client(runs: list[Path], pictures: str = "") -> TestClient:
+    """Errors of the server come back as status 500, as they would to a browser."""
+    return TestClient(
+        build(runs, pictures=pictures), base_url="http://127.0.0.1", raise_server_exceptions=False
+    )
+
+
+def png(values: np.ndarray) -> bytes:
+    """A PNG of values (H, W) or (H, W, 3)."""
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    return buffer.getvalue()

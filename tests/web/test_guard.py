@@ -1,0 +1,105 @@
+"""Who may ask, how much, and how slowly."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from kakera.web.app import build
+from kakera.web.guard import Guard, is_local
+from kakera.web.pictures import MOST_BYTES
+from tests.web.runs import client, three_runs
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    return client(three_runs(tmp_path_factory.mktemp("runs"))[:1])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8421", "localhost:1", "[::1]:8421"])
+def test_this_machines_names_are_answered(web: TestClient, host: str) -> None:
+    assert web.get("/api/models", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "192.168.1.5", "localhost.evil", "[bad", ""]
+)
+def test_other_names_for_this_machine_are_refused(web: TestClient, host: str) -> None:
+    answer = web.get("/api/models", headers={"host": host})
+    assert answer.status_code == 403
+    assert answer.json()["detail"].startswith("host: got ")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:9999", "https://localhost"]
+)
+def test_other_origins_are_refused(web: TestClient, origin: str) -> None:
+    for call in (web.get("/api/models", headers={"origin": origin}), _send(web, origin)):
+        assert call.status_code == 403
+        assert "access-control-allow-origin" not in call.headers
+
+
+def _send(web: TestClient, origin: str) -> httpx2.Response:
+    return web.post("/api/pictures", content=b"x", headers={"origin": origin})
+
+
+def test_the_pages_own_origin_is_answered(web: TestClient) -> None:
+    assert web.get("/api/models", headers={"origin": "http://127.0.0.1"}).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_is_refused_even_without_an_origin(web: TestClient, site: str) -> None:
+    assert web.get("/api/models", headers={"sec-fetch-site": site}).status_code == 403
+
+
+def test_a_body_that_is_too_large_is_refused(web: TestClient) -> None:
+    answer = web.post("/api/pictures", content=bytes(MOST_BYTES + 1))
+    assert answer.status_code == 413
+    assert "at most 20 MiB" in answer.json()["detail"]
+
+
+def test_a_body_without_a_stated_length_is_counted(web: TestClient) -> None:
+    def parts() -> Iterator[bytes]:
+        for _ in range(MOST_BYTES // (1 << 20) + 1):
+            yield bytes(1 << 20)
+
+    assert web.post("/api/pictures", content=parts()).status_code == 413
+
+
+def test_a_body_that_never_ends_is_cut_off() -> None:
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def app(*_: object) -> None:
+        raise AssertionError("a slow request reached the application")
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
+    began = time.monotonic()
+    anyio.run(Guard(app, "127.0.0.1", most_seconds=0.2), scope, receive, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 408
+    assert time.monotonic() - began < 10
+
+
+def test_on_other_addresses_any_address_is_answered_but_no_foreign_name(tmp_path: Path) -> None:
+    app = build(three_runs(tmp_path)[:1], host="0.0.0.0")
+    web = TestClient(app, base_url="http://192.168.1.5")
+    assert web.get("/api/models").status_code == 200
+    assert web.get("/api/models", headers={"host": "evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("box.example", False)],
+)
+def test_what_only_this_machine_reaches(host: str, local: bool) -> None:
+    assert is_local(host) is local
