@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.model.gradients import FLAT, ORIENTATIONS, oriented_gradients, width
+from kakera.model.gradients import FLAT, ORIENTATIONS, cells, oriented_gradients, width
 
 
 def by_hand(picture: Tensor, top: int, left: int, high: int, wide: int) -> list[float]:
@@ -30,12 +30,12 @@ def random(*shape: int) -> Tensor:
     return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("patch", [(4, 4), (6, 4), (3, 4), (3, 3)])
+@pytest.mark.parametrize("patch", [(4, 4), (6, 4), (12, 12), (12, 3)])
 def test_the_histogram_is_the_formula_written_out(patch: tuple[int, int]) -> None:
-    picture = random(1, 2, 12, 12)
+    picture = random(1, 2, 12, 24)
     found = oriented_gradients(picture, patch)[0]
-    cols = 12 // patch[1]
-    down, across = 2 - patch[0] % 2, 2 - patch[1] % 2
+    cols = 24 // patch[1]
+    down, across = (2 if side == 12 else 1 for side in patch)
     high, wide = patch[0] // down, patch[1] // across
     for number, row in enumerate(found):
         top, left = number // cols * patch[0], number % cols * patch[1]
@@ -50,9 +50,14 @@ def test_the_histogram_is_the_formula_written_out(patch: tuple[int, int]) -> Non
 
 
 def test_the_numbers_of_a_patch_are_as_many_as_said() -> None:
-    for patch in [(4, 4), (7, 7), (16, 16), (8, 3)]:
+    for patch in [(4, 4), (7, 7), (16, 16), (14, 3)]:
         pictures = torch.rand(1, 3, 2 * patch[0], 3 * patch[1])
         assert oriented_gradients(pictures, patch).shape == (1, 6, width(patch, 3))
+
+
+@pytest.mark.parametrize(("side", "count"), [(2, 1), (8, 1), (9, 3), (14, 2), (16, 2), (32, 4), (11, 11)])
+def test_a_cell_is_no_longer_than_eight_pixels(side: int, count: int) -> None:
+    assert cells((side, 8)) == (count, 1)
 
 
 def test_a_flat_picture_has_no_orientation() -> None:
@@ -68,7 +73,7 @@ def test_an_upright_edge_and_a_lying_one_are_a_quarter_turn_apart() -> None:
     upright = torch.zeros(1, 1, 8, 8)
     upright[..., 4:] = 5.0
     across, lying = (
-        oriented_gradients(each, (8, 8)).reshape(4, ORIENTATIONS)[0] for each in (upright, upright.mT)
+        oriented_gradients(each, (8, 8)).reshape(ORIENTATIONS) for each in (upright, upright.mT)
     )
     assert across.argmax() == 0
     assert lying.topk(2).indices.sort().values.tolist() == [4, 5]  # 90° lies between 80° and 100°

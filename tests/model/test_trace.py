@@ -1,8 +1,11 @@
 import torch
 
+from kakera.model.attention import Layer
+from kakera.model.encoder import Encoder
+from kakera.model.sizes import shape_of
 from kakera.model.trace import Trace
 from tests.model import lecture
-from tests.model.models import SHAPE, encoder, far, hidden_in, pictures
+from tests.model.models import SHAPE, drawn, encoder, far, hidden_in, pictures, seeded
 
 
 def test_nothing_is_recorded_unless_asked_for() -> None:
@@ -60,6 +63,25 @@ def test_values_weighted_with_attention_are_what_was_pooled() -> None:
     encoder()(pictures(), trace=trace)
     assert set(trace.values) == set(trace.pooled) == {2}
     assert far(trace.pooled[2], trace.attention[2] @ trace.values[2]) < 1e-12
+
+
+def test_in_float32_record_formula_and_fused_kernel_agree_to_1e_6_on_every_layer() -> None:
+    shape = shape_of("tiny")
+    model = drawn(Encoder(shape, channels=3, size=(112, 112))).float()
+    every = range(1, shape.depth + 1)
+    trace = Trace(attention=every, pooling=every, tokens=range(shape.depth + 1))
+    with torch.no_grad():
+        model(torch.rand(1, 3, 112, 112, generator=seeded(0)), trace=trace)
+    for number in every:
+        layer = model.layers[number - 1]
+        assert isinstance(layer, Layer)
+        with torch.no_grad():
+            qkv = layer.attention.qkv(layer.norm1(trace.tokens[number - 1])).double()
+        q, k, v = qkv.reshape(1, 50, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)
+        wanted = torch.exp(q @ k.mT / q.shape[-1] ** 0.5)
+        wanted = wanted / wanted.sum(dim=-1, keepdim=True)
+        assert far(trace.attention[number], wanted) < 1e-6, number
+        assert far(trace.pooled[number], wanted @ v) < 1e-6 * float(v.abs().max()), number
 
 
 def test_every_row_of_attention_sums_to_one() -> None:

@@ -15,12 +15,16 @@ from torch import Tensor
 from torch.nn import functional
 
 ORIENTATIONS = 9  # bins over half a turn: an edge has no sign
+LONGEST = 8  # pixels: of a cell, as in MaskFeat
 FLAT = 0.1  # deviations of the input: cells with weaker gradients count as flat
 
 
 def cells(patch: tuple[int, int]) -> tuple[int, int]:
-    """(down, across): into how many cells a patch is cut, two each way where they come out even."""
-    return 2 - patch[0] % 2, 2 - patch[1] % 2
+    """(down, across): into how many cells a patch is cut, as few as are no longer than LONGEST."""
+    down, across = (
+        next(n for n in range(1, side + 1) if side % n == 0 and side // n <= LONGEST) for side in patch
+    )
+    return down, across
 
 
 def width(patch: tuple[int, int], channels: int) -> int:

@@ -1,0 +1,171 @@
+"""How fast the explorer answers: a painted patch, and eight people at once.
+
+python benchmarks/explorer.py [--rounds N] [--json FILE]
+
+Starts `kakera serve` on untrained models of two sizes, in a process of its own, and asks it over HTTP:
+paint (a new mask each time), hover (attention of a picture that is known), first (a picture that is new).
+Figures are milliseconds at the median and the 95th percentile. With eight clients each asks without pause, so
+the time is that of a queue; what must hold is that a light question is not kept waiting by heavy ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kakera.formats.native import Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+
+MODELS = {"demo": ("nano", 1, 28), "ViT-B/16": ("base", 3, 224)}
+CLIENTS = 8
+LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: what a painted patch may take at the 95th percentile
+
+
+def save(folder: Path, size: str, channels: int, side: int) -> None:
+    """An untrained masked autoencoder."""
+    shape = shape_of(size)
+    encoder = Encoder(shape, channels=channels, size=(side, side))
+    model = MaskedAutoencoder(encoder, shape.decoder)
+    model.initialise(torch.Generator().manual_seed(0))
+    save_model(folder, Saved(model, InputSpec(channels, side, side, (0.5,) * channels, (0.25,) * channels)))
+
+
+class Server:
+    """`kakera serve` in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "kakera", "serve", str(folder), "--pictures", "demo", "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        found = re.search(r"http://\S+?/", self.process.stdout.readline())
+        assert found is not None
+        self.address = found[0]
+
+    def ask(self, path: str, body: bytes | None = None) -> Any:
+        """The answer as JSON."""
+        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        self.process.terminate()
+        self.process.wait()
+
+
+def timed(work: Callable[[int], object], rounds: int) -> list[float]:
+    """Milliseconds of each round."""
+    found: list[float] = []
+    for number in range(rounds):
+        began = time.perf_counter()
+        work(number)
+        found.append(1000 * (time.perf_counter() - began))
+    return found
+
+
+def figures(times: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    high = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+    return {"median": statistics.median(times), "p95": high}
+
+
+def measure(name: str, rounds: int) -> dict[str, dict[str, float]]:
+    """All cases of one model."""
+    with tempfile.TemporaryDirectory() as place:
+        save(Path(place) / "model", *MODELS[name])
+        server = Server(Path(place) / "model")
+        try:
+            return cases(server, rounds)
+        finally:
+            server.stop()
+
+
+def cases(server: Server, rounds: int) -> dict[str, dict[str, float]]:
+    """Paint, hover and first for one client; paint and hover while seven others paint."""
+    model = server.ask("api/models")[0]
+    patches = model["rows"] * model["cols"]
+
+    def paint(number: int, client: int = 0) -> None:
+        random = np.random.default_rng((client, number))
+        hidden = (random.permutation(patches)[: patches * 3 // 4] + 1).tolist()
+        body = {"model": "model", "picture": "sample-1", "hidden": hidden}
+        server.ask("api/reconstruct", json.dumps(body).encode())
+
+    def hover(number: int) -> None:
+        layer = 1 + number % model["layers"]
+        server.ask(f"api/attention?model=model&picture=sample-1&layer={layer}&token={1 + number % patches}")
+
+    def first(number: int) -> None:
+        buffer = io.BytesIO()
+        values = np.random.default_rng(number).integers(0, 255, (224, 224, 3), dtype=np.uint8)
+        Image.fromarray(values).save(buffer, "PNG")
+        sent = server.ask("api/pictures", buffer.getvalue())["id"]
+        server.ask(f"api/attention?model=model&picture={sent}&token=1")
+
+    paint(0)
+    hover(0)
+    found = {"paint": figures(timed(paint, rounds)), "hover": figures(timed(hover, rounds))}
+    found["first"] = figures(timed(first, max(2, rounds // 4)))
+    ended = threading.Event()
+
+    def busy(client: int) -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            paint(number, client)
+
+    others = [threading.Thread(target=busy, args=(client,)) for client in range(1, CLIENTS)]
+    for thread in others:
+        thread.start()
+    found[f"paint, {CLIENTS} clients"] = figures(timed(paint, rounds))
+    found[f"hover, {CLIENTS} clients"] = figures(timed(hover, rounds))
+    ended.set()
+    for thread in others:
+        thread.join()
+    return found
+
+
+def main(words: list[str] | None = None) -> int:
+    """Print the table; exit code 1 where a painted patch took longer than it may."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(words)
+    found = {name: measure(name, given.rounds) for name in given.models}
+    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    for name, table in found.items():
+        for case, row in table.items():
+            print(f"{name:10} {case:18} median {row['median']:8.1f} ms   p95 {row['p95']:8.1f} ms")
+    if given.json:
+        given.json.write_text(
+            json.dumps({"machine": machine, "torch": torch.__version__, "ms": found}, indent=2)
+        )
+    return int(any(table["paint"]["p95"] > LIMITS[name] for name, table in found.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
