@@ -72,9 +72,7 @@ def test_light_on_dark_is_as_dark_on_light() -> None:
 def test_an_upright_edge_and_a_lying_one_are_a_quarter_turn_apart() -> None:
     upright = torch.zeros(1, 1, 8, 8)
     upright[..., 4:] = 5.0
-    across, lying = (
-        oriented_gradients(each, (8, 8)).reshape(ORIENTATIONS) for each in (upright, upright.mT)
-    )
+    across, lying = (oriented_gradients(each, (8, 8)).reshape(ORIENTATIONS) for each in (upright, upright.mT))
     assert across.argmax() == 0
     assert lying.topk(2).indices.sort().values.tolist() == [4, 5]  # 90° lies between 80° and 100°
 

@@ -96,7 +96,7 @@ def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> 
         as_bytes(shares)[0],
         encoder.grid,
         encoder.shape.patch,
-        _frozen(patches.cut(shares, encoder.shape.patch)[0]),
+        _frozen(patches.cut(shares, encoder.shape.patch, encoder.shape.stride)[0]),
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
     )

@@ -148,6 +148,8 @@ def build(description: dict[str, Any]) -> Saved:
         return Saved(model, inputs, classes, several)
     values = dict(description["shape"])
     values |= {"patch": tuple(values["patch"]), "decoder": DecoderShape(**values["decoder"])}
+    if values.get("stride"):
+        values["stride"] = tuple(values["stride"])
     encoder = Encoder(
         VitShape(**values), channels=inputs.channels, size=inputs.size, learned=description["learned"]
     )

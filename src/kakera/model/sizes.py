@@ -18,17 +18,27 @@ class DecoderShape:
 
 @dataclass(frozen=True)
 class VitShape:
-    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels."""
+    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels.
+
+    A `stride` below the patch lets neighbours overlap, as in AST (Gong et al. 2021: 16 × 16, stride 10).
+    """
 
     width: int
     depth: int
     heads: int
     patch: tuple[int, int]
     decoder: DecoderShape
+    stride: tuple[int, int] | None = None
+    """From one patch to the next, down and across; None for patches side by side."""
 
-    def with_patch(self, patch: tuple[int, int]) -> VitShape:
+    @property
+    def step(self) -> tuple[int, int]:
+        """From one patch to the next, down and across."""
+        return self.stride or self.patch
+
+    def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> VitShape:
         """The same layers on other patches."""
-        return replace(self, patch=patch)
+        return replace(self, patch=patch, stride=stride)
 
 
 _PAPER = DecoderShape(512, 8, 16)  # MAE paper, Sec. 3
