@@ -86,6 +86,15 @@ class InputSpec:
         mean, std = self._columns(pictures)
         return (pictures * std + mean) * self.scale
 
+    def shares(self, pictures: Tensor) -> Tensor:
+        """Stored values as they are drawn, from 0 (black) to 1 (white).
+
+        Of pictures shares of the scale; of spectrograms three deviations to either side of the mean.
+        """
+        if self.sound is None:
+            return pictures / self.scale
+        return self.normalise(pictures) / 6 + 0.5
+
     def _columns(self, like: Tensor) -> tuple[Tensor, Tensor]:
         import torch
 

@@ -76,13 +76,14 @@ def reconstructions(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
+    absent: Bool[Tensor, "b n"] | None = None,
 ) -> NDArray[np.uint8]:
     """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.
 
-    `pictures` hold stored values (0 … scale). A model of normalised pixels borrows the true mean and
-    deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
+    `pictures` hold stored values (0 … scale); patches may be `absent`. A model of normalised pixels borrows
+    the true mean and deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
     """
-    return as_bytes(_shares(model, inputs, pictures, hidden))
+    return as_bytes(_shares(model, inputs, pictures, hidden, absent))
 
 
 def _shares(
@@ -90,15 +91,17 @@ def _shares(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
+    absent: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b 3 c H W"]:
     """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
-    guessed = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden))
-    stored, patch = pictures.to(guessed.dtype), model.encoder.shape.patch
+    restored = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden, absent))
+    guessed, stored = inputs.shares(restored), inputs.shares(pictures.to(restored.dtype))
+    patch = model.encoder.shape.patch
     where, vectors = hidden.unsqueeze(-1), patches.cut(stored, patch)
-    masked = torch.where(where, GREY * inputs.scale, vectors)
+    masked = torch.where(where, GREY, vectors)
     filled = torch.where(where, patches.cut(guessed, patch), vectors)
     joined = (patches.join(each, model.encoder.grid, patch) for each in (masked, filled))
-    return torch.stack([stored, *joined], dim=1) / inputs.scale
+    return torch.stack([stored, *joined], dim=1)
 
 
 def legend(model: MaskedAutoencoder) -> str:

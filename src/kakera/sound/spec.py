@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from kakera.errors import OptionError, sentence
@@ -116,10 +116,20 @@ PRESETS: dict[str, SoundSpec] = {
 }
 
 
-def preset(name: str) -> SoundSpec:
-    """The row of a name. Raises OptionError for an unknown one."""
+def preset(words: str) -> SoundSpec:
+    """The row of a name, with changes where there are any: "speech,bins=64,high=7000". Raises OptionError."""
+    name, *changes = (word.strip() for word in words.split(","))
     if name not in PRESETS:
         raise OptionError(
             sentence("sound", got=name, expected="one of " + ", ".join(PRESETS), do="choose one of these")
         )
-    return PRESETS[name]
+    known = {field.name: type(getattr(PRESETS[name], field.name)) for field in fields(SoundSpec)}
+    values: dict[str, Any] = {}
+    for change in changes:
+        key, _, text = change.partition("=")
+        _require(key in known, "changes", change, "some of " + ", ".join(f"{key}=" for key in known))
+        try:
+            values[key] = text.lower() == "true" if known[key] is bool else known[key](text)
+        except ValueError:
+            _require(False, key, text, "a number")
+    return replace(PRESETS[name], **values)

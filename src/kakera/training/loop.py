@@ -128,7 +128,7 @@ def train(
             )
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = task.loss(model, _to(fabric.device, batch))
+            loss = task.loss(model, batch.to(fabric.device))
             fabric.backward(loss)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
@@ -172,11 +172,6 @@ def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) 
         betas=(0.9, plan.options.beta2),
         fused=device.type in ("cpu", "cuda"),
     )
-
-
-def _to(device: torch.device, batch: Batch) -> Batch:
-    labels = None if batch.labels is None else batch.labels.to(device)
-    return Batch(batch.pictures.to(device), labels, batch.samples, batch.epoch, batch.step, batch.unreadable)
 
 
 def _stop_if(bad: int) -> None:

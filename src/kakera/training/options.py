@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
@@ -59,19 +60,35 @@ class LearningOptions:
 
 
 @dataclass(frozen=True)
-class PretrainOptions(LearningOptions, DataOptions):
+class SoundOptions:
+    """How recordings are heard, and made different in training."""
+
+    sound: str = "ast"
+    """Of recordings: ast, speech or music, with changes such as speech,bins=64 where they are wanted."""
+    seconds: float = 0.0
+    """Of recordings: how much the model hears at once; 0 takes 10.24 seconds."""
+    roll: float = 0.0
+    """Turn recordings around by up to this many seconds."""
+    gain: float = 0.0
+    """Make recordings louder or softer by up to this many decibels."""
+    noise: float = 0.0
+    """Give recordings white noise of up to this share of their own loudness."""
+
+
+@dataclass(frozen=True)
+class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     """A masked autoencoder (MAE paper, App. A.1)."""
 
     out: str = ""
     """The run folder."""
     size: str = "base"
     """A row of the table of sizes: nano, micro, mini, tiny, small, base, large, huge."""
-    patch: int = 0
-    """Side of a patch in pixels; 0 takes the size's own."""
+    patch: tuple[int, ...] = ()
+    """Side of a patch in pixels, or its height and width; empty takes the size's own."""
     hide: float = 0.75
     """Share of the patches that are hidden."""
-    masking: Literal["random", "block", "grid"] = "random"
-    """Which patches are hidden."""
+    masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
+    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
     normalised: bool = True
     """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
     gradients: bool = False
@@ -90,7 +107,7 @@ class PretrainOptions(LearningOptions, DataOptions):
 
 
 @dataclass(frozen=True)
-class FinetuneOptions(LearningOptions, DataOptions):
+class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """A classifier, from a pretrained encoder or from scratch (MAE paper, App. A.1, Table 9)."""
 
     out: str = ""
@@ -99,8 +116,10 @@ class FinetuneOptions(LearningOptions, DataOptions):
     """A run to start from; empty trains from scratch."""
     model: str = "base"
     """Without a start: a size of the Vision Transformer, or a ResNet such as resnet-18."""
-    patch: int = 0
-    """Without a start: side of a patch in pixels; 0 takes the size's own."""
+    patch: tuple[int, ...] = ()
+    """Without a start: side of a patch in pixels, or its height and width; empty takes the size's own."""
+    stride: tuple[int, ...] = ()
+    """Without a start: from one patch to the next, where they should overlap; empty for side by side."""
     labels: int = 0
     """How many labelled pictures to use, equally from each class; 0 for all."""
     label_seed: int = 0
@@ -116,7 +135,7 @@ class FinetuneOptions(LearningOptions, DataOptions):
     smoothing: float = 0.1
     """Label smoothing."""
     mixup: float = 0.8
-    """Beta parameter of mixup; 0 for none."""
+    """Beta parameter of mixup; 0 for none. Recordings are mixed as waveforms."""
     cutmix: float = 1.0
     """Beta parameter of cutmix; 0 for none."""
     randaugment: float = 9.0
@@ -131,6 +150,10 @@ class FinetuneOptions(LearningOptions, DataOptions):
     """Move pictures by up to this many pixels."""
     flip: bool = True
     """Mirror half of the pictures."""
+    time_stripe: float = 0.0
+    """SpecAugment: blank up to this many seconds of a spectrogram."""
+    band_stripe: int = 0
+    """SpecAugment: blank up to this many mel bands of a spectrogram."""
 
 
 @dataclass(frozen=True)
@@ -182,9 +205,26 @@ def build(kind: type[T], values: dict[str, Any]) -> T:
                 do="correct the name",
             )
         )
-    options = kind(**values)
+    hints = get_type_hints(kind)
+    options = kind(**{name: _as_tuple(value, hints[name]) for name, value in values.items()})
     _check(options)
     return options
+
+
+def _as_tuple(value: Any, hint: Any) -> Any:
+    """Lists, and single numbers, where several may be given."""
+    if get_origin(hint) is not tuple or isinstance(value, tuple):
+        return value
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def pair(name: str, numbers: Sequence[Any]) -> tuple[int, int] | None:
+    """One number for both directions, or height and width; None for none. Raises OptionError."""
+    if not numbers:
+        return None
+    whole = all(isinstance(number, int) and number > 0 for number in numbers)
+    _require(whole and len(numbers) <= 2, name, numbers, "one or two whole numbers from 1: height and width")
+    return numbers[0], numbers[-1]
 
 
 def read_recipe(verb: str, name: str) -> dict[str, Any]:
@@ -227,6 +267,12 @@ _RANGES = {
     "labels": (0, 1 << 40),
     "shift": (0, 4096),
     "seeds": (1, 1000),
+    "seconds": (0.0, 3600.0),
+    "roll": (0.0, 3600.0),
+    "gain": (0.0, 60.0),
+    "noise": (0.0, 10.0),
+    "time_stripe": (0.0, 3600.0),
+    "band_stripe": (0, 8192),
 }
 
 
