@@ -15,8 +15,8 @@ def rolled(wave: Wave, most: int, noise: float) -> Wave:
 
 def louder(wave: Wave, most: float, noise: float) -> Wave:
     """Up to `most` decibels louder or softer; noise in [0, 1)."""
-    factor: np.float32 = np.float32(10.0 ** ((2.0 * noise - 1.0) * most / 20.0))
-    return (wave * factor).astype(np.float32, copy=False)
+    decibels = (2.0 * noise - 1.0) * most
+    return np.multiply(wave, 10.0 ** (decibels / 20.0), dtype=np.float32)
 
 
 def noisier(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
