@@ -12,7 +12,7 @@ from jaxtyping import Num
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError, RunError, sentence
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
@@ -100,6 +100,16 @@ def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> 
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
     )
+
+
+def require_pictures(inputs: InputSpec) -> None:
+    """Raises RunError for a model of recordings, whose spectrograms cannot be looked at yet."""
+    if inputs.sound is not None:
+        raise RunError(
+            sentence(
+                "model", got="one of recordings", expected="one of pictures", do="predict takes recordings"
+            )
+        )
 
 
 def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:
