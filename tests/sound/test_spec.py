@@ -75,3 +75,14 @@ def test_presets_are_known_by_name_and_others_are_refused() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_spec_survives_json(name: str) -> None:
     assert SoundSpec(**json.loads(json.dumps(PRESETS[name].to_json()))) == PRESETS[name]
+
+
+def test_a_preset_takes_changes() -> None:
+    found = preset("speech, rate=8000, bins=32, centred=false, high=-200")
+    assert found == SoundSpec(window="povey", bins=32, rate=8_000, centred=False, high=-200.0)
+
+
+@pytest.mark.parametrize("words", ["speech,colour=red", "speech,bins", "speech,bins=many", "speech,bins=0"])
+def test_a_change_that_means_nothing_is_refused(words: str) -> None:
+    with pytest.raises(OptionError, match="^sound's "):
+        preset(words)
