@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from kakera.errors import OptionError
 from kakera.sound.spec import PRESETS, SoundSpec, preset
 from tests.refusals import refused
 
