@@ -67,8 +67,8 @@ def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
         ("paper", {"epochs": float("nan")}, "epochs: got nan"),
         ("paper", {"hide": "much"}, "hide: got 'much', expected a number"),
         ("paper", {"flip": "yes"}, "flip: got 'yes', expected true or false"),
-        ("paper", {"masking": "spiral"}, "masking: got 'spiral', expected random, block, grid, rows, cols or cross"),
-        ("nowhere", {}, "recipe nowhere: got .*expected one of paper, audio-micro, demo, imagenet, micro, or a TOML file"),
+        ("paper", {"masking": "spiral"}, "masking: got 'spiral', expected random, block, .* or cross"),
+        ("nowhere", {}, "recipe nowhere: got .*expected one of paper, audio-micro, .*, or a TOML file"),
         ("nowhere.toml", {}, "recipe nowhere.toml: got .*No such file"),
     ],
 )
