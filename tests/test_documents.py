@@ -15,12 +15,26 @@ from tests.training.songs import songs
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
+TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
+TINY += ["--finetune-epochs", "0.01", "--finetune-steps", "1"]
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
     "pretrain": ["--epochs", "0.01"],
     "finetune": ["--epochs", "0.01", "--least-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1"],
+    "study mask-ratio": [*TINY, "--ratios", "0.5", "0.75"],
+    "study data-size": [
+        *TINY,
+        "--rates",
+        "1",
+        "--shifts",
+        "1",
+        "--scratch-epochs",
+        "0.01",
+        "--scratch-steps",
+        "1",
+    ],
 }
 
 
@@ -50,7 +64,8 @@ def test_every_shell_block_runs(
             if not words:
                 continue
             assert words[0] == "kakera", line
-            code = main([*words[1:], *SHORT.get(words[1], [])])
+            verb = " ".join(words[1:3]) if words[1] == "study" else words[1]
+            code = main([*words[1:], *SHORT.get(verb, [])])
             assert code == 0, f"{name}: {line}: {capsys.readouterr().err}"
             ran += 1
     assert ran >= 6

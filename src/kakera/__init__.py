@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`; `load` opens a run, `explain` is the room of what a model sees. They are imported when they
-are first used.
+`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`; `load` opens a run, `explain` is the room of
+what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.native import load_model as load
+    from kakera.study.data_size.study import study_data_size
     from kakera.study.demo import demo
-    from kakera.study.explain import explain_files
+    from kakera.study.explain.study import explain_files
+    from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.training.finetune import finetune
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
     from kakera.training.probe import probe
+    from kakera.web.server import serve
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,13 +39,16 @@ __all__ = [
     "predict",
     "pretrain",
     "probe",
+    "serve",
+    "study_data_size",
+    "study_mask_ratio",
 ]
 
 _PLACES = {
     "KakeraError": "errors.KakeraError",
     "demo": "study.demo.demo",
     "explain": "explain",
-    "explain_files": "study.explain.explain_files",
+    "explain_files": "study.explain.study.explain_files",
     "finetune": "training.finetune.finetune",
     "inspect": "data.inspect.inspect_dataset",
     "load": "formats.native.load_model",
@@ -50,6 +56,9 @@ _PLACES = {
     "predict": "training.predict.predict",
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",
+    "serve": "web.server.serve",
+    "study_data_size": "study.data_size.study.study_data_size",
+    "study_mask_ratio": "study.mask_ratio.study.study_mask_ratio",
 }
 
 

@@ -6,6 +6,7 @@
     │   ├── DataError              a data set as a whole
     │   ├── OptionError            an option, a recipe or an argument
     │   └── RunError               a run folder, a checkpoint or a model file
+    │       └── DivergedError      a training whose loss is no longer finite
     ├── StorageError               the disk is full or refuses to be written (exit code 2)
     └── MissingExtraError          an optional dependency is not installed (exit code 2)
 
@@ -52,6 +53,10 @@ class OptionError(InputError):
 
 class RunError(InputError):
     """A run folder, a checkpoint or a model file cannot be used."""
+
+
+class DivergedError(RunError):
+    """A training whose loss or gradient is no longer finite."""
 
 
 class StorageError(KakeraError, OSError):

@@ -7,7 +7,7 @@ import pytest
 import kakera
 from kakera.cli.main import VERBS, main
 
-HEAVY = ("torch", "sklearn", "kornia", "scipy", "lightning_fabric", "PIL")
+HEAVY = ("torch", "sklearn", "kornia", "scipy", "lightning_fabric", "PIL", "matplotlib")
 
 
 def imported_by(code: str) -> set[str]:
@@ -24,6 +24,7 @@ def imported_by(code: str) -> set[str]:
         "from kakera.cli.main import main; main(['--version'])",
         "from kakera.cli.main import main\ntry: main(['pretrain', '--help'])\nexcept SystemExit: pass",
         "from kakera.cli.main import main; main(['finetune', '--nonsense'])",
+        "from kakera.cli.main import main\ntry: main(['study', 'data-size', '-h'])\nexcept SystemExit: pass",
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
@@ -63,6 +64,12 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["finetune", "demo", "--from", "nowhere"], "nowhere: got"),
         (["probe", "demo"], "kakera probe: got no --from, expected a run"),
         (["predict", "nowhere", "x.png"], "nowhere: got"),
+        (["study", "colours", "demo"], "kakera study: got colours, expected mask-ratio or data-size"),
+        (["study", "mask-ratio"], "the following arguments are required: DATA"),
+        (["study", "mask-ratio", "demo", "--colour"], "unrecognized arguments: --colour"),
+        (["study", "mask-ratio", "demo", "--ratios", "1.5"], "ratios: got 1.5, expected a share"),
+        (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a time"),
+        (["study", "data-size", "nowhere"], "nowhere: got nothing of this name"),
         (["inspect", "nowhere"], "nowhere: got nothing of this name"),
     ],
 )

@@ -31,7 +31,7 @@ PATIENCE = 60.0  # seconds: a busy machine is slow, not wrong
 # Ends when, for three frames in a row, nothing is awaited.
 SETTLED = """
 const done = arguments[arguments.length - 1];
-const waiting = 'figure[data-state="waiting"], #samples[aria-busy]';
+const waiting = 'figure[data-state="waiting"], #samples[aria-busy], .heads[aria-busy="true"]';
 const busy = () => document.querySelector(waiting) || !document.querySelector("figure[data-state]");
 let calm = 0;
 const look = () => {

@@ -420,6 +420,7 @@ def test_hidden_patches_are_covered_in_grey_while_painting(page: Page, oracle: O
     values = oracle.picture(1)[1::4, 1::4]
     hidden = painted_over(drawn_mask(), [1]).reshape(FINE)
     assert_drawn(found, np.where(hidden, 0.88 * 112 + 0.12 * values, values).round().astype(int), 1)
+    assert "token" not in page.chosen  # a click that paints pins nothing
 
 
 def test_hiding_everything_is_refused_in_one_sentence_and_can_be_taken_back(
@@ -563,7 +564,9 @@ def test_beside_a_cnn_the_other_model_keeps_its_layers_and_patches(page: Page, o
     assert page.key("attention", 2) == "mae/sample-1/2/0/10"
     page.click(page.control("hide-mode"))
     page.press(page.canvas("picture", 1), 4, FINE)
-    assert f" {painted_over(drawn_mask(), [4]).sum()} of 49 " in page.part("reconstruction", "extra", 2)
+    count = painted_over(drawn_mask(), [4]).sum()
+    assert page.part("picture", "here") == f"{count} of 49 hidden"
+    assert f" {count} of 49 patches hidden." in page.part("reconstruction", "extra", 2)
 
 
 # without a mouse

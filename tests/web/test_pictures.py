@@ -14,6 +14,7 @@ from kakera.data.sources import open_pictures
 from kakera.web import pictures as module
 from kakera.web.pictures import Pictures
 from kakera.web.refusals import UnknownError
+from tests.small import folder
 from tests.web.runs import client, png, three_runs
 
 GREY = np.arange(28 * 28, dtype=np.uint8).reshape(28, 28)
@@ -124,3 +125,8 @@ def test_the_oldest_uploads_are_forgotten_when_there_are_too_many(monkeypatch: p
     with pytest.raises(UnknownError, match="expected a sample or an upload; send it again"):
         shelf.picture(first)
     assert shelf.picture("sample-1").name == "T-shirt/top"
+
+
+def test_a_samples_name_says_nothing_of_where_it_lies(tmp_path: Path) -> None:
+    shelf = Pictures(open_pictures([folder(tmp_path / "pictures", count=1)], 3))
+    assert [picture.name for picture in shelf.samples] == ["0.png", "0.png"]

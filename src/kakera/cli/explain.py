@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.study.explain_options import ExplainOptions
+from kakera.study.explain.options import ExplainOptions
 
 
 def run(words: Sequence[str]) -> int:
@@ -26,7 +26,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = vars(parser.parse_args(words))
     as_json, model, files = given.pop("json"), given.pop("model"), given.pop("files")
-    from kakera.study.explain import explain_files
+    from kakera.study.explain.study import explain_files
 
     found = explain_files(model, files, **given)
     if as_json:

@@ -16,6 +16,7 @@ VERBS = {
     "finetune": "a classifier, from a pretrained run or from scratch",
     "probe": "simple classifiers on frozen tokens, with fine-tuning beside them",
     "predict": "labels with probabilities for files",
+    "study": "the lecture's two experiments on your data: mask-ratio, data-size; with a report",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
     "serve": "the explorer: look inside models, in the browser",
 }

@@ -59,6 +59,15 @@ def picture(png: bytes, *, caption: str) -> str:
     )
 
 
+def drawing(svg: bytes, *, caption: str) -> str:
+    """A drawing inside the page, sharp at any size."""
+    data = base64.b64encode(svg).decode()
+    return (
+        f'<figure><img alt="{escape(caption)}" src="data:image/svg+xml;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows of text, the header first."""
     header, *body = rows

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kakera.data.dataset import Dataset
 from kakera.data.loader import Augmentation, Batch, training_batches
-from kakera.errors import RunError, sentence
+from kakera.errors import DivergedError, RunError, sentence
 from kakera.training.average import Average
 from kakera.training.options import LearningOptions
 from kakera.training.parameters import groups
@@ -105,7 +105,7 @@ def train(
 ) -> nn.Module:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
-    Raises RunError after many steps in a row without a finite gradient, DataError where no picture of
+    Raises DivergedError after many steps in a row without a finite gradient, DataError where no picture of
     many batches can be read.
     """
     options, average = plan.options, Average(task.model, plan.ema)
@@ -176,7 +176,7 @@ def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) 
 
 def _stop_if(bad: int) -> None:
     if bad >= BAD_STEPS:
-        raise RunError(
+        raise DivergedError(
             sentence(
                 "training",
                 got=f"{bad} steps in a row with a loss or gradient that is not finite",

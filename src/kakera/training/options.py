@@ -273,6 +273,7 @@ _RANGES = {
     "noise": (0.0, 10.0),
     "time_stripe": (0.0, 3600.0),
     "band_stripe": (0, 8192),
+    "port": (0, 65535),
 }
 
 

@@ -42,7 +42,7 @@ class Run:
         self._unreadable: dict[str, str] = {}
         path = self.folder / "config.json"
         if path.exists():
-            self._compare(path)
+            require_same(path, self.config)
         elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise RunError(
                 sentence(
@@ -50,26 +50,6 @@ class Run:
                 )
             )
         write_atomically(path, json.dumps(self.config, indent=2).encode() + b"\n")
-
-    def _compare(self, path: Path) -> None:
-        try:
-            there = json.loads(path.read_text())
-            names = sorted(there.keys() | self.config.keys())
-        except (ValueError, AttributeError) as error:
-            raise RunError(
-                sentence(str(path), got=error, expected="a configuration", do="choose another --out")
-            ) from error
-        other = [n for n in names if n not in FREE and there.get(n) != self.config.get(n)]
-        if other:
-            got = ", ".join(f"{n} {there.get(n)!r} there, {self.config.get(n)!r} here" for n in other[:4])
-            raise RunError(
-                sentence(
-                    str(self.folder),
-                    got=f"a run of another configuration ({got})",
-                    expected="the same, to go on with it",
-                    do="give the same options or choose another --out",
-                )
-            )
 
     def describe(self, saved: Saved) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
@@ -188,3 +168,25 @@ def _kept(path: Path) -> dict[str, Tensor]:
         names: list[str] = list(file.keys())
         title = "average." if any(name.startswith("average.") for name in names) else "model."
         return {n.removeprefix(title): file.get_tensor(n) for n in names if n.startswith(title)}
+
+
+def require_same(path: Path, config: dict[str, Any]) -> None:
+    """Raises RunError where the configuration in a file is another, but for what may differ."""
+    try:
+        here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
+        names = sorted(there.keys() | here.keys())
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunError(
+            sentence(str(path), got=error, expected="a configuration", do="choose another --out")
+        ) from error
+    other = [n for n in names if n not in FREE and there.get(n) != here.get(n)]
+    if other:
+        got = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        raise RunError(
+            sentence(
+                str(path.parent),
+                got=f"a run of another configuration ({got})",
+                expected="the same, to go on with it",
+                do="give the same options or choose another --out",
+            )
+        )

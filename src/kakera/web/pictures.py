@@ -7,12 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.channels import with_channels
-from kakera.data.dataset import Dataset
+from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.images import decode
 from kakera.errors import sentence
 from kakera.web.answers import PictureAnswer
@@ -78,4 +79,7 @@ def _sample(samples: Dataset, number: int) -> Picture:
     def values(channels: int) -> NDArray[np.uint8]:
         return with_channels(samples, channels).pictures.read(number)
 
-    return Picture(f"sample-{number + 1}", samples.pictures.name(number), values)
+    name = samples.pictures.name(number)
+    if isinstance(samples.pictures, FilePictures):
+        name = Path(name).name  # where it lies is nobody's business
+    return Picture(f"sample-{number + 1}", name, values)

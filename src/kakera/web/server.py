@@ -39,7 +39,7 @@ def _listen(options: ServeOptions) -> socket.socket:
     try:
         family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((options.host, options.port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise OptionError(
             sentence(
                 "address",

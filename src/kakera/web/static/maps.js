@@ -60,6 +60,7 @@ export class AttentionPanel extends MapPanel {
     const token = state.fromClass ? 0 : patchAt(model, state.at);
     const key = `${model.id}/${state.picture}/${layer}/${head}/${token}`;
     this.extra.hidden = !model.attends || layer === "rollout";
+    this.extra.setAttribute("aria-busy", "false");
     this.title(model, "");
     if (!model.attends) return this.show("none", key, model.about);
     const from = token ? `from patch ${token}` : "from the class token";
@@ -93,6 +94,7 @@ export class AttentionPanel extends MapPanel {
       [canvas.width, canvas.height] = [model.cols, model.rows];
       canvas.getContext("2d").putImageData(image(values, model, scales.rising, largest(values)), 0, 0);
     });
+    this.extra.setAttribute("aria-busy", String(waiting));
   }
 
   makeHeads(count) {

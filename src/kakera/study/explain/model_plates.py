@@ -18,7 +18,7 @@ from kakera.explain.seen import Seen
 from kakera.explain.similarity import position_similarity
 from kakera.formats.native import Saved, generator
 from kakera.model.cnn import ResNet, resnet_shape
-from kakera.study.plate import Plate
+from kakera.study.explain.plate import Plate
 
 SMALL = 64  # pixels: up to here the CNN to compare with is a small one
 TALL = 8  # pixels: patches from this height on have rows enough to compare lines within one

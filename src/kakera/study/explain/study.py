@@ -24,11 +24,11 @@ from kakera.explain.seen import Seen, checked, look, require_pictures
 from kakera.formats.native import Saved, load_model
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
-from kakera.study.album import Album
-from kakera.study.explain_options import ExplainOptions
-from kakera.study.model_plates import model_plates, require_cnn, untrained_cnn
-from kakera.study.picture_plates import picture_plates
-from kakera.study.plate import Plate
+from kakera.study.explain.album import Album
+from kakera.study.explain.model_plates import model_plates, require_cnn, untrained_cnn
+from kakera.study.explain.options import ExplainOptions
+from kakera.study.explain.picture_plates import picture_plates
+from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
 from kakera.training.options import build
 

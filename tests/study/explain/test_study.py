@@ -15,7 +15,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.study.explain import explain_files
+from kakera.study.explain.study import explain_files
 from tests.model.models import DECODER, SHAPE, seeded
 from tests.small import folder
 

@@ -17,7 +17,7 @@ from kakera.explain.similarity import similarity_map
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MaskedAutoencoder
-from kakera.study.plate import Plate
+from kakera.study.explain.plate import Plate
 
 
 def picture_plates(

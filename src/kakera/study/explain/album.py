@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kakera.explain.picture import png
 from kakera.formats.native import write_atomically
 from kakera.study import report
-from kakera.study.plate import Plate
+from kakera.study.explain.plate import Plate
 
 PAGE, NUMBERS = "index.html", "numbers.npz"
 

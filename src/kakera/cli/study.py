@@ -1,0 +1,73 @@
+"""`kakera study mask-ratio|data-size DATA`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kakera.cli.arguments import Arguments
+from kakera.cli.output import default_folder, print_table
+from kakera.errors import OptionError, sentence
+from kakera.study.study_options import DataSizeOptions, MaskRatioOptions, StudyOptions
+
+STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
+    "mask-ratio": (
+        MaskRatioOptions,
+        "Which share of the patches to hide: the MAE paper's Fig. 5 on your data.",
+    ),
+    "data-size": (DataSizeOptions, "CNN, Vision Transformer or masked autoencoder, for how many labels."),
+}
+
+
+def run(words: Sequence[str]) -> int:
+    """Print the plan, carry it out, say where the report is."""
+    if not words or words[0] in ("-h", "--help"):
+        parser = Arguments("study", "The lecture's two experiments on your data, each with a report.")
+        parser.epilog = "\n".join(
+            f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items()
+        )
+        parser.parse_args(["--help"])
+    name, rest = words[0], words[1:]
+    if name not in STUDIES:
+        raise OptionError(
+            sentence("kakera study", got=name, expected=" or ".join(STUDIES), do="try kakera study --help")
+        )
+    kind, purpose = STUDIES[name]
+    parser = Arguments(f"study {name}", purpose)
+    parser.add_argument(
+        "--plan", action="store_true", default=False, help="print what would be done and how long it takes"
+    )
+    parser.add_options(kind)
+    given = vars(parser.parse_args(rest))
+    only_plan = given.pop("plan")
+    given.setdefault("out", default_folder(f"study-{name}", given["data"]))
+    return _plan(name, given) if only_plan else _study(name, given)
+
+
+def _plan(name: str, given: dict[str, Any]) -> int:
+    if name == "mask-ratio":
+        from kakera.study.mask_ratio.study import plan_mask_ratio as plan
+    else:
+        from kakera.study.data_size.study import plan_data_size as plan
+    found = plan(given.pop("data"), **given)
+    print_table(found.table(), title=f"study {name}")
+    for line in found.remarks():
+        print(line)
+    print("next: the same without --plan")
+    return 0
+
+
+def _study(name: str, given: dict[str, Any]) -> int:
+    if name == "mask-ratio":
+        from kakera.study.mask_ratio.study import study_mask_ratio
+
+        done = study_mask_ratio(given.pop("data"), **given)
+    else:
+        from kakera.study.data_size.study import study_data_size
+
+        done = study_data_size(given.pop("data"), **given)
+    for sentences in done.answer.sentences():
+        print(sentences)
+    print(f"{done.folder}: report.html, results.csv, costs.csv")
+    print(f"{done.folder / 'report.html'}: open it in a browser")
+    return 0

@@ -1,0 +1,1 @@
+"""CNN, Vision Transformer or masked autoencoder, for how many labels."""

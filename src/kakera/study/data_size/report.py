@@ -1,0 +1,112 @@
+"""The page of the data-size study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kakera.formats.native import write_atomically
+from kakera.study import report
+from kakera.study.conduct import Finished
+from kakera.study.curves import Curve, draw
+from kakera.study.data_size import tables
+from kakera.study.data_size.answer import TITLES, Comparison
+from kakera.study.data_size.tables import Final
+from kakera.study.data_size.work import MODELS, School
+from kakera.study.intervals import interval
+from kakera.study.ledger import RESULTS, write_csv
+from kakera.study.material import FINETUNE
+from kakera.study.study_options import DataSizeOptions
+from kakera.study.study_page import settings, time_and_command, write_costs
+
+TUNE, FINAL = "tune", "final"
+
+
+def write(finished: Finished, school: School, options: DataSizeOptions, validation: str) -> Comparison:
+    """`results.csv`, `costs.csv` and `report.html`."""
+    finals = [
+        Final(u.values["model"], u.values["labels"], u.values["seed"], finished.results[u.name])
+        for u in finished.plan.units
+        if u.kind == FINAL
+    ]
+    scores: dict[str, dict[int, list[float]]] = {}
+    for final in finals:
+        by_count = scores.setdefault(final.model, {})
+        by_count.setdefault(final.labels, []).append(final.result["test"])
+    comparison = Comparison(scores)
+    header = ("network", "labels", "seed", "rate", "measure", "value")
+    write_csv(finished.folder / RESULTS, header, _records(finished, finals))
+    write_costs(finished)
+    page = _page(finished, school, options, validation, comparison, finals)
+    write_atomically(finished.folder / "report.html", page.encode())
+    return comparison
+
+
+def _records(finished: Finished, finals: list[Final]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for unit in finished.plan.units:
+        if unit.kind == TUNE:
+            at, score = unit.values, finished.results[unit.name]["validation"]
+            rows.append((at["model"], at["labels"], at["seed"], f"{at['rate']:g}", "validation", score))
+    for final in finals:
+        at = (final.model, final.labels, final.seed, f"{final.result['rate']:g}")
+        shift = final.result["moved"]
+        rows += [(*at, "test", final.result["test"]), (*at, "train", final.result["train"])]
+        rows += [(*at, f"test moved by {n}", round(v, 4)) for n, v in shift["scores"].items()]
+        rows += [(*at, f"features moved by {n}", round(v, 4)) for n, v in shift["features"].items()]
+        rows.append((*at, f"maps moved by a cell of {shift['cell']}", round(shift["maps"], 4)))
+    return rows
+
+
+def _page(
+    finished: Finished,
+    school: School,
+    options: DataSizeOptions,
+    validation: str,
+    comparison: Comparison,
+    finals: list[Final],
+) -> str:
+    measure = "mean average precision" if school.material.dataset.several else "accuracy"
+    ends, crossed, advice = comparison.sentences()
+    counts, chosen = comparison.counts, finished.plan.chosen
+    curves = [
+        Curve(TITLES[model], counts, [interval(comparison.scores[model][count]) for count in counts])
+        for model in MODELS
+    ]
+    picture = draw(curves, x="labels", y=f"test {measure}, per cent", logarithmic=len(counts) > 1, scale=100)
+    caption = f"Means and 95 % intervals over {comparison.seeds} seeds."
+    return report.page(
+        f"CNN, Transformer or masked autoencoder? {school.material.dataset.name}",
+        report.paragraph("Question: which network should learn from these pictures, for how many labels?"),
+        report.paragraph(f"Answer: {ends} {crossed}"),
+        report.paragraph(f"Recommendation: {advice}"),
+        report.drawing(picture, caption=caption),
+        *tables.numbers(comparison, measure),
+        *tables.saturation(finals),
+        *tables.shifted(finals, comparison, measure),
+        *tables.networks(school, finals, finished),
+        *tables.tuning(school, finals, validation, chosen),
+        report.heading("What would change the answer"),
+        report.paragraph(_changes(school, chosen)),
+        *settings(school.material, chosen),
+        *time_and_command(finished, "data-size", options),
+    )
+
+
+def _changes(school: School, chosen: dict[str, Any]) -> str:
+    shared = chosen["pretrainings"]
+    spread = (
+        "one pretraining serves all seeds, so the intervals hold nothing of its own luck; "
+        if shared == 1
+        else f"{shared} pretrainings are shared among the seeds; "
+    )
+    head = getattr(school.material.recipes[FINETUNE], "head", "zero")
+    start = "its head starts from ridge regression on frozen tokens; " if head == "ridge" else ""
+    return (
+        "Longer pretraining, or more pictures without labels, helps the ViT after the MAE alone; longer "
+        "schedules help those that the check above names; stronger augmentation helps Transformers from "
+        "scratch most. The ViT after the MAE has seen all training pictures without their labels; "
+        f"{spread}{start}with all labels the draws differ in weights and order only. The rates were "
+        "chosen with more labelled pictures than the smallest sizes have, the same ones for all "
+        "networks. The lecture expects the CNN ahead with few labels and the Transformer with very many "
+        "(millions of pictures)."
+    )

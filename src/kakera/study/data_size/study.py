@@ -1,0 +1,235 @@
+"""`kakera study data-size`: CNN, Transformer or masked autoencoder, for how many labels (lecture L7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kakera.data.dataset import Dataset
+from kakera.errors import OptionError, sentence
+from kakera.model.cnn import resnet_shape
+from kakera.study.conduct import Finished, conduct, say
+from kakera.study.data_size import times, work
+from kakera.study.data_size.answer import Comparison
+from kakera.study.data_size.report import write
+from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
+from kakera.study.material import PRETRAIN, cut_validation, material
+from kakera.study.plan import Plan, Results, Unit, draw_up
+from kakera.study.study_options import DataSizeOptions, study_options
+
+TUNE, FINAL = "tune", "final"
+LEAST_SIZES, HALVINGS = 2, 3  # what a budget leaves at least: sizes, and an eighth of the epochs
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """For each size and network: try the rates, then train and measure the chosen one for each seed."""
+
+    options: DataSizeOptions
+    school: School
+    validation: str
+    """Where the pictures to choose rates by come from."""
+    halved: int = 0
+    name: str = "data-size"
+
+    def config(self) -> dict[str, Any]:
+        """What must be the same for a folder to be gone on with."""
+        return {"study": self.name, **asdict(self.options), **self.school.material.describe()}
+
+    def counts(self) -> list[int]:
+        """Numbers of labels, rising; shares too small for one picture a class are left out."""
+        most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
+        found = {count_of(size, most, classes) for size in self.options.sizes}
+        counts = sorted(count for count in found if count)
+        if not counts:
+            raise OptionError(
+                sentence(
+                    "sizes",
+                    got=f"{' '.join(self.options.sizes)} of {most} labels",
+                    expected=f"at least one of {classes} labels or more",
+                    do="name larger ones",
+                )
+            )
+        return counts
+
+    def notes(self) -> list[str]:
+        """What was made of the options."""
+        most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
+        found = [f"rates are chosen by {self.validation}, which leaves {most} to train with"]
+        for size in self.options.sizes:
+            count = count_of(size, most, classes)
+            if not count:
+                found.append(f"{size} of {most} labels is less than one a class: not run")
+            elif size.isdigit() and int(size) > count:
+                found.append(f"{size} labels: all {count} that are left to train with")
+        for model in MODELS:
+            for count in self.counts() if self.options.most_steps else ():
+                full = self.school.material.steps(self.school.kind(model), count)[0]
+                if full > self.options.most_steps:
+                    found.append(f"{model} with {count} labels: {self.options.most_steps} of {full} steps")
+        return found
+
+    def tuning(self) -> list[int]:
+        """The seeds with which all rates are tried; none where there is one rate."""
+        options = self.options
+        seeds = min(options.tuning_seeds, options.seeds) if len(set(options.rates)) > 1 else 0
+        return list(range(options.seed, options.seed + seeds))
+
+    def units(self) -> list[Unit]:
+        """Pretrainings; then for each size and network all rates, and a final training for each seed."""
+        options = self.options
+        found = [
+            Unit(f"{PRETRAIN}-s{seed}", PRETRAIN, {"seed": seed}) for seed in range(options.pretrainings)
+        ]
+        for count in self.counts():
+            for model in MODELS:
+                tuning = self.tuning()
+                trials = [self._trial(model, count, seed, rate) for seed in tuning for rate in self.rates()]
+                found += trials
+                for seed in range(options.seed, options.seed + options.seeds):
+                    values = {"model": model, "labels": count, "seed": seed, "trains": seed not in tuning}
+                    needs = (*(trial.name for trial in trials), *self._start(model, seed))
+                    found.append(Unit(f"{FINAL}-{model}-{count}-s{seed}", FINAL, values, needs))
+        return found
+
+    def rates(self) -> list[float]:
+        """The multiples of the recipes' rates, rising."""
+        return sorted(set(self.options.rates))
+
+    def smaller(self) -> tuple[DataSize, str] | None:
+        """Fewer seeds, down to 2; then without the largest sizes, down to 2 of them; then fewer epochs."""
+        options, counts = self.options, self.counts()
+        if options.seeds > 2:
+            last = options.seed + options.seeds - 1
+            return self._with(seeds=options.seeds - 1), f"seed {last}"
+        if len(counts) > LEAST_SIZES:
+            left = tuple(str(count) for count in counts[:-1])
+            return self._with(sizes=left), f"{counts[-1]} labels"
+        if self.halved < HALVINGS:
+            epochs = self.epochs / 2
+            less = replace(self._with(pretrain_epochs=epochs), halved=self.halved + 1)
+            return less, f"half of the epochs of pretraining, {epochs:g} are left"
+        return None
+
+    @property
+    def epochs(self) -> float:
+        """Of a pretraining."""
+        return self.options.pretrain_epochs or self.school.material.recipes[PRETRAIN].epochs
+
+    def measure(self) -> dict[str, float]:
+        """Seconds of what the work is made of."""
+        return times.measure(self.school, self.counts(), self.epochs)
+
+    def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
+        """What a unit should take."""
+        return times.seconds(self.school, unit, costs, self.counts(), self.epochs)
+
+    def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
+        """Do a unit; its result."""
+        school, values = self.school, unit.values
+        if unit.kind == PRETRAIN:
+            trained = school.material.pretrain(folder, seed=values["seed"], epochs=self.epochs)
+            return work.pretrained(school, trained)
+        starts = self._start(values["model"], values["seed"])
+        start = units / starts[0] if starts else None
+        if unit.kind == TUNE:
+            return work.tuned(school, folder, values, start)
+        tried: dict[float, list[float]] = {}
+        for rate in self.rates():
+            names = [self._trial(values["model"], values["labels"], s, rate).name for s in self.tuning()]
+            tried[rate] = [results[name]["validation"] for name in names]
+        rate = work.best_rate(tried) if self.tuning() else self.rates()[0]
+        run = folder
+        if values["trains"]:
+            school.trained(values, folder, start, rate)
+        else:
+            run = units / self._trial(values["model"], values["labels"], values["seed"], rate).name
+        return work.measured(school, run, values, rate)
+
+    def _trial(self, model: str, count: int, seed: int, rate: float) -> Unit:
+        values = {"model": model, "labels": count, "seed": seed, "rate": rate}
+        return Unit(f"{TUNE}-{model}-{count}-x{rate:g}-s{seed}", TUNE, values, self._start(model, seed))
+
+    def _start(self, model: str, seed: int) -> tuple[str, ...]:
+        """The pretraining that a network starts from."""
+        number = (seed - self.options.seed) % self.options.pretrainings
+        return (f"{PRETRAIN}-s{number}",) if model == MAE else ()
+
+    def _with(self, **changes: Any) -> DataSize:
+        options = replace(self.options, **changes)
+        return replace(self, options=options, school=replace(self.school, options=options))
+
+
+def count_of(size: str, most: int, classes: int) -> int:
+    """Labels that "5%", "100" or "all" of `most` mean; 0 for a share of less than one a class.
+
+    Raises OptionError for other words, and for a number of less than one a class.
+    """
+    if size == "all":
+        return most
+    share = size.removesuffix("%")
+    try:
+        number = float(share) / 100 if share != size else int(size)
+    except ValueError:
+        number = 0
+    if number <= 0 or (share != size and number > 1) or (share == size and number < classes):
+        raise OptionError(
+            sentence(
+                "sizes",
+                got=repr(size),
+                expected=f"a number of labels from {classes}, one a class, a share such as 10%, or all",
+                do="correct it",
+            )
+        )
+    if share == size:
+        return min(int(number), most)
+    count = round(number * most)
+    return count if count >= classes else 0
+
+
+@dataclass(frozen=True)
+class DataSizeStudied:
+    """The finished study: `report.html`, `results.csv` and `costs.csv` in its folder, and the scores."""
+
+    folder: Path
+    answer: Comparison
+    finished: Finished
+
+
+def study_data_size(data: str | Path | Dataset, *, out: str | Path, **options: Any) -> DataSizeStudied:
+    """A CNN, a Transformer from scratch or one after a masked autoencoder: which, for how many labels?
+
+    `options` are the fields of `DataSizeOptions`. Called again with the same arguments it goes on where it
+    stopped, also in several processes at once; at the end it writes the report.
+    Raises DataError, OptionError, RunError, StorageError.
+    """
+    study = _opened(data, out=str(out), **options)
+    finished = conduct(study, Path(out), lambda chosen: _revised(study, chosen))
+    revised = _revised(study, finished.plan.chosen)
+    answer = write(finished, revised.school, study.options, revised.validation)
+    return DataSizeStudied(Path(out), answer, finished)
+
+
+def plan_data_size(data: str | Path | Dataset, **options: Any) -> Plan:
+    """What `study_data_size` would do and how long it should take; nothing is written."""
+    return draw_up(_opened(data, **options), say)[1]
+
+
+def _opened(data: str | Path | Dataset, **options: Any) -> DataSize:
+    name = data.name if isinstance(data, Dataset) else str(data)
+    chosen = study_options(DataSizeOptions, {**options, "data": name})
+    if chosen.cnn:
+        resnet_shape(chosen.cnn)
+    ours = material(data, chosen)
+    pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
+    study = DataSize(chosen, School(ours, pool, chosen.cnn or nearest_cnn(ours), chosen), validation)
+    study.counts()  # refuses sizes that no study can use
+    return study
+
+
+def _revised(study: DataSize, chosen: dict[str, Any]) -> DataSize:
+    """The study of the options in a plan."""
+    options = study_options(DataSizeOptions, chosen)
+    return replace(study, options=options, school=replace(study.school, options=options))

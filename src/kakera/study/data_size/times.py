@@ -1,0 +1,79 @@
+"""How long the work of the data-size study takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kakera.study.data_size.moved import DIRECTIONS, MOST
+from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
+from kakera.study.material import FINETUNE, PRETRAIN
+from kakera.study.plan import Unit
+from kakera.study.stopwatch import pace, rate
+from kakera.training.infer import scores
+from kakera.training.trained import Trained
+
+LOOKED = 1000  # pictures, to see how fast a network answers
+
+
+def measure(school: School, counts: list[int], epochs: float) -> dict[str, float]:
+    """Seconds to start and for a step of pretraining and of each network, and for an answer of each."""
+    material, found, trained = school.material, dict[str, float](), list[Trained]()
+    steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
+    test = material.test.take(np.arange(min(len(material.test), LOOKED)))
+    with tempfile.TemporaryDirectory() as temporary:
+        room = Path(temporary)
+
+        def pretrain(folder: Path, steps: int) -> None:
+            trained.append(material.pretrain(folder, epochs=steps / epoch))
+
+        measured = pace(pretrain, steps, room / PRETRAIN)
+        found |= {f"{PRETRAIN} start": measured.start, f"{PRETRAIN} step": measured.step}
+        start = trained[-1].folder
+        for model in MODELS:
+            count = reference(school, model, counts)
+            steps, per_epoch = school.steps(model, count)
+
+            def train(
+                folder: Path, steps: int, model: str = model, count: int = count, each: int = per_epoch
+            ) -> None:
+                length = {"epochs": steps / each, "least_steps": 0}
+                trained.append(school.train(model, folder, start, labels=count, **length))
+
+            measured = pace(train, steps, room / model)
+            saved = trained[-1].saved
+            found |= {f"{model} start": measured.start, f"{model} step": measured.step}
+            found[f"{model} answer"], _ = rate(lambda saved=saved: scores(saved, test), len(test))
+    return found
+
+
+def reference(school: School, model: str, counts: list[int]) -> int:
+    """The smallest number of labels that fills a batch, or the largest there is."""
+    batch = school.material.recipes[school.kind(model)].batch
+    return next((count for count in sorted(counts) if count >= batch), max(counts))
+
+
+def seconds(
+    school: School, unit: Unit, costs: Mapping[str, float], counts: list[int], epochs: float
+) -> float:
+    """What a unit should take; `counts` are those that were measured with."""
+    material = school.material
+    if unit.kind == PRETRAIN:
+        steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
+        return costs[f"{PRETRAIN} start"] + steps * costs[f"{PRETRAIN} step"]
+    model, count = unit.values["model"], unit.values["labels"]
+    training = 0.0
+    if unit.kind == "tune" or unit.values["trains"]:
+        measured = reference(school, model, counts)
+        batch = material.recipes[school.kind(model)].batch
+        share = min(batch, count) / min(batch, measured)
+        training = costs[f"{model} start"] + share * school.steps(model, count)[0] * costs[f"{model} step"]
+        if model == MAE and getattr(material.recipes[FINETUNE], "head", "") == "ridge":
+            training += max(0, count - measured) * costs[f"{model} answer"]
+    if unit.kind == "tune":
+        return training
+    moving = min(len(material.test), MOST) * (len(DIRECTIONS) * len(school.options.shifts) + 3)
+    return training + costs[f"{model} answer"] * (len(material.test) + min(count, SAMPLE) + moving)

@@ -1,0 +1,142 @@
+"""The units of the data-size study: a pretraining, a training at one rate, the measures of the chosen one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from kakera.data.dataset import Dataset
+from kakera.data.split import few
+from kakera.errors import DivergedError
+from kakera.formats.native import load_model, parameters
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import RESNETS, ResNet
+from kakera.model.encoder import Encoder
+from kakera.study import expense
+from kakera.study.data_size.moved import MOST, moved
+from kakera.study.data_size.saturation import late_gain
+from kakera.study.material import FINETUNE, SCRATCH, Material
+from kakera.study.study_options import DataSizeOptions
+from kakera.training.trained import Trained, measure
+
+CNN, VIT, MAE = "cnn", "vit", "mae"
+MODELS = (CNN, VIT, MAE)
+SAMPLE = 2000  # training pictures whose answers are looked at, where there are more
+
+
+@dataclass(frozen=True, eq=False)
+class School:
+    """Trains the three networks on subsets of the training pictures, the val part beside them."""
+
+    material: Material
+    pool: Dataset
+    """Labelled pictures in a train and a val part; none for testing."""
+    cnn: str
+    """The ResNet."""
+    options: DataSizeOptions
+
+    def kind(self, model: str) -> str:
+        """Which recipe a network follows."""
+        return FINETUNE if model == MAE else SCRATCH
+
+    def length(self, model: str, count: int) -> dict[str, Any]:
+        """Epochs and steps of a training, cut where `most_steps` says so."""
+        steps, epoch = self.material.steps(self.kind(model), count)
+        most = self.options.most_steps
+        return {"epochs": most / epoch, "least_steps": 0} if most and steps > most else {}
+
+    def steps(self, model: str, count: int) -> tuple[int, int]:
+        """How many steps a training takes, and how many make an epoch."""
+        return self.material.steps(self.kind(model), count, **self.length(model, count))
+
+    def rate(self, model: str, multiple: float) -> float:
+        """The base rate that is this multiple of the recipe's."""
+        return multiple * self.material.recipes[self.kind(model)].base_rate
+
+    def train(self, model: str, out: Path, start: Path | None, **changes: Any) -> Trained:
+        """One of the three networks, measured on the val part."""
+        words: dict[str, Any] = {CNN: {"model": self.cnn}, VIT: {}, MAE: {"start": start or ""}}[model]
+        return self.material.classify(self.kind(model), self.pool, out, **words, **changes)
+
+    def trained(self, values: Mapping[str, Any], out: Path, start: Path | None, multiple: float) -> Trained:
+        """As a unit says, at a multiple of the recipe's rate."""
+        model, count, seed = values["model"], values["labels"], values["seed"]
+        rate = self.rate(model, multiple)
+        draws = {"labels": count, "label_seed": seed, "seed": seed}
+        return self.train(model, out, start, base_rate=rate, **draws, **self.length(model, count))
+
+    def sample(self, count: int, seed: int) -> Dataset:
+        """The pictures that a network was trained on, or SAMPLE of them."""
+        train = self.pool.part("train")
+        assert train.labels is not None
+        used = train.take(few(train.labels, count, seed))
+        assert used.labels is not None
+        return used if count <= SAMPLE else used.take(few(used.labels, SAMPLE, seed))
+
+
+def pretrained(school: School, trained: Trained) -> dict[str, Any]:
+    """What a pretraining costs."""
+    return {
+        "parameters": expense.size(trained.saved),
+        "flops": expense.step_flops(trained.saved, school.options.hide),
+        "training_seconds": expense.training_seconds(trained.folder),
+    }
+
+
+def tuned(school: School, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
+    """A training at one rate: its score on the val part, 0 where the rate was so high that it diverged."""
+    try:
+        trained = school.trained(values, folder, start, values["rate"])
+    except DivergedError:
+        return {"validation": 0.0, "training_seconds": expense.training_seconds(folder)}
+    assert trained.evaluation is not None
+    return {
+        "validation": trained.evaluation.score,
+        "training_seconds": expense.training_seconds(folder),
+    }
+
+
+def best_rate(found: Mapping[float, list[float]]) -> float:
+    """The multiple whose mean score on the val part is highest; of equals the one nearest to the recipe's."""
+    return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
+
+
+def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
+    """What a trained network does on test pictures, on its training pictures, and on moved ones."""
+    saved, count, seed = load_model(run), values["labels"], values["seed"]
+    test, sample = school.material.test, school.sample(count, seed)
+    score, train_score = (measure(saved, part).score for part in (test, sample))
+    some = test
+    if len(test) > MOST:
+        assert test.labels is not None
+        some = test.take(few(test.labels, MOST, 0))
+    return {
+        "rate": rate,
+        "test": score,
+        "train": train_score,
+        "late_gain": late_gain(run),
+        "moved": moved(saved, some, school.options.shifts),
+        "parameters": expense.size(saved),
+        "flops": expense.forward_flops(saved),
+        "steps": school.steps(values["model"], count)[0],
+        "training_seconds": expense.training_seconds(run),
+    }
+
+
+def nearest_cnn(material: Material) -> str:
+    """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier."""
+    classes, channels = len(material.dataset.classes), material.dataset.channels
+    side = (material.image, material.image)
+    with torch.device("meta"):
+        counts = {
+            name: parameters(ResNet(shape, channels=channels, classes=classes))
+            for name, shape in RESNETS.items()
+        }
+    ours = parameters(Classifier(Encoder(material.shape, channels=channels, size=side), classes))
+    return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))

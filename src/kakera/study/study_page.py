@@ -1,0 +1,90 @@
+"""What the reports of both studies share: plan and time, settings, the command, the costs."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import MISSING, asdict, fields
+from typing import Any
+
+from kakera.study import duration, report
+from kakera.study.conduct import Finished
+from kakera.study.ledger import COSTS, write_csv
+from kakera.study.material import PRETRAIN, Material
+from kakera.study.prose import capital
+from kakera.study.study_options import StudyOptions
+
+HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
+OWN = {"data", "image", "channels", "seed", "start", "labels", "label_seed", "hide", "model", "size", "patch"}
+"""Of a training, what the study sets."""
+
+
+def command(name: str, options: StudyOptions) -> str:
+    """The words that ask for this study: what differs from the defaults."""
+    words = ["kakera", "study", name, options.data]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.default is MISSING or value == field.default:
+            continue
+        words.append("--" + field.name.replace("_", "-"))
+        words += map(str, value) if isinstance(value, tuple) else [str(value)]
+    return shlex.join(words)
+
+
+def time_and_command(finished: Finished, name: str, options: StudyOptions) -> list[str]:
+    """How long it took beside what was estimated, what the budget left out, how to repeat it."""
+    spent = sum(finished.spent.values())
+    return [
+        report.heading("Plan, time and command"),
+        report.table(finished.plan.table()),
+        report.paragraph(
+            f"Estimated before the work: {duration.words(finished.plan.seconds)}. It took "
+            f"{duration.words(spent)} of work, all processes and interrupted attempts counted together."
+        ),
+        *(report.paragraph(capital(line) + ".") for line in finished.plan.remarks()),
+        report.code(command(name, options)),
+    ]
+
+
+def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
+    """The data, the options of the study, and those of each kind of training."""
+    found = material.describe()
+    parts = [
+        report.heading("Settings"),
+        report.paragraph(
+            f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them "
+            f"with a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
+            f"{material.image} x {material.image} pixels as {material.grid.rows} x {material.grid.cols} "
+            f"patches. The Vision Transformer has {material.shape.depth} layers of width "
+            f"{material.shape.width} with {material.shape.heads} heads."
+        ),
+        report.table([("option of the study", "value"), *_rows(chosen)]),
+    ]
+    for kind, recipe in sorted(material.recipes.items()):
+        values = {name: value for name, value in asdict(recipe).items() if name not in OWN}
+        if kind == PRETRAIN and chosen["pretrain_epochs"]:
+            values["epochs"] = chosen["pretrain_epochs"]  # which a budget may have changed
+        parts.append(report.table([(f"option of {kind}", "value"), *_rows(values)]))
+    return parts
+
+
+def write_costs(finished: Finished) -> None:
+    """`costs.csv`: what each unit was to take and took, in seconds."""
+    rows = [
+        (
+            unit.name,
+            unit.kind,
+            unit.seconds,
+            finished.spent[unit.name],
+            finished.results[unit.name].get("training_seconds", ""),
+        )
+        for unit in finished.plan.units
+    ]
+    write_csv(finished.folder / COSTS, ("unit", "kind", "estimated", "seconds", "training_seconds"), rows)
+
+
+def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+        for name, value in values.items()
+        if name not in HIDDEN and value != ""
+    ]

@@ -1,0 +1,33 @@
+import pytest
+
+from kakera.study import duration
+from tests.refusals import refused
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("2.5h", 9000), ("1d", 86400)],
+)
+def test_spans_are_read(text: str, seconds: float) -> None:
+    assert duration.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "soon", "-2h", "2h later", "0s", "2 h"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with refused("budget", got=repr(text), do="1h30m"):
+        duration.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.44, "0.4 s"),
+        (12.4, "12 s"),
+        (99, "99 s"),
+        (300, "5 min"),
+        (5990, "1 h 40 min"),
+        (12000, "3 h 20 min"),
+    ],
+)
+def test_spans_are_written(seconds: float, text: str) -> None:
+    assert duration.words(seconds) == text
