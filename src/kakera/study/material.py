@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kakera import chance
-from kakera.data.dataset import Dataset
 from kakera.data.batch import Augmentation
+from kakera.data.dataset import Dataset
 from kakera.data.split import stratified
 from kakera.errors import DataError, sentence
 from kakera.grid import Grid
