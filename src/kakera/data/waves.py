@@ -16,10 +16,10 @@ def rolled(wave: Wave, most: int, noise: float) -> Wave:
 def louder(wave: Wave, most: float, noise: float) -> Wave:
     """Up to `most` decibels louder or softer; noise in [0, 1)."""
     decibels = (2.0 * noise - 1.0) * most
-    return np.multiply(wave, 10.0 ** (decibels / 20.0), dtype=np.float32)
+    return wave * np.float32(np.power(10.0, decibels / 20.0))
 
 
 def noisier(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
     """With up to `most` times its own root mean square of white noise, from normal `draws` (samples,)."""
     strength = float(np.sqrt(np.square(wave, dtype=np.float64).mean())) if len(wave) else 0.0
-    return wave + draws * np.float32(strength * most * noise)
+    return np.add(wave, np.float32(strength * most * noise) * draws, dtype=np.float32)
