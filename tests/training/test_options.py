@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from kakera.errors import OptionError
-from kakera.training.options import FinetuneOptions, PretrainOptions, options_from
+from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.recipes import options_from
 
 KINDS = {"pretrain": PretrainOptions, "finetune": FinetuneOptions, "scratch": FinetuneOptions}
 RECIPES = sorted(

@@ -20,14 +20,8 @@ from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
 from kakera.sound.spec import preset
-from kakera.training.options import (
-    DataOptions,
-    FinetuneOptions,
-    PretrainOptions,
-    SoundOptions,
-    options_from,
-    pair,
-)
+from kakera.training.options import DataOptions, FinetuneOptions, PretrainOptions, SoundOptions
+from kakera.training.recipes import options_from, pair
 from kakera.training.spectrograms import spectrogram_inputs
 
 SMALL = 64  # pixels: up to here pictures are taken as they are, above at 224

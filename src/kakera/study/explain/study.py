@@ -30,7 +30,7 @@ from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
-from kakera.training.options import build
+from kakera.training.recipes import build
 
 MOST = 24  # pictures on a page
 MOST_SAMPLES = 16
