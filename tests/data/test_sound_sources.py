@@ -8,7 +8,6 @@ from kakera.data.memory import hold
 from kakera.data.sounds import ArraySounds, FileSounds
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError
-from kakera.training.pretrain import pretrain
 from tests.data.recordings import chirp, record
 
 WAVE = chirp(16_000, 0.5)
@@ -109,8 +108,3 @@ def test_a_data_set_without_one_readable_recording_is_one_line(tmp_path: Path) -
         (tmp_path / name).write_text("no recording")
     with pytest.raises(DataError, match="got 2 unreadable files .*, expected at least one that can be read"):
         hold(open_dataset(tmp_path))
-
-
-def test_training_says_that_it_takes_pictures(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got recordings, expected pictures"):
-        pretrain(tree(tmp_path / "d", "x/a.wav"), out=tmp_path / "run")
