@@ -113,9 +113,10 @@ def kind_of(model: nn.Module) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MaskedAutoencoder):
         return "encoder only: no decoder, nothing can be reconstructed"
+    more = " and oriented gradients" if model.gradients else ""
     if model.normalised:
-        return f"masked autoencoder of normalised pixels: in what it draws, {BORROWED}"
-    return "masked autoencoder of raw pixels: what it draws is all its own"
+        return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"
+    return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
 
 
 def require_autoencoder(model: nn.Module) -> MaskedAutoencoder:
