@@ -23,6 +23,8 @@ pictures: $(READY)
 	$(BIN)/kakera demo --out runs/demo
 	mkdir -p docs/pictures
 	cp "$$(ls runs/demo/pretrain/pictures/*.png | tail -1)" docs/pictures/demo.png
+	$(BIN)/python examples/explain_pictures.py runs/demo/pretrain runs/demo/finetuned-1000
+	$(BIN)/python examples/explorer_pictures.py runs/demo/pretrain runs/demo/finetuned-1000
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -11,6 +11,7 @@ import pytest
 
 from kakera.cli.main import main
 from tests.small import folder
+from tests.training.songs import songs
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
@@ -47,6 +48,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     folder(root / "pictures", count=20)
+    songs(root / "recordings", count=8)
     return root
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakera.inputs import InputSpec
+from kakera.sound.spec import SoundSpec
 from tests.refusals import refused
 
 COLOUR = InputSpec(3, 4, 5, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
@@ -93,3 +94,21 @@ def test_a_std_that_is_not_positive_is_refused(std: tuple[float, ...]) -> None:
 def test_a_scale_that_is_not_positive_is_refused_and_named(scale: float) -> None:
     with refused("std and scale", got=f"and {scale}", expected="positive"):
         dataclasses.replace(COLOUR, scale=scale)
+
+
+SOUND = InputSpec(
+    1, 80, 100, (-6.0,), (8.0,), scale=1.0, axes=("frequency", "time"), sound=SoundSpec(rate=8_000, bins=80)
+)
+
+
+def test_how_a_recording_is_heard_survives_json_and_pictures_do_not_mention_it() -> None:
+    assert InputSpec.from_json(json.loads(json.dumps(SOUND.to_json()))) == SOUND
+    assert "sound" not in COLOUR.to_json()
+
+
+@pytest.mark.parametrize(("channels", "height"), [(1, 79), (2, 80)])
+def test_a_spectrogram_has_one_channel_and_a_row_for_each_band(channels: int, height: int) -> None:
+    with refused(
+        "input", got=f"{channels} channels of {height} rows", expected="one channel of 80 mel bands"
+    ):
+        InputSpec(channels, height, 100, (0.0,) * channels, (1.0,) * channels, sound=SoundSpec(bins=80))

@@ -2,10 +2,11 @@
 
     KakeraError
     ├── InputError                 what the user gave cannot be used (exit code 2)
-    │   ├── UnreadableFileError    one file: corrupt, empty, too large, not a picture
+    │   ├── UnreadableFileError    one file: corrupt, empty, too large, no picture or recording
     │   ├── DataError              a data set as a whole
     │   ├── OptionError            an option, a recipe or an argument
     │   └── RunError               a run folder, a checkpoint or a model file
+    │       └── DivergedError      a training whose loss is no longer finite
     ├── StorageError               the disk is full or refuses to be written (exit code 2)
     └── MissingExtraError          an optional dependency is not installed (exit code 2)
 
@@ -31,7 +32,7 @@ class InputError(KakeraError, ValueError):
 
 
 class UnreadableFileError(InputError):
-    """One file cannot be read as a picture. `reason` is a short phrase without the path."""
+    """One file cannot be read as a picture or a recording. `reason` is a short phrase without the path."""
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -52,6 +53,10 @@ class OptionError(InputError):
 
 class RunError(InputError):
     """A run folder, a checkpoint or a model file cannot be used."""
+
+
+class DivergedError(RunError):
+    """A training whose loss or gradient is no longer finite."""
 
 
 class StorageError(KakeraError, OSError):

@@ -31,11 +31,16 @@ class Grid:
         return self.rows * self.cols
 
     @classmethod
-    def cover(cls, size: tuple[int, int], patch: tuple[int, int]) -> Grid:
+    def cover(
+        cls, size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int] | None = None
+    ) -> Grid:
         """The grid of (height, width) patches in a picture of (height, width) pixels.
 
-        Raises OptionError where the patch does not divide the picture.
+        With a `stride` below the patch neighbours overlap, and what is left at the end is not seen (Gong et
+        al. 2021). Raises OptionError where side by side they do not divide the picture.
         """
+        if stride is not None and stride != patch:
+            return cls._overlapping(size, patch, stride)
         (height, width), (patch_height, patch_width) = size, patch
         if patch_height < 1 or patch_width < 1 or height % patch_height or width % patch_width:
             raise OptionError(
@@ -48,6 +53,22 @@ class Grid:
                 )
             )
         return cls(height // patch_height, width // patch_width)
+
+    @classmethod
+    def _overlapping(cls, size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int]) -> Grid:
+        if not all(0 < step <= side <= whole for step, side, whole in zip(stride, patch, size, strict=True)):
+            raise OptionError(
+                sentence(
+                    "stride",
+                    got=f"{stride[0]} x {stride[1]} for patches of {patch[0]} x {patch[1]}",
+                    expected=f"1 up to the patch, and a patch within {size[0]} x {size[1]}",
+                    do="choose another stride, or none",
+                )
+            )
+        rows, cols = (
+            (whole - side) // step + 1 for whole, side, step in zip(size, patch, stride, strict=True)
+        )
+        return cls(rows, cols)
 
 
 def _nearest(length: int, patch: int) -> int:

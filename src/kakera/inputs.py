@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from kakera.errors import OptionError, sentence
+from kakera.sound.spec import SoundSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class InputSpec:
     """How stored values become what the model sees: ((x / scale) − mean) / std, channel by channel.
 
-    `height` and `width` are in pixels; `mean` and `std` have one number a channel, in units of
-    x / scale (0 … 1 for 8-bit pictures, whose scale is 255).
+    `height` and `width` are in pixels (mel bands and frames, where `axes` says so); `mean` and `std` have
+    one number a channel, in units of x / scale (0 … 1 for 8-bit pictures, whose scale is 255).
     """
 
     channels: int
@@ -29,6 +30,8 @@ class InputSpec:
     std: tuple[float, ...]
     scale: float = 255.0
     axes: tuple[str, str] = ("height", "width")
+    sound: SoundSpec | None = None
+    """How a recording becomes such a picture: `height` mel bands, lowest first, by `width` frames."""
 
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:
@@ -58,6 +61,15 @@ class InputSpec:
                     do="correct them",
                 )
             )
+        if self.sound is not None and (self.channels, self.height) != (1, self.sound.bins):
+            raise OptionError(
+                sentence(
+                    "input",
+                    got=f"{self.channels} channels of {self.height} rows",
+                    expected=f"one channel of {self.sound.bins} mel bands",
+                    do="make the height the number of bands",
+                )
+            )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -74,6 +86,15 @@ class InputSpec:
         mean, std = self._columns(pictures)
         return (pictures * std + mean) * self.scale
 
+    def shares(self, pictures: Tensor) -> Tensor:
+        """Stored values as they are drawn, from 0 (black) to 1 (white).
+
+        Of pictures shares of the scale; of spectrograms three deviations to either side of the mean.
+        """
+        if self.sound is None:
+            return pictures / self.scale
+        return self.normalise(pictures) / 6 + 0.5
+
     def _columns(self, like: Tensor) -> tuple[Tensor, Tensor]:
         import torch
 
@@ -84,10 +105,12 @@ class InputSpec:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for `kakera.json`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
         """The inverse of `to_json`."""
         listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        if "sound" in values:
+            listed["sound"] = SoundSpec(**values["sound"])
         return cls(**{**values, **listed})

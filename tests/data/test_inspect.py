@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.inspect import LISTED, inspect_dataset
+from kakera.data.findings import LISTED
+from kakera.data.inspect import inspect_dataset
 from kakera.data.statistics import mean_std
 from kakera.errors import DataError, UnreadableFileError
 from tests.data.files import NOISE, on_disk

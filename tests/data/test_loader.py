@@ -183,7 +183,7 @@ def test_hopeless_data_end_the_run_with_one_line(workers: int, tmp_path: Path) -
     dataset = files(tmp_path, broken=tuple(range(COUNT)))
     with pytest.raises(DataError) as caught:
         batches(dataset, batch=2, steps=1000, workers=workers)
-    assert f"files: got {HOPELESS} batches in a row without a readable picture (" in str(caught.value)
+    assert f"files: got {HOPELESS} batches in a row without a readable file (" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
+from kakera.data.media import grey_or_colour
 from kakera.data.sources import open_dataset
-from kakera.data.table import grey_or_colour, open_table
+from kakera.data.table import open_table
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
 
@@ -89,7 +90,7 @@ def test_missing_files_are_listed_and_the_rest_is_kept(name: str, tmp_path: Path
     assert dataset.classes == ("x",)
     (missing,) = dataset.unreadable
     assert missing.path == str(tmp_path / name)
-    assert missing.reason == "got no file of this name, expected a picture"
+    assert missing.reason == "got no file of this name, expected a file"
 
 
 @pytest.mark.parametrize(

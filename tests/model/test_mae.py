@@ -293,3 +293,9 @@ def test_what_is_kept_of_the_encoder_gives_the_same_tokens_in_a_new_one() -> Non
     alone = Encoder(SHAPE, channels=3, size=SIZE).double()
     alone.load_state_dict(kept)
     assert torch.equal(alone(batch), model.encoder(batch))
+
+
+def test_patches_that_overlap_are_refused() -> None:
+    overlapping = Encoder(SHAPE.with_patch((2, 3), (2, 2)), channels=3, size=SIZE)
+    with refused("masked autoencoder", got="overlap", do="leave the stride out"):
+        MaskedAutoencoder(overlapping, DECODER)

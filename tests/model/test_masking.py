@@ -199,3 +199,40 @@ def test_masks_without_the_same_number_of_hidden_patches_are_refused(
 ) -> None:
     with refused("mask", got="hidden patches", expected="the same number, at least one"):
         concealed(torch.tensor([row, other], dtype=torch.bool))
+
+
+@every_masking
+@given(seed=st.integers(0, 99), ratio=st.floats(0.1, 0.9))
+def test_counts_are_those_of_the_patches_that_are_present(name: str, seed: int, ratio: float) -> None:
+    places, widths = Grid(4, 6), np.array([6, 4, 2, 1])
+    absent = np.tile(np.arange(6) >= widths[:, None], (1, 4))
+    hidden = MASKINGS[name](noise(4, places, seed), places, ratio, absent)
+    assert not (hidden & absent).any()
+    expected = [max(1, int(4 * width * (1 - ratio))) for width in widths]
+    assert (~hidden & ~absent).sum(1).tolist() == expected
+
+
+@every_masking
+def test_a_mask_without_absent_patches_is_that_of_the_whole_picture(name: str) -> None:
+    places = Grid(4, 6)
+    drawn, none = noise(5, places), np.zeros((5, 24), dtype=bool)
+    np.testing.assert_array_equal(
+        MASKINGS[name](drawn, places, 0.75), MASKINGS[name](drawn, places, 0.75, none)
+    )
+
+
+@given(seed=st.integers(0, 99))
+def test_strips_are_whole_but_for_the_last(seed: int) -> None:
+    places = Grid(5, 8)
+    for name, axis in (("rows", 2), ("cols", 1)):
+        hidden = MASKINGS[name](noise(3, places, seed), places, 0.7).reshape(3, 5, 8)
+        shares = hidden.mean(axis=axis)
+        assert ((shares > 0) & (shares < 1)).sum(axis=1).max() <= 1
+
+
+@given(seed=st.integers(0, 99))
+def test_what_a_cross_leaves_is_a_grid_of_rows_and_columns_but_for_one_strip(seed: int) -> None:
+    seen = ~MASKINGS["cross"](noise(1, Grid(8, 9), seed), Grid(8, 9), 0.7).reshape(8, 9)
+    tall, wide = seen.any(axis=1), seen.any(axis=0)
+    missing = ~seen[tall][:, wide]  # patches in rows and columns that are still seen
+    assert not missing.any() or min((missing.any(axis=1)).sum(), missing.any(axis=0).sum()) == 1

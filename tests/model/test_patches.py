@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from einops import rearrange
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import TypeCheckError
@@ -101,3 +102,25 @@ def test_only_the_patches_to_keep_are_embedded() -> None:
     assert (
         far(part, torch.stack([z[numbers] for z, numbers in zip(whole, keep, strict=True)]).detach()) < 1e-12
     )
+
+
+def test_overlapping_patches_are_what_a_convolution_with_a_stride_sees() -> None:
+    embedding = PatchEmbedding((4, 6), channels=2, width=5, stride=(3, 2)).double()
+    values = torch.randn(2, 2, 12, 17, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    kernel = rearrange(embedding.project.weight, "d (ph pw c) -> d c ph pw", ph=4, pw=6)
+    expected = functional.conv2d(values, kernel, embedding.project.bias, stride=(3, 2))
+    found = embedding(values)
+    assert found.shape == (2, 3 * 6, 5)
+    assert torch.allclose(found, rearrange(expected, "b d rows cols -> b (rows cols) d"), atol=1e-12)
+
+
+def test_the_patches_of_ast() -> None:
+    """128 bands × 1024 frames, 16 × 16 every 10 (Gong et al. 2021): 12 × 101."""
+    assert Grid.cover((128, 1024), (16, 16), (10, 10)) == Grid(12, 101)
+    assert cut(torch.zeros(1, 1, 128, 1024), (16, 16), (10, 10)).shape == (1, 1212, 256)
+
+
+@pytest.mark.parametrize("stride", [(0, 1), (1, 5), (-1, 2)])
+def test_a_stride_that_skips_or_stands_still_is_refused(stride: tuple[int, int]) -> None:
+    with refused("stride", got=f"{stride[0]} x {stride[1]}", expected="up to the patch"):
+        Grid.cover((8, 8), (4, 4), stride)

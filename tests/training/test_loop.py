@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from kakera.data.loader import Augmentation, Batch
 from kakera.errors import RunError
 from kakera.training.loop import BAD_STEPS, Plan, engine, train
-from kakera.training.options import FinetuneOptions, options_from
+from kakera.training.options import FinetuneOptions
+from kakera.training.recipes import options_from
 from kakera.training.run import Run
 from tests.small import pictures
 

@@ -23,19 +23,19 @@ def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
     side: int, size: int, recipe: str
 ) -> None:
     options, prepared = prepare(PretrainOptions, arrays(side), "", {})
-    assert prepared.inputs(options.image, 4).size == (size, size)
+    assert prepared.inputs(options.image, (4, 4)).size == (size, size)
     assert options == prepare(PretrainOptions, arrays(side), recipe, {})[0]
 
 
 def test_the_size_is_rounded_up_to_the_patch() -> None:
     _, prepared = prepare(PretrainOptions, arrays(30), "micro", {})
-    assert prepared.inputs(0, 4).size == (32, 32)
+    assert prepared.inputs(0, (4, 4)).size == (32, 32)
 
 
 def test_mean_and_deviation_are_the_data_s_own() -> None:
     data = arrays(28, 3)
     values = np.stack([data.pictures.read(i) for i in range(4)]).reshape(-1, 3) / 255
-    inputs = prepare(PretrainOptions, data, "micro", {})[1].inputs(0, 4)
+    inputs = prepare(PretrainOptions, data, "micro", {})[1].inputs(0, (4, 4))
     assert inputs.mean == pytest.approx(values.mean(axis=0))
     assert inputs.std == pytest.approx(values.std(axis=0))
 
@@ -44,7 +44,9 @@ def test_only_the_train_part_is_measured() -> None:
     values = np.zeros((4, 8, 8, 1), np.uint8)
     values[:2] = 100
     data = Dataset("d", ArrayPictures(values), 1, np.array(["train", "train", "test", "test"]))
-    assert prepare(PretrainOptions, data, "micro", {})[1].inputs(0, 4).mean == pytest.approx((100 / 255,))
+    assert prepare(PretrainOptions, data, "micro", {})[1].inputs(0, (4, 4)).mean == pytest.approx(
+        (100 / 255,)
+    )
 
 
 def test_files_are_decoded_once_and_read_without_workers(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ def run(words: Sequence[str]) -> int:
     """Print what is in a data set."""
     parser = Arguments("inspect", "What is in a data set: counts, sizes, classes, unreadable files, leaks.")
     parser.add_argument(
-        "data", metavar="DATA", help="a folder, a table, IDX or .npz files, demo, fashion-mnist"
+        "data",
+        metavar="DATA",
+        help="a folder, a table, IDX or .npz files, or a name: demo, fashion-mnist, fillets",
     )
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
     parser.add_argument("--seed", type=int, default=0, help="of the split, where the data bring none")

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kakera.cli.arguments import Arguments
 from kakera.cli.output import print_table
@@ -18,46 +18,65 @@ if TYPE_CHECKING:
 
 def run(words: Sequence[str]) -> int:
     """Print predictions; exit code 2 where a file could not be read, after all others were."""
-    parser = Arguments("predict", "What pictures show, with probabilities.")
+    parser = Arguments("predict", "What pictures show and recordings say, with probabilities.")
     parser.add_argument("model", metavar="MODEL", help="a fine-tuned run")
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", help="pictures, folders, or a built-in name such as demo"
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="pictures or recordings, folders, or a built-in name such as demo",
     )
     parser.add_argument("--top", type=int, default=3, help="classes shown for each picture (default: 3)")
     parser.add_argument("--workers", type=int, default=0, help="processes that read (default: 0)")
+    parser.add_argument(
+        "--windows", action="store_true", default=False, help="of recordings: every window, with its times"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
     given = parser.parse_args(words)
-    from kakera.training.predict import predict
+    from kakera.training.predict import predict, predict_windows
 
-    found = predict(given.model, given.files, workers=given.workers)
+    if given.windows:
+        found = list(predict_windows(given.model, given.files, workers=given.workers))
+    else:
+        found = predict(given.model, given.files, workers=given.workers)
     if given.json:
-        print(json.dumps([asdict(prediction) for prediction in found], indent=2))
+        print(json.dumps([_plain(prediction) for prediction in found], indent=2))
     elif given.csv:
         _print_csv(found)
     else:
-        print_table(
-            [("file", "label", "probabilities"), *(_row(prediction, given.top) for prediction in found)]
-        )
+        header = ("file", "seconds")[: 1 + given.windows]
+        rows = [_row(prediction, given.top, windows=given.windows) for prediction in found]
+        print_table([(*header, "label", "probabilities"), *rows])
     broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)
     return 2 if broken else 0
 
 
-def _row(prediction: Prediction, top: int) -> tuple[str, str, str]:
+def _plain(prediction: Prediction) -> dict[str, Any]:
+    """Without a window where there is none."""
+    return {name: value for name, value in asdict(prediction).items() if value is not None}
+
+
+def _row(prediction: Prediction, top: int, *, windows: bool) -> tuple[str, ...]:
+    start, end = prediction.window or (0.0, 0.0)
+    name = (prediction.file, f"{start:.2f}–{end:.2f}")[: 1 + windows]
     if prediction.unreadable:
-        return prediction.file, "unreadable", ""
+        return *name[:1], *("" for _ in name[1:]), "unreadable", ""
     best = list(prediction.probabilities.items())[:top]
     shown = ", ".join(f"{name} {100 * value:.1f} %" for name, value in best)
-    return prediction.file, " | ".join(prediction.labels) or "–", shown
+    return *name, " | ".join(prediction.labels) or "–", shown
 
 
 def _print_csv(found: Sequence[Prediction]) -> None:
     names = sorted({name for prediction in found for name in prediction.probabilities})
     writer = csv.writer(sys.stdout)
-    writer.writerow(["file", "label", *names, "unreadable"])
+    times = any(prediction.window for prediction in found)
+    writer.writerow(["file", *["start", "end"] * times, "label", *names, "unreadable"])
     for prediction in found:
         values = [prediction.probabilities.get(name, "") for name in names]
-        writer.writerow([prediction.file, "|".join(prediction.labels), *values, prediction.unreadable])
+        span = [*(prediction.window or ("", ""))] if times else []
+        labels = "|".join(prediction.labels)
+        writer.writerow([prediction.file, *span, labels, *values, prediction.unreadable])

@@ -1,4 +1,4 @@
-"""Data sets by name: `demo` ships inside the package, `fashion-mnist` is found, or fetched once."""
+"""Data sets by name: `demo` ships inside, `fashion-mnist` is found or fetched once, `fillets` is found."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kakera.data.dataset import Dataset
+from kakera.data.fillets import open_fillets
 from kakera.data.idx import find_images, open_idx
 from kakera.errors import DataError, StorageError, sentence
 
@@ -43,6 +44,8 @@ def open_builtin(name: str) -> Dataset | None:
         return open_idx(find_images(Path(__file__).with_name("demo")), name, CLASSES)[0]
     if name == "fashion-mnist":
         return open_idx(find_images(_fashion_mnist()), name, CLASSES)[0]
+    if name in ("fillets", "fillets-language"):
+        return open_fillets(name)
     return None
 
 

@@ -17,6 +17,10 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
     """The same pictures with 1 (grey) or 3 (colour) channels. Raises DataError for other numbers."""
     if channels == dataset.channels:
         return dataset
+    if dataset.sounds is not None:
+        raise DataError(
+            sentence(dataset.name, got=f"recordings and {channels} channels", expected="1", do="leave it out")
+        )
     if channels not in (1, 3):
         raise DataError(
             sentence("channels", got=channels, expected="1 (grey) or 3 (colour)", do="choose one of these")

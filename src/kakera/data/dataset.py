@@ -1,4 +1,4 @@
-"""A data set: pictures, what is known of each, and nothing about where they came from."""
+"""A data set: pictures or recordings, what is known of each, and nothing about where they came from."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.images import decode
+from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 PARTS = ("train", "val", "test")
 
 
 class Pictures(Protocol):
-    """Pictures that can be read one by one, in memory or not."""
+    """What can be read one by one, in memory or not: pictures, or `Sounds`, which become pictures later."""
 
     def __len__(self) -> int: ...
 
-    def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C) in 0 … 255. Raises UnreadableFileError."""
+    def read(self, index: int) -> NDArray[Any]:
+        """(H, W, C) in 0 … 255; of a recording its waveform. Raises UnreadableFileError."""
         ...
 
     def name(self, index: int) -> str:
@@ -93,7 +94,7 @@ class ChosenPictures:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def read(self, index: int) -> NDArray[np.uint8]:
+    def read(self, index: int) -> NDArray[Any]:
         """(H, W, C). Raises UnreadableFileError."""
         return self.pictures.read(int(self.rows[index]))
 
@@ -106,6 +107,8 @@ def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
     """The pictures at `rows`, without reading or copying any."""
     if isinstance(pictures, ArrayPictures):
         return ArrayPictures(pictures.arrays, pictures.names, pictures.rows[rows])
+    if isinstance(pictures, Sounds):
+        return pictures.take(rows)
     if isinstance(pictures, FilePictures):
         return FilePictures([pictures.paths[row] for row in rows], pictures.channels)
     return ChosenPictures(pictures, rows)
@@ -142,6 +145,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @property
+    def sounds(self) -> Sounds | None:
+        """The recordings, where the data set is made of recordings."""
+        return self.pictures if isinstance(self.pictures, Sounds) else None
 
     @property
     def several(self) -> bool:

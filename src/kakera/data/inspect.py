@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.findings import class_lines, classes_of, equals, finding_lines
+from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.statistics import mean_std
 from kakera.errors import UnreadableFileError
-
-LISTED = 20  # examples shown of each finding
 
 
 @dataclass(frozen=True)
@@ -55,53 +54,34 @@ class Inspection:
             "sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes[:5]) + more,
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
-        if self.classes:
-            lines.append(f"classes: {len(self.classes)}, {self.unlabelled} pictures without a label")
-            for name, counts in self.classes.items():
-                shown = ", ".join(f"{part} {n}" for part, n in counts.items() if self.parts[part])
-                few = "  (one picture for training: too few to learn from)" if counts["train"] == 1 else ""
-                lines.append(f"  {name}: {shown}{few}")
-        else:
-            lines.append("classes: none (enough for pretraining)")
-        lines += _listed("unreadable", [f"{path}: {reason}" for path, reason in self.unreadable])
-        lines += _listed("equal pictures in one part", [" = ".join(pair) for pair in self.duplicates])
-        lines += _listed("leaks between parts", [" = ".join(pair) for pair in self.leaks])
-        lines += _listed("equal pictures, other labels", [" = ".join(pair) for pair in self.contradictions])
-        return lines
+        lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
+        return lines + finding_lines(
+            self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
+        )
 
 
-def inspect_dataset(dataset: Dataset) -> Inspection:
-    """Read every picture once. Raises DataError where none can be read."""
+def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
+    """Read everything once. Raises DataError where none can be read."""
+    if dataset.sounds is not None:
+        return inspect_sounds(dataset)
     digests, shapes, broken = _read_all(dataset)
     good = np.array(sorted(digests), dtype=np.int64)
     kept = dataset.take(good)
     mean, std = mean_std(kept if len(good) else dataset)
-    first: dict[bytes, int] = {}
-    duplicates: list[tuple[str, str]] = []
-    leaks: list[tuple[str, str]] = []
-    contradictions: list[tuple[str, str]] = []
-    for index in map(int, good):
-        other = first.setdefault(digests[index], index)
-        if other == index:
-            continue
-        pair = (dataset.pictures.name(other), dataset.pictures.name(index))
-        same_part = dataset.split[other] == dataset.split[index]
-        (duplicates if same_part else leaks).append(pair)
-        if dataset.labels is not None and np.any(dataset.labels[other] != dataset.labels[index]):
-            contradictions.append(pair)
+    duplicates, leaks, contradictions = equals(dataset, digests)
     return Inspection(
         name=dataset.name,
         channels=dataset.channels,
         parts={part: int((kept.split == part).sum()) for part in PARTS},
         sizes=dict(Counter(f"{height} x {width}" for height, width in shapes)),
-        classes=_classes(kept),
+        classes=classes_of(kept),
         unlabelled=len(kept) - len(kept.labelled) if kept.labels is not None else len(kept),
         mean=mean,
         std=std,
         unreadable=tuple((error.path, error.reason) for error in (*dataset.unreadable, *broken)),
-        duplicates=tuple(duplicates),
-        leaks=tuple(leaks),
-        contradictions=tuple(contradictions),
+        duplicates=duplicates,
+        leaks=leaks,
+        contradictions=contradictions,
     )
 
 
@@ -129,27 +109,6 @@ def _read_all(
                 digests[index] = found[0]
                 shapes.append(found[1])
     return digests, shapes, broken
-
-
-def _classes(dataset: Dataset) -> dict[str, dict[str, int]]:
-    if dataset.labels is None:
-        return {}
-    carries = (
-        dataset.labels
-        if dataset.several
-        else dataset.labels[:, None] == np.arange(len(dataset.classes))[None]
-    )
-    return {
-        name: {part: int(carries[dataset.split == part, number].sum()) for part in PARTS}
-        for number, name in enumerate(dataset.classes)
-    }
-
-
-def _listed(title: str, found: Sequence[str]) -> list[str]:
-    if not found:
-        return [f"{title}: none"]
-    more = [f"  … and {len(found) - LISTED} more"] if len(found) > LISTED else []
-    return [f"{title}: {len(found)}", *(f"  {line}" for line in found[:LISTED]), *more]
 
 
 def _numbers(values: tuple[float, ...]) -> str:

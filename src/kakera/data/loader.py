@@ -9,38 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera import chance
 from kakera.data import augment
+from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.listen import Crops, Windows
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Geometry drawn anew each epoch: the share of a random-size crop, a shift in pixels, a mirror."""
-
-    crop: tuple[float, float] = (1.0, 1.0)
-    ratio: tuple[float, float] = (3 / 4, 4 / 3)
-    shift: int = 0
-    flip: bool = False
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Pictures (b, c, H, W) uint8; labels int64 (b,) or float (b, classes); numbers of the samples (b,)."""
-
-    pictures: Tensor
-    labels: Tensor | None
-    samples: Tensor
-    epoch: int
-    step: int
-    unreadable: tuple[UnreadableFileError, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,9 +140,15 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Batches `start` … `steps` − 1; the last, partial batch of an epoch is left out.
 
-    Unreadable pictures are dropped and named in the batch. Raises DataError where whole batches are.
+    Of recordings, waveforms of as many frames as `size` is wide. What is unreadable is dropped and named in
+    the batch. Raises DataError where whole batches are.
     """
-    reader = _Reader(dataset, size, augmentation, seed)
+    sounds = dataset.sounds
+    reader = (
+        _Reader(dataset, size, augmentation, seed)
+        if sounds is None
+        else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed)
+    )
     empty = 0
     for found in _load(reader, _Order(len(dataset), seed, batch, steps, start), workers):
         empty = 0 if len(found.samples) else empty + 1
@@ -171,8 +156,8 @@ def training_batches(
             raise DataError(
                 sentence(
                     dataset.name,
-                    got=f"{empty} batches in a row without a readable picture ({found.unreadable[0]})",
-                    expected="pictures",
+                    got=f"{empty} batches in a row without a readable file ({found.unreadable[0]})",
+                    expected="files that can be read",
                     do="look at the files",
                 )
             )
@@ -183,11 +168,18 @@ def training_batches(
 def evaluation_batches(
     dataset: Dataset, size: tuple[int, int], *, batch: int, workers: int = 0
 ) -> Iterator[Batch]:
-    """Every picture once, in order, its middle; the last batch may be smaller."""
+    """Every picture once, in order, its middle; the last batch may be smaller.
+
+    Of a recording all windows of as many frames as `size` is wide, one after another.
+    """
+    sounds = dataset.sounds
+    if sounds is not None:
+        windows = Windows(dataset, sounds.spec.samples(size[1]))
+        return _load(windows, _Straight(len(windows), batch), workers)
     return _load(_Reader(dataset, size, None, 0), _Straight(len(dataset), batch), workers)
 
 
-def _load(reader: _Reader, order: _Order | _Straight, workers: int) -> Iterator[Batch]:
+def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) -> Iterator[Batch]:
     loader: DataLoader[Any] = DataLoader(
         reader,
         batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number

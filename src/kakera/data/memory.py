@@ -1,15 +1,17 @@
-"""Small data sets are decoded once and kept as bytes."""
+"""Small data sets are decoded once and kept: pictures as bytes, waveforms as floats."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
 from kakera.data.images import header
+from kakera.data.sounds import ArraySounds, FileSounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 LIMIT = 2 << 30  # bytes
@@ -17,16 +19,17 @@ SAMPLE = 200  # headers read to estimate the size
 
 
 def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
-    """The same pictures in memory, if they fit; unreadable ones dropped and listed.
+    """The same pictures or recordings in memory, if they fit; unreadable ones dropped and listed.
 
     Raises DataError where none can be read.
     """
-    if not isinstance(dataset.pictures, FilePictures) or _estimate(dataset) > limit_bytes:
+    files = dataset.pictures
+    if not isinstance(files, FilePictures | FileSounds) or _estimate(dataset) > limit_bytes:
         return dataset
 
-    def read(index: int) -> NDArray[np.uint8] | UnreadableFileError:
+    def read(index: int) -> NDArray[Any] | UnreadableFileError:
         try:
-            return dataset.pictures.read(index)
+            return files.read(index)
         except UnreadableFileError as error:
             return error
 
@@ -34,32 +37,43 @@ def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
         results = list(pool.map(read, range(len(dataset))))
     broken = tuple(result for result in results if isinstance(result, UnreadableFileError))
     rows = [index for index, result in enumerate(results) if not isinstance(result, UnreadableFileError)]
-    pictures = [result for result in results if not isinstance(result, UnreadableFileError)]
-    if not pictures:
+    arrays = [result for result in results if not isinstance(result, UnreadableFileError)]
+    if not arrays:
         raise DataError(
             sentence(
                 dataset.name,
                 got=f"{len(broken)} unreadable files ({broken[0] if broken else 'none'})",
-                expected="at least one picture",
+                expected="at least one that can be read",
                 do="look at the files",
             )
         )
-    names = [dataset.pictures.name(index) for index in rows]
-    same = len({picture.shape for picture in pictures}) == 1
-    arrays = np.stack(pictures) if same else pictures
+    names = [files.name(index) for index in rows]
     unreadable = (*dataset.unreadable, *broken)
-    return replace(dataset.take(rows), pictures=ArrayPictures(arrays, names), unreadable=unreadable)
+    return replace(dataset.take(rows), pictures=_in_memory(files, arrays, names), unreadable=unreadable)
+
+
+def _in_memory(files: FilePictures | FileSounds, arrays: list[NDArray[Any]], names: list[str]) -> Pictures:
+    if isinstance(files, FileSounds):
+        return ArraySounds(arrays, files.spec, names)
+    same = len({picture.shape for picture in arrays}) == 1
+    return ArrayPictures(np.stack(arrays) if same else arrays, names)
 
 
 def _estimate(dataset: Dataset) -> float:
-    """Bytes of all pictures decoded, from the headers of a few."""
-    assert isinstance(dataset.pictures, FilePictures)
-    paths = dataset.pictures.paths[:: max(1, len(dataset) // SAMPLE)]
+    """Bytes of all of them decoded, from the headers of a few."""
+    files = dataset.pictures
+    assert isinstance(files, FilePictures | FileSounds)
     sizes: list[int] = []
-    for path in paths:
+    for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
         try:
-            height, width, _ = header(path)
-            sizes.append(height * width * dataset.channels)
+            sizes.append(_bytes(files, index))
         except UnreadableFileError:
             continue
     return len(dataset) * (sum(sizes) / len(sizes)) if sizes else 0.0
+
+
+def _bytes(files: FilePictures | FileSounds, index: int) -> int:
+    if isinstance(files, FileSounds):
+        return files.length(index) * np.dtype(np.float32).itemsize
+    height, width, _ = header(files.paths[index])
+    return height * width * files.channels

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from kakera.data import audio
 from kakera.data.builtin import open_builtin
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
 from kakera.data.folder import open_folder, pictures_below
 from kakera.data.idx import find_images, is_idx, open_idx
+from kakera.data.media import files_below
 from kakera.data.npz import open_npz
+from kakera.data.sounds import FileSounds, Sounds
 from kakera.data.split import stratified
 from kakera.data.table import open_table
 from kakera.errors import DataError, sentence
+from kakera.sound.spec import SoundSpec
 
 
 def open_dataset(
     source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
 ) -> Dataset:
-    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name (demo, fashion-mnist).
+    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
     A source that brings no split is split by class from the seed: `val` and `test` are shares of it.
     A folder that has the name of a built-in set is meant by ./name. Raises DataError.
@@ -48,9 +53,39 @@ def open_pictures(files: Sequence[str | Path], channels: int) -> Dataset:
     if len(files) == 1 and isinstance(files[0], str):
         built_in = open_builtin(files[0])
         if built_in is not None:
+            if built_in.sounds is not None:
+                raise DataError(
+                    sentence(
+                        built_in.name,
+                        got="recordings",
+                        expected="pictures, as the model's",
+                        do="name other files",
+                    )
+                )
             return with_channels(samples(built_in), channels)
-    paths = [path for file in files for path in _expand(Path(file))]
+    paths = [path for file in files for path in _expand(Path(file), "picture")]
     return Dataset("pictures", FilePictures(paths, channels), channels, np.full(len(paths), "test"))
+
+
+def open_recordings(files: Sequence[str | Path], spec: SoundSpec) -> Dataset:
+    """Recordings to listen to, in the order given: as `open_pictures`. Raises DataError."""
+    if len(files) == 1 and isinstance(files[0], str):
+        built_in = open_builtin(files[0])
+        if built_in is not None:
+            chosen = samples(built_in)
+            return replace(chosen, pictures=_recordings(chosen).heard(spec))
+    paths = [path for file in files for path in _expand(Path(file), "recording")]
+    return Dataset("recordings", FileSounds(paths, spec), 1, np.full(len(paths), "test"))
+
+
+def _recordings(dataset: Dataset) -> Sounds:
+    if dataset.sounds is None:
+        raise DataError(
+            sentence(
+                dataset.name, got="pictures", expected="recordings, as the model's", do="name other files"
+            )
+        )
+    return dataset.sounds
 
 
 def samples(dataset: Dataset) -> Dataset:
@@ -58,17 +93,19 @@ def samples(dataset: Dataset) -> Dataset:
     test = dataset.part("test")
     labels = np.asarray(test.labels)
     first = test.take([int(np.flatnonzero(labels == number)[0]) for number in range(len(test.classes))])
+    if first.sounds is not None:
+        return first
     return replace(
         first, pictures=ArrayPictures([*map(first.pictures.read, range(len(first)))], test.classes)
     )
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path, kind: Literal["picture", "recording"]) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = pictures_below(path)
+    found = pictures_below(path) if kind == "picture" else files_below(path, audio.SUFFIXES)
     if not found:
-        raise DataError(sentence(str(path), got="no picture", expected="some", do="name another folder"))
+        raise DataError(sentence(str(path), got=f"no {kind}", expected="some", do="name another folder"))
     return found
 
 
@@ -84,7 +121,11 @@ def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
         return open_npz(path)
     if is_idx(path):
         return open_idx([path], str(path))
-    raise _error(path, "a file of another kind", "a .csv, .tsv, .npz or IDX file, or a folder of pictures")
+    raise _error(
+        path,
+        "a file of another kind",
+        "a .csv, .tsv, .npz or IDX file, or a folder of pictures or recordings",
+    )
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:

@@ -1,23 +1,27 @@
-"""A CSV or TSV table: `file,label[,split]`, several labels separated by `|`."""
+"""A CSV or TSV table: `file,label[,split][,start,end]`, several labels separated by `|`.
+
+`start` and `end`, in seconds, name a part of a recording; either may be empty.
+"""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.images import header
+from kakera.data.dataset import Dataset
+from kakera.data.media import is_sound, of_one_kind, opened
+from kakera.data.sounds import WHOLE, Span
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
-    """The pictures that a table names, and whether it splits them. Raises DataError.
+    """The pictures or recordings that a table names, and whether it splits them. Raises DataError.
 
     Paths are relative to the table. Missing files are listed as unreadable.
     """
@@ -25,7 +29,7 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
     present = [row for row in rows if _is_file(table.parent / row["file"])]
     there = {row["file"] for row in present}
     missing = tuple(
-        UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a picture")
+        UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a file")
         for row in rows
         if row["file"] not in there
     )
@@ -36,10 +40,13 @@ def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
     ]
     classes = tuple(sorted({word for words in given for word in words}))
     paths = [table.parent / row["file"] for row in present]
-    chosen = channels or grey_or_colour(paths)
+    if len(of_one_kind(paths)) < len(paths) and is_sound(paths):
+        raise _error(table, "pictures among recordings", "files of one kind")
+    spans = [_span(table, row) for row in present] if is_sound(paths) else []
+    pictures, chosen = opened(paths, channels, spans)
     dataset = Dataset(
         str(table),
-        FilePictures(paths, chosen),
+        pictures,
         channels=chosen,
         split=np.array([_split(table, row) for row in present]),
         classes=classes,
@@ -74,13 +81,26 @@ def _rows(table: Path) -> list[dict[str, str]]:
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise _error(table, f"a table that cannot be read ({error})", "UTF-8 with a header") from error
     if "file" not in names:
-        raise _error(table, f"columns {', '.join(names) or 'none'}", "file,label[,split]")
+        raise _error(table, f"columns {', '.join(names) or 'none'}", "file,label[,split][,start,end]")
     if not rows:
-        raise _error(table, "no rows", "one for each picture")
-    twice, times = Counter(row["file"] for row in rows).most_common(1)[0]
+        raise _error(table, "no rows", "one for each file")
+    named = ("file", "start", "end") if is_sound([Path(row["file"]) for row in rows]) else ("file",)
+    twice, times = Counter(tuple(row.get(name) for name in named) for row in rows).most_common(1)[0]
     if times > 1:
-        raise _error(table, f"{twice} more than once", "each file once, several labels joined by |")
+        raise _error(table, f"{twice[0]} more than once", "each file once, several labels joined by |")
     return rows
+
+
+def _span(table: Path, row: dict[str, str]) -> Span:
+    """Start and end in seconds. Raises DataError."""
+    words = [(row.get(name) or "").strip() for name in ("start", "end")]
+    try:
+        start, end = (float(word) if word else other for word, other in zip(words, WHOLE, strict=True))
+    except ValueError:
+        start = end = math.nan
+    if not 0 <= start < end:
+        raise _error(table, f"start and end {','.join(words)} for {row['file']}", "seconds, the end later")
+    return start, end
 
 
 def _split(table: Path, row: dict[str, str]) -> str:
@@ -88,18 +108,6 @@ def _split(table: Path, row: dict[str, str]) -> str:
     if word not in _SPLITS:
         raise _error(table, f"split {word} for {row['file']}", "train, val or test")
     return _SPLITS[word]
-
-
-def grey_or_colour(paths: Sequence[Path], most: int = 32) -> int:
-    """1 where a sample of the files is all grey, else 3."""
-    every = max(1, len(paths) // most)
-    for path in paths[::every]:
-        try:
-            if header(path)[2] == 3:
-                return 3
-        except UnreadableFileError:
-            continue
-    return 1
 
 
 def _error(table: Path, got: str, expected: str) -> DataError:

@@ -76,13 +76,14 @@ def reconstructions(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
+    absent: Bool[Tensor, "b n"] | None = None,
 ) -> NDArray[np.uint8]:
     """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.
 
-    `pictures` hold stored values (0 … scale). A model of normalised pixels borrows the true mean and
-    deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
+    `pictures` hold stored values (0 … scale); patches may be `absent`. A model of normalised pixels borrows
+    the true mean and deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
     """
-    return as_bytes(_shares(model, inputs, pictures, hidden))
+    return as_bytes(_shares(model, inputs, pictures, hidden, absent))
 
 
 def _shares(
@@ -90,15 +91,17 @@ def _shares(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
+    absent: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b 3 c H W"]:
     """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
-    guessed = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden))
-    stored, patch = pictures.to(guessed.dtype), model.encoder.shape.patch
+    restored = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden, absent))
+    guessed, stored = inputs.shares(restored), inputs.shares(pictures.to(restored.dtype))
+    patch = model.encoder.shape.patch
     where, vectors = hidden.unsqueeze(-1), patches.cut(stored, patch)
-    masked = torch.where(where, GREY * inputs.scale, vectors)
+    masked = torch.where(where, GREY, vectors)
     filled = torch.where(where, patches.cut(guessed, patch), vectors)
     joined = (patches.join(each, model.encoder.grid, patch) for each in (masked, filled))
-    return torch.stack([stored, *joined], dim=1) / inputs.scale
+    return torch.stack([stored, *joined], dim=1)
 
 
 def legend(model: MaskedAutoencoder) -> str:
@@ -110,9 +113,10 @@ def kind_of(model: nn.Module) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MaskedAutoencoder):
         return "encoder only: no decoder, nothing can be reconstructed"
+    more = " and oriented gradients" if model.gradients else ""
     if model.normalised:
-        return f"masked autoencoder of normalised pixels: in what it draws, {BORROWED}"
-    return "masked autoencoder of raw pixels: what it draws is all its own"
+        return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"
+    return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
 
 
 def require_autoencoder(model: nn.Module) -> MaskedAutoencoder:

@@ -12,7 +12,7 @@ from jaxtyping import Num
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError, RunError, sentence
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
@@ -97,7 +97,7 @@ def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> 
         as_bytes(shares)[0],
         encoder.grid,
         encoder.shape.patch,
-        _frozen(patches.cut(shares, encoder.shape.patch)[0]),
+        _frozen(patches.cut(shares, encoder.shape.patch, encoder.shape.stride)[0]),
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
     )
@@ -112,6 +112,16 @@ def require_no_registers(encoder: Encoder) -> None:
                 got=f"{encoder.shape.registers} registers or distillation tokens",
                 expected="a class token and patches only",
                 do="look into another model",
+            )
+        )
+
+
+def require_pictures(inputs: InputSpec) -> None:
+    """Raises RunError for a model of recordings, whose spectrograms cannot be looked at yet."""
+    if inputs.sound is not None:
+        raise RunError(
+            sentence(
+                "model", got="one of recordings", expected="one of pictures", do="predict takes recordings"
             )
         )
 

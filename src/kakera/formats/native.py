@@ -163,8 +163,8 @@ def build(description: dict[str, Any]) -> Saved:
 
 
 def _vit(values: dict[str, Any]) -> VitShape:
-    decoder = _decoder(values["decoder"])
-    return VitShape(**_kinds({**values, "patch": tuple(values["patch"]), "decoder": decoder}))
+    lists = {name: tuple(values[name]) for name in ("patch", "stride") if values.get(name)}
+    return VitShape(**_kinds({**values, **lists, "decoder": _decoder(values["decoder"])}))
 
 
 def _decoder(values: dict[str, Any]) -> DecoderShape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,13 +22,21 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(
-        self, z: Float[Tensor, "b n d"], trace: Trace | None = None, layer: int = 0
+        self,
+        z: Float[Tensor, "b n d"],
+        trace: Trace | None = None,
+        layer: int = 0,
+        void: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n d"]:
-        """z̃, computed by the fused kernel; a trace gets the same attention by the formula."""
+        """z̃, computed by the fused kernel; a trace gets the same attention by the formula.
+
+        No token attends to one that is `void`.
+        """
         q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
         if trace is not None:
-            trace.see_attention(layer, q, k)
-        pooled = functional.scaled_dot_product_attention(q, k, v)
+            trace.see_attention(layer, q, k, void)
+        allowed = None if void is None else rearrange(~void, "b n -> b 1 1 n")
+        pooled = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         if trace is not None:
             trace.see_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
@@ -66,9 +74,13 @@ class Layer(nn.Module):
         survive: Float[Tensor, "2 b"] | None = None,
         trace: Trace | None = None,
         layer: int = 0,
+        void: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b n d"]:
-        """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps."""
-        branch = self.attention(self.norm1(z), trace, layer)
+        """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps.
+
+        Tokens that are `void` only fill a row up: no other attends to them.
+        """
+        branch = self.attention(self.norm1(z), trace, layer, void)
         branch = branch if self.scale1 is None else branch * self.scale1
         z = z + (branch if survive is None else branch * survive[0, :, None, None])
         branch = self.mlp(self.norm2(z))

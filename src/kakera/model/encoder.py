@@ -12,6 +12,7 @@ from kakera.model import positions
 from kakera.model.attention import Layer
 from kakera.model.masking import visible
 from kakera.model.patches import PatchEmbedding, pick
+from kakera.model.presence import Choice, choose
 from kakera.model.sizes import VitShape
 from kakera.model.trace import Trace
 
@@ -28,8 +29,8 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.shape, self.channels, self.size = shape, channels, size
-        self.grid = Grid.cover(size, shape.patch)
-        self.patches = PatchEmbedding(shape.patch, channels, shape.width)
+        self.grid = Grid.cover(size, shape.patch, shape.stride)
+        self.patches = PatchEmbedding(shape.patch, channels, shape.width, shape.stride)
         self.positions = nn.Parameter(positions.sincos(self.grid, shape.width), requires_grad=learned)
         self.class_token = nn.Parameter(torch.zeros(shape.width))
         self.registers = nn.Parameter(torch.zeros(shape.registers, shape.width)) if shape.registers else None
@@ -73,13 +74,20 @@ class Encoder(nn.Module):
         hidden: Bool[Tensor, "b n"] | None = None,
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
-        """z^(L), before the final norm. Patches that are `hidden` never enter (lecture L8)."""
-        z = self.embed(pictures, None if hidden is None else visible(hidden))
+        """z^(L), before the final norm. Patches that are `hidden` (lecture L8) or `absent` never enter.
+
+        Where some are absent, rows may have different numbers of tokens: what fills them up is `void` in
+        `entering(hidden, absent)`.
+        """
+        chosen = entering(hidden, absent)
+        z = self.embed(pictures, None if chosen is None else chosen.numbers)
+        void = None if chosen is None else chosen.behind(1 + self.shape.registers)
         if trace is not None:
             trace.see_tokens(0, z)
         for number, layer in enumerate(self.layers, start=1):
-            z = layer(z, None if survive is None else survive[number - 1], trace, number)
+            z = layer(z, None if survive is None else survive[number - 1], trace, number, void)
             if trace is not None:
                 trace.see_tokens(number, z)
         return z
@@ -90,16 +98,27 @@ class Encoder(nn.Module):
         hidden: Bool[Tensor, "b n"] | None = None,
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
         """y = LN(z^(L)) (lecture L5 ⑦), class token first."""
-        return self.norm(self.tokens(pictures, hidden, survive, trace))
+        return self.norm(self.tokens(pictures, hidden, survive, trace, absent))
 
     def resize(self, size: tuple[int, int], *, antialias: bool = False) -> None:
         """Take pictures of another size from now on: the positions are resized in two dimensions."""
-        grid = Grid.cover(size, self.shape.patch)
+        grid = Grid.cover(size, self.shape.patch, self.shape.stride)
         resized = positions.resize(self.positions.detach(), self.grid, grid, antialias=antialias)
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
+
+
+def entering(hidden: Bool[Tensor, "b n"] | None, absent: Bool[Tensor, "b n"] | None) -> Choice | None:
+    """The patches that the encoder gets; None for all.
+
+    Raises OptionError where none is absent and the rows differ in number all the same.
+    """
+    if absent is None:
+        return None if hidden is None else Choice(visible(hidden), None)
+    return choose(~absent if hidden is None else ~(hidden | absent))
 
 
 def initialise_linears(module: nn.Module, generator: torch.Generator) -> None:

@@ -10,8 +10,9 @@ from kakera.errors import OptionError, sentence
 from kakera.model import gradients as oriented
 from kakera.model import patches, positions
 from kakera.model.attention import Layer
-from kakera.model.encoder import Encoder, initialise_linears
-from kakera.model.masking import concealed, visible
+from kakera.model.encoder import Encoder, entering, initialise_linears
+from kakera.model.masking import concealed
+from kakera.model.presence import Choice, choose
 from kakera.model.sizes import DecoderShape
 
 VARIANCE_FLOOR = 1e-6
@@ -35,18 +36,37 @@ class Decoder(nn.Module):
         initialise_linears(self, generator)
         nn.init.normal_(self.mask_token, std=0.02, generator=generator)
 
-    def forward(self, latent: Float[Tensor, "b k d"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, "b m p"]:
-        """Guesses for the hidden patches, in the order of their numbers; latent has the class token first."""
+    def forward(
+        self,
+        latent: Float[Tensor, "b k d"],
+        hidden: Bool[Tensor, "b n"],
+        absent: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, "b m p"]:
+        """Guesses for the hidden patches, in the order of their numbers; latent has the class token first.
+
+        Mask tokens stand in hidden places alone: none where a patch is `absent`.
+        """
         latent = self.embed(latent)
-        places = hidden.shape[1]
-        tokens = self.mask_token.to(latent.dtype).expand(len(latent), places, -1)
-        keep = visible(hidden).unsqueeze(-1).expand(-1, -1, latent.shape[-1])
-        tokens = torch.scatter(tokens, 1, keep, latent[:, 1:])
+        entered = entering(hidden, absent)
+        assert entered is not None
+        tokens = self.mask_token.to(latent.dtype).expand(len(latent), hidden.shape[1], -1)
+        tokens = entered.put(tokens, latent[:, 1:])
         z = torch.cat([latent[:, :1], tokens], dim=1) + self.positions
+        if absent is None:
+            for layer in self.layers:
+                z = layer(z)
+            return self.predict(self.norm(patches.pick(z[:, 1:], concealed(hidden))))
+        present = choose(~absent)
+        z = torch.cat([z[:, :1], present.pick(z[:, 1:])], dim=1)
         for layer in self.layers:
-            z = layer(z)
-        z = patches.pick(z[:, 1:], concealed(hidden))
-        return self.predict(self.norm(z))
+            z = layer(z, void=present.behind(1))
+        return self.predict(self.norm(_among(present, hidden).pick(z[:, 1:])))
+
+
+def _among(present: Choice, hidden: Bool[Tensor, "b n"]) -> Choice:
+    """Where the hidden patches stand among those that are present."""
+    asked = hidden.gather(1, present.numbers)
+    return choose(asked if present.void is None else asked & ~present.void)
 
 
 class MaskedAutoencoder(nn.Module):
@@ -55,13 +75,24 @@ class MaskedAutoencoder(nn.Module):
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
     (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. `gradients`
     predicts oriented gradients after the pixels (Wei et al. 2022). Raises OptionError where a patch is a
-    single value, which has no deviation, and for an encoder with registers, which no decoder knows.
+    single value, which has no deviation, or where patches overlap: a hidden one would be seen in part,
+    and for an encoder with registers, which no decoder knows.
+    Patches may be `absent` in every method that takes a mask; those are never `hidden`.
     """
 
     def __init__(
         self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True, gradients: bool = False
     ) -> None:
         super().__init__()
+        if encoder.shape.step != encoder.shape.patch:
+            raise OptionError(
+                sentence(
+                    "masked autoencoder",
+                    got="patches that overlap",
+                    expected="patches side by side, so that what is hidden is not seen",
+                    do="leave the stride out",
+                )
+            )
         if normalised and encoder.patches.project.in_features == 1:
             raise OptionError(
                 sentence(
@@ -101,31 +132,44 @@ class MaskedAutoencoder(nn.Module):
         return torch.cat([vectors, oriented.oriented_gradients(pictures, self.encoder.shape.patch)], dim=-1)
 
     def predict(
-        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        hidden: Bool[Tensor, "b n"],
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
         """The prediction for each hidden patch, in units of `target`, in the order of their numbers."""
-        return self.decoder(self.encoder(pictures, hidden), hidden)
+        latent = self.encoder(pictures, hidden, absent=absent)
+        return self.decoder(latent, hidden, absent)
 
-    def forward(self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]) -> Float[Tensor, ""]:
+    def forward(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        hidden: Bool[Tensor, "b n"],
+        absent: Bool[Tensor, "b n"] | None = None,
+    ) -> Float[Tensor, ""]:
         """The loss: squared error, mean over a patch's values, then over the hidden patches (Sec. 3)."""
-        wanted = patches.pick(self.target(pictures), concealed(hidden))
-        return (self.predict(pictures, hidden) - wanted).square().mean()
+        asked = _asked(hidden, absent)
+        wanted = asked.pick(self.target(pictures))
+        return asked.mean((self.predict(pictures, hidden, absent) - wanted).square())
 
     @torch.no_grad()
     def reconstruct(
-        self, pictures: Float[Tensor, "b c H W"], hidden: Bool[Tensor, "b n"]
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        hidden: Bool[Tensor, "b n"],
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b c H W"]:
         """The pictures with their hidden patches predicted, in the model's input units.
 
         A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
         """
-        guess = self.predict(pictures, hidden)[..., : self.pixels]
+        guess = self.predict(pictures, hidden, absent)[..., : self.pixels]
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        places = concealed(hidden)
+        asked = _asked(hidden, absent)
         if self.normalised:
-            variance, mean = torch.var_mean(patches.pick(vectors, places), dim=-1, keepdim=True)
+            variance, mean = torch.var_mean(asked.pick(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
-        filled = torch.scatter(vectors, 1, places.unsqueeze(-1).expand_as(guess), guess.to(vectors.dtype))
+        filled = asked.put(vectors, guess.to(vectors.dtype))
         return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -134,3 +178,8 @@ class MaskedAutoencoder(nn.Module):
         self.encoder.resize(size)
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
+
+
+def _asked(hidden: Bool[Tensor, "b n"], absent: Bool[Tensor, "b n"] | None) -> Choice:
+    """The patches to predict. Raises OptionError where none is absent and the rows differ all the same."""
+    return Choice(concealed(hidden), None) if absent is None else choose(hidden & ~absent)

@@ -1,12 +1,13 @@
-"""Which patches are hidden: random, block or grid (MAE paper, Sec. 3 and Fig. 6). True = hidden.
+"""Which patches are hidden: random, block, grid (MAE paper, Fig. 6), or strips (Huang et al. 2022, Sec. 3.2).
 
-Each maker takes noise in [0, 1), one row of n numbers a picture, and hides exactly
-n − int(n · (1 − ratio)) patches of each: the rule of the MAE paper's released models.
+True = hidden. Each maker takes noise in [0, 1), one row of n numbers a picture, and hides exactly
+n − int(n · (1 − ratio)) patches of each: the rule of the MAE paper's released models. Where patches are
+`absent` (True), n counts the others, none of the absent is hidden, and at least one stays visible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +17,11 @@ from torch import Tensor
 
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
+
+Noise: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.bool_]
+
+TIE = 1e-12  # below what two strips' noise differ by, so that strips go one after another
 
 
 def kept(count: int, ratio: float) -> int:
@@ -33,38 +39,70 @@ def kept(count: int, ratio: float) -> int:
     return keep
 
 
-def random(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.bool_]:
-    """Uniform: the patches with the lowest noise stay. noise (b, n) to hidden (b, n)."""
-    return _hide_highest(noise, kept(grid.count, ratio))
+class Masking(Protocol):
+    """What every maker is."""
+
+    def __call__(self, noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+        """noise (b, n) and absent (b, n) to hidden (b, n). Raises OptionError as `kept` does."""
+        ...
 
 
-def block(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.bool_]:
+def random(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+    """Uniform: the patches with the lowest noise stay."""
+    return _hide_highest(noise, _keeps(grid, ratio, noise, absent), absent)
+
+
+def rows(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+    """Whole rows in random order until the share is hidden; of the last row only what is still due."""
+    strips = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
+    return _strips(strips, noise, grid, ratio, absent)
+
+
+def cols(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+    """Whole columns in random order until the share is hidden; of the last only what is still due."""
+    strips = np.tile(noise[:, : grid.cols], grid.rows)
+    return _strips(strips, noise, grid, ratio, absent)
+
+
+def cross(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+    """Rows and columns, shuffled together, until the share is hidden."""
+    down = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
+    across = np.tile(noise[:, -grid.cols :], grid.rows)
+    return _strips(np.maximum(down, across), noise, grid, ratio, absent)
+
+
+def block(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
     """Large rectangles, one after another, until the share is hidden (Bao et al. 2022, Alg. 1).
 
     Rectangles have aspect ratios from 0.3 to 1/0.3; the last is trimmed so that the count is exact. The
     noise is enough for n / 4 of them; what they leave to be hidden, on small grids, lies anywhere.
     """
-    missing = grid.count - kept(grid.count, ratio)
-    return np.stack([_blocks(row, grid, missing) for row in noise]) if len(noise) else noise.astype(bool)
+    gone = np.zeros(noise.shape, dtype=bool) if absent is None else absent
+    missing = grid.count - gone.sum(axis=1) - _keeps(grid, ratio, noise, absent)
+    found = [_blocks(row, grid, int(m), g) for row, m, g in zip(noise, missing, gone, strict=True)]
+    return np.array(found, dtype=bool).reshape(len(noise), grid.count)
 
 
-def grid(noise: NDArray[np.float64], grid: Grid, ratio: float) -> NDArray[np.bool_]:
+def grid(noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
     """Evenly spaced: at a ratio of 0.75 one patch of every 2 × 2 stays, at a place drawn per picture.
 
     Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973), so that any count is spread evenly.
     """
-    keep = kept(grid.count, ratio)
+    keep = _keeps(grid, ratio, noise, absent)
     shift = (noise[:, :2] * 8).astype(int)
     rows = np.arange(grid.rows)[None, :, None] + shift[:, 0, None, None]
     cols = np.arange(grid.cols)[None, None, :] + shift[:, 1, None, None]
     rank = _BAYER[rows % 8, cols % 8].reshape(len(noise), grid.count)
-    return _hide_highest(rank + noise * 1e-3, keep)
+    return _hide_highest(rank + noise * 1e-3, keep, absent)
 
 
-MASKINGS: dict[str, Callable[[NDArray[np.float64], Grid, float], NDArray[np.bool_]]] = {
+MASKINGS: dict[str, Masking] = {
     "random": random,
     "block": block,
     "grid": grid,
+    "rows": rows,
+    "cols": cols,
+    "cross": cross,
 }
 
 
@@ -93,14 +131,34 @@ def _numbers(chosen: Bool[Tensor, "b n"], kind: str) -> Int[Tensor, "b k"]:
     return torch.argsort((~chosen).to(torch.uint8), dim=1, stable=True)[:, :each]
 
 
-def _hide_highest(rank: NDArray[np.float64], keep: int) -> NDArray[np.bool_]:
-    hidden = np.ones(rank.shape, dtype=bool)
-    np.put_along_axis(hidden, np.argsort(rank, axis=1, kind="stable")[:, :keep], False, axis=1)
+def _keeps(grid: Grid, ratio: float, noise: Noise, absent: Places | None) -> NDArray[np.int64]:
+    """(b,): how many patches of each picture stay visible."""
+    whole = kept(grid.count, ratio)  # refuses a share that can hide nothing, or everything
+    if absent is None:
+        return np.full(len(noise), whole)
+    present = grid.count - absent.sum(axis=1)
+    return np.maximum(1, (present * (1 - ratio)).astype(np.int64))
+
+
+def _hide_highest(rank: Noise, keep: NDArray[np.int64], absent: Places | None) -> Places:
+    """Rank (b, n): all but the `keep` lowest of each row; what is absent stands below all."""
+    if absent is not None:
+        rank, keep = np.where(absent, -1.0, rank), keep + absent.sum(axis=1)
+    order = np.argsort(rank, axis=1, kind="stable")
+    hidden = np.empty(rank.shape, dtype=bool)
+    np.put_along_axis(hidden, order, np.arange(rank.shape[1]) >= keep[:, None], axis=1)
     return hidden
 
 
-def _blocks(noise: NDArray[np.float64], grid: Grid, missing: int) -> NDArray[np.bool_]:
+def _strips(strips: Noise, noise: Noise, grid: Grid, ratio: float, absent: Places | None) -> Places:
+    """Of patches with the same number in `strips`, the noise of their own says which goes first."""
+    own = np.argsort(np.argsort(noise, axis=1), axis=1) * TIE
+    return _hide_highest(strips + own, _keeps(grid, ratio, noise, absent), absent)
+
+
+def _blocks(noise: Noise, grid: Grid, missing: int, absent: Places) -> Places:
     hidden = np.zeros((grid.rows, grid.cols), dtype=bool)
+    taken = absent.reshape(grid.rows, grid.cols).copy()
     for draw in range(0, len(noise) - 3, 4):
         area, aspect, top, left = noise[draw : draw + 4]
         left_over = missing - int(hidden.sum())
@@ -111,10 +169,12 @@ def _blocks(noise: NDArray[np.float64], grid: Grid, missing: int) -> NDArray[np.
         height = int(np.clip(round((size * ratio) ** 0.5), 1, grid.rows))
         width = int(np.clip(round((size / ratio) ** 0.5), 1, grid.cols))
         row, col = int(top * (grid.rows - height + 1)), int(left * (grid.cols - width + 1))
-        fresh = np.argwhere(~hidden[row : row + height, col : col + width])[:left_over]
+        fresh = np.argwhere(~taken[row : row + height, col : col + width])[:left_over]
         hidden[row + fresh[:, 0], col + fresh[:, 1]] = True
+        taken |= hidden
     rank = np.where(hidden.ravel(), 2.0, 0.0) + noise[: grid.count]
-    return _hide_highest(rank[None], grid.count - missing)[0]
+    keep = np.array([grid.count - int(absent.sum()) - missing])
+    return _hide_highest(rank[None], keep, absent[None])[0]
 
 
 def _bayer(order: int) -> NDArray[np.float64]:

@@ -9,12 +9,18 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 
 
-def cut(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int]) -> Float[Tensor, "b n p"]:
+def cut(
+    pictures: Float[Tensor, "b c H W"], patch: tuple[int, int], stride: tuple[int, int] | None = None
+) -> Float[Tensor, "b n p"]:
     """Patch vectors x_i ∈ R^(ph·pw·C): row by row, channels last (lecture L2), for any H, W, ph, pw, C.
 
-    Raises OptionError where the patch does not divide the picture.
+    With a `stride` below the patch they overlap. Raises OptionError where the patch does not divide the
+    picture.
     """
-    grid = Grid.cover((pictures.shape[-2], pictures.shape[-1]), patch)
+    grid = Grid.cover((pictures.shape[-2], pictures.shape[-1]), patch, stride)
+    if stride is not None and stride != patch:
+        windows = pictures.unfold(2, patch[0], stride[0]).unfold(3, patch[1], stride[1])
+        return rearrange(windows, "b c rows cols ph pw -> b (rows cols) (ph pw c)")
     return rearrange(
         pictures, "b c (rows ph) (cols pw) -> b (rows cols) (ph pw c)", rows=grid.rows, cols=grid.cols
     )
@@ -40,14 +46,16 @@ def pick(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[T
 class PatchEmbedding(nn.Module):
     """z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③)."""
 
-    def __init__(self, patch: tuple[int, int], channels: int, width: int) -> None:
+    def __init__(
+        self, patch: tuple[int, int], channels: int, width: int, stride: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
-        self.patch = patch
+        self.patch, self.stride = patch, stride
         self.project = nn.Linear(patch[0] * patch[1] * channels, width)
 
     def forward(
         self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
     ) -> Float[Tensor, "b k d"]:
         """All patches embedded, or only those whose numbers `keep` names: the rest cost nothing."""
-        vectors = cut(pictures, self.patch)
+        vectors = cut(pictures, self.patch, self.stride)
         return self.project(vectors if keep is None else pick(vectors, keep))

@@ -43,6 +43,7 @@ class DecoderShape:
 class VitShape:
     """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels.
 
+    A `stride` below the patch lets neighbours overlap, as in AST (Gong et al. 2021: 16 × 16, stride 10).
     `registers` counts the tokens beside the class token that stand for no patch: registers (Darcet et al.
     2024), or DeiT's distillation token.
     """
@@ -54,10 +55,17 @@ class VitShape:
     decoder: DecoderShape
     kind: LayerKind = PLAIN
     registers: int = 0
+    stride: tuple[int, int] | None = None
+    """From one patch to the next, down and across; None for patches side by side."""
 
-    def with_patch(self, patch: tuple[int, int]) -> VitShape:
+    @property
+    def step(self) -> tuple[int, int]:
+        """From one patch to the next, down and across."""
+        return self.stride or self.patch
+
+    def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> VitShape:
         """The same layers on other patches."""
-        return replace(self, patch=patch)
+        return replace(self, patch=patch, stride=stride)
 
 
 _PAPER = DecoderShape(512, 8, 16)  # MAE paper, Sec. 3

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from jaxtyping import Float
+from einops import rearrange
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -33,11 +34,17 @@ class Trace:
         self.pooled: dict[int, Tensor] = {}
 
     def see_attention(
-        self, layer: int, queries: Float[Tensor, "b h n e"], keys: Float[Tensor, "b h n e"]
+        self,
+        layer: int,
+        queries: Float[Tensor, "b h n e"],
+        keys: Float[Tensor, "b h n e"],
+        void: Bool[Tensor, "b n"] | None = None,
     ) -> None:
-        """Keep softmax_j(q_iᵀ k_j / √D_k) of a layer, if it was asked for (lecture L5 ②)."""
+        """Keep softmax_j(q_iᵀ k_j / √D_k) of a layer, if it was asked for (lecture L5 ②); 0 for a void j."""
         if layer in self._attention:
             scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
+            if void is not None:
+                scores = scores.masked_fill(rearrange(void, "b n -> b 1 1 n"), float("-inf"))
             self.attention[layer] = scores.softmax(dim=-1)
 
     def see_pooling(

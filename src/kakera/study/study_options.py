@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from kakera.errors import OptionError, sentence
 from kakera.study import duration
-from kakera.training.options import DataOptions, build
+from kakera.training.options import DataOptions
+from kakera.training.recipes import build
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from kakera import chance
 from kakera.data.dataset import Dataset
-from kakera.data.loader import Augmentation
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
@@ -21,8 +20,17 @@ from kakera.model.sizes import SIZES, shape_of
 from kakera.training.head import start_from_ridge
 from kakera.training.loop import Plan, train
 from kakera.training.options import FinetuneOptions
-from kakera.training.prepare import Prepared, held_out, labelled_part, prepare, require_classes
+from kakera.training.prepare import (
+    Prepared,
+    augmentation,
+    held_out,
+    labelled_part,
+    prepare,
+    require_classes,
+    require_patches,
+)
 from kakera.training.run import Run
+from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.trained import Trained, finish, reopen
 
@@ -45,6 +53,8 @@ def finetune(
     given = {**options, "out": str(out), "start": str(start)}
     chosen, prepared = prepare(FinetuneOptions, data, recipe, given, before.inputs if before else None)
     require_classes(prepared.dataset)
+    if prepared.dataset.sounds is not None:
+        _require_waves(chosen)
     pictures = labelled_part(prepared.dataset, "train")
     assert pictures.labels is not None
     if chosen.labels:
@@ -62,7 +72,7 @@ def finetune(
     plan = Plan(
         train=pictures,
         size=inputs.size,
-        augmentation=Augmentation(crop=(chosen.crop_least, 1.0), shift=chosen.shift, flip=chosen.flip),
+        augmentation=augmentation(chosen),
         options=chosen,
         seed=chosen.seed,
         workers=prepared.workers,
@@ -93,26 +103,41 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         model.initialise_head(draws)
     else:
         encoder, inputs = before.encoder, before.inputs
-        if options.image and (options.image, options.image) != inputs.size:
-            encoder.resize((options.image, options.image))
-            inputs = replace(inputs, height=options.image, width=options.image)
+        size = (options.image, options.image) if options.image else inputs.size
+        if inputs.sound is not None and options.seconds:
+            size = (inputs.height, frames(options.seconds, inputs.sound, encoder.shape.patch))
+        if size != inputs.size:
+            encoder.resize(size)
+            inputs = replace(inputs, height=size[0], width=size[1])
         model = Classifier(encoder, count, options.pool)
         model.initialise_head(draws)
     return Saved(model, inputs, dataset.classes, dataset.several)
+
+
+def _require_waves(options: FinetuneOptions) -> None:
+    """Raises OptionError for what changes pictures only."""
+    for name in ("randaugment", "erasing", "cutmix"):
+        if getattr(options, name):
+            raise OptionError(
+                sentence(
+                    name,
+                    got=f"{getattr(options, name):g}",
+                    expected="0 for recordings",
+                    do="choose the recipe audio-micro, or mixup and stripes instead",
+                )
+            )
 
 
 def _from_scratch(
     prepared: Prepared, options: FinetuneOptions, classes: int
 ) -> tuple[Classifier | ResNet, InputSpec]:
     if options.model in RESNETS:
-        inputs = prepared.inputs(options.image, 1)
+        inputs = prepared.inputs(options.image, (1, 1), options.seconds)
         return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
     if options.model not in SIZES:
         names = ", ".join([*SIZES, *RESNETS])
         raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
-    shape = shape_of(options.model)
-    if options.patch:
-        shape = shape.with_patch((options.patch, options.patch))
-    inputs = prepared.inputs(options.image, shape.patch[0])
+    shape = require_patches(shape_of(options.model), options.patch, options.stride)
+    inputs = prepared.inputs(options.image, shape.patch, options.seconds)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     return Classifier(encoder, classes, options.pool), inputs

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.errors import OptionError, UnreadableFileError, sentence
@@ -18,13 +19,17 @@ from kakera.model.classifier import Classifier, pooled
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
+from kakera.training.view import View
 
 BATCH = 256
+WINDOWS = 16  # of recordings at a time: 10 seconds each take 20 MB on their way
 
 
 @torch.inference_mode()
-def probabilities(saved: Saved, pictures: Num[Tensor, "b c H W"]) -> Float[Tensor, "b classes"]:
-    """Of pictures of stored values (0 … scale).
+def probabilities(
+    saved: Saved, pictures: Num[Tensor, "b c H W"], absent: Bool[Tensor, "b n"] | None = None
+) -> Float[Tensor, "b classes"]:
+    """Of pictures of stored values (0 … scale), some of whose patches may be `absent`.
 
     Softmax where a picture has one label, a sigmoid a class where it may have several. Raises OptionError
     for an autoencoder.
@@ -33,7 +38,8 @@ def probabilities(saved: Saved, pictures: Num[Tensor, "b c H W"]) -> Float[Tenso
     if not isinstance(model, Classifier | ResNet):
         got = "an encoder without a head" if isinstance(model, Encoder) else "an autoencoder"
         raise OptionError(sentence("model", got=got, expected="a classifier", do="fine-tune it first"))
-    logits = model(saved.inputs.normalise(pictures))
+    normalised = saved.inputs.normalise(pictures)
+    logits = model(normalised) if absent is None else model(normalised, absent=absent)
     return logits.sigmoid() if saved.several else logits.softmax(dim=1)
 
 
@@ -43,19 +49,32 @@ def scores(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
 
-    Raises OptionError for an autoencoder.
+    Of a recording the mean over its windows. Raises OptionError for an autoencoder.
     """
     rows: list[torch.Tensor] = []
     numbers: list[torch.Tensor] = []
     broken: list[UnreadableFileError] = []
-    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
+    for part, values in scored(saved, dataset, workers=workers, batch=batch):
         broken += part.unreadable
-        if len(part.samples):
-            rows.append(probabilities(saved, part.pictures))
-            numbers.append(part.samples)
-    if not rows:
+        rows.append(values)
+        numbers.append(part.samples)
+    if not numbers or not len(torch.cat(numbers)):
         return np.zeros((0, len(saved.classes)), np.float32), np.zeros(0, np.int64), tuple(broken)
-    return torch.cat(rows).numpy(), torch.cat(numbers).numpy(), tuple(broken)
+    found, kept = torch.cat(rows).numpy(), torch.cat(numbers).numpy()
+    return *_each_once(found, kept, dataset), _named_once(broken)
+
+
+def scored(
+    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
+) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
+    """Batches of pictures, or of windows of recordings, and their probabilities, as they come."""
+    batch = batch if dataset.sounds is None else min(batch, WINDOWS)
+    view = _view(saved)
+    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
+        if len(part.samples):
+            yield part, probabilities(saved, view.stored(part), view.absent(part))
+        else:
+            yield part, torch.zeros(0, len(saved.classes))
 
 
 @torch.inference_mode()
@@ -64,8 +83,8 @@ def features(
 ) -> tuple[dict[tuple[int, str], NDArray[np.float32]], NDArray[np.int64]]:
     """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
-    The final norm follows the pooling. Layer l is z^(l) as in the lecture; −1 is the last. `pools` are
-    "class" and "mean".
+    The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
+    as in the lecture; −1 is the last. `pools` are "class" and "mean".
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
@@ -78,11 +97,35 @@ def features(
         (layer, pool): [] for layer in layers for pool in pools
     }
     numbers: list[torch.Tensor] = []
-    for part in evaluation_batches(dataset, saved.inputs.size, batch=BATCH, workers=workers):
+    view, batch = View.of(encoder, saved.inputs), BATCH if dataset.sounds is None else WINDOWS
+    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
         numbers.append(part.samples)
-        trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
-        encoder.tokens(saved.inputs.normalise(part.pictures), None, None, trace)
+        trace, absent = Trace(tokens=[layer % (depth + 1) for layer in layers]), view.absent(part)
+        encoder.tokens(view.pictures(part), None, None, trace, absent)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]
-            found[layer, pool].append(pooled(encoder, tokens, "class" if pool == "class" else "mean"))
-    return {key: torch.cat(rows).numpy() for key, rows in found.items()}, torch.cat(numbers).numpy()
+            kind = "class" if pool == "class" else "mean"
+            found[layer, pool].append(pooled(encoder, tokens, kind, absent))
+    kept = torch.cat(numbers).numpy()
+    means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
+    return {key: values for key, (values, _) in means.items()}, np.unique(kept)
+
+
+def _view(saved: Saved) -> View:
+    return View(saved.inputs) if isinstance(saved.model, ResNet) else View.of(saved.encoder, saved.inputs)
+
+
+def _each_once(
+    values: NDArray[np.float32], numbers: NDArray[np.int64], dataset: Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Means over the windows of each recording, in the order of the recordings; pictures as they are."""
+    if dataset.sounds is None:
+        return values, numbers
+    kept, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(kept), values.shape[1]))
+    np.add.at(sums, places, values)
+    return (sums / counts[:, None]).astype(np.float32), kept
+
+
+def _named_once(broken: Sequence[UnreadableFileError]) -> tuple[UnreadableFileError, ...]:
+    return tuple({error.path: error for error in broken}.values())

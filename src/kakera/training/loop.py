@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kakera.data.dataset import Dataset
 from kakera.data.loader import Augmentation, Batch, training_batches
-from kakera.errors import RunError, sentence
+from kakera.errors import DivergedError, RunError, sentence
 from kakera.training.average import Average
 from kakera.training.options import LearningOptions
 from kakera.training.parameters import groups
@@ -105,7 +105,7 @@ def train(
 ) -> nn.Module:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
-    Raises RunError after many steps in a row without a finite gradient, DataError where no picture of
+    Raises DivergedError after many steps in a row without a finite gradient, DataError where no picture of
     many batches can be read.
     """
     options, average = plan.options, Average(task.model, plan.ema)
@@ -128,7 +128,7 @@ def train(
             )
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = task.loss(model, _to(fabric.device, batch))
+            loss = task.loss(model, batch.to(fabric.device))
             fabric.backward(loss)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
@@ -174,14 +174,9 @@ def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) 
     )
 
 
-def _to(device: torch.device, batch: Batch) -> Batch:
-    labels = None if batch.labels is None else batch.labels.to(device)
-    return Batch(batch.pictures.to(device), labels, batch.samples, batch.epoch, batch.step, batch.unreadable)
-
-
 def _stop_if(bad: int) -> None:
     if bad >= BAD_STEPS:
-        raise RunError(
+        raise DivergedError(
             sentence(
                 "training",
                 got=f"{bad} steps in a row with a loss or gradient that is not finite",

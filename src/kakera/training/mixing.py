@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from kakera import chance
+from kakera.data.batch import Batch
 from kakera.training.options import FinetuneOptions
 
 
@@ -31,11 +34,11 @@ def distort(
 
 
 def mix(
-    pictures: Float[Tensor, "b c H W"],
+    pictures: Float[Tensor, "b ..."],
     targets: Float[Tensor, "b classes"],
     options: FinetuneOptions,
     step: int,
-) -> tuple[Float[Tensor, "b c H W"], Float[Tensor, "b classes"]]:
+) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b classes"]]:
     """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), one of the two a batch, with its reverse."""
     choices = [name for name in ("mixup", "cutmix") if getattr(options, name)]
     if not choices or len(pictures) < 2:
@@ -55,3 +58,15 @@ def mix(
         mixed[..., top:bottom, left:right] = pictures.flip(0)[..., top:bottom, left:right]
         share = 1 - (bottom - top) * (right - left) / (height * width)
     return mixed, share * targets + (1 - share) * targets.flip(0)
+
+
+def mix_waves(
+    batch: Batch, targets: Float[Tensor, "b classes"], options: FinetuneOptions
+) -> tuple[Batch, Float[Tensor, "b classes"]]:
+    """mixup of waveforms with the reverse of the batch; a mixture is as long as the longer of the two."""
+    assert batch.lengths is not None
+    if not options.mixup:
+        return batch, targets
+    waves, targets = mix(batch.pictures, targets, replace(options, cutmix=0.0), batch.step)
+    lengths = torch.maximum(batch.lengths, batch.lengths.flip(0))
+    return replace(batch, pictures=waves, lengths=lengths), targets

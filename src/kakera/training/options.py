@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
-from dataclasses import MISSING, dataclass, fields
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
-
-from kakera.errors import OptionError, sentence
-
-T = TypeVar("T")
+from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -59,19 +51,35 @@ class LearningOptions:
 
 
 @dataclass(frozen=True)
-class PretrainOptions(LearningOptions, DataOptions):
+class SoundOptions:
+    """How recordings are heard, and made different in training."""
+
+    sound: str = "ast"
+    """Of recordings: ast, speech or music, with changes such as speech,bins=64 where they are wanted."""
+    seconds: float = 0.0
+    """Of recordings: how much the model hears at once; 0 takes 10.24 seconds."""
+    roll: float = 0.0
+    """Turn recordings around by up to this many seconds."""
+    gain: float = 0.0
+    """Make recordings louder or softer by up to this many decibels."""
+    noise: float = 0.0
+    """Give recordings white noise of up to this share of their own loudness."""
+
+
+@dataclass(frozen=True)
+class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     """A masked autoencoder (MAE paper, App. A.1)."""
 
     out: str = ""
     """The run folder."""
     size: str = "base"
     """A row of the table of sizes: nano, micro, mini, tiny, small, base, large, huge."""
-    patch: int = 0
-    """Side of a patch in pixels; 0 takes the size's own."""
+    patch: tuple[int, ...] = ()
+    """Side of a patch in pixels, or its height and width; empty takes the size's own."""
     hide: float = 0.75
     """Share of the patches that are hidden."""
-    masking: Literal["random", "block", "grid"] = "random"
-    """Which patches are hidden."""
+    masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
+    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
     normalised: bool = True
     """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
     gradients: bool = False
@@ -90,7 +98,7 @@ class PretrainOptions(LearningOptions, DataOptions):
 
 
 @dataclass(frozen=True)
-class FinetuneOptions(LearningOptions, DataOptions):
+class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """A classifier, from a pretrained encoder or from scratch (MAE paper, App. A.1, Table 9)."""
 
     out: str = ""
@@ -99,8 +107,10 @@ class FinetuneOptions(LearningOptions, DataOptions):
     """A run to start from; empty trains from scratch."""
     model: str = "base"
     """Without a start: a size of the Vision Transformer, or a ResNet such as resnet-18."""
-    patch: int = 0
-    """Without a start: side of a patch in pixels; 0 takes the size's own."""
+    patch: tuple[int, ...] = ()
+    """Without a start: side of a patch in pixels, or its height and width; empty takes the size's own."""
+    stride: tuple[int, ...] = ()
+    """Without a start: from one patch to the next, where they should overlap; empty for side by side."""
     labels: int = 0
     """How many labelled pictures to use, equally from each class; 0 for all."""
     label_seed: int = 0
@@ -116,7 +126,7 @@ class FinetuneOptions(LearningOptions, DataOptions):
     smoothing: float = 0.1
     """Label smoothing."""
     mixup: float = 0.8
-    """Beta parameter of mixup; 0 for none."""
+    """Beta parameter of mixup; 0 for none. Recordings are mixed as waveforms."""
     cutmix: float = 1.0
     """Beta parameter of cutmix; 0 for none."""
     randaugment: float = 9.0
@@ -131,6 +141,10 @@ class FinetuneOptions(LearningOptions, DataOptions):
     """Move pictures by up to this many pixels."""
     flip: bool = True
     """Mirror half of the pictures."""
+    time_stripe: float = 0.0
+    """SpecAugment: blank up to this many seconds of a spectrogram."""
+    band_stripe: int = 0
+    """SpecAugment: blank up to this many mel bands of a spectrogram."""
 
 
 @dataclass(frozen=True)
@@ -155,101 +169,3 @@ class ProbeOptions(DataOptions):
     """Show fine-tuning beside the probes."""
     finetune_recipe: str = ""
     """Its recipe; empty takes the one for these pictures."""
-
-
-def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
-    """The options of a recipe, changed by what was given. Raises OptionError for unknown names.
-
-    Fine-tuning without a start is training from scratch, and has recipes of its own.
-    """
-    verb = kind.__name__.removesuffix("Options").lower()
-    if kind is FinetuneOptions and not given.get("start"):
-        verb = "scratch"
-    return build(kind, {**read_recipe(verb, recipe), **given})
-
-
-def build(kind: type[T], values: dict[str, Any]) -> T:
-    """A dataclass of options from their names. Raises OptionError for unknown names and wrong values."""
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
-    unknown = sorted(set(values) - set(known))
-    missing = [name for name, f in known.items() if f.default is MISSING and name not in values]
-    if unknown or missing:
-        raise OptionError(
-            sentence(
-                "options",
-                got=", ".join(unknown) or f"no {', '.join(missing)}",
-                expected="some of " + ", ".join(known),
-                do="correct the name",
-            )
-        )
-    options = kind(**values)
-    _check(options)
-    return options
-
-
-def read_recipe(verb: str, name: str) -> dict[str, Any]:
-    """The differences that a recipe makes: a name that ships with kakera, or a path to a TOML file."""
-    if name == "paper" and verb != "scratch":
-        return {}  # the defaults themselves
-    path = Path(name)
-    shipped = resources.files("kakera") / "recipes" / f"{verb}-{name}.toml"
-    try:
-        text = path.read_text() if path.suffix == ".toml" else shipped.read_text()
-        return tomllib.loads(text)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        folder = resources.files("kakera") / "recipes"
-        names = sorted(f.name for f in folder.iterdir() if f.name.startswith(f"{verb}-"))
-        shorter = {n.removeprefix(f"{verb}-").removesuffix(".toml") for n in names}
-        choices = ["paper", *sorted(shorter - {"paper"})]
-        raise OptionError(
-            sentence(
-                f"recipe {name}",
-                got=error,
-                expected=f"one of {', '.join(choices)}, or a TOML file",
-                do="choose one of these",
-            )
-        ) from error
-
-
-_RANGES = {
-    "hide": (0.0, 0.999),
-    "epochs": (1e-9, 1e9),
-    "batch": (1, 1 << 24),
-    "base_rate": (0.0, 1e6),
-    "weight_decay": (0.0, 1e3),
-    "drop_path": (0.0, 0.99),
-    "smoothing": (0.0, 0.99),
-    "erasing": (0.0, 1.0),
-    "ema": (0.0, 1.0),
-    "crop_least": (1e-3, 1.0),
-    "image": (0, 8192),
-    "channels": (0, 4),
-    "labels": (0, 1 << 40),
-    "shift": (0, 4096),
-    "seeds": (1, 1000),
-    "port": (0, 65535),
-}
-
-
-def _check(options: Any) -> None:
-    hints = get_type_hints(type(options))
-    for field in fields(options):
-        value, hint = getattr(options, field.name), hints[field.name]
-        if get_origin(hint) is Literal:
-            *names, last = get_args(hint)
-            _require(value in get_args(hint), field.name, value, f"{', '.join(names)} or {last}")
-        elif hint is bool:
-            _require(isinstance(value, bool), field.name, value, "true or false")
-        elif hint is str:
-            _require(isinstance(value, str), field.name, value, "text")
-        elif hint in (int, float):
-            kinds = int if hint is int else (int, float)
-            number = isinstance(value, kinds) and not isinstance(value, bool)
-            _require(number, field.name, value, "a whole number" if hint is int else "a number")
-            low, high = _RANGES.get(field.name, (-math.inf, math.inf))
-            _require(low <= value <= high, field.name, value, f"a number from {low} to {high}")
-
-
-def _require(holds: bool, name: str, value: object, expected: str) -> None:
-    if not holds:
-        raise OptionError(sentence(name, got=repr(value), expected=expected, do="correct it"))

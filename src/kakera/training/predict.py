@@ -1,15 +1,20 @@
-"""`kakera predict`: what pictures show, with probabilities."""
+"""`kakera predict`: what pictures show and recordings say, with probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kakera.data.sources import open_pictures
+import numpy as np
+
+from kakera.data.dataset import Dataset
+from kakera.data.sources import open_pictures, open_recordings
+from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import Saved
-from kakera.training.infer import scores
+from kakera.inputs import InputSpec
+from kakera.training.infer import scored, scores
 
 THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
 
@@ -22,16 +27,19 @@ class Prediction:
     labels: tuple[str, ...]
     probabilities: dict[str, float]
     unreadable: str = ""
+    window: tuple[float, float] | None = None
+    """Where a window of a recording begins and ends, in seconds; None for the whole file."""
 
 
 def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0) -> list[Prediction]:
-    """Predictions for files, for all pictures in folders, or for samples of a built-in data set.
+    """Predictions for files, for all pictures or recordings in folders, or for samples of a built-in set.
 
-    A file that cannot be read gets a prediction without labels that says why. Raises RunError for the
-    model, DataError where a folder holds no picture.
+    A recording is read window by window, and its probabilities are their mean. A file that cannot be read
+    gets a prediction without labels that says why. Raises RunError for the model, DataError where a folder
+    holds nothing to read.
     """
     saved = model if isinstance(model, Saved) else load(model)
-    dataset = open_pictures(files, saved.inputs.channels)
+    dataset = opened(saved.inputs, files)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
     probabilities, numbers, broken = scores(saved, dataset, workers=workers)
     reasons = {error.path: error.reason for error in broken}
@@ -44,9 +52,45 @@ def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: 
     ]
 
 
-def _prediction(saved: Saved, file: str, values: list[float]) -> Prediction:
+def predict_windows(
+    model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0
+) -> Iterator[Prediction]:
+    """A prediction for each window of each recording, as they are read.
+
+    Raises OptionError for a model of pictures, and as `predict` does.
+    """
+    saved = model if isinstance(model, Saved) else load(model)
+    spec = saved.inputs.sound
+    if spec is None:
+        raise OptionError(
+            sentence("windows", got="a model of pictures", expected="one of recordings", do="leave it out")
+        )
+    dataset, told = opened(saved.inputs, files), set[str]()
+    for part, values in scored(saved, dataset, workers=workers):
+        assert part.starts is not None
+        assert part.lengths is not None
+        for error in part.unreadable:
+            if error.path not in told:
+                told.add(error.path)
+                yield Prediction(error.path, (), {}, error.reason)
+        edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
+        for number, row, (start, end) in zip(part.samples.tolist(), values.tolist(), edges, strict=True):
+            yield _prediction(saved, dataset.pictures.name(number), row, (float(start), float(end)))
+
+
+def opened(inputs: InputSpec, files: Sequence[str | Path]) -> Dataset:
+    """Files of the kind that a model takes in. Raises DataError."""
+    if inputs.sound is not None:
+        return open_recordings(files, inputs.sound)
+    return open_pictures(files, inputs.channels)
+
+
+def _prediction(
+    saved: Saved, file: str, values: list[float], window: tuple[float, float] | None = None
+) -> Prediction:
     order = sorted(range(len(values)), key=lambda i: -values[i])
     probabilities = {saved.classes[i]: values[i] for i in order}
+    labels = (saved.classes[order[0]],)
     if saved.several:
-        return Prediction(file, tuple(n for n, p in probabilities.items() if p >= THRESHOLD), probabilities)
-    return Prediction(file, (saved.classes[order[0]],), probabilities)
+        labels = tuple(n for n, p in probabilities.items() if p >= THRESHOLD)
+    return Prediction(file, labels, probabilities, window=window)

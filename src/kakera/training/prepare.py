@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.memory import hold
+from kakera.data.sounds import ArraySounds
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.inputs import InputSpec
-from kakera.training.options import DataOptions, options_from
+from kakera.model.sizes import VitShape
+from kakera.sound.spec import preset
+from kakera.training.options import DataOptions, FinetuneOptions, PretrainOptions, SoundOptions
+from kakera.training.recipes import options_from, pair
+from kakera.training.spectrograms import spectrogram_inputs
 
 SMALL = 64  # pixels: up to here pictures are taken as they are, above at 224
 LARGE = 224
@@ -34,11 +40,16 @@ class Prepared:
     workers: int
     """Processes to read with."""
 
-    def inputs(self, image: int, patch: int) -> InputSpec:
-        """Square pictures of `image` pixels (0: as the data are), with the data's own mean and deviation."""
-        size = image or -(-self.side // patch) * patch
+    def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
+        """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
+
+        Both with the mean and deviation of the training part. Raises DataError, OptionError.
+        """
+        if self.dataset.sounds is not None:
+            return spectrogram_inputs(self.dataset, seconds, patch)
+        height, width = (image or -(-self.side // side) * side for side in patch)
         mean, std = mean_std(self.dataset.part("train"))
-        return InputSpec(self.dataset.channels, size, size, mean, std)
+        return InputSpec(self.dataset.channels, height, width, mean, std)
 
 
 def prepare(
@@ -50,30 +61,34 @@ def prepare(
 ) -> tuple[Options, Prepared]:
     """The options and the data. Without a recipe: "micro" for pictures up to 64 pixels, else "paper".
 
-    `start` is what the model to start from takes in. Raises DataError, OptionError.
+    Recordings get "audio-micro". `start` is what the model to start from takes in. Raises DataError,
+    OptionError.
     """
     name = data.name if isinstance(data, Dataset) else str(data)
     given = {name: value for name, value in given.items() if value is not None} | {"data": name}
     options = options_from(kind, recipe or "paper", given)
-    channels = start.channels if start else options.channels
+    channels = start.channels if start and not start.sound else options.channels
     dataset = (
         data
         if isinstance(data, Dataset)
         else open_dataset(data, channels=channels or None, seed=options.seed)
     )
-    dataset = hold(with_channels(dataset, channels) if channels else dataset)
+    if start:
+        _same_kind(dataset, start)
+    if dataset.sounds is not None and not recipe:
+        options = options_from(kind, "audio-micro", given)
+    dataset = hold(_heard(with_channels(dataset, channels) if channels else dataset, options, start))
     if not len(dataset.part("train")):
         raise DataError(
             sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
         )
+    if dataset.sounds is not None:
+        return options, Prepared(dataset, 0, _workers(dataset, options))
     side = max(start.size) if start else _side(dataset)
     if not recipe:
         small = (options.image or side) <= SMALL
         options = options_from(kind, "micro" if small else "paper", given)
-    workers = options.workers
-    if workers < 0:
-        workers = 0 if isinstance(dataset.pictures, ArrayPictures) else (os.cpu_count() or 1)
-    return options, Prepared(dataset, side, workers)
+    return options, Prepared(dataset, side, _workers(dataset, options))
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:
@@ -100,6 +115,58 @@ def require_classes(dataset: Dataset) -> None:
                 do="put the pictures into one folder a class, or give a table with labels",
             )
         )
+
+
+def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
+    """What is drawn anew each epoch."""
+    return Augmentation(
+        crop=(options.crop_least, 1.0),
+        shift=options.shift,
+        flip=options.flip,
+        roll=options.roll,
+        gain=options.gain,
+        noise=options.noise,
+    )
+
+
+def require_patches(shape: VitShape, patch: tuple[int, ...], stride: tuple[int, ...] = ()) -> VitShape:
+    """The shape on the patches that were asked for. Raises OptionError."""
+    sides = pair("patch", patch) or shape.patch
+    return shape.with_patch(sides, pair("stride", stride))
+
+
+def _same_kind(dataset: Dataset, start: InputSpec) -> None:
+    got, expected = (
+        "recordings" if sound else "pictures" for sound in (dataset.sounds is not None, start.sound)
+    )
+    if got != expected:
+        raise DataError(
+            sentence(
+                dataset.name, got=got, expected=f"{expected}, as in the run", do="start from another run"
+            )
+        )
+
+
+def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:
+    """Recordings by the spec of the start, or by that of the options; pictures as they are."""
+    if dataset.sounds is None:
+        return dataset
+    if options.image:
+        raise OptionError(
+            sentence("image", got=options.image, expected="0 for recordings", do="choose --seconds instead")
+        )
+    if start is not None and start.sound is not None:
+        spec = start.sound
+    else:
+        assert isinstance(options, SoundOptions)
+        spec = preset(options.sound)
+    return replace(dataset, pictures=dataset.sounds.heard(spec))
+
+
+def _workers(dataset: Dataset, options: DataOptions) -> int:
+    if options.workers >= 0:
+        return options.workers
+    return 0 if isinstance(dataset.pictures, ArrayPictures | ArraySounds) else (os.cpu_count() or 1)
 
 
 def _side(dataset: Dataset) -> int:

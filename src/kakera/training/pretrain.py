@@ -6,11 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from kakera import chance
 from kakera.data.dataset import Dataset
-from kakera.data.loader import Augmentation, evaluation_batches
+from kakera.data.loader import evaluation_batches
 from kakera.explain.picture import png, sheet
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator, write_atomically
@@ -20,10 +21,11 @@ from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
 from kakera.training.loop import Plan, train
 from kakera.training.options import PretrainOptions
-from kakera.training.prepare import Prepared, prepare
+from kakera.training.prepare import Prepared, augmentation, prepare, require_patches
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
 from kakera.training.trained import Trained, finish, reopen
+from kakera.training.view import View
 
 SHOWN = 12  # pictures on a sheet of reconstructions
 DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
@@ -38,10 +40,8 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     """
     given = {**options, "out": str(out)}
     chosen, prepared = prepare(PretrainOptions, data, recipe, given)
-    shape = shape_of(chosen.size)
-    if chosen.patch:
-        shape = shape.with_patch((chosen.patch, chosen.patch))
-    inputs = prepared.inputs(chosen.image, shape.patch[0])
+    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
     model = MaskedAutoencoder(
@@ -59,7 +59,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     plan = Plan(
         train=pictures,
         size=inputs.size,
-        augmentation=Augmentation(crop=(chosen.crop_least, 1.0), shift=chosen.shift, flip=chosen.flip),
+        augmentation=augmentation(chosen),
         options=chosen,
         seed=chosen.seed,
         workers=prepared.workers,
@@ -82,13 +82,18 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     assert isinstance(model, MaskedAutoencoder)
     grid = model.encoder.grid
     batch = next(evaluation_batches(pictures, saved.inputs.size, batch=len(pictures)))
+    view = View.of(model.encoder, saved.inputs)
+    stored, absent = view.stored(batch), view.absent(batch)
     noise = chance.uniform(options.seed, 0, batch.samples.numpy(), "shown mask", grid.count)
-    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide))
+    gone = None if absent is None else absent.numpy()
+    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
     device = next(model.parameters()).device
     model.to("cpu").eval()
-    rows = reconstructions(model, saved.inputs, batch.pictures, hidden)
+    rows = reconstructions(model, saved.inputs, stored, hidden, absent)
     model.to(device)
-    return png(sheet(rows, across=4))
+    if saved.inputs.sound is not None:
+        rows = np.flip(rows, axis=-3)  # low frequencies at the bottom
+    return png(sheet(rows, across=4 if saved.inputs.width <= saved.inputs.height else 1))
 
 
 def _shown(prepared: Prepared) -> Dataset:

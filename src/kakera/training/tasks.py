@@ -14,8 +14,10 @@ from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS
 from kakera.model.stochastic_depth import survival
-from kakera.training.mixing import distort, mix
+from kakera.training.mixing import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.stripes import striped
+from kakera.training.view import View
 
 
 class Pretraining:
@@ -23,15 +25,19 @@ class Pretraining:
 
     def __init__(self, model: MaskedAutoencoder, inputs: InputSpec, options: PretrainOptions) -> None:
         self.model: nn.Module = model
-        self.grid, self.inputs, self.options = model.encoder.grid, inputs, options
+        self.grid, self.options = model.encoder.grid, options
+        self.view = View.of(model.encoder, inputs)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Squared error on the hidden patches."""
         options = self.options
         noise = chance.uniform(options.seed, batch.epoch, batch.samples.numpy(), "mask", self.grid.count)
-        hidden = MASKINGS[options.masking](noise, self.grid, options.hide)
-        pictures = self.inputs.normalise(batch.pictures)
-        return model(pictures, torch.from_numpy(hidden).to(pictures.device))
+        pictures, absent = self.view.pictures(batch), self.view.absent(batch)
+        if absent is None:
+            hidden = MASKINGS[options.masking](noise, self.grid, options.hide)
+            return model(pictures, torch.from_numpy(hidden).to(pictures.device))
+        hidden = MASKINGS[options.masking](noise, self.grid, options.hide, absent.cpu().numpy())
+        return model(pictures, torch.from_numpy(hidden).to(pictures.device), absent)
 
 
 class Classification:
@@ -43,20 +49,37 @@ class Classification:
         self.model: nn.Module = model
         self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
+        self.view = View.of(model.encoder, inputs) if isinstance(model, Classifier) else View(inputs)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Of a batch after mixing, erasing and RandAugment."""
+        """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
         assert batch.labels is not None
-        options = self.options
-        pictures = distort(batch.pictures / self.inputs.scale, options, batch.step)
-        pictures = self.inputs.normalise(pictures * self.inputs.scale)
         targets = self._targets(batch.labels)
-        pictures, targets = mix(pictures, targets, options, batch.step)
-        survive = self._survive(batch).to(pictures.device) if self.depth and options.drop_path else None
-        scores = model(pictures, survive)
+        absent = None
+        if self.inputs.sound is None:
+            pictures, targets = self._pictures(batch, targets)
+        else:
+            pictures, targets, absent = self._spectrograms(batch, targets)
+        survive = self._survive(batch).to(pictures.device) if self.depth and self.options.drop_path else None
+        scores = model(pictures, survive) if absent is None else model(pictures, survive, absent=absent)
         if self.several:
             return functional.binary_cross_entropy_with_logits(scores, targets)
         return functional.cross_entropy(scores, targets)
+
+    def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+        pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step)
+        pictures = self.inputs.normalise(pictures * self.inputs.scale)
+        return mix(pictures, targets, self.options, batch.step)
+
+    def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        assert self.inputs.sound is not None
+        options = self.options
+        batch, targets = mix_waves(batch, targets, options)
+        pictures = self.view.pictures(batch)
+        if options.time_stripe or options.band_stripe:
+            frames = round(options.time_stripe * 1000 / self.inputs.sound.hop)
+            pictures = striped(pictures, batch, options.seed, bands=options.band_stripe, frames=frames)
+        return pictures, targets, self.view.absent(batch)
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:

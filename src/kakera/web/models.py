@@ -12,6 +12,7 @@ from typing import Any
 
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
+from kakera.explain.seen import require_pictures
 from kakera.formats.native import Saved
 from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
@@ -75,10 +76,12 @@ class Opened:
     """One run. Safe to be asked from several threads."""
 
     def __init__(self, folder: Path, name: str, identity: str) -> None:
-        """Raises RunError where there is neither a finished model nor a checkpoint."""
+        """Raises RunError where there is neither a finished model nor a checkpoint, or one of recordings."""
         self.folder = folder
         self._lock = threading.Lock()
-        self._state = State(identity, name, *open_run(folder))
+        saved, step = open_run(folder)
+        require_pictures(saved.inputs)
+        self._state = State(identity, name, saved, step)
         self._looked = time.monotonic()
 
     def state(self) -> State:

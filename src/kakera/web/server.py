@@ -11,7 +11,7 @@ import torch
 import uvicorn
 
 from kakera.errors import OptionError, sentence
-from kakera.training.options import build as build_options
+from kakera.training.recipes import build as build_options
 from kakera.web.app import build
 from kakera.web.guard import is_local
 from kakera.web.serve_options import ServeOptions

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.study import DataSize, count_of, plan_data_size, study_data_size
-from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn
+from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn, tuned
 from kakera.study.material import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
+from kakera.training.tasks import Classification
 from tests.refusals import refused
 from tests.small import pictures
 from tests.study.studies import DATA_SIZE
@@ -124,6 +126,15 @@ def test_a_limit_of_steps_is_kept_and_named() -> None:
 def test_the_best_rate_is_the_one_nearest_to_the_recipe_s_among_equals() -> None:
     assert best_rate({0.3: [0.5, 0.7], 1.0: [0.6, 0.65], 3.0: [0.1, 0.9]}) == 1.0
     assert best_rate({0.3: [0.5], 1.0: [0.5], 3.0: [0.5]}) == 1.0
+
+
+def test_a_rate_at_which_training_diverges_counts_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classification, "loss", lambda *_: torch.tensor(torch.nan, requires_grad=True))
+    school = study(scratch_epochs=1.0, scratch_steps=40).school
+    values = {"model": VIT, "labels": 20, "seed": 0, "rate": 1.0}
+    assert tuned(school, tmp_path / "run", values, None)["validation"] == 0.0
 
 
 def test_a_seed_that_was_tuned_is_not_trained_again() -> None:

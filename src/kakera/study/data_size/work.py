@@ -13,6 +13,7 @@ import torch
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
+from kakera.errors import DivergedError
 from kakera.formats.native import load_model, parameters
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
@@ -89,8 +90,11 @@ def pretrained(school: School, trained: Trained) -> dict[str, Any]:
 
 
 def tuned(school: School, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
-    """A training at one rate: its score on the val part."""
-    trained = school.trained(values, folder, start, values["rate"])
+    """A training at one rate: its score on the val part, 0 where the rate was so high that it diverged."""
+    try:
+        trained = school.trained(values, folder, start, values["rate"])
+    except DivergedError:
+        return {"validation": 0.0, "training_seconds": expense.training_seconds(folder)}
     assert trained.evaluation is not None
     return {
         "validation": trained.evaluation.score,

@@ -20,7 +20,7 @@ from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.explain.attention import attention_distances
 from kakera.explain.masks import drawn, painted
 from kakera.explain.reconstruct import kind_of
-from kakera.explain.seen import Seen, checked, look
+from kakera.explain.seen import Seen, checked, look, require_pictures
 from kakera.formats.native import Saved, load_model
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
@@ -30,7 +30,7 @@ from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
-from kakera.training.options import build
+from kakera.training.recipes import build
 
 MOST = 24  # pictures on a page
 MOST_SAMPLES = 16
@@ -62,6 +62,7 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
     """
     asked = _options(options)
     saved = model if isinstance(model, Saved) else load_model(Path(model))
+    require_pictures(saved.inputs)
     kind, grid = kind_of(saved.model), saved.encoder.grid
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, saved.encoder.shape.depth)
     token = checked("patch", asked.patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1

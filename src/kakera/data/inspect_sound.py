@@ -1,0 +1,158 @@
+"""What is in a data set of recordings, before anything is trained on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio import Header
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.findings import Pairs, class_lines, classes_of, equals, finding_lines, listed
+from kakera.data.sounds import Sounds
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
+STRETCH = 0.025  # seconds over which it is taken
+FULL = 0.999  # from here on a sample is at full scale
+RUN = 3  # so many of them in a row are clipped
+
+
+@dataclass(frozen=True)
+class SoundInspection:
+    """Counts of readable recordings, what they are, their classes, and what looks wrong."""
+
+    name: str
+    parts: dict[str, int]
+    kinds: dict[str, int]
+    rates: dict[int, int]
+    """How many recordings have each sampling rate, in hertz."""
+    channels: dict[int, int]
+    seconds: tuple[float, float, float]
+    """The shortest, the median and the longest recording."""
+    total_seconds: float
+    silence: float
+    """Share of the time that is below −60 dB."""
+    silent: tuple[str, ...]
+    """Recordings that are nothing but silence."""
+    clipped: tuple[tuple[str, int], ...]
+    """Recordings that reach full scale, three samples in a row or more, and how many samples do so."""
+    classes: dict[str, dict[str, int]]
+    unlabelled: int
+    unreadable: Pairs
+    duplicates: Pairs
+    leaks: Pairs
+    contradictions: Pairs
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For reading: one fact a line."""
+        shortest, median, longest = self.seconds
+        return [
+            f"{self.name}: {sum(self.parts.values())} recordings, {self.total_seconds / 3600:.2f} hours",
+            "parts: " + ", ".join(f"{name} {count}" for name, count in self.parts.items() if count),
+            f"seconds: {shortest:.2f} to {longest:.2f}, median {median:.2f}",
+            "kinds: " + _counted(self.kinds),
+            "sampling rates: " + _counted(self.rates, " Hz"),
+            "channels: " + _counted(self.channels),
+            f"silence: {100 * self.silence:.1f} % of the time",
+            *listed("silent recordings", self.silent),
+            *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
+            *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
+            *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
+        ]
+
+
+@dataclass
+class _Heard:
+    """One recording, listened to piece by piece."""
+
+    header: Header
+    digest: bytes = b""
+    clipped: int = 0
+    stretches: int = 0
+    silent: int = 0
+
+
+def inspect_sounds(dataset: Dataset) -> SoundInspection:
+    """Listen to every recording once, in pieces. Raises DataError where none can be read."""
+    sounds = dataset.sounds
+    assert sounds is not None
+
+    def listen(index: int) -> _Heard | UnreadableFileError:
+        try:
+            sounds.length(index)  # refuses what is shorter than a frame
+            return _listen(sounds, index)
+        except UnreadableFileError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(listen, range(len(dataset))))
+    heard = {i: ear for i, ear in enumerate(found) if isinstance(ear, _Heard)}
+    broken = [error for error in found if isinstance(error, UnreadableFileError)]
+    if not heard:
+        raise DataError(
+            sentence(
+                dataset.name, got="no readable recording", expected="at least one", do="look at the files"
+            )
+        )
+    kept = dataset.take(list(heard))
+    seconds = np.array([ear.header.seconds for ear in heard.values()])
+    duplicates, leaks, contradictions = equals(dataset, {i: ear.digest for i, ear in heard.items()})
+    return SoundInspection(
+        name=dataset.name,
+        parts={part: int((kept.split == part).sum()) for part in PARTS},
+        kinds=dict(Counter(ear.header.kind for ear in heard.values())),
+        rates=dict(Counter(ear.header.rate for ear in heard.values())),
+        channels=dict(Counter(ear.header.channels for ear in heard.values())),
+        seconds=(float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
+        total_seconds=float(seconds.sum()),
+        silence=sum(e.silent for e in heard.values()) / sum(e.stretches for e in heard.values()),
+        silent=tuple(sounds.name(i) for i, ear in heard.items() if ear.silent == ear.stretches),
+        clipped=tuple((sounds.name(i), ear.clipped) for i, ear in heard.items() if ear.clipped),
+        classes=classes_of(kept),
+        unlabelled=len(kept) - len(kept.labelled),
+        unreadable=tuple((error.path, error.reason) for error in (*dataset.unreadable, *broken)),
+        duplicates=duplicates,
+        leaks=leaks,
+        contradictions=contradictions,
+    )
+
+
+def _listen(sounds: Sounds, index: int) -> _Heard:
+    ear = _Heard(sounds.header(index))
+    digest = hashlib.blake2b(f"{ear.header.rate} {ear.header.channels}".encode(), digest_size=16)
+    length = max(1, int(ear.header.rate * STRETCH))
+    for block in sounds.blocks(index):
+        digest.update(block.tobytes())
+        ear.clipped += clipped(block)
+        for first in range(0, len(block), length):
+            ear.stretches += 1
+            stretch = block[first : first + length]
+            ear.silent += float(np.square(stretch).mean()) ** 0.5 < SILENT
+    ear.digest = digest.digest()
+    return ear
+
+
+def clipped(block: NDArray[np.float32]) -> int:
+    """How many samples (n, channels) stand at full scale with at least two neighbours that do, too."""
+    full = np.abs(block) >= FULL
+    run = full[2:] & full[1:-1] & full[:-2]
+    inside = np.zeros_like(full)
+    for shift in range(RUN):
+        inside[shift : len(full) - (RUN - 1 - shift)] |= run
+    return int(inside.sum())
+
+
+def _counted(counts: dict[Any, int], unit: str = "") -> str:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(most) - 5} others" if len(most) > 5 else ""
+    return ", ".join(f"{name}{unit} ({count})" for name, count in most[:5]) + more

@@ -1,0 +1,124 @@
+"""Whole batches of waveforms: random places of recordings to train on, or windows over all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset as TorchDataset
+
+from kakera import chance
+from kakera.data import waves
+from kakera.data.batch import Augmentation, Batch
+from kakera.data.dataset import Dataset
+from kakera.data.sounds import Sounds
+from kakera.errors import UnreadableFileError
+
+Place = tuple[int, int, int]  # epoch, step, number
+Wave = NDArray[np.float32]
+
+
+class Crops(TorchDataset[Any]):
+    """Of each recording `samples` at a random place, or all of it; augmented."""
+
+    def __init__(self, dataset: Dataset, samples: int, augmentation: Augmentation, seed: int) -> None:
+        self.dataset, self.samples, self.kind, self.seed = dataset, samples, augmentation, seed
+
+    def __getitems__(self, places: list[Place]) -> Batch:
+        epoch, step, _ = places[0]
+        wanted = np.array([index for _, _, index in places])
+        draws = chance.uniform(self.seed, epoch, wanted, "recordings", 4)
+        found: list[tuple[int, int, Wave]] = []
+        broken: list[UnreadableFileError] = []
+        for index, row in zip(wanted.tolist(), draws.tolist(), strict=True):
+            try:
+                found.append(self._crop(index, row, epoch))
+            except UnreadableFileError as error:
+                broken.append(error)
+        return _batch(self.dataset, self.samples, found, epoch, step, tuple(broken))
+
+    def _crop(self, index: int, draws: list[float], epoch: int) -> tuple[int, int, Wave]:
+        sounds = _sounds(self.dataset)
+        start = int(draws[0] * (max(0, sounds.length(index) - self.samples) + 1))
+        wave = sounds.piece(index, start, self.samples)
+        if self.kind.roll:
+            wave = waves.rolled(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
+        if self.kind.gain:
+            wave = waves.louder(wave, self.kind.gain, draws[2])
+        if self.kind.noise:
+            normal = chance.generator(self.seed, "noise", epoch, index)
+            white = normal.standard_normal(len(wave), dtype=np.float32)
+            wave = waves.noisier(wave, self.kind.noise, draws[3], white)
+        return index, start, wave
+
+
+class Windows(TorchDataset[Any]):
+    """Every recording in windows of `samples`, one after another; the last ends where the recording does."""
+
+    def __init__(self, dataset: Dataset, samples: int) -> None:
+        self.dataset, self.samples = dataset, samples
+        found = [(index, start) for index in range(len(dataset)) for start in self._starts(index)]
+        self.table = np.array(found, dtype=np.int64).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitems__(self, places: list[Place]) -> Batch:
+        found: list[tuple[int, int, Wave]] = []
+        broken: list[UnreadableFileError] = []
+        for index, start in self.table[[number for _, _, number in places]].tolist():
+            try:
+                found.append((index, start, _sounds(self.dataset).piece(index, start, self.samples)))
+            except UnreadableFileError as error:
+                broken.append(error)
+        return _batch(self.dataset, self.samples, found, 0, places[0][1], tuple(broken))
+
+    def _starts(self, index: int) -> list[int]:
+        try:
+            length = _sounds(self.dataset).length(index)
+        except UnreadableFileError:
+            return [0]  # it is named when it is read
+        return starts(length, self.samples)
+
+
+def starts(length: int, samples: int) -> list[int]:
+    """Where windows of so many samples begin in a recording of `length`, so that each sample is in one."""
+    last = max(0, length - samples)
+    return [*range(0, last, samples), last]
+
+
+def _sounds(dataset: Dataset) -> Sounds:
+    sounds = dataset.sounds
+    assert sounds is not None
+    return sounds
+
+
+def _batch(
+    dataset: Dataset,
+    samples: int,
+    found: list[tuple[int, int, Wave]],
+    epoch: int,
+    step: int,
+    broken: tuple[UnreadableFileError, ...],
+) -> Batch:
+    """Waveforms with zeros at their ends, and what is known of each."""
+    together = np.zeros((len(found), samples), np.float32)
+    for row, (_, _, wave) in zip(together, found, strict=True):
+        row[: len(wave)] = wave
+    numbers = np.array([index for index, _, _ in found], dtype=np.int64)
+    labels = None
+    if dataset.labels is not None:
+        chosen = dataset.labels[numbers]
+        labels = torch.from_numpy(chosen.astype(np.float32 if dataset.several else np.int64))
+    return Batch(
+        torch.from_numpy(together),
+        labels,
+        torch.from_numpy(numbers),
+        epoch,
+        step,
+        broken,
+        lengths=torch.tensor([len(wave) for _, _, wave in found], dtype=torch.int64),
+        starts=torch.tensor([start for _, start, _ in found], dtype=torch.int64),
+    )

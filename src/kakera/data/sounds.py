@@ -1,0 +1,198 @@
+"""Recordings that can be heard one by one or in pieces, on disk or in memory, as a sound spec says."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data import audio
+from kakera.data.audio import Header
+from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.sound.spec import SoundSpec
+
+Span = tuple[float, float]
+WHOLE: Span = (0.0, math.inf)  # seconds
+
+
+class Sounds(ABC):
+    """n recordings. Waveforms are float32, one channel at the spec's rate, 1 at full scale."""
+
+    spec: SoundSpec
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def length(self, index: int) -> int:
+        """Samples at the spec's rate, a frame at least. Raises UnreadableFileError."""
+
+    @abstractmethod
+    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
+        """Up to `count` samples from `start` on. Raises UnreadableFileError."""
+
+    @abstractmethod
+    def header(self, index: int) -> Header:
+        """What the recording is, before it is heard by the spec. Raises UnreadableFileError."""
+
+    @abstractmethod
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """All of it as it is, piece by piece: (samples, channels). Raises UnreadableFileError."""
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """What to call it in a message: a path, with the part of it that is meant."""
+
+    @abstractmethod
+    def take(self, rows: NDArray[np.int64]) -> Sounds:
+        """Those at `rows`, without reading or copying any."""
+
+    @abstractmethod
+    def heard(self, spec: SoundSpec) -> Sounds:
+        """The same recordings by another spec."""
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        """All of it, (samples,). Raises UnreadableFileError."""
+        return self.piece(index, 0, self.length(index))
+
+
+class FileSounds(Sounds):
+    """Recordings on disk, or spans of them in seconds, decoded each time they are heard."""
+
+    def __init__(self, paths: Sequence[Path], spec: SoundSpec, spans: Sequence[Span] = ()) -> None:
+        self.paths, self.spec = paths, spec
+        self.spans = spans or [WHOLE] * len(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def length(self, index: int) -> int:
+        """From the header. Raises UnreadableFileError where less than a frame is left."""
+        first, last = self._ends(index)
+        return last - first
+
+    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
+        """Decoded and resampled, no more than is asked for."""
+        first, last = self._ends(index)
+        start = min(first + start, last)
+        with self._named(index):
+            return audio.read(
+                self.paths[index], self.spec.rate, self.spec.channel, start, min(count, last - start)
+            )
+
+    def header(self, index: int) -> Header:
+        """Of the file; samples are those of the span."""
+        with self._named(index):
+            found = audio.header(self.paths[index])
+        start, end = (min(edge, found.seconds) for edge in self.spans[index])
+        return replace(found, samples=round((end - start) * found.rate))
+
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """Decoded, and no more."""
+        with self._named(index):
+            yield from audio.blocks(self.paths[index], *self.spans[index])
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        """All of it, decoded and resampled."""
+        first, last = self._ends(index)
+        with self._named(index):
+            return audio.read(self.paths[index], self.spec.rate, self.spec.channel, first, last - first)
+
+    def name(self, index: int) -> str:
+        """The path, and the span where there is one."""
+        start, end = self.spans[index]
+        if (start, end) == WHOLE:
+            return str(self.paths[index])
+        return f"{self.paths[index]}[{start:g}–{'' if math.isinf(end) else f'{end:g}'} s]"
+
+    def take(self, rows: NDArray[np.int64]) -> FileSounds:
+        """Other paths and spans."""
+        return FileSounds([self.paths[row] for row in rows], self.spec, [self.spans[row] for row in rows])
+
+    def heard(self, spec: SoundSpec) -> FileSounds:
+        """Nothing is read yet."""
+        return FileSounds(self.paths, spec, self.spans)
+
+    def _ends(self, index: int) -> tuple[int, int]:
+        """First sample and the one after the last, in the file, at the spec's rate."""
+        with self._named(index):
+            found = audio.header(self.paths[index])
+        start, end = self.spans[index]
+        total = found.at(self.spec.rate)
+        first = round(min(start, found.seconds) * self.spec.rate)
+        last = min(round(min(end, found.seconds) * self.spec.rate), total)
+        if last - first < self.spec.frame_samples:
+            got = f"{max(0, last - first) / self.spec.rate * 1000:.3g} ms"
+            whole = "" if start == 0.0 else f" in a recording of {found.seconds:.3g} s"
+            reason = f"got {got}{whole}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
+            raise UnreadableFileError(self.name(index), reason)
+        return first, last
+
+    @contextmanager
+    def _named(self, index: int) -> Generator[None]:
+        """Errors speak of the span, not of the whole file."""
+        try:
+            yield
+        except UnreadableFileError as error:
+            raise UnreadableFileError(self.name(index), error.reason) from error
+
+
+class ArraySounds(Sounds):
+    """Waveforms in memory, each (samples,) at the spec's rate."""
+
+    def __init__(
+        self,
+        arrays: Sequence[NDArray[np.float32]],
+        spec: SoundSpec,
+        names: Sequence[str] = (),
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.arrays, self.spec, self.names = arrays, spec, names
+        self.rows = np.arange(len(arrays)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def length(self, index: int) -> int:
+        """Of the array."""
+        return len(self.arrays[self.rows[index]])
+
+    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
+        """A view of what is stored."""
+        return self.arrays[self.rows[index]][start : start + count]
+
+    def header(self, index: int) -> Header:
+        """Of the array."""
+        return Header("memory", self.spec.rate, 1, self.length(index))
+
+    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
+        """The array at once."""
+        yield self.read(index)[:, None]
+
+    def name(self, index: int) -> str:
+        """The name given at birth, or the number in the list."""
+        row = int(self.rows[index])
+        return self.names[row] if self.names else f"recording[{row}]"
+
+    def take(self, rows: NDArray[np.int64]) -> ArraySounds:
+        """The same arrays, other rows."""
+        return ArraySounds(self.arrays, self.spec, self.names, self.rows[rows])
+
+    def heard(self, spec: SoundSpec) -> ArraySounds:
+        """Raises DataError for another rate or channel: what was dropped cannot be heard again."""
+        if (spec.rate, spec.channel) != (self.spec.rate, self.spec.channel):
+            raise DataError(
+                sentence(
+                    "recordings in memory",
+                    got=f"{spec.rate} Hz, channel {spec.channel}",
+                    expected=f"{self.spec.rate} Hz and channel {self.spec.channel}, as they are",
+                    do="open them from files",
+                )
+            )
+        return ArraySounds(self.arrays, spec, self.names, self.rows)

@@ -1,0 +1,135 @@
+"""How a recording becomes a picture: every number of the log-mel spectrogram. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+from kakera.errors import OptionError, sentence
+
+Window: TypeAlias = Literal["hann", "povey", "hamming", "blackman", "rectangular"]
+
+MIX = -1  # in place of a channel's number: the mean of all channels
+FLOOR = 2.0**-23  # float32's epsilon, 1.1920929e-7: no energy is smaller
+LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise OptionError(sentence(f"sound's {name}", got=value, expected=expected, do="correct it"))
+
+
+@dataclass(frozen=True)
+class SoundSpec:
+    """A Kaldi-compatible log-mel spectrogram (Povey et al. 2011); the defaults are AST's (Gong et al. 2021).
+
+    Frames that would reach over the end are left out ("snip edges"); there is no dither and no energy band.
+    """
+
+    rate: int = 16_000
+    """Samples a second that recordings are brought to, in hertz."""
+    channel: int = MIX
+    """The channel that is heard, counted from 0; −1 is the mean of all."""
+    frame: float = 25.0
+    """Length of a frame in milliseconds; a part of a sample is dropped."""
+    hop: float = 10.0
+    """From one frame to the next, in milliseconds."""
+    fft: int = 0
+    """Points of the Fourier transform; 0 takes the next power of two above a frame."""
+    window: Window = "hann"
+    """Symmetric; povey is hann to the power of 0.85."""
+    preemphasis: float = 0.97
+    """y_j = x_j − preemphasis · x_(j−1) within a frame, whose first sample is its own predecessor."""
+    centred: bool = True
+    """Take the mean out of each frame."""
+    power: float = 2.0
+    """Exponent of the magnitudes: 2 for a power spectrum."""
+    bins: int = 128
+    """Mel bands: triangles on the HTK scale, linear in mel, of height 1."""
+    low: float = 20.0
+    """Where the lowest band begins, in hertz."""
+    high: float = 0.0
+    """Where the highest band ends, in hertz; 0 is half the rate, and less counts down from there."""
+    floor: float = FLOOR
+    """What the logarithm sees at least."""
+
+    def __post_init__(self) -> None:
+        _require(LEAST_RATE <= self.rate <= MOST_RATE, "rate", self.rate, f"{LEAST_RATE} to {MOST_RATE} Hz")
+        _require(self.channel >= MIX, "channel", self.channel, "a number from 0, or −1 for the mean of all")
+        _require(self.frame_samples >= 2, "frame", f"{self.frame} ms", "at least two samples")
+        _require(self.hop_samples >= 1, "hop", f"{self.hop} ms", "at least one sample")
+        _require(self.points >= self.frame_samples, "fft", self.fft, f"at least {self.frame_samples} points")
+        _require(self.window in get_args(Window), "window", self.window, ", ".join(get_args(Window)))
+        _require(0 <= self.preemphasis <= 1, "preemphasis", self.preemphasis, "a number from 0 to 1")
+        _require(self.power > 0, "power", self.power, "a positive number")
+        _require(self.bins >= 1, "bins", self.bins, "a positive number")
+        _require(self.floor > 0, "floor", self.floor, "a positive number")
+        band = f"{self.low:g} to {self.highest:g} Hz"
+        _require(
+            0 <= self.low < self.highest <= self.rate / 2, "band", band, f"within 0 to {self.rate / 2:g} Hz"
+        )
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples in a frame."""
+        return int(self.rate * self.frame / 1000)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return int(self.rate * self.hop / 1000)
+
+    @property
+    def points(self) -> int:
+        """Points of the Fourier transform."""
+        return self.fft or 1 << (self.frame_samples - 1).bit_length()
+
+    @property
+    def highest(self) -> float:
+        """Where the highest band ends, in hertz."""
+        return self.high if self.high > 0 else self.rate / 2 + self.high
+
+    def frames(self, samples: int) -> int:
+        """How many whole frames so many samples hold."""
+        return max(0, 1 + (samples - self.frame_samples) // self.hop_samples)
+
+    def samples(self, frames: int) -> int:
+        """How many samples so many frames reach over."""
+        return self.frame_samples + (frames - 1) * self.hop_samples if frames > 0 else 0
+
+    def seconds(self, samples: int) -> float:
+        """Samples in seconds."""
+        return samples / self.rate
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+PRESETS: dict[str, SoundSpec] = {
+    # Gong et al. 2021: 10 ms steps; with 512 points and 128 bands some of the lowest bands are empty
+    "ast": SoundSpec(),
+    # Kaldi's customary features for speech
+    "speech": SoundSpec(window="povey", bins=80),
+    # longer frames and the full band, so that neighbouring low notes fall into different bands
+    "music": SoundSpec(rate=32_000, frame=64.0, hop=16.0, bins=128, low=30.0),
+}
+
+
+def preset(words: str) -> SoundSpec:
+    """The row of a name, with changes where there are any: "speech,bins=64,high=7000". Raises OptionError."""
+    name, *changes = (word.strip() for word in words.split(","))
+    if name not in PRESETS:
+        raise OptionError(
+            sentence("sound", got=name, expected="one of " + ", ".join(PRESETS), do="choose one of these")
+        )
+    known = {field.name: type(getattr(PRESETS[name], field.name)) for field in fields(SoundSpec)}
+    values: dict[str, Any] = {}
+    for change in changes:
+        key, _, text = change.partition("=")
+        _require(key in known, "changes", change, "some of " + ", ".join(f"{key}=" for key in known))
+        try:
+            values[key] = text.lower() == "true" if known[key] is bool else known[key](text)
+        except ValueError:
+            _require(False, key, text, "a number")
+    return replace(PRESETS[name], **values)

@@ -1,0 +1,58 @@
+"""What the model sees of a batch: pictures as numbers, recordings as spectrograms, padding as absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Num
+from torch import Tensor
+
+from kakera.data.batch import Batch
+from kakera.grid import Grid
+from kakera.inputs import InputSpec
+from kakera.model.encoder import Encoder
+from kakera.model.presence import beyond
+from kakera.sound.logmel import blank_after, log_mel
+from kakera.sound.spec import SoundSpec
+
+
+@dataclass(frozen=True)
+class View:
+    """`grid` and `step`, in pixels across, are those of the patches; None for a model that has none."""
+
+    inputs: InputSpec
+    grid: Grid | None = None
+    step: int = 0
+
+    @classmethod
+    def of(cls, encoder: Encoder, inputs: InputSpec) -> View:
+        """By a Vision Transformer."""
+        return cls(inputs, encoder.grid, encoder.shape.step[1])
+
+    def stored(self, batch: Batch) -> Num[Tensor, "b c H W"]:
+        """In stored values (0 … scale, or log-mel): before `normalise`."""
+        spec = self.inputs.sound
+        if spec is None:
+            return batch.pictures
+        # The front end keeps float32 where the model computes in less.
+        with torch.autocast(batch.pictures.device.type, enabled=False):
+            spectrograms = log_mel(batch.pictures, spec)
+        return blank_after(spectrograms, widths(batch, spec), self.inputs.mean[0])
+
+    def pictures(self, batch: Batch) -> Float[Tensor, "b c H W"]:
+        """In the model's units; what lies beyond a recording's end is 0, the mean."""
+        return self.inputs.normalise(self.stored(batch))
+
+    def absent(self, batch: Batch) -> Bool[Tensor, "b n"] | None:
+        """The patches beyond the recording's end; None where all are there."""
+        if self.inputs.sound is None or self.grid is None:
+            return None
+        found = beyond(widths(batch, self.inputs.sound), self.grid, self.step)
+        return found if bool(found.any()) else None
+
+
+def widths(batch: Batch, spec: SoundSpec) -> Tensor:
+    """How many whole frames each recording of a batch has, (b,)."""
+    assert batch.lengths is not None
+    return ((batch.lengths - spec.frame_samples) // spec.hop_samples + 1).clamp(min=1)

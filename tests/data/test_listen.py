@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from kakera.data.batch import Augmentation, Batch
+from kakera.data.dataset import Dataset
+from kakera.data.listen import starts
+from kakera.data.loader import evaluation_batches, training_batches
+from kakera.data.sounds import ArraySounds
+from kakera.sound.spec import SoundSpec
+
+SPEC = SoundSpec(rate=1_000, frame=20.0, hop=10.0, bins=8)
+SIZE = (8, 9)  # 20 + 8 · 10 = 100 samples
+LENGTHS = [40, 100, 101, 250, 1000]
+
+
+def data() -> Dataset:
+    """Recording i counts up from 10 000 · i."""
+    arrays = [10_000 * i + np.arange(length, dtype=np.float32) for i, length in enumerate(LENGTHS)]
+    labels = np.arange(5) % 2
+    return Dataset("d", ArraySounds(arrays, SPEC), 1, np.full(5, "train"), ("a", "b"), labels)
+
+
+def crops(*, start: int = 0, workers: int = 0, kind: Augmentation | None = None) -> list[Batch]:
+    kind = kind or Augmentation()
+    given = {"seed": 3, "batch": 2, "steps": 40, "start": start, "workers": workers}
+    return list(training_batches(data(), SIZE, kind, **given))
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"),
+    [(40, [0]), (100, [0]), (101, [0, 1]), (200, [0, 100]), (250, [0, 100, 150])],
+)
+def test_windows_cover_a_recording_and_the_last_ends_with_it(length: int, expected: list[int]) -> None:
+    assert starts(length, 100) == expected
+
+
+def test_evaluation_hears_every_sample_of_every_recording() -> None:
+    heard: dict[int, set[float]] = {}
+    for batch in evaluation_batches(data(), SIZE, batch=4):
+        assert batch.lengths is not None
+        for number, wave, length in zip(batch.samples.tolist(), batch.pictures, batch.lengths, strict=True):
+            heard.setdefault(number, set()).update(wave[: int(length)].tolist())
+            assert not wave[int(length) :].any()
+    assert {number: len(values) for number, values in heard.items()} == dict(enumerate(LENGTHS))
+
+
+def test_a_crop_is_a_piece_of_the_recording_and_starts_vary() -> None:
+    places: set[int] = set()
+    for batch in crops():
+        assert batch.starts is not None
+        assert batch.lengths is not None
+        assert batch.pictures.shape == (2, 100)
+        columns = (batch.samples.tolist(), batch.starts.tolist(), batch.lengths.tolist())
+        for number, start, length, wave in zip(*columns, batch.pictures.numpy(), strict=True):
+            assert length == min(LENGTHS[number], 100)
+            expected = 10_000 * number + start + np.arange(length)
+            np.testing.assert_array_equal(wave[:length], expected)
+            places |= {start} if number == 4 else set()
+    assert len(places) > 8
+    assert max(places) <= 900
+
+
+def test_crops_are_the_same_from_any_step_on_and_with_workers() -> None:
+    kind = Augmentation(roll=0.02, gain=6.0, noise=0.3)
+    whole = crops(kind=kind)
+    for found in (crops(start=30, kind=kind), crops(start=30, workers=2, kind=kind)):
+        for one, other in zip(found, whole[30:], strict=True):
+            np.testing.assert_array_equal(one.pictures, other.pictures)
+            assert one.step == other.step

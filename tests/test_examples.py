@@ -1,0 +1,27 @@
+"""The programs that draw the docs' pictures run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.web.runs import three_runs
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_the_pictures_of_looking_inside(tmp_path: Path) -> None:
+    mae, classifier, _ = three_runs(tmp_path)
+    out = tmp_path / "pictures"
+    command = [
+        sys.executable,
+        str(EXAMPLES / "explain_pictures.py"),
+        str(mae),
+        str(classifier),
+        "--out",
+        str(out),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("explain-*.png")}
+    assert {path.name for path in out.iterdir()} == shown
+    assert done.stdout.splitlines()[0] == "| rows apart | 0 | 1 | 2 | 3 | 4 | 8 | 10 | 14 | 27 |"
