@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`; `load` opens a run, `explain` is the room of
-what a model sees. They are imported when they are first used.
+`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`; `load` opens a run, `explain` is the
+room of what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kakera.data.inspect import inspect_dataset as inspect
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
+    from kakera.formats.convert import convert
     from kakera.formats.load import load
     from kakera.study.data_size.study import study_data_size
     from kakera.study.demo import demo
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "KakeraError",
+    "convert",
     "demo",
     "explain",
     "explain_files",
@@ -46,6 +48,7 @@ __all__ = [
 
 _PLACES = {
     "KakeraError": "errors.KakeraError",
+    "convert": "formats.convert.convert",
     "demo": "study.demo.demo",
     "explain": "explain",
     "explain_files": "study.explain.study.explain_files",

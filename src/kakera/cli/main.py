@@ -18,6 +18,7 @@ VERBS = {
     "predict": "labels with probabilities for files",
     "study": "the lecture's two experiments on your data: mask-ratio, data-size; with a report",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
+    "convert": "a model for another library: transformers, MAE's own code",
     "serve": "the explorer: look inside models, in the browser",
 }
 

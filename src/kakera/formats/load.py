@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from kakera.errors import RunError, sentence
-from kakera.formats import hub, transformers
+from kakera.formats import hub, mae, transformers
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
-from kakera.formats.weights import read_tensors
+from kakera.formats.weights import PICKLES, read_tensors
 
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
 
 def load(source: str | Path, *, revision: str | None = None, token: str | None = None) -> Saved:
-    """The model of a run folder, of a folder that transformers has written, or of a name on the hub.
+    """The model of a run folder, a folder of transformers, a `.pth` of MAE's code, or a name on the hub.
 
     What it is is told by what is in it. It comes on the CPU, in float32, ready to predict; `notes` say what
     was found and assumed. `revision` and `token` are for the hub. Raises RunError.
     """
     name = str(source)
     folder = hub.fetch(name, revision=revision, token=token) if hub.is_name(name) else Path(source)
+    if folder.suffix in PICKLES and not folder.is_dir():
+        return mae.read(folder)
     if not (folder / CONFIG).exists() or (folder / DESCRIPTION).exists():
         return load_model(folder)
     config = _json(folder / CONFIG)

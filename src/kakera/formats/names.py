@@ -47,8 +47,8 @@ def read(
     rows: Sequence[Row],
     *,
     source: str,
+    axes: Mapping[str, int],
     dropped: Sequence[str] = (),
-    **axes: int,
 ) -> dict[str, Tensor]:
     """Their tensors under our names and in our layout; `axes` are lengths that a form speaks of.
 
@@ -73,7 +73,7 @@ def read(
 
 
 def write(
-    tensors: Mapping[str, Tensor], rows: Sequence[Row], *, source: str, **axes: int
+    tensors: Mapping[str, Tensor], rows: Sequence[Row], *, source: str, axes: Mapping[str, int]
 ) -> dict[str, Tensor]:
     """The inverse of `read`. Raises RunError that lists what their names cannot say."""
     left, found = dict(tensors), dict[str, Tensor]()

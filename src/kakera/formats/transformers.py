@@ -117,7 +117,7 @@ def read(
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.shape
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
-    found = names.read(tensors, rows, source=source, dropped=dropped, **axes)
+    found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
     _join_heads(found)
     _part_positions(found, "" if bare else "encoder.")
     names.fill(saved.model, found, rows, source=source)

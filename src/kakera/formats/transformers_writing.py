@@ -31,7 +31,7 @@ def files(saved: Saved) -> dict[str, bytes]:
     patch = saved.encoder.shape.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     rows = table("" if bare else "vit.", "" if bare else "encoder.")
-    tensors = names.write(saved.model.state_dict(), rows, source="transformers", **axes)
+    tensors = names.write(saved.model.state_dict(), rows, source="transformers", axes=axes)
     return {
         "config.json": _json(configuration(saved)),
         "preprocessor_config.json": _json(preprocessing(saved)),

@@ -1,0 +1,175 @@
+"""The files of the MAE paper's own code: `.pth`, pretrained (with its decoder or not) or fine-tuned.
+
+They hold no number of heads: it follows from the width in the paper's sizes, and kakera's own files say it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from kakera.errors import OptionError, RunError, sentence
+from kakera.formats import names
+from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.formats.native import Model, Saved
+from kakera.formats.weights import read_pickle, state_dict
+from kakera.grid import Grid
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import PLAIN, SIZES, DecoderShape, VitShape, decoder_for
+
+# Of pictures 0 … 1: what the models were trained with (ImageNet).
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HEAD_WIDTH = 32  # of the paper's decoder: 512 in 16 heads
+LICENCE = "the weights released with the MAE paper are under CC-BY-NC 4.0"
+
+LAYER = (
+    Row("norm1.*", "norm1.*"),
+    Row("norm2.*", "norm2.*"),
+    Row("attention.qkv.*", "attn.qkv.*"),
+    Row("attention.out.*", "attn.proj.*"),
+    Row("mlp.up.*", "mlp.fc1.*"),
+    Row("mlp.down.*", "mlp.fc2.*"),
+)
+ENCODER = (
+    Row("class_token", "cls_token", ROW),
+    Row("positions", "pos_embed", ROWS),
+    Row("patches.project.weight", "patch_embed.proj.weight", CONVOLUTION),
+    Row("patches.project.bias", "patch_embed.proj.bias"),
+    *below("layers.{}.", "blocks.{}.", LAYER),
+)
+DECODER = (
+    Row("embed.*", "decoder_embed.*"),
+    Row("mask_token", "mask_token", ROW),
+    Row("positions", "decoder_pos_embed", ROWS),
+    *below("layers.{}.", "decoder_blocks.{}.", LAYER),
+    Row("norm.*", "decoder_norm.*"),
+    Row("predict.*", "decoder_pred.*"),
+)
+
+
+def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
+    """All rows; a classifier of the mean calls its norm `fc_norm`."""
+    encoder = (*ENCODER, Row("norm.*", f"{norm}.*"))
+    return (*below(ours, "", encoder), *below("decoder.", "", DECODER), Row("head.*", "head.*"))
+
+
+def read(path: Path) -> Saved:
+    """The model of a `.pth` file. Raises RunError."""
+    content = read_pickle(path)
+    tensors = state_dict(content, path)
+    own = content.get("kakera", {}) if isinstance(content, dict) else {}
+    try:
+        saved = _build(tensors, own, path.name)
+    except (OptionError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+        got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
+        raise RunError(
+            sentence(
+                str(path),
+                got=got,
+                expected="weights named as those of the MAE paper's code",
+                do="name another file",
+            )
+        ) from error
+    rows = _rows(saved)
+    found = names.read(tensors, rows, source=str(path), axes=_axes(saved))
+    names.fill(saved.model, found, rows, source=str(path))
+    saved.model.eval()
+    return saved
+
+
+def write(saved: Saved) -> bytes:
+    """The content of a `.pth` file, with what it does not say under a key of our own. Raises RunError."""
+    _require_expressible(saved)
+    tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
+    shape, model = saved.encoder.shape, saved.model
+    own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
+    own |= {"classes": list(saved.classes), "several": saved.several}
+    if isinstance(model, MaskedAutoencoder):
+        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.normalised}
+    file = io.BytesIO()
+    torch.save({"model": tensors, "kakera": own}, file)
+    return file.getvalue()
+
+
+def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str) -> Saved:
+    width, channels, *patch = tensors["patch_embed.proj.weight"].shape
+    count = tensors["pos_embed"].shape[1] - 1
+    notes = ["MAE's own code", LICENCE]
+    if "inputs" in own:
+        inputs = InputSpec.from_json(own["inputs"])
+        notes = ["MAE's layout, written by kakera"]
+    else:
+        side = round(count**0.5)
+        mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
+        inputs = InputSpec(channels, side * patch[0], side * patch[1], mean, std)
+        notes.append(f"square pictures assumed, with a mean of {mean} and a deviation of {std}")
+    Grid.cover(inputs.size, (patch[0], patch[1]))
+    shape = VitShape(
+        width, _depth(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
+    )
+    encoder = Encoder(shape, channels=channels, size=inputs.size)
+    model: Model = encoder
+    classes: tuple[str, ...] = ()
+    if "decoder_embed.weight" in tensors:
+        inside = tensors["decoder_embed.weight"].shape[0]
+        heads = own.get("decoder_heads") or max(1, inside // HEAD_WIDTH)
+        decoder = DecoderShape(inside, _depth(tensors, "decoder_blocks."), heads)
+        # The released models that draw well were trained on plain pixels, and say so in their names.
+        normalised = own.get("normalised", "visualize" not in name)
+        notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
+        model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
+    elif "head.weight" in tensors:
+        numbers = map(str, range(len(tensors["head.weight"])))
+        classes = tuple(own.get("classes") or numbers)
+        model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
+    return Saved(model, inputs, classes, bool(own.get("several", False)), tuple(notes))
+
+
+def _rows(saved: Saved) -> tuple[Row, ...]:
+    mean = isinstance(saved.model, Classifier) and saved.model.pool == "mean"
+    return table("" if isinstance(saved.model, Encoder) else "encoder.", norm="fc_norm" if mean else "norm")
+
+
+def _axes(saved: Saved) -> dict[str, int]:
+    patch = saved.encoder.shape.patch
+    return {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
+
+
+def _depth(tensors: Mapping[str, Tensor], prefix: str) -> int:
+    return 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix))
+
+
+def _heads(own: Mapping[str, Any], width: int) -> int:
+    """Raises OptionError where neither the file nor the paper's sizes say it."""
+    known = {shape.width: shape.heads for shape in SIZES.values() if shape.patch != (4, 4)}
+    if "heads" not in own and width not in known:
+        widths = ", ".join(map(str, known))
+        raise OptionError(
+            sentence("width", got=width, expected=widths, do="take the file of a size that is known")
+        )
+    return int(own.get("heads") or known[width])
+
+
+def _require_expressible(saved: Saved) -> None:
+    model = saved.model
+    if isinstance(model, ResNet):
+        _refuse("a CNN")
+    if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
+        _refuse("layers of another kind than the paper's, or registers")
+    if isinstance(model, MaskedAutoencoder) and (model.gradients or model.decoder.shape.kind != PLAIN):
+        _refuse("a decoder that predicts gradients, or is not the paper's")
+
+
+def _refuse(got: str) -> NoReturn:
+    raise RunError(
+        sentence("mae", got=got, expected="what MAE's code can say", do="choose another model or format")
+    )

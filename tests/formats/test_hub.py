@@ -1,0 +1,61 @@
+"""Names on the hub: no test asks the network."""
+
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+import transformers as hf
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+from kakera.errors import RunError
+from kakera.formats import hub
+from kakera.formats.load import load
+from tests.formats.test_transformers import SMALL, saved
+
+
+@pytest.mark.parametrize(
+    ("source", "is_name"),
+    [("facebook/vit-mae-base", True), ("a/b/c", False), ("/a/b", False), ("alone", False), ("../a", False)],
+)
+def test_a_name_is_owner_and_model(source: str, is_name: bool) -> None:
+    assert hub.is_name(source) == is_name
+
+
+def test_a_folder_that_is_there_is_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "mae").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert not hub.is_name("runs/mae")
+
+
+def test_what_the_hub_gives_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, asked = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path), dict[str, Any]()
+
+    def give(name: str, **options: Any) -> str:
+        asked.update(options, name=name)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", give)
+    assert load("someone/something", revision="v2", token="secret").inputs.size == (8, 12)
+    assert (asked["name"], asked["revision"], asked["token"]) == ("someone/something", "v2", "secret")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (LocalEntryNotFoundError("long\nstory"), "out of reach"),
+        (OfflineModeIsEnabled("long\nstory"), "offline mode is on"),
+        (OSError("no route\nto host"), "OSError no route"),
+    ],
+    ids=["no network", "offline", "system"],
+)
+def test_a_hub_out_of_reach_is_one_line(error: Exception, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, **options: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(RunError) as caught:
+        load("someone/something")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)

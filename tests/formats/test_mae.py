@@ -1,0 +1,241 @@
+"""The files of MAE's code. Their names are also those of timm, whose own model is the oracle elsewhere."""
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kakera.errors import RunError
+from kakera.formats import mae
+from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from tests.formats.test_transformers import drawn, far, pictures
+
+WIDTH, DEPTH, HEADS, SIDE, PATCH = 192, 1, 3, 12, 4  # a width that the paper's sizes know
+
+
+def layer(pre: str, width: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {
+        f"{pre}.norm{n}.{p}": (width,) for n in "12" for p in ("weight", "bias")
+    }
+    linears = {"attn.qkv": (3, 1), "attn.proj": (1, 1), "mlp.fc1": (4, 1), "mlp.fc2": (1, 4)}
+    for name, (leave, enter) in linears.items():
+        shapes |= {
+            f"{pre}.{name}.weight": (leave * width, enter * width),
+            f"{pre}.{name}.bias": (leave * width,),
+        }
+    return shapes
+
+
+def weights(head: str = "", decoder: int = 0) -> dict[str, Tensor]:
+    """A state dict as the code of the paper writes it, from its names alone."""
+    places, norm = (SIDE // PATCH) ** 2, "fc_norm" if head == "mean" else "norm"
+    shapes: dict[str, tuple[int, ...]] = {
+        "cls_token": (1, 1, WIDTH),
+        "pos_embed": (1, 1 + places, WIDTH),
+        "patch_embed.proj.weight": (WIDTH, 3, PATCH, PATCH),
+        "patch_embed.proj.bias": (WIDTH,),
+        f"{norm}.weight": (WIDTH,),
+        f"{norm}.bias": (WIDTH,),
+        **layer("blocks.0", WIDTH),
+    }
+    if head:
+        shapes |= {"head.weight": (5, WIDTH), "head.bias": (5,)}
+    if decoder:
+        values = 3 * PATCH**2
+        shapes |= {"decoder_embed.weight": (decoder, WIDTH), "decoder_embed.bias": (decoder,)}
+        shapes |= {"mask_token": (1, 1, decoder), "decoder_pos_embed": (1, 1 + places, decoder)}
+        shapes |= {"decoder_norm.weight": (decoder,), "decoder_norm.bias": (decoder,)}
+        shapes |= {"decoder_pred.weight": (values, decoder), "decoder_pred.bias": (values,)}
+        shapes |= layer("decoder_blocks.0", decoder)
+    generator = torch.Generator().manual_seed(5)
+    return {name: 0.1 * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+def by_the_formula(w: dict[str, Tensor], x: Tensor) -> Tensor:
+    """Tokens before the final norm, from the paper's conventions written out."""
+
+    def norm(z: Tensor, name: str) -> Tensor:
+        return functional.layer_norm(z, (WIDTH,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-6)
+
+    def linear(z: Tensor, name: str) -> Tensor:
+        return z @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    z = functional.conv2d(x, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=PATCH)
+    z = z.flatten(2).transpose(1, 2)
+    z = torch.cat([w["cls_token"].expand(len(x), -1, -1), z], dim=1) + w["pos_embed"]
+    parts = linear(norm(z, "blocks.0.norm1"), "blocks.0.attn.qkv").chunk(3, dim=-1)
+    q, k, v = (part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in parts)
+    mixed = (q @ k.transpose(-2, -1) / (WIDTH / HEADS) ** 0.5).softmax(-1) @ v
+    z = z + linear(mixed.transpose(1, 2).flatten(2), "blocks.0.attn.proj")
+    inside = functional.gelu(linear(norm(z, "blocks.0.norm2"), "blocks.0.mlp.fc1"))
+    return z + linear(inside, "blocks.0.mlp.fc2")
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("head", ["", "class", "mean"])
+def test_the_outputs_are_those_of_the_formula(
+    head: str, dtype: torch.dtype, most: float, tmp_path: Path
+) -> None:
+    w = {name: tensor.to(dtype) for name, tensor in weights(head).items()}
+    torch.save({"model": w, "args": argparse.Namespace(model="vit")}, tmp_path / "file.pth")
+    ours = load(tmp_path / "file.pth")
+    x = pictures(2, 3, (SIDE, SIDE)).to(dtype)
+    tokens = by_the_formula(w, x)
+    norm = "fc_norm" if head == "mean" else "norm"
+    seen = {"": tokens, "class": tokens[:, 0], "mean": tokens[:, 1:].mean(1)}[head]
+    expected = functional.layer_norm(seen, (WIDTH,), w[f"{norm}.weight"], w[f"{norm}.bias"], 1e-6)
+    if head:
+        expected = expected @ w["head.weight"].T + w["head.bias"]
+    with torch.inference_mode():
+        assert far(expected, ours.model(x)) < most
+
+
+@pytest.mark.parametrize(("name", "normalised"), [("mae_pretrain", True), ("mae_visualize_vit_base", False)])
+def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
+    name: str, normalised: bool, tmp_path: Path
+) -> None:
+    torch.save({"model": weights(decoder=64)}, tmp_path / f"{name}.pth")
+    found = load(tmp_path / f"{name}.pth")
+    assert isinstance(found.model, MaskedAutoencoder)
+    assert found.model.normalised == normalised
+    assert any("pixels assumed" in note for note in found.notes)
+    assert any("CC-BY-NC" in note for note in found.notes)
+    assert (found.model.decoder.shape.width, found.model.decoder.shape.heads) == (64, 2)
+
+
+SHAPE = VitShape(24, 2, 3, (2, 4), DecoderShape(16, 1, 4))
+INPUTS = InputSpec(2, 8, 12, (0.1, 0.2), (0.3, 0.4))
+
+
+def encoder(shape: VitShape = SHAPE) -> Encoder:
+    return Encoder(shape, channels=2, size=(8, 12))
+
+
+def ours() -> dict[str, Saved]:
+    autoencoder = MaskedAutoencoder(encoder(), SHAPE.decoder, normalised=False)
+    return {
+        "encoder": Saved(encoder(), INPUTS),
+        "mean": Saved(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
+        "class": Saved(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
+        "autoencoder": Saved(autoencoder, INPUTS),
+    }
+
+
+@pytest.mark.parametrize("saved", ours().values(), ids=ours())
+def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> None:
+    drawn(saved.model)
+    (tmp_path / "file.pth").write_bytes(mae.write(saved))
+    back = load(tmp_path / "file.pth")
+    assert (back.inputs, back.classes, back.several) == (saved.inputs, saved.classes, saved.several)
+    before, after = saved.model.state_dict(), back.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    # The decoder that goes with a size is no part of the weights.
+    assert replace(back.encoder.shape, decoder=SHAPE.decoder) == saved.encoder.shape
+    if isinstance(saved.model, MaskedAutoencoder):
+        assert isinstance(back.model, MaskedAutoencoder)
+        assert back.model.normalised == saved.model.normalised
+        assert back.model.decoder.shape == saved.model.decoder.shape
+
+
+def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
+    model = Classifier(Encoder(VitShape(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, size=(12, 12)), 5)
+    inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
+    (tmp_path / "file.pth").write_bytes(mae.write(Saved(model, inputs, tuple("abcde"))))
+    found = torch.load(tmp_path / "file.pth", weights_only=True)["model"]
+    assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in weights("mean").items()}
+
+
+def refused() -> dict[str, tuple[Saved, str]]:
+    other = VitShape(24, 1, 3, (2, 4), SHAPE.decoder, LayerKind(epsilon=1e-12))
+    autoencoder = MaskedAutoencoder(encoder(), SHAPE.decoder, gradients=True)
+    return {
+        "epsilon": (Saved(encoder(other), INPUTS), "another kind"),
+        "gradients": (Saved(autoencoder, INPUTS), "gradients"),
+    }
+
+
+@pytest.mark.parametrize(("saved", "reason"), refused().values(), ids=refused())
+def test_what_cannot_be_said_there_is_refused_with_the_reason(saved: Saved, reason: str) -> None:
+    with pytest.raises(RunError, match=reason):
+        mae.write(saved)
+
+
+class Harmful:
+    """Makes a folder when it is unpickled by someone careless."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def one_line(path: Path) -> str:
+    with pytest.raises(RunError) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    assert "expected" in str(caught.value)
+    return str(caught.value)
+
+
+def test_code_in_a_pickle_is_named_and_not_run(tmp_path: Path) -> None:
+    torch.save({"model": Harmful(tmp_path / "made")}, tmp_path / "file.pth")
+    assert "would call posix.mkdir" in one_line(tmp_path / "file.pth")
+    assert not (tmp_path / "made").exists()
+
+
+def test_half_a_file_gets_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    torch.save({"model": weights()}, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    one_line(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, [1], {"model": {"a": 1}}, {"model": {"a": torch.zeros(1)}}, torch.zeros(2)],
+    ids=["nothing", "list", "number", "another model", "tensor"],
+)
+def test_other_content_gets_one_line(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "file.pth")
+    one_line(tmp_path / "file.pth")
+
+
+def test_a_missing_file_gets_one_line(tmp_path: Path) -> None:
+    assert "No such file" in one_line(tmp_path / "none.pth")
+
+
+def test_a_width_whose_heads_nobody_knows_gets_one_line(tmp_path: Path) -> None:
+    content = torch.load(_written(tmp_path), weights_only=True)
+    del content["kakera"]["heads"]
+    torch.save(content, tmp_path / "file.pth")
+    assert "got 24, expected 192" in one_line(tmp_path / "file.pth")
+
+
+def test_what_is_too_many_and_missing_is_listed(tmp_path: Path) -> None:
+    content = torch.load(_written(tmp_path), weights_only=True)
+    tensors = content["model"]
+    tensors["blocks.0.attn.gate"] = tensors.pop("blocks.0.attn.proj.bias")
+    torch.save(content, tmp_path / "file.pth")
+    assert "1 unknown (blocks.0.attn.gate)" in one_line(tmp_path / "file.pth")
+    del tensors["blocks.0.attn.gate"]
+    torch.save(content, tmp_path / "file.pth")
+    assert "1 missing (blocks.0.attn.proj.bias)" in one_line(tmp_path / "file.pth")
+
+
+def _written(folder: Path) -> Path:
+    (folder / "file.pth").write_bytes(mae.write(ours()["encoder"]))
+    return folder / "file.pth"
