@@ -106,6 +106,12 @@ def test_a_classifier_gives_the_same_scores(make: Any, tmp_path: Path) -> None:
     same_outputs(theirs, tmp_path, pictures(), "logits")
 
 
+def test_two_classes_without_names_need_no_mention_in_the_configuration(tmp_path: Path) -> None:
+    folder = saved(CLASSIFIERS["ViT"](), tmp_path)
+    assert "id2label" not in json.loads((folder / "config.json").read_text())
+    assert load(folder).classes == ("LABEL_0", "LABEL_1")
+
+
 def test_a_base_model_of_224_pixels_gives_the_same_scores(tmp_path: Path) -> None:
     theirs = drawn(hf.ViTForImageClassification(hf.ViTConfig(num_labels=5)))
     ours = load(saved(theirs, tmp_path, None))

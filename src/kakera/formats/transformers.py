@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "decoder_num_attention_heads": 16,
     "decoder_intermediate_size": 2048,
     "norm_pix_loss": False,
+    "id2label": {0: "LABEL_0", 1: "LABEL_1"},
 }
 EXACT, TANH = ("gelu",), ("gelu_pytorch_tanh", "gelu_new")
 DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
