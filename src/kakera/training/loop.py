@@ -17,6 +17,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.loader import Augmentation, Batch, training_batches
 from kakera.errors import DivergedError, RunError, sentence
 from kakera.training.average import Average
+from kakera.training.compiled import compiled
 from kakera.training.options import LearningOptions
 from kakera.training.parameters import groups
 from kakera.training.progress import Progress
@@ -114,7 +115,8 @@ def train(
     optimizer = _optimizer(task.model, plan, peak, fabric.device)
     start = run.restore(task.model, optimizer, **average.parts)
     run.forget_after(start)
-    model, optimizer = fabric.setup(task.model, optimizer)
+    model = compiled(task.model, options, fabric.device)
+    model, optimizer = fabric.setup(model, optimizer)
     average.to(fabric.device)
     run.list_unreadable(plan.train.unreadable)
     losses: list[float] = []

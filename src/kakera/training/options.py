@@ -46,6 +46,8 @@ class LearningOptions:
     """cpu, cuda, mps or auto."""
     precision: str = "auto"
     """32-true, bf16-mixed, …; auto is 32-true on a CPU and bf16-mixed on a GPU."""
+    compile: Literal["auto", "yes", "no"] = "auto"
+    """Compile the step before training; auto does on a GPU, not on a CPU, where it gains little."""
     checkpoint_seconds: float = 60
     """How often to save what is needed to go on."""
 
