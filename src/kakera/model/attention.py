@@ -42,6 +42,30 @@ class Attention(nn.Module):
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
 
+class CrossAttention(nn.Module):
+    """Multi-head attention of z to a context: queries from one, keys and values from the other."""
+
+    def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, width, bias=bias)
+        self.kv = nn.Linear(width, 2 * width, bias=bias)
+        self.out = nn.Linear(width, width)
+
+    def forward(
+        self,
+        z: Float[Tensor, "b m d"],
+        context: Float[Tensor, "b k d"],
+        void: Bool[Tensor, "b k"] | None = None,
+    ) -> Float[Tensor, "b m d"]:
+        """No token attends to one of the context that is `void`."""
+        q = rearrange(self.q(z), "b m (h e) -> b h m e", h=self.heads)
+        k, v = rearrange(self.kv(context), "b k (two h e) -> two b h k e", two=2, h=self.heads)
+        allowed = None if void is None else rearrange(~void, "b k -> b 1 1 k")
+        pooled = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return self.out(rearrange(pooled, "b h m e -> b m (h e)"))
+
+
 class Mlp(nn.Module):
     """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside."""
 
@@ -86,3 +110,24 @@ class Layer(nn.Module):
         branch = self.mlp(self.norm2(z))
         branch = branch if self.scale2 is None else branch * self.scale2
         return z + (branch if survive is None else branch * survive[1, :, None, None])
+
+
+class CrossLayer(nn.Module):
+    """z' = CrossAttention(LN(z), context) + z;  z^(l) = MLP(LN(z')) + z' (Fu et al. 2024, Sec. 3.2)."""
+
+    def __init__(self, width: int, heads: int, kind: LayerKind = PLAIN) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
+        self.attention = CrossAttention(width, heads, bias=kind.qkv_bias)
+        self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
+        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu)
+
+    def forward(
+        self,
+        z: Float[Tensor, "b m d"],
+        context: Float[Tensor, "b k d"],
+        void: Bool[Tensor, "b k"] | None = None,
+    ) -> Float[Tensor, "b m d"]:
+        """Each token on its own, given the context; what is `void` of it is not attended to."""
+        z = z + self.attention(self.norm1(z), context, void)
+        return z + self.mlp(self.norm2(z))

@@ -9,64 +9,11 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.model import gradients as oriented
 from kakera.model import patches, positions
-from kakera.model.attention import Layer
-from kakera.model.encoder import Encoder, entering, initialise_linears
-from kakera.model.masking import concealed
-from kakera.model.presence import Choice, choose
+from kakera.model.decoder import Decoder, to_guess
+from kakera.model.encoder import Encoder
 from kakera.model.sizes import DecoderShape
 
 VARIANCE_FLOOR = 1e-6
-
-
-class Decoder(nn.Module):
-    """A small Transformer over all places: visible tokens and mask tokens in, guesses out (Sec. 3)."""
-
-    def __init__(self, encoder: Encoder, shape: DecoderShape, outputs: int) -> None:
-        super().__init__()
-        self.shape = shape
-        self.embed = nn.Linear(encoder.shape.width, shape.width)
-        self.mask_token = nn.Parameter(torch.zeros(shape.width))
-        self.positions = nn.Parameter(positions.sincos(encoder.grid, shape.width), requires_grad=False)
-        self.layers = nn.ModuleList(Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth))
-        self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
-        self.predict = nn.Linear(shape.width, outputs)
-
-    def initialise(self, generator: torch.Generator) -> None:
-        """As the encoder: Xavier-uniform, zero biases, N(0, .02²) mask token."""
-        initialise_linears(self, generator)
-        nn.init.normal_(self.mask_token, std=0.02, generator=generator)
-
-    def forward(
-        self,
-        latent: Float[Tensor, "b k d"],
-        hidden: Bool[Tensor, "b n"],
-        absent: Bool[Tensor, "b n"] | None = None,
-    ) -> Float[Tensor, "b m p"]:
-        """Guesses for the hidden patches, in the order of their numbers; latent has the class token first.
-
-        Mask tokens stand in hidden places alone: none where a patch is `absent`.
-        """
-        latent = self.embed(latent)
-        entered = entering(hidden, absent)
-        assert entered is not None
-        tokens = self.mask_token.to(latent.dtype).expand(len(latent), hidden.shape[1], -1)
-        tokens = entered.put(tokens, latent[:, 1:])
-        z = torch.cat([latent[:, :1], tokens], dim=1) + self.positions
-        if absent is None:
-            for layer in self.layers:
-                z = layer(z)
-            return self.predict(self.norm(patches.pick(z[:, 1:], concealed(hidden))))
-        present = choose(~absent)
-        z = torch.cat([z[:, :1], present.pick(z[:, 1:])], dim=1)
-        for layer in self.layers:
-            z = layer(z, void=present.behind(1))
-        return self.predict(self.norm(_among(present, hidden).pick(z[:, 1:])))
-
-
-def _among(present: Choice, hidden: Bool[Tensor, "b n"]) -> Choice:
-    """Where the hidden patches stand among those that are present."""
-    asked = hidden.gather(1, present.numbers)
-    return choose(asked if present.void is None else asked & ~present.void)
 
 
 class MaskedAutoencoder(nn.Module):
@@ -77,7 +24,8 @@ class MaskedAutoencoder(nn.Module):
     predicts oriented gradients after the pixels (Wei et al. 2022). Raises OptionError where a patch is a
     single value, which has no deviation, or where patches overlap: a hidden one would be seen in part,
     and for an encoder with registers, which no decoder knows.
-    Patches may be `absent` in every method that takes a mask; those are never `hidden`.
+    Patches may be `absent` in every method that takes a mask; those are never `hidden`. Of the hidden
+    patches only those `asked` for are predicted, where that is given.
     """
 
     def __init__(
@@ -136,21 +84,23 @@ class MaskedAutoencoder(nn.Module):
         pictures: Float[Tensor, "b c H W"],
         hidden: Bool[Tensor, "b n"],
         absent: Bool[Tensor, "b n"] | None = None,
+        asked: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
-        """The prediction for each hidden patch, in units of `target`, in the order of their numbers."""
+        """The prediction for each patch to guess, in units of `target`, in the order of their numbers."""
         latent = self.encoder(pictures, hidden, absent=absent)
-        return self.decoder(latent, hidden, absent)
+        return self.decoder(latent, hidden, absent, asked)
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
         hidden: Bool[Tensor, "b n"],
         absent: Bool[Tensor, "b n"] | None = None,
+        asked: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, ""]:
-        """The loss: squared error, mean over a patch's values, then over the hidden patches (Sec. 3)."""
-        asked = _asked(hidden, absent)
-        wanted = asked.pick(self.target(pictures))
-        return asked.mean((self.predict(pictures, hidden, absent) - wanted).square())
+        """The loss: squared error, mean over a patch's values, then over the patches to guess (Sec. 3)."""
+        wanted = to_guess(hidden, absent, asked)
+        wrong = self.predict(pictures, hidden, absent, asked) - wanted.pick(self.target(pictures))
+        return wanted.mean(wrong.square())
 
     @torch.no_grad()
     def reconstruct(
@@ -165,11 +115,11 @@ class MaskedAutoencoder(nn.Module):
         """
         guess = self.predict(pictures, hidden, absent)[..., : self.pixels]
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        asked = _asked(hidden, absent)
+        wanted = to_guess(hidden, absent)
         if self.normalised:
-            variance, mean = torch.var_mean(asked.pick(vectors), dim=-1, keepdim=True)
+            variance, mean = torch.var_mean(wanted.pick(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
-        filled = asked.put(vectors, guess.to(vectors.dtype))
+        filled = wanted.put(vectors, guess.to(vectors.dtype))
         return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -178,8 +128,3 @@ class MaskedAutoencoder(nn.Module):
         self.encoder.resize(size)
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
-
-
-def _asked(hidden: Bool[Tensor, "b n"], absent: Bool[Tensor, "b n"] | None) -> Choice:
-    """The patches to predict. Raises OptionError where none is absent and the rows differ all the same."""
-    return Choice(concealed(hidden), None) if absent is None else choose(hidden & ~absent)

@@ -31,12 +31,16 @@ PLAIN = LayerKind()
 
 @dataclass(frozen=True)
 class DecoderShape:
-    """`depth` layers of `width` with `heads` heads."""
+    """`depth` layers of `width` with `heads` heads.
+
+    Where it is `cross`, hidden places attend to the encoder's tokens alone (Fu et al. 2024, CrossMAE).
+    """
 
     width: int
     depth: int
     heads: int
     kind: LayerKind = PLAIN
+    cross: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,10 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     """Share of the patches that are hidden."""
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
     """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
+    decoder: Literal["joint", "cross"] = "joint"
+    """All places attend to all, or hidden ones to the encoder's tokens alone (Fu et al. 2024): cheaper."""
+    predicted: float = 1.0
+    """Share of the hidden patches that are predicted, drawn anew each time."""
     normalised: bool = True
     """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
     gradients: bool = False

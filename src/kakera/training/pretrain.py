@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator, write_atomically
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.masking import MASKINGS, kept
+from kakera.model.masking import MASKINGS, asks, kept
 from kakera.model.sizes import shape_of
 from kakera.training.loop import Plan, train
 from kakera.training.options import PretrainOptions
@@ -44,9 +44,9 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
-    model = MaskedAutoencoder(
-        encoder, shape.decoder, normalised=chosen.normalised, gradients=chosen.gradients
-    )
+    asks(chosen.predicted)
+    decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
+    model = MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     run = Run(out, config)

@@ -12,7 +12,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.masking import MASKINGS
+from kakera.model.masking import MASKINGS, among
 from kakera.model.stochastic_depth import survival
 from kakera.training.mixing import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions, PretrainOptions
@@ -29,15 +29,17 @@ class Pretraining:
         self.view = View.of(model.encoder, inputs)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Squared error on the hidden patches."""
-        options = self.options
-        noise = chance.uniform(options.seed, batch.epoch, batch.samples.numpy(), "mask", self.grid.count)
+        """Squared error on the hidden patches, or on those that are to be predicted."""
+        options, samples = self.options, batch.samples.numpy()
+        noise = chance.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
         pictures, absent = self.view.pictures(batch), self.view.absent(batch)
-        if absent is None:
-            hidden = MASKINGS[options.masking](noise, self.grid, options.hide)
-            return model(pictures, torch.from_numpy(hidden).to(pictures.device))
-        hidden = MASKINGS[options.masking](noise, self.grid, options.hide, absent.cpu().numpy())
-        return model(pictures, torch.from_numpy(hidden).to(pictures.device), absent)
+        gone = None if absent is None else absent.cpu().numpy()
+        hidden = MASKINGS[options.masking](noise, self.grid, options.hide, gone)
+        asked = None
+        if options.predicted < 1:
+            noise = chance.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
+            asked = torch.from_numpy(among(noise, hidden, options.predicted)).to(pictures.device)
+        return model(pictures, torch.from_numpy(hidden).to(pictures.device), absent, asked)
 
 
 class Classification:
