@@ -19,7 +19,8 @@ BELOW = {
     "training": BASE | {"model", "data", "formats", "explain"},
     "study": BASE | {"model", "data", "formats", "explain", "training"},
     "web": BASE | {"model", "data", "formats", "explain", "training"},
-    "cli": BASE | {"model", "data", "formats", "explain", "training", "study", "web"},
+    "bench": BASE | {"model", "data", "formats", "explain", "training", "study"},
+    "cli": BASE | {"model", "data", "formats", "explain", "training", "study", "web", "bench"},
 }
 
 

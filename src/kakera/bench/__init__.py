@@ -1,0 +1,1 @@
+"""How fast this machine runs kakera, beside what else is installed: `kakera bench`."""
