@@ -65,24 +65,25 @@ def finetune(
     run = Run(out, {**config, "classes": list(saved.classes)})
     if run.finished:
         return reopen(run)
-    run.describe(saved)
-    assert isinstance(saved.model, Classifier | ResNet)
-    if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
-        start_from_ridge(saved, pictures, workers=prepared.workers)
-    plan = Plan(
-        train=pictures,
-        size=inputs.size,
-        augmentation=augmentation(chosen),
-        options=chosen,
-        seed=chosen.seed,
-        workers=prepared.workers,
-        layer_decay=chosen.layer_decay if before else 1.0,
-        ema=chosen.ema,
-    )
-    task = Classification(saved.model, inputs, chosen, several=saved.several)
-    model = train(task, plan, run, verb="finetune")
-    assert isinstance(model, Classifier | ResNet)
-    return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
+    with run.held():
+        run.describe(saved)
+        assert isinstance(saved.model, Classifier | ResNet)
+        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
+            start_from_ridge(saved, pictures, workers=prepared.workers)
+        plan = Plan(
+            train=pictures,
+            size=inputs.size,
+            augmentation=augmentation(chosen),
+            options=chosen,
+            seed=chosen.seed,
+            workers=prepared.workers,
+            layer_decay=chosen.layer_decay if before else 1.0,
+            ema=chosen.ema,
+        )
+        task = Classification(saved.model, inputs, chosen, several=saved.several)
+        model = train(task, plan, run, verb="finetune")
+        assert isinstance(model, Classifier | ResNet)
+        return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
 
 
 def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:

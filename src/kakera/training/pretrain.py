@@ -52,28 +52,29 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     run = Run(out, config)
     if run.finished:
         return reopen(run)
-    model.initialise(generator(chosen.seed))
-    saved = Saved(model, inputs)
-    run.describe(saved)
-    task = Pretraining(model, inputs, chosen)
-    plan = Plan(
-        train=pictures,
-        size=inputs.size,
-        augmentation=augmentation(chosen),
-        options=chosen,
-        seed=chosen.seed,
-        workers=prepared.workers,
-    )
-    shown = _shown(prepared)
-    every = max(1, round(chosen.epochs / DRAWN))
+    with run.held():
+        model.initialise(generator(chosen.seed))
+        saved = Saved(model, inputs)
+        run.describe(saved)
+        task = Pretraining(model, inputs, chosen)
+        plan = Plan(
+            train=pictures,
+            size=inputs.size,
+            augmentation=augmentation(chosen),
+            options=chosen,
+            seed=chosen.seed,
+            workers=prepared.workers,
+        )
+        shown = _shown(prepared)
+        every = max(1, round(chosen.epochs / DRAWN))
 
-    def draw(epoch: int) -> None:
-        if epoch % every == 0 or epoch >= chosen.epochs:
-            path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
-            write_atomically(path, reconstruction_sheet(saved, shown, chosen))
+        def draw(epoch: int) -> None:
+            if epoch % every == 0 or epoch >= chosen.epochs:
+                path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
+                write_atomically(path, reconstruction_sheet(saved, shown, chosen))
 
-    train(task, plan, run, verb="pretrain", each_epoch=draw)
-    return finish(run, saved)
+        train(task, plan, run, verb="pretrain", each_epoch=draw)
+        return finish(run, saved)
 
 
 def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:
