@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,17 +78,6 @@ def test_an_error_at_any_call_that_writes_is_one_line(fault: Callable[..., None]
     # Nothing is lost by these: folders that are there, what is written into the lock, old files to remove.
     assert survived.count("write") == survived.count("ftruncate") == 1
     assert set(survived) == {"ftruncate", "write", "mkdir", "unlink"}
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a file system cannot be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_a_full_disk_is_said_and_the_last_checkpoint_stays(small_disk: Path) -> None:

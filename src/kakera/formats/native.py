@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,35 +56,40 @@ def write_atomically(path: Path, content: bytes) -> None:
     The folder is synced too: after a power cut what was written first is there, if what came later is.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _create(temporary, content)
-        temporary.replace(path)
-        _sync(path.parent)
+        try:
+            _create(temporary, content)
+            temporary.replace(path)
+            _sync(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Generator[None, None, None]:
+    """What the system refuses within is a StorageError about `path`."""
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise storage_error(path, error) from error
-
-
-def storage_error(path: Path, error: OSError) -> StorageError:
-    """What to say where something could not be written."""
-    got = error.strerror or error
-    return StorageError(
-        sentence(str(path), got=got, expected="room to write", do="free some; nothing is lost")
-    )
+        got = error.strerror or error
+        raise StorageError(
+            sentence(str(path), got=got, expected="room to write", do="free some; nothing is lost")
+        ) from error
 
 
 def append(path: Path, content: bytes) -> None:
     """At the end of a file, which may be new; it is not synced. Raises StorageError."""
-    try:
+    with storing(path):
         place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             _write(place, content)
         finally:
             os.close(place)
-    except OSError as error:
-        raise storage_error(path, error) from error
 
 
 def _create(path: Path, content: bytes) -> None:

@@ -27,10 +27,29 @@ def step_of(path: Path) -> int:
 
 def write(folder: Path, step: int, tensors: dict[str, Tensor]) -> None:
     """One more; once it is on the disk, what is older than the one before is removed. Raises StorageError."""
-    write_tensors(folder / "checkpoints" / f"step-{step:09d}.safetensors", tensors, {"step": str(step)})
+    write_tensors(_path(folder, step), tensors, {"step": str(step)})
     for old in paths(folder)[:-KEPT]:
         with suppress(OSError):  # the next save tries again
             old.unlink()
+
+
+def read(folder: Path, step: int) -> dict[str, Tensor]:
+    """The tensors of one. Raises RunError where it cannot be read, as where the folder is not shared."""
+    try:
+        return read_sealed(_path(folder, step))[0]
+    except ValueError as error:
+        raise RunError(
+            sentence(
+                str(_path(folder, step)),
+                got=error,
+                expected="a checkpoint that all processes see",
+                do="put the run folder on a file system that all machines share",
+            )
+        ) from error
+
+
+def _path(folder: Path, step: int) -> Path:
+    return folder / "checkpoints" / f"step-{step:09d}.safetensors"
 
 
 def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Tensor]] | None:

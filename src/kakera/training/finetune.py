@@ -17,9 +17,11 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES, shape_of
+from kakera.training.engine import engine
 from kakera.training.head import start_from_ridge
-from kakera.training.loop import Plan, train
+from kakera.training.loop import train
 from kakera.training.options import FinetuneOptions
+from kakera.training.plan import Plan
 from kakera.training.prepare import (
     Prepared,
     augmentation,
@@ -32,6 +34,7 @@ from kakera.training.prepare import (
 from kakera.training.run import Run
 from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
+from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
 
 
@@ -62,7 +65,7 @@ def finetune(
     saved = _model(prepared, chosen, before)
     inputs = saved.inputs
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes)})
+    run = Run(out, {**config, "classes": list(saved.classes)}, Team(engine(chosen)))
     if run.finished:
         return reopen(run)
     with run.held():

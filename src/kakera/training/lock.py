@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kakera.errors import RunError, sentence
-from kakera.formats.native import storage_error
+from kakera.formats.native import storing
 
 LOCK = ".lock"
 
@@ -24,10 +24,8 @@ LOCK = ".lock"
 def locked(folder: Path) -> Generator[None, None, None]:
     """Hold the folder. Raises RunError where another process does; without locks on a file system, warns."""
     path = folder / LOCK
-    try:
+    with storing(path):
         place = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise storage_error(path, error) from error
     try:
         _lock(place, folder)
         with suppress(OSError):  # who holds it is a courtesy

@@ -110,6 +110,11 @@ _RANGES = {
     "time_stripe": (0.0, 3600.0),
     "band_stripe": (0, 8192),
     "port": (0, 65535),
+    "unreadable_share": (0.0, 1.0),
+    "devices": (0, 4096),
+    "nodes": (0, 65536),
+    "accumulate": (1, 1 << 20),
+    "timeout": (1.0, 1e6),
 }
 
 
