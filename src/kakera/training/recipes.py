@@ -24,7 +24,12 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
     verb = kind.__name__.removesuffix("Options").lower()
     if kind is FinetuneOptions and not given.get("start"):
         verb = "scratch"
-    return build(kind, {**read_recipe(verb, recipe), **given})
+    values = read_recipe(verb, recipe)
+    build(kind, given)  # refuses what is wrong in these, so that the recipe is to blame below
+    try:
+        return build(kind, {**values, **given})
+    except OptionError as error:
+        raise OptionError(f"{recipe}: {error}") from error
 
 
 def build(kind: type[T], values: dict[str, Any]) -> T:
