@@ -35,6 +35,9 @@ Environment = Callable[[int, int, int], Mapping[str, str]]
 FSDP = ["--strategy", "fsdp"]
 # name: verb, processes, who starts them, more options
 RUNS: dict[str, tuple[str, int, Environment, list[str]]] = {
+    "pretrain-1": ("pretrain", 1, fabric, []),
+    "pretrain-2": ("pretrain", 2, torchrun, []),
+    "pretrain-4-sharded": ("pretrain", 4, torchrun, FSDP),
     "finetune-1": ("finetune", 1, fabric, []),
     "finetune-2": ("finetune", 2, slurm, []),
     "finetune-4": ("finetune", 4, torchrun, []),
@@ -42,9 +45,6 @@ RUNS: dict[str, tuple[str, int, Environment, list[str]]] = {
     "finetune-4-sharded": ("finetune", 4, torchrun, [*FSDP, "--recompute"]),
     "finetune-1-accumulated": ("finetune", 1, fabric, ["--accumulate", "3", "--recompute"]),
     "finetune-2-accumulated": ("finetune", 2, torchrun, ["--accumulate", "2"]),
-    "pretrain-1": ("pretrain", 1, fabric, []),
-    "pretrain-2": ("pretrain", 2, torchrun, []),
-    "pretrain-4-sharded": ("pretrain", 4, torchrun, FSDP),
 }
 
 
@@ -52,7 +52,7 @@ def started(name: str, verb: str, size: int, env: Environment, more: list[str], 
     """The processes of a run."""
     port, out = free_port(), root / name
     words = [verb, str(root / "some.npz"), "--out", str(out), *COMMON, *more]
-    words += FINETUNE if verb == "finetune" else []
+    words += [*FINETUNE, "--from", str(root / "pretrain-1")] if verb == "finetune" else []
     log = root / f"{name}.log"
     alone = size == 1
     return [forked(words, log, {} if alone else env(rank, size, port)) for rank in range(size)]
