@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint pictures clean
+.PHONY: demo test check lint kills fuzz pictures clean
 
 demo: $(READY)
 	$(BIN)/kakera demo
@@ -17,6 +17,13 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+
+# Training killed at 500 random instants; 2000 damaged files. `make test` does some of both.
+kills: $(READY)
+	$(BIN)/python -m tests.training.kills --times 500
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.hostile --count 2000
 
 # The pictures in README.md and docs/, from the demo's run.
 pictures: $(READY)

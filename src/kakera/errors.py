@@ -8,7 +8,8 @@
     │   └── RunError               a run folder, a checkpoint or a model file
     │       └── DivergedError      a training whose loss is no longer finite
     ├── StorageError               the disk is full or refuses to be written (exit code 2)
-    └── MissingExtraError          an optional dependency is not installed (exit code 2)
+    ├── MissingExtraError          an optional dependency is not installed (exit code 2)
+    └── StoppedError               a training that was asked to stop, and can go on (exit code 0)
 
 The text of each is one line: what it is about, what was got, what was expected, what to do.
 """
@@ -65,6 +66,12 @@ class StorageError(KakeraError, OSError):
 
 class MissingExtraError(KakeraError, ImportError):
     """An optional dependency is not installed."""
+
+
+class StoppedError(KakeraError):
+    """A training was asked to stop by a signal; what it needs to go on is saved."""
+
+    exit_code = 0
 
 
 def missing_extra(package: str, extra: str) -> MissingExtraError:

@@ -173,9 +173,11 @@ def test_unreadable_pictures_are_dropped_and_named(workers: int, tmp_path: Path)
         assert all(error.reason.startswith("got an empty file") for error in one.unreadable)
 
 
-def test_a_batch_without_a_readable_picture_is_left_out(tmp_path: Path) -> None:
+def test_a_batch_without_a_readable_picture_is_empty(tmp_path: Path) -> None:
     found = batches(files(tmp_path, broken=(0, 1, 2)), batch=1, steps=20)
-    assert Counter(int(one.samples) for one in found) == dict.fromkeys(range(3, COUNT), 2)
+    assert [one.step for one in found] == list(range(20))
+    taken = Counter(int(number) for one in found for number in one.samples)
+    assert taken == dict.fromkeys(range(3, COUNT), 2)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

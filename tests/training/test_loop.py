@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from kakera.data.loader import Augmentation, Batch
 from kakera.errors import RunError
-from kakera.training.loop import BAD_STEPS, Plan, engine, train
+from kakera.training.engine import engine
+from kakera.training.loop import BAD_STEPS, train
 from kakera.training.options import FinetuneOptions
+from kakera.training.plan import Plan
 from kakera.training.recipes import options_from
 from kakera.training.run import Run
 from tests.small import pictures
@@ -43,6 +45,9 @@ class Brightness:
         torch.manual_seed(0)
         self.model: nn.Module = nn.Linear(784, 1)
         self.broken, self.seen = broken, []  # type: ignore[var-annotated]  # filled below
+
+    def weight(self, batch: Batch) -> float:
+        return len(batch.samples)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         self.seen.append((batch.step, batch.samples.tolist()))
@@ -107,6 +112,22 @@ def test_a_step_that_is_not_finite_is_skipped_and_its_pictures_written_down(tmp_
     assert len(skipped[0]["skipped"]) == 10  # type: ignore[arg-type]  # a list of names
 
 
+def test_a_gradient_that_is_not_finite_is_skipped_though_the_loss_is(tmp_path: Path) -> None:
+    class Steep(Brightness):
+        def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+            steep = (model.get_parameter("weight") * 0).sum().sqrt()  # 0, with an infinite slope
+            return super().loss(model, batch) + (steep if batch.step == 4 else 0)
+
+    model = train(Steep(), plan(), Run(tmp_path, {}), verb="test")
+    assert all(bool(parameter.isfinite().all()) for parameter in model.parameters())
+    assert [line["step"] for line in lines(tmp_path) if "skipped" in line] == [5]
+
+
+def test_skipped_steps_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(Brightness(broken=range(2, 4)), plan(), Run(tmp_path, {}), verb="test")
+    assert "2 steps were skipped" in capsys.readouterr().err
+
+
 def test_too_many_such_steps_end_the_run_with_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=f"{BAD_STEPS} steps in a row") as caught:
         train(Brightness(broken=range(100)), plan(epochs=10.0), Run(tmp_path, {}), verb="test")
@@ -121,7 +142,9 @@ def test_an_average_of_the_weights_is_what_is_kept(tmp_path: Path) -> None:
 
 def test_each_epoch_ends_with_a_call(tmp_path: Path) -> None:
     calls: list[int] = []
-    train(Brightness(), plan(), Run(tmp_path, {}), verb="test", each_epoch=calls.append)
+    train(
+        Brightness(), plan(), Run(tmp_path, {}), verb="test", each_epoch=lambda epoch, _: calls.append(epoch)
+    )
     assert calls == [1, 2, 3]
 
 

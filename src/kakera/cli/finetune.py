@@ -19,6 +19,8 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.finetune import finetune
 
     trained = finetune(given.pop("data"), **given)
+    if not trained.leads:
+        return 0
     if trained.evaluation is None:
         print("no labelled test pictures, so nothing was measured")
     else:

@@ -19,6 +19,8 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.pretrain import pretrain
 
     trained = pretrain(given.pop("data"), **given)
+    if not trained.leads:
+        return 0
     print_written(trained.folder)
     print(
         f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"

@@ -32,7 +32,8 @@ class Batch:
     """Pictures (b, c, H, W) uint8; labels int64 (b,) or float (b, classes); numbers of the samples (b,).
 
     Of recordings `pictures` are waveforms (b, samples), zero from `lengths` (b,) on, and `starts` (b,) says
-    where in the recording each begins, all in samples.
+    where in the recording each begins, all in samples. `rows` (b,) are places among the `whole` samples of a
+    step, of which other processes may have others and some may be unreadable; None where all are here.
     """
 
     pictures: Tensor
@@ -43,6 +44,36 @@ class Batch:
     unreadable: tuple[UnreadableFileError, ...] = ()
     lengths: Tensor | None = None
     starts: Tensor | None = None
+    rows: Tensor | None = None
+    whole: int = 0
+
+    @property
+    def partners(self) -> Tensor:
+        """(b,): where the sample with the mirrored place in the step stands; its own if not here."""
+        rows, whole = self.places
+        here = torch.arange(len(rows))
+        found = torch.full((whole,), -1, dtype=torch.int64)
+        found[rows] = here
+        partners = found[whole - 1 - rows]
+        return torch.where(partners < 0, here, partners)
+
+    @property
+    def places(self) -> tuple[Tensor, int]:
+        """`rows` and `whole`, spelled out."""
+        if self.rows is None:
+            return torch.arange(len(self.samples)), len(self.samples)
+        return self.rows, self.whole
+
+    def blank(self) -> Batch:
+        """One empty sample in place of none, for a process that must keep up with the others."""
+        labels = None if self.labels is None else self.labels.new_zeros((1, *self.labels.shape[1:]))
+        pictures = self.pictures.new_zeros((1, *self.pictures.shape[1:]))
+        one = torch.zeros(1, dtype=torch.int64)
+        lengths = None if self.lengths is None else torch.full((1,), pictures.shape[1])
+        starts = None if self.starts is None else one
+        return replace(
+            self, pictures=pictures, labels=labels, samples=one, lengths=lengths, starts=starts, rows=one
+        )
 
     def to(self, device: torch.device) -> Batch:
         """What the model works on, moved; numbers of samples stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,28 +17,34 @@ from kakera.data.dataset import Dataset
 from kakera.data.sounds import Sounds
 from kakera.errors import UnreadableFileError
 
-Place = tuple[int, int, int]  # epoch, step, number
+Place = tuple[int, int, int, int]  # epoch, step, number, row in the step
 Wave = NDArray[np.float32]
 
 
 class Crops(TorchDataset[Any]):
     """Of each recording `samples` at a random place, or all of it; augmented."""
 
-    def __init__(self, dataset: Dataset, samples: int, augmentation: Augmentation, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, samples: int, augmentation: Augmentation, seed: int, whole: int
+    ) -> None:
         self.dataset, self.samples, self.kind, self.seed = dataset, samples, augmentation, seed
+        self.whole = whole
 
     def __getitems__(self, places: list[Place]) -> Batch:
-        epoch, step, _ = places[0]
-        wanted = np.array([index for _, _, index in places])
+        epoch, step = places[0][:2]
+        wanted = np.array([index for _, _, index, _ in places])
         draws = chance.uniform(self.seed, epoch, wanted, "recordings", 4)
         found: list[tuple[int, int, Wave]] = []
         broken: list[UnreadableFileError] = []
-        for index, row in zip(wanted.tolist(), draws.tolist(), strict=True):
+        rows: list[int] = []
+        for (_, _, index, place), row in zip(places, draws.tolist(), strict=True):
             try:
                 found.append(self._crop(index, row, epoch))
+                rows.append(place)
             except UnreadableFileError as error:
                 broken.append(error)
-        return _batch(self.dataset, self.samples, found, epoch, step, tuple(broken))
+        batch = _batch(self.dataset, self.samples, found, epoch, step, tuple(broken))
+        return replace(batch, rows=torch.tensor(rows, dtype=torch.int64), whole=self.whole)
 
     def _crop(self, index: int, draws: list[float], epoch: int) -> tuple[int, int, Wave]:
         sounds = _sounds(self.dataset)
@@ -68,7 +75,7 @@ class Windows(TorchDataset[Any]):
     def __getitems__(self, places: list[Place]) -> Batch:
         found: list[tuple[int, int, Wave]] = []
         broken: list[UnreadableFileError] = []
-        for index, start in self.table[[number for _, _, number in places]].tolist():
+        for index, start in self.table[[number for _, _, number, _ in places]].tolist():
             try:
                 found.append((index, start, _sounds(self.dataset).piece(index, start, self.samples)))
             except UnreadableFileError as error:

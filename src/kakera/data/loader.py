@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,23 +17,46 @@ from kakera import chance
 from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.listen import Crops, Windows
+from kakera.data.listen import Crops, Place, Windows
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
 
 
 @dataclass(frozen=True)
+class Share:
+    """What this process reads of each step: the pieces `first`, …, `first + count − 1` out of `of`."""
+
+    first: int = 0
+    count: int = 1
+    of: int = 1
+
+    def rows(self, size: int) -> list[list[int]]:
+        """Places in a step of `size` samples, a list a piece. A place and its mirror are in the same one.
+
+        So samples that are mixed with each other (i with size − 1 − i) are read by the same process.
+        """
+        found: list[list[int]] = []
+        half = (size + 1) // 2
+        for piece in range(self.first, self.first + self.count):
+            front = range(piece * half // self.of, (piece + 1) * half // self.of)
+            back = (size - 1 - row for row in reversed(front) if row != size - 1 - row)
+            found.append([*front, *back])
+        return found
+
+
+@dataclass(frozen=True)
 class _Order:
-    """Which samples step s takes: a slice of the order of its epoch."""
+    """Which samples step s takes: a slice of the order of its epoch, a list for each piece of the share."""
 
     count: int
     seed: int
     batch: int
     steps: int
     start: int
+    share: Share
 
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+    def __iter__(self) -> Iterator[list[Place]]:
         size = min(self.batch, self.count)
         per_epoch = self.count // size
         known, order = -1, np.zeros(0, np.int64)
@@ -40,10 +64,12 @@ class _Order:
             epoch, place = divmod(step, per_epoch)
             if epoch != known:
                 known, order = epoch, chance.order(self.seed, epoch, self.count)
-            yield [(epoch, step, int(i)) for i in order[place * size : (place + 1) * size]]
+            taken = order[place * size : (place + 1) * size]
+            for rows in self.share.rows(size):
+                yield [(epoch, step, int(taken[row]), row) for row in rows]
 
     def __len__(self) -> int:
-        return self.steps - self.start
+        return (self.steps - self.start) * self.share.count
 
 
 @dataclass(frozen=True)
@@ -53,28 +79,47 @@ class _Straight:
     count: int
     batch: int
 
-    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
+    def __iter__(self) -> Iterator[list[Place]]:
         for step, first in enumerate(range(0, self.count, self.batch)):
-            yield [(0, step, i) for i in range(first, min(first + self.batch, self.count))]
+            yield [(0, step, i, i) for i in range(first, min(first + self.batch, self.count))]
+
+
+ALL = Share()
 
 
 class _Reader(TorchDataset[Any]):
     """Reads whole batches, in the main process or in a worker."""
 
     def __init__(
-        self, dataset: Dataset, size: tuple[int, int], augmentation: Augmentation | None, seed: int
+        self,
+        dataset: Dataset,
+        size: tuple[int, int],
+        augmentation: Augmentation | None,
+        seed: int,
+        whole: int,
     ) -> None:
         self.dataset, self.size, self.augmentation, self.seed = dataset, size, augmentation, seed
+        self.whole = whole
 
-    def __getitems__(self, places: list[tuple[int, int, int]]) -> Batch:
-        epoch, step, _ = places[0]
-        wanted = np.array([index for _, _, index in places])
-        pictures, samples, broken = self._read(wanted, epoch)
+    def __getitems__(self, places: list[Place]) -> Batch:
+        epoch, step = places[0][:2]
+        wanted = np.array([index for _, _, index, _ in places])
+        pictures, kept, broken = self._read(wanted, epoch)
+        samples, rows = wanted[kept], np.array([row for _, _, _, row in places])[kept]
         labels = None
         if self.dataset.labels is not None:
             chosen = self.dataset.labels[samples]
             labels = torch.from_numpy(chosen.astype(np.float32 if self.dataset.several else np.int64))
-        return Batch(torch.from_numpy(pictures), labels, torch.from_numpy(samples), epoch, step, broken)
+        return Batch(
+            torch.from_numpy(pictures),
+            labels,
+            torch.from_numpy(samples),
+            epoch,
+            step,
+            broken,
+            rows=torch.from_numpy(rows),
+            whole=self.whole,
+        )
 
     def _read(
         self, wanted: NDArray[np.int64], epoch: int
@@ -85,7 +130,7 @@ class _Reader(TorchDataset[Any]):
         found, kept, broken = self._arrays(wanted, kind, noise, flip)
         if kind.shift and len(found):
             found = augment.shift(found, noise[kept, 1:3], kind.shift)
-        return np.ascontiguousarray(found), wanted[kept], broken
+        return np.ascontiguousarray(found), kept, broken
 
     def _arrays(
         self,
@@ -137,20 +182,21 @@ def training_batches(
     steps: int,
     start: int = 0,
     workers: int = 0,
+    share: Share = ALL,
 ) -> Iterator[Batch]:
-    """Batches `start` … `steps` − 1; the last, partial batch of an epoch is left out.
+    """Batches `start` … `steps` − 1, each in the pieces of the share; an epoch's partial last is left out.
 
     Of recordings, waveforms of as many frames as `size` is wide. What is unreadable is dropped and named in
-    the batch. Raises DataError where whole batches are.
+    the batch, which may be left with none. Raises DataError where many batches are.
     """
-    sounds = dataset.sounds
+    sounds, whole = dataset.sounds, min(batch, len(dataset))
     reader = (
-        _Reader(dataset, size, augmentation, seed)
+        _Reader(dataset, size, augmentation, seed, whole)
         if sounds is None
-        else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed)
+        else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed, whole)
     )
     empty = 0
-    for found in _load(reader, _Order(len(dataset), seed, batch, steps, start), workers):
+    for found in _load(reader, _Order(len(dataset), seed, batch, steps, start, share), workers):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:
             raise DataError(
@@ -161,8 +207,7 @@ def training_batches(
                     do="look at the files",
                 )
             )
-        if len(found.samples):
-            yield found
+        yield found
 
 
 def evaluation_batches(
@@ -176,7 +221,7 @@ def evaluation_batches(
     if sounds is not None:
         windows = Windows(dataset, sounds.spec.samples(size[1]))
         return _load(windows, _Straight(len(windows), batch), workers)
-    return _load(_Reader(dataset, size, None, 0), _Straight(len(dataset), batch), workers)
+    return _load(_Reader(dataset, size, None, 0, len(dataset)), _Straight(len(dataset), batch), workers)
 
 
 def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) -> Iterator[Batch]:
@@ -186,8 +231,15 @@ def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) ->
         num_workers=workers,
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
         prefetch_factor=4 if workers else None,
+        worker_init_fn=_heedless if workers else None,
     )
     return iter(loader)
+
+
+def _heedless(worker: int) -> None:
+    """Ctrl-C and SIGTERM, which may reach all processes, are for the one that trains: it ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _as_it_is(batch: Batch) -> Batch:

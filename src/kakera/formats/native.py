@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from kakera.errors import RunError, StorageError, sentence
+from kakera.formats.checksum import read_sealed, sealed
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
@@ -50,28 +51,76 @@ class Saved:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """All of it or nothing: a neighbour is written, synced and renamed. Raises StorageError."""
+    """All of it or nothing: a neighbour is written, synced and renamed. Raises StorageError.
+
+    The folder is synced too: after a power cut what was written first is there, if what came later is.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            _create(temporary, content)
+            temporary.replace(path)
+            _sync(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Generator[None, None, None]:
+    """What the system refuses within is a StorageError about `path`."""
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        message = sentence(
-            str(path), got=error.strerror or error, expected="room to write", do="free some; nothing is lost"
-        )
-        raise StorageError(message) from error
+        got = error.strerror or error
+        raise StorageError(
+            sentence(str(path), got=got, expected="room to write", do="free some; nothing is lost")
+        ) from error
+
+
+def append(path: Path, content: bytes) -> None:
+    """At the end of a file, which may be new; it is not synced. Raises StorageError."""
+    with storing(path):
+        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            _write(place, content)
+        finally:
+            os.close(place)
+
+
+def _create(path: Path, content: bytes) -> None:
+    place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        _write(place, content)
+        os.fsync(place)
+    finally:
+        os.close(place)
+
+
+def _write(place: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(place, rest) :]
+
+
+def _sync(folder: Path) -> None:
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot sync folders
+            raise
+    finally:
+        os.close(place)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """A safetensors file, written atomically."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata))
+    """A safetensors file with a checksum, written atomically."""
+    write_atomically(path, sealed(tensors, metadata))
 
 
 def save_model(folder: Path, saved: Saved) -> None:
@@ -110,7 +159,7 @@ def _labels(saved: Saved) -> dict[str, Any]:
 
 def load_model(folder: str | Path) -> Saved:
     """The model of a folder, on the CPU, ready to predict. Raises RunError."""
-    return assemble(Path(folder), lambda: load_file(Path(folder) / WEIGHTS))
+    return assemble(Path(folder), lambda: read_sealed(Path(folder) / WEIGHTS)[0])
 
 
 def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
@@ -118,7 +167,7 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         weights = read()
-    except Exception as error:  # json, safetensors and the system each have errors of their own
+    except (OSError, ValueError) as error:
         raise RunError(
             sentence(
                 str(folder),

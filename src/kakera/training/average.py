@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import nn
+
+from kakera.training.shards import own, shard
 
 
 class Average:
@@ -20,10 +24,14 @@ class Average:
         """What belongs into a checkpoint."""
         return {} if self.model is None else {"average": self.model}
 
-    def to(self, device: torch.device) -> None:
-        """Keep the average where the model is."""
-        if self.model is not None:
-            self.model.to(device)
+    def to(self, fabric: Fabric) -> None:
+        """Keep the average where the model is, shared out as it is."""
+        if self.model is None:
+            return
+        if isinstance(fabric.strategy, ModelParallelStrategy):
+            shard(self.model, fabric.strategy.device_mesh)
+        else:
+            self.model.to(fabric.device)
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
@@ -32,6 +40,6 @@ class Average:
             return
         for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
             if value.is_floating_point():
-                mean.lerp_(value, 1 - self.decay)
+                own(mean).lerp_(own(value), 1 - self.decay)
             else:
                 mean.copy_(value)

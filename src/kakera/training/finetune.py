@@ -17,9 +17,11 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES, shape_of
+from kakera.training.engine import engine
 from kakera.training.head import start_from_ridge
-from kakera.training.loop import Plan, train
+from kakera.training.loop import train
 from kakera.training.options import FinetuneOptions
+from kakera.training.plan import Plan
 from kakera.training.prepare import (
     Prepared,
     augmentation,
@@ -32,6 +34,7 @@ from kakera.training.prepare import (
 from kakera.training.run import Run
 from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
+from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
 
 
@@ -62,27 +65,28 @@ def finetune(
     saved = _model(prepared, chosen, before)
     inputs = saved.inputs
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes)})
+    run = Run(out, {**config, "classes": list(saved.classes)}, Team(engine(chosen)))
     if run.finished:
         return reopen(run)
-    run.describe(saved)
-    assert isinstance(saved.model, Classifier | ResNet)
-    if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
-        start_from_ridge(saved, pictures, workers=prepared.workers)
-    plan = Plan(
-        train=pictures,
-        size=inputs.size,
-        augmentation=augmentation(chosen),
-        options=chosen,
-        seed=chosen.seed,
-        workers=prepared.workers,
-        layer_decay=chosen.layer_decay if before else 1.0,
-        ema=chosen.ema,
-    )
-    task = Classification(saved.model, inputs, chosen, several=saved.several)
-    model = train(task, plan, run, verb="finetune")
-    assert isinstance(model, Classifier | ResNet)
-    return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
+    with run.held():
+        run.describe(saved)
+        assert isinstance(saved.model, Classifier | ResNet)
+        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
+            start_from_ridge(saved, pictures, workers=prepared.workers)
+        plan = Plan(
+            train=pictures,
+            size=inputs.size,
+            augmentation=augmentation(chosen),
+            options=chosen,
+            seed=chosen.seed,
+            workers=prepared.workers,
+            layer_decay=chosen.layer_decay if before else 1.0,
+            ema=chosen.ema,
+        )
+        task = Classification(saved.model, inputs, chosen, several=saved.several)
+        model = train(task, plan, run, verb="finetune")
+        assert isinstance(model, Classifier | ResNet)
+        return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
 
 
 def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:

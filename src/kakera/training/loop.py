@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any, Protocol, cast
 
 import torch
-from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 
-from kakera.data.dataset import Dataset
-from kakera.data.loader import Augmentation, Batch, training_batches
-from kakera.errors import DivergedError, RunError, sentence
+from kakera.data.batch import Batch
+from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError, sentence
+from kakera.formats.native import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
-from kakera.training.options import LearningOptions
+from kakera.training.engine import engine
 from kakera.training.parameters import groups
+from kakera.training.plan import Plan
 from kakera.training.progress import Progress
-from kakera.training.run import Run
+from kakera.training.recompute import recomputed
+from kakera.training.run import METRICS, UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
+from kakera.training.shards import gathered, shell, whole
+from kakera.training.team import Team
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Task(Protocol):
@@ -33,119 +38,66 @@ class Task(Protocol):
     model: nn.Module
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The loss, through `model`, which is `self.model` as the engine wraps it."""
+        """The loss, a mean, through `model`, which is `self.model` as the engine wraps it."""
+        ...
+
+    def weight(self, batch: Batch) -> float:
+        """How many numbers, such as samples, that is a mean of."""
         ...
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to train on and for how long."""
-
-    train: Dataset
-    size: tuple[int, int]
-    augmentation: Augmentation
-    options: LearningOptions
-    seed: int
-    workers: int
-    layer_decay: float = 1.0
-    ema: float = 0.0
-
-    @property
-    def batch(self) -> int:
-        """Pictures a step: no more than there are."""
-        return min(self.options.batch, len(self.train))
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """The last, partial batch is left for another epoch's order."""
-        return max(1, len(self.train) // self.batch)
-
-    @property
-    def steps(self) -> int:
-        """All steps of the run."""
-        return max(round(self.options.epochs * self.steps_per_epoch), self.options.least_steps, 1)
-
-    @property
-    def warmup_steps(self) -> int:
-        """The same share of the steps as of the epochs."""
-        return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
-
-    def batches(self, start: int) -> Iterator[Batch]:
-        """The batches from step `start` on."""
-        return training_batches(
-            self.train,
-            self.size,
-            self.augmentation,
-            seed=self.seed,
-            batch=self.batch,
-            steps=self.steps,
-            start=start,
-            workers=self.workers,
-        )
-
-
-def engine(options: LearningOptions, run: Run | None = None) -> Fabric:
-    """Lightning Fabric on the chosen device. Raises RunError where there is none."""
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = options.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if device == "cuda" else "32-true"
-    loggers = [TensorBoardLogger(run.folder, name="", version="", sub_dir=None)] if run else []
-    try:
-        return Fabric(accelerator=device, devices=1, precision=precision, loggers=loggers)  # type: ignore[arg-type]  # a string from the user, checked by Fabric
-    except Exception as error:  # Fabric raises several kinds for what a machine lacks
-        raise RunError(
-            sentence("device", got=device, expected="one that is here", do=f"try --device cpu ({error})")
-        ) from error
-
-
 def train(
-    task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: Callable[[int], None] | None = None
+    task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: Callable[[int, nn.Module], None] | None = None
 ) -> nn.Module:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
-    Raises DivergedError after many steps in a row without a finite gradient, DataError where no picture of
-    many batches can be read.
+    Raises DivergedError after many steps in a row without a finite gradient, DataError where too few
+    pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
     """
     options, average = plan.options, Average(task.model, plan.ema)
-    fabric = engine(options, run)
+    team = run.team if run.team.fabric else Team(engine(options))
+    fabric, share = team.fabric, plan.share(team)
+    assert fabric is not None
+    _require_samples(task.model, share.of)
+    empty = shell(task.model) if options.strategy == "fsdp" else None
     peak = peak_rate(options.base_rate, plan.batch)
+    model = fabric.setup_module(compiled(task.model, options, fabric.device))
     optimizer = _optimizer(task.model, plan, peak, fabric.device)
+    stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
+    average.to(fabric)
     start = run.restore(task.model, optimizer, **average.parts)
     run.forget_after(start)
-    model = compiled(task.model, options, fabric.device)
-    model, optimizer = fabric.setup(model, optimizer)
-    average.to(fabric.device)
-    run.list_unreadable(plan.train.unreadable)
+    _list(run, plan, team, plan.train.unreadable)
+    board = TensorBoardLogger(run.folder, name="", version="", sub_dir=None)
     losses: list[float] = []
-    bad, saved_at = 0, time.monotonic()
-    with Progress(verb, total=plan.steps, start=start, unit=plan.batch) as progress:
-        for batch in plan.batches(start):
+    bad = skipped = 0
+    saved_at = time.monotonic()
+    progress = Progress(verb, total=plan.steps, start=start, unit=plan.batch, quiet=not team.leads)
+    with progress, recomputed(task.model, options.recompute), run.stop.waiting():
+        for pieces in plan.steps_from(start, share):
+            step, done = pieces[0].step, pieces[0].step + 1
             model.train()
-            run.list_unreadable(batch.unreadable)
-            rate = learning_rate(
-                batch.step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps
-            )
+            rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = task.loss(model, batch.to(fabric.device))
-            fabric.backward(loss)
+            loss = _backward(task, model, pieces, team)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
             )
-            value, done = loss.item(), batch.step + 1
-            if math.isfinite(value) and norm is not None and math.isfinite(float(norm)):
-                optimizer.step()
+            due = time.monotonic() - saved_at > options.checkpoint_seconds and team.leads
+            broken = [error for piece in pieces for error in piece.unreadable]
+            value, stops, saves, unreadable = team.total(loss, run.stop.asked, due, len(broken))
+            if unreadable:
+                _list(run, plan, team, broken)
+            if math.isfinite(value) and norm is not None and math.isfinite(float(whole(norm))):
+                stepper.step()
                 average.update(task.model)
                 losses.append(value)
                 bad = 0
             else:
-                bad += 1
-                names = [plan.train.pictures.name(int(number)) for number in batch.samples]
-                run.log({"step": done, "skipped": names})
-                _stop_if(bad)
+                bad, skipped = bad + 1, skipped + 1
+                run.log({"step": done, "skipped": _names(plan, pieces, team)})
+                _stop_if(bad, team)
             optimizer.zero_grad()
             progress.advance(loss=value)
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
@@ -154,15 +106,45 @@ def train(
                 run.log(
                     {"step": done, "epoch": epoch, "loss": mean, "rate": rate, "seconds": progress.seconds}
                 )
-                fabric.log_dict({"loss": mean, "rate": rate}, step=done)
+                with storing(run.folder):
+                    board.log_metrics({"loss": mean, "rate": rate}, step=done)
                 if each_epoch is not None:
-                    each_epoch(epoch)
-            if time.monotonic() - saved_at > options.checkpoint_seconds or done == plan.steps:
+                    each_epoch(epoch, task.model if empty is None else gathered(task.model, empty))
+            if saves or stops or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
-    for logger in fabric.loggers:
-        logger.finalize("success")
-    return (average.model or task.model).cpu().eval()
+            if stops:
+                said = f"stopped after step {done} of {plan.steps}, which is saved; the same command goes on"
+                team.end(StoppedError(said))
+    with storing(run.folder):
+        board.finalize("success")
+    if skipped and team.leads:
+        print(f"{verb}: {skipped} steps were skipped: see {run.folder / METRICS}", file=sys.stderr)
+    kept = average.model or task.model
+    return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
+
+
+def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
+    """Gradients of a step's mean loss, of which this returns this process's part.
+
+    Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
+    """
+    fabric = team.fabric
+    assert fabric is not None
+    weights = [task.weight(piece) if len(piece.samples) else 0.0 for piece in pieces]
+    (everything,) = team.total(sum(weights))
+    if not everything:
+        return math.nan  # nobody could read anything
+    part = 0.0
+    for number, (piece, weight) in enumerate(zip(pieces, weights, strict=True)):
+        share = weight / everything
+        piece = piece if len(piece.samples) else piece.blank()
+        last = number == len(pieces) - 1
+        with nullcontext() if last else fabric.no_backward_sync(model):
+            loss = task.loss(model, piece.to(fabric.device))
+            fabric.backward(loss * (share * team.size))
+        part += loss.item() * share
+    return part
 
 
 def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
@@ -176,9 +158,44 @@ def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) 
     )
 
 
-def _stop_if(bad: int) -> None:
+def _names(plan: Plan, pieces: list[Batch], team: Team) -> list[str]:
+    """The files of a step."""
+    mine = [plan.train.pictures.name(int(number)) for piece in pieces for number in piece.samples]
+    return [name for names in team.collect(mine) for name in names]
+
+
+def _list(run: Run, plan: Plan, team: Team, broken: Sequence[UnreadableFileError]) -> None:
+    """Write down what no process could read. Raises DataError where that is too much."""
+    found = run.list_unreadable(error for errors in team.collect(list(broken)) for error in errors)
+    count, most = len(plan.train) + len(plan.train.unreadable), plan.options.unreadable_share
+    if found > most * count:
+        error = DataError(
+            sentence(
+                plan.train.name,
+                got=f"{found} of {count} files unreadable",
+                expected=f"at most {100 * most:g} %",
+                do=f"look at {run.folder / UNREADABLE}, or raise --unreadable-share",
+            )
+        )
+        team.end(error)
+
+
+def _require_samples(model: nn.Module, pieces: int) -> None:
+    """Raises OptionError where the loss of a piece would depend on what else is in it."""
+    if pieces > 1 and any(isinstance(part, BATCH_NORMS) for part in model.modules()):
+        raise OptionError(
+            sentence(
+                "model",
+                got=f"batch normalisation, and batches in {pieces} pieces",
+                expected="one process and --accumulate 1 for a CNN",
+                do="choose a Transformer, or one process",
+            )
+        )
+
+
+def _stop_if(bad: int, team: Team) -> None:
     if bad >= BAD_STEPS:
-        raise DivergedError(
+        error = DivergedError(
             sentence(
                 "training",
                 got=f"{bad} steps in a row with a loss or gradient that is not finite",
@@ -186,3 +203,4 @@ def _stop_if(bad: int) -> None:
                 do="lower the learning rate; metrics.jsonl names the pictures",
             )
         )
+        team.end(error)

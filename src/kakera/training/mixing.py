@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kakera import chance
@@ -14,9 +15,16 @@ from kakera.training.options import FinetuneOptions
 
 
 def distort(
-    pictures: Float[Tensor, "b c H W"], options: FinetuneOptions, step: int
+    pictures: Float[Tensor, "b c H W"],
+    options: FinetuneOptions,
+    step: int,
+    places: tuple[Tensor, int] | None = None,
 ) -> Float[Tensor, "b c H W"]:
-    """RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) on values in 0 … 1."""
+    """RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) on values in 0 … 1.
+
+    `places` are the rows (b,) of the step that these are, and how many it has: the draws are those that the
+    whole step would get.
+    """
     if not options.randaugment and not options.erasing:
         return pictures
     from kornia.augmentation import RandomErasing
@@ -27,10 +35,34 @@ def distort(
         torch.manual_seed(chance.key(options.seed, "distort", step))
         if options.randaugment:
             colour = pictures.expand(-1, 3, -1, -1) if channels == 1 else pictures
-            pictures = RandAugment(n=2, m=round(options.randaugment))(colour).clamp(0, 1)[:, :channels]
+            kind = RandAugment(n=2, m=round(options.randaugment))
+            pictures = _drawn(kind, colour, places).clamp(0, 1)[:, :channels]
         if options.erasing:
-            pictures = RandomErasing(p=options.erasing, scale=(0.02, 1 / 3))(pictures)
+            pictures = _drawn(RandomErasing(p=options.erasing, scale=(0.02, 1 / 3)), pictures, places)
     return pictures
+
+
+def _drawn(kind: Any, pictures: Tensor, places: tuple[Tensor, int] | None) -> Tensor:
+    """What kornia makes of pictures, with the draws of the step that they are rows of."""
+    if places is None or len(places[0]) == places[1]:
+        return kind(pictures)
+    rows, whole = places
+    draws = kind.forward_parameters(torch.Size((whole, *pictures.shape[1:])))
+    return kind(pictures, params=_rows_of(draws, rows, whole))
+
+
+def _rows_of(draws: Any, rows: Tensor, whole: int) -> Any:
+    """Kornia's parameters (dictionaries of tensors, by name, in lists) at some rows of a batch."""
+    if isinstance(draws, list):
+        return [item._replace(data=_rows_of(item.data, rows, whole)) for item in draws]
+    return {
+        name: torch.tensor((len(rows), *value[1:].tolist()))
+        if name == "forward_input_shape"
+        else value[rows]
+        if value.ndim and len(value) == whole
+        else value
+        for name, value in draws.items()
+    }
 
 
 def mix(
@@ -38,16 +70,24 @@ def mix(
     targets: Float[Tensor, "b classes"],
     options: FinetuneOptions,
     step: int,
+    partners: Int[Tensor, " b"] | None = None,
 ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b classes"]]:
-    """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), one of the two a batch, with its reverse."""
+    """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), one of the two a step, with the step's reverse.
+
+    `partners` says where in these pictures that is.
+    """
     choices = [name for name in ("mixup", "cutmix") if getattr(options, name)]
-    if not choices or len(pictures) < 2:
+    if not choices:
         return pictures, targets
+    if partners is None:
+        partners = torch.arange(len(pictures)).flip(0)
+    partners = partners.to(pictures.device)
+    others, their_targets = pictures[partners], targets[partners]
     draw = chance.generator(options.seed, "mix", step)
     name = choices[draw.integers(len(choices))]
     share = float(draw.beta(getattr(options, name), getattr(options, name)))
     if name == "mixup":
-        mixed = share * pictures + (1 - share) * pictures.flip(0)
+        mixed = share * pictures + (1 - share) * others
     else:
         height, width = pictures.shape[-2:]
         side = (1 - share) ** 0.5
@@ -55,9 +95,9 @@ def mix(
         top, bottom = (int(min(max(row + s * side * height / 2, 0), height)) for s in (-1, 1))
         left, right = (int(min(max(col + s * side * width / 2, 0), width)) for s in (-1, 1))
         mixed = pictures.clone()
-        mixed[..., top:bottom, left:right] = pictures.flip(0)[..., top:bottom, left:right]
+        mixed[..., top:bottom, left:right] = others[..., top:bottom, left:right]
         share = 1 - (bottom - top) * (right - left) / (height * width)
-    return mixed, share * targets + (1 - share) * targets.flip(0)
+    return mixed, share * targets + (1 - share) * their_targets
 
 
 def mix_waves(
@@ -67,6 +107,7 @@ def mix_waves(
     assert batch.lengths is not None
     if not options.mixup:
         return batch, targets
-    waves, targets = mix(batch.pictures, targets, replace(options, cutmix=0.0), batch.step)
-    lengths = torch.maximum(batch.lengths, batch.lengths.flip(0))
+    partners = batch.partners
+    waves, targets = mix(batch.pictures, targets, replace(options, cutmix=0.0), batch.step, partners)
+    lengths = torch.maximum(batch.lengths, batch.lengths[partners.to(batch.lengths.device)])
     return replace(batch, pictures=waves, lengths=lengths), targets

@@ -50,6 +50,20 @@ class LearningOptions:
     """Compile the step before training; auto does on a GPU, not on a CPU, where it gains little."""
     checkpoint_seconds: float = 60
     """How often to save what is needed to go on."""
+    unreadable_share: float = 0.5
+    """Training ends where more than this share of the training files cannot be read."""
+    devices: int = 0
+    """Processes on each machine, one a device; 0 takes what torchrun or SLURM started, else one."""
+    nodes: int = 0
+    """Machines; 0 takes what torchrun or SLURM started, else one."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """With several processes: each holds all weights (ddp), or its share of them (fsdp)."""
+    accumulate: int = 1
+    """Pieces that a process takes a batch in: less memory, the same batch and learning rate."""
+    recompute: bool = False
+    """Compute layers again for their gradients instead of keeping them: less memory, a third more time."""
+    timeout: float = 600
+    """Seconds to wait for another process before the run is given up."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,14 @@ from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
 from kakera.sound.spec import preset
-from kakera.training.options import DataOptions, FinetuneOptions, PretrainOptions, SoundOptions
+from kakera.training.launch import processes
+from kakera.training.options import (
+    DataOptions,
+    FinetuneOptions,
+    LearningOptions,
+    PretrainOptions,
+    SoundOptions,
+)
 from kakera.training.recipes import options_from, pair
 from kakera.training.spectrograms import spectrogram_inputs
 
@@ -166,7 +173,10 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
 def _workers(dataset: Dataset, options: DataOptions) -> int:
     if options.workers >= 0:
         return options.workers
-    return 0 if isinstance(dataset.pictures, ArrayPictures | ArraySounds) else (os.cpu_count() or 1)
+    if isinstance(dataset.pictures, ArrayPictures | ArraySounds):
+        return 0
+    together = processes(options)[0] if isinstance(options, LearningOptions) else 1
+    return max(1, (os.cpu_count() or 1) // together)
 
 
 def _side(dataset: Dataset) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from kakera import chance
 from kakera.data.dataset import Dataset
@@ -19,11 +20,14 @@ from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, asks, kept
 from kakera.model.sizes import shape_of
-from kakera.training.loop import Plan, train
+from kakera.training.engine import engine
+from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
+from kakera.training.plan import Plan
 from kakera.training.prepare import Prepared, augmentation, prepare, require_patches
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
+from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
 from kakera.training.view import View
 
@@ -49,31 +53,34 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     model = MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, config)
+    run = Run(out, config, Team(engine(chosen)))
     if run.finished:
         return reopen(run)
-    model.initialise(generator(chosen.seed))
-    saved = Saved(model, inputs)
-    run.describe(saved)
-    task = Pretraining(model, inputs, chosen)
-    plan = Plan(
-        train=pictures,
-        size=inputs.size,
-        augmentation=augmentation(chosen),
-        options=chosen,
-        seed=chosen.seed,
-        workers=prepared.workers,
-    )
-    shown = _shown(prepared)
-    every = max(1, round(chosen.epochs / DRAWN))
+    with run.held():
+        model.initialise(generator(chosen.seed))
+        saved = Saved(model, inputs)
+        run.describe(saved)
+        task = Pretraining(model, inputs, chosen)
+        plan = Plan(
+            train=pictures,
+            size=inputs.size,
+            augmentation=augmentation(chosen),
+            options=chosen,
+            seed=chosen.seed,
+            workers=prepared.workers,
+        )
+        shown = _shown(prepared)
+        every = max(1, round(chosen.epochs / DRAWN))
 
-    def draw(epoch: int) -> None:
-        if epoch % every == 0 or epoch >= chosen.epochs:
-            path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
-            write_atomically(path, reconstruction_sheet(saved, shown, chosen))
+        def draw(epoch: int, model: nn.Module) -> None:
+            if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
+                assert isinstance(model, MaskedAutoencoder)
+                path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
+                write_atomically(path, reconstruction_sheet(replace(saved, model=model), shown, chosen))
 
-    train(task, plan, run, verb="pretrain", each_epoch=draw)
-    return finish(run, saved)
+        trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
+        assert isinstance(trained, MaskedAutoencoder)
+        return finish(run, replace(saved, model=trained))
 
 
 def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:

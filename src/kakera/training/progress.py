@@ -16,10 +16,11 @@ EVERY = 20.0  # seconds between lines where there is no terminal
 class Progress:
     """`with Progress("pretrain", total=steps, start=0, unit=batch) as progress: progress.advance(loss)`."""
 
-    def __init__(self, verb: str, *, total: int, start: int, unit: int) -> None:
+    def __init__(self, verb: str, *, total: int, start: int, unit: int, quiet: bool = False) -> None:
         self.verb, self.total, self.start, self.unit = verb, total, start, unit
         self.done, self.began, self.told = start, time.monotonic(), time.monotonic()
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, quiet=quiet)
+        self.quiet = quiet
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         text = TextColumn("{task.fields[note]}")
         self.bar = Bar(TextColumn(verb), *columns, text, console=self.console, transient=True)
@@ -49,7 +50,7 @@ class Progress:
         note = f"{rate * self.unit:.0f} pictures/s, loss {loss:.4f}"
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.done, note=note)
-        elif now - self.told > EVERY:
+        elif now - self.told > EVERY and not self.quiet:
             left = (self.total - self.done) / rate
             print(f"{self.verb}: step {self.done}/{self.total}, {note}, {left:.0f} s left", file=sys.stderr)
             self.told = now

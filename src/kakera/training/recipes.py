@@ -24,7 +24,12 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
     verb = kind.__name__.removesuffix("Options").lower()
     if kind is FinetuneOptions and not given.get("start"):
         verb = "scratch"
-    return build(kind, {**read_recipe(verb, recipe), **given})
+    values = read_recipe(verb, recipe)
+    build(kind, given)  # refuses what is wrong in these, so that the recipe is to blame below
+    try:
+        return build(kind, {**values, **given})
+    except OptionError as error:
+        raise OptionError(f"{recipe}: {error}") from error
 
 
 def build(kind: type[T], values: dict[str, Any]) -> T:
@@ -110,6 +115,11 @@ _RANGES = {
     "time_stripe": (0.0, 3600.0),
     "band_stripe": (0, 8192),
     "port": (0, 65535),
+    "unreadable_share": (0.0, 1.0),
+    "devices": (0, 4096),
+    "nodes": (0, 65536),
+    "accumulate": (1, 1 << 20),
+    "timeout": (1.0, 1e6),
 }
 
 

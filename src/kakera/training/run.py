@@ -1,7 +1,7 @@
 """The run folder: configuration, metrics, checkpoints, and the finished model.
 
 config.json  metrics.jsonl  unreadable.csv  events.out.tfevents.*  checkpoints/  pictures/
-model.safetensors  kakera.json
+model.safetensors  kakera.json  .lock
 """
 
 from __future__ import annotations
@@ -9,41 +9,53 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.load import load
-from kakera.formats.native import (
-    WEIGHTS,
-    Saved,
-    assemble,
-    write_atomically,
-    write_description,
-    write_tensors,
-)
+from kakera.formats.native import WEIGHTS, Saved, append, assemble, write_atomically, write_description
+from kakera.training import checkpoints
+from kakera.training.lock import LOCK, locked
+from kakera.training.shards import like
+from kakera.training.stop import Stop
+from kakera.training.team import Team
 
-UNREADABLE = "unreadable.csv"
-FREE = {"workers", "device", "checkpoint_seconds", "out"}  # may differ between a run and its resumption
+METRICS, UNREADABLE = "metrics.jsonl", "unreadable.csv"
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
+FREE = {  # may differ between a run and its resumption
+    *("workers", "device", "checkpoint_seconds", "out", "unreadable_share"),
+    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
+}
 
 
 class Run:
-    """One folder. Opening it again with the same configuration goes on where it stopped."""
+    """One folder. Opening it again with the same configuration goes on where it stopped.
 
-    def __init__(self, folder: str | Path, config: dict[str, Any]) -> None:
+    Of a team only the leader writes; all of them call the same methods.
+    """
+
+    def __init__(self, folder: str | Path, config: dict[str, Any], team: Team | None = None) -> None:
         """Raises RunError where the folder holds a run of another configuration, or something else."""
         self.folder = Path(folder)
         self.config = json.loads(json.dumps(config))
-        self._unreadable: dict[str, str] = {}
+        self.team = team or Team()
+        self.stop = Stop()
+        self.team.lead(self._open)
+        self._unreadable = _listed(self.folder / UNREADABLE)
+
+    def _open(self) -> None:
         path = self.folder / "config.json"
         if path.exists():
             require_same(path, self.config)
-        elif self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+        elif self.folder.exists() and (not self.folder.is_dir() or _holds_something(self.folder)):
             raise RunError(
                 sentence(
                     str(self.folder), got="something else", expected="a new folder", do="choose another --out"
@@ -51,9 +63,29 @@ class Run:
             )
         write_atomically(path, json.dumps(self.config, indent=2).encode() + b"\n")
 
+    @contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """While it is trained into by this process, and by no other. Raises RunError where another does.
+
+        What a killed process was in the middle of writing is removed.
+        """
+        with ExitStack() as stack:
+            self.team.lead(lambda: self._enter(stack))
+            with self.team.together(), self.stop:
+                yield
+
+    def _enter(self, stack: ExitStack) -> None:
+        stack.enter_context(locked(self.folder))
+        require_same(self.folder / "config.json", self.config)  # another may have begun just before us
+        for folder in (self.folder, self.folder / "checkpoints", self.folder / "pictures"):
+            for path in folder.glob(".*"):
+                if UNFINISHED.fullmatch(path.name):
+                    with suppress(OSError):
+                        path.unlink()
+
     def describe(self, saved: Saved) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
-        write_description(self.folder, saved)
+        self.team.lead(lambda: write_description(self.folder, saved))
 
     @property
     def finished(self) -> bool:
@@ -62,13 +94,13 @@ class Run:
 
     def log(self, values: dict[str, Any]) -> None:
         """One line of metrics."""
-        with (self.folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(values) + "\n")
+        if self.team.leads:
+            append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
     def forget_after(self, step: int) -> None:
         """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
-        path = self.folder / "metrics.jsonl"
-        if not path.exists():
+        path = self.folder / METRICS
+        if not path.exists() or not self.team.leads:
             return
         lines: list[str] = []
         for line in path.read_text().splitlines():
@@ -79,8 +111,8 @@ class Run:
                 continue
         write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
-    def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> None:
-        """Write down files that were skipped, with their reasons; each once."""
+    def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> int:
+        """Write down files that were skipped, with their reasons; each once. Returns how many there are."""
         fresh = {error.path: error.reason for error in errors} | self._unreadable
         if fresh != self._unreadable:
             self._unreadable = dict(sorted(fresh.items()))
@@ -88,7 +120,9 @@ class Run:
             writer = csv.writer(text)
             writer.writerow(["file", "reason"])
             writer.writerows(self._unreadable.items())
-            write_atomically(self.folder / UNREADABLE, text.getvalue().encode())
+            if self.team.leads:
+                write_atomically(self.folder / UNREADABLE, text.getvalue().encode())
+        return len(self._unreadable)
 
     def save(
         self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module
@@ -99,51 +133,69 @@ class Run:
             tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(v) for name, v in values.items()}
         for title, module in others.items():
             tensors |= {f"{title}.{name}": tensor for name, tensor in module.state_dict().items()}
-        path = self.folder / "checkpoints" / f"step-{step:09d}.safetensors"
-        write_tensors(path, tensors, {"step": str(step)})
-        for old in self._checkpoints()[:-2]:
-            old.unlink()
+        for name, tensor in tensors.items():
+            if isinstance(tensor, DTensor):  # one at a time, since the whole may be larger than a device
+                gathered = tensor.full_tensor()
+                tensors[name] = gathered.cpu() if self.team.leads else gathered.new_empty(0)
+        self.team.lead(lambda: checkpoints.write(self.folder, step, tensors))
 
     def drop_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""
-        for path in self._checkpoints():
-            path.unlink()
-
-    def _checkpoints(self) -> list[Path]:
-        return checkpoints(self.folder)
+        checkpoints.drop(self.folder)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
-        """Put the newest checkpoint back; returns its step, 0 where there is none."""
-        paths = self._checkpoints()
-        if not paths:
+        """Put the newest whole checkpoint back; returns its step, 0 where there is none.
+
+        Damaged ones are set aside. Raises RunError where there are checkpoints and none of them is whole.
+        """
+        found: list[tuple[int, dict[str, Tensor]]] = []
+
+        def look() -> int:
+            newest = checkpoints.newest(self.folder, set_aside=True)
+            found.extend([newest] if newest else [])
+            return newest[0] if newest else 0
+
+        step = self.team.lead(look)
+        if not step:
             return 0
+        tensors = found[0][1] if found else checkpoints.read(self.folder, step)
         parts: dict[str, dict[str, Tensor]] = {}
-        with safe_open(paths[-1], framework="pt") as file:
-            step = int(file.metadata()["step"])
-            for name in sorted(file.keys()):
-                title, _, rest = name.partition(".")
-                parts.setdefault(title, {})[rest] = file.get_tensor(name)
-        model.load_state_dict(parts["model"])
-        for title, module in others.items():
-            module.load_state_dict(parts[title])
+        for name, tensor in tensors.items():
+            title, _, rest = name.partition(".")
+            parts.setdefault(title, {})[rest] = tensor
+        for title, module in {"model": model, **others}.items():
+            there = module.state_dict()
+            module.load_state_dict({name: like(tensor, there[name]) for name, tensor in parts[title].items()})
+        groups = optimizer.state_dict()["param_groups"]
+        own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts.get("optimizer", {}).items():
             number, _, key = name.partition(".")
+            shared_out = tensor.ndim > 0 and tensor.shape == own[int(number)].shape
+            tensor = like(tensor, own[int(number)]) if shared_out else tensor
             state.setdefault(int(number), {})[key] = tensor
-        groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
         return step
 
 
-def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the newest last."""
-    return sorted((folder / "checkpoints").glob("step-*.safetensors"))
+def _listed(path: Path) -> dict[str, str]:
+    """The files that an earlier part of the run could not read."""
+    try:
+        with path.open(newline="") as file:
+            return {row["file"]: row["reason"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError):
+        return {}
+
+
+def _holds_something(folder: Path) -> bool:
+    """Anything but what a run leaves that was killed before it had a configuration."""
+    return any(path.name != LOCK and not UNFINISHED.fullmatch(path.name) for path in folder.iterdir())
 
 
 def step_reached(folder: Path) -> int | None:
     """The step of a run's newest checkpoint; None where the run is finished, or has none yet."""
-    found = [] if (folder / WEIGHTS).exists() else checkpoints(folder)
-    return _step(found[-1]) if found else None
+    found = [] if (folder / WEIGHTS).exists() else checkpoints.paths(folder)
+    return checkpoints.step_of(found[-1]) if found else None
 
 
 def open_run(folder: str | Path) -> tuple[Saved, int | None]:
@@ -152,22 +204,15 @@ def open_run(folder: str | Path) -> tuple[Saved, int | None]:
     The moving average is taken where there is one, as at the end of a run. Raises RunError.
     """
     folder = Path(folder)
-    found = [] if (folder / WEIGHTS).exists() else checkpoints(folder)
-    if not found:
+    if (folder / WEIGHTS).exists() or not checkpoints.paths(folder):
         return load(folder), None
-    return assemble(folder, lambda: _kept(found[-1])), _step(found[-1])
-
-
-def _step(path: Path) -> int:
-    return int(path.stem.removeprefix("step-"))
-
-
-def _kept(path: Path) -> dict[str, Tensor]:
-    """Of a checkpoint, the weights that the run would keep if it ended here."""
-    with safe_open(path, framework="pt") as file:
-        names: list[str] = list(file.keys())
-        title = "average." if any(name.startswith("average.") for name in names) else "model."
-        return {n.removeprefix(title): file.get_tensor(n) for n in names if n.startswith(title)}
+    found = checkpoints.newest(folder)
+    if found is None:  # the run has been finished this moment
+        return load(folder), None
+    step, tensors = found
+    title = "average." if any(name.startswith("average.") for name in tensors) else "model."
+    kept = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
+    return assemble(folder, lambda: kept), step
 
 
 def require_same(path: Path, config: dict[str, Any]) -> None:

@@ -28,6 +28,17 @@ class Pretraining:
         self.grid, self.options = model.encoder.grid, options
         self.view = View.of(model.encoder, inputs)
 
+    def weight(self, batch: Batch) -> float:
+        """Of recordings the patches to guess, which are fewer in short ones; of pictures the pictures."""
+        if self.view.inputs.sound is None:
+            return len(batch.samples)
+        absent = self.view.absent(batch)
+        count = torch.full((len(batch.samples),), self.grid.count)
+        present = (count if absent is None else count - absent.sum(dim=1).cpu()).double()
+        hidden = present - (present * (1 - self.options.hide)).long().clamp(min=1)
+        asked = (hidden * self.options.predicted).long().clamp(min=1)
+        return float(torch.minimum(asked, hidden.long()).sum())
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Squared error on the hidden patches, or on those that are to be predicted."""
         options, samples = self.options, batch.samples.numpy()
@@ -53,6 +64,10 @@ class Classification:
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
         self.view = View.of(model.encoder, inputs) if isinstance(model, Classifier) else View(inputs)
 
+    def weight(self, batch: Batch) -> float:
+        """Each sample counts the same."""
+        return len(batch.samples)
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
         assert batch.labels is not None
@@ -69,9 +84,9 @@ class Classification:
         return functional.cross_entropy(scores, targets)
 
     def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
-        pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step)
+        pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)
         pictures = self.inputs.normalise(pictures * self.inputs.scale)
-        return mix(pictures, targets, self.options, batch.step)
+        return mix(pictures, targets, self.options, batch.step, batch.partners)
 
     def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         assert self.inputs.sound is not None

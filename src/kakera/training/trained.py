@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved, load_model, save_model, write_atomically
 from kakera.training.evaluate import evaluate
 from kakera.training.evaluation import ClassResult, Evaluation
 from kakera.training.infer import scores
 from kakera.training.run import Run
+from kakera.training.team import Team
 
 EVALUATION = "evaluation.json"
 
@@ -23,25 +26,41 @@ class Trained:
     folder: Path
     saved: Saved
     evaluation: Evaluation | None = None
+    leads: bool = True
+    """Whether this process is the one that wrote it, and may speak."""
 
 
 def finish(run: Run, saved: Saved, held_out: Dataset | None = None, workers: int = 0) -> Trained:
     """Measure, then write everything; from the weights on, which come last, the run is finished."""
     evaluation = None
     if held_out is not None and len(held_out):
-        evaluation = measure(saved, held_out, workers)
+        evaluation = measure(saved, held_out, workers, run.team)
+    run.team.lead(lambda: _write(run, saved, evaluation))
+    return Trained(run.folder, saved, evaluation, run.team.leads)
+
+
+def _write(run: Run, saved: Saved, evaluation: Evaluation | None) -> None:
+    if evaluation is not None:
         text = json.dumps(evaluation.to_json(), indent=2)
         write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
     save_model(run.folder, saved)
     run.drop_checkpoints()
-    return Trained(run.folder, saved, evaluation)
 
 
-def measure(saved: Saved, dataset: Dataset, workers: int = 0) -> Evaluation:
-    """All measures of a classifier on labelled pictures; unreadable ones are left out."""
-    probabilities, numbers, _ = scores(saved, dataset, workers=workers)
+def measure(saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None) -> Evaluation:
+    """All measures of a classifier on labelled pictures; unreadable ones are left out.
+
+    Of a team each process takes every n-th picture, and each picture counts once.
+    """
+    team = team or Team()
     assert dataset.labels is not None
-    return evaluate(probabilities, dataset.labels[numbers], saved.classes)
+    mine = np.arange(team.rank, len(dataset), team.size)
+    probabilities, kept, _ = scores(saved, dataset.take(mine), workers=workers)
+    found = team.collect((probabilities, mine[kept]))
+    numbers = np.concatenate([part for _, part in found])
+    order = np.argsort(numbers)
+    together = np.concatenate([part for part, _ in found])[order]
+    return evaluate(together, dataset.labels[numbers[order]], saved.classes)
 
 
 def reopen(run: Run) -> Trained:
@@ -54,4 +73,4 @@ def reopen(run: Run) -> Trained:
         if "confusion" in values:
             values["confusion"] = tuple(map(tuple, values["confusion"]))
         evaluation = Evaluation(**values)
-    return Trained(run.folder, load_model(run.folder), evaluation)
+    return Trained(run.folder, load_model(run.folder), evaluation, run.team.leads)

@@ -1,0 +1,68 @@
+"""What pretraining on large data should cost: an estimate, `python -m benchmarks.cost`.
+
+Operations are counted in closed form; how many of them a GPU does in a second is assumed, and said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kakera.grid import Grid
+from kakera.model.masking import kept
+from kakera.model.sizes import shape_of
+
+SIDE, HIDE = 224, 0.75
+PEAK = {"A100": 312e12, "H100": 989e12}  # bf16, dense, from NVIDIA's data sheets
+SHARE = 0.35  # of the peak that a training step reaches: assumed
+PICTURES = {"14 M": 14e6, "300 M": 300e6}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one picture in one step, forward and backward."""
+
+    size: str
+    flops: float
+
+    def speed(self, gpu: str) -> float:
+        """Pictures a second on one GPU."""
+        return SHARE * PEAK[gpu] / self.flops
+
+    def hours(self, gpu: str, pictures: float) -> float:
+        """GPU hours of an epoch."""
+        return pictures / self.speed(gpu) / 3600
+
+
+def layers(tokens: int, width: int, depth: int) -> float:
+    """Products and sums, forward: 12 d² weights a layer for each token, and attention among n tokens."""
+    return depth * (24 * tokens * width**2 + 4 * tokens**2 * width)
+
+
+def cost(size: str) -> Cost:
+    """Of a masked autoencoder with the decoder of its size; the backward pass costs twice the forward one."""
+    shape = shape_of(size)
+    grid = Grid.cover((SIDE, SIDE), shape.patch, shape.step)
+    values = 3 * shape.patch[0] * shape.patch[1]
+    visible = kept(grid.count, HIDE)
+    inside, decoder = visible + 1, shape.decoder
+    forward = layers(inside, shape.width, shape.depth) + layers(grid.count + 1, decoder.width, decoder.depth)
+    forward += 2 * visible * values * shape.width  # patches to tokens
+    forward += 2 * inside * shape.width * decoder.width  # encoder to decoder
+    forward += 2 * (grid.count - visible) * decoder.width * values  # tokens to hidden patches
+    return Cost(size, 3 * forward)
+
+
+def rows() -> list[str]:
+    """The table of docs/cluster.md."""
+    found = ["| | GFLOP a picture | pictures/s, A100, H100 | GPU hours an epoch, 14 M | 300 M |"]
+    found.append("|---|---|---|---|---|")
+    for title, size in (("ViT-B/16", "base"), ("ViT-L/16", "large")):
+        one = cost(size)
+        speeds = ", ".join(f"{one.speed(gpu):,.0f}" for gpu in PEAK)
+        hours = [", ".join(f"{one.hours(gpu, count):.1f}" for gpu in PEAK) for count in PICTURES.values()]
+        found.append(f"| {title} | {one.flops / 1e9:.0f} | {speeds} | {hours[0]} | {hours[1]} |")
+    return found
+
+
+if __name__ == "__main__":
+    print("\n".join(rows()))

@@ -1,0 +1,65 @@
+"""Lightning Fabric on the chosen devices, with one process for each, here or on several machines."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+
+from kakera.errors import OptionError, RunError, sentence
+from kakera.training.launch import processes
+from kakera.training.options import LearningOptions
+from kakera.training.shards import shard
+
+
+def engine(options: LearningOptions) -> Fabric:
+    """All processes, started and connected. Raises RunError for a device or a process that is not there."""
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision: Any = options.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if device == "cuda" else "32-true"
+    devices, nodes = processes(options)
+    try:
+        fabric = Fabric(
+            accelerator=device,
+            devices=devices,
+            num_nodes=nodes,
+            strategy=_strategy(options, devices * nodes),
+            precision=precision,
+        )
+    except OptionError:
+        raise
+    except Exception as error:  # Fabric raises several kinds for what a machine lacks
+        raise RunError(
+            sentence("device", got=device, expected="one that is here", do=f"try --device cpu ({error})")
+        ) from error
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    try:
+        fabric.launch()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise RunError(
+            sentence(
+                "processes",
+                got=(str(error) or type(error).__name__).splitlines()[0],
+                expected=f"{devices} on each of {nodes} machines, within {options.timeout:g} s",
+                do="see docs/cluster.md",
+            )
+        ) from error
+    return fabric
+
+
+def _strategy(options: LearningOptions, size: int) -> Any:
+    """What keeps the processes' weights equal, or shares them out."""
+    timeout = timedelta(seconds=options.timeout)
+    if options.strategy == "fsdp":
+        return ModelParallelStrategy(shard, data_parallel_size=size, tensor_parallel_size=1, timeout=timeout)
+    if size > 1:
+        return DDPStrategy(timeout=timeout)
+    return "auto"

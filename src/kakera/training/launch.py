@@ -1,0 +1,20 @@
+"""How many processes train together: as asked for, or as torchrun or SLURM started them. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from kakera.training.options import LearningOptions
+
+
+def processes(options: LearningOptions, env: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """On each machine, and how many machines."""
+    devices, nodes = 1, 1
+    if "TORCHELASTIC_RUN_ID" in env:  # torchrun's
+        devices = int(env["LOCAL_WORLD_SIZE"])
+        nodes = int(env["WORLD_SIZE"]) // devices
+    elif "SLURM_NTASKS" in env and env.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
+        nodes = int(env.get("SLURM_NNODES", "1"))
+        devices = int(env["SLURM_NTASKS"]) // nodes
+    return options.devices or devices, options.nodes or nodes

@@ -1,0 +1,79 @@
+"""What to train on, for how long, and which part of each batch is this process's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from kakera.data.batch import Augmentation, Batch
+from kakera.data.dataset import Dataset
+from kakera.data.loader import Share, training_batches
+from kakera.errors import OptionError, sentence
+from kakera.training.options import LearningOptions
+from kakera.training.team import Team
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train on and for how long."""
+
+    train: Dataset
+    size: tuple[int, int]
+    augmentation: Augmentation
+    options: LearningOptions
+    seed: int
+    workers: int
+    layer_decay: float = 1.0
+    ema: float = 0.0
+
+    @property
+    def batch(self) -> int:
+        """Pictures a step, of all processes together: no more than there are."""
+        return min(self.options.batch, len(self.train))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The last, partial batch is left for another epoch's order."""
+        return max(1, len(self.train) // self.batch)
+
+    @property
+    def steps(self) -> int:
+        """All steps of the run."""
+        return max(round(self.options.epochs * self.steps_per_epoch), self.options.least_steps, 1)
+
+    @property
+    def warmup_steps(self) -> int:
+        """The same share of the steps as of the epochs."""
+        return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
+
+    def share(self, team: Team) -> Share:
+        """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
+        each = self.options.accumulate
+        pieces = team.size * each
+        if pieces > 1 and self.batch < 2 * pieces:
+            raise OptionError(
+                sentence(
+                    "batch",
+                    got=f"{self.batch} for {pieces} pieces ({team.size} processes × --accumulate {each})",
+                    expected=f"at least {2 * pieces}, two pictures a piece",
+                    do="take a larger batch or fewer pieces",
+                )
+            )
+        return Share(team.rank * each, each, pieces)
+
+    def steps_from(self, start: int, share: Share) -> Iterator[list[Batch]]:
+        """From step `start` on, this process's pieces of each step."""
+        pieces = training_batches(
+            self.train,
+            self.size,
+            self.augmentation,
+            seed=self.seed,
+            batch=self.batch,
+            steps=self.steps,
+            start=start,
+            workers=self.workers,
+            share=share,
+        )
+        while step := list(islice(pieces, share.count)):
+            yield step

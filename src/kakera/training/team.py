@@ -1,0 +1,90 @@
+"""The processes that train one run together, and what they tell each other; often there is only one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+
+from kakera.errors import KakeraError, RunError, sentence
+
+T = TypeVar("T")
+LOST = re.compile(r"gloo|nccl|connection|timed? ?out|socket|broken pipe|peer", re.IGNORECASE)
+
+
+class Team:
+    """`rank` is this process's number, `size` how many there are; the leader is number 0, and alone writes.
+
+    Every method must be called by all of them at the same point.
+    """
+
+    def __init__(self, fabric: Fabric | None = None) -> None:
+        self.fabric = fabric
+        self.rank = fabric.global_rank if fabric else 0
+        self.size = fabric.world_size if fabric else 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.rank == 0
+
+    def total(self, *numbers: float) -> list[float]:
+        """The sum of each number over all processes."""
+        if self.size == 1 or self.fabric is None:
+            return list(numbers)
+        device = self.fabric.device
+        together = torch.tensor(numbers, dtype=torch.float64, device=device)
+        return self.fabric.all_reduce(together, reduce_op="sum").tolist()  # type: ignore[union-attr]
+
+    def collect(self, value: T) -> list[T]:
+        """What each process has, in the order of their numbers."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(found, value)
+        return found
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """What the leader's work gives, for all; if it fails it raises, and the others end quietly."""
+        if self.size == 1 or self.fabric is None:
+            return work()
+        failure: Exception | None = None
+        outcome: Any = (False, 1)  # done, and what it gave or the exit code
+        if self.leads:
+            try:
+                outcome = (True, work())
+            except Exception as error:
+                failure, outcome = error, (False, getattr(error, "exit_code", 1))
+        outcome = self.fabric.broadcast(outcome)
+        if failure is not None:
+            raise failure
+        if not outcome[0]:
+            raise SystemExit(outcome[1])
+        return outcome[1]
+
+    def end(self, error: KakeraError) -> NoReturn:
+        """Raise, where all came to the same end: in the leader, while the others end quietly."""
+        if self.leads:
+            raise error
+        raise SystemExit(error.exit_code)
+
+    @contextmanager
+    def together(self) -> Generator[None, None, None]:
+        """Raises RunError where another process is gone while they work together."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.size == 1 or not LOST.search(str(error)):
+                raise
+            raise RunError(
+                sentence(
+                    f"process {self.rank} of {self.size}",
+                    got=f"no answer from another ({str(error).splitlines()[0]})",
+                    expected="all of them",
+                    do="the same command, on all machines, goes on from the last checkpoint",
+                )
+            ) from error

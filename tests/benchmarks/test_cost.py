@@ -1,0 +1,30 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks import cost
+from kakera.formats.native import Saved
+from kakera.inputs import InputSpec
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+from kakera.study.expense import step_flops
+from tests.test_documents import ROOT
+
+
+def test_the_closed_form_is_what_pytorch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "SIDE", 64)
+    shape = replace(shape_of("nano"), patch=(8, 8))
+    monkeypatch.setattr(cost, "shape_of", lambda _: shape)
+    encoder = Encoder(shape, channels=3, size=(64, 64))
+    model = MaskedAutoencoder(encoder, shape.decoder)
+    model.initialise(torch.Generator().manual_seed(0))
+    saved = Saved(model, InputSpec(3, 64, 64, (0.5,) * 3, (0.5,) * 3))
+    # The counter leaves out the gradient of the pictures, which nobody needs.
+    assert step_flops(saved, 0.75) == pytest.approx(cost.cost("nano").flops, rel=0.03)
+
+
+def test_the_page_holds_the_table() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    assert "\n".join(cost.rows()) in page

@@ -1,0 +1,257 @@
+"""Damaged files by the thousand: `python -m tests.hostile --count 2000` reads them and says what came of it.
+
+File number n of a seed is always the same. Each is read in a process that may take 1 GB more than it has
+and 5 seconds of computing: a file is read, or refused in one line that names it. All else is a failure.
+"""
+
+import argparse
+import collections
+import io
+import json
+import math
+import os
+import random
+import re
+import resource
+import select
+import signal
+import sys
+import tempfile
+import traceback
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kakera.data import audio, images
+from kakera.data.sources import open_dataset
+from kakera.errors import KakeraError
+from kakera.formats import mae
+from kakera.formats.load import load
+from kakera.formats.native import DESCRIPTION, WEIGHTS, save_model
+from kakera.training.options import PretrainOptions
+from kakera.training.recipes import options_from
+from tests.web.runs import autoencoder
+
+SECONDS, WALL, MEMORY = 5, 120, 1 << 30
+EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+Reader = Callable[[Path], Any]
+
+
+def mutated(content: bytes, draw: random.Random) -> bytes:
+    """Cut, filled, swapped and turned in one to four places, most of them near the beginning."""
+    found = bytearray(content)
+    for _ in range(draw.randint(1, 4)):
+        size = max(1, len(found))
+        near = int(size * draw.random() ** draw.choice((1, 4)))  # headers are where the damage is interesting
+        length = min(size - near, int(2 ** draw.uniform(0, math.log2(size) + 0.1)))
+        kind = draw.randrange(7)
+        if kind == 0:
+            found[near : near + 1] = bytes([found[near] ^ (1 << draw.randrange(8))]) if found else b"\0"
+        elif kind == 1:
+            del found[near:]
+        elif kind == 2:
+            del found[near : near + length]
+        elif kind == 3:
+            found[near:near] = draw.randbytes(min(length, 1000))
+        elif kind == 4:
+            edge, width = draw.choice(EDGES), draw.choice((1, 2, 4))
+            order = draw.choice(("little", "big"))
+            found[near : near + width] = (edge % (1 << 8 * width)).to_bytes(width, order)  # type: ignore[arg-type]
+        elif kind == 5:
+            found[near : near + length] = bytes(length)
+        else:
+            found[near:near] = found[near : near + length]
+    return bytes(found)
+
+
+def pictures(kind: str) -> list[bytes]:
+    values = np.random.default_rng(0).integers(0, 256, (24, 31, 3), dtype=np.uint8)
+    modes: list[dict[str, Any]] = [{}, {"progressive": True}] if kind == "JPEG" else [{}, {"optimize": True}]
+    found: list[bytes] = []
+    for image in (
+        Image.fromarray(values),
+        Image.fromarray(values[..., 0]),
+        Image.fromarray(values).quantize(),
+    ):
+        for mode in modes:
+            file = io.BytesIO()
+            (image.convert("RGB") if kind == "JPEG" and image.mode == "P" else image).save(file, kind, **mode)
+            found.append(file.getvalue())
+    return found
+
+
+def recordings() -> list[bytes]:
+    found: list[bytes] = []
+    for channels, width, rate in ((1, 2, 16000), (2, 2, 44100), (1, 1, 8000), (2, 3, 48000)):
+        file = io.BytesIO()
+        with wave.open(file, "wb") as sound:
+            sound.setparams((channels, width, rate, 0, "NONE", ""))
+            sound.writeframes(np.random.default_rng(0).bytes(600 * channels * width))
+        found.append(file.getvalue())
+    return found
+
+
+def tables() -> list[bytes]:
+    rows = "".join(
+        f"a{i}.png,{'left|right' if i % 3 else 'left'},{'test' if i % 4 else 'train'}\n" for i in range(9)
+    )
+    plain = "".join(f"a{i}.png,{i % 2}\n" for i in range(9))
+    return [f"file,label,split\n{rows}".encode(), f"file,label\n{plain}".encode()]
+
+
+def recipes() -> list[bytes]:
+    folder = Path(sys.modules["kakera"].__file__ or "").parent / "recipes"
+    return [path.read_bytes() for path in sorted(folder.glob("pretrain-*.toml"))]
+
+
+def weights(root: Path) -> tuple[list[bytes], list[bytes]]:
+    """Of one small model: its safetensors file, whose description is beside it, and a `.pth`."""
+    saved = autoencoder()
+    save_model(root, saved)
+    return [(root / WEIGHTS).read_bytes()], [mae.write(saved)]
+
+
+def read_picture(path: Path) -> None:
+    images.header(path)
+    images.decode(path, 3)
+
+
+def read_recording(path: Path) -> None:
+    audio.header(path)
+    audio.read(path, 16000)
+
+
+def read_recipe(path: Path) -> None:
+    options_from(PretrainOptions, str(path), {"data": "x"})
+
+
+def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
+    """For each kind whole ones, the name to give, and what reads it."""
+    for number in range(9):
+        Image.fromarray(np.full((4, 4), number, np.uint8)).save(root / f"a{number}.png")
+    safetensors, pth = weights(root)
+    return {
+        "jpeg": (pictures("JPEG"), "x.jpg", read_picture),
+        "png": (pictures("PNG"), "x.png", read_picture),
+        "wav": (recordings(), "x.wav", read_recording),
+        "csv": (tables(), "x.csv", open_dataset),
+        "toml": (recipes(), "x.toml", read_recipe),
+        "safetensors": (safetensors, WEIGHTS, lambda path: load(path.parent)),
+        "pth": (pth, "x.pth", load),
+    }
+
+
+def read(
+    root: Path, number: int, seed: int, kinds: dict[str, tuple[list[bytes], str, Reader]]
+) -> tuple[str, str]:
+    """Make file `number` and read it: its kind, and "read", "refused" or what went wrong."""
+    draw = random.Random(f"{seed}/{number}")
+    kind = list(kinds)[number % len(kinds)]
+    wholes, name, reader = kinds[kind]
+    path = root / name
+    path.write_bytes(mutated(draw.choice(wholes), draw))
+    try:
+        reader(path)
+    except KakeraError as error:
+        text = str(error)
+        named = path.name in text or str(root) in text
+        if re.search(r"memory|allocat", text, re.IGNORECASE):
+            return kind, f"memory: {text}"
+        return kind, "refused" if named and "\n" not in text and len(text) > len(
+            str(path)
+        ) + 5 else f"unclear: {text!r}"
+    except BaseException:
+        return kind, "crash: " + traceback.format_exc()
+    return kind, "read"
+
+
+def work(root: Path, numbers: range, seed: int, pipe: int) -> None:
+    """In a process of its own: read the files, telling before and after each."""
+    torch.set_num_threads(1)
+    (root / DESCRIPTION).exists()
+    kinds = files(root)
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
+    for number in numbers:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        os.write(pipe, f"{number}\n".encode())
+        kind, outcome = read(root, number, seed, kinds)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        os.write(pipe, json.dumps([number, kind, outcome[-800:]]).encode() + b"\n")
+    os._exit(0)
+
+
+def lines(pipe: int) -> Iterator[str]:
+    """What the process tells; ends with it, or with an empty line where it is silent for too long."""
+    rest = b""
+    while True:
+        if not select.select([pipe], [], [], WALL)[0]:
+            yield ""
+            return
+        more = os.read(pipe, 1 << 16)
+        if not more:
+            return
+        *whole, rest = (rest + more).split(b"\n")
+        yield from (line.decode() for line in whole)
+
+
+def survey(count: int, seed: int, first: int = 0) -> tuple[dict[str, collections.Counter[str]], list[str]]:
+    """How many of each kind were read and refused, and all that went wrong."""
+    found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    failures: list[str] = []
+    end = first + count
+    while first < end:
+        with tempfile.TemporaryDirectory() as root:
+            there, here = os.pipe()
+            process = os.fork()
+            if not process:
+                os.close(there)
+                try:
+                    work(Path(root), range(first, end), seed, here)
+                finally:
+                    traceback.print_exc()
+                    os._exit(1)
+            os.close(here)
+            last = first
+            for line in lines(there):
+                if line.startswith("["):
+                    number, kind, outcome = json.loads(line)
+                    found[kind][outcome.split(":")[0]] += 1
+                    failures += (
+                        [f"{number} ({kind}): {outcome}"] if outcome not in ("read", "refused") else []
+                    )
+                    first = number + 1
+                elif line:
+                    last = int(line)
+                else:
+                    os.kill(process, signal.SIGKILL)
+            os.close(there)
+            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            if code:
+                failures.append(f"{last}: the process ended with {code} (−27: over {SECONDS} s of computing)")
+                first = last + 1
+    return found, failures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0)
+    given = parser.parse_args()
+    found, failures = survey(given.count, given.seed, given.first)
+    for kind, counts in sorted(found.items()):
+        print(f"{kind:12} {dict(sorted(counts.items()))}")
+    for failure in failures:
+        print(failure)
+    print(f"{sum(sum(c.values()) for c in found.values())} files, {len(failures)} failures")
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

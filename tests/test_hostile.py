@@ -1,0 +1,29 @@
+"""Damaged files: none crashes, hangs or fills the memory, and each is refused by name."""
+
+import os
+import random
+import subprocess
+import sys
+
+from tests.hostile import mutated
+
+COUNT = 140  # 20 of each kind; `make fuzz` reads 2000
+
+
+def test_damaged_files_are_read_or_refused_by_name() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hostile", "--count", str(COUNT)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == f"{COUNT} files, 0 failures"
+    assert "refused" in done.stdout
+
+
+def test_a_file_of_a_number_is_always_the_same() -> None:
+    content = bytes(range(200))
+    made = [mutated(content, random.Random("0/7")) for _ in range(2)]
+    assert made[0] == made[1] != content

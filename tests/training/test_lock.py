@@ -1,0 +1,79 @@
+"""Two processes cannot train into one folder; a killed one leaves no lock behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kakera.errors import RunError
+from kakera.training.lock import locked
+from kakera.training.run import Run
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from kakera.training.lock import locked
+with locked(Path(sys.argv[1])):
+    if len(sys.argv) > 2 and os.fork() == 0:
+        time.sleep(60)  # as a process that reads pictures
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(folder: Path, *more: str) -> tuple[subprocess.Popen[str], int]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), *more], stdout=subprocess.PIPE, text=True, process_group=0
+    )
+    assert process.stdout is not None
+    return process, int(process.stdout.readline())
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_folder_that_another_process_trains_into_is_refused(tmp_path: Path) -> None:
+    process, number = holder(tmp_path)
+    try:
+        with pytest.raises(
+            RunError, match=f"process {number} on .* is training.*choose another --out"
+        ) as caught:
+            locked(tmp_path).__enter__()
+        assert "\n" not in str(caught.value)
+    finally:
+        end(process)
+    with locked(tmp_path):
+        pass
+
+
+def test_a_killed_process_leaves_no_lock_though_its_children_live(tmp_path: Path) -> None:
+    process, number = holder(tmp_path, "with a child")
+    os.kill(number, signal.SIGKILL)
+    os.waitpid(number, 0)
+    try:
+        with locked(tmp_path):
+            pass
+    finally:
+        end(process)
+
+
+def test_a_configuration_that_changed_before_the_lock_is_noticed(tmp_path: Path) -> None:
+    run = Run(tmp_path, {"seed": 1})
+    (tmp_path / "config.json").write_text('{"seed": 2}')
+    with pytest.raises(RunError, match="seed 2 there, 1 here"), run.held():
+        pass
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    run = Run(tmp_path, {"seed": 1})
+    (tmp_path / "checkpoints").mkdir()
+    for name in (".config.json.0123abcd", "checkpoints/.step-000000001.safetensors.0123abcd"):
+        (tmp_path / name).write_bytes(b"half")
+    with run.held():
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "checkpoints", "config.json"]
+        assert not list((tmp_path / "checkpoints").iterdir())

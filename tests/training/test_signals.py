@@ -1,0 +1,88 @@
+"""SIGTERM and Ctrl-C: the step in hand is saved, one line says how to go on, and the exit code is 0."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.main import main
+from kakera.errors import StoppedError
+from kakera.training.stop import Stop
+from tests.training.commands import PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return some_npz(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path) -> Path:
+    out = data.parent / "whole"
+    finish(start("pretrain", data, out, PRETRAIN))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("number", "workers", "everyone"), [(signal.SIGTERM, 0, False), (signal.SIGINT, 2, True)]
+)
+def test_a_signal_saves_and_says_how_to_go_on(
+    number: int, workers: int, everyone: bool, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    process = start("pretrain", data, out, PRETRAIN, workers)
+    wait_for_a_checkpoint(process, out)
+    (os.killpg if everyone else os.kill)(process.pid, number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 0, error.decode()
+    assert error.decode().startswith("kakera: stopped after step ")
+    assert error.decode().count("\n") == 1
+    step = error.decode().split()[4]
+    assert (out / "checkpoints" / f"step-{int(step):09d}.safetensors").exists()
+    finish(start("pretrain", data, out, PRETRAIN))
+    assert (whole / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
+
+
+def test_a_first_signal_waits_and_a_second_does_not() -> None:
+    with Stop() as stop, stop.waiting():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.asked
+        with pytest.raises(StoppedError, match="the same command goes on"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_where_nothing_is_in_hand_a_signal_stops_at_once() -> None:
+    with Stop(), pytest.raises(StoppedError):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_afterwards_signals_are_what_they_were() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Stop():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
+    data: Path, whole: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def resize(size: str) -> None:
+        command = ["mount", "-o", f"remount,size={size}", str(small_disk)]
+        subprocess.run(command, check=True)
+
+    words = ["pretrain", str(data), "--out", str(small_disk / "run"), "--workers", "0"]
+    words += ["--recipe", "demo", "--batch", "16", "--checkpoint-seconds", "0", "--device", "cpu", *PRETRAIN]
+    checkpoint = 3 * (whole / "model.safetensors").stat().st_size // 1024  # weights and two moments, in KiB
+    resize(f"{5 * checkpoint // 2}k")
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "No space left on device, expected room to write; free some; nothing is lost" in error
+    assert error.count("\n") == 1
+    assert len(list((small_disk / "run" / "checkpoints").iterdir())) == 2
+    resize(f"{6 * checkpoint}k")
+    assert main(words) == 0
+    assert (whole / "model.safetensors").read_bytes() == (
+        small_disk / "run" / "model.safetensors"
+    ).read_bytes()
