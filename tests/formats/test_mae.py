@@ -215,7 +215,7 @@ def test_other_content_gets_one_line(content: Any, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_gets_one_line(tmp_path: Path) -> None:
-    assert "No such file" in one_line(tmp_path / "none.pth")
+    assert "no such file" in one_line(tmp_path / "none.pth")
 
 
 def test_a_width_whose_heads_nobody_knows_gets_one_line(tmp_path: Path) -> None:
