@@ -45,6 +45,15 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         place = hub.fetch(name, revision=revision, token=token)
     elif not place.exists():
         raise _missing(place)
+    if place.suffix == ".onnx" or (place / "model.onnx").exists():
+        raise RunError(
+            sentence(
+                str(place),
+                got="a graph of ONNX, which is there to be run by onnxruntime",
+                expected="weights",
+                do="name the model that it was made from",
+            )
+        )
     if place.is_file():
         return _file(place)
     if not (place / CONFIG).exists() or (place / DESCRIPTION).exists():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import io
 import json
 import warnings
 from dataclasses import dataclass, replace
@@ -70,9 +69,7 @@ def graph(saved: Saved) -> bytes:
             dynamic_shapes=(tuple({0: batch} for _ in given),),
         )
     assert program is not None
-    file = io.BytesIO()
-    program.save(file, external_data=False)
-    return file.getvalue()
+    return program.model_proto.SerializeToString()
 
 
 def example(saved: Saved, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
