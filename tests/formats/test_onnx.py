@@ -1,10 +1,6 @@
-"""Graphs for ONNX Runtime: run by it, for any number of pictures and any mask, they give the model's numbers.
-
-The model is exported without the checks of shapes that tests put around it: they would fix the free axis.
-"""
+"""Graphs for ONNX Runtime: for any number of pictures and any mask it gets the model's numbers."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +14,7 @@ import torch
 from kakera.errors import MissingExtraError, RunError
 from kakera.formats import onnx
 from kakera.formats.ast_inputs import spectrograms
+from kakera.formats.convert import convert
 from kakera.formats.graphs import Graph
 from kakera.formats.judge import expected, session_of
 from kakera.formats.load import load
@@ -74,27 +71,14 @@ def test_the_graph_computes_what_the_model_does(kind: str) -> None:
             assert far(one, other) < 1e-4 * max(1.0, one.abs().max().item())
 
 
-EXPORT = """
-import sys
-from kakera.cli.main import main
-sys.exit(main(["convert", sys.argv[1], sys.argv[2], "--to", "onnx"]))
-"""
-
-
-def exported(saved: Saved, place: Path) -> tuple[Path, str]:
-    drawn(saved.model)
-    save_model(place / "run", saved)
-    words = [sys.executable, "-c", EXPORT, str(place / "run"), str(place / "out")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return place / "out", done.stdout
-
-
 @pytest.mark.parametrize("kind", ["classifier", "plain", "recordings"])
 def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> None:
     saved = models()[kind]
-    folder, said = exported(saved, tmp_path)
-    assert "run by onnxruntime" in said
+    drawn(saved.model)
+    save_model(tmp_path / "run", saved)
+    done = convert(tmp_path / "run", tmp_path / "out", to="onnx")
+    assert done.judge == "onnxruntime"
+    folder = tmp_path / "out"
     session = session_of(folder / "model.onnx")
     for count in (1, 5):
         given = onnx.example(saved, count, seed=count)

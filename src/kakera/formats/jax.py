@@ -87,7 +87,7 @@ def read(path: Path) -> Saved:
 def _tensors(path: Path) -> dict[str, Tensor]:
     """The arrays of a file; no object in it is unpickled. Raises RunError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         got = (str(error).splitlines() or ["nothing"])[0]
