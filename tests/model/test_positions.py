@@ -123,3 +123,21 @@ def test_positions_that_are_all_alike_stay_so_on_every_grid(how: positions.Resam
 def test_half_precision_stays_half_precision() -> None:
     made = table(Grid(2, 2), 4).bfloat16()
     assert positions.resize(made, Grid(2, 2), Grid(3, 3)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("new", "rows", "cols"), [(Grid(4, 3), [0, 1, 2, 3], [1, 2, 3]), (Grid(2, 5), [1, 2], [0, 1, 2, 3, 4])]
+)
+def test_cutting_keeps_the_middle(new: Grid, rows: list[int], cols: list[int]) -> None:
+    old = Grid(4, 5)
+    made = table(old, 3)
+    field = made[1:].reshape(4, 5, 3)
+    resized = positions.resize(made, old, new, "cut")
+    assert torch.equal(resized[1:], field[rows][:, cols].reshape(-1, 3))
+
+
+def test_where_a_cut_grid_gets_longer_it_is_linear() -> None:
+    made = torch.tensor([[9.0], [0.0], [4.0]])
+    resized = positions.resize(made, Grid(1, 2), Grid(1, 4), "cut")
+    # New columns have their middles at 0, 0.5, 1.5 and 2 halves of the way between the old ones' middles.
+    torch.testing.assert_close(resized, torch.tensor([[9.0], [0.0], [1.0], [3.0], [4.0]]))

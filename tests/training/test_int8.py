@@ -1,8 +1,6 @@
 """Int8 graphs: what they cost is measured on pictures that neither training nor calibration has seen."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +22,6 @@ from kakera.training.infer import scores
 from kakera.training.predict import predict
 from tests.small import pictures
 
-CONVERT = "import sys; from kakera.cli.main import main; sys.exit(main(sys.argv[1:]))"
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,19 +38,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finetune(pictures(600, 200), out=place, **options).folder  # type: ignore[arg-type]
 
 
-def run(*words: object) -> str:
-    """In a process of its own: the checks of shapes under test would fix the free axis of a graph."""
-    done = subprocess.run(
-        [sys.executable, "-c", CONVERT, *map(str, words)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
     trained: Path, tmp_path: Path
 ) -> None:
-    found = convert(trained, tmp_path / "hf", to="transformers")
+    assert "--channels 3" in convert(trained, tmp_path / "grey", to="transformers").hint
+    found = convert(trained, tmp_path / "hf", to="transformers", channels=3)
     assert (found.judge, found.difference < 1e-5) == ("transformers", True)
     test = pictures(0, 40).part("test")
     files: list[Path] = []
@@ -70,7 +58,7 @@ def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
 
 
 def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp_path: Path) -> None:
-    assert "run by onnxruntime" in run("convert", trained, tmp_path / "out", "--to", "onnx")
+    assert convert(trained, tmp_path / "out", to="onnx").judge == "onnxruntime"
     saved, test = load(trained), pictures(0, 200).part("test")
     before, _, _ = scores(saved, test)
     batch = next(evaluation_batches(test, saved.inputs.size, batch=len(test)))
@@ -81,8 +69,12 @@ def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp
     assert (before.argmax(1) == after.argmax(1)).all()
 
 
-def test_int8_is_written_with_what_it_costs(trained: Path, tmp_path: Path) -> None:
-    said = run("convert", trained, tmp_path / "out", "--to", "onnx", "--int8", "--calibrate", "demo")
+def test_int8_is_written_with_what_it_costs(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", str(trained), str(tmp_path / "out"), "--to", "onnx", "--int8", "--calibrate", "demo"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
     assert "calibrated on 128" in said
     assert "points lost" in said
     lost = float(said.split(": ")[-1].split()[0])
@@ -123,7 +115,7 @@ def test_a_model_without_classes_is_refused(trained: Path, tmp_path: Path) -> No
 
 
 def test_without_inputs_there_is_nothing_to_calibrate_on(trained: Path, tmp_path: Path) -> None:
-    run("convert", trained, tmp_path / "out", "--to", "onnx")
+    convert(trained, tmp_path / "out", to="onnx")
     with pytest.raises(DataError, match="no inputs"):
         quantise((tmp_path / "out" / "model.onnx").read_bytes(), [])
     assert torch.is_grad_enabled()

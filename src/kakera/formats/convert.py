@@ -35,6 +35,7 @@ class Converted:
     target: Path
     difference: float
     judge: str
+    hint: str = ""
 
     def lines(self) -> list[str]:
         """For people to read."""
@@ -42,6 +43,7 @@ class Converted:
         return [
             f"read: {about(self.source)} ({found})",
             f"{self.target}: largest difference of the outputs {self.difference:.1e}, run by {self.judge}",
+            *([self.hint] if self.hint else []),
         ]
 
 
@@ -113,7 +115,13 @@ def convert(
         write_folder(target, files)
     else:
         write_atomically(target, files["model.pth"])
-    return Converted(saved, target, far, judge)
+    return Converted(saved, target, far, judge, _hint(saved, to))
+
+
+def _hint(saved: Saved, to: Format) -> str:
+    if to != "transformers" or saved.inputs.channels == 3 or saved.inputs.sound is not None:
+        return ""
+    return "pipelines of transformers see every picture in colour: --channels 3 makes it a model for them"
 
 
 def _require_new_file(target: Path) -> None:

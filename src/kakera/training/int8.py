@@ -81,7 +81,7 @@ def convert_int8(
     require_free(target)
     files = onnx.files(saved)
     given = {"start": str(source), "channels": saved.inputs.channels if saved.inputs.sound is None else 0}
-    _, prepared = prepare(ProbeOptions, calibrate, "", given, saved.inputs)
+    _, prepared = prepare(ProbeOptions, calibrate, "paper", given, saved.inputs)
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))
     files[onnx.FILE] = quantise(files[onnx.FILE], _entering(saved, chosen))
