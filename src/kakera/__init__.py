@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`; `load` opens a model, `explain` is
-the room of what a model sees. They are imported when they are first used.
+`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load` opens a
+model, `explain` is the room of what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kakera.study.explain.study import explain_files
     from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.training.finetune import finetune
+    from kakera.training.int8 import convert_int8
     from kakera.training.predict import predict
     from kakera.training.pretrain import pretrain
     from kakera.training.probe import probe
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 __all__ = [
     "KakeraError",
     "convert",
+    "convert_int8",
     "demo",
     "explain",
     "explain_files",
@@ -49,6 +51,7 @@ __all__ = [
 _PLACES = {
     "KakeraError": "errors.KakeraError",
     "convert": "formats.convert.convert",
+    "convert_int8": "training.int8.convert_int8",
     "demo": "study.demo.demo",
     "explain": "explain",
     "explain_files": "study.explain.study.explain_files",

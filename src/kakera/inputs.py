@@ -32,6 +32,9 @@ class InputSpec:
     axes: tuple[str, str] = ("height", "width")
     sound: SoundSpec | None = None
     """How a recording becomes such a picture: `height` mel bands, lowest first, by `width` frames."""
+    blank: float | None = None
+    """What stands beyond a recording's end, in stored values, and is looked at; None: patches there are
+    absent."""
 
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:

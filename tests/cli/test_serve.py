@@ -40,7 +40,7 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nothing"], "expected a folder with model.safetensors and kakera.json"),
+        (["nothing"], "expected a run, a folder or file of weights"),
         (["RUN", "--port", "70000"], "port: got 70000, expected a number from 0 to 65535"),
         (["RUN", "--host", "no.such.host.invalid"], "expected a free port of this machine"),
         (["RUN", "--pictures", "nothing"], "nothing: got no readable picture"),

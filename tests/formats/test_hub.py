@@ -59,3 +59,20 @@ def test_a_hub_out_of_reach_is_one_line(error: Exception, said: str, monkeypatch
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_mistyped_run_is_said_to_be_neither_here_nor_there_and_what_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, **options: Any) -> str:
+        raise LocalEntryNotFoundError("long story")
+
+    (tmp_path / "runs" / "classifier").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(RunError) as caught:
+        load("runs/clasifier")
+    assert "no such folder here, and from the hub nothing: it is out of reach" in str(caught.value)
+    assert "did you mean runs/classifier?" in str(caught.value)
+    with pytest.raises(RunError, match=r"no such file or folder.*did you mean .*classifier\?"):
+        load(tmp_path / "runs" / "clasifier")

@@ -161,9 +161,11 @@ def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
 def refused() -> dict[str, tuple[Saved, str]]:
     other = VitShape(24, 1, 3, (2, 4), SHAPE.decoder, LayerKind(epsilon=1e-12))
     autoencoder = MaskedAutoencoder(encoder(), SHAPE.decoder, gradients=True)
+    cross = replace(SHAPE.decoder, cross=True)
     return {
         "epsilon": (Saved(encoder(other), INPUTS), "another kind"),
         "gradients": (Saved(autoencoder, INPUTS), "gradients"),
+        "cross": (Saved(MaskedAutoencoder(encoder(), cross), INPUTS), "not the paper's"),
     }
 
 
@@ -215,7 +217,7 @@ def test_other_content_gets_one_line(content: Any, tmp_path: Path) -> None:
 
 
 def test_a_missing_file_gets_one_line(tmp_path: Path) -> None:
-    assert "No such file" in one_line(tmp_path / "none.pth")
+    assert "no such file" in one_line(tmp_path / "none.pth")
 
 
 def test_a_width_whose_heads_nobody_knows_gets_one_line(tmp_path: Path) -> None:

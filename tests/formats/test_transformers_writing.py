@@ -1,6 +1,7 @@
 """Models of ours, loaded strictly by transformers: the same outputs, and the way back bit for bit."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def refused() -> dict[str, tuple[Saved, str]]:
     return {
         "mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "mean of the patches"),
         "gradients": (complete(MaskedAutoencoder(square, decoder, gradients=True)), "gradients beside"),
+        "cross": (complete(MaskedAutoencoder(square, replace(decoder, cross=True))), "tokens alone"),
         "oblong": (complete(MaskedAutoencoder(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),
         "cnn": (Saved(cnn, InputSpec(2, 8, 8, (0.0, 0.0), (1.0, 1.0)), CLASSES), "a CNN"),

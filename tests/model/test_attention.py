@@ -79,3 +79,12 @@ def test_the_first_factor_scales_the_attention_and_the_second_the_mlp_of_each_sa
     after = layer(Z, survive)
     assert far(after[0], (Z + 2 * layer.attention(layer.norm1(Z)))[0].detach()) < 1e-12
     assert far(after[1], (Z + 3 * layer.mlp(layer.norm2(Z)))[1].detach()) < 1e-12
+
+
+def test_a_gated_mlp_multiplies_half_of_its_inside_with_the_silu_of_the_other() -> None:
+    mlp = drawn(Mlp(12, 2.0, gated=True))
+    assert (mlp.up.weight.shape, mlp.down.weight.shape) == ((48, 12), (12, 24))
+    inside = Z @ mlp.up.weight.T + mlp.up.bias
+    gate, value = inside[..., :24], inside[..., 24:]
+    expected = (gate / (1 + torch.exp(-gate)) * value) @ mlp.down.weight.T + mlp.down.bias
+    assert far(mlp(Z), expected.detach()) < 1e-12

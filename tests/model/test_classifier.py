@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.nn import functional
 
 from kakera.model.classifier import Classifier, Pool, pooled
+from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, pictures, seeded
@@ -111,3 +115,25 @@ def test_the_class_token_is_not_where_the_mean_learns_from() -> None:
     model, dropped = classifier("mean"), torch.zeros(SHAPE.depth, 2, 2, dtype=torch.float64)
     model(pictures(), dropped).sum().backward()
     assert not model.encoder.class_token.grad.any()
+
+
+def test_halves_are_the_mean_of_class_and_distillation_token_through_the_heads_norm() -> None:
+    shape = replace(SHAPE, registers=1)
+    model = drawn(Classifier(Encoder(shape, channels=3, size=SIZE), 4, "halves", 1e-5))
+    batch = pictures()
+    tokens = model.encoder(batch)
+    mean = (tokens[:, 0] + tokens[:, 1]) / 2
+    assert model.head_norm is not None
+    weight, bias = model.head_norm.weight, model.head_norm.bias
+    normed = functional.layer_norm(mean, (shape.width,), weight, bias, 1e-5)
+    assert far(model(batch), (normed @ model.head.weight.T + model.head.bias).detach()) < 1e-12
+
+
+def test_class_and_mean_stand_side_by_side_after_the_norm_without_registers() -> None:
+    model = drawn(
+        Classifier(Encoder(replace(SHAPE, registers=2), channels=3, size=SIZE), 4, "class and mean")
+    )
+    batch = pictures()
+    tokens = model.encoder(batch)
+    expected = torch.cat([tokens[:, 0], tokens[:, 3:].mean(dim=1)], dim=1)
+    assert far(model.features(batch), expected.detach()) < 1e-12

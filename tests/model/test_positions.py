@@ -84,10 +84,10 @@ def test_resizing_to_the_same_grid_changes_nothing(grid: Grid, seed: int) -> Non
     assert torch.equal(positions.resize(made, grid, grid), made)
 
 
-@given(old=grids, new=grids, antialias=st.booleans())
-def test_resizing_leaves_the_class_row_as_it_was(old: Grid, new: Grid, antialias: bool) -> None:
+@given(old=grids, new=grids, how=st.sampled_from(["bicubic", "antialiased", "cut"]))
+def test_resizing_leaves_the_class_row_as_it_was(old: Grid, new: Grid, how: positions.Resampling) -> None:
     made = table(old, 3)
-    resized = positions.resize(made, old, new, antialias=antialias)
+    resized = positions.resize(made, old, new, how)
     assert resized.shape == (1 + new.count, 3)
     assert torch.equal(resized[0], made[0])
 
@@ -106,20 +106,38 @@ def test_resizing_is_bicubic_along_both_axes(old: Grid, new: Grid) -> None:
 def test_with_antialiasing_it_is_what_pillow_makes_of_each_column(new: Grid) -> None:
     old = Grid(8, 11)
     made = table(old, 3)
-    resized = positions.resize(made, old, new, antialias=True)
+    resized = positions.resize(made, old, new, "antialiased")
     for column in range(3):
         field = Image.fromarray(made[1:, column].numpy().reshape(old.rows, old.cols))
         wanted = np.asarray(field.resize((new.cols, new.rows), Image.Resampling.BICUBIC))
         assert far(resized[1:, column], wanted.reshape(-1).copy()) < 1e-5
 
 
-@pytest.mark.parametrize("antialias", [False, True])
-def test_positions_that_are_all_alike_stay_so_on_every_grid(antialias: bool) -> None:
+@pytest.mark.parametrize("how", ["bicubic", "antialiased", "cut"])
+def test_positions_that_are_all_alike_stay_so_on_every_grid(how: positions.Resampling) -> None:
     made = torch.tensor([[0.5, -2.0]]).expand(1 + 12, -1)
-    resized = positions.resize(made, Grid(3, 4), Grid(7, 2), antialias=antialias)
+    resized = positions.resize(made, Grid(3, 4), Grid(7, 2), how)
     torch.testing.assert_close(resized, torch.tensor([[0.5, -2.0]]).expand(1 + 14, -1))
 
 
 def test_half_precision_stays_half_precision() -> None:
     made = table(Grid(2, 2), 4).bfloat16()
     assert positions.resize(made, Grid(2, 2), Grid(3, 3)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("new", "rows", "cols"), [(Grid(4, 3), [0, 1, 2, 3], [1, 2, 3]), (Grid(2, 5), [1, 2], [0, 1, 2, 3, 4])]
+)
+def test_cutting_keeps_the_middle(new: Grid, rows: list[int], cols: list[int]) -> None:
+    old = Grid(4, 5)
+    made = table(old, 3)
+    field = made[1:].reshape(4, 5, 3)
+    resized = positions.resize(made, old, new, "cut")
+    assert torch.equal(resized[1:], field[rows][:, cols].reshape(-1, 3))
+
+
+def test_where_a_cut_grid_gets_longer_it_is_linear() -> None:
+    made = torch.tensor([[9.0], [0.0], [4.0]])
+    resized = positions.resize(made, Grid(1, 2), Grid(1, 4), "cut")
+    # New columns have their middles at 0, 0.5, 1.5 and 2 halves of the way between the old ones' middles.
+    torch.testing.assert_close(resized, torch.tensor([[9.0], [0.0], [1.0], [3.0], [4.0]]))

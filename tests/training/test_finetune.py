@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers as hf
 
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.errors import DataError, OptionError, RunError
@@ -120,6 +121,22 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
         finetune(pictures(), out=tmp_path / "run", model="perceptron", **QUICK)
 
 
+def test_weights_of_another_library_start_at_another_size_and_with_other_channels(tmp_path: Path) -> None:
+    config = hf.ViTConfig(hidden_size=24, num_hidden_layers=1, num_attention_heads=3, intermediate_size=48,
+                          image_size=32, patch_size=4, num_channels=3)  # fmt: skip
+    theirs = hf.ViTModel(config)
+    theirs.save_pretrained(tmp_path / "theirs")
+    options = {**QUICK, "base_rate": 0.0, "image": 28, "channels": 1}
+    found = finetune(pictures(), out=tmp_path / "run", start=tmp_path / "theirs", **options).saved
+    assert (found.inputs.channels, found.inputs.size) == (1, (28, 28))
+    grey = torch.rand(2, 1, 28, 28)
+    with torch.inference_mode():
+        # With a mean and a deviation of 0.5 for all channels, grey pictures are seen as in colour.
+        x = found.inputs.normalise(grey * 255)
+        expected = theirs(x.expand(-1, 3, -1, -1), interpolate_pos_encoding=True).last_hidden_state
+        assert (expected - found.encoder(x)).abs().max() < 1e-5
+
+
 def test_a_start_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="expected a folder with model.safetensors"):
+    with pytest.raises(RunError, match="expected a run, a folder or file"):
         finetune(pictures(), out=tmp_path / "run", start=tmp_path / "nowhere", **QUICK)

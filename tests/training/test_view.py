@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 
 from kakera.data.batch import Batch
@@ -40,3 +42,10 @@ def test_nothing_is_absent_from_whole_windows_from_pictures_or_for_a_cnn() -> No
     assert View(INPUTS).absent(batch([200])) is None
     pictures = Batch(torch.zeros(1, 1, 16, 20, dtype=torch.uint8), None, torch.zeros(1), 0, 0)
     assert View(InputSpec(1, 16, 20, (0.0,), (1.0,)), Grid(2, 5), 4).absent(pictures) is None
+
+
+def test_what_is_blank_is_looked_at_where_the_model_was_trained_so() -> None:
+    view = View(replace(INPUTS, blank=0.0), Grid(2, 5), 4)
+    found = view.stored(batch([1_720, 1_000]))
+    assert (found[1, ..., 11:] == 0.0).all()
+    assert view.absent(batch([1_720, 1_000])) is None

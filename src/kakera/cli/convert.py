@@ -3,27 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from kakera.cli.arguments import Arguments
+from kakera.errors import OptionError, sentence
 
 
 def run(words: Sequence[str]) -> int:
     """Write a model for another library and say how far apart both are."""
     from kakera.formats.convert import Format, convert
+    from kakera.training.int8 import convert_int8
 
     parser = Arguments("convert", "A model for another library, run beside the original before it is kept.")
     parser.add_argument(
         "source",
         metavar="SRC",
-        help="a run, a folder of transformers, a .pth of MAE's code, or a name on the hub",
+        help="a run, a folder of transformers or timm, a file of weights, or a name on the hub",
     )
     parser.add_argument("target", metavar="DST", help="a new folder; for mae a new .pth file")
     parser.add_argument("--to", choices=get_args(Format), required=True, help="who shall read it")
     parser.add_argument(
         "--encoder", action="store_true", default=False, help="without its decoder or its head"
     )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs="+",
+        metavar="PIXELS",
+        default=None,
+        help="another size, or height and width",
+    )
+    parser.add_argument(
+        "--channels", type=int, metavar="INT", default=None, help="another number of channels"
+    )
+    parser.add_argument(
+        "--int8", action="store_true", default=False, help="of a classifier for onnx: 8 bits, for CPUs"
+    )
+    parser.add_argument(
+        "--calibrate", metavar="DATA", default="", help="what int8 is calibrated on, and its cost measured"
+    )
     given = parser.parse_args(words)
-    found = convert(given.source, given.target, to=given.to, encoder=given.encoder)
+    changes: dict[str, Any] = {"size": _size(given.size), "channels": given.channels}
+    if not given.int8:
+        _require(not given.calibrate, "--calibrate", "with --int8")
+        found = convert(given.source, given.target, to=given.to, encoder=given.encoder, **changes)
+    else:
+        _require(given.to == "onnx" and not given.encoder, "--int8", "with --to onnx, of a classifier")
+        _require(bool(given.calibrate), "--int8", "with --calibrate DATA")
+        found = convert_int8(given.source, given.target, calibrate=given.calibrate, **changes)
     print("\n".join(found.lines()))
     return 0
+
+
+def _size(pixels: list[int] | None) -> int | tuple[int, int] | None:
+    _require(pixels is None or len(pixels) in (1, 2), "--size", "one number, or height and width")
+    if not pixels:
+        return None
+    return pixels[0] if len(pixels) == 1 else (pixels[0], pixels[1])
+
+
+def _require(holds: bool, flag: str, expected: str) -> None:
+    if not holds:
+        raise OptionError(
+            sentence("kakera convert", got=flag, expected=f"it {expected}", do="try kakera convert --help")
+        )

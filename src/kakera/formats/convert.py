@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
-from torch import Tensor
+from typing import Literal
 
 from kakera.errors import RunError, sentence
-from kakera.formats import mae, transformers_writing
+from kakera.formats import mae, onnx, timm_writing, transformers_writing
+from kakera.formats.adapt import Size
 from kakera.formats.folder import require_free, write_folder
+from kakera.formats.judge import difference
 from kakera.formats.load import load
-from kakera.formats.native import Saved, generator, write_atomically
+from kakera.formats.native import Saved, write_atomically
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 
-Format = Literal["transformers", "mae"]
-PICTURES = 2  # that both models are shown
+Format = Literal["transformers", "timm", "mae", "onnx"]
+FOLDERS: dict[str, Callable[[Saved], dict[str, bytes]]] = {
+    "transformers": transformers_writing.files,
+    "timm": timm_writing.files,
+    "onnx": onnx.files,
+}
 MOST = 1e-3  # from here on a difference is no rounding, and nothing is written
 
 
@@ -33,6 +35,7 @@ class Converted:
     target: Path
     difference: float
     judge: str
+    hint: str = ""
 
     def lines(self) -> list[str]:
         """For people to read."""
@@ -40,7 +43,17 @@ class Converted:
         return [
             f"read: {about(self.source)} ({found})",
             f"{self.target}: largest difference of the outputs {self.difference:.1e}, run by {self.judge}",
+            *([self.hint] if self.hint else []),
         ]
+
+
+READS = {
+    "class": "the class token",
+    "mean": "the mean",
+    "distilled": "the class and the distillation token",
+    "halves": "the mean of the class and the distillation token",
+    "class and mean": "the class token and the mean",
+}
 
 
 def about(saved: Saved) -> str:
@@ -54,97 +67,64 @@ def about(saved: Saved) -> str:
         parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
         return "masked autoencoder: " + ", ".join(parts)
     if isinstance(model, Classifier):
-        parts += [f"{len(saved.classes)} classes from the {model.pool} token".replace("mean token", "mean")]
+        parts += [f"{len(saved.classes)} classes from {READS[model.pool]}"]
         return "classifier: " + ", ".join(parts)
     return "encoder: " + ", ".join(parts)
 
 
-def convert(source: str | Path, target: str | Path, *, to: Format, encoder: bool = False) -> Converted:
-    """Write the model of `source` for another library: a folder for transformers, a `.pth` file for mae.
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    to: Format,
+    encoder: bool = False,
+    size: Size | None = None,
+    channels: int | None = None,
+) -> Converted:
+    """Write the model of `source` for another library: a new folder, or for mae a `.pth` file.
 
-    With `encoder` a decoder or head is left behind, and with it what the target may have no word for.
-    It is written beside its place, read back and run before it is put there; where the library itself is
-    installed, it is the one that runs it. Raises RunError, with the reason, for what the target cannot
-    express, for a target that is there already and for outputs that differ; StorageError.
+    With `encoder` a decoder or head is left behind, and with it what the target may have no word for;
+    `size` and `channels` change what it takes in, as `load` does. It is written beside its place, read back
+    and run before it is put there; where the library itself is installed, it is the one that runs it. Raises
+    OptionError; RunError, with the reason, for what the target cannot express, for a target that is there
+    already and for outputs that differ; MissingExtraError, StorageError.
     """
-    saved, target = load(source), Path(target)
+    saved, target = load(source, size=size, channels=channels), Path(target)
     if encoder:
         saved = Saved(saved.encoder, saved.inputs, notes=saved.notes)
-    if to == "transformers":
-        files = transformers_writing.files(saved)
+    if to in FOLDERS:
         require_free(target)
+        files = FOLDERS[to](saved)
     else:
-        files = {"model.pth": mae.write(saved)}
         _require_new_file(target)
+        files = {"model.pth": mae.write(saved)}
     with tempfile.TemporaryDirectory() as place:
         trial = Path(place) / "trial"
         write_folder(trial, files)
-        difference, judge = _compare(saved, trial, to)
-    if not difference < MOST:
+        far, judge = difference(saved, trial if to in FOLDERS else trial / "model.pth", to)
+    if not far < MOST:
         raise RunError(
             sentence(
                 str(target),
-                got=f"outputs that differ by {difference:.1e}",
+                got=f"outputs that differ by {far:.1e}",
                 expected=f"less than {MOST:.0e}",
                 do="report this; nothing was written",
             )
         )
-    if to == "transformers":
+    if to in FOLDERS:
         write_folder(target, files)
     else:
         write_atomically(target, files["model.pth"])
-    return Converted(saved, target, difference, judge)
+    return Converted(saved, target, far, judge, _hint(saved, to))
+
+
+def _hint(saved: Saved, to: Format) -> str:
+    if to != "transformers" or saved.inputs.channels == 3 or saved.inputs.sound is not None:
+        return ""
+    return "pipelines of transformers see every picture in colour: --channels 3 makes it a model for them"
 
 
 def _require_new_file(target: Path) -> None:
     if target.suffix != ".pth" or target.exists():
         got = "something there already" if target.exists() else "another ending"
         raise RunError(sentence(str(target), got=got, expected="a new .pth file", do="choose another"))
-
-
-@torch.inference_mode()
-def _compare(saved: Saved, trial: Path, to: Format) -> tuple[float, str]:
-    """The largest difference of the outputs, and who ran the other model."""
-    inputs, grid = saved.inputs, saved.encoder.grid
-    draws = generator(0)
-    pictures = torch.randn(PICTURES, inputs.channels, *inputs.size, generator=draws)
-    noise = torch.rand(PICTURES, grid.count, generator=draws)
-    hidden = noise > noise.median(dim=1, keepdim=True).values
-    if to == "transformers" and importlib.util.find_spec("transformers"):
-        theirs, judge = _transformers(saved, trial, pictures.to(_like(saved)), noise), "transformers"
-    else:
-        back = load(trial if to == "transformers" else trial / "model.pth")
-        theirs, judge = _ours(back, pictures.to(_like(back)), hidden), "kakera, from the files"
-    return float((_ours(saved, pictures.to(_like(saved)), hidden) - theirs).abs().max()), judge
-
-
-def _like(saved: Saved) -> torch.dtype:
-    return saved.encoder.class_token.dtype
-
-
-def _ours(saved: Saved, pictures: Tensor, hidden: Tensor) -> Tensor:
-    model = saved.model
-    return (
-        model.predict(pictures, hidden).flatten(0, 1)
-        if isinstance(model, MaskedAutoencoder)
-        else model(pictures)
-    )
-
-
-def _transformers(saved: Saved, folder: Path, pictures: Tensor, noise: Tensor) -> Tensor:
-    import transformers
-
-    _, architecture = transformers_writing.ARCHITECTURES[type(saved.model)]
-    options: dict[str, Any] = {"dtype": _like(saved), "local_files_only": True}
-    if isinstance(saved.model, Encoder):
-        options["add_pooling_layer"] = False
-    if isinstance(saved.model, MaskedAutoencoder):
-        # The patch of median noise is the last that stays: int(n · (1 − ratio)) patches do.
-        count = saved.encoder.grid.count
-        options["mask_ratio"] = 1 - ((count + 1) // 2 + 0.5) / count
-    model = getattr(transformers, architecture).from_pretrained(folder, **options).eval()
-    if isinstance(saved.model, MaskedAutoencoder):
-        found = model(pictures, noise=noise)
-        return found.logits[found.mask.bool()]
-    found = model(pictures)
-    return found.last_hidden_state if isinstance(saved.model, Encoder) else found.logits

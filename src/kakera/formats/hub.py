@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 
@@ -33,11 +34,18 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
         raise RunError(
             sentence(
                 name,
-                got=f"no such folder, and from the hub {_reason(error)}",
-                expected="a folder, or a model on the hub that is there, public and in reach",
-                do="check the name, the network, or the token",
+                got=f"no such folder here, and from the hub {_reason(error)}",
+                expected="a run, a folder or file of weights, or owner/model on the hub",
+                do=f"check the path or the name, the network and the token{meant(Path(name))}",
             )
         ) from error
+
+
+def meant(path: Path) -> str:
+    """A question after what is there and called almost like it; nothing where nothing is."""
+    near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+    alike = difflib.get_close_matches(path.name, near, n=1)
+    return f"; did you mean {path.parent / alike[0]}?" if alike else ""
 
 
 def _reason(error: Exception) -> str:

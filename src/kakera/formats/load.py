@@ -9,26 +9,62 @@ from pathlib import Path
 from typing import Any
 
 from kakera.errors import RunError, sentence
-from kakera.formats import hub, mae, transformers
+from kakera.formats import hub, jax, timm, transformers
+from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
+from kakera.formats.plain import read_file
 from kakera.formats.weights import PICKLES, read_tensors
 
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
 
-def load(source: str | Path, *, revision: str | None = None, token: str | None = None) -> Saved:
-    """The model of a run folder, a folder of transformers, a `.pth` of MAE's code, or a name on the hub.
+def load(
+    source: str | Path,
+    *,
+    size: Size | None = None,
+    channels: int | None = None,
+    classes: Classes | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+) -> Saved:
+    """The model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
 
     What it is is told by what is in it. It comes on the CPU, in float32, ready to predict; `notes` say what
-    was found and assumed. `revision` and `token` are for the hub. Raises RunError.
+    was found and assumed. `size` (pixels, or height and width), `channels` and `classes` (a number, or
+    names) change what it takes in and tells apart: see `adapt`. `revision` and `token` are for the hub.
+    Raises OptionError, RunError.
     """
-    name = str(source)
-    folder = hub.fetch(name, revision=revision, token=token) if hub.is_name(name) else Path(source)
-    if folder.suffix in PICKLES and not folder.is_dir():
-        return mae.read(folder)
-    if not (folder / CONFIG).exists() or (folder / DESCRIPTION).exists():
-        return load_model(folder)
-    config = _json(folder / CONFIG)
+    saved = _load(source, revision, token, whole=size is None)
+    saved.model.eval()
+    return adapt(saved, size=size, channels=channels, classes=classes)
+
+
+def _load(source: str | Path, revision: str | None, token: str | None, *, whole: bool) -> Saved:
+    name, place = str(source), Path(source)
+    if hub.is_name(name):
+        place = hub.fetch(name, revision=revision, token=token)
+    elif not place.exists():
+        raise _missing(place)
+    if place.suffix == ".onnx" or (place / "model.onnx").exists():
+        raise RunError(
+            sentence(
+                str(place),
+                got="a graph of ONNX, which is there to be run by onnxruntime",
+                expected="weights",
+                do="name the model that it was made from",
+            )
+        )
+    if place.is_file():
+        return _file(place)
+    if not (place / CONFIG).exists() or (place / DESCRIPTION).exists():
+        return load_model(place)
+    config, card = _json(place / CONFIG), _licence(place / CARD)
+    preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
+    files = [place / name for name in (WEIGHTS, "pytorch_model.bin")]
+    weights = next((file for file in files if file.exists()), files[0])
+    if "architecture" in config and "model_type" not in config:
+        saved = timm.read(read_tensors(weights), name, config)
+        return replace(saved, notes=(*saved.notes, *card))
     kind = str(config.get("model_type"))
     if kind not in transformers.KINDS:
         raise RunError(
@@ -39,12 +75,34 @@ def load(source: str | Path, *, revision: str | None = None, token: str | None =
                 do="name another model",
             )
         )
-    preprocessing = _json(folder / PREPROCESSING) if (folder / PREPROCESSING).exists() else {}
-    files = [folder / name for name in (WEIGHTS, "pytorch_model.bin")]
-    weights = next((file for file in files if file.exists()), files[0])
     saved = transformers.read(config, preprocessing, read_tensors(weights), name)
-    saved.model.eval()
-    return replace(saved, notes=(*saved.notes, *_licence(folder / CARD)))
+    saved = replace(saved, notes=(*saved.notes, *card))
+    size = transformers.cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
+    return adapt(saved, size=size)
+
+
+def _file(path: Path) -> Saved:
+    """Of a file alone; one that lies beside its description belongs to it."""
+    beside = path.name == WEIGHTS and any((path.parent / name).exists() for name in (DESCRIPTION, CONFIG))
+    if beside:
+        return _load(path.parent, None, None, whole=True)
+    if path.suffix == ".npz":
+        return jax.read(path)
+    if path.suffix in PICKLES or path.suffix == ".safetensors":
+        return read_file(path)
+    raise RunError(
+        sentence(
+            str(path),
+            got=f"a file of type {path.suffix or 'unknown'}",
+            expected=f"weights: .safetensors, .npz, {', '.join(sorted(PICKLES))}",
+            do="name a run, a folder or a file of weights",
+        )
+    )
+
+
+def _missing(path: Path) -> RunError:
+    got, expected = "no such file or folder", "a run, a folder or file of weights, or owner/model on the hub"
+    return RunError(sentence(str(path), got=got, expected=expected, do=f"check the path{hub.meant(path)}"))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from kakera.errors import OptionError, RunError, sentence
 from kakera.formats import names
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
 from kakera.formats.native import Model, Saved
-from kakera.formats.weights import read_pickle, state_dict
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.positions import sincos
 from kakera.model.sizes import PLAIN, SIZES, DecoderShape, VitShape, decoder_for
 
 # Of pictures 0 … 1: what the models were trained with (ImageNet).
@@ -62,13 +62,32 @@ def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
     return (*below(ours, "", encoder), *below("decoder.", "", DECODER), Row("head.*", "head.*"))
 
 
-def read(path: Path) -> Saved:
-    """The model of a `.pth` file. Raises RunError."""
-    content = read_pickle(path)
-    tensors = state_dict(content, path)
-    own = content.get("kakera", {}) if isinstance(content, dict) else {}
+def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Why a file is taken for one of MAE's code and not of timm's, whose names are the same.
+
+    `content` is what the file holds around its tensors. "" where nothing says so.
+    """
+    if "kakera" in content:
+        return "written by kakera"
+    if "decoder_embed.weight" in tensors:
+        return "by its decoder"
+    if any(name in tensors for name in ("reg_token", "dist_token", "blocks.0.ls1.gamma")):
+        return ""
+    positions = tensors.get("pos_embed")
+    if positions is not None and positions.ndim == 3 and positions.shape[2] % 4 == 0:
+        side = round((positions.shape[1] - 1) ** 0.5)
+        if side > 1 and side**2 == positions.shape[1] - 1:
+            fixed = sincos(Grid(side, side), positions.shape[2]).to(positions.dtype)
+            if torch.allclose(positions[0], fixed, atol=1e-3):
+                return "by its sine and cosine positions"
+    return "by the wrapper around its weights" if isinstance(content.get("model"), Mapping) else ""
+
+
+def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:
+    """The model of a `.pth` file that holds `content`, its weights among it. Raises RunError."""
+    own = content.get("kakera", {})
     try:
-        saved = _build(tensors, own, path.name)
+        saved = _build(tensors, own, path.name, evidence(content, tensors))
     except (OptionError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
         got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
         raise RunError(
@@ -100,10 +119,10 @@ def write(saved: Saved) -> bytes:
     return file.getvalue()
 
 
-def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str) -> Saved:
+def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why: str) -> Saved:
     width, channels, *patch = tensors["patch_embed.proj.weight"].shape
     count = tensors["pos_embed"].shape[1] - 1
-    notes = ["MAE's own code", LICENCE]
+    notes = [f"MAE's own code, {why}", LICENCE]
     if "inputs" in own:
         inputs = InputSpec.from_json(own["inputs"])
         notes = ["MAE's layout, written by kakera"]
@@ -114,7 +133,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str) -> 
         notes.append(f"square pictures assumed, with a mean of {mean} and a deviation of {std}")
     Grid.cover(inputs.size, (patch[0], patch[1]))
     shape = VitShape(
-        width, _depth(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
+        width, depth_of(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
     )
     encoder = Encoder(shape, channels=channels, size=inputs.size)
     model: Model = encoder
@@ -122,7 +141,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str) -> 
     if "decoder_embed.weight" in tensors:
         inside = tensors["decoder_embed.weight"].shape[0]
         heads = own.get("decoder_heads") or max(1, inside // HEAD_WIDTH)
-        decoder = DecoderShape(inside, _depth(tensors, "decoder_blocks."), heads)
+        decoder = DecoderShape(inside, depth_of(tensors, "decoder_blocks."), heads)
         # The released models that draw well were trained on plain pixels, and say so in their names.
         normalised = own.get("normalised", "visualize" not in name)
         notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
@@ -144,7 +163,8 @@ def _axes(saved: Saved) -> dict[str, int]:
     return {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
 
 
-def _depth(tensors: Mapping[str, Tensor], prefix: str) -> int:
+def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
+    """How many layers there are, by their numbers."""
     return 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix))
 
 
@@ -165,8 +185,10 @@ def _require_expressible(saved: Saved) -> None:
         _refuse("a CNN")
     if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
         _refuse("layers of another kind than the paper's, or registers")
-    if isinstance(model, MaskedAutoencoder) and (model.gradients or model.decoder.shape.kind != PLAIN):
-        _refuse("a decoder that predicts gradients, or is not the paper's")
+    if isinstance(model, MaskedAutoencoder):
+        shape = model.decoder.shape
+        if model.gradients or shape.cross or shape.kind != PLAIN:
+            _refuse("a decoder that predicts gradients, or is not the paper's")
 
 
 def _refuse(got: str) -> NoReturn:

@@ -22,6 +22,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.positions import Resampling
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
@@ -39,6 +40,8 @@ class Saved:
     several: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
     """Of weights from elsewhere: what was found, and what had to be assumed."""
+    resampling: Resampling = field(default="bicubic", compare=False)
+    """How the library that they come from resizes positions."""
 
     @property
     def encoder(self) -> Encoder:
@@ -147,7 +150,8 @@ def describe(saved: Saved) -> dict[str, Any]:
     if isinstance(model, Encoder):
         return {"kind": "encoder", **encoder, **common}
     if isinstance(model, Classifier):
-        return {"kind": "classifier", **encoder, "pool": model.pool, **_labels(saved), **common}
+        head = {"pool": model.pool, "head_epsilon": model.head_epsilon}
+        return {"kind": "classifier", **encoder, **head, **_labels(saved), **common}
     decoder = asdict(model.decoder.shape)
     target = {"normalised": model.normalised, "gradients": model.gradients}
     return {"kind": "mae", **encoder, "decoder": decoder, **target, **common}
@@ -205,7 +209,8 @@ def build(description: dict[str, Any]) -> Saved:
     if description["kind"] == "encoder":
         return Saved(encoder, inputs)
     if description["kind"] == "classifier":
-        return Saved(Classifier(encoder, len(classes), description["pool"]), inputs, classes, several)
+        head = description["pool"], description.get("head_epsilon")
+        return Saved(Classifier(encoder, len(classes), *head), inputs, classes, several)
     decoder = _decoder(description["decoder"])
     target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
     return Saved(MaskedAutoencoder(encoder, decoder, **target), inputs)

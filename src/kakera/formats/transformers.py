@@ -1,27 +1,31 @@
-"""Hugging Face transformers: ViT, DeiT and ViTMAE, read in the hub's names and v5's, written in the hub's.
+"""Hugging Face transformers: ViT, DeiT, ViTMAE, DINOv2 and AST, in the hub's names and version 5's.
 
 What a model is stands in `config.json`, what it takes in `preprocessor_config.json`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from kakera.errors import OptionError, RunError, sentence
-from kakera.formats import names
-from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.formats import names, prefix
+from kakera.formats.ast_inputs import recordings
+from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
+from kakera.formats.transformers_names import AST_HEAD, DROPPED, HEADS, dinov2_table, table
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
+from kakera.model.classifier import Classifier, Read
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.positions import Resampling
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape, decoder_for
 
-KINDS = ("vit", "deit", "vit_mae")
+AST, DINOV2 = "audio-spectrogram-transformer", ("dinov2", "dinov2_with_registers")
+KINDS = ("vit", "deit", "vit_mae", *DINOV2, AST)
+PREFIXES = ("vit", "deit", *DINOV2, "audio_spectrogram_transformer")
 # What the library takes where a configuration says nothing.
 DEFAULTS: dict[str, Any] = {
     "hidden_size": 768,
@@ -40,98 +44,70 @@ DEFAULTS: dict[str, Any] = {
     "decoder_intermediate_size": 2048,
     "norm_pix_loss": False,
     "id2label": {0: "LABEL_0", 1: "LABEL_1"},
+    "mlp_ratio": 4,
+    "use_swiglu_ffn": False,
+    "num_register_tokens": 4,
+    "num_mel_bins": 128,
+    "max_length": 1024,
+    "frequency_stride": 10,
+    "time_stride": 10,
+}
+OF_KIND: dict[str, dict[str, Any]] = {
+    "dinov2": {"layer_norm_eps": 1e-6, "patch_size": 14},
+    "dinov2_with_registers": {"layer_norm_eps": 1e-6},
 }
 EXACT, TANH = ("gelu",), ("gelu_pytorch_tanh", "gelu_new")
-DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
-
-_NORMS = (Row("norm1.*", "layernorm_before.*"), Row("norm2.*", "layernorm_after.*"))
-HUB = (
-    *_NORMS,
-    Row("attention.qkv.*", tuple(f"attention.attention.{part}.*" for part in ("query", "key", "value"))),
-    Row("attention.out.*", "attention.output.dense.*"),
-    Row("mlp.up.*", "intermediate.dense.*"),
-    Row("mlp.down.*", "output.dense.*"),
-)
-VERSION_5 = (
-    *_NORMS,
-    Row("attention.qkv.*", tuple(f"attention.{part}_proj.*" for part in "qkv")),
-    Row("attention.out.*", "attention.o_proj.*"),
-    Row("mlp.up.*", "mlp.fc1.*"),
-    Row("mlp.down.*", "mlp.fc2.*"),
-)
-ENCODER = (
-    Row("class_token", "embeddings.cls_token", ROW),
-    Row("registers", "embeddings.distillation_token", ("1 r d", "r d")),
-    Row("positions", "embeddings.position_embeddings", ROWS),
-    Row("patches.project.weight", "embeddings.patch_embeddings.projection.weight", CONVOLUTION),
-    Row("patches.project.bias", "embeddings.patch_embeddings.projection.bias"),
-    Row("norm.*", "layernorm.*"),
-)
-DECODER = (
-    Row("embed.*", "decoder_embed.*"),
-    Row("mask_token", "mask_token", ROW),
-    Row("positions", "decoder_pos_embed", ROWS),
-    Row("norm.*", "decoder_norm.*"),
-    Row("predict.*", "decoder_pred.*"),
-)
-HEADS = (
-    Row("head.*", "classifier.*"),
-    Row("heads.class.*", "cls_classifier.*"),
-    Row("heads.distilled.*", "distillation_classifier.*"),
-)
-
-
-def table(pre: str, ours: str = "encoder.", *, modern: bool = False, decoder: str = "") -> tuple[Row, ...]:
-    """All rows: `pre` stands before the encoder's names of theirs, `ours` before ours.
-
-    `decoder` is what they call its layers.
-    """
-    inner = VERSION_5 if modern else HUB
-    layers = below("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
-    return (
-        *below(ours, pre, (*ENCODER, *layers)),
-        *below("decoder.", "decoder.", DECODER),
-        *below("decoder.layers.{}.", f"decoder.{decoder or 'decoder_layers'}.{{}}.", inner),
-        *HEADS,
-    )
+RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST: "cut"}
 
 
 def read(
     config: Mapping[str, Any], preprocessing: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
 ) -> Saved:
     """The model of a configuration with these weights. Raises RunError."""
-    pre = next((f"{p}." for p in ("vit", "deit") if any(n.startswith(f"{p}.") for n in tensors)), "")
-    modern = any(".q_proj." in name for name in tensors)
-    # transformers 5.24 writes the decoder's layers as decoder_encoder.layer, the hub has decoder_layers.
-    odd = any(name.startswith("decoder.decoder_encoder.layer.") for name in tensors)
+    kind = config["model_type"]
+    pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
     try:
-        saved = _build({**DEFAULTS, **config}, preprocessing, set(tensors))
+        given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
+        saved = _build(given, preprocessing, set(tensors))
     except (OptionError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         got = f"{type(error).__name__} {error}" if not isinstance(error, OptionError) else f"({error})"
         raise RunError(
-            sentence(source, got=got, expected="the configuration of a ViT, DeiT or ViTMAE", do="correct it")
+            sentence(source, got=got, expected=f"the configuration of {', '.join(KINDS)}", do="correct it")
         ) from error
-    bare = isinstance(saved.model, Encoder)
-    rows = table(
-        pre, "" if bare else "encoder.", modern=modern, decoder="decoder_encoder.layer" if odd else ""
-    )
+    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.shape
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
     found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
-    _join_heads(found)
-    _part_positions(found, "" if bare else "encoder.")
+    prefix.join_heads(found)
+    prefix.settle(found, ours, saved.encoder.grid.count)
     names.fill(saved.model, found, rows, source=source)
     return saved
+
+
+def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> Sequence[Row]:
+    if kind in DINOV2:
+        modern = any(".q_proj." in name or ".gate_proj." in name for name in present)
+        return dinov2_table(pre, ours, modern=modern, gated=gated)
+    modern = any(".q_proj." in name for name in present)
+    # transformers 5.24 writes the decoder's layers as decoder_encoder.layer, the hub has decoder_layers.
+    odd = any(name.startswith("decoder.decoder_encoder.layer.") for name in present)
+    decoder = "decoder_encoder.layer" if odd else "decoder_layers"
+    return table(pre, ours, modern=modern, decoder=decoder, heads=AST_HEAD if kind == AST else HEADS)
 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Saved:
     """The model without its weights, whose names tell what is there of it."""
     kind, shape = config["model_type"], shape_of(config)
-    size = _pair(config["image_size"])
-    inputs, notes = inputs_of(preprocessing, int(config["num_channels"]), size)
-    encoder = Encoder(shape, channels=inputs.channels, size=size, learned=kind != "vit_mae")
-    found = f"transformers {(config.get('architectures') or [kind])[0]}"
+    if kind == AST:
+        inputs, notes = recordings(preprocessing, int(config["num_mel_bins"]), int(config["max_length"]))
+    else:
+        size = _pair(config["image_size"])
+        inputs, notes = inputs_of(preprocessing, int(config["num_channels"]), size)
+    notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
+    resampling = RESAMPLING.get(kind, "bicubic")
     if any(name.startswith("decoder.") for name in present):
         kind_inside = shape.kind.ratio_of(config["decoder_intermediate_size"], config["decoder_hidden_size"])
         decoder = DecoderShape(
@@ -141,15 +117,23 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
             kind_inside,
         )
         model: Model = MaskedAutoencoder(encoder, decoder, normalised=bool(config["norm_pix_loss"]))
-        return Saved(model, inputs, notes=(found, *notes))
-    heads = {name for name in present if name.endswith("classifier.weight")}
-    if not heads:
-        return Saved(encoder, inputs, notes=(found, *notes))
+        return Saved(model, inputs, notes=notes, resampling=resampling)
+    if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
+        return Saved(encoder, inputs, notes=notes, resampling=resampling)
     labels = {int(number): str(name) for number, name in config["id2label"].items()}
     classes = tuple(labels[number] for number in range(len(labels)))
-    pool = "distilled" if "cls_classifier.weight" in heads else "class"
     several = config.get("problem_type") == "multi_label_classification"
-    return Saved(Classifier(encoder, len(classes), pool), inputs, classes, several, (found, *notes))
+    head_epsilon = shape.kind.epsilon if kind == AST else None
+    model = Classifier(encoder, len(classes), _pool(kind, present), head_epsilon)
+    return Saved(model, inputs, classes, several, notes, resampling)
+
+
+def _pool(kind: str, present: set[str]) -> Read:
+    if kind in DINOV2:
+        return "class and mean"
+    if kind == AST:
+        return "halves"
+    return "distilled" if "cls_classifier.weight" in present else "class"
 
 
 def shape_of(config: Mapping[str, Any]) -> VitShape:
@@ -163,14 +147,29 @@ def shape_of(config: Mapping[str, Any]) -> VitShape:
         raise OptionError(
             sentence("heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration")
         )
-    kind = LayerKind(
+    kind, model_type = _kind_of(config, width), config["model_type"]
+    registers = {"deit": 1, AST: 1, "dinov2_with_registers": int(config["num_register_tokens"])}
+    depth, patch = int(config["num_hidden_layers"]), _pair(config["patch_size"])
+    stride = (int(config["frequency_stride"]), int(config["time_stride"])) if model_type == AST else None
+    return VitShape(
+        width, depth, heads, patch, decoder_for(width), kind, registers.get(model_type, 0), stride
+    )
+
+
+def _kind_of(config: Mapping[str, Any], width: int) -> LayerKind:
+    dinov2, inside = config["model_type"] in DINOV2, int(config["intermediate_size"])
+    gated = dinov2 and bool(config["use_swiglu_ffn"])
+    if dinov2:
+        inside = int(width * config["mlp_ratio"])
+    if gated:
+        inside = -(-(inside * 2 // 3) // 8) * 8  # two thirds, up to a multiple of 8
+    return LayerKind(
         epsilon=float(config["layer_norm_eps"]),
         qkv_bias=bool(config["qkv_bias"]),
-        tanh_gelu=act in TANH,
-    ).ratio_of(int(config["intermediate_size"]), width)
-    registers = 1 if config["model_type"] == "deit" else 0
-    depth, patch = int(config["num_hidden_layers"]), _pair(config["patch_size"])
-    return VitShape(width, depth, heads, patch, decoder_for(width), kind, registers)
+        tanh_gelu=config["hidden_act"] in TANH,
+        layer_scale=dinov2,
+        gated=gated,
+    ).ratio_of(inside, width)
 
 
 def inputs_of(
@@ -188,25 +187,14 @@ def inputs_of(
     return InputSpec(channels, *size, tuple(map(float, mean)), tuple(map(float, std)), scale), notes
 
 
+def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The size that `preprocessor_config.json` cuts pictures to, where it does."""
+    crop = preprocessing.get("crop_size") if preprocessing.get("do_center_crop") else None
+    if isinstance(crop, Mapping):
+        return int(crop["height"]), int(crop["width"])
+    return None if crop is None else _pair(crop)
+
+
 def _pair(value: Any) -> tuple[int, int]:
     height, width = (value, value) if isinstance(value, int) else value
     return int(height), int(width)
-
-
-def _join_heads(found: dict[str, Tensor]) -> None:
-    """The two heads of a distilled DeiT as the one map on both tokens halved (see Classifier)."""
-    if "heads.class.weight" not in found or "heads.distilled.weight" not in found:
-        return
-    weights = [found.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
-    biases = [found.pop(f"heads.{which}.bias") for which in ("class", "distilled")]
-    found |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
-
-
-def _part_positions(found: dict[str, Tensor], ours: str) -> None:
-    """Registers stand nowhere here: the position of a distillation token is added to it for good."""
-    registers, positions = found.get(f"{ours}registers"), found.get(f"{ours}positions")
-    if registers is None or positions is None:
-        return
-    after = 1 + len(registers)
-    found[f"{ours}registers"] = registers + positions[1:after]
-    found[f"{ours}positions"] = torch.cat([positions[:1], positions[after:]])

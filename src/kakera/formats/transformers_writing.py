@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from safetensors.torch import save
 
 import kakera
 from kakera.errors import RunError, sentence
-from kakera.formats import names
+from kakera.formats import names, prefix
 from kakera.formats.native import WEIGHTS, Saved
-from kakera.formats.transformers import table
+from kakera.formats.transformers import AST
+from kakera.formats.transformers_names import AST_HEAD, HEADS, table
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.sound.spec import PRESETS
 
 ARCHITECTURES: dict[type[Any], tuple[str, str]] = {
     Encoder: ("vit", "ViTModel"),
     Classifier: ("vit", "ViTForImageClassification"),
     MaskedAutoencoder: ("vit_mae", "ViTMAEForPreTraining"),
 }
+OF_RECORDINGS: dict[type[Any], tuple[str, str]] = {
+    Encoder: (AST, "ASTModel"),
+    Classifier: (AST, "ASTForAudioClassification"),
+}
+
+
+def architecture(saved: Saved) -> tuple[str, str]:
+    """Type and class of a model that can be expressed. Two tokens of a spectrogram are AST's."""
+    kinds = OF_RECORDINGS if _heard(saved) else ARCHITECTURES
+    return kinds[type(saved.model)]
+
+
+def _heard(saved: Saved) -> bool:
+    return saved.inputs.sound is not None and saved.encoder.shape.registers == 1
 
 
 def files(saved: Saved) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     _require_expressible(saved)
-    bare = isinstance(saved.model, Encoder)
-    patch = saved.encoder.shape.patch
+    bare, heard = isinstance(saved.model, Encoder), _heard(saved)
+    patch, ours = saved.encoder.shape.patch, "" if bare else "encoder."
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
-    rows = table("" if bare else "vit.", "" if bare else "encoder.")
-    tensors = names.write(saved.model.state_dict(), rows, source="transformers", axes=axes)
+    pre = "" if bare else "audio_spectrogram_transformer." if heard else "vit."
+    rows = table(pre, ours, heads=AST_HEAD if heard else HEADS)
+    tensors = dict(saved.model.state_dict())
+    if heard:
+        tensors = prefix.with_rows(tensors, ours)
+    tensors = names.write(tensors, rows, source="transformers", axes=axes)
     return {
         "config.json": _json(configuration(saved)),
         "preprocessor_config.json": _json(preprocessing(saved)),
@@ -44,9 +65,9 @@ def configuration(saved: Saved) -> dict[str, Any]:
     """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
     model, encoder = saved.model, saved.encoder
     shape = encoder.shape
-    model_type, architecture = ARCHITECTURES[type(model)]
+    model_type, name = architecture(saved)
     found: dict[str, Any] = {
-        "architectures": [architecture],
+        "architectures": [name],
         "model_type": model_type,
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
@@ -57,10 +78,13 @@ def configuration(saved: Saved) -> dict[str, Any]:
         "qkv_bias": shape.kind.qkv_bias,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
-        "image_size": _pair(encoder.size),
         "patch_size": _pair(shape.patch),
-        "num_channels": saved.inputs.channels,
     }
+    if _heard(saved):
+        found |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
+        found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
+    else:
+        found |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
     if isinstance(model, Classifier):
         classes = dict(enumerate(saved.classes))
         found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
@@ -81,6 +105,19 @@ def configuration(saved: Saved) -> dict[str, Any]:
 def preprocessing(saved: Saved) -> dict[str, Any]:
     """`preprocessor_config.json`: the same size, mean and deviation."""
     inputs = saved.inputs
+    if _heard(saved):
+        return {
+            "feature_extractor_type": "ASTFeatureExtractor",
+            "feature_size": 1,
+            "sampling_rate": PRESETS["ast"].rate,
+            "num_mel_bins": inputs.height,
+            "max_length": inputs.width,
+            "padding_value": 0.0,
+            "do_normalize": True,
+            "mean": inputs.mean[0],
+            "std": inputs.std[0] / 2,  # the extractor divides by two deviations
+            "return_attention_mask": False,
+        }
     return {
         "image_processor_type": "ViTImageProcessor",
         "do_resize": True,
@@ -96,19 +133,21 @@ def preprocessing(saved: Saved) -> dict[str, Any]:
 
 def card(saved: Saved) -> str:
     """`README.md`, as the hub shows it."""
-    inputs, architecture = saved.inputs, ARCHITECTURES[type(saved.model)][1]
+    inputs, heard = saved.inputs, _heard(saved)
     classifies = isinstance(saved.model, Classifier)
-    head = ["---", "library_name: transformers", "tags: [vision, kakera]"]
-    head += ["pipeline_tag: image-classification"] if classifies else []
+    head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
+    head += [f"pipeline_tag: {'audio' if heard else 'image'}-classification"] if classifies else []
     does = [f"It tells {len(saved.classes)} classes apart: {', '.join(saved.classes)}."] if classifies else []
     return "\n".join(
         [
             *head,
             "---",
             "",
-            f"# {architecture}, written by kakera {kakera.__version__}",
+            f"# {architecture(saved)[1]}, written by kakera {kakera.__version__}",
             "",
-            f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} pixels. "
+            f"It takes spectrograms of {inputs.height} mel bands and {inputs.width} frames."
+            if heard
+            else f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} pixels. "
             "`preprocessor_config.json` stretches pictures to this size; kakera cuts the middle out.",
             *does,
             "",
@@ -123,18 +162,44 @@ def _require_expressible(saved: Saved) -> None:
     if isinstance(model, ResNet):
         _refuse("a CNN")
     shape, size = saved.encoder.shape, saved.encoder.size
-    if shape.registers or shape.kind.layer_scale:
-        _refuse("registers, a distillation token or layer scale")
+    if shape.kind.layer_scale or shape.kind.gated:
+        _refuse("layer scale or an MLP with a gate")
+    if _heard(saved):
+        _require_ast(saved)
+        return
+    if saved.inputs.sound is not None:
+        _refuse("recordings without AST's two tokens")
+    if shape.registers:
+        _refuse("registers or a distillation token")
+    if shape.step != shape.patch:
+        _refuse("patches that overlap")
     if isinstance(model, Classifier) and model.pool != "class":
         _refuse("a classifier of the mean of the patches; fine-tune with --pool class for one that can be")
     if not isinstance(model, MaskedAutoencoder):
         return
     if model.gradients:
         _refuse("a decoder that predicts gradients beside pixels")
+    if model.decoder.shape.cross:
+        _refuse("a decoder that asks the encoder's tokens alone")
     if shape.patch[0] != shape.patch[1] or size[0] != size[1]:
         _refuse("an autoencoder of pictures or patches that are not square")
     if model.decoder.shape.kind.ratio_of(1, 1) != shape.kind.ratio_of(1, 1):
         _refuse("a decoder whose layers are of another kind than the encoder's")
+
+
+def _require_ast(saved: Saved) -> None:
+    model, inputs = saved.model, saved.inputs
+    if inputs.sound != replace(PRESETS["ast"], bins=inputs.height):
+        _refuse("another front end than AST's")
+    if inputs.blank is None:
+        _refuse("recordings whose padding is not looked at")
+    if isinstance(model, Classifier) and (
+        model.pool != "halves" or model.head_epsilon != saved.encoder.shape.kind.epsilon
+    ):
+        _refuse("a head that is not AST's, or whose norm has another epsilon than its layers")
+    patch = saved.encoder.shape.patch
+    if patch[0] != patch[1]:
+        _refuse("patches that are not square")
 
 
 def _refuse(got: str) -> NoReturn:
@@ -142,7 +207,7 @@ def _refuse(got: str) -> NoReturn:
         sentence(
             "transformers",
             got=got,
-            expected="what its ViT or ViTMAE can say",
+            expected="what its ViT, ViTMAE or AST can say",
             do="choose another model or another format",
         )
     )

@@ -67,16 +67,24 @@ class CrossAttention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside."""
+    """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside.
 
-    def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False) -> None:
+    `gated`: half of what the first map gives is multiplied with the SiLU of the other (Shazeer 2020).
+    """
+
+    def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False, gated: bool = False) -> None:
         super().__init__()
-        self.up = nn.Linear(width, round(width * ratio))
-        self.down = nn.Linear(round(width * ratio), width)
+        inside = round(width * ratio)
+        self.up = nn.Linear(width, 2 * inside if gated else inside)
+        self.down = nn.Linear(inside, width)
         self.approximate = "tanh" if tanh else "none"
+        self.gated = gated
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Each token on its own."""
+        if self.gated:
+            gate, value = self.up(z).chunk(2, dim=-1)
+            return self.down(functional.silu(gate) * value)
         return self.down(functional.gelu(self.up(z), approximate=self.approximate))
 
 
@@ -88,7 +96,7 @@ class Layer(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu)
+        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
         self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
         self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 

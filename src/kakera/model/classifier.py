@@ -13,7 +13,7 @@ from kakera.model.encoder import Encoder, entering
 from kakera.model.trace import Trace
 
 Pool: TypeAlias = Literal["class", "mean"]
-Read: TypeAlias = Literal["class", "mean", "distilled"]
+Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
 
 
 class Classifier(nn.Module):
@@ -22,14 +22,20 @@ class Classifier(nn.Module):
     `pool="class"` reads the class token after the final norm (Dosovitskiy et al. 2021); `pool="mean"`
     normalises the mean of the patch tokens (MAE's fine-tuning, and timm's `avg`): one norm, two places.
     `pool="distilled"` halves class and distillation token side by side, so that one linear map gives the
-    mean of the two heads of DeiT (Touvron et al. 2021, Sec. 4).
+    mean of the two heads of DeiT (Touvron et al. 2021, Sec. 4); `pool="halves"` is the mean of these two
+    tokens (Gong et al. 2021). `pool="class and mean"` has the class token and the mean of the patch tokens
+    side by side, all after the final norm (Oquab et al. 2024, DINOv2). `head_epsilon` is that of a layer norm
+    before the linear map; None for no such norm.
     """
 
-    def __init__(self, encoder: Encoder, classes: int, pool: Read = "mean") -> None:
+    def __init__(
+        self, encoder: Encoder, classes: int, pool: Read = "mean", head_epsilon: float | None = None
+    ) -> None:
         super().__init__()
-        self.encoder, self.classes = encoder, classes
+        self.encoder, self.classes, self.head_epsilon = encoder, classes, head_epsilon
         self.pool: Read = pool
-        width = encoder.shape.width * (2 if pool == "distilled" else 1)
+        width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
+        self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
         self.head = nn.Linear(width, classes)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -51,7 +57,8 @@ class Classifier(nn.Module):
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
         tokens = self.encoder.tokens(pictures, None, survive, trace, absent)
-        return pooled(self.encoder, tokens, self.pool, absent)
+        found = pooled(self.encoder, tokens, self.pool, absent)
+        return found if self.head_norm is None else self.head_norm(found)
 
     def forward(
         self,
@@ -75,6 +82,11 @@ def pooled(
         return encoder.norm(tokens[:, 0])
     if pool == "distilled":
         return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
+    if pool == "halves":
+        return encoder.norm(tokens[:, :2]).mean(dim=1)
     chosen = entering(None, absent)
+    both = pool == "class and mean"
+    tokens = encoder.norm(tokens) if both else tokens
     patches = tokens[:, 1 + encoder.shape.registers :]
-    return encoder.norm(patches.mean(dim=1) if chosen is None else chosen.mean_of_each(patches))
+    mean = patches.mean(dim=1) if chosen is None else chosen.mean_of_each(patches)
+    return torch.cat([tokens[:, 0], mean], dim=1) if both else encoder.norm(mean)

@@ -103,10 +103,13 @@ class Encoder(nn.Module):
         """y = LN(z^(L)) (lecture L5 ⑦), class token first."""
         return self.norm(self.tokens(pictures, hidden, survive, trace, absent))
 
-    def resize(self, size: tuple[int, int], *, antialias: bool = False) -> None:
-        """Take pictures of another size from now on: the positions are resized in two dimensions."""
+    def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
+        """Take pictures of another size from now on: the positions are resized in two dimensions.
+
+        Raises OptionError where the patches do not divide it.
+        """
         grid = Grid.cover(size, self.shape.patch, self.shape.stride)
-        resized = positions.resize(self.positions.detach(), self.grid, grid, antialias=antialias)
+        resized = positions.resize(self.positions.detach(), self.grid, grid, how)
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 

@@ -122,9 +122,9 @@ class MaskedAutoencoder(nn.Module):
         filled = wanted.put(vectors, guess.to(vectors.dtype))
         return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
 
-    def resize(self, size: tuple[int, int]) -> None:
+    def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Take pictures of another size from now on: the positions of both halves are resized."""
         old = self.encoder.grid
-        self.encoder.resize(size)
-        resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid)
+        self.encoder.resize(size, how)
+        resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid, how)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)

@@ -5,6 +5,8 @@ Row 0 belongs to the class token; patches follow row by row.
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -13,6 +15,8 @@ from torch.nn import functional
 
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
+
+Resampling: TypeAlias = Literal["bicubic", "antialiased", "cut"]
 
 
 def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
@@ -40,17 +44,37 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
 
 
 def resize(
-    positions: Float[Tensor, "n d"], old: Grid, new: Grid, *, antialias: bool = False
+    positions: Float[Tensor, "n d"], old: Grid, new: Grid, how: Resampling = "bicubic"
 ) -> Float[Tensor, "m d"]:
-    """Position vectors for another grid: bicubic in two dimensions, the class row untouched.
+    """Position vectors for another grid: resized in two dimensions, the class row untouched.
 
-    MAE resizes without antialiasing, timm with it.
+    MAE resizes without antialiasing, timm with it ("antialiased"); AST cuts the middle out where the grid
+    gets shorter and is linear where it gets longer ("cut"; Gong et al. 2021, Sec. 2.2).
     """
     if old == new:
         return positions
-    field = rearrange(positions[1:], "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols)
-    field = functional.interpolate(
-        field.float(), size=(new.rows, new.cols), mode="bicubic", align_corners=False, antialias=antialias
-    )
+    field = rearrange(positions[1:], "(rows cols) d -> 1 d rows cols", rows=old.rows, cols=old.cols).float()
+    if how == "cut":
+        field = _cut(field, new)
+    else:
+        field = functional.interpolate(
+            field,
+            size=(new.rows, new.cols),
+            mode="bicubic",
+            align_corners=False,
+            antialias=how == "antialiased",
+        )
     patches = rearrange(field, "1 d rows cols -> (rows cols) d").to(positions.dtype)
     return torch.cat([positions[:1], patches])
+
+
+def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d newrows newcols"]:
+    for axis, count in ((2, new.rows), (3, new.cols)):
+        spare = field.shape[axis] - count
+        if spare >= 0:
+            # Half of the old length less half of the new one, each rounded down.
+            field = field.narrow(axis, field.shape[axis] // 2 - count // 2, count)
+        else:
+            size = (count, field.shape[3]) if axis == 2 else (field.shape[2], count)
+            field = functional.interpolate(field, size=size, mode="bilinear", align_corners=False)
+    return field

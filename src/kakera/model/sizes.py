@@ -12,7 +12,8 @@ class LayerKind:
     """In what the layers of published Transformers differ; as it stands, those of ViT and MAE.
 
     `ratio` is the width inside the MLP over the width outside, `epsilon` that of every layer norm;
-    `layer_scale` multiplies each branch with a learned vector (Touvron et al. 2021b, CaiT).
+    `layer_scale` multiplies each branch with a learned vector (Touvron et al. 2021b, CaiT); `gated` is an
+    MLP that multiplies half of its inside with the SiLU of the other half (Shazeer 2020, SwiGLU).
     """
 
     ratio: float = 4.0
@@ -20,6 +21,7 @@ class LayerKind:
     qkv_bias: bool = True
     tanh_gelu: bool = False
     layer_scale: bool = False
+    gated: bool = False
 
     def ratio_of(self, inside: int, outside: int) -> LayerKind:
         """The same layers with an MLP of another width inside."""

@@ -10,6 +10,7 @@ from kakera import chance
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
+from kakera.formats.adapt import adapt
 from kakera.formats.load import load
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
@@ -98,6 +99,7 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         model, inputs = _from_scratch(prepared, options, count)
         model.initialise(draws)
     elif isinstance(before.model, ResNet):
+        adapt(before, channels=dataset.channels)
         model, inputs = (
             ResNet(before.model.shape, channels=before.model.channels, classes=count),
             before.inputs,
@@ -106,14 +108,13 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         model.load_state_dict(weights, strict=False)
         model.initialise_head(draws)
     else:
-        encoder, inputs = before.encoder, before.inputs
+        inputs = before.inputs
         size = (options.image, options.image) if options.image else inputs.size
         if inputs.sound is not None and options.seconds:
-            size = (inputs.height, frames(options.seconds, inputs.sound, encoder.shape.patch))
-        if size != inputs.size:
-            encoder.resize(size)
-            inputs = replace(inputs, height=size[0], width=size[1])
-        model = Classifier(encoder, count, options.pool)
+            size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
+        channels = dataset.channels if inputs.sound is None else None
+        before = adapt(before, size=size, channels=channels)
+        model, inputs = Classifier(before.encoder, count, options.pool), before.inputs
         model.initialise_head(draws)
     return Saved(model, inputs, dataset.classes, dataset.several)
 

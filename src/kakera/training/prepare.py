@@ -75,6 +75,8 @@ def prepare(
     given = {name: value for name, value in given.items() if value is not None} | {"data": name}
     options = options_from(kind, recipe or "paper", given)
     channels = start.channels if start and not start.sound else options.channels
+    if isinstance(options, FinetuneOptions) and options.channels:
+        channels = options.channels  # a start is changed for them
     dataset = (
         data
         if isinstance(data, Dataset)

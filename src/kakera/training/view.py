@@ -38,15 +38,16 @@ class View:
         # The front end keeps float32 where the model computes in less.
         with torch.autocast(batch.pictures.device.type, enabled=False):
             spectrograms = log_mel(batch.pictures, spec)
-        return blank_after(spectrograms, widths(batch, spec), self.inputs.mean[0])
+        blank = self.inputs.mean[0] if self.inputs.blank is None else self.inputs.blank
+        return blank_after(spectrograms, widths(batch, spec), blank)
 
     def pictures(self, batch: Batch) -> Float[Tensor, "b c H W"]:
-        """In the model's units; what lies beyond a recording's end is 0, the mean."""
+        """In the model's units; what lies beyond a recording's end is 0, the mean, or what `blank` says."""
         return self.inputs.normalise(self.stored(batch))
 
     def absent(self, batch: Batch) -> Bool[Tensor, "b n"] | None:
-        """The patches beyond the recording's end; None where all are there."""
-        if self.inputs.sound is None or self.grid is None:
+        """The patches beyond the recording's end; None where all are there, or `blank` ones looked at."""
+        if self.inputs.sound is None or self.inputs.blank is not None or self.grid is None:
             return None
         found = beyond(widths(batch, self.inputs.sound), self.grid, self.step)
         return found if bool(found.any()) else None

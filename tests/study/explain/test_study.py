@@ -141,7 +141,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
         (["mae", "things", "--target", "bag"], "this model knows no classes"),
         (["classifier", "things", "--target", "hat"], "got hat, expected bag, boot"),
         (["classifier", "things", "--cnn", "mae"], "--cnn: got another network"),
-        (["nothing", "things"], "expected a folder with model.safetensors"),
+        (["nothing", "things"], "expected a run, a folder or file"),
     ],
 )
 def test_bad_input_is_one_line(

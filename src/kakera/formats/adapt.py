@@ -1,0 +1,140 @@
+"""The same weights for pictures of another size, with other channels, or for other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from kakera.errors import OptionError, sentence
+from kakera.formats.native import Saved, generator
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+
+Size = int | tuple[int, int]
+Classes = int | Sequence[str]
+
+
+def adapt(
+    saved: Saved, *, size: Size | None = None, channels: int | None = None, classes: Classes | None = None
+) -> Saved:
+    """`saved` for other inputs and classes; its model is changed in place, and the notes say how.
+
+    Positions of encoder and decoder are resized in two dimensions, as the library does that they come
+    from. Another number of channels k shares the sum over the channels there were out evenly: the weights
+    of each are Σ/k, so that a picture alike in all channels gives the same tokens. New classes get a new
+    head. Raises OptionError.
+    """
+    if size is not None:
+        saved = _resized(saved, (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])))
+    if channels is not None and channels != saved.inputs.channels:
+        saved = _rechannelled(saved, channels)
+    return saved if classes is None else _reclassed(saved, classes)
+
+
+def _noted(saved: Saved, note: str) -> tuple[str, ...]:
+    return (*saved.notes, note)
+
+
+def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
+    inputs = saved.inputs
+    if size == inputs.size:
+        return saved
+    found = replace(inputs, height=size[0], width=size[1])
+    model = saved.model
+    if not isinstance(model, ResNet):
+        model.resize(size, saved.resampling) if isinstance(
+            model, Encoder | MaskedAutoencoder
+        ) else model.encoder.resize(size, saved.resampling)
+    note = f"positions resized from {_times(inputs.size)} to {_times(size)} pixels, {saved.resampling}"
+    return replace(saved, inputs=found, notes=_noted(saved, note))
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]} × {size[1]}"
+
+
+def _rechannelled(saved: Saved, channels: int) -> Saved:
+    inputs, model = saved.inputs, saved.model
+    if inputs.sound is not None or isinstance(model, ResNet):
+        got = "a model of recordings" if inputs.sound is not None else "a CNN"
+        raise OptionError(
+            sentence(
+                "channels", got=got, expected="a Vision Transformer of pictures", do="leave channels out"
+            )
+        )
+    if channels < 1:
+        raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
+    if isinstance(model, MaskedAutoencoder) and model.gradients:
+        raise OptionError(
+            sentence(
+                "channels",
+                got="a decoder that predicts gradients channel by channel",
+                expected="one of pixels, or an encoder",
+                do="leave channels out",
+            )
+        )
+    found, weight, shift = _shared_out(saved, channels)
+    encoder = saved.encoder
+    project = nn.Linear(weight.shape[1], weight.shape[0]).to(weight)
+    project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
+    encoder.patches.project, encoder.channels = project, channels
+    if isinstance(model, MaskedAutoencoder):
+        _share_out_predictions(model, inputs.channels, channels)
+    way = "summed into 1" if channels == 1 else f"shared out evenly among {channels}"
+    many = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
+    return replace(saved, inputs=found, notes=_noted(saved, f"weights of {many} {way}"))
+
+
+def _shared_out(saved: Saved, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
+    """Inputs of mean statistics, the weights of the embedding (d, ph·pw·channels), and what its bias gains.
+
+    With x the value in every channel, Σ_c w_c (x − m_c) / s_c = Σ_k W (x − m) / s + shift holds exactly.
+    """
+    inputs, old = saved.inputs, saved.encoder.patches.project.weight.detach()
+    mean, std = (sum(values) / len(values) for values in (inputs.mean, inputs.std))
+    means, stds = (torch.tensor(values, dtype=torch.float64) for values in (inputs.mean, inputs.std))
+    parts = rearrange(old.double(), "d (p c) -> d p c", c=inputs.channels)
+    shift = (parts * (mean - means) / stds).sum(dim=(1, 2))
+    total = (parts * std / stds).sum(dim=2, keepdim=True) / channels
+    weight = rearrange(total.expand(-1, -1, channels), "d p c -> d (p c)").contiguous()
+    found = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
+    return found, weight.to(old.dtype), shift.to(old.dtype)
+
+
+def _share_out_predictions(model: MaskedAutoencoder, old: int, channels: int) -> None:
+    """Each new channel is predicted as the mean of those there were."""
+    before = model.decoder.predict
+    weight = rearrange(before.weight.detach(), "(p c) d -> p c d", c=old).mean(dim=1, keepdim=True)
+    bias = rearrange(before.bias.detach(), "(p c) -> p c", c=old).mean(dim=1, keepdim=True)
+    after = nn.Linear(weight.shape[-1], len(weight) * channels).to(weight)
+    after.weight.data = rearrange(weight.expand(-1, channels, -1), "p c d -> (p c) d").contiguous()
+    after.bias.data = rearrange(bias.expand(-1, channels), "p c -> (p c)").contiguous()
+    model.decoder.predict, model.pixels = after, len(after.bias)
+
+
+def _reclassed(saved: Saved, classes: Classes) -> Saved:
+    wanted = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+    if len(wanted) < 2:
+        raise OptionError(
+            sentence("classes", got=len(wanted), expected="two or more", do="name them, or their number")
+        )
+    old = saved.model
+    if isinstance(old, ResNet):
+        model: Classifier | ResNet = ResNet(old.shape, channels=old.channels, classes=len(wanted))
+        kept = {name: tensor for name, tensor in old.state_dict().items() if not name.startswith("head.")}
+        model.load_state_dict(kept, strict=False)
+    elif isinstance(old, Classifier):
+        model = Classifier(old.encoder, len(wanted), old.pool, old.head_epsilon)
+    else:
+        model = Classifier(saved.encoder, len(wanted), "mean")
+    model.initialise_head(generator(0))
+    model.to(next(old.parameters()))
+    note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
+    return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))

@@ -1,0 +1,86 @@
+"""A graph with 8-bit weights and activations, for CPUs: static quantisation, calibrated on real inputs.
+
+Matrix products with weights are computed in int8, all else in float32: weights have one scale a column,
+activations one a tensor, from the smallest and largest value seen (Nagel et al. 2021, Sec. 2 and 3).
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.errors import DataError, sentence
+from kakera.formats.onnx import require_packages
+
+PRODUCTS = ["MatMul", "Gemm"]
+Given = dict[str, NDArray[np.generic]]
+
+
+class Reader:
+    """What ONNX Runtime asks for calibration inputs."""
+
+    def __init__(self, batches: Iterable[Given]) -> None:
+        self.batches: Iterator[Given] = iter(batches)
+        self.count = 0
+
+    def get_next(self) -> Given | None:
+        """The next batch by the names of the graph's inputs; None after the last."""
+        batch = next(self.batches, None)
+        self.count += batch is not None
+        return batch
+
+
+def quantise(graph: bytes, batches: Iterable[Given]) -> bytes:
+    """The graph in int8, calibrated on batches of its inputs.
+
+    Raises DataError where there is no batch, MissingExtraError.
+    """
+    require_packages()
+    tools: Any = importlib.import_module("onnxruntime.quantization")
+    shapes: Any = importlib.import_module("onnxruntime.quantization.shape_inference")
+    reader = Reader(batches)
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings(), _quiet():
+        warnings.simplefilter("ignore")
+        start, shaped, end = (str(Path(place) / f"{name}.onnx") for name in ("start", "shaped", "end"))
+        Path(start).write_bytes(graph)
+        shapes.quant_pre_process(start, shaped, skip_symbolic_shape=True)
+        try:
+            tools.quantize_static(
+                shaped,
+                end,
+                reader,
+                quant_format=tools.QuantFormat.QDQ,
+                op_types_to_quantize=PRODUCTS,
+                per_channel=True,
+                activation_type=tools.QuantType.QUInt8,
+                weight_type=tools.QuantType.QInt8,
+                calibrate_method=tools.CalibrationMethod.MinMax,
+                # Products of two activations stay in float32, and so does what leaves a product.
+                extra_options={"MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": PRODUCTS},
+            )
+        except ValueError as error:
+            if reader.count:
+                raise
+            raise DataError(
+                sentence("calibration", got="no inputs", expected="at least one", do="name other data")
+            ) from error
+        return Path(end).read_bytes()
+
+
+class _quiet:  # noqa: N801
+    """The tool's advice goes to the root logger."""
+
+    def __enter__(self) -> None:
+        self.level = logging.getLogger().level
+        logging.getLogger().setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().setLevel(self.level)

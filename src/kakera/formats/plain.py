@@ -1,0 +1,40 @@
+"""A file of tensors without a description: whose it is follows from its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kakera.errors import RunError, sentence
+from kakera.formats import ast, audiomae, mae, timm
+from kakera.formats.native import Saved
+from kakera.formats.weights import PICKLES, read_pickle, read_tensors, state_dict
+
+PARALLEL = "module."  # what PyTorch's DataParallel puts before every name
+
+
+def read_file(path: Path) -> Saved:
+    """AST's, AudioMAE's and MAE's own files, and timm's. Raises RunError."""
+    content = read_pickle(path) if path.suffix in PICKLES else read_tensors(path)
+    tensors = state_dict(content, path)
+    if all(name.startswith(PARALLEL) for name in tensors):
+        tensors = {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
+    around: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
+    if "v.pos_embed" in tensors:
+        return ast.read(path, tensors)
+    if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
+        raise _refusal(path, "names of transformers", "its config.json beside it", "name the folder of both")
+    if "patch_embed.proj.weight" not in tensors or "pos_embed" not in tensors:
+        got = f"other names ({', '.join(sorted(tensors)[:3])})"
+        raise _refusal(path, got, "a Vision Transformer of MAE's, AST's or timm's", "name another file")
+    if audiomae.is_one(tensors) and "kakera" not in around:
+        return audiomae.read(path, tensors)
+    if mae.evidence(around, tensors):
+        return mae.read(path, around, tensors)
+    architecture = around.get("arch")
+    return timm.read(tensors, str(path), {"architecture": architecture} if architecture else None)
+
+
+def _refusal(path: Path, got: str, expected: str, do: str) -> RunError:
+    return RunError(sentence(str(path), got=got, expected=expected, do=do))

@@ -1,0 +1,178 @@
+"""Other sizes, channels and classes: what the other libraries give for them, or a formula."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers as hf
+from torch import Tensor
+from torch.nn import functional
+
+from kakera.errors import OptionError
+from kakera.formats import ast_inputs
+from kakera.formats.adapt import adapt
+from kakera.formats.load import load
+from kakera.formats.native import Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import DecoderShape, VitShape
+from tests.formats.test_transformers import MAE, SMALL, drawn, far, pictures, saved
+
+SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
+INPUTS = InputSpec(3, 12, 12, (0.1, 0.2, 0.6), (0.3, 0.4, 0.5))
+
+
+def encoder(channels: int = 3) -> Encoder:
+    return Encoder(SHAPE, channels=channels, size=(12, 12))
+
+
+def autoencoder(*, gradients: bool = False) -> Saved:
+    return Saved(MaskedAutoencoder(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
+
+
+@pytest.mark.parametrize("size", [384, (448, 224)], ids=["224 to 384", "square to 2 to 1"])
+def test_a_vit_of_another_size_gives_what_transformers_gives_for_it(size: Any, tmp_path: Path) -> None:
+    options = {**SMALL, "image_size": 224, "patch_size": 16}
+    theirs = drawn(hf.ViTModel(hf.ViTConfig(**options)))
+    ours = load(saved(theirs, tmp_path), size=size)
+    x = pictures(1, 2, ours.inputs.size)
+    with torch.inference_mode():
+        expected = theirs(x, interpolate_pos_encoding=True).last_hidden_state
+        assert far(expected, ours.model(x)) < 1e-5
+    assert ours.inputs.size == (size if isinstance(size, tuple) else (size, size))
+
+
+def test_the_encoder_of_an_autoencoder_is_resized_as_transformers_does(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE, mask_ratio=0.0)))
+    ours = load(saved(theirs, tmp_path), size=(24, 12))
+    x, order = pictures(2, 2, (24, 12)), torch.arange(32.0).expand(2, 32)
+    with torch.inference_mode():
+        expected = theirs.vit(x, noise=order, interpolate_pos_encoding=True).last_hidden_state
+        assert far(expected, ours.encoder(x)) < 1e-5
+
+
+def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
+    ours = autoencoder()
+    model = ours.model
+    assert isinstance(model, MaskedAutoencoder)
+    model.decoder.positions.data = torch.randn(10, 16, generator=torch.Generator().manual_seed(0))
+    before = model.decoder.positions.detach().clone()
+    adapt(ours, size=(24, 12))
+    field = before[1:].T.reshape(1, 16, 3, 3)
+    expected = functional.interpolate(field, size=(6, 3), mode="bicubic", align_corners=False)
+    assert torch.equal(model.decoder.positions[:1], before[:1])
+    assert far(model.decoder.positions[1:].detach(), expected.reshape(16, 18).T) < 1e-6
+    hidden = torch.arange(18).expand(2, 18) % 2 == 0
+    assert model.predict(torch.zeros(2, 3, 24, 12), hidden).shape == (2, 9, 48)
+
+
+def test_asts_positions_are_cut_where_recordings_get_shorter() -> None:
+    inputs = ast_inputs.spectrograms(96, -4.0, 4.0, 48)
+    shape = VitShape(4, 1, 1, (16, 16), SHAPE.decoder, registers=1)
+    ours = Saved(Encoder(shape, channels=1, size=inputs.size), inputs, resampling="cut")
+    ours.encoder.positions.data = torch.arange(19.0).unsqueeze(1).expand(-1, 4).clone()
+    adapt(ours, size=(48, 64))
+    rows = ours.encoder.positions[1:, 0].reshape(3, 4)
+    assert rows.tolist() == [[2, 3, 4, 5], [8, 9, 10, 11], [14, 15, 16, 17]]
+
+
+def grey(channels: int) -> Tensor:
+    """Stored values alike in all channels."""
+    values = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(2)) * 255
+    return values.expand(-1, channels, -1, -1)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_of_them(channels: int) -> None:
+    ours = Saved(drawn(encoder()).double(), INPUTS)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        before = ours.encoder(INPUTS.normalise(grey(3).double()))
+        after = adapt(ours, channels=channels)
+        assert after.inputs.channels == channels
+        assert far(before, after.encoder(after.inputs.normalise(grey(channels).double()))) < 1e-10
+    assert any("3 channels" in note for note in after.notes)
+
+
+def test_with_one_deviation_for_all_the_weights_are_summed_as_timm_sums_them() -> None:
+    inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
+    ours = Saved(drawn(encoder()), inputs)  # type: ignore[arg-type]
+    before = ours.encoder.patches.project.weight.detach().reshape(24, 4, 4, 3)
+    adapt(ours, channels=1)
+    assert far(ours.encoder.patches.project.weight.detach(), before.sum(dim=3).reshape(24, 16)) < 1e-6
+    assert "weights of 3 channels summed into 1" in adapt(Saved(encoder(), inputs), channels=1).notes
+
+
+def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> None:
+    ours = autoencoder()
+    drawn(ours.model)
+    hidden = torch.arange(9).expand(2, 9) % 2 == 0
+    x = INPUTS.normalise(grey(3))
+    model = ours.model
+    assert isinstance(model, MaskedAutoencoder)
+    with torch.inference_mode():
+        before = model.predict(x, hidden).reshape(2, 5, 16, 3).mean(dim=3)
+        after = adapt(ours, channels=1)
+        assert far(before, model.predict(after.inputs.normalise(grey(1)), hidden)) < 1e-4
+        assert model.reconstruct(after.inputs.normalise(grey(1)), hidden).shape == (2, 1, 12, 12)
+
+
+@pytest.mark.parametrize("classes", [4, ("a", "b", "c", "d")])
+@pytest.mark.parametrize("kind", ["encoder", "classifier", "autoencoder", "cnn"])
+def test_new_classes_get_a_new_head_on_the_same_encoder(kind: str, classes: Any, tmp_path: Path) -> None:
+    cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
+    models = {
+        "encoder": Saved(encoder(), INPUTS),
+        "classifier": Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("x", "y"), several=True),
+        "autoencoder": autoencoder(),
+        "cnn": Saved(cnn, INPUTS, ("x", "y")),
+    }
+    save_model(tmp_path, models[kind])
+    found = load(tmp_path, classes=classes)
+    assert len(found.classes) == 4
+    assert not found.several
+    assert isinstance(found.model, Classifier | ResNet)
+    with torch.inference_mode():
+        scores = found.model(torch.randn(2, 3, 12, 12))
+    assert scores.shape == (2, 4)
+    assert scores.abs().max() < 0.01
+    if kind != "cnn":
+        before, after = load(tmp_path).encoder.state_dict(), found.encoder.state_dict()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_all_at_once_on_load(tmp_path: Path) -> None:
+    save_model(tmp_path, autoencoder())
+    found = load(tmp_path, size=(8, 16), channels=1, classes=3)
+    with torch.inference_mode():
+        assert found.model(torch.zeros(2, 1, 8, 16)).shape == (2, 3)
+    assert len(found.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "said"),
+    [
+        (autoencoder, {"size": 13}, "divides the picture"),
+        (autoencoder, {"channels": 0}, "1 or more"),
+        (lambda: autoencoder(gradients=True), {"channels": 1}, "gradients"),
+        (autoencoder, {"classes": 1}, "two or more"),
+    ],
+    ids=["size", "channels", "gradients", "classes"],
+)
+def test_what_cannot_be_is_refused_in_one_line(make: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(OptionError, match=said) as caught:
+        adapt(make(), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_recordings_have_one_channel() -> None:
+    inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
+    shape = VitShape(24, 1, 3, (16, 16), SHAPE.decoder)
+    ours = Saved(Encoder(shape, channels=1, size=inputs.size), inputs)
+    with pytest.raises(OptionError, match="a model of recordings"):
+        adapt(ours, channels=3)
+    with pytest.raises(OptionError, match="mel bands"):
+        adapt(ours, size=(48, 64))

@@ -1,0 +1,102 @@
+"""AudioMAE's files: time runs down there, and across here. The formula is MAE's, on a turned picture."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kakera.errors import RunError
+from kakera.formats.load import load
+from kakera.grid import Grid
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from tests.formats.test_mae import layer
+from tests.formats.test_transformers import far
+
+WIDTH, TIMES, BANDS, PATCH = 192, 6, 8, 16
+
+
+def weights(head: str = "") -> dict[str, Tensor]:
+    """Its names, of a spectrogram of 96 frames and 128 bands."""
+    norm = "fc_norm" if head == "mean" else "norm"
+    shapes: dict[str, tuple[int, ...]] = {
+        "cls_token": (1, 1, WIDTH),
+        "pos_embed": (1, 1 + TIMES * BANDS, WIDTH),
+        "patch_embed.proj.weight": (WIDTH, 1, PATCH, PATCH),
+        "patch_embed.proj.bias": (WIDTH,),
+        f"{norm}.weight": (WIDTH,),
+        f"{norm}.bias": (WIDTH,),
+        **layer("blocks.0", WIDTH),
+    }
+    if head:
+        shapes |= {"head.weight": (50, WIDTH), "head.bias": (50,)}
+    generator = torch.Generator().manual_seed(6)
+    return {name: 0.1 * torch.randn(shape, generator=generator).double() for name, shape in shapes.items()}
+
+
+def by_the_formula(w: dict[str, Tensor], x: Tensor, norm: str, *, mean: bool) -> Tensor:
+    """Of (b, 1, frames, bands): tokens row by row of time, or their mean, after the norm."""
+
+    def normed(z: Tensor, name: str) -> Tensor:
+        return functional.layer_norm(z, (WIDTH,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-6)
+
+    def mapped(z: Tensor, name: str) -> Tensor:
+        return z @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    z = functional.conv2d(x, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=PATCH)
+    z = z.flatten(2).transpose(1, 2) + w["pos_embed"][:, 1:]
+    z = torch.cat([(w["cls_token"] + w["pos_embed"][:, :1]).expand(len(z), -1, -1), z], dim=1)
+    q, k, v = mapped(normed(z, "blocks.0.norm1"), "blocks.0.attn.qkv").chunk(3, dim=-1)
+    heads = []
+    for h in range(3):
+        part = slice(64 * h, 64 * (h + 1))
+        weight = (q[..., part] @ k[..., part].transpose(1, 2) / 8).softmax(-1)
+        heads.append(weight @ v[..., part])
+    z = z + mapped(torch.cat(heads, dim=-1), "blocks.0.attn.proj")
+    inside = functional.gelu(mapped(normed(z, "blocks.0.norm2"), "blocks.0.mlp.fc1"))
+    z = z + mapped(inside, "blocks.0.mlp.fc2")
+    return normed(z[:, 1:].mean(1), norm) if mean else normed(z, norm)
+
+
+def frames() -> Tensor:
+    return torch.randn(2, 1, 96, 128, generator=torch.Generator().manual_seed(1)).double()
+
+
+def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> None:
+    w = weights()
+    decoder = {
+        "decoder_embed.weight": torch.zeros(2, 2),
+        "mask_token": torch.zeros(1),
+        "decoder_x.y": torch.zeros(1),
+    }
+    torch.save({"model": {**w, **decoder}}, tmp_path / "file.pth")
+    found, x = load(tmp_path / "file.pth"), frames()
+    assert isinstance(found.model, Encoder)
+    assert (found.inputs.size, found.encoder.grid) == ((128, 96), Grid(BANDS, TIMES))
+    with torch.inference_mode():
+        expected = by_the_formula(w, x, "norm", mean=False)
+        ours = found.model(x.transpose(2, 3))
+    turned = expected[:, 1:].reshape(2, TIMES, BANDS, WIDTH).transpose(1, 2).flatten(1, 2)
+    assert far(ours[:, :1], expected[:, :1]) < 1e-10
+    assert far(ours[:, 1:], turned) < 1e-10
+    assert any("3 tensors of its decoder left behind" in note for note in found.notes)
+
+
+def test_a_fine_tuned_one_gives_the_same_scores(tmp_path: Path) -> None:
+    w = weights("mean")
+    torch.save({"model": w}, tmp_path / "file.pth")
+    found, x = load(tmp_path / "file.pth"), frames()
+    assert isinstance(found.model, Classifier)
+    assert found.model.pool == "mean"
+    assert any("ESC-50" in note for note in found.notes)
+    with torch.inference_mode():
+        expected = by_the_formula(w, x, "fc_norm", mean=True) @ w["head.weight"].T + w["head.bias"]
+        assert far(expected, found.model(x.transpose(2, 3))) < 1e-10
+
+
+def test_a_name_that_is_too_many_is_listed(tmp_path: Path) -> None:
+    torch.save({"model": {**weights(), "blocks.0.attn.gate": torch.zeros(1)}}, tmp_path / "file.pth")
+    with pytest.raises(RunError, match=r"1 unknown \(blocks.0.attn.gate\)"):
+        load(tmp_path / "file.pth")

@@ -1,0 +1,82 @@
+"""The original `.npz` files: the same outputs as timm's, which reads them too (`make_timm_file.py`)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kakera.errors import RunError
+from kakera.formats.load import load
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from tests.formats.test_timm import KEPT, weights
+from tests.formats.test_transformers import far
+
+
+def file(path: Path, dtype: Any = np.float32, **changes: Any) -> Path:
+    arrays = {name: tensor.numpy().astype(dtype) for name, tensor in weights("jax").items()}
+    np.savez(path, **{**arrays, **changes})
+    return path
+
+
+def test_the_outputs_are_those_of_timm(tmp_path: Path) -> None:
+    x, expected = KEPT["jax/input"], KEPT["jax/output"]
+    single = load(file(tmp_path / "single.npz"))
+    double = load(file(tmp_path / "double.npz", np.float64))
+    with torch.inference_mode():
+        assert far(single.model(x).double(), expected) < 1e-5
+        assert far(double.model(x.double()), expected) < 1e-10
+
+
+def test_what_is_not_in_the_file_is_assumed_and_said(tmp_path: Path) -> None:
+    found = load(file(tmp_path / "file.npz"))
+    assert (found.inputs.size, found.inputs.mean, found.inputs.std) == ((12, 12), (0.5,) * 3, (0.5,) * 3)
+    assert found.encoder.shape.kind.tanh_gelu
+    assert isinstance(found.model, Classifier)
+    assert any("JAX" in note for note in found.notes)
+
+
+def test_a_head_behind_a_tanh_layer_is_left_behind_and_that_is_said(tmp_path: Path) -> None:
+    more = {"pre_logits/kernel": np.zeros((12, 12), np.float32), "pre_logits/bias": np.zeros(12, np.float32)}
+    found = load(file(tmp_path / "file.npz", **more))
+    assert isinstance(found.model, Encoder)
+    assert any("left behind" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"Transformer/encoder_norm/gain": np.zeros(1)}, "1 unknown (Transformer/encoder_norm/gain)"),
+        ({"cls": np.zeros((1, 12), np.float32)}, "cls as 1 x 12"),
+        ({"head/kernel": np.zeros((3, 12), np.float32)}, "head/kernel as"),
+    ],
+    ids=["unknown", "axes", "swapped"],
+)
+def test_what_is_wrong_is_said_in_one_line(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        load(file(tmp_path / "file.npz", **changes))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_object_in_a_file_is_not_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "file.npz"
+    np.savez(path, cls=np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(RunError, match="whole .npz file of numbers"):
+        load(path)
+
+
+def test_half_a_file_gets_one_line(tmp_path: Path) -> None:
+    path = file(tmp_path / "file.npz")
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(RunError) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_file_of_arrays_gets_one_line(tmp_path: Path) -> None:
+    np.savez(tmp_path / "file.npz", x_train=np.zeros(3))
+    with pytest.raises(RunError, match="an original Vision Transformer"):
+        load(tmp_path / "file.npz")

@@ -1,0 +1,128 @@
+"""Graphs for ONNX Runtime: for any number of pictures and any mask it gets the model's numbers."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from kakera.errors import MissingExtraError, RunError
+from kakera.formats import onnx
+from kakera.formats.ast_inputs import spectrograms
+from kakera.formats.convert import convert
+from kakera.formats.graphs import Graph
+from kakera.formats.judge import expected, session_of
+from kakera.formats.load import load
+from kakera.formats.native import Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import DecoderShape, VitShape
+from tests.formats.test_transformers import drawn, far
+
+SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
+CROSS = replace(SHAPE.decoder, cross=True)
+INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))
+HEARD = replace(spectrograms(64, -4.0, 4.0, 32), blank=None)
+FILLED = spectrograms(64, -4.0, 4.0, 32)
+
+
+def seen() -> Encoder:
+    return Encoder(SHAPE, channels=2, size=(12, 12))
+
+
+def heard(registers: int = 0, stride: tuple[int, int] | None = None) -> Encoder:
+    shape = replace(SHAPE, patch=(16, 16), registers=registers, stride=stride)
+    return Encoder(shape, channels=1, size=(32, 64))
+
+
+def models() -> dict[str, Saved]:
+    two = ("ant", "bee")
+    return {
+        "classifier": Saved(Classifier(seen(), 2, "mean"), INPUTS, two),
+        "several": Saved(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
+        "encoder": Saved(seen(), INPUTS),
+        "normalised": Saved(MaskedAutoencoder(seen(), SHAPE.decoder), INPUTS),
+        "plain": Saved(MaskedAutoencoder(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
+        "recordings": Saved(Classifier(heard(), 2, "mean"), HEARD, two),
+        "recordings of one token": Saved(Classifier(heard(), 2, "class"), HEARD, two),
+        "AST": Saved(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),
+        "cross": Saved(MaskedAutoencoder(seen(), CROSS), INPUTS),
+        "recordings hidden": Saved(MaskedAutoencoder(heard(), SHAPE.decoder), HEARD),
+    }
+
+
+@pytest.mark.parametrize("kind", models())
+def test_the_graph_computes_what_the_model_does(kind: str) -> None:
+    """Before it is exported: all patches computed and not attended to, against patches left out."""
+    saved = models()[kind]
+    drawn(saved.model)
+    given = onnx.example(saved, 3, seed=5)
+    with torch.inference_mode():
+        found = Graph(saved)(*given)
+        for one, other in zip(
+            expected(saved, given), (found,) if isinstance(found, torch.Tensor) else found, strict=True
+        ):
+            assert far(one, other) < 1e-4 * max(1.0, one.abs().max().item())
+
+
+@pytest.mark.parametrize("kind", ["classifier", "plain", "cross", "recordings"])
+def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> None:
+    saved = models()[kind]
+    drawn(saved.model)
+    save_model(tmp_path / "run", saved)
+    done = convert(tmp_path / "run", tmp_path / "out", to="onnx")
+    assert done.judge == "onnxruntime"
+    folder = tmp_path / "out"
+    session = session_of(folder / "model.onnx")
+    for count in (1, 5):
+        given = onnx.example(saved, count, seed=count)
+        if kind == "plain":  # another share than the graph was made with
+            hidden = torch.zeros_like(given[-1])
+            hidden[:, 2] = True
+            given = (*given[:-1], hidden)
+        names = [each.name for each in session.get_inputs()]
+        found = session.run(None, {name: x.numpy() for name, x in zip(names, given, strict=True)})
+        with torch.inference_mode():
+            for one, other in zip(expected(saved, given), found, strict=True):
+                scale = max(1.0, one.abs().max().item())
+                assert far(one, torch.from_numpy(other)) < 1e-5 * scale
+    config = json.loads((folder / "config.json").read_text())
+    assert config["given"] == names
+    assert config["found"] == [each.name for each in session.get_outputs()]
+    assert (folder / "preprocessor_config.json").exists()
+    card = (folder / "README.md").read_text()
+    assert all(f"`{name}`" in card for name in names)
+
+
+def test_a_graph_is_not_read_back(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"")
+    (tmp_path / "config.json").write_text("{}")
+    for source in (tmp_path, tmp_path / "model.onnx"):
+        with pytest.raises(RunError, match="onnx") as caught:
+            load(source)
+        assert "\n" not in str(caught.value)
+
+
+def test_without_the_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingExtraError, match=r"kakera\[onnx\]"):
+        onnx.files(models()["encoder"])
+
+
+def test_a_cnn_is_exported_too(tmp_path: Path) -> None:
+    cnn = Saved(ResNet(resnet_shape("resnet-nano"), channels=2, classes=2), INPUTS, ("ant", "bee"))
+    given: Any = onnx.example(cnn, 2)
+    drawn(cnn.model)
+    with torch.inference_mode():
+        logits, probabilities = Graph(cnn)(*given)
+    assert far(probabilities, logits.softmax(1)) == 0
+    assert np.isfinite(logits.numpy()).all()
+    assert onnxruntime.__version__

@@ -1,0 +1,121 @@
+"""Int8 graphs: what they cost is measured on pictures that neither training nor calibration has seen."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers as hf
+from PIL import Image
+
+from kakera.cli.main import main
+from kakera.data.loader import evaluation_batches
+from kakera.errors import DataError, OptionError
+from kakera.formats.convert import convert
+from kakera.formats.int8 import quantise
+from kakera.formats.judge import session_of
+from kakera.formats.load import load
+from kakera.formats.native import save_model
+from kakera.training.finetune import finetune
+from kakera.training.infer import scores
+from kakera.training.predict import predict
+from tests.small import pictures
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's recipe and pictures, as long as a test may take."""
+    place = tmp_path_factory.mktemp("runs") / "classifier"
+    options = {
+        "recipe": "demo",
+        "model": "nano",
+        "pool": "class",
+        "epochs": 6.0,
+        "least_steps": 60,
+        "batch": 64,
+    }
+    return finetune(pictures(600, 200), out=place, **options).folder  # type: ignore[arg-type]
+
+
+def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
+    trained: Path, tmp_path: Path
+) -> None:
+    assert "--channels 3" in convert(trained, tmp_path / "grey", to="transformers").hint
+    found = convert(trained, tmp_path / "hf", to="transformers", channels=3)
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    test = pictures(0, 40).part("test")
+    files: list[Path] = []
+    for number in range(len(test)):
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(test.pictures.read(number)[..., 0]).save(files[-1])
+    ours = predict(trained, files)
+    pipeline = hf.pipeline("image-classification", model=str(tmp_path / "hf"), top_k=None)
+    for mine, theirs in zip(ours, pipeline([str(file) for file in files]), strict=True):
+        assert mine.labels[0] == theirs[0]["label"]
+        for each in theirs:
+            assert mine.probabilities[each["label"]] == pytest.approx(each["score"], abs=1e-5)
+
+
+def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp_path: Path) -> None:
+    assert convert(trained, tmp_path / "out", to="onnx").judge == "onnxruntime"
+    saved, test = load(trained), pictures(0, 200).part("test")
+    before, _, _ = scores(saved, test)
+    batch = next(evaluation_batches(test, saved.inputs.size, batch=len(test)))
+    session = session_of(tmp_path / "out" / "model.onnx")
+    given = {"pictures": batch.pictures.numpy().astype(np.float32)}
+    after = session.run(["probabilities"], given)[0]
+    assert np.abs(before - after).max() < 1e-5
+    assert (before.argmax(1) == after.argmax(1)).all()
+
+
+def test_int8_is_written_with_what_it_costs(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["convert", str(trained), str(tmp_path / "out"), "--to", "onnx", "--int8", "--calibrate", "demo"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "calibrated on 128" in said
+    assert "points lost" in said
+    lost = float(said.split(": ")[-1].split()[0])
+    assert abs(lost) < 1.5  # a network of 64 numbers, trained for a minute
+    assert "points lost" in (tmp_path / "out" / "README.md").read_text()
+    graph = (tmp_path / "out" / "model.onnx").read_bytes()
+    assert b"DequantizeLinear" in graph
+    labels = json.loads((tmp_path / "out" / "config.json").read_text())["id2label"]
+    assert list(labels.values()) == list(load(trained).classes)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "onnx", "--int8"], "with --calibrate DATA"),
+        (["--to", "mae", "--int8", "--calibrate", "demo"], "with --to onnx"),
+        (["--to", "onnx", "--calibrate", "demo"], "with --int8"),
+        (["--to", "mae", "--size", "1", "2", "3"], "one number, or height and width"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(
+    words: list[str], said: str, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", str(trained), str(tmp_path / "out"), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_classes_is_refused(trained: Path, tmp_path: Path) -> None:
+    from kakera.training.int8 import convert_int8
+
+    saved = load(trained)
+    save_model(tmp_path / "encoder", type(saved)(saved.encoder, saved.inputs))
+    with pytest.raises(OptionError, match="a Transformer that classifies"):
+        convert_int8(tmp_path / "encoder", tmp_path / "out", calibrate="demo")
+
+
+def test_without_inputs_there_is_nothing_to_calibrate_on(trained: Path, tmp_path: Path) -> None:
+    convert(trained, tmp_path / "out", to="onnx")
+    with pytest.raises(DataError, match="no inputs"):
+        quantise((tmp_path / "out" / "model.onnx").read_bytes(), [])
+    assert torch.is_grad_enabled()
