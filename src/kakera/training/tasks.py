@@ -49,7 +49,7 @@ class Classification:
         self.model: nn.Module = model
         self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
-        self.view = View.of(model.encoder, inputs) if isinstance(model, Classifier) else View(inputs)
+        self.view = View.of(model, inputs)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
