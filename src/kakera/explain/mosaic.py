@@ -30,7 +30,7 @@ def mosaic(
     tile: int = TILE,
     axes: Axes | None = None,
 ) -> Image.Image:
-    """Pictures (H, W, 3) of one height, row by row, named `down` the side and `across` the top.
+    """Pictures (H, W, 3), row by row, named `down` the side and `across` the top; all as high as the first.
 
     Small ones are enlarged in whole steps to about `tile` pixels, larger ones reduced to it. `axes` are those
     of the widest; where they are not plain pixels, they are written beside and below, and the first row of
@@ -39,9 +39,7 @@ def mosaic(
     font = ImageFont.load_default(TEXT)
     scaled = axes is not None and not axes.plain
     marks = axes if scaled else None
-    widest = max(picture.shape[1] for row in rows for picture in row)
-    factors = _factors((rows[0][0].shape[0], widest), tile, square=not scaled)
-    high, wide = _drawn((rows[0][0].shape[0], widest), factors)
+    high, wide, narrower = _size(rows, tile, square=not scaled)
     named = max((round(font.getlength(name)) + 2 * GAP for name in down), default=0)
     left = named + _room(marks)
     top = TEXT + 2 * GAP if across else 0
@@ -63,7 +61,8 @@ def mosaic(
             _mark_rows(pen, marks, (left, y), high)
         for place, picture in enumerate(row):
             upright = picture[::-1] if marks is not None and marks.upwards else picture
-            canvas.paste(_scaled(upright, _drawn(picture.shape, factors)), (left + place * (wide + GAP), y))
+            length = max(1, round(picture.shape[1] / picture.shape[0] * high * narrower))
+            canvas.paste(_scaled(upright, (high, length)), (left + place * (wide + GAP), y))
     for place in range(len(rows[-1]) if marks is not None else 0):
         assert marks is not None
         _mark_columns(pen, marks, (left + place * (wide + GAP), height - below), wide)
@@ -106,15 +105,13 @@ def _room(axes: Axes | None) -> int:
     return round(max((font.getlength(text) for text in texts), default=0)) + MARK + GAP
 
 
-def _factors(shape: tuple[int, int], tile: int, *, square: bool) -> tuple[float, float]:
-    """By how much tiles are enlarged, down and across."""
-    height, width = shape
-    down = float(max(1, round(tile / height))) if height <= tile else tile / height
-    return down, down if square else min(down, WIDEST * tile / width)
-
-
-def _drawn(shape: tuple[int, ...], factors: tuple[float, float]) -> tuple[int, int]:
-    return max(1, round(shape[0] * factors[0])), max(1, round(shape[1] * factors[1]))
+def _size(rows: Tiles, tile: int, *, square: bool) -> tuple[int, int, float]:
+    """Height and width of the widest tile as drawn, and by how much all are drawn narrower than they are."""
+    height = rows[0][0].shape[0]
+    width = max(picture.shape[1] / picture.shape[0] for row in rows for picture in row) * height
+    factor = float(max(1, round(tile / height))) if height <= tile else tile / height
+    narrower = 1.0 if square else min(1.0, WIDEST * tile / (width * factor))
+    return max(1, round(height * factor)), max(1, round(width * factor * narrower)), narrower
 
 
 def _scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
