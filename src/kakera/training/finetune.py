@@ -104,11 +104,12 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
     else:
         encoder, inputs = before.encoder, before.inputs
         size = (options.image, options.image) if options.image else inputs.size
-        if inputs.sound is not None and options.seconds:
+        if inputs.sound is not None and options.seconds:  # another end, where a picture gets another size
             size = (inputs.height, frames(options.seconds, inputs.sound, encoder.shape.patch))
-        if size != inputs.size:
+            encoder.recut(size)
+        elif size != inputs.size:
             encoder.resize(size)
-            inputs = replace(inputs, height=size[0], width=size[1])
+        inputs = replace(inputs, height=size[0], width=size[1])
         model = Classifier(encoder, count, options.pool)
         model.initialise_head(draws)
     return Saved(model, inputs, dataset.classes, dataset.several)

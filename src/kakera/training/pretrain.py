@@ -6,12 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from kakera import chance
 from kakera.data.dataset import Dataset
-from kakera.explain.picture import png, sheet
+from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator, write_atomically
 from kakera.model.encoder import Encoder
@@ -90,9 +89,9 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     model.to("cpu").eval()
     rows = reconstructions(model, saved.inputs, looked.pictures, hidden, absent)
     model.to(device)
-    if saved.inputs.sound is not None:
-        rows = np.flip(rows, axis=-3)  # low frequencies at the bottom
-    return png(sheet(rows, across=4 if saved.inputs.width <= saved.inputs.height else 1))
+    return png(
+        sheet(upright(rows, saved.inputs), across=4 if saved.inputs.width <= saved.inputs.height else 1)
+    )
 
 
 def _samples(prepared: Prepared) -> Dataset:
