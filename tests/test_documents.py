@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
 TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
 TINY += ["--finetune-epochs", "0.01", "--finetune-steps", "1"]
+SMALL = ["--size", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
@@ -24,6 +25,7 @@ SHORT = {
     "finetune": ["--epochs", "0.01", "--least-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1"],
     "study mask-ratio": [*TINY, "--ratios", "0.5", "0.75"],
+    "study mask-ratio recordings": [*SMALL, "--ratios", "0.5", "0.75"],
     "study data-size": [
         *TINY,
         "--rates",
@@ -65,7 +67,8 @@ def test_every_shell_block_runs(
                 continue
             assert words[0] == "kakera", line
             verb = " ".join(words[1:3]) if words[1] == "study" else words[1]
-            code = main([*words[1:], *SHORT.get(verb, [])])
+            short = SHORT.get(" ".join(words[1:4]), SHORT.get(verb, []))
+            code = main([*words[1:], *short])
             assert code == 0, f"{name}: {line}: {capsys.readouterr().err}"
             ran += 1
     assert ran >= 6

@@ -25,3 +25,12 @@ def test_the_pictures_of_looking_inside(tmp_path: Path) -> None:
     shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("explain-*.png")}
     assert {path.name for path in out.iterdir()} == shown
     assert done.stdout.splitlines()[0] == "| rows apart | 0 | 1 | 2 | 3 | 4 | 8 | 10 | 14 | 27 |"
+
+
+def test_the_pictures_of_sound(tmp_path: Path) -> None:
+    words = ["--count", "8", "--epochs", "0.1", "--out", str(tmp_path)]
+    command = [sys.executable, str(EXAMPLES / "sound_pictures.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("sound-*.png")}
+    assert {path.name for path in tmp_path.iterdir()} == shown

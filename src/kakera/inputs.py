@@ -98,6 +98,12 @@ class InputSpec:
             return pictures / self.scale
         return self.normalise(pictures) / 6 + 0.5
 
+    def stored(self, shares: Tensor) -> Tensor:
+        """The inverse of `shares`: values 0 … 1 as they are drawn to stored values."""
+        if self.sound is None:
+            return shares * self.scale
+        return self.restore((shares - 0.5) * 6)
+
     def _columns(self, like: Tensor) -> tuple[Tensor, Tensor]:
         import torch
 

@@ -72,10 +72,12 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
     for name, (_, part) in WAYS.items():
         assert any(f"{name}.wav: " in line and part in line for line in said), name
 
-    for verb in ("explain", "serve"):
-        words = [verb, tuned, *([str(mixed)] if verb == "explain" else [])]
-        assert main(words) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+    some = [str(mixed / "low" / f"{name}.wav") for name in WAYS] + [str(mixed / "high" / "silence.wav")]
+    assert main(["explain", tuned, *some, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == len(WAYS)
+    assert all(part in "\n".join(said) for _, part in WAYS.values())
+    assert (tmp_path / "out" / f"{1:02d}-silence-summary.png").exists()
 
 
 @pytest.mark.parametrize(

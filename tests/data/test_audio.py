@@ -252,3 +252,22 @@ def test_no_file_is_left_open(tmp_path: Path) -> None:
     next(blocks(good))
     assert len(list(fds.iterdir())) == before
     assert {f".{kind}" for kind in KINDS} <= audio.SUFFIXES
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_what_is_in_a_file_is_read_as_the_file_is(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"tone.{suffix}"
+    soundfile.write(path, 0.3 * np.sin(np.arange(22_050) / 10), 22_050)
+    content = path.read_bytes()
+    assert audio.header(content) == audio.header(path)
+    whole, piece = audio.read(content, 16_000), audio.read(content, 16_000, start=4_000, count=2_000)
+    assert np.array_equal(whole, audio.read(path, 16_000))
+    assert np.array_equal(piece, audio.read(path, 16_000, start=4_000, count=2_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "an empty file"), (b"hello", "a text file"), (b"RIFF" + bytes(60), "damaged")]
+)
+def test_content_that_is_no_recording_is_named_without_a_path(content: bytes, said: str) -> None:
+    with pytest.raises(UnreadableFileError, match=f"^recording: got .*{said}"):
+        audio.read(content, 16_000)

@@ -3,7 +3,7 @@ import pytest
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
-from kakera.data.listen import starts
+from kakera.data.listen import starts, windows_at
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.sounds import ArraySounds
 from kakera.sound.spec import SoundSpec
@@ -67,3 +67,19 @@ def test_crops_are_the_same_from_any_step_on_and_with_workers() -> None:
         for one, other in zip(found, whole[30:], strict=True):
             np.testing.assert_array_equal(one.pictures, other.pictures)
             assert one.step == other.step
+
+
+def test_a_window_begins_where_it_is_asked_for_and_ends_with_the_recording() -> None:
+    found = windows_at(data(), 100, 90)
+    assert found.lengths is not None
+    assert found.starts is not None
+    assert found.samples.tolist() == [3, 4]  # the others have less than a frame of 20 left
+    assert found.lengths.tolist() == [100, 100]
+    assert found.starts.tolist() == [90, 90]
+    assert found.pictures[0].tolist() == [30_090 + i for i in range(100)]
+    assert [error.path for error in found.unreadable] == [f"recording[{i}]" for i in range(3)]
+    assert "expected a frame after 0.09 s; begin earlier" in found.unreadable[1].reason
+    short = windows_at(data(), 100, 200)
+    assert short.lengths is not None
+    assert short.lengths.tolist() == [50, 100]
+    assert not short.pictures[0, 50:].any()

@@ -28,7 +28,7 @@ def test_components_that_do_not_exist_are_zero() -> None:
 def test_colours_are_shares_and_the_same_vector_has_the_same_colour_in_each_picture() -> None:
     model = encoder()
     one, other = view(model), view(model, seed=6)
-    found = token_colours([one, other, one], 1)
+    found = np.stack(token_colours([one, other, one], 1))
     assert found.shape == (3, 4, 5, 3)
     assert found.min() == 0
     assert found.max() == 1
@@ -37,7 +37,7 @@ def test_colours_are_shares_and_the_same_vector_has_the_same_colour_in_each_pict
 
 def test_colours_order_patches_as_their_first_component_does() -> None:
     seen = view()
-    found = token_colours([seen], RAW)[0, ..., 0].ravel()
+    found = token_colours([seen], RAW)[0][..., 0].ravel()
     score = PCA(1).fit_transform(seen.vectors)[:, 0]
     rank = np.corrcoef(np.argsort(np.argsort(score))[2:-2], np.argsort(np.argsort(found))[2:-2])[0, 1]
     assert abs(rank) > 0.95  # but for the ends, which are cut off

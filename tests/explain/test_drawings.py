@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from kakera.explain import drawings, masks
@@ -7,10 +8,13 @@ from kakera.explain.components import principal_filters
 from kakera.explain.lines import patch_lines
 from kakera.explain.receptive import transformer_fields
 from kakera.explain.reconstruct import reconstruct
+from kakera.explain.seen import look
 from kakera.explain.similarity import position_similarity
 from tests.explain.test_reconstruct import autoencoder
 from tests.explain.views import photo, spec, view
 from tests.model.models import encoder, pictures
+from tests.training.listeners import INPUTS
+from tests.training.listeners import classifier as listener
 
 
 def every() -> dict[str, Image.Image]:
@@ -56,3 +60,16 @@ def test_a_reconstruction_that_borrows_says_so_below(normalised: bool) -> None:
     image = drawings.reconstruction(reconstruct(model, spec(), photo(), hidden))
     rows = 2 * (14 * 8) + 6 + 13 + 12  # two tiles of 8 pixels enlarged 14 times, a gap, names
     assert (image.height > rows) == normalised
+
+
+def test_a_shorter_recording_stands_beside_a_longer_one_in_its_own_length() -> None:
+    values = torch.randn(1, 32, 80, generator=torch.Generator().manual_seed(0)) * 4 - 6
+    model = listener().encoder
+    seen = [look(model, INPUTS, values), look(model, INPUTS, values, 40)]
+    drawn = np.asarray(drawings.similarity_across(seen, 7).convert("L"))
+    left = drawn.shape[1] - 2 * 280 - 6  # tiles of 112 x 280 and 112 x 140, six pixels between them
+    for row in range(3):
+        rows = drawn[row * 118 : row * 118 + 112]
+        assert (rows[:, left : left + 280] < 255).mean() > 0.8
+        assert (rows[:, left + 286 : left + 286 + 140] < 255).mean() > 0.8
+        assert (rows[:, left + 286 + 140 :] == 255).all()

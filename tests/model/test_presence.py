@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 from kakera.model import masking
 from kakera.model.classifier import Classifier, Pool
+from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.presence import beyond, choose
 from kakera.model.trace import Trace
@@ -125,6 +126,30 @@ def test_attention_is_recorded_without_what_is_absent() -> None:
     encoder().tokens(values, None, None, trace, absent)
     assert trace.attention[1][1, ..., 9:].abs().max() == 0  # the class token and 8 patches are there
     assert far(trace.attention[1].sum(dim=-1), torch.ones(4, 3, 21)) < 1e-12
+
+
+def test_a_cnn_pools_what_is_there() -> None:
+    model = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
+    model.initialise(torch.Generator().manual_seed(0))
+    model.eval().double()
+    values = pictures(2, size=(8, 16))
+    absent = beyond(torch.tensor([9, 16]), model.grid((8, 16)), model.step)
+    maps = model.maps(values)
+    assert maps.shape[-2:] == (model.grid((8, 16)).rows, model.grid((8, 16)).cols)
+    found = model.features(values, absent=absent)
+    assert far(found[0], maps[0, ..., :3].mean(dim=(1, 2))) < 1e-12
+    assert far(found[1], maps[1].mean(dim=(1, 2))) < 1e-12
+    assert far(model.features(values)[0], found[0]) > 1e-6
+
+
+@pytest.mark.parametrize("name", ["resnet-nano", "resnet-18"])
+def test_the_grid_of_a_cnn_is_that_of_its_maps(name: str) -> None:
+    model = ResNet(resnet_shape(name), channels=1, classes=2).eval()
+    for size in ((33, 70), (64, 96)):
+        assert tuple(model.maps(torch.zeros(1, 1, *size)).shape[-2:]) == (
+            model.grid(size).rows,
+            model.grid(size).cols,
+        )
 
 
 def test_rows_of_one_length_need_no_attention_mask() -> None:

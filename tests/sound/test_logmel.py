@@ -145,3 +145,7 @@ def test_columns_after_a_recording_s_end_are_blank() -> None:
     assert torch.equal(found[0, 0, :, 1:], torch.full((3, 3), -7.0))
     assert torch.equal(found[0, 0, :, 0], pictures[0, 0, :, 0])
     assert torch.equal(found[1], pictures[1])
+
+
+def test_no_waveforms_are_no_spectrograms() -> None:
+    assert log_mel(torch.zeros(0, 16_000), SoundSpec()).shape == (0, 1, 128, 98)

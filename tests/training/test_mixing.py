@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.training.mixing import distort, mix
+from kakera.data.batch import Batch
+from kakera.training.mixing import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions
 
 PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0}
@@ -89,3 +90,21 @@ def test_erasing_with_certainty_changes_every_picture_within_a_third() -> None:
     share = (found != pictures).any(dim=1).float().mean(dim=(1, 2))
     assert (share > 0).all()
     assert (share <= 0.45).all()  # of the area, up to rounding to whole pixels
+
+
+def test_waveforms_are_mixed_and_a_mixture_lasts_as_long_as_the_longer() -> None:
+    waves, targets = torch.rand(4, 50, generator=torch.Generator().manual_seed(0)), torch.eye(4)
+    lengths = torch.tensor([50, 20, 30, 10])
+    for wave, length in zip(waves, lengths, strict=True):
+        wave[length:] = 0
+    given = Batch(waves, None, torch.arange(4), 0, 3, lengths=lengths)
+    mixed, soft = mix_waves(given, targets, options(mixup=0.8))
+    share = soft[0, 0]
+    assert 0 < share < 1
+    torch.testing.assert_close(mixed.pictures, share * waves + (1 - share) * waves.flip(0))
+    torch.testing.assert_close(soft, share * targets + (1 - share) * targets.flip(0))
+    assert mixed.lengths is not None
+    assert mixed.lengths.tolist() == [50, 30, 30, 50]
+    same, kept = mix_waves(given, targets, options())
+    assert same is given
+    assert kept is targets

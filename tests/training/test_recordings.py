@@ -12,6 +12,9 @@ from kakera.cli.main import main
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.native import load_model
+from kakera.model.gradients import cells
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.positions import sincos
 from kakera.training.finetune import finetune
 from kakera.training.predict import predict, predict_windows
 from kakera.training.pretrain import pretrain
@@ -65,6 +68,34 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     pretrain(world / "songs", out=tmp_path / "stopped", **given)
     one, other = (load_model(tmp_path / name).model.state_dict() for name in ("whole", "stopped"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(("seconds", "cols"), [(0.4, 5), (1.28, 16)])
+def test_other_seconds_leave_each_patch_its_position(
+    seconds: float, cols: int, world: Path, tmp_path: Path
+) -> None:
+    finetune(world / "songs", start=world / "mae", out=tmp_path / "run", seconds=seconds, **FINETUNE)
+    encoder = load_model(tmp_path / "run").encoder
+    assert (encoder.grid.rows, encoder.grid.cols) == (4, cols)
+    assert torch.equal(encoder.positions, sincos(encoder.grid, encoder.shape.width))
+
+
+@pytest.mark.parametrize("patch", [(8, 8), (16, 8)])
+def test_gradients_of_spectrograms_can_be_predicted_too(
+    patch: tuple[int, int], world: Path, tmp_path: Path
+) -> None:
+    pretrain(world / "songs", out=tmp_path / "run", **PRETRAIN | {"gradients": True, "patch": patch})
+    model = load_model(tmp_path / "run").model
+    assert isinstance(model, MaskedAutoencoder)
+    assert cells(patch) == (patch[0] // 8, 1)
+    assert model.decoder.predict.out_features == patch[0] * patch[1] + 9 * patch[0] // 8
+    losses = [
+        json.loads(line)["loss"]
+        for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+        if "loss" in line
+    ]
+    assert np.isfinite(losses).all()
+    assert losses
 
 
 def test_from_scratch_overlapping_with_mixup_and_stripes(world: Path, tmp_path: Path) -> None:

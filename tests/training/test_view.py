@@ -5,6 +5,7 @@ import torch
 from kakera.data.batch import Batch
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
+from kakera.model.cnn import ResNet, resnet_shape
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
 from kakera.training.view import View
@@ -37,9 +38,8 @@ def test_patches_are_absent_from_the_first_that_has_no_frame() -> None:
     assert absent.reshape(3, 2, 5)[:, 0].sum(dim=1).tolist() == [0, 2, 4]
 
 
-def test_nothing_is_absent_from_whole_windows_from_pictures_or_for_a_cnn() -> None:
+def test_nothing_is_absent_from_whole_windows_or_from_pictures() -> None:
     assert VIEW.absent(batch([1_720, 1_720])) is None
-    assert View(INPUTS).absent(batch([200])) is None
     pictures = Batch(torch.zeros(1, 1, 16, 20, dtype=torch.uint8), None, torch.zeros(1), 0, 0)
     assert View(InputSpec(1, 16, 20, (0.0,), (1.0,)), Grid(2, 5), 4).absent(pictures) is None
 
@@ -49,3 +49,11 @@ def test_what_is_blank_is_looked_at_where_the_model_was_trained_so() -> None:
     found = view.stored(batch([1_720, 1_000]))
     assert (found[1, ..., 11:] == 0.0).all()
     assert view.absent(batch([1_720, 1_000])) is None
+
+
+def test_the_cells_of_a_cnn_are_absent_where_its_patches_would_be() -> None:
+    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
+    absent = View.of(model, INPUTS).absent(batch([1_720, 1_000, 200]))
+    assert absent is not None
+    maps = model.maps(torch.zeros(1, 1, *INPUTS.size)).shape[-2:]
+    assert absent.reshape(3, *maps)[:, 0].sum(dim=1).tolist() == [0, 2, 4]

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from kakera.web.app import build
 from kakera.web.guard import Guard, is_local
-from kakera.web.pictures import MOST_BYTES
+from kakera.web.shelf import MOST_BYTES
 from tests.web.runs import client, three_runs
 
 

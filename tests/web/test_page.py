@@ -742,6 +742,52 @@ def test_the_address_brings_back_what_was_chosen(page: Page) -> None:
     assert page.key("attention") == keys[0]  # still pinned
 
 
+def test_the_address_brings_back_a_drawn_mask(page: Page, oracle: Oracle) -> None:
+    assert not {"ratio", "seed", "masking", "hidden", "target"} & set(page.chosen)
+    page.choose("masking", "cols")
+    page.click(page.control("draw-again"))
+    page.driver.refresh()
+    page.settle()
+    assert {name: page.chosen[name] for name in ("masking", "seed")} == {"masking": "cols", "seed": "1"}
+    assert_reconstructs(page, oracle, drawn_mask(seed=1, kind="cols"))
+
+
+def test_the_address_brings_back_a_painted_mask_and_the_class(page: Page, oracle: Oracle) -> None:
+    page.click(page.control("hide-mode"))
+    page.stroke(page.canvas("picture"), [8, 10], FINE)
+    hidden = painted_over(drawn_mask(), [8, 9, 10])
+    page.driver.refresh()
+    page.settle()
+    assert_reconstructs(page, oracle, hidden)
+    page.open("model=classifier&target=Coat")
+    assert page.part("relevance", "caption") == "evidence for Coat"
+    page.choose("target", "Bag")
+    page.driver.refresh()
+    page.settle()
+    assert page.part("relevance", "caption") == "evidence for Bag"
+
+
+@pytest.mark.parametrize(
+    "words", ["hidden=0-3", "hidden=1-50", "hidden=9-3", "hidden=x", "hidden=1-", "ratio=2", "masking=spiral"]
+)
+def test_an_address_of_a_mask_that_makes_no_sense_draws_the_first(
+    page: Page, oracle: Oracle, words: str
+) -> None:
+    page.open(words)
+    assert_reconstructs(page, oracle, drawn_mask())
+
+
+@pytest.mark.parametrize(("brush", "line"), [("row", range(7, 14)), ("col", range(2, 49, 7))])
+def test_a_brush_hides_whole_rows_or_columns(page: Page, oracle: Oracle, brush: str, line: range) -> None:
+    page.click(page.control("hide-mode"))
+    page.choose("brush", brush)
+    visible = [int(patch) + 1 for patch in np.flatnonzero(~drawn_mask()) if patch in line]
+    page.press(page.canvas("picture"), visible[0], FINE)
+    hidden = drawn_mask()
+    hidden[list(line)] = True
+    assert_reconstructs(page, oracle, hidden)
+
+
 def test_an_address_of_things_that_are_not_there_shows_the_first_model(page: Page) -> None:
     page.open("model=nothing&compare=nobody&layer=99&head=99&near=-1&token=5000")
     assert page.key("attention") == "mae/sample-1/3/0/25"

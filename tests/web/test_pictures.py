@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from kakera.data.sources import open_pictures
-from kakera.web import pictures as module
+from kakera.web import shelf as module
 from kakera.web.pictures import Pictures
 from kakera.web.refusals import UnknownError
 from tests.small import folder

@@ -12,7 +12,9 @@ from kakera.study.explain.options import ExplainOptions
 
 def run(words: Sequence[str]) -> int:
     """Write the page; exit code 2 where a file could not be read, after all others were."""
-    parser = Arguments("explain", "Attention, reconstructions, similarity: what a model sees in pictures.")
+    parser = Arguments(
+        "explain", "Attention, reconstructions, similarity: what a model sees in pictures and recordings."
+    )
     parser.add_argument(
         "model", metavar="MODEL", help="a run of a Vision Transformer, pretrained or fine-tuned"
     )
@@ -20,7 +22,7 @@ def run(words: Sequence[str]) -> int:
         "files",
         metavar="FILE",
         nargs="+",
-        help="pictures, folders, or a built-in name such as demo",
+        help="pictures or recordings, folders, or a built-in name such as demo",
     )
     parser.add_options(ExplainOptions)
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil, gcd, inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees
 # What a decoder needs before a place to be right at it: MP3 keeps bits, Opus filters, of earlier frames.
 PREROLL = {"MPEG_LAYER_III": 16_384, "OPUS": 16_384}  # samples, several times what both need
 
-Waveform = NDArray[np.float32]
+Source: TypeAlias = Path | bytes
+"""A file, or what is in one."""
+Waveform: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,25 @@ class Header:
         return self.samples * rate // self.rate
 
 
-def header(path: Path) -> Header:
+def header(source: Source) -> Header:
     """Without decoding. Raises UnreadableFileError, MissingExtraError."""
-    with _opened(path) as (_, found):
+    with _opened(source) as (_, found):
         return found
 
 
-def read(path: Path, rate: int, channel: int = MIX, start: int = 0, count: int | None = None) -> Waveform:
+def read(source: Source, rate: int, channel: int = MIX, start: int = 0, count: int | None = None) -> Waveform:
     """Samples `start` … `start + count` − 1, counted at `rate`, of one channel or the mean of all.
 
     1 is full scale. Only this piece is read, and it equals the same piece of the whole recording after
     resampling (to 1e-6): what surrounds it is heard too, and pieces begin where both rates have a sample.
     Shorter where the recording ends. Raises UnreadableFileError, MissingExtraError.
     """
-    with _opened(path) as (file, found):
+    with _opened(source) as (file, found):
         if channel >= found.channels:
             reason = (
                 f"got {found.channels} channels, expected one of number {channel}; choose another channel"
             )
-            raise UnreadableFileError(path, reason)
+            raise UnreadableFileError(name(source), reason)
         stop = found.at(rate) if count is None else min(start + count, found.at(rate))
         if stop <= start:
             return np.zeros(0, np.float32)
@@ -71,7 +74,7 @@ def read(path: Path, rate: int, channel: int = MIX, start: int = 0, count: int |
         margin = MARGIN * max(found.rate, rate) / rate if found.rate != rate else 0  # in the file's samples
         first = max(0, int((start * found.rate / rate - margin) / own)) * own
         last = min(found.samples, ceil(stop * found.rate / rate + margin))
-        values = _samples(path, file, first, last, channel)
+        values = _samples(source, file, first, last, channel)
         if found.rate != rate:
             values = _soxr().resample(values, found.rate, rate, quality="HQ")
         skipped = start - first // own * wanted
@@ -82,56 +85,61 @@ def read(path: Path, rate: int, channel: int = MIX, start: int = 0, count: int |
 
 
 def blocks(
-    path: Path, start: float = 0.0, end: float = inf, seconds: float = 10.0
+    source: Source, start: float = 0.0, end: float = inf, seconds: float = 10.0
 ) -> Iterator[NDArray[np.float32]]:
     """What lies between two times, piece by piece: (samples, channels) at the recording's own rate.
 
     Raises UnreadableFileError, MissingExtraError.
     """
-    with _opened(path) as (file, found):
+    with _opened(source) as (file, found):
         step = max(1, int(seconds * found.rate))
         last = round(min(end, found.seconds) * found.rate)
         for first in range(round(min(start, found.seconds) * found.rate), last, step):
-            yield _every_channel(path, file, first, min(first + step, last))
+            yield _every_channel(source, file, first, min(first + step, last))
 
 
-def _samples(path: Path, file: Any, first: int, last: int, channel: int) -> Waveform:
-    values = _every_channel(path, file, first, last)
+def name(source: Source) -> str:
+    """What to call it in a message."""
+    return "recording" if isinstance(source, bytes) else str(source)
+
+
+def _samples(source: Source, file: Any, first: int, last: int, channel: int) -> Waveform:
+    values = _every_channel(source, file, first, last)
     return values.mean(axis=1) if channel == MIX else np.ascontiguousarray(values[:, channel])
 
 
-def _every_channel(path: Path, file: Any, first: int, last: int) -> NDArray[np.float32]:
+def _every_channel(source: Source, file: Any, first: int, last: int) -> NDArray[np.float32]:
     early = max(0, first - PREROLL.get(file.subtype, 0))
     try:
         file.seek(early)
         values = file.read(last - early, dtype="float32", always_2d=True)[first - early :]
     except Exception as error:  # decoders raise several kinds of error on broken files
-        raise UnreadableFileError(path, audio_faults.damage(error)) from error
+        raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     if len(values) < last - first:
-        raise UnreadableFileError(path, audio_faults.cut_short(first + len(values), file.frames))
+        raise UnreadableFileError(name(source), audio_faults.cut_short(first + len(values), file.frames))
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         where = (first + int(np.argmin(finite))) / file.samplerate
         reason = f"got a value that is no number at {where:.3f} s, expected −1 to 1; export it again"
-        raise UnreadableFileError(path, reason)
+        raise UnreadableFileError(name(source), reason)
     return values
 
 
 @contextmanager
-def _opened(path: Path) -> Generator[tuple[Any, Header]]:
+def _opened(source: Source) -> Generator[tuple[Any, Header]]:
     soundfile = _soundfile()
-    fault = audio_faults.outside(path)
+    fault = audio_faults.outside(source)
     if fault:
-        raise UnreadableFileError(path, fault)
+        raise UnreadableFileError(name(source), fault)
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
     except Exception as error:
-        raise UnreadableFileError(path, audio_faults.damage(error)) from error
+        raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     with file:
         found = Header(file.format, file.samplerate, file.channels, file.frames)
         fault = audio_faults.inside(found.rate, found.samples, file.extra_info)
         if fault:
-            raise UnreadableFileError(path, fault)
+            raise UnreadableFileError(name(source), fault)
         yield file, found
 
 

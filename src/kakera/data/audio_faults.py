@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -18,10 +19,10 @@ _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3")
 _SIZES = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 
-def outside(path: Path) -> str:
+def outside(source: Path | bytes) -> str:
     """What can be told without a decoder; empty where nothing is wrong."""
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             start = file.read(64)
             if start.startswith(b"OggS") and not _ogg_ends(file):
                 return "got a recording without its end, expected a whole one; copy or export it again"

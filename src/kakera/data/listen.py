@@ -90,6 +90,25 @@ class Windows(TorchDataset[Any]):
         return starts(length, self.samples)
 
 
+def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
+    """Of each recording the window from sample `start` on, shorter where the recording ends.
+
+    What cannot be read, or has less than a frame left there, is named in the batch.
+    """
+    sounds, found, broken = _sounds(dataset), list[tuple[int, int, Wave]](), list[UnreadableFileError]()
+    for index in range(len(dataset)):
+        try:
+            left = sounds.length(index) - start
+            if left < sounds.spec.frame_samples:
+                got = f"got {sounds.spec.seconds(left + start):.3g} s"
+                reason = f"{got}, expected a frame after {sounds.spec.seconds(start):.3g} s; begin earlier"
+                raise UnreadableFileError(sounds.name(index), reason)
+            found.append((index, start, sounds.piece(index, start, samples)))
+        except UnreadableFileError as error:
+            broken.append(error)
+    return _batch(dataset, samples, found, 0, 0, tuple(broken))
+
+
 def starts(length: int, samples: int) -> list[int]:
     """Where windows of so many samples begin in a recording of `length`, so that each sample is in one."""
     last = max(0, length - samples)

@@ -7,13 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import audio
-from kakera.data.audio import Header
+from kakera.data.audio import Header, Source
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
 
@@ -63,9 +62,9 @@ class Sounds(ABC):
 
 
 class FileSounds(Sounds):
-    """Recordings on disk, or spans of them in seconds, decoded each time they are heard."""
+    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are heard."""
 
-    def __init__(self, paths: Sequence[Path], spec: SoundSpec, spans: Sequence[Span] = ()) -> None:
+    def __init__(self, paths: Sequence[Source], spec: SoundSpec, spans: Sequence[Span] = ()) -> None:
         self.paths, self.spec = paths, spec
         self.spans = spans or [WHOLE] * len(paths)
 
@@ -108,8 +107,8 @@ class FileSounds(Sounds):
         """The path, and the span where there is one."""
         start, end = self.spans[index]
         if (start, end) == WHOLE:
-            return str(self.paths[index])
-        return f"{self.paths[index]}[{start:g}–{'' if math.isinf(end) else f'{end:g}'} s]"
+            return audio.name(self.paths[index])
+        return f"{audio.name(self.paths[index])}[{start:g}–{'' if math.isinf(end) else f'{end:g}'} s]"
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
         """Other paths and spans."""

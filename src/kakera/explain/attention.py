@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from kakera.explain.seen import Array, Seen
@@ -37,24 +39,28 @@ def rollout_map(seen: Seen, token: int = 0) -> Array:
     return seen.on_grid(rollout(seen)[seen.token(token), 1:])
 
 
-def patch_distances(seen: Seen) -> Array:
-    """(N, N): pixels from the centre of each patch to that of each other."""
+Scale: TypeAlias = tuple[float, float]
+"""What a pixel counts down and across: (1, 1) for distances in pixels; others are in `Axes.measures`."""
+
+
+def patch_distances(seen: Seen, scale: Scale = (1.0, 1.0)) -> Array:
+    """(N, N): from the centre of each patch to that of each other, by default in pixels."""
     rows, cols = np.indices((seen.grid.rows, seen.grid.cols)).reshape(2, -1)
-    down, right = rows * float(seen.patch[0]), cols * float(seen.patch[1])
+    down, right = rows * scale[0] * seen.step[0], cols * scale[1] * seen.step[1]
     return np.hypot(down[:, None] - down, right[:, None] - right)
 
 
-def attention_distances(seen: Seen) -> Array:
-    """(L, heads) in pixels: how far patches look, by attention (Dosovitskiy et al. 2021, Sec. 4.5).
+def attention_distances(seen: Seen, scale: Scale = (1.0, 1.0)) -> Array:
+    """(L, heads), by default in pixels: how far patches look (Dosovitskiy et al. 2021, Sec. 4.5).
 
     Distances between patch centres weighted with a_ij, mean over the patches i; the class token, which
     stands nowhere, is left out and the rest of each row made to sum to 1.
     """
     among = seen.attention[:, :, 1:, 1:].astype(np.float64)
     among = among / among.sum(axis=-1, keepdims=True)
-    return (among * patch_distances(seen)).sum(axis=-1).mean(axis=-1)
+    return (among * patch_distances(seen, scale)).sum(axis=-1).mean(axis=-1)
 
 
-def even_distance(seen: Seen) -> float:
-    """The distance of a head that looks everywhere alike, in pixels: what to compare with."""
-    return float(patch_distances(seen).mean())
+def even_distance(seen: Seen, scale: Scale = (1.0, 1.0)) -> float:
+    """The distance of a head that looks everywhere alike: what to compare with."""
+    return float(patch_distances(seen, scale).mean())

@@ -26,8 +26,8 @@ def principal(vectors: Array, count: int) -> tuple[Array, Array]:
     return np.pad(axes, ((0, missing), (0, 0)))[:count], np.pad(shares, (0, missing))[:count]
 
 
-def token_colours(seen: Sequence[Seen], layer: int = -1) -> Array:
-    """(pictures, rows, cols, 3), 0 … 1: the patches' first three principal components as red, green, blue.
+def token_colours(seen: Sequence[Seen], layer: int = -1) -> list[Array]:
+    """Of each picture (rows, cols, 3), 0 … 1: first principal components of its patches, red, green, blue.
 
     The components are those of all the pictures together, so that a colour means the same in each
     (as Oquab et al. 2024, DINOv2, Fig. 1). Each is stretched from its 2nd to its 98th percentile.
@@ -39,9 +39,8 @@ def token_colours(seen: Sequence[Seen], layer: int = -1) -> Array:
     scores = (together - together.mean(axis=0)) @ axes.T
     low, high = np.percentile(scores, [2, 98], axis=0)
     shares = np.clip((scores - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-    return np.stack(
-        [s.on_grid(part.T) for s, part in zip(seen, np.split(shares, len(seen)), strict=True)]
-    ).transpose(0, 2, 3, 1)
+    parts = np.split(shares, np.cumsum([len(each) for each in vectors])[:-1])
+    return [each.on_grid(part.T).transpose(1, 2, 0) for each, part in zip(seen, parts, strict=True)]
 
 
 def filters(encoder: Encoder) -> Array:

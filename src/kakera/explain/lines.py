@@ -53,9 +53,9 @@ class Lines:
 
 def patch_lines(encoder: Encoder, inputs: InputSpec) -> Lines:
     """A line through the patch at the centre, on each of its rows; compared is the token of that patch."""
-    grid, (height, width) = encoder.grid, encoder.shape.patch
+    grid, (height, width), (down, across) = encoder.grid, encoder.shape.patch, encoder.shape.step
     row, col = grid.rows // 2, grid.cols // 2
-    box = row * height, col * width, height, width
+    box = row * down, col * across, height, width
     return _compare(encoder, inputs, box, slice(1 + row * grid.cols + col, None, grid.count + 1))
 
 
@@ -71,7 +71,7 @@ def _compare(encoder: Encoder, inputs: InputSpec, box: tuple[int, int, int, int]
         shares[row, :, top + row, left : left + width] = 1.0
     vectors = patches.cut(shares[:-1, :, top : top + height, left : left + width], (height, width))
     raw = vectors[:, 0].double().numpy()
-    tokens = _tokens(encoder, inputs, shares * inputs.scale, read)
+    tokens = _tokens(encoder, inputs, inputs.stored(shares), read)
     learned = tokens[:, :-1] - tokens[:, -1:]
     shown = (shares[:-1] * 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return Lines(shown, raw @ raw.T, cosine(learned, learned))

@@ -1,4 +1,4 @@
-"""Rows of small pictures with a name at each row and column, and a line of text below."""
+"""Rows of small pictures with names at rows and columns, scales where there are some, a line below."""
 
 from __future__ import annotations
 
@@ -8,63 +8,119 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from kakera.explain.axes import Axes
+
 TILE = 112  # pixels: the height of a tile, about
+WIDEST = 3  # heights: so wide is a tile at most whose pixels need not be square
 GAP = 6
-TEXT = 13  # pixels: the height of the letters
+TEXT, SMALL_TEXT = 13, 10  # pixels: the height of the letters of names and of scales
+MARK = 3  # pixels: the length of a mark of a scale
 INK, PAPER = (27, 27, 31), (255, 255, 255)
+
+Tiles = Sequence[Sequence[NDArray[np.uint8]]]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def mosaic(
-    rows: Sequence[Sequence[NDArray[np.uint8]]],
+    rows: Tiles,
     *,
     down: Sequence[str] = (),
     across: Sequence[str] = (),
     note: str = "",
     tile: int = TILE,
+    axes: Axes | None = None,
 ) -> Image.Image:
-    """Pictures (H, W, 3) of one size, row by row, named `down` the side and `across` the top.
+    """Pictures (H, W, 3), row by row, named `down` the side and `across` the top; all as high as the first.
 
-    Small ones are enlarged in whole steps to about `tile` pixels, larger ones reduced to it. `note` stands
-    below, wrapped.
+    Small ones are enlarged in whole steps to about `tile` pixels, larger ones reduced to it. `axes` are those
+    of the widest; where they are not plain pixels, they are written beside and below, and the first row of
+    a picture stands where they say. `note` stands below, wrapped.
     """
     font = ImageFont.load_default(TEXT)
-    high, wide = _size(rows[0][0].shape, tile)
-    left = max((round(font.getlength(name)) + 2 * GAP for name in down), default=0)
+    scaled = axes is not None and not axes.plain
+    marks = axes if scaled else None
+    high, wide, narrower = _size(rows, tile, square=not scaled)
+    named = max((round(font.getlength(name)) + 2 * GAP for name in down), default=0)
+    left = named + _room(marks)
     top = TEXT + 2 * GAP if across else 0
     columns = max(map(len, rows))
     width = left + columns * (wide + GAP) - GAP
     lines = _wrapped(note, font, max(width, 3 * TILE))
     width = max(width, *(round(font.getlength(line)) for line in lines)) if lines else width
-    height = top + len(rows) * (high + GAP) - GAP
+    below = SMALL_TEXT + MARK + GAP if scaled else 0
+    height = top + len(rows) * (high + GAP) - GAP + below
     canvas = Image.new("RGB", (width, height + len(lines) * (TEXT + 5) + (GAP if lines else 0)), PAPER)
     pen = ImageDraw.Draw(canvas)
     for number, name in enumerate(across):
-        x = left + number * (wide + GAP) + wide // 2
-        pen.text((x, GAP), name, INK, font, anchor="ma")
+        pen.text((left + number * (wide + GAP) + wide // 2, GAP), name, INK, font, anchor="ma")
     for number, row in enumerate(rows):
         y = top + number * (high + GAP)
         if number < len(down):
-            pen.text((left - GAP, y + high // 2), down[number], INK, font, anchor="rm")
+            pen.text((named - GAP, y + high // 2), down[number], INK, font, anchor="rm")
+        if marks is not None:
+            _mark_rows(pen, marks, (left, y), high)
         for place, picture in enumerate(row):
-            canvas.paste(_scaled(picture, (wide, high)), (left + place * (wide + GAP), y))
+            upright = picture[::-1] if marks is not None and marks.upwards else picture
+            length = max(1, round(picture.shape[1] / picture.shape[0] * high * narrower))
+            canvas.paste(_scaled(upright, (high, length)), (left + place * (wide + GAP), y))
+    for place in range(len(rows[-1]) if marks is not None else 0):
+        assert marks is not None
+        _mark_columns(pen, marks, (left + place * (wide + GAP), height - below), wide)
     for number, line in enumerate(lines):
         pen.text((0, height + GAP + number * (TEXT + 5)), line, INK, font)
     return canvas
 
 
-def _size(shape: tuple[int, ...], tile: int) -> tuple[int, int]:
-    height, width = shape[:2]
-    factor = max(1, round(tile / height)) if height <= tile else tile / height
-    return max(1, round(height * factor)), max(1, round(width * factor))
+def _mark_rows(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], high: int) -> None:
+    """Marks and values to the left of a tile."""
+    font = ImageFont.load_default(SMALL_TEXT)
+    for at, text in _with_unit(axes.down.ticks(4), axes.down.unit):
+        y = place[1] + round((1 - at if axes.upwards else at) * (high - 1))
+        pen.line([(place[0] - MARK, y), (place[0] - 1, y)], INK)
+        middle = min(max(y, place[1] + SMALL_TEXT // 2), place[1] + high - SMALL_TEXT // 2)
+        pen.text((place[0] - MARK - 2, middle), text, INK, font, anchor="rm")
+
+
+def _mark_columns(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], wide: int) -> None:
+    """Marks and values below a tile."""
+    font = ImageFont.load_default(SMALL_TEXT)
+    for at, text in _with_unit(axes.across.ticks(4), axes.across.unit):
+        x, half = place[0] + round(at * (wide - 1)), font.getlength(text) / 2
+        pen.line([(x, place[1]), (x, place[1] + MARK - 1)], INK)
+        middle = min(max(x, place[0] + half), place[0] + wide - half)
+        pen.text((middle, place[1] + MARK + 1), text, INK, font, anchor="ma")
+
+
+def _with_unit(ticks: list[tuple[float, str]], unit: str) -> list[tuple[float, str]]:
+    """The last one names the unit."""
+    return [*ticks[:-1], *((at, f"{text} {unit}") for at, text in ticks[-1:])]
+
+
+def _room(axes: Axes | None) -> int:
+    """What the values beside the tiles need, in pixels."""
+    if axes is None:
+        return 0
+    font = ImageFont.load_default(SMALL_TEXT)
+    texts = [text for _, text in _with_unit(axes.down.ticks(4), axes.down.unit)]
+    return round(max((font.getlength(text) for text in texts), default=0)) + MARK + GAP
+
+
+def _size(rows: Tiles, tile: int, *, square: bool) -> tuple[int, int, float]:
+    """Height and width of the widest tile as drawn, and by how much all are drawn narrower than they are."""
+    height = rows[0][0].shape[0]
+    width = max(picture.shape[1] / picture.shape[0] for row in rows for picture in row) * height
+    factor = float(max(1, round(tile / height))) if height <= tile else tile / height
+    narrower = 1.0 if square else min(1.0, WIDEST * tile / (width * factor))
+    return max(1, round(height * factor)), max(1, round(width * factor * narrower)), narrower
 
 
 def _scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
     image = Image.fromarray(picture)
-    way = Image.Resampling.NEAREST if size[0] >= image.width else Image.Resampling.BOX
-    return image.resize(size, way)
+    larger = size[0] >= image.height and size[1] >= image.width
+    return image.resize((size[1], size[0]), Image.Resampling.NEAREST if larger else Image.Resampling.BOX)
 
 
-def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+def _wrapped(text: str, font: Font, width: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kakera.inputs import InputSpec
+
 GAP = 2  # pixels between pictures, before enlarging
 LEAST = 84  # pixels: smaller pictures are enlarged to about this
 
@@ -26,6 +28,11 @@ def sheet(pictures: NDArray[np.uint8], *, across: int = 1) -> Image.Image:
     image = Image.fromarray(canvas[..., 0] if channels == 1 else canvas)
     factor = max(1, round(LEAST / height))
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def upright(pictures: NDArray[np.uint8], inputs: InputSpec) -> NDArray[np.uint8]:
+    """Pictures (…, H, W, c) as they are looked at: spectrograms with the lowest band at the bottom."""
+    return np.flip(pictures, axis=-3) if inputs.sound is not None else pictures
 
 
 def png(image: Image.Image) -> bytes:

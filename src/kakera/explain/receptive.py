@@ -17,6 +17,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kakera.explain.extent import Extent
 from kakera.explain.seen import Array
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
@@ -34,14 +35,14 @@ class Fields:
     places: NDArray[np.float64]
     """(depth, 2): row and column of the unit in pixels, the first pixel's centre at 0."""
 
-    def distances(self) -> Array:
-        """(depth,) in pixels: mean distance from the unit, weighted with its field.
+    def distances(self, scale: tuple[float, float] = (1.0, 1.0)) -> Array:
+        """(depth,), by default in pixels: mean distance from the unit, weighted with its field.
 
         The measure of `attention_distances`, so that the two can stand side by side.
         """
         down, right = np.indices(self.maps.shape[1:]).astype(np.float64)
         rows, cols = self.places.T[:, :, None, None]
-        return (self.maps * np.hypot(down - rows, right - cols)).sum(axis=(1, 2))
+        return (self.maps * np.hypot((down - rows) * scale[0], (right - cols) * scale[1])).sum(axis=(1, 2))
 
 
 def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> Fields:
@@ -62,25 +63,32 @@ def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> Fields:
     return _fields(pictures, centres)
 
 
-def transformer_fields(encoder: Encoder, pictures: Float[Tensor, "b c H W"]) -> Fields:
-    """The same of the token of the patch at the centre: depth l is z^(l), 0 … L."""
-    grid, (height, width), depth = encoder.grid, encoder.shape.patch, encoder.shape.depth
+def transformer_fields(
+    encoder: Encoder, pictures: Float[Tensor, "b c H W"], width: int | None = None
+) -> Fields:
+    """The same of the token of the patch at the centre: depth l is z^(l), 0 … L.
+
+    Of pictures that end after `width` pixels, what is there of them.
+    """
+    extent, depth = Extent.of(encoder, width), encoder.shape.depth
+    grid, (down, across), (height, side) = extent.grid, encoder.shape.step, encoder.shape.patch
     row, col = grid.rows // 2, grid.cols // 2
-    place = (row + 0.5) * height - 0.5, (col + 0.5) * width - 0.5
+    place = row * down + (height - 1) / 2, col * across + (side - 1) / 2
+    absent = extent.absent(len(pictures), pictures.device)
 
     def centres(x: Tensor) -> _Centres:
         trace = Trace(tokens=range(depth + 1))
-        encoder.tokens(x, None, None, trace)
+        encoder.tokens(x, None, None, trace, absent)
         for layer in range(depth + 1):
             yield trace.tokens[layer][:, 1 + row * grid.cols + col].sum(), place
 
-    return _fields(pictures, centres)
+    return _fields(pictures, centres, extent.width)
 
 
-def _fields(pictures: Tensor, centres: Callable[[Tensor], _Centres]) -> Fields:
+def _fields(pictures: Tensor, centres: Callable[[Tensor], _Centres], width: int | None = None) -> Fields:
     with torch.enable_grad():
         x = pictures.detach().clone().requires_grad_()
         found = [(torch.autograd.grad(y, x, retain_graph=True)[0], place) for y, place in centres(x)]
-    maps = torch.stack([slope.abs().mean(dim=(0, 1)) for slope, _ in found]).double()
+    maps = torch.stack([slope[..., :width].abs().mean(dim=(0, 1)) for slope, _ in found]).double()
     maps = maps / maps.sum(dim=(1, 2), keepdim=True)
     return Fields(maps.cpu().numpy(), np.array([place for _, place in found]))

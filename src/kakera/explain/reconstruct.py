@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kakera.errors import RunError, sentence
+from kakera.explain.axes import Axes, axes_of
+from kakera.explain.extent import Extent
 from kakera.explain.seen import Array, as_bytes
 from kakera.inputs import InputSpec
 from kakera.model import patches
@@ -34,6 +36,10 @@ class Reconstruction:
     """(k, H, W, c): visible patches as they are, hidden ones predicted."""
     error: Array
     """(k, H, W): |prediction − original| as a share of the range, mean over channels; 0 where visible."""
+    axes: Axes
+    """What rows and columns mean."""
+    values: Tensor
+    """(k, c, H, W): the predictions as stored values, before they are drawn."""
     borrowed: bool
     """Whether the mean and deviation of each hidden patch are the true ones, not the model's guess."""
 
@@ -49,23 +55,30 @@ def reconstruct(
     inputs: InputSpec,
     picture: Num[Tensor, "c H W"],
     hidden: NDArray[np.bool_],
+    width: int | None = None,
+    start: float = 0.0,
 ) -> Reconstruction:
     """A picture of stored values (0 … scale) under the masks (k, N), each hiding the same number of patches.
 
+    Of one that ends after `width` pixels, N counts the patches that are there; its columns begin at `start`.
     Raises OptionError where the numbers differ or a mask hides nothing or everything.
     """
     stored = picture.to(model.encoder.class_token)
-    masks = torch.from_numpy(hidden).to(stored.device)
-    shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks)
+    extent = Extent.of(model.encoder, width)
+    masks = extent.spread(torch.from_numpy(hidden)).to(stored.device)
+    absent = extent.absent(len(masks), stored.device)
+    shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks, absent)
+    shares = shares[..., : extent.width]
     error = (shares[:, 2] - shares[:, 0]).abs().mean(dim=1)
     original, masked, prediction = as_bytes(shares).swapaxes(0, 1)
-    grid = model.encoder.grid
     return Reconstruction(
-        hidden.reshape(-1, grid.rows, grid.cols),
+        hidden.reshape(-1, extent.grid.rows, extent.grid.cols),
         original[0],
         masked,
         prediction,
         error.cpu().numpy(),
+        axes_of(inputs, extent.width, start),
+        inputs.stored(shares[:, 2]),
         model.normalised,
     )
 

@@ -12,7 +12,9 @@ from jaxtyping import Num
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, sentence
+from kakera.explain.axes import Axes, axes_of
+from kakera.explain.extent import Extent
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
@@ -34,7 +36,12 @@ class Seen:
     picture: NDArray[np.uint8]
     """(H, W, c), 0 … 255."""
     grid: Grid
+    """Of the patches that are there: see `look`."""
     patch: tuple[int, int]
+    step: tuple[int, int]
+    """Pixels from one patch to the next, down and across: the patch, but where patches overlap."""
+    axes: Axes
+    """What rows and columns of the picture mean."""
     vectors: Array
     """(N, ph · pw · c), the patch vectors x_i (lecture L2) as shares of the range, 0 … 1."""
     tokens: Array
@@ -81,22 +88,32 @@ class Seen:
 
 
 @torch.inference_mode()
-def look(encoder: Encoder, inputs: InputSpec, picture: Num[Tensor, "c H W"]) -> Seen:
-    """Encode a picture of stored values (0 … scale) once and keep what every layer saw.
+def look(
+    encoder: Encoder,
+    inputs: InputSpec,
+    picture: Num[Tensor, "c H W"],
+    width: int | None = None,
+    start: float = 0.0,
+) -> Seen:
+    """Encode a picture of stored values (0 … scale, or log-mel) once and keep what every layer saw.
 
-    The attention is that of the formula beside the fused kernel: see `Trace`. Raises OptionError where
-    channels or size are not the model's, or the model has registers, whose attention has no place here.
+    A picture that ends after `width` pixels is seen as what is there of it: the columns of patches up to its
+    end, and no others; `start` is where its columns begin, for the axes. The attention is that of the formula
+    beside the fused kernel: see `Trace`. Raises OptionError where channels or size are not the model's, or
+    the model has registers, whose attention has no place here.
     """
     require_no_registers(encoder)
-    depth = encoder.shape.depth
+    depth, extent = encoder.shape.depth, Extent.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
-    encoder.tokens(inputs.normalise(batch), None, None, trace)
-    shares = batch / inputs.scale
+    encoder.tokens(inputs.normalise(batch), None, None, trace, extent.absent(1, batch.device))
+    shares = inputs.shares(batch)[..., : extent.width]
     return Seen(
         as_bytes(shares)[0],
-        encoder.grid,
+        extent.grid,
         encoder.shape.patch,
+        encoder.shape.step,
+        axes_of(inputs, extent.width, start),
         _frozen(patches.cut(shares, encoder.shape.patch, encoder.shape.stride)[0]),
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
@@ -112,16 +129,6 @@ def require_no_registers(encoder: Encoder) -> None:
                 got=f"{encoder.shape.registers} registers or distillation tokens",
                 expected="a class token and patches only",
                 do="look into another model",
-            )
-        )
-
-
-def require_pictures(inputs: InputSpec) -> None:
-    """Raises RunError for a model of recordings, whose spectrograms cannot be looked at yet."""
-    if inputs.sound is not None:
-        raise RunError(
-            sentence(
-                "model", got="one of recordings", expected="one of pictures", do="predict takes recordings"
             )
         )
 

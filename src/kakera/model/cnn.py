@@ -12,11 +12,13 @@ from typing import Literal
 
 import torch
 from einops import rearrange, reduce
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kakera.errors import OptionError, sentence
+from kakera.grid import Grid
+from kakera.model.presence import choose
 
 EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 convolution
 
@@ -153,21 +155,40 @@ class ResNet(nn.Module):
             x = layer(x, None if survive is None else survive[number, 0])
         return x
 
+    @property
+    def step(self) -> int:
+        """Pixels from one cell of the maps to the next."""
+        return (4 if self.shape.stem == "large" else 1) * 2 ** (len(self.shape.widths) - 1)
+
+    def grid(self, size: tuple[int, int]) -> Grid:
+        """The cells of the maps of pictures of (height, width) pixels."""
+        return Grid(*(-(-side // self.step) for side in size))
+
     def features(
-        self, pictures: Float[Tensor, "b c H W"], survive: Float[Tensor, "layers each b"] | None = None
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        survive: Float[Tensor, "layers each b"] | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        """What the head sees: the maps' mean over the picture."""
-        return reduce(self.maps(pictures, survive), "b d rows cols -> b d", "mean")
+        """What the head sees: the maps' mean over the picture, or over the cells that are not `absent`."""
+        maps = self.maps(pictures, survive)
+        if absent is None:
+            return reduce(maps, "b d rows cols -> b d", "mean")
+        present = choose(~absent)
+        return present.mean_of_each(present.pick(rearrange(maps, "b d rows cols -> b (rows cols) d")))
 
     def forward(
-        self, pictures: Float[Tensor, "b c H W"], survive: Float[Tensor, "layers each b"] | None = None
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        survive: Float[Tensor, "layers each b"] | None = None,
+        absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One score (logit) a class.
+        """One score (logit) a class; cells of `grid` may be `absent`.
 
         `survive` is what `stochastic_depth.survival` gives. A block has one branch and takes the first
         factor of `each`; the Transformer's layers have two.
         """
-        return self.head(self.features(pictures, survive))
+        return self.head(self.features(pictures, survive, absent))
 
 
 _Parts = OrderedDict[str, nn.Module]

@@ -113,6 +113,13 @@ class Encoder(nn.Module):
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 
+    def recut(self, size: tuple[int, int]) -> None:
+        """Take pictures that end earlier or later from now on: patches keep their positions."""
+        grid = Grid.cover(size, self.shape.patch, self.shape.stride)
+        found = positions.recut(self.positions.detach(), self.grid, grid)
+        self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
+        self.grid, self.size = grid, size
+
 
 def entering(hidden: Bool[Tensor, "b n"] | None, absent: Bool[Tensor, "b n"] | None) -> Choice | None:
     """The patches that the encoder gets; None for all.

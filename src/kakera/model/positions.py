@@ -78,3 +78,21 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
             size = (count, field.shape[3]) if axis == 2 else (field.shape[2], count)
             field = functional.interpolate(field, size=size, mode="bilinear", align_corners=False)
     return field
+
+
+def recut(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
+    """Position vectors for a grid that begins where the old one does and ends earlier or later.
+
+    Each patch keeps its own: rows and columns are left out, or sine and cosine vectors go on. Where others
+    would have to go on, nothing is known of what comes, and they are resized.
+    """
+    if old == new:
+        return positions
+    if new.rows > old.rows or new.cols > old.cols:
+        width = positions.shape[1]
+        known = positions.shape == (1 + old.count, width) and not width % 4
+        if known and torch.allclose(positions.cpu(), sincos(old, width).to(positions.dtype), atol=1e-6):
+            return sincos(new, width).to(positions)
+        return resize(positions, old, new)
+    field = rearrange(positions[1:], "(rows cols) d -> rows cols d", rows=old.rows, cols=old.cols)
+    return torch.cat([positions[:1], field[: new.rows, : new.cols].flatten(0, 1)])

@@ -84,6 +84,8 @@ def front_end(spec: SoundSpec, device: torch.device) -> LogMel:
 def log_mel(waveforms: Float[Tensor, "b samples"], spec: SoundSpec) -> Float[Tensor, "b 1 bins frames"]:
     """`LogMel` on whole batches; on a CPU a few waveforms at a time. Raises DataError as it does."""
     front = front_end(spec, waveforms.device)
+    if not len(waveforms):  # the transform refuses none
+        return waveforms.new_zeros(0, 1, spec.bins, spec.frames(waveforms.shape[-1]))
     if waveforms.device.type != "cpu":
         return front(waveforms)
     together = max(1, CACHED // max(1, waveforms.shape[-1]))

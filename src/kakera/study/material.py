@@ -14,6 +14,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import stratified
 from kakera.errors import DataError, sentence
 from kakera.grid import Grid
+from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape, shape_of
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.finetune import finetune
@@ -34,8 +35,8 @@ class Material:
     dataset: Dataset
     shape: VitShape
     grid: Grid
-    image: int
-    """Side of the pictures that the networks see, in pixels."""
+    inputs: InputSpec
+    """What the networks take in."""
     words: dict[str, dict[str, Any]]
     """The options to call each kind of training with."""
     recipes: dict[str, LearningOptions]
@@ -53,7 +54,7 @@ class Material:
         """How many steps a training on `count` pictures takes, and how many make an epoch."""
         recipe = replace(self.recipes[kind], **changes)
         some = self.dataset.take(np.zeros(count, dtype=np.int64))
-        plan = Plan(some, (self.image, self.image), Augmentation(), recipe, 0, 0)
+        plan = Plan(some, self.inputs.size, Augmentation(), recipe, 0, 0)
         return plan.steps, plan.steps_per_epoch
 
     @property
@@ -99,27 +100,19 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
                 prepared.dataset.name, got="no labelled test pictures", expected="some", do="add a test split"
             )
         )
-    if prepared.dataset.sounds is not None:
-        raise DataError(
-            sentence(
-                prepared.dataset.name,
-                got="recordings",
-                expected="pictures: the two studies do not take recordings yet",
-                do="compare with kakera pretrain and finetune",
-            )
-        )
     shape = require_patches(shape_of(chosen.size), chosen.patch)
-    inputs = prepared.inputs(chosen.image, shape.patch)
+    inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
     recipes: dict[str, LearningOptions] = {PRETRAIN: chosen}
     for kind in set(words) - {PRETRAIN}:
         # The same Transformer everywhere, whatever the recipes say of its size.
         words[kind] |= {"model": chosen.size, "patch": chosen.patch} if kind == SCRATCH else {}
+        if inputs.sound is not None and kind == SCRATCH:  # and the same ears
+            words[kind] |= {"sound": chosen.sound, "seconds": chosen.seconds}
         given = {name: value for name, value in words[kind].items() if name != "recipe"}
-        given |= {"start": "a run"} if kind == FINETUNE else {}
+        # A fine-tuning hears as its start does.
+        given |= {"start": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
         recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
-    return Material(
-        prepared.dataset, shape, Grid.cover(inputs.size, shape.patch), inputs.size[0], words, recipes
-    )
+    return Material(prepared.dataset, shape, Grid.cover(inputs.size, shape.patch), inputs, words, recipes)
 
 
 def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, str]:

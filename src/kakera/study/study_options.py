@@ -84,7 +84,7 @@ class DataSizeOptions(StudyOptions):
     pretrainings: int = 1
     """Pretrainings with different seeds, shared among the repetitions."""
     shifts: tuple[int, ...] = (1, 2, 4)
-    """Pixels by which test pictures are moved to see what that does to each network."""
+    """Pixels by which test pictures are moved, or frames by which recordings are, to see what that does."""
 
 
 _LEAST: dict[str, float] = {

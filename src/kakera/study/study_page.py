@@ -47,14 +47,18 @@ def time_and_command(finished: Finished, name: str, options: StudyOptions) -> li
 
 def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
     """The data, the options of the study, and those of each kind of training."""
-    found = material.describe()
+    found, (height, width) = material.describe(), material.inputs.size
+    seen = f"{height} x {width} pixels"
+    if material.inputs.sound is not None:
+        seconds = material.inputs.sound.seconds(material.inputs.sound.samples(width))
+        seen = f"{height} mel bands by {width} frames, {seconds:.2f} seconds at a time,"
     parts = [
         report.heading("Settings"),
         report.paragraph(
             f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them "
             f"with a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
-            f"{material.image} x {material.image} pixels as {material.grid.rows} x {material.grid.cols} "
-            f"patches. The Vision Transformer has {material.shape.depth} layers of width "
+            f"{seen} as {material.grid.rows} x {material.grid.cols} patches. "
+            f"The Vision Transformer has {material.shape.depth} layers of width "
             f"{material.shape.width} with {material.shape.heads} heads."
         ),
         report.table([("option of the study", "value"), *_rows(chosen)]),

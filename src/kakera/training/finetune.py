@@ -112,6 +112,9 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         size = (options.image, options.image) if options.image else inputs.size
         if inputs.sound is not None and options.seconds:
             size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
+            if before.resampling != "cut":  # another end, where a picture gets another size
+                before.encoder.recut(size)
+                before = replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
         channels = dataset.channels if inputs.sound is None else None
         before = adapt(before, size=size, channels=channels)
         model, inputs = Classifier(before.encoder, count, options.pool), before.inputs

@@ -69,7 +69,7 @@ def scored(
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
     """Batches of pictures, or of windows of recordings, and their probabilities, as they come."""
     batch = batch if dataset.sounds is None else min(batch, WINDOWS)
-    view = _view(saved)
+    view = View.of(saved.model, saved.inputs)
     for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
         if len(part.samples):
             yield part, probabilities(saved, view.stored(part), view.absent(part))
@@ -109,10 +109,6 @@ def features(
     kept = torch.cat(numbers).numpy()
     means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)
-
-
-def _view(saved: Saved) -> View:
-    return View(saved.inputs) if isinstance(saved.model, ResNet) else View.of(saved.encoder, saved.inputs)
 
 
 def _each_once(

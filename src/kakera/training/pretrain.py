@@ -6,14 +6,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from kakera import chance
 from kakera.data.dataset import Dataset
-from kakera.data.loader import evaluation_batches
-from kakera.explain.picture import png, sheet
+from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator, write_atomically
 from kakera.model.encoder import Encoder
@@ -26,6 +24,7 @@ from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.prepare import Prepared, augmentation, prepare, require_patches
 from kakera.training.run import Run
+from kakera.training.shown import shown
 from kakera.training.tasks import Pretraining
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
@@ -69,14 +68,14 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
             seed=chosen.seed,
             workers=prepared.workers,
         )
-        shown = _shown(prepared)
+        samples = _samples(prepared)
         every = max(1, round(chosen.epochs / DRAWN))
 
         def draw(epoch: int, model: nn.Module) -> None:
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
                 assert isinstance(model, MaskedAutoencoder)
                 path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
-                write_atomically(path, reconstruction_sheet(replace(saved, model=model), shown, chosen))
+                write_atomically(path, reconstruction_sheet(replace(saved, model=model), samples, chosen))
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         assert isinstance(trained, MaskedAutoencoder)
@@ -88,22 +87,21 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     model = saved.model
     assert isinstance(model, MaskedAutoencoder)
     grid = model.encoder.grid
-    batch = next(evaluation_batches(pictures, saved.inputs.size, batch=len(pictures)))
-    view = View.of(model.encoder, saved.inputs)
-    stored, absent = view.stored(batch), view.absent(batch)
-    noise = chance.uniform(options.seed, 0, batch.samples.numpy(), "shown mask", grid.count)
+    looked = shown(pictures, saved.inputs)
+    absent = View.of(model, saved.inputs).absent(looked.batch)
+    noise = chance.uniform(options.seed, 0, looked.batch.samples.numpy(), "shown mask", grid.count)
     gone = None if absent is None else absent.numpy()
     hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
     device = next(model.parameters()).device
     model.to("cpu").eval()
-    rows = reconstructions(model, saved.inputs, stored, hidden, absent)
+    rows = reconstructions(model, saved.inputs, looked.pictures, hidden, absent)
     model.to(device)
-    if saved.inputs.sound is not None:
-        rows = np.flip(rows, axis=-3)  # low frequencies at the bottom
-    return png(sheet(rows, across=4 if saved.inputs.width <= saved.inputs.height else 1))
+    return png(
+        sheet(upright(rows, saved.inputs), across=4 if saved.inputs.width <= saved.inputs.height else 1)
+    )
 
 
-def _shown(prepared: Prepared) -> Dataset:
+def _samples(prepared: Prepared) -> Dataset:
     """A few pictures to look at, the same in every run: unseen ones where there are any."""
     dataset = prepared.dataset
     unseen = dataset.part("test")

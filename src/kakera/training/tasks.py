@@ -62,7 +62,7 @@ class Classification:
         self.model: nn.Module = model
         self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
-        self.view = View.of(model.encoder, inputs) if isinstance(model, Classifier) else View(inputs)
+        self.view = View.of(model, inputs)
 
     def weight(self, batch: Batch) -> float:
         """Each sample counts the same."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Num
-from torch import Tensor
+from torch import Tensor, nn
 
 from kakera.data.batch import Batch
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
+from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.presence import beyond
 from kakera.sound.logmel import blank_after, log_mel
@@ -19,27 +20,24 @@ from kakera.sound.spec import SoundSpec
 
 @dataclass(frozen=True)
 class View:
-    """`grid` and `step`, in pixels across, are those of the patches; None for a model that has none."""
+    """`grid` and `step`, in pixels across, are those of the patches."""
 
     inputs: InputSpec
-    grid: Grid | None = None
-    step: int = 0
+    grid: Grid
+    step: int
 
     @classmethod
-    def of(cls, encoder: Encoder, inputs: InputSpec) -> View:
-        """By a Vision Transformer."""
+    def of(cls, model: nn.Module, inputs: InputSpec) -> View:
+        """By a Vision Transformer, or what has one inside, in patches; by a CNN in the cells of its maps."""
+        if isinstance(model, ResNet):
+            return cls(inputs, model.grid(inputs.size), model.step)
+        encoder = model if isinstance(model, Encoder) else model.encoder
+        assert isinstance(encoder, Encoder)
         return cls(inputs, encoder.grid, encoder.shape.step[1])
 
     def stored(self, batch: Batch) -> Num[Tensor, "b c H W"]:
         """In stored values (0 … scale, or log-mel): before `normalise`."""
-        spec = self.inputs.sound
-        if spec is None:
-            return batch.pictures
-        # The front end keeps float32 where the model computes in less.
-        with torch.autocast(batch.pictures.device.type, enabled=False):
-            spectrograms = log_mel(batch.pictures, spec)
-        blank = self.inputs.mean[0] if self.inputs.blank is None else self.inputs.blank
-        return blank_after(spectrograms, widths(batch, spec), blank)
+        return stored(batch, self.inputs)
 
     def pictures(self, batch: Batch) -> Float[Tensor, "b c H W"]:
         """In the model's units; what lies beyond a recording's end is 0, the mean, or what `blank` says."""
@@ -47,10 +45,22 @@ class View:
 
     def absent(self, batch: Batch) -> Bool[Tensor, "b n"] | None:
         """The patches beyond the recording's end; None where all are there, or `blank` ones looked at."""
-        if self.inputs.sound is None or self.inputs.blank is not None or self.grid is None:
+        if self.inputs.sound is None or self.inputs.blank is not None:
             return None
         found = beyond(widths(batch, self.inputs.sound), self.grid, self.step)
         return found if bool(found.any()) else None
+
+
+def stored(batch: Batch, inputs: InputSpec) -> Num[Tensor, "b c H W"]:
+    """Pictures as they are; recordings as spectrograms, where they have ended the mean, or `blank`."""
+    spec = inputs.sound
+    if spec is None:
+        return batch.pictures
+    # The front end keeps float32 where the model computes in less.
+    with torch.autocast(batch.pictures.device.type, enabled=False):
+        spectrograms = log_mel(batch.pictures, spec)
+    blank = inputs.mean[0] if inputs.blank is None else inputs.blank
+    return blank_after(spectrograms, widths(batch, spec), blank)
 
 
 def widths(batch: Batch, spec: SoundSpec) -> Tensor:

@@ -25,6 +25,7 @@ class ModelAnswer(BaseModel):
     step: int | None = Field(description="The step of the checkpoint shown; null at the end of a run.")
     size: tuple[int, int] = Field(description="Height and width of the pictures it takes, in pixels.")
     channels: int
+    sound: bool = Field(description="Whether it takes recordings.")
     rows: int = Field(description="Of the grid of patches; 1 for a CNN.")
     cols: int
     patch: tuple[int, int] | None = Field(None, description="Height and width of a patch; null for a CNN.")
@@ -42,6 +43,37 @@ class PictureAnswer(BaseModel):
 
     id: str
     name: str
+
+
+class Tick(BaseModel):
+    """A round value on an axis."""
+
+    at: Share = Field(description="0 is the beginning of the axis, 1 its end.")
+    text: str
+
+
+class AxisAnswer(BaseModel):
+    """What rows or columns mean."""
+
+    name: str
+    unit: str
+    ticks: list[Tick]
+    edges: list[float] = Field(description="Where the patches begin and end, in the unit.")
+
+
+class SceneAnswer(BaseModel):
+    """What there is of a picture or a recording for a model."""
+
+    size: tuple[int, int] = Field(description="Height and width of what is there, in pixels.")
+    rows: int = Field(description="Of the patches that are there; 1 for a CNN.")
+    cols: int
+    down: AxisAnswer
+    across: AxisAnswer
+    upwards: bool = Field(description="Whether the first row is to be drawn at the bottom.")
+    start: float = Field(description="Where the window begins, in seconds of the recording.")
+    end: float
+    window: int = Field(description="Number of the window, from 1.")
+    windows: int = Field(description="How many there are: name one with @ behind the id.")
 
 
 class AttentionAnswer(BaseModel):
@@ -95,7 +127,17 @@ class Mask(BaseModel):
     )
     ratio: float = Field(0.75, ge=0, lt=1, allow_inf_nan=False, description="Share that a drawn mask hides.")
     seed: int = Field(0, ge=0, lt=1 << 32, description="A drawn mask follows from it.")
-    masking: Literal["random", "block", "grid"] = Field("random", description="Kind of a drawn mask.")
+    masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = Field(
+        "random", description="Kind of a drawn mask; of spectrograms rows are frequencies, cols times."
+    )
+
+
+class Heard(Mask):
+    """What to make audible from a spectrogram."""
+
+    of: Literal["guess", "original"] = Field(
+        "guess", description="With the hidden patches guessed, or as it is."
+    )
 
 
 class ReconstructionAnswer(BaseModel):

@@ -13,6 +13,7 @@ import kakera
 from kakera.web.guard import Guard
 from kakera.web.models import Models
 from kakera.web.pictures import Pictures
+from kakera.web.recordings import Recordings
 from kakera.web.refusals import refuse_in_one_sentence
 from kakera.web.routes import router
 from kakera.web.samples import open_samples
@@ -26,12 +27,14 @@ def build(runs: Sequence[str | Path], *, pictures: str = "", host: str = "127.0.
     app = FastAPI(
         title="kakera",
         version=kakera.__version__,
-        description="What models see in pictures.",
+        description="What models see in pictures and hear in recordings.",
         docs_url=None,  # both would be fetched from elsewhere
         redoc_url=None,
     )
-    app.state.models = Models(runs)
-    app.state.pictures = Pictures(open_samples(pictures, runs))
+    models = Models(runs)
+    samples = open_samples(pictures, runs, models.sound)
+    app.state.models = models
+    app.state.pictures = Pictures(samples) if models.sound is None else Recordings(samples)
     app.state.views = Views.new()
     app.add_middleware(Guard, host=host)
     refuse_in_one_sentence(app)

@@ -13,14 +13,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kakera.errors import sentence
-from kakera.web.pictures import MOST_BYTES
 from kakera.web.refusals import refusal
+from kakera.web.shelf import MOST_BYTES
 
 MOST_SECONDS = 30.0  # for a body to arrive
 DRAINED = 8 * MOST_BYTES  # so much of a body that is too large is taken, unread, so that the refusal arrives
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; "
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",

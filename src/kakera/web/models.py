@@ -12,10 +12,10 @@ from typing import Any
 
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
-from kakera.explain.seen import require_pictures
 from kakera.formats.native import Saved
 from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
+from kakera.sound.spec import SoundSpec
 from kakera.training.run import WEIGHTS, open_run, step_reached
 from kakera.web.answers import ModelAnswer
 from kakera.web.refusals import UnknownError
@@ -48,6 +48,7 @@ class State:
             "step": self.step,
             "size": inputs.size,
             "channels": inputs.channels,
+            "sound": inputs.sound is not None,
             "classes": self.saved.classes,
             "predicts": bool(self.saved.classes),
             "reconstructs": isinstance(model, MaskedAutoencoder),
@@ -76,11 +77,10 @@ class Opened:
     """One run. Safe to be asked from several threads."""
 
     def __init__(self, folder: Path, name: str, identity: str) -> None:
-        """Raises RunError where there is neither a finished model nor a checkpoint, or one of recordings."""
+        """Raises RunError where there is neither a finished model nor a checkpoint."""
         self.folder = folder
         self._lock = threading.Lock()
         saved, step = open_run(folder)
-        require_pictures(saved.inputs)
         self._state = State(identity, name, saved, step)
         self._looked = time.monotonic()
 
@@ -107,7 +107,7 @@ class Models:
     """All that are open, by id."""
 
     def __init__(self, folders: Sequence[str | Path]) -> None:
-        """Raises RunError where one cannot be opened."""
+        """Raises RunError where one cannot be opened, or some take pictures and some recordings."""
         self._opened: dict[str, Opened] = {}
         for folder in map(Path, folders):
             name = folder.name or folder.resolve().name
@@ -115,6 +115,21 @@ class Models:
             if identity != name and name in {each.state().name for each in self._opened.values()}:
                 name = str(folder)  # two runs of one name: told apart by their places
             self._opened[identity] = Opened(folder, name, identity)
+        kinds = {state.saved.inputs.sound is not None for state in self.states()}
+        if len(kinds) > 1:
+            raise RunError(
+                sentence(
+                    "models",
+                    got="some of pictures, some of recordings",
+                    expected="one kind",
+                    do="serve them apart",
+                )
+            )
+
+    @property
+    def sound(self) -> SoundSpec | None:
+        """How the first model hears recordings; None where they are models of pictures."""
+        return next((state.saved.inputs.sound for state in self.states()), None)
 
     def states(self) -> list[State]:
         """In the order they were named."""

@@ -9,22 +9,27 @@ from starlette.concurrency import run_in_threadpool
 from kakera.web.answers import (
     AttentionAnswer,
     EmbeddingAnswer,
+    Heard,
     Mask,
     ModelAnswer,
     PictureAnswer,
     PredictionAnswer,
     ReconstructionAnswer,
     RelevanceAnswer,
+    SceneAnswer,
     SimilarityAnswer,
 )
 from kakera.web.models import Models, State
-from kakera.web.pictures import MOST_BYTES, Picture, Pictures
 from kakera.web.refusals import REFUSALS
+from kakera.web.shelf import MOST_BYTES, Shelf, Subject, answer
 from kakera.web.views import Views
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
-FILE = f"A picture file: JPEG, PNG, WebP, TIFF, BMP or GIF, at most {MOST_BYTES >> 20} MiB."
+FILE = (
+    "A picture: JPEG, PNG, WebP, TIFF, BMP or GIF; where the models take recordings a recording: WAV, FLAC, "
+    f"Ogg, MP3, Opus or AIFF. At most {MOST_BYTES >> 20} MiB."
+)
 UPLOAD = {
     "requestBody": {
         "required": True,
@@ -32,6 +37,7 @@ UPLOAD = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+WAV: dict[int | str, dict[str, Any]] = {200: {"content": {"audio/wav": {}}, "description": "A WAV file."}}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "A PNG."}}
 
 
@@ -40,7 +46,7 @@ def models_of(request: Request) -> Models:
     return request.app.state.models
 
 
-def pictures_of(request: Request) -> Pictures:
+def pictures_of(request: Request) -> Shelf:
     """The pictures of this server."""
     return request.app.state.pictures
 
@@ -51,7 +57,7 @@ def views_of(request: Request) -> Views:
 
 
 AllModels = Annotated[Models, Depends(models_of)]
-AllPictures = Annotated[Pictures, Depends(pictures_of)]
+AllPictures = Annotated[Shelf, Depends(pictures_of)]
 TheViews = Annotated[Views, Depends(views_of)]
 
 
@@ -62,13 +68,13 @@ def model_of(models: AllModels, model: Annotated[str, Query(description="The id 
 
 def picture_of(
     pictures: AllPictures, picture: Annotated[str, Query(description="The id of a sample or an upload.")]
-) -> Picture:
+) -> Subject:
     """The picture that a question names."""
     return pictures.picture(picture)
 
 
 OneModel = Annotated[State, Depends(model_of)]
-OnePicture = Annotated[Picture, Depends(picture_of)]
+OnePicture = Annotated[Subject, Depends(picture_of)]
 
 
 @router.get("/models", response_model=list[ModelAnswer])
@@ -80,20 +86,39 @@ def list_models(models: AllModels) -> Any:
 @router.get("/samples", response_model=list[PictureAnswer])
 def list_samples(pictures: AllPictures) -> Any:
     """Pictures to choose from."""
-    return [picture.answer() for picture in pictures.samples]
+    return [answer(picture) for picture in pictures.samples]
 
 
 @router.post("/pictures", response_model=PictureAnswer, openapi_extra=UPLOAD)
 async def send_picture(request: Request, pictures: AllPictures) -> Any:
     """Send a picture; it is kept in memory for a while, and asked about by its id."""
     picture = await run_in_threadpool(pictures.add, await request.body())
-    return picture.answer()
+    return answer(picture)
 
 
 @router.get("/pictures/{picture}", responses=PNG, response_class=Response)
 def show_picture(views: TheViews, pictures: AllPictures, picture: str, model: OneModel) -> Any:
     """A picture in the size and channels of a model."""
     return Response(views.png(model, pictures.picture(picture)), media_type="image/png")
+
+
+@router.get("/scene", response_model=SceneAnswer)
+def scene(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
+    """What there is of a picture or recording for a model, and what rows and columns mean."""
+    return views.scene(model, picture)
+
+
+@router.get("/sound", responses=WAV, response_class=Response)
+def sound(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
+    """What a model hears of a recording: one window, one channel, at its own rate."""
+    return Response(views.heard(model, picture), media_type="audio/wav")
+
+
+@router.post("/sound", responses=WAV, response_class=Response)
+def sound_of_guess(views: TheViews, models: AllModels, pictures: AllPictures, mask: Heard) -> Any:
+    """A spectrogram made audible by Griffin-Lim: phases are estimated, what lies between bands is lost."""
+    found = views.guess_heard(models.state(mask.model), pictures.picture(mask.picture), mask)
+    return Response(found, media_type="audio/wav")
 
 
 @router.get("/attention", response_model=AttentionAnswer)

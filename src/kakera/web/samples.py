@@ -1,4 +1,4 @@
-"""The pictures that the explorer offers at first."""
+"""The pictures or recordings that the explorer offers at first."""
 
 from __future__ import annotations
 
@@ -10,31 +10,37 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_pictures
+from kakera.data.sounds import FileSounds
+from kakera.data.sources import open_pictures, open_recordings
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
+from kakera.sound.spec import SoundSpec
 
 MOST = 12
 COLOUR = 3  # channels; a model of grey pictures gets them in grey
 
 
-def open_samples(pictures: str, runs: Sequence[str | Path]) -> Dataset:
+def open_samples(pictures: str, runs: Sequence[str | Path], spec: SoundSpec | None = None) -> Dataset:
     """Up to MOST readable pictures: those named, else of what the runs learned from, else the demo's.
 
-    Raises DataError where pictures were named and none can be read.
+    With a `spec` recordings, as it hears them; there may be none, since none ship with kakera. Raises
+    DataError where some were named and none can be read.
     """
     if pictures:
-        found = _some(pictures)
+        found = _some(pictures, spec)
         if not len(found):
+            kind = "picture" if spec is None else "recording"
             raise DataError(
-                sentence(pictures, got="no readable picture", expected="some", do="name another folder")
+                sentence(pictures, got=f"no readable {kind}", expected="some", do="name another folder")
             )
         return found
     for source in dict.fromkeys(_learned_from(runs)):
         with suppress(KakeraError):
-            found = _some(source)
+            found = _some(source, spec)
             if len(found):
                 return found
-    return _some("demo")
+    if spec is None:
+        return _some("demo", spec)
+    return Dataset("recordings", FileSounds([], spec), 1, np.empty(0, "<U5"))
 
 
 def _learned_from(runs: Sequence[str | Path]) -> Iterator[str]:
@@ -43,9 +49,9 @@ def _learned_from(runs: Sequence[str | Path]) -> Iterator[str]:
             yield str(json.loads((Path(run) / "config.json").read_text())["data"])
 
 
-def _some(source: str) -> Dataset:
+def _some(source: str, spec: SoundSpec | None) -> Dataset:
     """Evenly spaced ones of those that can be read."""
-    dataset = open_pictures([source], COLOUR)
+    dataset = open_pictures([source], COLOUR) if spec is None else open_recordings([source], spec)
     order = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), 4 * MOST)).astype(int))
     readable = [int(number) for number in order if _reads(dataset, int(number))]
     step = max(1, len(readable) // MOST)
@@ -54,7 +60,10 @@ def _some(source: str) -> Dataset:
 
 def _reads(dataset: Dataset, number: int) -> bool:
     try:
-        dataset.pictures.read(number)
+        if dataset.sounds is None:
+            dataset.pictures.read(number)
+        else:
+            dataset.sounds.piece(number, 0, dataset.sounds.length(number) and dataset.sounds.spec.rate)
     except UnreadableFileError:
         return False
     return True

@@ -14,4 +14,4 @@ class ServeOptions:
     port: int = 8421
     """The port; 0 takes a free one."""
     pictures: str = ""
-    """Pictures to choose from: a folder, a file or a built-in name; empty takes what the models have seen."""
+    """What to choose from: a folder, a file or a built-in name; empty takes what the models learned from."""

@@ -10,23 +10,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from kakera.data.augment import centre_box, cut
 from kakera.errors import OptionError, sentence
 from kakera.explain import masks
 from kakera.explain.attention import rollout
+from kakera.explain.axes import Axis, axes_of
+from kakera.explain.extent import Extent
 from kakera.explain.picture import png
-from kakera.explain.reconstruct import reconstruct, require_autoencoder
+from kakera.explain.reconstruct import Reconstruction, reconstruct, require_autoencoder
 from kakera.explain.relevance import relevance
 from kakera.explain.seen import RAW, Array, Seen, as_bytes, look
 from kakera.explain.similarity import similarities
+from kakera.grid import Grid
 from kakera.model.classifier import Classifier, Pool, pooled
+from kakera.model.cnn import ResNet
+from kakera.model.presence import beyond
+from kakera.sound.griffin_lim import waveform
+from kakera.sound.spec import SoundSpec
 from kakera.training.infer import probabilities
-from kakera.web.answers import Mask
+from kakera.training.view import View
+from kakera.web.answers import Heard, Mask
 from kakera.web.memory import Memory, Turns
 from kakera.web.models import State
-from kakera.web.pictures import Picture
+from kakera.web.shelf import Framed, Subject
+from kakera.web.sounding import wav
 
 KEPT_BYTES = 512 << 20  # of pictures as models have seen them
 
@@ -43,33 +50,58 @@ class Views:
         """With the usual limits."""
         return cls(Memory(KEPT_BYTES), Turns())
 
-    def picture(self, state: State, picture: Picture) -> Tensor:
-        """(c, H, W), the picture in the model's size, as in prediction. Raises UnreadableFileError."""
+    def framed(self, state: State, picture: Subject) -> Framed:
+        """The picture or recording as the model takes it in. Raises UnreadableFileError."""
 
-        def make() -> Tensor:
+        def make() -> Framed:
             with self.turns.turn():
-                values = picture.values(state.saved.inputs.channels)
-                size = state.saved.inputs.size
-                return torch.tensor(cut(values, centre_box(values.shape[:2], size), size))
+                return picture.framed(state.saved.inputs)
 
-        return self.memory.get(("picture", state.id, picture.id), make, lambda tensor: tensor.nbytes)
+        return self.memory.get(("framed", state.id, picture.id), make, lambda framed: framed.values.nbytes)
 
-    def seen(self, state: State, picture: Picture) -> Seen:
+    def seen(self, state: State, picture: Subject) -> Seen:
         """The picture encoded. Raises RunError for a CNN."""
-        encoder, tensor = state.saved.encoder, self.picture(state, picture)
+        encoder, framed = state.saved.encoder, self.framed(state, picture)
 
         def make() -> Seen:
             with self.turns.turn():
-                return look(encoder, state.saved.inputs, tensor)
+                return look(encoder, state.saved.inputs, framed.values, framed.width, framed.start)
 
         return self.memory.get(("seen", *state.key, picture.id), make, _bytes)
 
-    def png(self, state: State, picture: Picture) -> bytes:
-        """The picture in the model's size as a PNG."""
-        return _png(as_bytes(self.picture(state, picture) / state.saved.inputs.scale))
+    def png(self, state: State, picture: Subject) -> bytes:
+        """What there is of the picture in the model's size as a PNG, row by row as the model has them."""
+        framed, scene = self.framed(state, picture), self.scene(state, picture)
+        shares = state.saved.inputs.shares(framed.values[None])[0]
+        return _png(as_bytes(shares[..., : scene["size"][1]]))
+
+    def scene(self, state: State, picture: Subject) -> dict[str, Any]:
+        """What there is of the picture, and what its rows and columns mean."""
+        inputs, framed = state.saved.inputs, self.framed(state, picture)
+        if isinstance(state.saved.model, ResNet):
+            width, grid, step = framed.width or inputs.width, Grid(1, 1), inputs.size
+        else:
+            extent = Extent.of(state.saved.encoder, framed.width)
+            width, grid, step = extent.width, extent.grid, state.saved.encoder.shape.step
+        axes = axes_of(inputs, width, framed.start)
+        seconds = (
+            0.0 if framed.wave is None or inputs.sound is None else inputs.sound.seconds(len(framed.wave))
+        )
+        return {
+            "size": (inputs.height, width),
+            "rows": grid.rows,
+            "cols": grid.cols,
+            "down": _axis(axes.down, grid.rows, step[0]),
+            "across": _axis(axes.across, grid.cols, step[1]),
+            "upwards": axes.upwards,
+            "start": framed.start,
+            "end": framed.start + seconds,
+            "window": framed.window,
+            "windows": framed.windows,
+        }
 
     def attention(
-        self, state: State, picture: Picture, layer: int, head: int, token: int | None
+        self, state: State, picture: Subject, layer: int, head: int, token: int | None
     ) -> dict[str, Array]:
         """Rows of a_ij over the patches; head 0 is the mean. Raises OptionError, RunError."""
         seen = self.seen(state, picture)
@@ -78,7 +110,7 @@ class Views:
         rows = rows if token is None else rows[seen.token(token)][None]
         return {"attention": rows[:, 1:]}
 
-    def rollout(self, state: State, picture: Picture) -> dict[str, Array]:
+    def rollout(self, state: State, picture: Subject) -> dict[str, Array]:
         """Rows of `explain.rollout` over the patches. Raises RunError."""
         seen = self.seen(state, picture)
         reach = self.memory.get(
@@ -86,72 +118,113 @@ class Views:
         )
         return {"attention": reach[:, 1:]}
 
-    def similarity(self, state: State, picture: Picture, layer: int | Literal["raw"]) -> dict[str, Array]:
+    def similarity(self, state: State, picture: Subject, layer: int | Literal["raw"]) -> dict[str, Array]:
         """Cosines of the patches. Raises OptionError, RunError."""
         seen = self.seen(state, picture)
         number = RAW if layer == "raw" else layer
         return {"similarity": np.clip(similarities(seen, seen, number), -1, 1)}
 
-    def relevance(self, state: State, picture: Picture, target: str | None) -> dict[str, Any]:
+    def relevance(self, state: State, picture: Subject, asked: str | None) -> dict[str, Any]:
         """Evidence for a class, the likeliest where none is named. Raises OptionError."""
         model, classes = state.saved.model, state.saved.classes
         if not isinstance(model, Classifier):
             raise OptionError(
                 sentence("model", got="no classifier of tokens", expected="one", do="name a fine-tuned run")
             )
-        name = target or self.prediction(state, picture)["probabilities"][0]["name"]
+        name = asked or self.prediction(state, picture)["probabilities"][0]["name"]
         if name not in classes:
             known = ", ".join(classes)
             raise OptionError(sentence("class", got=name[:80], expected=known, do="choose one of these"))
-        tensor = self.picture(state, picture)
+        framed, target = self.framed(state, picture), classes.index(name)
 
         def make() -> Array:
             with self.turns.turn():
-                return relevance(model, state.saved.inputs, tensor, classes.index(name)).reshape(-1)
+                found = relevance(model, state.saved.inputs, framed.values, target, framed.width)
+                return found.reshape(-1)
 
         key = ("relevance", *state.key, picture.id, name)
         return {"target": name, "relevance": self.memory.get(key, make, lambda array: array.nbytes)}
 
-    def prediction(self, state: State, picture: Picture) -> dict[str, Any]:
+    def prediction(self, state: State, picture: Subject) -> dict[str, Any]:
         """Classes with their probabilities, the likeliest first. Raises OptionError."""
-        tensor = self.picture(state, picture)
+        framed, view = self.framed(state, picture), View.of(state.saved.model, state.saved.inputs)
+        absent = None if framed.width is None else beyond(torch.tensor([framed.width]), view.grid, view.step)
 
         def make() -> NDArray[np.float32]:
             with self.turns.turn():
-                return probabilities(state.saved, tensor[None])[0].numpy()
+                return probabilities(state.saved, framed.values[None], absent)[0].numpy()
 
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
         named = [{"name": state.saved.classes[i], "probability": row[i].item()} for i in order]
         return {"several": state.saved.several, "probabilities": named}
 
-    def embedding(self, state: State, picture: Picture, layer: int, pool: Pool) -> dict[str, Any]:
+    def embedding(self, state: State, picture: Subject, layer: int, pool: Pool) -> dict[str, Any]:
         """One vector of a layer, after the final norm, as probes read it. Raises OptionError, RunError."""
         tokens = torch.from_numpy(self.seen(state, picture).tokens_of(layer).copy())
         with torch.inference_mode():
             return {"embedding": pooled(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
-    def reconstruction(self, state: State, picture: Picture, mask: Mask) -> dict[str, Any]:
+    def reconstruction(self, state: State, picture: Subject, mask: Mask) -> dict[str, Any]:
         """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
-        model, tensor = require_autoencoder(state.saved.model), self.picture(state, picture)
-        grid = model.encoder.grid
-        hidden = (
-            masks.drawn(grid, mask.ratio, seed=mask.seed, kind=mask.masking)
-            if mask.hidden is None
-            else masks.named(grid, mask.hidden)
-        )
-        with self.turns.turn():
-            found = reconstruct(model, state.saved.inputs, tensor, hidden)
-        high, wide = model.encoder.shape.patch
-        errors = found.error[0].reshape(grid.rows, high, grid.cols, wide).mean(axis=(1, 3)).reshape(-1)
+        model, found = require_autoencoder(state.saved.model), self._guess(state, picture, mask)
+        (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.shape.patch
+        errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)
         return {
-            "hidden": (np.flatnonzero(hidden[0]) + 1).tolist(),
+            "hidden": (np.flatnonzero(found.hidden[0]) + 1).tolist(),
             "masked": _url(found.masked[0]),
             "prediction": _url(found.prediction[0]),
             "errors": errors,
             "error": float(found.mean_errors()[0]),
             "borrowed": found.borrowed,
         }
+
+    def heard(self, state: State, picture: Subject) -> bytes:
+        """What the model hears, as a WAV file. Raises OptionError for one of pictures."""
+        spec, wave = _sound(state), self.framed(state, picture).wave
+        assert wave is not None
+        return wav(wave.numpy(), spec.rate)
+
+    def guess_heard(self, state: State, picture: Subject, mask: Heard) -> bytes:
+        """A spectrogram made audible, guessed in part or as it is, as a WAV file (Griffin and Lim 1984).
+
+        Raises OptionError for a model of pictures, RunError where a guess is asked of an encoder only.
+        """
+        spec, framed = _sound(state), self.framed(state, picture)
+        values = framed.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
+        with self.turns.turn():
+            return wav(waveform(values[0, :, : framed.width], spec), spec.rate)
+
+    def _guess(self, state: State, picture: Subject, mask: Mask) -> Reconstruction:
+        model, framed = require_autoencoder(state.saved.model), self.framed(state, picture)
+        grid = Extent.of(model.encoder, framed.width).grid
+        hidden = (
+            masks.drawn(grid, mask.ratio, seed=mask.seed, kind=mask.masking)
+            if mask.hidden is None
+            else masks.named(grid, mask.hidden)
+        )
+        with self.turns.turn():
+            return reconstruct(model, state.saved.inputs, framed.values, hidden, framed.width, framed.start)
+
+
+def _axis(axis: Axis, count: int, step: int) -> dict[str, Any]:
+    """Its ticks, and the borders of `count` patches, each `step` pixels after the one before."""
+    borders = np.minimum(np.arange(count + 1) * step, axis.length)
+    return {
+        "name": axis.name,
+        "unit": axis.unit,
+        "ticks": [{"at": at, "text": text} for at, text in axis.ticks()],
+        "edges": axis.edges[borders].tolist(),
+    }
+
+
+def _sound(state: State) -> SoundSpec:
+    spec = state.saved.inputs.sound
+    if spec is None:
+        raise OptionError(
+            sentence("model", got="one of pictures", expected="one of recordings", do="look at the picture")
+        )
+    return spec
 
 
 def _bytes(seen: Seen) -> int:

@@ -17,34 +17,44 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.data.dataset import Dataset
-from kakera.data.loader import evaluation_batches
 from kakera.formats.native import Saved
+from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
+from kakera.model.presence import beyond
 from kakera.training.evaluate import evaluate
+from kakera.training.shown import Shown, shown
+from kakera.training.view import View
 
-BATCH = 256
-DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+BATCH, FEW = 256, 32  # pictures, recordings at a time
 MOST = 2000  # pictures, of those that there are
+
+
+def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
+    """Down and across: pictures are moved in four directions, recordings to and fro in time."""
+    in_time = (0, 1), (0, -1)
+    return in_time if inputs.sound is not None else ((1, 0), (-1, 0), *in_time)
 
 
 @torch.inference_mode()
 def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
-    """Of labelled pictures moved by each number of pixels in four directions, zeros coming in behind:
+    """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
 
     `scores` of each shift (accuracy, or mean average precision), `features`: how different what the head
     sees becomes, `maps`: how different the maps are from the shifted maps, for one cell of `cell` pixels.
-    Differences are 0 for the same and about 1 for what has nothing in common (`difference`).
+    Differences are 0 for the same and about 1 for what has nothing in common (`difference`). Of recordings
+    the first window is moved, by frames; the mean comes in behind, and the end moves along.
     """
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
     for shift in shifts:
-        runs = [_features(saved, dataset, shift, direction) for direction in DIRECTIONS]
+        runs = [_features(saved, dataset, shift, direction) for direction in directions(saved.inputs)]
         values = [_score(saved, dataset, features, numbers) for features, numbers in runs]
         found["scores"][str(shift)] = float(np.mean(values))
         found["features"][str(shift)] = float(np.mean([difference(still[0], run[0]) for run in runs]))
     cell, change = _maps_change(saved, dataset)
-    return found | {"cell": cell, "maps": change}
+    unit = "px" if saved.inputs.sound is None else "frames"
+    return found | {"cell": cell, "maps": change, "unit": unit}
 
 
 def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> float:
@@ -56,12 +66,12 @@ def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> flo
 
 
 def shifted(
-    pictures: Num[Tensor, "b c H W"], shift: int, direction: tuple[int, int]
+    pictures: Num[Tensor, "b c H W"], shift: int, direction: tuple[int, int], fill: float = 0.0
 ) -> Num[Tensor, "b c H W"]:
-    """Moved by so many pixels down and across, zeros behind."""
+    """Moved by so many pixels down and across, `fill` behind."""
     down, across = (shift * step for step in direction)
     height, width = pictures.shape[-2:]
-    found = torch.zeros_like(pictures)
+    found = torch.full_like(pictures, fill)
     rows, cols = _overlap(height, down), _overlap(width, across)
     found[..., rows[1], cols[1]] = pictures[..., rows[0], cols[0]]
     return found
@@ -80,10 +90,28 @@ def _features(
     assert isinstance(model, Classifier | ResNet)
     rows: list[Tensor] = []
     numbers: list[Tensor] = []
-    for pictures, samples in _batches(saved, dataset):
-        rows.append(model.features(saved.inputs.normalise(shifted(pictures, shift, direction))))
+    view = View.of(model, saved.inputs)
+    for looked, samples in _batches(saved, dataset):
+        pictures = saved.inputs.normalise(_moved(saved, looked, shift, direction))
+        ends = [_end(saved, width, shift * direction[1]) for width in looked.widths]
+        absent = beyond(torch.tensor(ends), view.grid, view.step)
+        rows.append(model.features(pictures, absent=absent if bool(absent.any()) else None))
         numbers.append(samples)
     return torch.cat(rows), torch.cat(numbers).numpy()
+
+
+def _moved(saved: Saved, looked: Shown, shift: int, direction: tuple[int, int]) -> Tensor:
+    """In stored values; 0 of pictures is black, the mean of spectrograms what stands beyond their end."""
+    fill = 0.0 if saved.inputs.sound is None else saved.inputs.mean[0]
+    return shifted(looked.pictures, shift, direction, fill)
+
+
+def _end(saved: Saved, width: int | None, across: int) -> int:
+    """After how many pixels a picture ends that was moved. Pictures never do; of them, zeros are a part."""
+    whole = saved.inputs.width
+    if saved.inputs.sound is None:
+        return whole
+    return min(max((whole if width is None else width) + across, 1), whole)
 
 
 def _score(saved: Saved, dataset: Dataset, features: Tensor, numbers: NDArray[np.int64]) -> float:
@@ -98,14 +126,17 @@ def _score(saved: Saved, dataset: Dataset, features: Tensor, numbers: NDArray[np
 
 
 def _maps_change(saved: Saved, dataset: Dataset) -> tuple[int, float]:
-    """The side of a cell in pixels, and how far the maps fail to move with the picture by one cell."""
+    """The side of a cell in pixels, and how far the maps fail to move with the picture by one cell.
+
+    What stands beyond the end of a recording counts as part of the picture here: it moves along.
+    """
     first: list[Tensor] = []
     second: list[Tensor] = []
     cell = 1
-    for pictures, _ in _batches(saved, dataset):
-        still = _maps(saved, pictures)
-        cell = max(1, round(pictures.shape[-1] / still.shape[-1]))
-        after = _maps(saved, shifted(pictures, cell, (0, 1)))
+    for looked, _ in _batches(saved, dataset):
+        still = _maps(saved, looked.pictures)
+        cell = max(1, round(looked.pictures.shape[-1] / still.shape[-1]))
+        after = _maps(saved, _moved(saved, looked, cell, (0, 1)))
         # Two cells from the borders, where there are so many: what comes in is not what was there.
         rim = min(2, (still.shape[-1] - 2) // 2) if still.shape[-1] > 2 else 0
         first.append(_inside(still[..., :-1], rim))
@@ -130,7 +161,11 @@ def _maps(saved: Saved, pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
     return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
 
 
-def _batches(saved: Saved, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
-    for batch in evaluation_batches(dataset, saved.inputs.size, batch=BATCH):
-        if len(batch.samples):
-            yield batch.pictures, batch.samples
+def _batches(saved: Saved, dataset: Dataset) -> Iterator[tuple[Shown, Tensor]]:
+    """Some pictures at a time, and their numbers."""
+    together = BATCH if dataset.sounds is None else FEW
+    for first in range(0, len(dataset), together):
+        rows = np.arange(first, min(first + together, len(dataset)))
+        looked = shown(dataset.take(rows), saved.inputs)
+        if len(looked):
+            yield looked, looked.batch.samples + first

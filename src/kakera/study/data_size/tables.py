@@ -93,18 +93,22 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         half = f" ± {found.half:.1f}" if found.count > 1 else ""
         return f"{found.mean:.1f}{half}"
 
-    scores = [("", "in place", *(f"by {n} px" for n in shifts))]
-    changes = [("", *(f"by {n} px" for n in shifts), "maps, by one cell")]
+    unit = group[MAE][0]["moved"].get("unit", "px")
+    ways, behind = ("in four directions", "black, as in training")
+    if unit == "frames":
+        ways, behind = ("to and fro in time", "the mean, as padding is")
+    scores = [("", "in place", *(f"by {n} {unit}" for n in shifts))]
+    changes = [("", *(f"by {n} {unit}" for n in shifts), "maps, by one cell")]
     for model in MODELS:
         moved = [row(model, lambda r, n=n: r["moved"]["scores"][n], 100) for n in shifts]
         scores.append((TITLES[model], row(model, lambda r: r["test"], 100), *moved))
         features = [row(model, lambda r, n=n: r["moved"]["features"][n], 100) for n in shifts]
         cell = group[model][0]["moved"]["cell"]
         maps = row(model, lambda r: r["moved"]["maps"], 100)
-        changes.append((TITLES[model], *features, f"{maps} ({cell} px)"))
+        changes.append((TITLES[model], *features, f"{maps} ({cell} {unit})"))
     return [
         report.heading(f"What a shift does ({count} labels)"),
-        report.paragraph(f"Test {measure} in per cent, the pictures moved, mean of four directions:"),
+        report.paragraph(f"Test {measure} in per cent, the pictures moved {ways}, the mean of these:"),
         report.table(scores),
         report.paragraph(
             "Change of what the head sees, and of the maps beside the shifted maps, in per cent:"
@@ -113,7 +117,7 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         report.paragraph(
             "0 is the same, 100 as different as two unrelated pictures. A CNN's maps move with the picture "
             "(translation equivariance), but for borders; a Transformer's tokens need not. What moves in "
-            f"from outside is black, as in training. On at most {MOST} test pictures; “in place” on all."
+            f"from outside is {behind}. On at most {MOST} test pictures; “in place” on all."
         ),
     ]
 

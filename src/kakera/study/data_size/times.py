@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.study.data_size.moved import DIRECTIONS, MOST
+from kakera.study.data_size.moved import MOST, directions
 from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
 from kakera.study.material import FINETUNE, PRETRAIN
 from kakera.study.plan import Unit
@@ -75,5 +75,7 @@ def seconds(
             training += max(0, count - measured) * costs[f"{model} answer"]
     if unit.kind == "tune":
         return training
-    moving = min(len(material.test), MOST) * (len(DIRECTIONS) * len(school.options.shifts) + 3)
+    moving = min(len(material.test), MOST) * (
+        len(directions(material.inputs)) * len(school.options.shifts) + 3
+    )
     return training + costs[f"{model} answer"] * (len(material.test) + min(count, SAMPLE) + moving)

@@ -132,11 +132,12 @@ def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> 
 def nearest_cnn(material: Material) -> str:
     """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier."""
     classes, channels = len(material.dataset.classes), material.dataset.channels
-    side = (material.image, material.image)
     with torch.device("meta"):
         counts = {
             name: parameters(ResNet(shape, channels=channels, classes=classes))
             for name, shape in RESNETS.items()
         }
-    ours = parameters(Classifier(Encoder(material.shape, channels=channels, size=side), classes))
+    ours = parameters(
+        Classifier(Encoder(material.shape, channels=channels, size=material.inputs.size), classes)
+    )
     return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))

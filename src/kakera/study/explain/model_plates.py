@@ -6,19 +6,21 @@ import copy
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from torch import Tensor
 
 from kakera.errors import OptionError, sentence
 from kakera.explain import drawings
 from kakera.explain.attention import attention_distances, even_distance
+from kakera.explain.axes import Measure, axes_of
 from kakera.explain.components import filters, principal_filters
+from kakera.explain.extent import Extent
 from kakera.explain.lines import patch_lines, picture_lines
-from kakera.explain.receptive import cnn_fields, transformer_fields
+from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
 from kakera.explain.seen import Seen
 from kakera.explain.similarity import position_similarity
 from kakera.formats.native import Saved, generator
 from kakera.model.cnn import ResNet, resnet_shape
 from kakera.study.explain.plate import Plate
+from kakera.training.shown import Shown
 
 SMALL = 64  # pixels: up to here the CNN to compare with is a small one
 TALL = 8  # pixels: patches from this height on have rows enough to compare lines within one
@@ -26,10 +28,10 @@ FIELD_PICTURES = 4  # effective receptive fields are means over so many pictures
 
 
 def model_plates(
-    saved: Saved, seen: Sequence[Seen], pictures: Tensor, token: int, cnn: Saved
+    saved: Saved, seen: Sequence[Seen], looked: Shown, token: int, cnn: Saved
 ) -> Iterator[Plate]:
-    """The plates of the model itself, measured on pictures (b, c, H, W) of stored values."""
-    encoder, inputs = saved.encoder, saved.inputs
+    """The plates of the model itself, measured on pictures that were looked at."""
+    encoder, axes = saved.encoder, seen[0].axes
     if len(seen) > 1:
         yield Plate(
             "across",
@@ -44,29 +46,15 @@ def model_plates(
         "has the same colour is alike for the model.",
         drawings.colours(seen),
     )
-    some = pictures[:FIELD_PICTURES]
-    assert isinstance(cnn.model, ResNet)
-    fields = {
-        "Transformer": transformer_fields(encoder, inputs.normalise(some.to(encoder.class_token))),
-        _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalise(some.float())),
-    }
-    reach = np.stack([attention_distances(each) for each in seen])
-    yield Plate(
-        "distances",
-        "How far it looks",
-        "Each dot is a head: the mean distance it looks over (Dosovitskiy et al. 2021, Sec. 4.5). A head "
-        f"that looks everywhere alike would stand at {even_distance(seen[0]):.1f} pixels. The curves are "
-        "the mean distance in the effective receptive field (Luo et al. 2016): a CNN has to grow it block "
-        "by block, a Transformer may see the whole picture from the first layer on.",
-        drawings.distances(seen, fields),
-        {"attention_distances": reach.mean(axis=0)}
-        | {f"field_distances_{number}": each.distances() for number, each in enumerate(fields.values())},
-    )
+    fields, width = _fields(saved, looked, cnn)
+    for measure in axes.measures():
+        yield _distance_plate(seen, fields, measure)
     yield Plate(
         "fields",
         "Effective receptive fields by depth",
-        f"Which pixels move the unit at the centre, over {len(some)} pictures; light is much.",
-        drawings.fields(fields),
+        f"Which pixels move the unit at the centre, over {len(looked.pictures[:FIELD_PICTURES])} pictures; "
+        "light is much.",
+        drawings.fields(fields, axes_of(saved.inputs, width)),
         {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
     )
     similar = position_similarity(encoder)
@@ -75,17 +63,53 @@ def model_plates(
         "Position vectors",
         "Each small map: how like the position vector of that place the others are; dark is "
         f"{similar.min():.2f}, light 1.",
-        drawings.positions(similar),
+        drawings.positions(similar, upwards=axes.upwards),
         {"positions": similar},
     )
     yield Plate(
         "filters",
         "Filters of the first layer",
         "Principal components of the patch embedding, the most important first; grey is 0.",
-        drawings.filters(principal_filters(encoder)),
+        drawings.filters(principal_filters(encoder), upwards=axes.upwards),
         {"filters": filters(encoder)},
     )
     yield _line_plate(saved)
+
+
+def _fields(saved: Saved, looked: Shown, cnn: Saved) -> tuple[dict[str, Fields], int | None]:
+    """Of both networks, over some of the pictures, cut to the shortest of these; and how wide that is."""
+    assert isinstance(cnn.model, ResNet)
+    encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
+    ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
+    width = Extent.of(encoder, min(ends)).width if ends else None
+    seen = saved.inputs.normalise(some.to(encoder.class_token))
+    fields = {
+        "Transformer": transformer_fields(encoder, seen, width),
+        _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalise(some.float())[..., :width]),
+    }
+    return fields, width
+
+
+def _distance_plate(seen: Sequence[Seen], fields: dict[str, Fields], measure: Measure) -> Plate:
+    """How far heads and receptive fields reach, in one measure."""
+    reach = np.stack([attention_distances(each, measure.scale) for each in seen])
+    name = f"distances-{measure.axis}" if measure.axis else "distances"
+    along = f" along the axis of {measure.axis}" if measure.axis else ""
+    return Plate(
+        name,
+        f"How far it looks{along}",
+        "Each dot is a head: the mean distance it looks over (Dosovitskiy et al. 2021, Sec. 4.5). A head "
+        f"that looks everywhere alike would stand at {even_distance(seen[0], measure.scale):.3g} "
+        f"{measure.unit}. The curves are the mean distance in the effective receptive field (Luo et al. "
+        "2016): a CNN has to grow it block by block, a Transformer may see the whole picture from the first "
+        "layer on.",
+        drawings.distances(seen, fields, measure),
+        {f"attention_{name}".replace("-", "_"): reach.mean(axis=0)}
+        | {
+            f"field_{name}_{number}".replace("-", "_"): each.distances(measure.scale)
+            for number, each in enumerate(fields.values())
+        },
+    )
 
 
 def _line_plate(saved: Saved) -> Plate:
@@ -127,13 +151,14 @@ def untrained_cnn(saved: Saved) -> Saved:
 
 def require_cnn(cnn: Saved, saved: Saved) -> Saved:
     """The run itself. Raises OptionError where it is no CNN for the same channels."""
-    if not isinstance(cnn.model, ResNet) or cnn.inputs.channels != saved.inputs.channels:
+    same = (cnn.inputs.channels, cnn.inputs.sound) == (saved.inputs.channels, saved.inputs.sound)
+    if not isinstance(cnn.model, ResNet) or not same:
         kind = "a ResNet" if isinstance(cnn.model, ResNet) else "another network"
         raise OptionError(
             sentence(
                 "--cnn",
                 got=f"{kind} for {cnn.inputs.channels} channels",
-                expected=f"a ResNet for {saved.inputs.channels}",
+                expected=f"a ResNet for {saved.inputs.channels}, of the same kind of data",
                 do="name another run, or none",
             )
         )

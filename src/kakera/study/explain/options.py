@@ -20,12 +20,14 @@ class ExplainOptions:
     """The class whose evidence is shown; empty takes the predicted one."""
     hide: float = 0.75
     """Share of the patches that are hidden for a reconstruction."""
-    masking: Literal["random", "block", "grid"] = "random"
-    """Which patches are hidden."""
+    masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
+    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
     mask: str = ""
     """A picture of any size, white where patches are hidden, black where not, instead of drawn masks."""
     samples: int = 3
     """Reconstructions of each picture, under different masks."""
+    at: float = 0.0
+    """Of recordings: where the window that is looked at begins, in seconds."""
     seed: int = 0
     """The masks follow from it."""
     cnn: str = ""

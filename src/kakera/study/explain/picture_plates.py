@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,30 @@ from kakera.model.mae import MaskedAutoencoder
 from kakera.study.explain.plate import Plate
 
 
-def picture_plates(
-    saved: Saved,
-    seen: Seen,
-    picture: Tensor,
-    *,
-    layer: int,
-    token: int,
-    target: int,
-    hidden: NDArray[np.bool_],
-) -> Iterator[Plate]:
-    """The plates of one picture (c, H, W) of stored values; `hidden` (k, N) are masks, `target` a class."""
-    model, inputs = saved.model, saved.inputs
-    evidence = relevance(model, inputs, picture, target) if isinstance(model, Classifier) else None
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is looked at, and from where: a picture (c, H, W) of stored values, and what a model saw of it."""
+
+    saved: Saved
+    seen: Seen
+    picture: Tensor
+    width: int | None
+    """After how many pixels it ends."""
+    start: float
+    """Where it begins, in seconds of its recording."""
+    layer: int
+    token: int
+    target: int
+    """The class whose evidence is shown."""
+
+
+def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plate]:
+    """The plates of one picture; `hidden` (k, N) are masks of the patches that are there."""
+    saved, seen, picture, token = subject.saved, subject.seen, subject.picture, subject.token
+    model, inputs, layer, target = saved.model, saved.inputs, subject.layer, subject.target
+    evidence = None
+    if isinstance(model, Classifier):
+        evidence = relevance(model, inputs, picture, target, subject.width)
     name = saved.classes[target] if saved.classes else ""
     which = "the last layer" if layer in (-1, seen.depth) else f"layer {layer}"
     yield Plate(
@@ -71,7 +83,7 @@ def picture_plates(
         },
     )
     if isinstance(model, MaskedAutoencoder):
-        found = reconstruct(model, inputs, picture, hidden)
+        found = reconstruct(model, inputs, picture, hidden, subject.width, subject.start)
         means = found.mean_errors()
         errors = ", ".join(f"{100 * value:.1f}" for value in means)
         yield Plate(

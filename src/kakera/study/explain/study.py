@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,28 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from kakera.data.images import decode
-from kakera.data.loader import evaluation_batches
-from kakera.data.sources import open_pictures
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.explain.attention import attention_distances
+from kakera.explain.extent import Extent
 from kakera.explain.masks import drawn, painted
 from kakera.explain.reconstruct import kind_of
-from kakera.explain.seen import Seen, checked, look, require_pictures
+from kakera.explain.seen import Seen, checked, look
 from kakera.formats.native import Saved, load_model
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.study.explain.album import Album
 from kakera.study.explain.model_plates import model_plates, require_cnn, untrained_cnn
 from kakera.study.explain.options import ExplainOptions
-from kakera.study.explain.picture_plates import picture_plates
+from kakera.study.explain.picture_plates import Subject, picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
+from kakera.training.predict import opened
 from kakera.training.recipes import build
+from kakera.training.shown import Shown, shown
+from kakera.training.view import View
 
 MOST = 24  # pictures on a page
 MOST_SAMPLES = 16
@@ -44,7 +45,10 @@ class Explained:
     kind: str
     """Encoder only, raw pixels or normalised pixels."""
     files: tuple[dict[str, Any], ...]
-    """Of each picture: file, pictures written, probabilities, attention distances, reconstruction errors."""
+    """Of each picture: file, pictures written, probabilities, attention distances, reconstruction errors.
+
+    Distances are in pixels, of recordings in seconds.
+    """
     written: tuple[str, ...]
     unreadable: tuple[UnreadableFileError, ...] = ()
 
@@ -54,43 +58,48 @@ class Explained:
 
 
 def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
-    """Look at pictures with a model and write `index.html`, PNGs and `numbers.npz` into a folder.
+    """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
-    `options` are the fields of `ExplainOptions`. A file that cannot be read is passed over and named in
-    the result. Raises RunError for the model, DataError where no picture is left or there are too many,
-    OptionError, StorageError.
+    `options` are the fields of `ExplainOptions`. Of a recording one window is looked at, and of that what
+    the recording fills. A file that cannot be read is passed over and named in the result. Raises RunError
+    for the model, DataError where no file is left or there are too many, OptionError, StorageError.
     """
     asked = _options(options)
     saved = model if isinstance(model, Saved) else load_model(Path(model))
-    require_pictures(saved.inputs)
-    kind, grid = kind_of(saved.model), saved.encoder.grid
-    layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, saved.encoder.shape.depth)
-    token = checked("patch", asked.patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
-    hidden = _masks(asked, grid)
+    depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
+    layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
+    checked("patch", asked.patch, 0, saved.encoder.grid.count)
+    _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
     cnn = require_cnn(load_model(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
-    pictures, names, broken = _read(saved, files)
+    looked, names = _read(saved, files, asked.at)
+    extents = [Extent.of(saved.encoder, width) for width in looked.widths]
+    tokens = [_token(asked.patch, extent.grid) for extent in extents]
+    hidden = [_masks(asked, extent.grid) for extent in extents]
     known = isinstance(saved.model, Classifier)
-    chances = probabilities(saved, pictures).numpy() if known else np.zeros((len(pictures), 0))
+    absent = View.of(saved.model, saved.inputs).absent(looked.batch)
+    chances = probabilities(saved, looked.pictures, absent).numpy() if known else np.zeros((len(looked), 0))
     out = Path(asked.out)
     album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
-    for number, (picture, name, row) in enumerate(zip(pictures, names, chances, strict=True), 1):
-        view = look(saved.encoder, saved.inputs, picture)
+    for number, (name, row) in enumerate(zip(names, chances, strict=True)):
+        picture, width = looked.pictures[number], looked.widths[number]
+        view = look(saved.encoder, saved.inputs, picture, width, asked.at)
         aim = int(row.argmax()) if target < 0 and len(row) else max(target, 0)
-        plates = list(
-            picture_plates(saved, view, picture, layer=layer, token=token, target=aim, hidden=hidden)
-        )
-        prefix = f"{number:02d}-{_plain(Path(name).stem)}-"
-        album.section(_heading(saved, name, row), prefix, plates)
+        subject = Subject(saved, view, picture, width, asked.at, layer, tokens[number], aim)
+        plates = list(picture_plates(subject, hidden[number]))
+        prefix = f"{number + 1:02d}-{_plain(Path(name).stem)}-"
+        album.section(_heading(saved, name, row, view), prefix, plates)
         rows.append(_numbers(saved, name, row, view, plates, prefix))
         seen.append(view)
-    album.section("The model", "model-", list(model_plates(saved, seen, pictures, token, cnn)))
+    album.section("The model", "model-", list(model_plates(saved, seen, looked, tokens[0], cnn)))
     album.finish(f"Looking into {_title(model)}", f"{kind[0].upper()}{kind[1:]}.")
-    return Explained(out, kind, tuple(rows), tuple(album.written), broken)
+    return Explained(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable)
 
 
 def _options(given: dict[str, Any]) -> ExplainOptions:
     asked = build(ExplainOptions, given)
+    if not 0 <= asked.at < math.inf:
+        raise OptionError(sentence("at", got=asked.at, expected="seconds from 0", do="correct it"))
     checked("samples", asked.samples, 1, MOST_SAMPLES)
     return asked
 
@@ -111,24 +120,29 @@ def _target(saved: Saved, name: str) -> int:
     return saved.classes.index(name)
 
 
-def _read(
-    saved: Saved, files: Sequence[str | Path]
-) -> tuple[Tensor, list[str], tuple[UnreadableFileError, ...]]:
-    dataset = open_pictures(files, saved.inputs.channels)
+def _token(patch: int, grid: Grid) -> int:
+    """The patch that is asked for, or the one at the centre. Raises OptionError."""
+    return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+
+
+def _read(saved: Saved, files: Sequence[str | Path], start: float) -> tuple[Shown, list[str]]:
+    dataset = opened(saved.inputs, files)
     if not 1 <= len(dataset) <= MOST:
+        kind = "pictures" if saved.inputs.sound is None else "recordings"
         raise DataError(
-            sentence("files", got=f"{len(dataset)} pictures", expected=f"1 to {MOST}", do="name some files")
+            sentence("files", got=f"{len(dataset)} {kind}", expected=f"1 to {MOST}", do="name some files")
         )
-    batch = next(iter(evaluation_batches(dataset, saved.inputs.size, batch=MOST)))
-    if not len(batch.samples):
-        raise batch.unreadable[0]
-    names = [dataset.pictures.name(index) for index in batch.samples.tolist()]
-    return torch.as_tensor(batch.pictures), names, batch.unreadable
+    looked = shown(dataset, saved.inputs, start)
+    if not len(looked):
+        raise looked.batch.unreadable[0]
+    return looked, [dataset.pictures.name(index) for index in looked.batch.samples.tolist()]
 
 
-def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]]) -> str:
+def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen) -> str:
     best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
-    return f"{Path(name).name}{best}"
+    times = view.axes.across
+    where = "" if view.axes.plain else f", {times.edges[0]:.2f} to {times.edges[-1]:.2f} {times.unit}"
+    return f"{Path(name).name}{where}{best}"
 
 
 def _numbers(
@@ -137,7 +151,7 @@ def _numbers(
     found: dict[str, Any] = {
         "file": name,
         "pictures": [f"{prefix}{plate.name}.png" for plate in plates],
-        "attention_distances": attention_distances(view).round(3).tolist(),
+        "attention_distances": attention_distances(view, view.axes.measures()[0].scale).round(3).tolist(),
     }
     if len(row):
         found["probabilities"] = dict(zip(saved.classes, row.round(6).tolist(), strict=True))

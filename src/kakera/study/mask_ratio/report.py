@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from kakera import chance
-from kakera.data.loader import evaluation_batches
-from kakera.explain.picture import png, sheet
+from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model, write_atomically
 from kakera.model.mae import MaskedAutoencoder
@@ -25,6 +24,8 @@ from kakera.study.mask_ratio.answer import TUNED, Answer, Method, title
 from kakera.study.material import Material
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
+from kakera.training.shown import shown
+from kakera.training.view import View
 
 
 def gather(finished: Finished) -> Answer:
@@ -161,10 +162,13 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
     for ratio in kept:
         saved = load_model(finished.folder / UNITS / f"pretrain-{ratio:g}-s{seed}")
         assert isinstance(saved.model, MaskedAutoencoder)
-        batch = next(evaluation_batches(material.shown, saved.inputs.size, batch=len(material.shown)))
-        noise = chance.uniform(0, 0, batch.samples.numpy(), "shown mask", material.grid.count)
-        hidden = torch.from_numpy(random(noise, material.grid, ratio))
-        columns.append(reconstructions(saved.model, saved.inputs, batch.pictures, hidden))
+        looked = shown(material.shown, saved.inputs)
+        absent = View.of(saved.model, saved.inputs).absent(looked.batch)
+        noise = chance.uniform(0, 0, looked.batch.samples.numpy(), "shown mask", material.grid.count)
+        gone = None if absent is None else absent.numpy()
+        hidden = torch.from_numpy(random(noise, material.grid, ratio, gone))
+        found = reconstructions(saved.model, saved.inputs, looked.pictures, hidden, absent)
+        columns.append(upright(found, saved.inputs))
     whole = columns[0][:, :1]
     seen = np.concatenate([whole, *(column[:, 1:2] for column in columns)], axis=1)
     guessed = np.concatenate([whole, *(column[:, 2:] for column in columns)], axis=1)

@@ -27,10 +27,15 @@ export const getJson = async (path, signal) => (await answer(path, { signal, cac
 /** @param {Blob} file @returns {Promise<{id: string}>} */
 export const upload = async (file) => (await answer("/api/pictures", { method: "POST", body: file })).json();
 
-export async function postJson(path, body) {
+async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
-  return (await answer(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+  return answer(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
+
+export const postJson = async (path, body) => (await post(path, body)).json();
+
+/** A file in answer. @returns {Promise<Blob>} */
+export const postForFile = async (path, body) => (await post(path, body)).blob();
 
 /** Rows of numbers, packed. @param {number[][]} lists */
 export function pack(lists) {
@@ -90,6 +95,11 @@ export class Memory {
     }
     this.#entries.set(key, entry);
     return entry;
+  }
+
+  /** The answer, where there is one already. */
+  have(key) {
+    return this.#entries.get(key)?.value;
   }
 
   async #ask(key, entry, ask) {

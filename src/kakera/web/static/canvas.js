@@ -1,16 +1,20 @@
 // Drawing on canvases whose size in pixels is a multiple of the model's picture, so that patches stay sharp.
 
 const WANTED = 600;
+const LONG = 2.4; // widths to a height: so much a spectrogram, whose pixels need not be square
 
-/** Makes a canvas as large as needed and gives its context. @param {{size: number[]}} model */
+/** Makes a canvas as large as needed and gives its context. @param {{size: number[], upwards?: boolean}} model */
 export function prepare(canvas, model) {
   const [height, width] = model.size;
-  const scale = Math.ceil(WANTED / Math.max(height, width));
-  if (canvas.width !== width * scale || canvas.height !== height * scale) {
-    canvas.width = width * scale;
-    canvas.height = height * scale;
+  const across = Math.ceil(WANTED / Math.max(height, width));
+  const down = model.upwards ? Math.max(1, Math.round((width * across) / LONG / height)) : across;
+  if (canvas.width !== width * across || canvas.height !== height * down) {
+    canvas.width = width * across;
+    canvas.height = height * down;
   }
   const context = canvas.getContext("2d");
+  // the first row at the bottom, where it is the lowest band
+  context.setTransform(1, 0, 0, model.upwards ? -1 : 1, 0, model.upwards ? canvas.height : 0);
   context.imageSmoothingEnabled = false;
   return context;
 }
@@ -84,10 +88,11 @@ export function cover(context, grid, patches) {
 }
 
 /** The place under a pointer. @returns {import("./grid.js").Place} */
-export function placeOf(canvas, event) {
+export function placeOf(canvas, event, model) {
   const area = canvas.getBoundingClientRect();
   const share = (value) => Math.min(Math.max(value, 0), 0.999999);
-  return { x: share((event.clientX - area.left) / area.width), y: share((event.clientY - area.top) / area.height) };
+  const down = (event.clientY - area.top) / area.height;
+  return { x: share((event.clientX - area.left) / area.width), y: share(model.upwards ? 1 - down : down) };
 }
 
 /** Saves canvases, side by side, as a PNG. @param {HTMLCanvasElement[]} canvases */

@@ -45,9 +45,43 @@ export function onGrid(patches, from, to) {
   return found;
 }
 
+/** Numbers as text, neighbours as a range: 1-3.7 @param {Iterable<number>} patches */
+export function toRanges(patches) {
+  const sorted = [...patches].sort((a, b) => a - b);
+  const starts = sorted.filter((patch, i) => sorted[i - 1] !== patch - 1);
+  const ends = sorted.filter((patch, i) => sorted[i + 1] !== patch + 1);
+  return starts.map((start, i) => (start === ends[i] ? `${start}` : `${start}-${ends[i]}`)).join(".");
+}
+
+/** The inverse; null where it says something else than some of 1 … most. @returns {Set<number> | null} */
+export function fromRanges(text, most) {
+  const found = new Set();
+  if (text === "") return found;
+  for (const range of text.split(".")) {
+    const [, first, last = first] = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(range) ?? [];
+    if (!(first >= 1) || Number(last) < Number(first) || Number(last) > most) return null;
+    for (let patch = Number(first); patch <= Number(last); patch++) found.add(patch);
+  }
+  return found;
+}
+
+/** All patches in the rows or columns of some. @param {Iterable<number>} patches @param {"row" | "col"} way */
+export function stretched({ rows, cols }, patches, way) {
+  const found = new Set();
+  for (const patch of patches) {
+    const [row, col] = [Math.floor((patch - 1) / cols), (patch - 1) % cols];
+    if (way === "row") for (let c = 0; c < cols; c++) found.add(row * cols + c + 1);
+    else for (let r = 0; r < rows; r++) found.add(r * cols + col + 1);
+  }
+  return found;
+}
+
 /** @param {Grid} grid @param {number} patch */
 export function describe(grid, patch) {
-  return `Patch ${patch} (row ${Math.ceil(patch / grid.cols)}, column ${((patch - 1) % grid.cols) + 1})`;
+  const [row, col] = [Math.floor((patch - 1) / grid.cols), (patch - 1) % grid.cols];
+  if (!grid.across) return `Patch ${patch} (row ${row + 1}, column ${col + 1})`;
+  const span = ({ edges, unit }, i, digits) => `${edges[i].toFixed(digits)} to ${edges[i + 1].toFixed(digits)} ${unit}`;
+  return `Patch ${patch} (${span(grid.across, col, 2)}, ${span(grid.down, row, 0)})`;
 }
 
 /** The layer of another model that stands for this one: the last for the last, else the same number. */

@@ -1,6 +1,8 @@
 // Puts the page together: controls, panels, the address, and the runs that are still training.
+import { readAddress, resolve, writeAddress } from "./address.js";
 import { getJson } from "./api.js";
 import { describe, patchAt, sameLayer } from "./grid.js";
+import { connectHearing, drawHearing } from "./hearing.js";
 import { drawMask, leader } from "./masking.js";
 import { AttentionPanel, RelevancePanel, SimilarityPanel } from "./maps.js";
 import { PicturePanel } from "./picture.js";
@@ -8,12 +10,17 @@ import { cursor } from "./pointing.js";
 import { PredictionsPanel } from "./predictions.js";
 import { ReconstructionPanel } from "./reconstruction.js";
 import { drawSamples, listen, say } from "./source.js";
-import { change, drawWith, guide, readAddress, refresh, settle, shown, state } from "./state.js";
+import { change, drawWith, guide, refresh, sceneOf, settle, shown, state } from "./state.js";
 
 const POLL = 5000;
 const STATUS_DELAY = 400;
 const KINDS = [PicturePanel, AttentionPanel, SimilarityPanel, ReconstructionPanel, PredictionsPanel, RelevancePanel];
 const at = (id) => document.getElementById(id);
+const ONE = [["random", "random"], ["block", "block"], ["grid", "grid"]];
+const WAYS_OF_PICTURES = [...ONE, ["rows", "rows"], ["cols", "columns"], ["cross", "rows and columns"]];
+const WAYS_OF_SOUND = [...ONE, ["rows", "frequencies"], ["cols", "times"], ["cross", "times and frequencies"]];
+const BRUSHES_OF_PICTURES = [["patch", "patches"], ["row", "rows"], ["col", "columns"]];
+const BRUSHES_OF_SOUND = [["patch", "patches"], ["row", "frequencies"], ["col", "times"]];
 /** The panels of the first column, and those of the second once there is one. */
 const columns = [KINDS.map((Kind) => new Kind(1)), []];
 
@@ -50,7 +57,14 @@ function drawControls(models) {
   for (const id of ["hide-mode", "ratio", "masking", "draw-again"]) at(id).disabled = !lead;
   at("ratio").value = String(state.mask.ratio);
   at("ratio-value").textContent = state.painted ? "painted" : `${Math.round(100 * state.mask.ratio)} %`;
-  at("masking").value = state.mask.masking;
+  const ways = model.sound ? WAYS_OF_SOUND : WAYS_OF_PICTURES;
+  offer(at("masking"), ways, state.mask.masking);
+  offer(at("brush"), model.sound ? BRUSHES_OF_SOUND : BRUSHES_OF_PICTURES, state.brush);
+  at("brush").disabled = !lead;
+  at("picture-title").textContent = model.sound ? "Recording" : "Picture";
+  at("kinds").textContent = model.sound ? "or drop a recording anywhere" : "or drop a picture anywhere, or paste one";
+  at("file").accept = model.sound ? "audio/*,.wav,.flac,.ogg,.oga,.opus,.mp3,.aif,.aiff" : "image/*,.tif,.tiff,.webp";
+  drawHearing(model);
 }
 
 let said;
@@ -69,17 +83,28 @@ function plan(models) {
   }, STATUS_DELAY);
 }
 
+/** Draws a column, or says what it waits for. */
+function drawColumn(panels, model) {
+  if (!model.waiting) return panels.forEach((panel) => panel.draw(model));
+  const error = sceneOf(model).error?.message;
+  panels.forEach((panel) => panel.show(error ? "none" : "waiting", `${model.id}/${state.picture}`, error ?? ""));
+}
+
 function draw() {
+  if (state.picture) shown().filter(({ sound }) => sound).forEach(sceneOf);
+  resolve();
   const models = shown();
   if (!models.length) return;
+  document.body.classList.toggle("upwards", Boolean(models[0].sound));
   document.body.classList.toggle("comparing", models.length > 1);
   drawControls(models);
   drawSamples();
   if (models.length > 1 && !columns[1].length) columns[1] = KINDS.map((Kind) => new Kind(2));
   if (models.length < 2) columns[1].splice(0).forEach((panel) => panel.element.remove());
   if (!state.picture) return;
-  models.forEach((model, number) => columns[number].forEach((panel) => panel.draw(model)));
-  plan(models);
+  models.forEach((model, number) => drawColumn(columns[number], model));
+  if (!models.some(({ waiting }) => waiting)) plan(models);
+  writeAddress();
 }
 
 /** Changes which models are shown; a layer that was chosen stays the one it stands for. */
@@ -105,6 +130,8 @@ function connect() {
   on("beneath", ({ checked }) => change({ beneath: checked }));
   on("hide-mode", ({ checked }) => change({ hiding: checked }));
   on("ratio", ({ value }) => drawMask({ ratio: Number(value) }), "input");
+  on("brush", ({ value }) => change({ brush: value }));
+  connectHearing();
   on("masking", ({ value }) => drawMask({ masking: value }));
   on("draw-again", () => drawMask({ seed: state.mask.seed + 1 }), "click");
   document.addEventListener("keydown", (event) => {

@@ -1,6 +1,6 @@
 // Which patches are hidden, and what a model makes of the others: one question at a time, the newest next.
 import { AGAIN, postJson } from "./api.js";
-import { onGrid } from "./grid.js";
+import { onGrid, stretched } from "./grid.js";
 import { change, refresh, shown, stamp, state } from "./state.js";
 
 /** The model that draws the mask; another one gets the same patches, by position. */
@@ -62,6 +62,12 @@ export function reconstruction(column, model) {
   return { key, current, result: usable ? lane.result : null, error: current ? lane.error : null };
 }
 
+/** The question that the reconstruction in a column answers. */
+export function maskOf(column, model) {
+  const { current, result } = reconstruction(column, model);
+  return current && result ? { model: model.id, picture: state.picture, hidden: result.hidden } : null;
+}
+
 /** Draws a mask anew with another kind, ratio or seed. */
 export function drawMask(values) {
   change({ mask: { ...state.mask, ...values }, painted: null });
@@ -71,6 +77,7 @@ export function drawMask(values) {
 export function paint(model, patches, hide) {
   const grid = { rows: model.rows, cols: model.cols };
   const hidden = hiddenOn(model) ?? new Set();
-  for (const patch of patches) hide ? hidden.add(patch) : hidden.delete(patch);
+  const covered = state.brush === "patch" ? patches : stretched(grid, patches, state.brush);
+  for (const patch of covered) hide ? hidden.add(patch) : hidden.delete(patch);
   change({ painted: { grid, patches: hidden } });
 }

@@ -4,6 +4,7 @@ import { cover, fill, frame, lines, prepare } from "./canvas.js";
 import { patchAt } from "./grid.js";
 import { hiddenOn, painting } from "./masking.js";
 import { Panel } from "./panel.js";
+import { Scales, span } from "./scales.js";
 import { cursor, paintable, withKeys } from "./pointing.js";
 import { gridOf, memory, shown, state } from "./state.js";
 
@@ -25,7 +26,7 @@ export function facts(model) {
     model.about,
     model.layers ? `${model.layers} layers` : "",
     model.heads ? `${model.heads} heads` : "",
-    model.patch ? `${model.rows}\u00a0×\u00a0${model.cols} patches of ${model.patch.join("\u00a0×\u00a0")} pixels` : "",
+    model.patch ? `${model.rows}\u00a0×\u00a0${model.cols} patches of ${model.patch.join("\u00a0×\u00a0")} ${model.sound ? "(bands, frames)" : "pixels"}` : "",
   ];
   const text = parts.filter(Boolean).map((part) => part.replace(/\.$/, "")).join(". ");
   if (model.finished) return `${text}.`;
@@ -40,6 +41,7 @@ export class PicturePanel extends Panel {
     this.canvas.setAttribute("role", "application");
     paintable(this.canvas, model);
     withKeys(this.canvas, model);
+    this.scales = new Scales(this.canvas);
   }
 
   draw(model) {
@@ -49,12 +51,14 @@ export class PicturePanel extends Panel {
     this.extra.textContent = facts(model);
     this.canvas.classList.toggle("painting", painting());
     const patches = `, ${grid.rows} rows and ${grid.cols} columns of patches. Arrow keys move, Enter pins, Space hides`;
-    this.canvas.setAttribute("aria-label", `Picture${grid.attends ? patches : ""}.`);
+    const kind = model.sound ? `Spectrogram, ${span(model.across)} by ${span(model.down)}` : "Picture";
+    this.canvas.setAttribute("aria-label", `${kind}${grid.attends ? patches : ""}.`);
     const key = `${model.id}/${state.picture}/${at}`;
     const entry = pictureFor(model);
     if (!this.has(entry, key)) return;
     const context = prepare(this.canvas, model);
     fill(context, entry.value.image);
+    this.scales.draw(model);
     const hidden = painting() && hiddenOn(grid);
     if (hidden) cover(context, grid, hidden);
     if (grid.attends) {

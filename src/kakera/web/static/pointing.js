@@ -22,10 +22,11 @@ function pin(model, place) {
 
 /** A map shows its value at the cursor; a click there pins that patch. @param {() => any} modelOf */
 export function pointable(canvas, modelOf) {
-  const over = (event) => modelOf() && change({ cursor: centre(modelOf(), patchAt(modelOf(), placeOf(canvas, event))) });
+  const placeIn = (event) => placeOf(canvas, event, modelOf());
+  const over = (event) => modelOf() && change({ cursor: centre(modelOf(), patchAt(modelOf(), placeIn(event))) });
   canvas.addEventListener("pointermove", over);
   canvas.addEventListener("pointerleave", () => change({ cursor: null }));
-  canvas.addEventListener("click", (event) => modelOf() && pin(modelOf(), placeOf(canvas, event)));
+  canvas.addEventListener("click", (event) => modelOf() && pin(modelOf(), placeIn(event)));
 }
 
 /** The picture itself: the maps follow the cursor; where patches are to be hidden, a stroke paints. */
@@ -36,7 +37,7 @@ export function paintable(canvas, modelOf) {
   canvas.addEventListener("pointerdown", (event) => {
     if (!painting() || !modelOf() || !event.isPrimary || event.button !== 0) return;
     const model = modelOf();
-    const place = placeOf(canvas, event);
+    const place = placeOf(canvas, event, model);
     const patch = patchAt(model, place);
     stroke = { last: place, hide: !hiddenOn(model)?.has(patch) };
     canvas.setPointerCapture(event.pointerId);
@@ -44,7 +45,7 @@ export function paintable(canvas, modelOf) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!modelOf()) return;
-    const place = placeOf(canvas, event);
+    const place = placeOf(canvas, event, modelOf());
     if (stroke && event.isPrimary) {
       paint(modelOf(), between(modelOf(), stroke.last, place), stroke.hide);
       stroke.last = place;
@@ -53,7 +54,7 @@ export function paintable(canvas, modelOf) {
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (stroke = null));
   canvas.addEventListener("pointerleave", () => change({ cursor: null }));
-  canvas.addEventListener("click", (event) => modelOf() && !painting() && pin(modelOf(), placeOf(canvas, event)));
+  canvas.addEventListener("click", (event) => modelOf() && !painting() && pin(modelOf(), placeOf(canvas, event, modelOf())));
 }
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -63,7 +64,10 @@ export function withKeys(canvas, modelOf) {
   canvas.addEventListener("keydown", (event) => {
     const model = modelOf();
     if (!model || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in ARROWS) move(model, step(model, cursor(), ...ARROWS[event.key]));
+    if (event.key in ARROWS) {
+      const [down, right] = ARROWS[event.key];
+      move(model, step(model, cursor(), model.upwards ? -down : down, right));
+    }
     else if (event.key === "Enter") pin(model, cursor());
     else if (event.key === "Escape") change({ pinned: false, at: cursor() });
     else if (event.key === " " && leader()) {

@@ -2,6 +2,7 @@
 import { fill, fillValues, lines, prepare } from "./canvas.js";
 import { figure, image, largest, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
+import { Resynthesis } from "./hearing.js";
 import { painting, reconstruction } from "./masking.js";
 import { Panel } from "./panel.js";
 import { frames } from "./picture.js";
@@ -30,6 +31,7 @@ export class ReconstructionPanel extends Panel {
     const [masked, ...others] = this.canvases;
     paintable(masked, model);
     for (const canvas of others) pointable(canvas, model);
+    this.resynthesis = new Resynthesis(this.extra, column, model);
   }
 
   draw(model) {
@@ -47,6 +49,7 @@ export class ReconstructionPanel extends Panel {
     this.element.classList.toggle("old", !result);
     if (!result) return this.show("waiting", name);
     this.drawTriple(model, result);
+    this.resynthesis.draw(model, key);
     this.show(current ? "ready" : "waiting", name);
     const share = `${figure(100 * result.error)} %`;
     const borrowed = result.borrowed ? " Mean and contrast of each hidden patch borrowed from the original." : "";

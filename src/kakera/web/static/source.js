@@ -25,7 +25,7 @@ async function send(file) {
   try {
     const { id } = await upload(file);
     const others = state.uploads.filter((each) => each.id !== id);
-    state.uploads = [{ id, name: file.name || "pasted picture" }, ...others].slice(0, KEPT);
+    state.uploads = [{ id, name: file.name || `pasted ${shown()[0]?.sound ? "recording" : "picture"}` }, ...others].slice(0, KEPT);
     if (number === newest) choosePicture(id);
     else change({});
   } catch (error) {
@@ -57,7 +57,7 @@ export function listen() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
-    if (!first(event.dataTransfer.files)) say("That was no file: drop a picture from a folder.");
+    if (!first(event.dataTransfer.files)) say("That was no file: drop one from a folder.");
   });
 }
 
@@ -81,5 +81,6 @@ export function drawSamples() {
       return button;
     }));
   }
-  for (const button of strip.children) button.setAttribute("aria-pressed", String(button.dataset.id === state.picture));
+  const [chosen] = state.picture.split("@");
+  for (const button of strip.children) button.setAttribute("aria-pressed", String(button.dataset.id === chosen));
 }

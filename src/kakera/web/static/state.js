@@ -1,6 +1,9 @@
-// What is chosen on the page. `change` writes it, keeps the address in step and has everything drawn anew.
-import { Memory } from "./api.js";
-import { centre, patchAt, sameLayer } from "./grid.js";
+// What is chosen on the page. `change` writes it and has everything drawn anew.
+import { getJson, Memory } from "./api.js";
+import { sameLayer } from "./grid.js";
+
+/** The mask that is drawn before another is asked for. */
+export const FIRST_MASK = { ratio: 0.75, seed: 0, masking: "random" };
 
 export const state = {
   models: [],
@@ -9,6 +12,7 @@ export const state = {
   uploads: [],
   model: "",
   compare: "",
+  /** its id; of a recording with @ and the number of the window, from the second on */
   picture: "",
   /** of the attention: 1 … layers of the first model, or "rollout"; null: the last */
   layer: null,
@@ -26,8 +30,10 @@ export const state = {
   target: "",
   hiding: false,
   /** a drawn mask, or, once painted, the hidden patches of a grid */
-  mask: { ratio: 0.75, seed: 0, masking: "random" },
+  mask: FIRST_MASK,
   painted: null,
+  /** what a stroke hides: the patches under it, or their whole rows or columns */
+  brush: "patch",
 };
 
 let draw = () => {};
@@ -42,7 +48,6 @@ export function refresh() {
     memory.begin();
     draw();
     memory.end();
-    writeAddress();
   });
 }
 
@@ -60,8 +65,26 @@ export function change(values) {
 
 const find = (id) => state.models.find((model) => model.id === id);
 
+/** What there is of a recording for a model: its part of the grid, axes, windows. Asked for while drawing. */
+export const sceneOf = (model) =>
+  memory.want(sceneKey(model), async (signal) => {
+    const words = new URLSearchParams({ model: model.id, picture: state.picture });
+    return { facts: await getJson(`/api/scene?${words}`, signal) };
+  });
+
+const sceneKey = (model) => `scene/${model.id}/${state.picture}`;
+
+/** A model of recordings as it is for the one that is chosen: its patches are those that are there. */
+function placed(model) {
+  if (!model?.sound) return model;
+  const scene = memory.have(sceneKey(model));
+  if (!scene) return { ...model, waiting: true };
+  if (scene.of !== model) Object.assign(scene, { of: model, placed: { ...model, ...scene.facts } });
+  return scene.placed;
+}
+
 /** The models shown: one, or two side by side. */
-export const shown = () => [find(state.model), find(state.compare)].filter(Boolean);
+export const shown = () => [find(state.model), find(state.compare)].filter(Boolean).map(placed);
 
 /** The model whose layers, heads and patches are counted: the first that has some. */
 export const guide = () => shown().find((model) => model.attends) ?? shown()[0];
@@ -87,38 +110,4 @@ export function settle() {
   if (typeof state.layer === "number" && (state.layer < 1 || state.layer >= model.layers)) state.layer = null;
   if (typeof state.near === "number" && (state.near < 0 || state.near >= model.layers)) state.near = null;
   if (!(state.head <= model.heads)) state.head = 0;
-}
-
-export function readAddress() {
-  const given = new URLSearchParams(location.hash.slice(1));
-  const layer = (text, name) => (text === name ? name : /^\d+$/.test(text ?? "") ? Number(text) : null);
-  state.model = given.get("model") ?? state.model;
-  state.compare = given.get("compare") ?? "";
-  state.picture = given.get("sample") ?? state.picture;
-  state.layer = layer(given.get("layer"), "rollout");
-  state.near = layer(given.get("near"), "raw");
-  state.head = /^\d+$/.test(given.get("head") ?? "") ? Number(given.get("head")) : 0;
-  state.fromClass = given.get("token") === "0";
-  settle();
-  const model = guide();
-  const token = Number(given.get("token"));
-  state.pinned = Boolean(model) && Number.isInteger(token) && token > 0 && token <= model.rows * model.cols;
-  if (state.pinned) state.at = centre(model, token);
-}
-
-function writeAddress() {
-  const model = guide();
-  if (!model) return;
-  const kept = new URLSearchParams({ model: state.model });
-  if (state.compare) kept.set("compare", state.compare);
-  if (state.picture) kept.set("sample", state.picture);
-  if (model.attends) {
-    kept.set("layer", String(state.layer ?? model.layers));
-    kept.set("head", String(state.head));
-  }
-  if (state.near !== null) kept.set("near", String(state.near));
-  if (state.fromClass) kept.set("token", "0");
-  else if (state.pinned) kept.set("token", String(patchAt(model, state.at)));
-  const address = `#${kept}`;
-  if (address !== location.hash) history.replaceState(null, "", address);
 }

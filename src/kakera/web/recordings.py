@@ -1,0 +1,95 @@
+"""Recordings that can be asked about, window by window: "sample-1@3" is the third of the first sample."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kakera.data.audio import header
+from kakera.data.dataset import Dataset
+from kakera.data.listen import starts
+from kakera.data.sounds import FileSounds, Sounds
+from kakera.errors import UnreadableFileError, sentence
+from kakera.inputs import InputSpec
+from kakera.sound.spec import SoundSpec
+from kakera.training.shown import shown
+from kakera.web.refusals import UnknownError
+from kakera.web.shelf import Framed, Shelf, Subject
+
+MOST_VALUES = 48_000 * 32  # a second, of an upload: what is decoded at a time stays below 100 MB
+DIGITS = 9  # of the number of a window
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One of `sounds`, seen through its window number `window`, which counts from 1."""
+
+    id: str
+    name: str
+    sounds: Sounds
+    index: int
+    window: int = 1
+
+    def framed(self, inputs: InputSpec) -> Framed:
+        """The window's spectrogram. Raises UnreadableFileError, and UnknownError for one beyond the end."""
+        spec = inputs.sound
+        assert spec is not None
+        sounds = self.sounds.heard(spec).take(np.array([self.index]))
+        first = starts(sounds.length(0), spec.samples(inputs.width))
+        if self.window > len(first):
+            raise UnknownError(
+                sentence("window", got=self.window, expected=f"1 to {len(first)}", do="choose another")
+            )
+        start = spec.seconds(first[self.window - 1])
+        looked = shown(Dataset("recording", sounds, 1, np.array(["test"])), inputs, start)
+        if not len(looked):
+            raise looked.batch.unreadable[0]
+        assert looked.batch.lengths is not None
+        wave = looked.batch.pictures[0, : int(looked.batch.lengths[0])]
+        return Framed(looked.pictures[0], looked.widths[0], start, self.window, len(first), wave)
+
+
+class Recordings(Shelf):
+    """Recordings of a data set, and uploads."""
+
+    kind = "recording"
+
+    def __init__(self, samples: Dataset) -> None:
+        sounds = samples.sounds
+        assert sounds is not None
+        super().__init__([_sample(sounds, number) for number in range(len(sounds))])
+
+    def picture(self, identity: str) -> Subject:
+        """A recording, or with "@" and a number one of its windows. Raises UnknownError."""
+        name, at, number = identity.partition("@")
+        subject = super().picture(name)
+        assert isinstance(subject, Recording)
+        if not at:
+            return subject
+        if not re.fullmatch(f"[1-9][0-9]{{0,{DIGITS - 1}}}", number, re.ASCII):
+            raise UnknownError(
+                sentence("window", got=number[:80] or "none", expected="a number from 1", do="correct it")
+            )
+        return replace(subject, id=f"{name}@{number}", window=int(number))
+
+    def opened(self, content: bytes, identity: str) -> Recording:
+        """Its header and its beginning are read; what is wrong further on is said when it is heard."""
+        found = header(content)
+        if found.rate * found.channels > MOST_VALUES:
+            got = f"got {found.channels} channels of {found.rate} Hz"
+            raise UnreadableFileError(
+                "recording", f"{got}, expected at most {MOST_VALUES:,} values a second; make it mono"
+            )
+        sounds = FileSounds([content], SoundSpec())
+        sounds.piece(0, 0, sounds.length(0) and sounds.spec.rate)
+        return Recording(identity, "uploaded recording", sounds, 0)
+
+
+def _sample(sounds: Sounds, number: int) -> Recording:
+    name = sounds.name(number)
+    if isinstance(sounds, FileSounds):
+        name = Path(name).name  # where it lies is nobody's business
+    return Recording(f"sample-{number + 1}", name, sounds, number)

@@ -1,0 +1,48 @@
+"""Small untrained models of the recordings in `songs`, for what looks into models."""
+
+from pathlib import Path
+
+import torch
+
+from kakera.formats.native import Saved, generator, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+from kakera.sound.spec import preset
+
+SPEC = preset("speech,rate=8000,bins=32")
+SHAPE = shape_of("nano").with_patch((8, 8))
+INPUTS = InputSpec(1, 32, 80, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=SPEC)
+WINDOW = SPEC.samples(80) / SPEC.rate  # seconds
+CLASSES = ("high", "low")
+
+
+def autoencoder(seed: int = 0, *, normalised: bool = True) -> Saved:
+    encoder = Encoder(SHAPE, channels=1, size=INPUTS.size)
+    model = MaskedAutoencoder(encoder, SHAPE.decoder, normalised=normalised)
+    model.initialise(generator(seed))
+    return Saved(model.eval(), INPUTS)
+
+
+def classifier(seed: int = 1) -> Saved:
+    model = Classifier(autoencoder(seed).encoder, 2)
+    torch.nn.init.normal_(model.head.weight, generator=generator(seed))
+    torch.nn.init.zeros_(model.head.bias)
+    return Saved(model.eval(), INPUTS, CLASSES)
+
+
+def cnn() -> Saved:
+    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
+    model.initialise(generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=generator(2))
+    return Saved(model.eval(), INPUTS, CLASSES)
+
+
+def three_listeners(folder: Path) -> list[Path]:
+    """mae, classifier and cnn."""
+    for name, saved in {"mae": autoencoder(), "classifier": classifier(), "cnn": cnn()}.items():
+        save_model(folder / name, saved)
+    return [folder / name for name in ("mae", "classifier", "cnn")]
