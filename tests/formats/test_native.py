@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from kakera.errors import RunError, StorageError
 from kakera.formats.native import (
@@ -78,6 +80,24 @@ def test_a_damaged_folder_gets_one_line(name: str, content: bytes | None, tmp_pa
         load_model(tmp_path)
     assert "\n" not in str(caught.value)
     assert "expected a folder with" in str(caught.value)
+
+
+def test_a_single_bit_of_the_weights_is_noticed(tmp_path: Path) -> None:
+    save_model(tmp_path, models()[0])
+    content = bytearray((tmp_path / WEIGHTS).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / WEIGHTS).write_bytes(content)
+    with pytest.raises(RunError, match="got model.safetensors: its content does not fit its checksum"):
+        load_model(tmp_path)
+
+
+def test_weights_without_a_checksum_are_read(tmp_path: Path) -> None:
+    saved = models()[0]
+    save_model(tmp_path, saved)
+    save_file(saved.model.state_dict(), tmp_path / WEIGHTS)
+    with safe_open(tmp_path / WEIGHTS, framework="pt") as file:
+        assert file.metadata() is None
+    load_model(tmp_path)
 
 
 def test_weights_of_another_model_get_one_line(tmp_path: Path) -> None:

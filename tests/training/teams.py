@@ -78,6 +78,13 @@ def interrupted(root: Path) -> None:
         succeeded(name, started(name, "finetune", size, torchrun, options, root), root)
 
 
+def refused(root: Path) -> list[int]:
+    """Two processes meet a folder of another run; their exit codes."""
+    (root / "refused").mkdir()
+    (root / "refused" / "config.json").write_text('{"seed": 1}')
+    return [ended(process) for process in started("refused", "pretrain", 2, torchrun, [], root)]
+
+
 def everything(root: Path) -> None:
     """All runs, one after the other."""
     warm()
@@ -85,6 +92,7 @@ def everything(root: Path) -> None:
     for name, (verb, size, env, more) in RUNS.items():
         succeeded(name, started(name, verb, size, env, more, root), root)
     interrupted(root)
+    assert refused(root) == [2, 2], (root / "refused.log").read_text()
 
 
 if __name__ == "__main__":

@@ -98,6 +98,23 @@ def test_gradients_of_spectrograms_can_be_predicted_too(
     assert losses
 
 
+def test_a_batch_in_pieces_weighs_each_hidden_patch_the_same(world: Path, tmp_path: Path) -> None:
+    for pieces in (1, 3):
+        pretrain(world / "songs", out=tmp_path / str(pieces), **PRETRAIN, accumulate=pieces)
+    one, other = (load_model(tmp_path / name).model.state_dict() for name in ("1", "3"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-5)
+
+
+def test_a_mixed_batch_in_pieces_learns_the_same(world: Path, tmp_path: Path) -> None:
+    given = FINETUNE | {"mixup": 0.5, "time_stripe": 0.2, "noise": 0.1, "start": world / "mae"}
+    for pieces in (1, 3):
+        finetune(world / "songs", out=tmp_path / str(pieces), **given, accumulate=pieces)
+    one, other = (load_model(tmp_path / name).model.state_dict() for name in ("1", "3"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-5)
+
+
 def test_from_scratch_overlapping_with_mixup_and_stripes(world: Path, tmp_path: Path) -> None:
     given = SCRATCH | {"stride": (8, 4), "mixup": 0.5, "time_stripe": 0.2, "band_stripe": 8, "noise": 0.1}
     trained = finetune(world / "songs", out=tmp_path / "run", **given)

@@ -79,6 +79,13 @@ def test_one_is_told_to_stop_and_all_do(runs: Path) -> None:
     assert (runs / "half.log").read_text().count("kakera: stopped after step") == 1
 
 
+def test_what_the_leader_refuses_ends_all_with_one_line(runs: Path) -> None:
+    said = (runs / "refused.log").read_text()
+    assert said.startswith("kakera: ")
+    assert "a run of another configuration" in said
+    assert said.count("\n") == 1
+
+
 def test_a_process_is_started_for_each_device(tmp_path: Path) -> None:
     data = some_npz(tmp_path, 48, 0)
     options = [*PRETRAIN, "--devices", "2", "--epochs", "2", "--timeout", "60"]
