@@ -1,5 +1,6 @@
 """Conversions: what is written gives the same outputs, and nothing is written that does not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.model.sizes import DecoderShape, LayerKind, VitShape
 from tests.formats.test_transformers import drawn
 
 SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
@@ -103,3 +104,49 @@ def test_bad_input_is_one_line_and_code_2(
     assert said in error
     assert error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", ["encoder", "classifier"])
+def test_through_timm_and_back_no_bit_changes(kind: str, tmp_path: Path) -> None:
+    start = run(models()[kind], tmp_path / "run")
+    assert convert(start, tmp_path / "timm", to="timm").difference < 1e-5
+    found, first = load(tmp_path / "timm"), load(start)
+    assert (found.inputs, found.classes, found.several) == (first.inputs, first.classes, first.several)
+    before, after = first.model.state_dict(), found.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_another_size_and_other_channels_are_written(tmp_path: Path) -> None:
+    start = run(models()["classifier"], tmp_path / "run")
+    words = ["--to", "transformers", "--size", "16", "24", "--channels", "1"]
+    assert main(["convert", str(start), str(tmp_path / "hf"), *words]) == 0
+    inputs = load(tmp_path / "hf").inputs
+    assert (inputs.size, inputs.channels) == ((16, 24), 1)
+
+
+def test_of_a_model_that_pipelines_cannot_feed_it_is_said_what_to_do(tmp_path: Path) -> None:
+    start = run(models()["classifier"], tmp_path / "run")
+    assert "--channels 3" in convert(start, tmp_path / "two", to="transformers").lines()[-1]
+    assert not convert(start, tmp_path / "three", to="transformers", channels=3).hint
+    assert not convert(start, tmp_path / "timm", to="timm").hint
+
+
+def refused_by_timm() -> dict[str, tuple[Saved, str]]:
+    other = replace(SHAPE, kind=LayerKind(epsilon=1e-12))
+    overlapping = replace(SHAPE, stride=(2, 2))
+    return {
+        "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),
+        "epsilon": (Saved(Encoder(other, channels=2, size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
+        "overlap": (Saved(Encoder(overlapping, channels=2, size=(12, 12)), INPUTS), "patches that overlap"),
+        "head": (Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), "class and mean"),
+    }
+
+
+@pytest.mark.parametrize("kind", refused_by_timm())
+def test_what_timm_cannot_say_is_refused_with_the_reason(kind: str, tmp_path: Path) -> None:
+    saved, reason = refused_by_timm()[kind]
+    with pytest.raises(RunError, match=reason) as caught:
+        convert(run(saved, tmp_path / "run"), tmp_path / "out", to="timm")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
