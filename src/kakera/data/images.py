@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from kakera.data.jpeg import plain_jpeg
 from kakera.errors import UnreadableFileError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
@@ -40,6 +41,9 @@ def decode(
     `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
     Raises UnreadableFileError, whatever the bytes, before decoding where there are more than `most_pixels`.
     """
+    quick = None if at_least else plain_jpeg(source, channels, most_pixels)
+    if quick is not None:
+        return quick
     try:
         with _open(source, most_pixels) as image:
             if at_least is not None:

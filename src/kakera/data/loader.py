@@ -111,10 +111,8 @@ class _Reader(TorchDataset[Any]):
                 broken.append(error)
         rows = np.array(kept, dtype=np.int64)
         boxes = self._boxes(read, kind, noise[rows])
-        cut = [
-            augment.cut(p, b, self.size, flip=bool(flip[r]))
-            for p, b, r in zip(read, boxes, rows, strict=True)
-        ]
+        cutter = augment.cut if augment.is_whole(kind.crop) else augment.crop
+        cut = [cutter(p, b, self.size, flip=bool(flip[r])) for p, b, r in zip(read, boxes, rows, strict=True)]
         empty = np.zeros((0, self.dataset.channels, *self.size), np.uint8)
         return np.stack(cut) if cut else empty, rows, tuple(broken)
 
