@@ -19,6 +19,7 @@ VERBS = {
     "study": "the lecture's two experiments on your data: mask-ratio, data-size; with a report",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
     "convert": "a model for another library: transformers, MAE's own code",
+    "pack": "pictures into webdataset shards: decoded, checksummed, read in any order",
     "serve": "the explorer: look inside models, in the browser",
 }
 

@@ -22,6 +22,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of 
 MOST_PIXELS = 100_000_000
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 
+_WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
 _REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
 _LOCK = threading.Lock()
@@ -66,6 +67,16 @@ def header(source: Source) -> tuple[int, int, int]:
         raise
     except Exception as error:
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
+
+
+def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """(…, 1 or 3) as (…, channels): grey three times, or what the eye takes colours for."""
+    if values.shape[-1] == channels:
+        return values
+    if channels == 3:
+        return np.repeat(values, 3, axis=-1)
+    grey = (values.astype(np.uint32) @ _WEIGHTS + 500) // 1000
+    return grey.astype(np.uint8)[..., None]
 
 
 def _open(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
