@@ -70,6 +70,8 @@ def index_tar(path: Path) -> ShardIndex:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
             samples = [sample for sample in _samples(tar) if sample.picture is not None]
+            if tar.offset + BLOCK > size:  # where the next header would be, or the block of zeros at the end
+                raise tarfile.ReadError("its end is missing")
     except Exception as error:  # of what tarfile makes of broken bytes only some are TarErrors
         got = f"a damaged or compressed tar file ({' '.join(str(error).split())[:80]})"
         raise _error(path, got) from error
