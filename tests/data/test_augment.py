@@ -189,6 +189,15 @@ def test_a_crop_of_a_photograph_is_the_papers_within_one_of_255(
     assert apart.mean() < 0.02
 
 
+@pytest.mark.parametrize("box", [(63, 60, 253, 297), (100, 20, 325, 313), (204, 6, 489, 375)])
+def test_of_a_tall_crop_nearly_every_value_is_within_one(box: tuple[int, int, int, int]) -> None:
+    photograph = load_sample_image("flower.jpg")
+    wanted = Image.fromarray(photograph).crop(box).resize((224, 224), Image.Resampling.BICUBIC)
+    apart = np.abs(crop(photograph, box, (224, 224)).transpose(1, 2, 0).astype(int) - np.asarray(wanted))
+    assert apart.max() <= 8
+    assert (apart > 1).mean() < 0.002
+
+
 def test_a_grey_crop_is_pillow_s() -> None:
     assert np.array_equal(
         crop(NOISE[..., :1], (2, 1, 9, 11), (8, 8)), cut(NOISE[..., :1], (2, 1, 9, 11), (8, 8))

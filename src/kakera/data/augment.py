@@ -87,8 +87,9 @@ def crop(
 ) -> NDArray[np.uint8]:
     """A box of whole pixels, cut out first and then made `size`: (C, height, width).
 
-    Colour by torch's vectorised antialiased bicubic: at most 1 of 255 from Pillow's, four times as fast.
-    Grey by `cut`.
+    Colour by torch's vectorised antialiased bicubic, four times as fast as Pillow's and at most 1 of 255
+    from it; where Pillow resizes columns before rows (tall crops made smaller) both round otherwise, and one
+    value in a thousand is up to 8 apart. Grey by `cut`.
     """
     if picture.shape[2] != 3:
         return cut(picture, box, size, flip=flip)
