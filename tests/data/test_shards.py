@@ -173,6 +173,14 @@ def test_a_shard_that_shrinks_later_is_one_line(shards: Path) -> None:
         [dataset.pictures.read(index) for index in range(len(dataset))]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_in_a_worker_it_is_the_same_line(shards: Path, workers: int) -> None:
+    dataset = open_dataset(shards)
+    (shards / "000001.tar").write_bytes(b"")
+    with pytest.raises(DataError, match=r"^[^\n]*000001\.tar: got 0 bytes, expected a shard[^\n]*$"):
+        list(evaluation_batches(dataset, (20, 20), batch=4, workers=workers))
+
+
 def index(**changes: int) -> ShardIndex:
     records = np.zeros(2, RECORD)
     records["length"] = 12

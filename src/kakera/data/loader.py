@@ -17,7 +17,7 @@ from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.listen import Crops, Windows
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, StorageError, UnreadableFileError, sentence
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
 
@@ -185,7 +185,16 @@ def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) ->
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
         prefetch_factor=4 if workers else None,
     )
-    return iter(loader)
+    return _in_one_line(iter(loader))
+
+
+def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
+    try:
+        yield from batches
+    except (DataError, StorageError) as error:
+        words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
+        raise type(error)(words) from None
 
 
 def _as_it_is(batch: Batch) -> Batch:

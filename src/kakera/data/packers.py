@@ -81,6 +81,17 @@ def pack_shards(
 ) -> None:
     """Write these shards. Raises StorageError and what else stops a worker."""
     total, done = sum(len(job.rows(number)) for number in numbers), 0
+
+    def tell(count: int) -> None:
+        nonlocal done
+        done += count
+        if count and progress is not None:
+            progress(done, total)
+
+    if workers == 1:
+        for number in numbers:
+            write_shard(job, number, tell)
+        return
     context = multiprocessing.get_context()
     taken = context.Value("q", 0)
     readers: list[Connection] = []
@@ -105,9 +116,7 @@ def pack_shards(
                     continue
                 if isinstance(said, BaseException):
                     raise said
-                done += said
-                if progress is not None:
-                    progress(done, total)
+                tell(said)
         for process in processes:
             process.join()
             if process.exitcode:
