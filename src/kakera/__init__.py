@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load` opens a
-model, `explain` is the room of what a model sees. They are imported when they are first used.
+`explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load`
+opens a model, `explain` is the room of what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kakera import explain
     from kakera.data.inspect import inspect_dataset as inspect
+    from kakera.data.pack import pack
     from kakera.data.sources import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.convert import convert
@@ -40,6 +41,7 @@ __all__ = [
     "inspect",
     "load",
     "open_data",
+    "pack",
     "predict",
     "pretrain",
     "probe",
@@ -59,6 +61,7 @@ _PLACES = {
     "inspect": "data.inspect.inspect_dataset",
     "load": "formats.load.load",
     "open_data": "data.sources.open_dataset",
+    "pack": "data.pack.pack",
     "predict": "training.predict.predict",
     "pretrain": "training.pretrain.pretrain",
     "probe": "training.probe.probe",

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from sklearn.datasets import load_sample_image
 
-from kakera.data.augment import TRIES, centre_box, cut, is_whole, random_boxes, shift
+from kakera.data.augment import TRIES, centre_box, crop, cut, is_whole, random_boxes, shift
 from tests.data.files import NOISE
 
 RATIO = (3 / 4, 4 / 3)
@@ -172,3 +173,32 @@ def test_every_shift_is_as_likely_from_one_end_to_the_other(draw: float, moved: 
 )
 def test_only_a_crop_of_everything_is_whole(area: tuple[float, float], whole: bool) -> None:
     assert is_whole(area) == whole
+
+
+@pytest.mark.parametrize("box", [(0, 0, 640, 427), (11, 20, 300, 291), (100, 50, 130, 90), (5, 7, 229, 231)])
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_crop_of_a_photograph_is_the_papers_within_one_of_255(
+    box: tuple[int, int, int, int], flip: bool
+) -> None:
+    photograph = load_sample_image("flower.jpg")
+    image = Image.fromarray(photograph).crop(box).resize((224, 224), Image.Resampling.BICUBIC)
+    wanted = np.asarray(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flip else image)
+    found = crop(photograph, box, (224, 224), flip=flip).transpose(1, 2, 0)
+    apart = np.abs(found.astype(int) - wanted)
+    assert apart.max() <= 1
+    assert apart.mean() < 0.02
+
+
+@pytest.mark.parametrize("box", [(63, 60, 253, 297), (100, 20, 325, 313), (204, 6, 489, 375)])
+def test_of_a_tall_crop_nearly_every_value_is_within_one(box: tuple[int, int, int, int]) -> None:
+    photograph = load_sample_image("flower.jpg")
+    wanted = Image.fromarray(photograph).crop(box).resize((224, 224), Image.Resampling.BICUBIC)
+    apart = np.abs(crop(photograph, box, (224, 224)).transpose(1, 2, 0).astype(int) - np.asarray(wanted))
+    assert apart.max() <= 8
+    assert (apart > 1).mean() < 0.002
+
+
+def test_a_grey_crop_is_pillow_s() -> None:
+    assert np.array_equal(
+        crop(NOISE[..., :1], (2, 1, 9, 11), (8, 8)), cut(NOISE[..., :1], (2, 1, 9, 11), (8, 8))
+    )

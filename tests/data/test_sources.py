@@ -98,7 +98,11 @@ def test_a_single_picture_is_not_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("nowhere", None, "got nothing of this name, expected a folder, a table, IDX or .npz files, or demo"),
+        (
+            "nowhere",
+            None,
+            "got nothing of this name, expected a folder, a table, IDX, .npz or .tar files, or demo",
+        ),
         (
             "picture.png",
             encoded(NOISE),

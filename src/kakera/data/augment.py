@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch.nn.functional import interpolate
 
 TRIES = 10  # candidates for a random-size crop before the middle is taken
 LARGE = 96  # pixels: from here on evaluation cuts the middle out of a slightly larger picture
@@ -74,6 +76,29 @@ def cut(
         picture = np.asarray(resized).reshape(*size, picture.shape[2])
     picture = picture[:, ::-1] if flip else picture
     return np.ascontiguousarray(picture.transpose(2, 0, 1))
+
+
+def crop(
+    picture: NDArray[np.uint8],
+    box: tuple[float, float, float, float] | NDArray[np.float64],
+    size: tuple[int, int],
+    *,
+    flip: bool = False,
+) -> NDArray[np.uint8]:
+    """A box of whole pixels, cut out first and then made `size`: (C, height, width).
+
+    Colour by torch's vectorised antialiased bicubic, four times as fast as Pillow's and at most 1 of 255
+    from it; where Pillow resizes columns before rows (tall crops made smaller) both round otherwise, and one
+    value in a thousand is up to 8 apart. Grey by `cut`.
+    """
+    if picture.shape[2] != 3:
+        return cut(picture, box, size, flip=flip)
+    left, top, right, bottom = map(int, box)
+    part = np.array(picture[top:bottom, left:right])  # a copy: what was read may be read-only
+    if part.shape[:2] != size:
+        stacked = torch.from_numpy(part).permute(2, 0, 1)[None]
+        part = interpolate(stacked, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
+    return np.ascontiguousarray((part[:, ::-1] if flip else part).transpose(2, 0, 1))
 
 
 def shift(pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int) -> NDArray[np.uint8]:

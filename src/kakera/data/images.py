@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from kakera.data.jpeg import plain_jpeg
 from kakera.errors import UnreadableFileError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
@@ -21,6 +22,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of 
 MOST_PIXELS = 100_000_000
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 
+_WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
 _REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
 _LOCK = threading.Lock()
@@ -40,6 +42,9 @@ def decode(
     `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
     Raises UnreadableFileError, whatever the bytes, before decoding where there are more than `most_pixels`.
     """
+    quick = None if at_least else plain_jpeg(source, channels, most_pixels)
+    if quick is not None:
+        return quick
     try:
         with _open(source, most_pixels) as image:
             if at_least is not None:
@@ -62,6 +67,16 @@ def header(source: Source) -> tuple[int, int, int]:
         raise
     except Exception as error:
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
+
+
+def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """(…, 1 or 3) as (…, channels): grey three times, or what the eye takes colours for."""
+    if values.shape[-1] == channels:
+        return values
+    if channels == 3:
+        return np.repeat(values, 3, axis=-1)
+    grey = (values.astype(np.uint32) @ _WEIGHTS + 500) // 1000
+    return grey.astype(np.uint8)[..., None]
 
 
 def _open(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:

@@ -18,7 +18,7 @@ from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.listen import Crops, Place, Windows
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, StorageError, UnreadableFileError, sentence
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
 
@@ -156,10 +156,8 @@ class _Reader(TorchDataset[Any]):
                 broken.append(error)
         rows = np.array(kept, dtype=np.int64)
         boxes = self._boxes(read, kind, noise[rows])
-        cut = [
-            augment.cut(p, b, self.size, flip=bool(flip[r]))
-            for p, b, r in zip(read, boxes, rows, strict=True)
-        ]
+        cutter = augment.cut if augment.is_whole(kind.crop) else augment.crop
+        cut = [cutter(p, b, self.size, flip=bool(flip[r])) for p, b, r in zip(read, boxes, rows, strict=True)]
         empty = np.zeros((0, self.dataset.channels, *self.size), np.uint8)
         return np.stack(cut) if cut else empty, rows, tuple(broken)
 
@@ -233,7 +231,16 @@ def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) ->
         prefetch_factor=4 if workers else None,
         worker_init_fn=_heedless if workers else None,
     )
-    return iter(loader)
+    return _in_one_line(iter(loader))
+
+
+def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
+    try:
+        yield from batches
+    except (DataError, StorageError) as error:
+        words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
+        raise type(error)(words) from None
 
 
 def _heedless(worker: int) -> None:

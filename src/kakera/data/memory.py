@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
 from kakera.data.images import header
+from kakera.data.shards import ShardPictures
 from kakera.data.sounds import ArraySounds, FileSounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 
+_ON_DISK = (FilePictures, ShardPictures, FileSounds)
 LIMIT = 2 << 30  # bytes
 SAMPLE = 200  # headers read to estimate the size
 
@@ -24,7 +26,7 @@ def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
     Raises DataError where none can be read.
     """
     files = dataset.pictures
-    if not isinstance(files, FilePictures | FileSounds) or _estimate(dataset) > limit_bytes:
+    if not isinstance(files, _ON_DISK) or _estimate(dataset) > limit_bytes:
         return dataset
 
     def read(index: int) -> NDArray[Any] | UnreadableFileError:
@@ -52,7 +54,7 @@ def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
     return replace(dataset.take(rows), pictures=_in_memory(files, arrays, names), unreadable=unreadable)
 
 
-def _in_memory(files: FilePictures | FileSounds, arrays: list[NDArray[Any]], names: list[str]) -> Pictures:
+def _in_memory(files: Pictures, arrays: list[NDArray[Any]], names: list[str]) -> Pictures:
     if isinstance(files, FileSounds):
         return ArraySounds(arrays, files.spec, names)
     same = len({picture.shape for picture in arrays}) == 1
@@ -62,7 +64,7 @@ def _in_memory(files: FilePictures | FileSounds, arrays: list[NDArray[Any]], nam
 def _estimate(dataset: Dataset) -> float:
     """Bytes of all of them decoded, from the headers of a few."""
     files = dataset.pictures
-    assert isinstance(files, FilePictures | FileSounds)
+    assert isinstance(files, _ON_DISK)
     sizes: list[int] = []
     for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
         try:
@@ -72,8 +74,11 @@ def _estimate(dataset: Dataset) -> float:
     return len(dataset) * (sum(sizes) / len(sizes)) if sizes else 0.0
 
 
-def _bytes(files: FilePictures | FileSounds, index: int) -> int:
+def _bytes(files: FilePictures | ShardPictures | FileSounds, index: int) -> int:
     if isinstance(files, FileSounds):
         return files.length(index) * np.dtype(np.float32).itemsize
-    height, width, _ = header(files.paths[index])
+    if isinstance(files, ShardPictures):
+        height, width = files.size(index)
+    else:
+        height, width, _ = header(files.paths[index])
     return height * width * files.channels

@@ -17,6 +17,7 @@ from kakera.data.folder import open_folder, pictures_below
 from kakera.data.idx import find_images, is_idx, open_idx
 from kakera.data.media import files_below
 from kakera.data.npz import open_npz
+from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.sounds import FileSounds, Sounds
 from kakera.data.split import stratified
 from kakera.data.table import open_table
@@ -29,19 +30,24 @@ def open_dataset(
 ) -> Dataset:
     """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
-    A source that brings no split is split by class from the seed: `val` and `test` are shares of it.
-    A folder that has the name of a built-in set is meant by ./name. Raises DataError.
+    Or shards: a folder of them, tar files, their address. A source that brings no split is split by class
+    from the seed: `val` and `test` are shares of it. A folder that has the name of a built-in set is meant
+    by ./name. Raises DataError.
     """
-    built_in = open_builtin(source) if isinstance(source, str) else None
-    if built_in is not None:
-        return with_channels(built_in, channels or built_in.channels)
-    path = Path(source)
-    dataset, divided = _open(path, channels)
-    dataset = with_channels(dataset, channels or dataset.channels)
+    dataset, divided = open_source(source, channels)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
     return replace(dataset, split=np.asarray(codes))
+
+
+def open_source(source: str | Path, channels: int | None = None) -> tuple[Dataset, bool]:
+    """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
+    built_in = open_builtin(source) if isinstance(source, str) else None
+    if built_in is not None:
+        return with_channels(built_in, channels or built_in.channels), True
+    dataset, divided = open_shards(source, channels) if is_shards(source) else _open(Path(source), channels)
+    return with_channels(dataset, channels or dataset.channels), divided
 
 
 def open_pictures(files: Sequence[str | Path], channels: int) -> Dataset:
@@ -114,7 +120,7 @@ def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
         images = find_images(path)
         return open_idx(images, str(path)) if images else open_folder(path, channels)
     if not path.is_file():
-        raise _error(path, "nothing of this name", "a folder, a table, IDX or .npz files, or demo")
+        raise _error(path, "nothing of this name", "a folder, a table, IDX, .npz or .tar files, or demo")
     if path.suffix.lower() in (".csv", ".tsv"):
         return open_table(path, channels)
     if path.suffix.lower() == ".npz":

@@ -1,0 +1,71 @@
+"""`kakera pack DATA SHARDS`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from kakera.cli.arguments import Arguments
+
+EVERY = 20.0  # seconds between lines where there is no terminal
+
+
+def run(words: Sequence[str]) -> int:
+    """Write shards and say what to run next."""
+    parser = Arguments(
+        "pack", "Pictures into webdataset shards: read faster, from few files, local or by URL."
+    )
+    parser.add_argument(
+        "data", metavar="DATA", help="a folder, a table, shards, or any other data set of pictures"
+    )
+    parser.add_argument("shards", metavar="SHARDS", help="the folder to write; a begun one is gone on with")
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=None,
+        help="the shorter side at most, in pixels; 0: as it is (default: 256)",
+    )
+    parser.add_argument(
+        "--store",
+        choices=("pixels", "files"),
+        default="pixels",
+        help="decoded pixels, or the bytes of the files (default: pixels)",
+    )
+    parser.add_argument("--shard-size", type=int, default=2000, help="pictures in each (default: 2000)")
+    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a processor (default: 0)")
+    parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
+    given = parser.parse_args(words)
+    from kakera.data.pack import pack
+
+    found = pack(
+        given.data,
+        given.shards,
+        side=given.side,
+        store=given.store,
+        shard_size=given.shard_size,
+        workers=given.workers,
+        channels=given.channels or None,
+        progress=_Told(),
+    )
+    print("\n".join(found.lines()))
+    print(f"next: kakera pretrain {given.shards}")
+    return 0
+
+
+class _Told:
+    """Rate and time left: on a terminal in place, elsewhere a line now and then."""
+
+    def __init__(self) -> None:
+        self.began = self.told = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now, terminal = time.monotonic(), sys.stderr.isatty()
+        if now - self.told < (0.2 if terminal else EVERY) and not (terminal and done == total):
+            return
+        self.told = now
+        rate = done / max(now - self.began, 1e-9)
+        left = (total - done) / max(rate, 1e-9)
+        text = f"pack: {done}/{total} pictures, {rate:.0f} pictures/s, {left:.0f} s left"
+        end = ("\n" if done == total else "\r") if terminal else "\n"
+        print(text, end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,112 @@
+"""Files from the web into a folder of ours: whole, checked, once for all processes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from kakera.data.storage import whole_file
+from kakera.errors import DataError, StorageError, sentence
+
+VARIABLE = "KAKERA_CACHE"
+ATTEMPTS = 3
+PAUSE = 0.5  # seconds after the first attempt, doubled after each
+PATIENCE = 60  # seconds without a byte
+PIECE = 1 << 20
+
+
+def cache_folder() -> Path:
+    """KAKERA_CACHE, else where the platform keeps what can be had again."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return Path(given)
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "kakera"
+
+
+def fetched(address: str, path: Path, *, sha256: str = "", again: bool = False) -> Path:
+    """The file at `path`, downloaded where it is not there yet (or `again`). Raises DataError, StorageError.
+
+    Processes that want the same file at once wait for one of them to fetch it.
+    """
+    if path.exists() and not again:
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if not path.exists() or again:
+                _attempt(address, path, sha256)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise StorageError(
+            sentence(str(path), got=error.strerror or error, expected="room to write", do=f"set {VARIABLE}")
+        ) from error
+    return path
+
+
+def _attempt(address: str, path: Path, sha256: str) -> None:
+    fault = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        try:
+            return _download(address, path, sha256)
+        except urllib.error.HTTPError as error:
+            error.close()  # it is an answer, too
+            fault = f"no file ({error})"
+            if 400 <= error.code < 500 and error.code not in (408, 429):
+                break
+        except _BrokenError as error:
+            fault = f"no whole answer ({' '.join(str(error).split())})"
+    raise DataError(
+        sentence(
+            address, got=fault, expected="the whole file", do="check the address, or run the command again"
+        )
+    )
+
+
+class _BrokenError(Exception):
+    """The connection, not the disk."""
+
+
+def _download(address: str, path: Path, sha256: str) -> None:
+    digest, came = hashlib.sha256(), 0
+    try:
+        answer: Any = urllib.request.urlopen(address, timeout=PATIENCE)
+    except urllib.error.HTTPError:
+        raise
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _BrokenError(str(error)) from error
+    with answer, whole_file(path) as file:
+        promised = answer.headers.get("Content-Length")
+        while piece := _piece(answer):
+            digest.update(piece)
+            came += len(piece)
+            file.write(piece)
+        if promised is not None and came != int(promised):
+            raise _BrokenError(f"{came} of {promised} bytes")
+        found = digest.hexdigest()
+        if sha256 and found != sha256:
+            raise _BrokenError(f"checksum {found[:12]}… instead of {sha256[:12]}…")
+
+
+def _piece(answer: Any) -> bytes:
+    try:
+        return answer.read(PIECE)
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenError(str(error)) from error

@@ -1,0 +1,115 @@
+"""What stands where in a shard: one record a picture, its labels and its name; on disk a plain .npz."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.errors import DataError, sentence
+
+VERSION = 1
+SUFFIX = ".index.npz"
+RECORD = np.dtype(
+    [
+        ("number", "<i8"),  # place in the source that was packed
+        ("offset", "<i8"),  # of the picture's bytes in the tar file
+        ("length", "<i8"),
+        ("height", "<i4"),  # 0 where only the file knows
+        ("width", "<i4"),
+        ("crc", "<u4"),  # zlib.crc32 of the bytes; 0 where nobody has counted
+        ("depth", "u1"),  # channels of pixels that stand there as they are; 0: an encoded file
+        ("split", "u1"),  # number in dataset.PARTS
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ShardIndex:
+    """n pictures of one tar file of `size` bytes.
+
+    `labels` is int64 (n,), numbers in `classes`, −1 without; or bool (n, classes). `names` are joined by
+    zeros.
+    """
+
+    records: NDArray[Any]
+    labels: NDArray[Any] | None
+    classes: tuple[str, ...]
+    names: bytes
+    size: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    """`sha256` of the tar file, `divided`: whether splits are the source's own, `unreadable` beside it."""
+
+    def to_bytes(self) -> bytes:
+        """The .npz file."""
+        facts = {**self.facts, "version": VERSION, "bytes": self.size, "classes": self.classes}
+        arrays = {
+            "records": self.records,
+            "names": _blob(self.names),
+            "facts": _blob(json.dumps(facts).encode()),
+        }
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        file = io.BytesIO()
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        return file.getvalue()
+
+
+def read_index(content: bytes, path: Path | str) -> ShardIndex:
+    """What `to_bytes` gave; `path` is for messages. Raises DataError, whatever the bytes."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        facts = json.loads(arrays["facts"].tobytes())
+        index = ShardIndex(
+            records=arrays["records"],
+            labels=arrays.get("labels"),
+            classes=tuple(map(str, facts.pop("classes"))),
+            names=arrays["names"].tobytes(),
+            size=int(facts.pop("bytes")),
+            facts=facts,
+        )
+        fault = "another version" if facts.pop("version") != VERSION else _fault(index)
+    except Exception as error:  # zip files and arrays raise nearly every kind of error on broken bytes
+        fault, index = f"a damaged index ({' '.join(str(error).split())[:80]})", None
+    if fault or index is None:
+        raise DataError(
+            sentence(str(path), got=fault, expected="what kakera pack wrote", do="pack again, or remove it")
+        )
+    return index
+
+
+def _fault(index: ShardIndex) -> str:
+    """What is impossible in it, or nothing."""
+    records, count = index.records, len(index.records)
+    if records.dtype != RECORD or records.ndim != 1:
+        return "other columns"
+    if index.labels is not None and len(index.labels) != count:
+        return f"{count} pictures and {len(index.labels)} labels"
+    if count and index.names.count(b"\0") != count - 1:
+        return f"{count} pictures and {index.names.count(0) + 1} names"
+    numbers = {
+        name: records[name].astype(np.float64) for name in ("offset", "length", "height", "width", "depth")
+    }
+    pixels = numbers["height"] * numbers["width"] * numbers["depth"]
+    if (
+        min((int(values.min()) for values in numbers.values() if count), default=0) < 0
+        or (numbers["offset"] + numbers["length"] > index.size).any()
+        or (pixels > numbers["length"]).any()
+    ):
+        return "places outside the shard"
+    if not np.isin(records["depth"], (0, 1, 3)).all() or (records["split"] > 2).any():
+        return "unknown depths or splits"
+    labels = index.labels
+    if labels is not None and labels.ndim == 1 and count and int(labels.max()) >= len(index.classes):
+        return "labels without a class"
+    return ""
+
+
+def _blob(content: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(content, np.uint8)

@@ -1,0 +1,277 @@
+"""Shards as a data set: a folder, tar files, or addresses of either."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.fetch import cache_folder, fetched
+from kakera.data.media import SUFFIXES, natural
+from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
+from kakera.data.shards import Shard, ShardPictures, Shards
+from kakera.data.storage import write_whole
+from kakera.data.tar import index_tar
+from kakera.errors import DataError, StorageError, UnreadableFileError, sentence
+
+CONTENTS = "shards.json"  # the last file that is written
+PLAN = "packing.json"  # the first one
+_BRACES = re.compile(r"\{([^{}]*)\}")
+
+
+def is_shards(source: str | Path) -> bool:
+    """Whether this is meant: an address, a .tar, a name with braces, a folder with one of these in it."""
+    if is_address(source):
+        return True
+    path = Path(source)
+    if path.is_dir():
+        packed = any((path / name).exists() for name in (CONTENTS, PLAN))
+        return packed or (bool(_tars(path)) and not _has_pictures(path))
+    return path.name == CONTENTS or path.suffix.lower() == ".tar"
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether it is on the web."""
+    return str(source).startswith(("http://", "https://"))
+
+
+def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool]:
+    """The pictures of shards, and whether they bring their split. Raises DataError, StorageError."""
+    name = str(source)
+    path = Path(source)
+    if not is_address(source) and path.is_dir() and not (path / CONTENTS).exists():
+        if (path / PLAN).exists():
+            expected = f"a finished one, with {CONTENTS}"
+            raise DataError(
+                sentence(
+                    name, got="an unfinished packing", expected=expected, do="run the same kakera pack again"
+                )
+            )
+        return _joined(name, [_own(tar) for tar in _tars(path)], channels)
+    if is_address(source) and not name.endswith(".tar"):
+        address = name if name.endswith(".json") else f"{name.rstrip('/')}/{CONTENTS}"
+        home = cache_folder() / "shards" / hashlib.sha256(address.encode()).hexdigest()[:16]
+        contents = _latest(address, home / CONTENTS)
+        return _packed(name, contents, channels, address.rpartition("/")[0])
+    if path.is_dir() or path.name == CONTENTS:
+        return _packed(name, path / CONTENTS if path.is_dir() else path, channels)
+    files = expanded(name)
+    if is_address(source):
+        home = cache_folder() / "shards" / hashlib.sha256(name.encode()).hexdigest()[:16]
+        files = [str(fetched(file, home / file.rpartition("/")[2])) for file in files]
+    return _joined(name, [_own(Path(file)) for file in files], channels)
+
+
+def expanded(pattern: str) -> list[str]:
+    """`{000..002}.tar` and `{a,b}.tar` written out. Raises DataError for a range backwards."""
+    choices: list[list[str]] = []
+    for inner in _BRACES.findall(pattern):
+        first, dots, last = inner.partition("..")
+        if dots and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < 1_000_000:
+            choices.append([f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)])
+        elif dots:
+            raise DataError(
+                sentence(pattern, got=inner, expected="a range such as 000..009", do="correct it")
+            )
+        else:
+            choices.append(inner.split(","))
+    template = _BRACES.sub("\0", pattern).split("\0")
+    return ["".join(map("".join, zip(template, (*words, ""), strict=True))) for words in product(*choices)]
+
+
+def _tars(folder: Path) -> list[Path]:
+    found = (path for path in folder.glob("*.tar") if path.is_file() and not path.name.startswith("."))
+    return sorted(found, key=lambda path: natural(path.name))
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Then a tar file beside them is only what they came in."""
+    return any(path.suffix.lower() in SUFFIXES for one in ("*", "*/*") for path in folder.glob(one))
+
+
+def _latest(address: str, path: Path) -> Path:
+    """The table of contents as it is now; without a network, as it was."""
+    try:
+        return fetched(address, path, again=True)
+    except DataError:
+        if path.exists():
+            return path
+        raise
+
+
+@dataclass(frozen=True)
+class _Part:
+    shard: Shard
+    index: ShardIndex
+
+
+def _packed(name: str, path: Path, channels: int | None, address: str = "") -> tuple[Dataset, bool]:
+    try:
+        facts = json.loads(path.read_bytes())
+        if facts["version"] != VERSION:
+            raise ValueError(f"version {facts['version']}")
+        rows = [
+            (str(s["file"]), int(s["bytes"]), str(s["sha256"]), str(s["index_sha256"]))
+            for s in facts["shards"]
+        ]
+        classes, depth = tuple(map(str, facts["classes"])), int(facts["channels"])
+        divided = bool(facts["divided"])
+        if not rows or any(Path(file).name != file for file, *_ in rows) or depth not in (1, 3):
+            raise ValueError("no shards, or elsewhere")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        got = f"no readable table of contents ({' '.join(str(error).split())[:80]})"
+        raise DataError(
+            sentence(str(path), got=got, expected="what kakera pack wrote", do="pack again")
+        ) from error
+    parts: list[_Part] = []
+    for file, size, sha256, index_sha256 in rows:
+        index = _index_of(path.parent, file, index_sha256, address)
+        there = f"{Path(file).stem}-{sha256[:12]}.tar" if address else file
+        if index.size != size or index.classes != classes:
+            raise _broken(path.parent / (file + SUFFIX))
+        if not address:
+            _require_size(path.parent / file, size)
+        remote = f"{address}/{file}" if address else ""
+        parts.append(_Part(Shard(path.parent / there, size, index.names, sha256, remote), index))
+    dataset, _ = _joined(name, parts, channels or depth, classes)
+    return dataset, divided
+
+
+def _index_of(folder: Path, file: str, sha256: str, address: str) -> ShardIndex:
+    """Raises DataError where it is not the one that the table of contents means."""
+    title = Path(file).stem + SUFFIX
+    path = folder / (f"{Path(file).stem}-{sha256[:12]}{SUFFIX}" if address else title)
+    if address:
+        fetched(f"{address}/{title}", path, sha256=sha256)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _broken(path) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise _broken(path)
+    return read_index(content, path)
+
+
+def _broken(path: Path) -> DataError:
+    got, expected = "none, or another than was packed", "the index of the shard"
+    return DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or pack again"))
+
+
+def _require_size(path: Path, size: int) -> None:
+    found = path.stat().st_size if path.is_file() else None
+    if found != size:
+        got = "no such file" if found is None else f"{found} bytes"
+        expected = f"a shard of {size} bytes"
+        raise DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or pack again"))
+
+
+def _own(tar: Path) -> _Part:
+    """Somebody's shard with the index that we have made of it, now or before."""
+    path = tar.with_suffix(SUFFIX)
+    try:
+        stat = tar.stat()
+    except OSError as error:
+        expected = "a tar file"
+        raise DataError(
+            sentence(str(tar), got=error.strerror, expected=expected, do="check the path")
+        ) from error
+    index = None
+    with suppress(OSError, DataError):  # made anew where it is missing, damaged or of another file
+        index = read_index(path.read_bytes(), path)
+    known = index is not None and ("sha256" in index.facts or index.facts.get("mtime") == stat.st_mtime_ns)
+    if index is None or not known or index.size != stat.st_size:
+        index = index_tar(tar)
+        index.facts["mtime"] = stat.st_mtime_ns
+        with suppress(StorageError):  # where nothing may be written it is kept in memory
+            write_whole(path, index.to_bytes())
+    return _Part(Shard(tar, index.size, index.names), index)
+
+
+def _joined(
+    name: str, parts: Sequence[_Part], channels: int | None, classes: tuple[str, ...] | None = None
+) -> tuple[Dataset, bool]:
+    """All pictures, in the order of the source that was packed; of others' shards in that of the files."""
+    indexes = [part.index for part in parts]
+    if classes is None:
+        classes = _classes(indexes)
+    table = np.concatenate([index.records for index in indexes])
+    if not len(table):
+        raise DataError(sentence(name, got="no picture", expected="at least one", do="pack others"))
+    places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
+    labels = _labels(indexes, classes)
+    packed = all("sha256" in index.facts for index in indexes)
+    rows = np.argsort(table["number"], kind="stable") if packed else np.arange(len(table))
+    shards = Shards([part.shard for part in parts], table, places)
+    pictures = ShardPictures(shards, channels or 3, rows)
+    if channels is None:
+        pictures = pictures.converted(_grey_or_colour(pictures))
+    unreadable = [
+        UnreadableFileError(path, reason)
+        for index in indexes
+        for path, reason in index.facts.get("unreadable", [])
+    ]
+    dataset = Dataset(
+        name,
+        pictures,
+        channels=pictures.channels,
+        split=np.array(PARTS)[table["split"][rows]],
+        classes=classes,
+        labels=None if labels is None else labels[rows],
+        unreadable=tuple(unreadable),
+    )
+    return dataset, all(index.facts.get("divided") for index in indexes)
+
+
+def _places(shard: int, count: int) -> NDArray[np.int64]:
+    return np.stack([np.full(count, shard), np.arange(count)], axis=1)
+
+
+def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
+    """Those of all; where all are small numbers, also those between."""
+    names = {name for index in indexes for name in index.classes}
+    if names and all(name.isdecimal() and len(name) < 6 for name in names):
+        return tuple(map(str, range(1 + max(map(int, names)))))
+    return tuple(sorted(names, key=natural))
+
+
+def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[Any] | None:
+    if not classes:
+        return None
+    number = {name: code for code, name in enumerate(classes)}
+    several = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
+    found: list[NDArray[Any]] = []
+    for index in indexes:
+        codes = np.array(
+            [number[str(int(n))] if n not in number else number[n] for n in index.classes] + [-1]
+        )
+        count, given = len(index.records), index.labels
+        one = np.full(count, -1) if given is None or given.ndim == 2 else codes[given.astype(np.int64)]
+        if not several:
+            found.append(one.astype(np.int64))
+            continue
+        many = np.zeros((count, len(classes)), dtype=bool)
+        if given is not None and given.ndim == 2:
+            many[:, codes[:-1]] = given
+        else:
+            many[np.flatnonzero(one >= 0), one[one >= 0]] = True
+        found.append(many)
+    return np.concatenate(found)
+
+
+def _grey_or_colour(pictures: ShardPictures, most: int = 32) -> int:
+    """1 where a sample is all grey, else 3."""
+    for index in range(0, len(pictures), max(1, len(pictures) // most)):
+        with suppress(UnreadableFileError):
+            if pictures.depth(index) == 3:
+                return 3
+    return 1

@@ -1,0 +1,165 @@
+"""Pictures in tar files, read in any order: by an index, from memory maps, pixels without a copy."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.fetch import fetched
+from kakera.data.images import decode, header, with_depth
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A tar file of `size` bytes, here or, until it is first read, at `address`. `names` as in its index."""
+
+    path: Path
+    size: int
+    names: bytes
+    sha256: str = ""
+    address: str = ""
+
+
+class Shards:
+    """The tar files and what this process has open of them; another process starts with nothing open."""
+
+    def __init__(self, shards: Sequence[Shard], table: NDArray[Any], places: NDArray[np.int64]) -> None:
+        """`table` holds a `RECORD` for each picture; `places` (n, 2) its shard and its number therein."""
+        self.shards, self.table, self.places = shards, table, places
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._maps: OrderedDict[int, mmap.mmap] = OrderedDict()
+        self._names: dict[int, list[bytes]] = {}
+        self._checked = np.zeros(len(self.table), dtype=bool)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.shards, self.table, self.places
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.shards, self.table, self.places = state
+        self._start()
+
+    def content(self, row: int) -> memoryview:
+        """The bytes of a picture, a view. Raises UnreadableFileError where they are not those of the index.
+
+        Raises DataError where the shard itself cannot be had.
+        """
+        record = self.table[row]
+        start, length = int(record["offset"]), int(record["length"])
+        view = memoryview(self._map(int(self.places[row, 0])))[start : start + length]
+        if not self._checked[row]:  # once in each process: what has been read stays as it is
+            wanted = int(record["crc"])
+            if wanted and zlib.crc32(view) != wanted:
+                raise UnreadableFileError(self.where(row), "got a damaged picture, expected the packed bytes")
+            self._checked[row] = True
+        return view
+
+    def name(self, row: int) -> str:
+        """As in the source."""
+        shard, place = map(int, self.places[row])
+        if shard not in self._names:
+            self._names[shard] = self.shards[shard].names.split(b"\0")
+        return self._names[shard][place].decode(errors="replace")
+
+    def where(self, row: int) -> str:
+        """For messages: shard and name."""
+        return f"{self.shards[int(self.places[row, 0])].path}: {self.name(row)}"
+
+    def _map(self, number: int) -> mmap.mmap:
+        with self._lock:
+            if number in self._maps:
+                self._maps.move_to_end(number)
+                return self._maps[number]
+        opened = _mapped(self.shards[number])
+        with self._lock:
+            self._maps[number] = opened
+            while len(self._maps) > OPEN:  # closed when the last picture that looks into it is gone
+                self._maps.popitem(last=False)
+        return opened
+
+
+def _mapped(shard: Shard) -> mmap.mmap:
+    if shard.address:
+        fetched(shard.address, shard.path, sha256=shard.sha256)
+    try:
+        with shard.path.open("rb") as file:
+            found = file.seek(0, 2)
+            if found == shard.size:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        got = f"{found} bytes"
+    except OSError as error:
+        got = error.strerror or str(error)
+    raise DataError(
+        sentence(
+            str(shard.path), got=got, expected=f"a shard of {shard.size} bytes", do="copy or pack it again"
+        )
+    )
+
+
+class ShardPictures:
+    """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
+
+    def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64]) -> None:
+        self.shards, self.channels, self.rows = shards, channels, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: NDArray[np.int64]) -> ShardPictures:
+        """Some of them."""
+        return ShardPictures(self.shards, self.channels, self.rows[rows])
+
+    def converted(self, channels: int) -> ShardPictures:
+        """The same with 1 or 3 channels."""
+        return ShardPictures(self.shards, channels, self.rows)
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C); of packed pixels a read-only view of the file. Raises UnreadableFileError, DataError."""
+        row = int(self.rows[index])
+        record, content = self.shards.table[row], self.shards.content(row)
+        height, width, depth = int(record["height"]), int(record["width"]), int(record["depth"])
+        if depth:
+            pixels = np.frombuffer(content[len(content) - height * width * depth :], np.uint8)
+            return with_depth(pixels.reshape(height, width, depth), self.channels)
+        try:
+            return decode(bytes(content), self.channels)
+        except UnreadableFileError as error:
+            raise UnreadableFileError(self.shards.where(row), error.reason) from error
+
+    def name(self, index: int) -> str:
+        """As in the source that was packed."""
+        return self.shards.name(int(self.rows[index]))
+
+    def content(self, index: int) -> bytes:
+        """The bytes of the member, an .npy or a picture file. Raises UnreadableFileError, DataError."""
+        return bytes(self.shards.content(int(self.rows[index])))
+
+    def encoded(self, index: int) -> bool:
+        """Whether it stands there as a picture file."""
+        return not self.shards.table[int(self.rows[index])]["depth"]
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) without decoding. Raises as `read`."""
+        record = self.shards.table[int(self.rows[index])]
+        if record["height"]:
+            return int(record["height"]), int(record["width"])
+        return header(self.content(index))[:2]
+
+    def depth(self, index: int) -> int:
+        """1 for grey, 3 for colour, without decoding. Raises as `read`."""
+        known = int(self.shards.table[int(self.rows[index])]["depth"])
+        return known or header(self.content(index))[2]

@@ -1,0 +1,248 @@
+"""Oracles: the webdataset library, reading ours and writing its own; Python's tarfile."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kakera.data.pack import pack
+from kakera.data.shard_index import SUFFIX
+from kakera.data.shard_source import expanded
+from kakera.data.sources import open_dataset
+from kakera.data.tar import TarWriter, index_tar
+from kakera.errors import DataError
+from tests.data.files import NOISE, encoded
+from tests.small import folder
+
+PICTURE = {"png": encoded(NOISE), "jpg": encoded(NOISE, "JPEG"), "webp": encoded(NOISE, "WEBP")}
+
+
+def npy(values: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as file:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("store", ["pixels", "files"])
+def test_webdataset_finds_the_same_pictures_and_labels(store: Any, tmp_path: Path) -> None:
+    import webdataset
+
+    source = folder(tmp_path / "pictures", count=5)
+    pack(source, tmp_path / "shards", store=store, shard_size=4, workers=1)
+    wanted = open_dataset(source)
+    assert wanted.labels is not None
+    ours = {
+        Path(wanted.pictures.name(i)).relative_to(source).as_posix(): (
+            wanted.pictures.read(i),
+            int(wanted.labels[i]),
+        )
+        for i in range(len(wanted))
+    }
+    pattern = str(tmp_path / "shards" / "{000000..000002}.tar")
+    theirs = {}
+    for sample in webdataset.WebDataset(pattern, shardshuffle=False).decode("rgb8"):
+        values = sample["npy" if store == "pixels" else "png"]
+        theirs[sample["json"]["name"]] = values, sample["cls"]
+        assert sample["json"]["label"] == wanted.classes[sample["cls"]]
+    assert theirs.keys() == ours.keys()
+    for name, (values, label) in theirs.items():
+        assert np.array_equal(values, ours[name][0])
+        assert label == ours[name][1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_webdataset_writes_is_read(tmp_path: Path) -> None:
+    import webdataset
+
+    with webdataset.ShardWriter(str(tmp_path / "their-%03d.tar"), maxcount=3, verbose=0) as writer:
+        for number in range(7):
+            picture = np.roll(NOISE, number, axis=0)
+            writer.write({"__key__": f"some/{number:03d}", "png": picture, "cls": number % 3})
+    found = open_dataset(tmp_path)
+    assert found.classes == ("0", "1", "2")
+    assert found.labels is not None
+    assert found.labels.tolist() == [number % 3 for number in range(7)]
+    for number in range(7):
+        assert np.array_equal(found.pictures.read(number), np.roll(NOISE, number, axis=0))
+        assert found.pictures.name(number) == f"some/{number:03d}"
+
+
+def test_a_tar_file_of_ours_is_one_of_python_s(tmp_path: Path) -> None:
+    with (tmp_path / "x.tar").open("wb") as file:
+        writer = TarWriter(file)
+        starts = [writer.add(name, content) for name, content in PICTURE.items()]
+        writer.finish()
+    with tarfile.open(tmp_path / "x.tar") as read:
+        members = read.getmembers()
+        assert [member.name for member in members] == list(PICTURE)
+        assert [member.offset_data for member in members] == starts
+        assert [read.extractfile(member).read() for member in members] == list(PICTURE.values())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("kind", PICTURE)
+def test_pictures_of_any_kind_without_labels(kind: str, tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", {f"a.{kind}": PICTURE[kind], f"b.{kind}": PICTURE[kind]})
+    found = open_dataset(tmp_path / "x.tar")
+    assert found.labels is None
+    assert found.pictures.read(1).shape == NOISE.shape
+
+
+@pytest.mark.parametrize(("values", "shape"), [(NOISE, NOISE.shape), (NOISE[..., 0], (12, 16, 1))])
+def test_arrays_are_read_as_they_stand(values: np.ndarray, shape: tuple[int, ...], tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", {"a.npy": npy(values)})
+    found = open_dataset(tmp_path / "x.tar")
+    assert np.array_equal(found.pictures.read(0), values.reshape(shape))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy(NOISE.astype(np.float32)),
+        npy(NOISE[..., :2]),
+        npy(np.asfortranarray(NOISE)),
+        npy(NOISE)[:-1],
+        b"\x93NUMPY",
+    ],
+)
+def test_other_arrays_are_unreadable_not_fatal(content: bytes, tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", {"a.npy": npy(NOISE), "b.npy": content})
+    found = open_dataset(tmp_path / "x.tar")
+    found.pictures.read(0)
+    with pytest.raises(ValueError, match=r"x\.tar: b: got .*, expected "):
+        found.pictures.read(1)
+
+
+def sample(key: str, **beside: str) -> dict[str, bytes]:
+    return {f"{key}.png": PICTURE["png"], **{f"{key}.{kind}": text.encode() for kind, text in beside.items()}}
+
+
+LABELLED = {
+    "numbers": ([sample("a", cls="2"), sample("b", cls="0")], ("0", "1", "2"), [2, 0]),
+    "words": ([sample(key, txt=word) for key, word in zip("abcd", ("cat", "dog") * 2, strict=True)],
+              ("cat", "dog"), [0, 1, 0, 1]),
+    "json": ([sample("a", json='{"label": "x"}'), sample("b", json="{}")], ("x",), [0, -1]),
+    "several": ([sample("a", json='{"labels": ["x", "y"]}'), sample("b", json='{"labels": []}')],
+                ("x", "y"), [[True, True], [False, False]]),
+    "nonsense": ([sample("a", json="[[["), sample("b", json="7")], (), None),
+    "captions": ([sample("a", txt="a cat on a mat"), sample("b", txt="a dog in the fog")], (), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_labels_from_what_stands_beside(kind: str, tmp_path: Path) -> None:
+    samples, classes, labels = LABELLED[kind]
+    tar(tmp_path / "x.tar", {name: content for one in samples for name, content in one.items()})
+    found = open_dataset(tmp_path / "x.tar", test=0.0)
+    assert found.classes == classes
+    assert (None if found.labels is None else found.labels.tolist()) == labels
+
+
+def test_classes_of_several_files_are_joined_by_name(tmp_path: Path) -> None:
+    tar(tmp_path / "1.tar", sample("a", json='{"label": "y", "split": "train"}'))
+    tar(tmp_path / "2.tar", sample("b", json='{"label": "x", "split": "test", "name": "bee"}'))
+    found = open_dataset(tmp_path)
+    assert found.classes == ("x", "y")
+    assert found.labels is not None
+    assert found.labels.tolist() == [1, 0]
+    assert found.split.tolist() == ["train", "test"]
+    assert found.pictures.name(1) == "bee"
+
+
+def test_the_index_is_written_once_and_again_when_the_file_has_changed(tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", sample("a"))
+    open_dataset(tmp_path)
+    index = tmp_path / f"x{SUFFIX}"
+    first = index.stat().st_mtime_ns
+    open_dataset(tmp_path)
+    assert index.stat().st_mtime_ns == first
+    tar(tmp_path / "x.tar", {**sample("a"), **sample("b")})
+    assert len(open_dataset(tmp_path)) == 2
+    index.write_bytes(b"nothing")
+    assert len(open_dataset(tmp_path)) == 2
+
+
+def test_the_index_of_a_packed_shard_stays_what_it_was(tmp_path: Path) -> None:
+    pack(folder(tmp_path / "pictures", count=4), tmp_path / "shards", shard_size=3, workers=1)
+    open_dataset(tmp_path / "shards" / "000001.tar")
+    assert len(open_dataset(tmp_path / "shards")) == 8
+
+
+def test_a_tar_file_beside_pictures_is_what_they_came_in(tmp_path: Path) -> None:
+    folder(tmp_path, count=3)
+    tar(tmp_path / "x.tar", sample("a"))
+    assert len(open_dataset(tmp_path)) == 6
+
+
+BROKEN = {
+    "empty": b"",
+    "text": b"text " * 500,
+    "zeros": bytes(10240),
+    "compressed": b"\x1f\x8b\x08" + bytes(2000),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_no_tar_file_is_one_line(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(BROKEN[kind])
+    with pytest.raises(
+        DataError, match=r"^\S+x\.tar: got [^\n]+, expected an uncompressed tar file of [^\n]+; "
+    ):
+        open_dataset(tmp_path)
+
+
+def test_half_a_tar_file_is_one_line_wherever_it_ends(tmp_path: Path) -> None:
+    whole = tar(tmp_path / "x.tar", {**sample("a"), **sample("b")}).read_bytes()
+    end = whole.rstrip(b"\0")
+    for length in [*range(0, len(end), 97), 3 * 1024]:
+        (tmp_path / "x.tar").write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"x\.tar: got .*, expected an uncompressed tar file"):
+            index_tar(tmp_path / "x.tar")
+
+
+def test_changed_bytes_are_one_line_or_a_picture(tmp_path: Path) -> None:
+    members = {**sample("a", json=json.dumps({"label": "x"})), "b.npy": npy(NOISE), "b.cls": b"1"}
+    whole, random, said = tar(tmp_path / "x.tar", members).read_bytes(), np.random.default_rng(0), []
+    for _ in range(150):
+        changed = bytearray(whole)
+        for place in random.integers(0, len(whole), 20):
+            changed[place] = random.integers(256)
+        (tmp_path / "x.tar").write_bytes(changed)
+        try:
+            found = open_dataset(tmp_path / "x.tar")
+            [found.pictures.read(index) for index in range(len(found))]
+        except (DataError, ValueError) as error:
+            said.append(str(error))
+    assert said
+    assert not [line for line in said if "\n" in line or ": got " not in line]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("{00..02}.tar", ["00.tar", "01.tar", "02.tar"]),
+        ("a/{9..10}-{x,y}.tar", ["a/9-x.tar", "a/9-y.tar", "a/10-x.tar", "a/10-y.tar"]),
+        ("plain.tar", ["plain.tar"]),
+    ],
+)
+def test_braces_are_written_out(pattern: str, wanted: list[str]) -> None:
+    assert expanded(pattern) == wanted
+
+
+@pytest.mark.parametrize("pattern", ["{3..1}.tar", "{a..c}.tar", "{0..9999999999}.tar"])
+def test_a_range_that_is_none_is_one_line(pattern: str) -> None:
+    with pytest.raises(DataError, match="expected a range such as"):
+        expanded(pattern)
