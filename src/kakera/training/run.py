@@ -31,7 +31,7 @@ from kakera.training.team import Team
 METRICS, UNREADABLE = "metrics.jsonl", "unreadable.csv"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
 FREE = {  # may differ between a run and its resumption
-    *("workers", "device", "checkpoint_seconds", "out", "unreadable_share"),
+    *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
     *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
 }
 
