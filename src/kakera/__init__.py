@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load` opens a model,
-`explain` is the room of what a model sees. They are imported when they are first used.
+`explain_files`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load` opens a
+model, `explain` is the room of what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations

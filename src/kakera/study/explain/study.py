@@ -21,7 +21,8 @@ from kakera.explain.attention import attention_distances
 from kakera.explain.masks import drawn, painted
 from kakera.explain.reconstruct import kind_of
 from kakera.explain.seen import Seen, checked, look, require_pictures
-from kakera.formats.native import Saved, load_model
+from kakera.formats.load import load
+from kakera.formats.native import Saved
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.study.explain.album import Album
@@ -61,13 +62,13 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
     OptionError, StorageError.
     """
     asked = _options(options)
-    saved = model if isinstance(model, Saved) else load_model(Path(model))
+    saved = model if isinstance(model, Saved) else load(model)
     require_pictures(saved.inputs)
     kind, grid = kind_of(saved.model), saved.encoder.grid
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, saved.encoder.shape.depth)
     token = checked("patch", asked.patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
     hidden = _masks(asked, grid)
-    cnn = require_cnn(load_model(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
+    cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     pictures, names, broken = _read(saved, files)
     known = isinstance(saved.model, Classifier)
