@@ -44,7 +44,7 @@ def others(verb: str) -> list[str]:
 @pytest.mark.parametrize("name", [*others("finetune"), *others("pretrain"), *HALVES])
 def test_the_losses_of_fifty_steps_are_those_of_one_process(name: str, runs: Path) -> None:
     alone = losses(runs / ("pretrain-1" if name.startswith("pretrain") else "finetune-1"))
-    assert alone[-1] < alone[0]
+    assert len(set(alone.tolist())) == STEPS, "each step on other numbers"
     torch.testing.assert_close(losses(runs / name), alone, rtol=0, atol=1e-5)
 
 

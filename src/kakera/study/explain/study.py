@@ -19,7 +19,8 @@ from kakera.explain.extent import Extent
 from kakera.explain.masks import drawn, painted
 from kakera.explain.reconstruct import kind_of
 from kakera.explain.seen import Seen, checked, look
-from kakera.formats.native import Saved, load_model
+from kakera.formats.load import load
+from kakera.formats.native import Saved
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.study.explain.album import Album
@@ -65,12 +66,12 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
     for the model, DataError where no file is left or there are too many, OptionError, StorageError.
     """
     asked = _options(options)
-    saved = model if isinstance(model, Saved) else load_model(Path(model))
+    saved = model if isinstance(model, Saved) else load(model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
     checked("patch", asked.patch, 0, saved.encoder.grid.count)
     _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
-    cnn = require_cnn(load_model(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
+    cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     looked, names = _read(saved, files, asked.at)
     extents = [Extent.of(saved.encoder, width) for width in looked.widths]
