@@ -54,7 +54,9 @@ def draw(root: Path, count: int, epochs: float, out: Path) -> None:
     data, mae, named = choir(root / "choir", count), root / "mae", root / "named"
     size = {"size": "nano", "patch": (16, 8)}
     kakera.pretrain(data, out=mae, epochs=epochs, warmup_epochs=epochs / 10, **HEARD, **size)
-    kakera.finetune(data, start=mae, out=named, recipe="audio-micro", epochs=epochs / 4, batch=32)
+    kakera.finetune(
+        data, start=mae, out=named, recipe="audio-micro", epochs=epochs / 4, least_steps=60, batch=32
+    )
     clip = data / "ah" / "0.wav"
     for run, plate in ((mae, "reconstruction"), (named, "summary")):
         kakera.explain_files(run, [clip], out=str(root / "out"), masking="cross", hide=0.5, samples=2)
@@ -65,7 +67,7 @@ def draw(root: Path, count: int, epochs: float, out: Path) -> None:
 def main(words: list[str] | None = None) -> int:
     """Write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=100, help="recordings of each vowel")
+    parser.add_argument("--count", type=int, default=60, help="recordings of each vowel")
     parser.add_argument("--epochs", type=float, default=40)
     parser.add_argument("--out", type=Path, default=DOCS)
     given = parser.parse_args(words)
