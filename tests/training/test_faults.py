@@ -39,6 +39,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.timeout(1200)  # some fifty processes
 def test_a_kill_at_any_call_that_writes(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.faults", tmp_path], capture_output=True, text=True, check=True

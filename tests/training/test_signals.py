@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from kakera.cli.main import main
 from kakera.errors import StoppedError
 from kakera.training.stop import Stop
 from tests.training.commands import PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
@@ -66,23 +65,25 @@ def test_afterwards_signals_are_what_they_were() -> None:
 
 
 def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
-    data: Path, whole: Path, small_disk: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, whole: Path, small_disk: Path
 ) -> None:
     def resize(size: str) -> None:
         command = ["mount", "-o", f"remount,size={size}", str(small_disk)]
         subprocess.run(command, check=True)
 
-    words = ["pretrain", str(data), "--out", str(small_disk / "run"), "--workers", "0"]
-    words += ["--recipe", "demo", "--batch", "16", "--checkpoint-seconds", "0", "--device", "cpu", *PRETRAIN]
     checkpoint = 3 * (whole / "model.safetensors").stat().st_size // 1024  # weights and two moments, in KiB
     resize(f"{5 * checkpoint // 2}k")
-    assert main(words) == 2
-    error = capsys.readouterr().err
-    assert "No space left on device, expected room to write; free some; nothing is lost" in error
-    assert error.count("\n") == 1
+    options = ["--checkpoint-seconds", "0", *PRETRAIN]
+    process = start("pretrain", data, small_disk / "run", options)
+    _, error = process.communicate(timeout=200)
+    assert process.returncode == 2
+    said = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    assert len(said) == 1
+    assert "No space left on device, expected room to write; free some; nothing is lost" in said[0]
+    assert b"Traceback" not in error
     assert len(list((small_disk / "run" / "checkpoints").iterdir())) == 2
     resize(f"{6 * checkpoint}k")
-    assert main(words) == 0
+    finish(start("pretrain", data, small_disk / "run", options))
     assert (whole / "model.safetensors").read_bytes() == (
         small_disk / "run" / "model.safetensors"
     ).read_bytes()
