@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import sys
+import tarfile
 import tempfile
 import traceback
 import wave
@@ -109,6 +110,21 @@ def recipes() -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.glob("pretrain-*.toml"))]
 
 
+def shards() -> list[bytes]:
+    """A tar file as webdataset's are: a few pictures and their classes."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for number, picture in enumerate(pictures("PNG")):
+            for name, content in (
+                (f"{number:03d}.png", picture),
+                (f"{number:03d}.cls", b"%d" % (number % 2)),
+            ):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    return [file.getvalue()]
+
+
 def weights(root: Path) -> tuple[list[bytes], list[bytes]]:
     """Of one small model: its safetensors file, whose description is beside it, and a `.pth`."""
     saved = autoencoder()
@@ -126,6 +142,14 @@ def read_recording(path: Path) -> None:
     audio.read(path, 16000)
 
 
+def read_shard(path: Path) -> None:
+    for index in path.parent.glob("*.npz"):  # of the file that had this name before
+        index.unlink()
+    shard = open_dataset(path)
+    for number in range(len(shard)):
+        shard.pictures.read(number)
+
+
 def read_recipe(path: Path) -> None:
     options_from(PretrainOptions, str(path), {"data": "x"})
 
@@ -140,6 +164,7 @@ def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
         "png": (pictures("PNG"), "x.png", read_picture),
         "wav": (recordings(), "x.wav", read_recording),
         "csv": (tables(), "x.csv", open_dataset),
+        "tar": (shards(), "x.tar", read_shard),
         "toml": (recipes(), "x.toml", read_recipe),
         "safetensors": (safetensors, WEIGHTS, lambda path: load(path.parent)),
         "pth": (pth, "x.pth", load),

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -210,3 +212,13 @@ def test_evaluation_names_what_it_cannot_read(tmp_path: Path) -> None:
     assert [one.samples.tolist() for one in found] == [[], [2, 3], [5], [6, 7], [8, 9]]
     assert [len(one.unreadable) for one in found] == [2, 0, 1, 0, 0]
     assert found[0].pictures.shape == (0, 3, SIDE, SIDE)
+
+
+def test_a_process_ends_though_batches_are_left_unread() -> None:
+    script = (
+        "from tests.small import pictures\n"
+        "from kakera.data.loader import evaluation_batches\n"
+        "batches = evaluation_batches(pictures(), (28, 28), batch=4, workers=1)\n"
+        "next(batches)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)

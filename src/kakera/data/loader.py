@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -231,7 +233,10 @@ def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) ->
         prefetch_factor=4 if workers else None,
         worker_init_fn=_heedless if workers else None,
     )
-    return _in_one_line(iter(loader))
+    batches = iter(loader)
+    if workers:
+        _LIVE.add(batches)
+    return _in_one_line(batches)
 
 
 def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -241,6 +246,17 @@ def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
     except (DataError, StorageError) as error:
         words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
         raise type(error)(words) from None
+
+
+_LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Heedless as they are, they would not end when Python asks them to as it ends itself."""
+    for batches in list(_LIVE):
+        for worker in batches._workers:  # PyTorch has no name for them
+            worker.kill()
 
 
 def _heedless(worker: int) -> None:
