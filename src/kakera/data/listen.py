@@ -14,10 +14,10 @@ from kakera import chance
 from kakera.data import waves
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
+from kakera.data.order import Place
 from kakera.data.sounds import Sounds
 from kakera.errors import UnreadableFileError
 
-Place = tuple[int, int, int, int]  # epoch, step, number, row in the step
 Wave = NDArray[np.float32]
 
 

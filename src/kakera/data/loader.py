@@ -2,91 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
-import signal
-import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera import chance
 from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.listen import Crops, Place, Windows
-from kakera.errors import DataError, StorageError, UnreadableFileError, sentence
+from kakera.data.listen import Crops, Windows
+from kakera.data.order import ALL, Order, Place, Share, Straight
+from kakera.data.workers import batches_of
+from kakera.errors import DataError, UnreadableFileError, sentence
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
-
-
-@dataclass(frozen=True)
-class Share:
-    """What this process reads of each step: the pieces `first`, …, `first + count − 1` out of `of`."""
-
-    first: int = 0
-    count: int = 1
-    of: int = 1
-
-    def rows(self, size: int) -> list[list[int]]:
-        """Places in a step of `size` samples, a list a piece. A place and its mirror are in the same one.
-
-        So samples that are mixed with each other (i with size − 1 − i) are read by the same process.
-        """
-        found: list[list[int]] = []
-        half = (size + 1) // 2
-        for piece in range(self.first, self.first + self.count):
-            front = range(piece * half // self.of, (piece + 1) * half // self.of)
-            back = (size - 1 - row for row in reversed(front) if row != size - 1 - row)
-            found.append([*front, *back])
-        return found
-
-
-@dataclass(frozen=True)
-class _Order:
-    """Which samples step s takes: a slice of the order of its epoch, a list for each piece of the share."""
-
-    count: int
-    seed: int
-    batch: int
-    steps: int
-    start: int
-    share: Share
-
-    def __iter__(self) -> Iterator[list[Place]]:
-        size = min(self.batch, self.count)
-        per_epoch = self.count // size
-        known, order = -1, np.zeros(0, np.int64)
-        for step in range(self.start, self.steps):
-            epoch, place = divmod(step, per_epoch)
-            if epoch != known:
-                known, order = epoch, chance.order(self.seed, epoch, self.count)
-            taken = order[place * size : (place + 1) * size]
-            for rows in self.share.rows(size):
-                yield [(epoch, step, int(taken[row]), row) for row in rows]
-
-    def __len__(self) -> int:
-        return (self.steps - self.start) * self.share.count
-
-
-@dataclass(frozen=True)
-class _Straight:
-    """Every sample once, in order."""
-
-    count: int
-    batch: int
-
-    def __iter__(self) -> Iterator[list[Place]]:
-        for step, first in enumerate(range(0, self.count, self.batch)):
-            yield [(0, step, i, i) for i in range(first, min(first + self.batch, self.count))]
-
-
-ALL = Share()
 
 
 class _Reader(TorchDataset[Any]):
@@ -196,7 +129,7 @@ def training_batches(
         else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed, whole)
     )
     empty = 0
-    for found in _load(reader, _Order(len(dataset), seed, batch, steps, start, share), workers):
+    for found in batches_of(reader, Order(len(dataset), seed, batch, steps, start, share), workers):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:
             raise DataError(
@@ -220,50 +153,5 @@ def evaluation_batches(
     sounds = dataset.sounds
     if sounds is not None:
         windows = Windows(dataset, sounds.spec.samples(size[1]))
-        return _load(windows, _Straight(len(windows), batch), workers)
-    return _load(_Reader(dataset, size, None, 0, len(dataset)), _Straight(len(dataset), batch), workers)
-
-
-def _load(reader: TorchDataset[Any], order: _Order | _Straight, workers: int) -> Iterator[Batch]:
-    loader: DataLoader[Any] = DataLoader(
-        reader,
-        batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
-        num_workers=workers,
-        collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_heedless if workers else None,
-    )
-    batches = iter(loader)
-    if workers:
-        _LIVE.add(batches)
-    return _in_one_line(batches)
-
-
-def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
-    try:
-        yield from batches
-    except (DataError, StorageError) as error:
-        words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
-        raise type(error)(words) from None
-
-
-_LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes
-
-
-@atexit.register
-def _end_workers() -> None:
-    """Heedless as they are, they would not end when Python asks them to as it ends itself."""
-    for batches in list(_LIVE):
-        for worker in batches._workers:  # PyTorch has no name for them
-            worker.kill()
-
-
-def _heedless(worker: int) -> None:
-    """Ctrl-C and SIGTERM, which may reach all processes, are for the one that trains: it ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
+        return batches_of(windows, Straight(len(windows), batch), workers)
+    return batches_of(_Reader(dataset, size, None, 0, len(dataset)), Straight(len(dataset), batch), workers)

@@ -56,7 +56,7 @@ class ShardIndex:
         if self.labels is not None:
             arrays["labels"] = self.labels
         file = io.BytesIO()
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # names are ours
         return file.getvalue()
 
 

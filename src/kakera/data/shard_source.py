@@ -5,24 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kakera.data.dataset import PARTS, Dataset
+from kakera.data.dataset import Dataset
 from kakera.data.fetch import cache_folder, fetched
 from kakera.data.media import SUFFIXES, natural
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
-from kakera.data.shards import Shard, ShardPictures, Shards
+from kakera.data.shard_join import Part, joined
+from kakera.data.shards import Shard
 from kakera.data.storage import write_whole
 from kakera.data.tar import index_tar
-from kakera.errors import DataError, StorageError, UnreadableFileError, sentence
+from kakera.errors import DataError, StorageError, sentence
 
 CONTENTS = "shards.json"  # the last file that is written
 PLAN = "packing.json"  # the first one
@@ -57,7 +52,7 @@ def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool
                     name, got="an unfinished packing", expected=expected, do="run the same kakera pack again"
                 )
             )
-        return _joined(name, [_own(tar) for tar in _tars(path)], channels)
+        return joined(name, [_own(tar) for tar in _tars(path)], channels)
     if is_address(source) and not name.endswith(".tar"):
         address = name if name.endswith(".json") else f"{name.rstrip('/')}/{CONTENTS}"
         home = cache_folder() / "shards" / hashlib.sha256(address.encode()).hexdigest()[:16]
@@ -69,7 +64,7 @@ def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool
     if is_address(source):
         home = cache_folder() / "shards" / hashlib.sha256(name.encode()).hexdigest()[:16]
         files = [str(fetched(file, home / file.rpartition("/")[2])) for file in files]
-    return _joined(name, [_own(Path(file)) for file in files], channels)
+    return joined(name, [_own(Path(file)) for file in files], channels)
 
 
 def expanded(pattern: str) -> list[str]:
@@ -109,12 +104,6 @@ def _latest(address: str, path: Path) -> Path:
         raise
 
 
-@dataclass(frozen=True)
-class _Part:
-    shard: Shard
-    index: ShardIndex
-
-
 def _packed(name: str, path: Path, channels: int | None, address: str = "") -> tuple[Dataset, bool]:
     try:
         facts = json.loads(path.read_bytes())
@@ -133,7 +122,7 @@ def _packed(name: str, path: Path, channels: int | None, address: str = "") -> t
         raise DataError(
             sentence(str(path), got=got, expected="what kakera pack wrote", do="pack again")
         ) from error
-    parts: list[_Part] = []
+    parts: list[Part] = []
     for file, size, sha256, index_sha256 in rows:
         index = _index_of(path.parent, file, index_sha256, address)
         there = f"{Path(file).stem}-{sha256[:12]}.tar" if address else file
@@ -142,8 +131,8 @@ def _packed(name: str, path: Path, channels: int | None, address: str = "") -> t
         if not address:
             _require_size(path.parent / file, size)
         remote = f"{address}/{file}" if address else ""
-        parts.append(_Part(Shard(path.parent / there, size, index.names, sha256, remote), index))
-    dataset, _ = _joined(name, parts, channels or depth, classes)
+        parts.append(Part(Shard(path.parent / there, size, index.names, sha256, remote), index))
+    dataset, _ = joined(name, parts, channels or depth, classes)
     return dataset, divided
 
 
@@ -175,7 +164,7 @@ def _require_size(path: Path, size: int) -> None:
         raise DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or pack again"))
 
 
-def _own(tar: Path) -> _Part:
+def _own(tar: Path) -> Part:
     """Somebody's shard with the index that we have made of it, now or before."""
     path = tar.with_suffix(SUFFIX)
     try:
@@ -194,84 +183,4 @@ def _own(tar: Path) -> _Part:
         index.facts["mtime"] = stat.st_mtime_ns
         with suppress(StorageError):  # where nothing may be written it is kept in memory
             write_whole(path, index.to_bytes())
-    return _Part(Shard(tar, index.size, index.names), index)
-
-
-def _joined(
-    name: str, parts: Sequence[_Part], channels: int | None, classes: tuple[str, ...] | None = None
-) -> tuple[Dataset, bool]:
-    """All pictures, in the order of the source that was packed; of others' shards in that of the files."""
-    indexes = [part.index for part in parts]
-    if classes is None:
-        classes = _classes(indexes)
-    table = np.concatenate([index.records for index in indexes])
-    if not len(table):
-        raise DataError(sentence(name, got="no picture", expected="at least one", do="pack others"))
-    places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
-    labels = _labels(indexes, classes)
-    packed = all("sha256" in index.facts for index in indexes)
-    rows = np.argsort(table["number"], kind="stable") if packed else np.arange(len(table))
-    shards = Shards([part.shard for part in parts], table, places)
-    pictures = ShardPictures(shards, channels or 3, rows)
-    if channels is None:
-        pictures = pictures.converted(_grey_or_colour(pictures))
-    unreadable = [
-        UnreadableFileError(path, reason)
-        for index in indexes
-        for path, reason in index.facts.get("unreadable", [])
-    ]
-    dataset = Dataset(
-        name,
-        pictures,
-        channels=pictures.channels,
-        split=np.array(PARTS)[table["split"][rows]],
-        classes=classes,
-        labels=None if labels is None else labels[rows],
-        unreadable=tuple(unreadable),
-    )
-    return dataset, all(index.facts.get("divided") for index in indexes)
-
-
-def _places(shard: int, count: int) -> NDArray[np.int64]:
-    return np.stack([np.full(count, shard), np.arange(count)], axis=1)
-
-
-def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
-    """Those of all; where all are small numbers, also those between."""
-    names = {name for index in indexes for name in index.classes}
-    if names and all(name.isdecimal() and len(name) < 6 for name in names):
-        return tuple(map(str, range(1 + max(map(int, names)))))
-    return tuple(sorted(names, key=natural))
-
-
-def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[Any] | None:
-    if not classes:
-        return None
-    number = {name: code for code, name in enumerate(classes)}
-    several = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
-    found: list[NDArray[Any]] = []
-    for index in indexes:
-        codes = np.array(
-            [number[str(int(n))] if n not in number else number[n] for n in index.classes] + [-1]
-        )
-        count, given = len(index.records), index.labels
-        one = np.full(count, -1) if given is None or given.ndim == 2 else codes[given.astype(np.int64)]
-        if not several:
-            found.append(one.astype(np.int64))
-            continue
-        many = np.zeros((count, len(classes)), dtype=bool)
-        if given is not None and given.ndim == 2:
-            many[:, codes[:-1]] = given
-        else:
-            many[np.flatnonzero(one >= 0), one[one >= 0]] = True
-        found.append(many)
-    return np.concatenate(found)
-
-
-def _grey_or_colour(pictures: ShardPictures, most: int = 32) -> int:
-    """1 where a sample is all grey, else 3."""
-    for index in range(0, len(pictures), max(1, len(pictures) // most)):
-        with suppress(UnreadableFileError):
-            if pictures.depth(index) == 3:
-                return 3
-    return 1
+    return Part(Shard(tar, index.size, index.names), index)

@@ -10,7 +10,8 @@ import importlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,13 @@ def quantise(graph: bytes, batches: Iterable[Given]) -> bytes:
         return Path(end).read_bytes()
 
 
-class _quiet:  # noqa: N801
+@contextmanager
+def _quiet() -> Generator[None]:
     """The tool's advice goes to the root logger."""
-
-    def __enter__(self) -> None:
-        self.level = logging.getLogger().level
-        logging.getLogger().setLevel(logging.ERROR)
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger().setLevel(self.level)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -128,7 +128,7 @@ class CrossLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = CrossAttention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu)
+        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
 
     def forward(
         self,

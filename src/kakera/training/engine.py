@@ -14,7 +14,7 @@ from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from kakera.errors import OptionError, RunError, sentence
 from kakera.training.launch import processes
 from kakera.training.options import LearningOptions
-from kakera.training.shards import shard
+from kakera.training.sharded import shard
 
 
 def engine(options: LearningOptions) -> Fabric:

@@ -25,7 +25,7 @@ from kakera.training.progress import Progress
 from kakera.training.recompute import recomputed
 from kakera.training.run import METRICS, UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
-from kakera.training.shards import gathered, shell, whole
+from kakera.training.sharded import gathered, shell, whole
 from kakera.training.team import Team
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run

@@ -8,7 +8,8 @@ from itertools import islice
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
-from kakera.data.loader import Share, training_batches
+from kakera.data.loader import training_batches
+from kakera.data.order import Share
 from kakera.errors import OptionError, sentence
 from kakera.training.options import LearningOptions
 from kakera.training.team import Team

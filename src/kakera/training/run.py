@@ -24,7 +24,7 @@ from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, Saved, append, assemble, write_atomically, write_description
 from kakera.training import checkpoints
 from kakera.training.lock import LOCK, locked
-from kakera.training.shards import like
+from kakera.training.sharded import like
 from kakera.training.stop import Stop
 from kakera.training.team import Team
 

@@ -1,0 +1,105 @@
+"""Several shards as one data set: one table, one list of classes, one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.media import natural
+from kakera.data.shard_index import ShardIndex
+from kakera.data.shards import Shard, ShardPictures, Shards
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shard and its index."""
+
+    shard: Shard
+    index: ShardIndex
+
+
+def joined(
+    name: str, parts: Sequence[Part], channels: int | None, classes: tuple[str, ...] | None = None
+) -> tuple[Dataset, bool]:
+    """All pictures, in the order of the source that was packed; of others' shards in that of the files."""
+    indexes = [part.index for part in parts]
+    if classes is None:
+        classes = _classes(indexes)
+    table = np.concatenate([index.records for index in indexes])
+    if not len(table):
+        raise DataError(sentence(name, got="no picture", expected="at least one", do="pack others"))
+    places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
+    labels = _labels(indexes, classes)
+    packed = all("sha256" in index.facts for index in indexes)
+    rows = np.argsort(table["number"], kind="stable") if packed else np.arange(len(table))
+    shards = Shards([part.shard for part in parts], table, places)
+    pictures = ShardPictures(shards, channels or 3, rows)
+    if channels is None:
+        pictures = pictures.converted(_grey_or_colour(pictures))
+    unreadable = [
+        UnreadableFileError(path, reason)
+        for index in indexes
+        for path, reason in index.facts.get("unreadable", [])
+    ]
+    dataset = Dataset(
+        name,
+        pictures,
+        channels=pictures.channels,
+        split=np.array(PARTS)[table["split"][rows]],
+        classes=classes,
+        labels=None if labels is None else labels[rows],
+        unreadable=tuple(unreadable),
+    )
+    return dataset, all(index.facts.get("divided") for index in indexes)
+
+
+def _places(shard: int, count: int) -> NDArray[np.int64]:
+    return np.stack([np.full(count, shard), np.arange(count)], axis=1)
+
+
+def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
+    """Those of all; where all are small numbers, also those between."""
+    names = {name for index in indexes for name in index.classes}
+    if names and all(name.isdecimal() and len(name) < 6 for name in names):
+        return tuple(map(str, range(1 + max(map(int, names)))))
+    return tuple(sorted(names, key=natural))
+
+
+def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[Any] | None:
+    if not classes:
+        return None
+    number = {name: code for code, name in enumerate(classes)}
+    several = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
+    found: list[NDArray[Any]] = []
+    for index in indexes:
+        codes = np.array(
+            [number[str(int(n))] if n not in number else number[n] for n in index.classes] + [-1]
+        )
+        count, given = len(index.records), index.labels
+        one = np.full(count, -1) if given is None or given.ndim == 2 else codes[given.astype(np.int64)]
+        if not several:
+            found.append(one.astype(np.int64))
+            continue
+        many = np.zeros((count, len(classes)), dtype=bool)
+        if given is not None and given.ndim == 2:
+            many[:, codes[:-1]] = given
+        else:
+            many[np.flatnonzero(one >= 0), one[one >= 0]] = True
+        found.append(many)
+    return np.concatenate(found)
+
+
+def _grey_or_colour(pictures: ShardPictures, most: int = 32) -> int:
+    """1 where a sample is all grey, else 3."""
+    for index in range(0, len(pictures), max(1, len(pictures) // most)):
+        with suppress(UnreadableFileError):
+            if pictures.depth(index) == 3:
+                return 3
+    return 1

@@ -1,0 +1,62 @@
+"""Processes that read batches ahead, and how they end."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from kakera.data.batch import Batch
+from kakera.data.order import Order, Straight
+from kakera.errors import DataError, StorageError
+
+
+def batches_of(reader: TorchDataset[Any], order: Order | Straight, workers: int) -> Iterator[Batch]:
+    """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line."""
+    loader: DataLoader[Any] = DataLoader(
+        reader,
+        batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
+        num_workers=workers,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_heedless if workers else None,
+    )
+    batches = iter(loader)
+    if workers:
+        _LIVE.add(batches)
+    return _in_one_line(batches)
+
+
+def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
+    try:
+        yield from batches
+    except (DataError, StorageError) as error:
+        words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
+        raise type(error)(words) from None
+
+
+_LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes
+
+
+@atexit.register
+def _end_workers() -> None:
+    """Heedless as they are, they would not end when Python asks them to as it ends itself."""
+    for batches in list(_LIVE):
+        for worker in batches._workers:  # PyTorch has no name for them
+            worker.kill()
+
+
+def _heedless(worker: int) -> None:
+    """Ctrl-C and SIGTERM, which may reach all processes, are for the one that trains: it ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
