@@ -12,7 +12,7 @@ from kakera.bench import machine
 from kakera.bench.cases import CASES, Case, case_of
 from kakera.bench.contest import OURS, contest
 from kakera.errors import OptionError, sentence
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from kakera.data.storage import whole_file
 from kakera.errors import DataError, StorageError, sentence
+from kakera.storage import whole_file
 
 VARIABLE = "KAKERA_CACHE"
 ATTEMPTS = 3

@@ -21,8 +21,8 @@ from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_source import CONTENTS, PLAN
 from kakera.data.shards import ShardPictures
 from kakera.data.sources import open_source
-from kakera.data.storage import write_whole
 from kakera.errors import DataError, OptionError, sentence
+from kakera.storage import write_atomically
 
 Store = Literal["pixels", "files"]
 SIDE = 256
@@ -135,7 +135,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     if unreadable:
         text = io.StringIO()
         csv.writer(text).writerows([("file", "reason"), *sorted(unreadable)])
-        write_whole(job.folder / UNREADABLE, text.getvalue().encode())
+        write_atomically(job.folder / UNREADABLE, text.getvalue().encode())
     facts = {
         "version": VERSION,
         "pictures": pictures,
@@ -145,7 +145,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
         "options": options,
         "shards": rows,
     }
-    write_whole(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
+    write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
     size = sum(row["bytes"] for row in rows)
     return Packed(job.folder, pictures, job.count, kept, size, tuple(sorted(unreadable)))
 
@@ -180,7 +180,7 @@ def _begin(folder: Path, options: dict[str, Any]) -> None:
             raise DataError(
                 sentence(str(folder), got="a folder with other things", expected=expected, do="name another")
             )
-        write_whole(plan, json.dumps(options, indent=1).encode())
+        write_atomically(plan, json.dumps(options, indent=1).encode())
         return
     try:
         before: Any = json.loads(plan.read_bytes())

@@ -23,9 +23,9 @@ from kakera import chance
 from kakera.data.dataset import PARTS, Dataset, FilePictures
 from kakera.data.shard_index import RECORD, SUFFIX, ShardIndex
 from kakera.data.shards import ShardPictures
-from kakera.data.storage import whole_file, write_whole
 from kakera.data.tar import TarWriter
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
+from kakera.storage import whole_file, write_atomically
 
 TELL = 16  # pictures between two messages to the parent
 
@@ -179,7 +179,7 @@ def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda coun
         tar.size,
         {"sha256": sha256, "divided": job.divided, "unreadable": unreadable},
     )
-    write_whole(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
+    write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
     tell(len(rows) - told)
 
 

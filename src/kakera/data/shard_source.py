@@ -15,9 +15,9 @@ from kakera.data.media import SUFFIXES, natural
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_join import Part, joined
 from kakera.data.shards import Shard
-from kakera.data.storage import write_whole
 from kakera.data.tar import index_tar
 from kakera.errors import DataError, StorageError, sentence
+from kakera.storage import write_atomically
 
 CONTENTS = "shards.json"  # the last file that is written
 PLAN = "packing.json"  # the first one
@@ -182,5 +182,5 @@ def _own(tar: Path) -> Part:
         index = index_tar(tar)
         index.facts["mtime"] = stat.st_mtime_ns
         with suppress(StorageError):  # where nothing may be written it is kept in memory
-            write_whole(path, index.to_bytes())
+            write_atomically(path, index.to_bytes())
     return Part(Shard(tar, index.size, index.names), index)

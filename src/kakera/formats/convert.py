@@ -14,9 +14,10 @@ from kakera.formats.adapt import Size
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.judge import difference
 from kakera.formats.load import load
-from kakera.formats.native import Saved, write_atomically
+from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MaskedAutoencoder
+from kakera.storage import write_atomically
 
 Format = Literal["transformers", "timm", "mae", "onnx"]
 FOLDERS: dict[str, Callable[[Saved], dict[str, bytes]]] = {

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
-import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kakera.errors import RunError, StorageError, sentence
+from kakera.errors import RunError, sentence
 from kakera.formats.checksum import read_sealed, sealed
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -24,6 +20,7 @@ from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.positions import Resampling
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
 VERSION = 1
@@ -51,74 +48,6 @@ class Saved:
                 sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
             )
         return self.model if isinstance(self.model, Encoder) else self.model.encoder
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """All of it or nothing: a neighbour is written, synced and renamed. Raises StorageError.
-
-    The folder is synced too: after a power cut what was written first is there, if what came later is.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _create(temporary, content)
-            temporary.replace(path)
-            _sync(path.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-
-
-@contextlib.contextmanager
-def storing(path: Path) -> Generator[None, None, None]:
-    """What the system refuses within is a StorageError about `path`."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        got = error.strerror or error
-        raise StorageError(
-            sentence(str(path), got=got, expected="room to write", do="free some; nothing is lost")
-        ) from error
-
-
-def append(path: Path, content: bytes) -> None:
-    """At the end of a file, which may be new; it is not synced. Raises StorageError."""
-    with storing(path):
-        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            _write(place, content)
-        finally:
-            os.close(place)
-
-
-def _create(path: Path, content: bytes) -> None:
-    place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        _write(place, content)
-        os.fsync(place)
-    finally:
-        os.close(place)
-
-
-def _write(place: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(place, rest) :]
-
-
-def _sync(folder: Path) -> None:
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot sync folders
-            raise
-    finally:
-        os.close(place)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

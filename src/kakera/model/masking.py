@@ -106,20 +106,16 @@ MASKINGS: dict[str, Masking] = {
 }
 
 
-def asks(share: float) -> None:
-    """Raises OptionError for a share of the hidden patches that asks for none, or for more than all."""
+def among(noise: Noise, hidden: Places, share: float) -> Places:
+    """A uniform choice of the hidden patches, one at least of each row: what a decoder is asked for.
+
+    noise (b, n) and hidden (b, n) to (b, n). Raises OptionError for a share that asks for
+    none, or for more than all.
+    """
     if not 0 < share <= 1:
         raise OptionError(
             sentence("predicted share", got=share, expected="above 0, up to 1", do="choose such a share")
         )
-
-
-def among(noise: Noise, hidden: Places, share: float) -> Places:
-    """A uniform choice of the hidden patches, one at least of each row: what a decoder is asked for.
-
-    noise (b, n) and hidden (b, n) to (b, n). Raises OptionError as `asks` does.
-    """
-    asks(share)
     keep = np.maximum(1, (hidden.sum(axis=1) * share).astype(np.int64))
     return hidden & ~_hide_highest(np.where(hidden, noise, 2.0), keep, None)
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from kakera.errors import StorageError, sentence
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 
 BEAT = 5.0  # seconds between refreshments
 DEAD = 60.0  # seconds without one

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera.errors import RunError, sentence
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.study import duration
 from kakera.study.claims import Claims
 from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan

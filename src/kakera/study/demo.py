@@ -15,8 +15,8 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources import open_dataset
 from kakera.data.split import few
 from kakera.explain.reconstruct import legend
-from kakera.formats.native import write_atomically
 from kakera.model.mae import MaskedAutoencoder
+from kakera.storage import write_atomically
 from kakera.study import report
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune

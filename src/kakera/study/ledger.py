@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.study.intervals import Difference, Interval
 
 RESULTS, COSTS = "results.csv", "costs.csv"

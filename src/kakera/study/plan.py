@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kakera.errors import OptionError, RunError, sentence
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.study import duration
 from kakera.study.study_options import StudyOptions
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kakera.errors import RunError, sentence
-from kakera.formats.native import storing
+from kakera.storage import storing
 
 LOCK = ".lock"
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from kakera.data.batch import Batch
 from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError, sentence
-from kakera.formats.native import storing
+from kakera.storage import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
 from kakera.training.engine import engine

@@ -13,11 +13,12 @@ from kakera import chance
 from kakera.data.dataset import Dataset
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
-from kakera.formats.native import Saved, generator, write_atomically
+from kakera.formats.native import Saved, generator
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.masking import MASKINGS, asks, kept
+from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
+from kakera.storage import write_atomically
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
@@ -47,7 +48,6 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
-    asks(chosen.predicted)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
     model = MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
     pictures = prepared.dataset.part("train")

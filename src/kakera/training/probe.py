@@ -14,7 +14,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError, sentence
 from kakera.formats.load import load
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune
 from kakera.training.infer import features

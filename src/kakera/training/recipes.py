@@ -94,6 +94,7 @@ def read_recipe(verb: str, name: str) -> dict[str, Any]:
 
 _RANGES = {
     "hide": (0.0, 0.999),
+    "predicted": (1e-3, 1.0),
     "epochs": (1e-9, 1e9),
     "batch": (1, 1 << 24),
     "base_rate": (0.0, 1e6),

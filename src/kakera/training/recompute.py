@@ -12,13 +12,13 @@ from functools import partial
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from kakera.model.attention import Layer
+from kakera.model.attention import CrossLayer, Layer
 
 
 @contextmanager
 def recomputed(model: nn.Module, wanted: bool = True) -> Generator[None, None, None]:
     """The layers of a model forget what they compute, within the block. They draw no random numbers."""
-    layers = [part for part in model.modules() if isinstance(part, Layer)] if wanted else []
+    layers = [part for part in model.modules() if isinstance(part, Layer | CrossLayer)] if wanted else []
     for layer in layers:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
     try:

@@ -21,7 +21,8 @@ from torch.distributed.tensor import DTensor
 
 from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.load import load
-from kakera.formats.native import WEIGHTS, Saved, append, assemble, write_atomically, write_description
+from kakera.formats.native import WEIGHTS, Saved, assemble, write_description
+from kakera.storage import append, write_atomically
 from kakera.training import checkpoints
 from kakera.training.lock import LOCK, locked
 from kakera.training.sharded import like

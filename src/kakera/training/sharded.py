@@ -9,13 +9,13 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from kakera.model.attention import Layer
+from kakera.model.attention import CrossLayer, Layer
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Share the weights out, layer by layer: each process holds its part, and all of one layer at a time."""
     for part in model.modules():
-        if isinstance(part, Layer):
+        if isinstance(part, Layer | CrossLayer):
             fully_shard(part, mesh=mesh["data_parallel"])
     fully_shard(model, mesh=mesh["data_parallel"])
     return model

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.dataset import Dataset
-from kakera.formats.native import Saved, load_model, save_model, write_atomically
+from kakera.formats.native import Saved, load_model, save_model
+from kakera.storage import write_atomically
 from kakera.training.evaluate import evaluate
 from kakera.training.evaluation import ClassResult, Evaluation
 from kakera.training.infer import scores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.study import report
 from kakera.study.conduct import Finished
 from kakera.study.curves import Curve, draw

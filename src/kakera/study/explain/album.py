@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.explain.picture import png
-from kakera.formats.native import write_atomically
+from kakera.storage import write_atomically
 from kakera.study import report
 from kakera.study.explain.plate import Plate
 

@@ -12,9 +12,10 @@ import torch
 from kakera import chance
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
-from kakera.formats.native import load_model, write_atomically
+from kakera.formats.native import load_model
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import random
+from kakera.storage import write_atomically
 from kakera.study import report
 from kakera.study.conduct import UNITS, Finished
 from kakera.study.curves import Curve, draw
