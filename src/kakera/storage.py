@@ -29,7 +29,29 @@ def storing(path: Path) -> Generator[None]:
 
 @contextmanager
 def whole_file(path: Path) -> Generator[BinaryIO]:
-    """A neighbour to write into; it is synced and takes the name at the end. Raises StorageError.
+    """A file to write into that takes its name at the end. Raises StorageError."""
+    with _neighbour(path) as temporary, temporary.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of it or nothing. Raises StorageError."""
+    with _neighbour(path) as temporary, _opened(temporary, os.O_EXCL) as place:
+        _write(place, content)
+        os.fsync(place)
+
+
+def append(path: Path, content: bytes) -> None:
+    """At the end of a file, which may be new; it is not synced. Raises StorageError."""
+    with storing(path), _opened(path, os.O_APPEND) as place:
+        _write(place, content)
+
+
+@contextmanager
+def _neighbour(path: Path) -> Generator[Path]:
+    """Where to write first; at the end it takes the name.
 
     The folder is synced too: after a power cut what was written first is there, if what came later is.
     """
@@ -37,10 +59,7 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
     with storing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
             temporary.replace(path)
             _sync(path.parent)
         except BaseException:
@@ -49,16 +68,19 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
             raise
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """All of it or nothing. Raises StorageError."""
-    with whole_file(path) as file:
-        file.write(content)
+@contextmanager
+def _opened(path: Path, flags: int) -> Generator[int]:
+    place = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
+    try:
+        yield place
+    finally:
+        os.close(place)
 
 
-def append(path: Path, content: bytes) -> None:
-    """At the end of a file, which may be new; it is not synced. Raises StorageError."""
-    with storing(path), path.open("ab") as file:
-        file.write(content)
+def _write(place: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(place, rest) :]
 
 
 def _sync(folder: Path) -> None:

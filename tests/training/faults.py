@@ -127,6 +127,7 @@ def count_calls(folder: Path) -> int:
 
 def main(root: Path) -> None:
     """Kill at each call in turn; a line of JSON for each."""
+    torch.set_num_threads(1)  # a forked process would wait for threads that it does not have
     life(root / "first")  # whatever is only done once is done
     for at in range(1, count_calls(root / "whole") + 1):
         folder = root / str(at)
