@@ -1,3 +1,4 @@
+import multiprocessing
 import subprocess
 import sys
 from collections import Counter
@@ -222,3 +223,13 @@ def test_a_process_ends_though_batches_are_left_unread() -> None:
         "next(batches)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_workers_end_with_an_error_though_somebody_keeps_it(tmp_path: Path) -> None:
+    dataset = files(tmp_path, broken=tuple(range(COUNT)))
+    before = set(multiprocessing.active_children())
+    with pytest.raises(DataError):
+        batches(dataset, batch=2, steps=1000, workers=1)
+    for worker in set(multiprocessing.active_children()) - before:
+        worker.join(timeout=60)
+        assert not worker.is_alive()

@@ -6,6 +6,7 @@ import atexit
 import signal
 import weakref
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -26,30 +27,39 @@ def batches_of(reader: TorchDataset[Any], order: Order | Straight, workers: int)
         prefetch_factor=4 if workers else None,
         worker_init_fn=_heedless if workers else None,
     )
-    batches = iter(loader)
+    batches: Any = iter(loader)
     if workers:
         _LIVE.add(batches)
-    return _in_one_line(batches)
+    return _in_one_line(batches, [*batches._workers] if workers else [])
 
 
-def _in_one_line(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _in_one_line(batches: Any, workers: list[BaseProcess]) -> Iterator[Batch]:
     """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
     try:
         yield from batches
     except (DataError, StorageError) as error:
         words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
         raise type(error)(words) from None
+    finally:
+        if workers:
+            _end(batches, workers)
 
 
 _LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes
 
 
+def _end(batches: Any, workers: list[BaseProcess]) -> None:
+    """As PyTorch ends them, while its queues are whole; those still busy are heedless of its SIGTERM."""
+    batches._shutdown_workers()  # first, since it also stops watching over them
+    for worker in workers:
+        worker.kill()
+
+
 @atexit.register
-def _end_workers() -> None:
-    """Heedless as they are, they would not end when Python asks them to as it ends itself."""
+def _end_all() -> None:
+    """Python waits for its processes when it ends, also where somebody still holds their batches."""
     for batches in list(_LIVE):
-        for worker in batches._workers:  # PyTorch has no name for them
-            worker.kill()
+        _end(batches, batches._workers)
 
 
 def _heedless(worker: int) -> None:
