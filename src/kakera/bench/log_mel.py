@@ -27,9 +27,8 @@ BANDS = 80  # that kaldi-native-fbank can do
 def clips(_: Path, *, clips: int, seconds: float) -> Work:
     """A batch of clips of noise at 16 kHz."""
     spec = preset("ast")
-    waves = (
-        np.random.default_rng(0).standard_normal((clips, int(spec.rate * seconds))).astype(np.float32) / 10
-    )
+    noise = np.random.default_rng(0).standard_normal((clips, int(spec.rate * seconds)))
+    waves = (noise / 10).astype(np.float32)
     tensor, peers = torch.from_numpy(waves), {"transformers": extractor, "kaldi-native-fbank": kaldi}
     there, absent = installed(peers)
     contenders = [
