@@ -46,14 +46,14 @@ CASES: dict[str, Case] = {
     "inference-1": Case(
         "scores of one picture, ViT-B/16, 224 pixels",
         inference,
-        {**_BASE, "batch": 1, "compiled": True},
-        {**_NANO, "batch": 1, "compiled": False},
+        {**_BASE, "batch": 1},
+        {**_NANO, "batch": 1},
     ),
     "inference-16": Case(
         "scores of 16 pictures, ViT-B/16, 224 pixels",
         inference,
-        {**_BASE, "batch": 16, "compiled": True},
-        {**_NANO, "compiled": False},
+        {**_BASE, "batch": 16},
+        _NANO,
     ),
     "loader": Case(
         "JPEG files of 500 x 375 to random crops of 224 x 224, processor time of one core",

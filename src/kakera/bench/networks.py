@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,6 @@ from kakera.study.expense import forward_flops, step_flops
 
 HIDE, PREDICTED, CLASSES = 0.75, 0.25, 1000
 FAST = f"{OURS}, fast decoder"
-COMPILED = f"{OURS}, compiled"
 
 
 def vit(size: str, patch: int) -> VitShape:
@@ -73,14 +71,12 @@ def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
     return Work(contenders, batch, flops=flops, absent=absent)
 
 
-def inference(place: Path, *, size: str, patch: int, side: int, batch: int, compiled: bool) -> Work:
+def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
     """Scores of a batch: in float32, by PyTorch and by other runtimes, and ours in int8."""
     pictures, ours = _pictures(side, batch), _classifier(vit(size, patch), side).eval()
     saved = Saved(ours, _inputs(side), _names())
     flops = forward_flops(saved)
     contenders = [Contender(OURS, _scores(ours, ours, pictures))]
-    if compiled and shutil.which("g++"):
-        contenders.append(Contender(COMPILED, _scores(ours, torch.compile(ours), pictures)))
     there, absent = installed((*CLASSIFIERS, *RUNTIMES))
     for who in there:
         if who in CLASSIFIERS:
