@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint kills fuzz pictures clean
+.PHONY: demo test check lint kills fuzz speed pictures clean
 
 demo: $(READY)
 	$(BIN)/kakera demo
@@ -24,6 +24,12 @@ kills: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.hostile --count 2000
+
+# docs/bench.json, docs/speed.md and the README's numbers on speed: an hour on a quiet machine.
+speed: $(READY)
+	$(BIN)/pip install --quiet --no-deps --target .venv/peers --upgrade -r benchmarks/peers.txt
+	$(BIN)/kakera bench --peers .venv/peers --out docs/bench.json
+	$(BIN)/python -m benchmarks.speed
 
 # The pictures in README.md and docs/, from the demo's run.
 pictures: $(READY)

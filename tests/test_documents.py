@@ -21,6 +21,7 @@ SMALL = ["--size", "nano", *TINY[2:]]  # of recordings, which have a recipe of t
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
+    "bench": ["--quick", "--rounds", "1"],
     "pretrain": ["--epochs", "0.01"],
     "finetune": ["--epochs", "0.01", "--least-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1"],

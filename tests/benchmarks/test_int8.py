@@ -1,4 +1,4 @@
-from tests.benchmarks.test_log_mel import benchmark
+from tests.benchmarks.programs import benchmark
 
 
 def test_the_benchmark_of_int8_runs_and_reports_the_ratio() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,16 @@ class Benchmark:
     machine: dict[str, Any]
     limit: float
     cases: dict[str, dict[str, Any]]
+    quick: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
-        return {"machine": self.machine, "flops_per_second": round(self.limit), "cases": self.cases}
+        return {
+            "machine": self.machine,
+            "flops_per_second": round(self.limit),
+            "quick": self.quick,
+            "cases": self.cases,
+        }
 
     def lines(self) -> list[str]:
         """A table to read."""
@@ -34,17 +41,25 @@ class Benchmark:
             f"{here['processor']}, {here['threads']} threads, torch {here['torch']}, {here['day']}",
             f"limit: {self.limit / 1e9:.0f} GFLOP/s of matrix products",
         ]
+        if self.quick:
+            found.append("the smallest sizes, not those that are named: this says nothing of speed")
         for name, case in self.cases.items():
-            found.append(f"{name}: {case['says']}, batch {case['items']}, {case['rounds']} rounds")
-            for who, rate in case["rates"].items():
-                middle = case["ratios"].get(who)
+            found.append(f"{name}: {case['says']}, {case['rounds']} rounds")
+            for who, result in case["results"].items():
+                ratio = case["ratios"].get(OURS, {}).get(who)
                 text = (
                     ""
-                    if middle is None
-                    else f"   kakera is {middle[0]:.2f} x ({middle[1]:.2f} to {middle[2]:.2f})"
+                    if ratio is None
+                    else f"   kakera is {ratio[0]:.2f} x ({ratio[1]:.2f} to {ratio[2]:.2f})"
                 )
-                share = f"   {case['share_of_limit']:.0%} of the limit" if who == OURS else ""
-                found.append(f"  {who:22} {rate:9.2f} pictures/s{text}{share}")
+                share = (
+                    f"   {case['share_of_limit']:.0%} of the limit"
+                    if who == OURS and "share_of_limit" in case
+                    else ""
+                )
+                found.append(f"  {who:24} {result:9.2f} {case['unit']}{text}{share}")
+            if case["absent"]:
+                found.append(f"  not installed: {', '.join(case['absent'])}")
         return found
 
 
@@ -52,31 +67,40 @@ def bench(
     names: Sequence[str] = (),
     *,
     rounds: int = 5,
+    quick: bool = False,
     out: str | Path = "",
-    cases: dict[str, Case] | None = None,
     say: Callable[[str], None] = print,
 ) -> Benchmark:
     """Run the named cases, or all, against what is installed; a JSON file where `out` names one.
 
+    `quick` takes the smallest sizes: whether all runs, not how fast. The file is written after each case.
     Raises OptionError for an unknown case or no rounds, StorageError where `out` cannot be written.
     """
     if rounds < 1:
         raise OptionError(sentence("rounds", got=rounds, expected="at least 1", do="ask for more"))
-    known = CASES if cases is None else cases
-    chosen = {name: known[name] if cases else case_of(name) for name in names or known}
-    found = Benchmark(machine.describe(), machine.matrix_rate(), {})
+    chosen = {name: case_of(name) for name in names or CASES}
+    found = Benchmark(machine.describe(), machine.matrix_rate(), {}, quick)
     for name, case in chosen.items():
         say(f"bench: {name}")
-        work = case.build(case.shape, case.side, case.batch)
-        outcome = contest(work.contenders, items=work.pictures, rounds=rounds)
-        reached = outcome.rate(OURS) * work.flops
-        found.cases[name] = {
-            "says": case.says,
-            "flops_per_picture": work.flops,
-            "share_of_limit": round(reached / found.limit, 4),
-            **outcome.to_json(),
-            "seconds": {who: [round(one, 5) for one in values] for who, values in outcome.seconds.items()},
-        }
-    if out:
-        write_atomically(Path(out), json.dumps(found.to_json(), indent=1).encode() + b"\n")
+        with tempfile.TemporaryDirectory() as place:
+            found.cases[name] = _run(case, Path(place), found.limit, rounds, quick=quick)
+        if out:
+            write_atomically(Path(out), json.dumps(found.to_json(), indent=1).encode() + b"\n")
     return found
+
+
+def _run(case: Case, place: Path, limit: float, rounds: int, *, quick: bool) -> dict[str, Any]:
+    sizes = case.quick if quick else case.sizes
+    work = case.build(place, **sizes)
+    outcome = contest(
+        work.contenders,
+        items=work.items,
+        rounds=min(rounds, case.rounds or rounds),
+        unit=work.unit,
+        measure=case.measure,
+    )
+    found: dict[str, Any] = {"says": case.says, "sizes": dict(sizes), "absent": list(work.absent)}
+    if work.flops:
+        found["flops_of_one"] = work.flops
+        found["share_of_limit"] = round(outcome.result(OURS) * work.flops / limit, 4)
+    return {**found, **outcome.to_json(), **(work.said or {})}

@@ -1,94 +1,83 @@
-"""What is measured: each case builds its contenders, which do the same work on the same pictures."""
+"""What is measured: the rows of the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
-from kakera import chance
-from kakera.bench.contest import OURS, Contender
-from kakera.bench.peers import Peer, classifiers, masked_autoencoders, steps
+from kakera.bench.contest import Work, one_core, told, wall_clock
+from kakera.bench.loader import loader
+from kakera.bench.log_mel import clips
+from kakera.bench.memory import memory
+from kakera.bench.networks import inference, mae_step, vit_step
+from kakera.bench.start import start
 from kakera.errors import OptionError, sentence
-from kakera.formats.native import Saved, generator
-from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.masking import MASKINGS, among
-from kakera.model.sizes import SIZES, VitShape
-from kakera.study.expense import forward_flops, step_flops
-
-HIDE, PREDICTED, CLASSES = 0.75, 0.25, 1000
-
-
-@dataclass(frozen=True)
-class Work:
-    """Contenders, how many pictures each works on at a time, and the operations that ours needs for one."""
-
-    contenders: list[Contender]
-    pictures: int
-    flops: int
 
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table: what is done, with which network, on how many pictures of what size."""
+    """What is done, on what sizes, and the smallest sizes, which only show that it runs."""
 
-    build: Callable[[VitShape, int, int], Work]
-    shape: VitShape
-    side: int
-    batch: int
     says: str
+    build: Callable[..., Work]
+    """From a folder for files, and the sizes."""
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    measure: Callable[[Callable[[], Any]], float] = wall_clock
+    rounds: int = 0
+    """As many rounds are enough; 0 takes as many as are asked for."""
 
 
-def mae_step(shape: VitShape, side: int, batch: int) -> Work:
-    """A step of pretraining; the fast one is ours with the cross decoder on a quarter of what is hidden."""
-    pictures = _pictures(side, batch)
-    plain, fast = (_mae(shape, side, cross=cross) for cross in (False, True))
-    grid = plain.encoder.grid
-    noise = chance.uniform(0, 0, range(batch), "mask", grid.count)
-    places = MASKINGS["random"](noise, grid, HIDE)
-    hidden = torch.from_numpy(places)
-    asked = torch.from_numpy(among(noise, places, PREDICTED))
-    contenders = [
-        Contender(OURS, steps(plain, lambda: plain(pictures, hidden))),
-        Contender("kakera, fast decoder", steps(fast, lambda: fast(pictures, hidden, asked=asked))),
-        *(_trained(peer, pictures) for peer in masked_autoencoders(shape, side, HIDE)),
-    ]
-    return Work(contenders, batch, step_flops(Saved(plain, _inputs(side)), HIDE))
-
-
-def vit_step(shape: VitShape, side: int, batch: int) -> Work:
-    """A step of training a classifier."""
-    pictures, labels = _pictures(side, batch), torch.arange(batch) % CLASSES
-    ours = _classifier(shape, side)
-    contenders = [Contender(OURS, steps(ours, lambda: functional.cross_entropy(ours(pictures), labels)))]
-    for peer in classifiers(shape, side, CLASSES):
-        contenders.append(_trained(replace(peer, run=_cross_entropy(peer.run, labels)), pictures))
-    return Work(contenders, batch, 3 * forward_flops(Saved(ours, _inputs(side), _names())))
-
-
-def inference(shape: VitShape, side: int, batch: int) -> Work:
-    """Scores of a batch, in the precision of training."""
-    pictures, ours = _pictures(side, batch), _classifier(shape, side)
-    contenders = [Contender(OURS, _scores(ours.eval(), ours, pictures))]
-    for peer in classifiers(shape, side, CLASSES):
-        contenders.append(Contender(peer.name, _scores(peer.model.eval(), peer.run, pictures)))
-    return Work(contenders, batch, forward_flops(Saved(ours, _inputs(side), _names())))
-
-
-_TINY_4 = SIZES["tiny"].with_patch((4, 4))
+_BASE = {"size": "base", "patch": 16, "side": 224}
+_TINY = {"size": "tiny", "patch": 4, "side": 32}
+_NANO = {"size": "nano", "patch": 4, "side": 8, "batch": 2}
 
 CASES: dict[str, Case] = {
-    "mae-step": Case(mae_step, SIZES["base"], 224, 8, "step of pretraining, ViT-B/16, 224 pixels"),
-    "mae-step-tiny": Case(mae_step, _TINY_4, 32, 32, "step of pretraining, ViT-Ti/4, 32 pixels"),
-    "vit-step": Case(vit_step, SIZES["base"], 224, 4, "step of a classifier, ViT-B/16, 224 pixels"),
-    "inference-1": Case(inference, SIZES["base"], 224, 1, "scores, ViT-B/16, 224 pixels"),
-    "inference-16": Case(inference, SIZES["base"], 224, 16, "scores, ViT-B/16, 224 pixels"),
+    "mae-step": Case(
+        "a step of pretraining, ViT-B/16, 224 pixels, batch 16", mae_step, {**_BASE, "batch": 16}, _NANO
+    ),
+    "mae-step-tiny": Case(
+        "a step of pretraining, ViT-Ti/4, 32 pixels, batch 64", mae_step, {**_TINY, "batch": 64}, _NANO
+    ),
+    "vit-step": Case(
+        "a step of a classifier, ViT-B/16, 224 pixels, batch 8", vit_step, {**_BASE, "batch": 8}, _NANO
+    ),
+    "inference-1": Case(
+        "scores of one picture, ViT-B/16, 224 pixels",
+        inference,
+        {**_BASE, "batch": 1},
+        {**_NANO, "batch": 1},
+    ),
+    "inference-16": Case(
+        "scores of 16 pictures, ViT-B/16, 224 pixels",
+        inference,
+        {**_BASE, "batch": 16},
+        _NANO,
+    ),
+    "loader": Case(
+        "JPEG files of 500 x 375 to random crops of 224 x 224, processor time of one core",
+        loader,
+        {"pictures": 64, "batch": 16},
+        {"pictures": 4, "batch": 2},
+        one_core,
+    ),
+    "log-mel": Case(
+        "spectrograms of clips of 10 seconds, processor time of one core",
+        clips,
+        {"clips": 16, "seconds": 10.0},
+        {"clips": 1, "seconds": 0.5},
+        one_core,
+    ),
+    "start": Case("kakera --help, beside imports", start),
+    "mae-memory": Case(
+        "peak memory of a step of pretraining, ViT-B/16, 224 pixels, batch 16",
+        memory,
+        {**_BASE, "batch": 16},
+        _NANO,
+        told,
+        rounds=2,
+    ),
 }
 
 
@@ -99,46 +88,3 @@ def case_of(name: str) -> Case:
             sentence("case", got=name, expected="one of " + ", ".join(CASES), do="choose one of these")
         )
     return CASES[name]
-
-
-def _pictures(side: int, batch: int) -> Tensor:
-    return torch.randn(batch, 3, side, side, generator=generator(0))
-
-
-def _inputs(side: int) -> InputSpec:
-    return InputSpec(3, side, side, (0.5,) * 3, (0.5,) * 3)
-
-
-def _names() -> tuple[str, ...]:
-    return tuple(map(str, range(CLASSES)))
-
-
-def _mae(shape: VitShape, side: int, *, cross: bool) -> MaskedAutoencoder:
-    encoder = Encoder(shape, channels=3, size=(side, side))
-    model = MaskedAutoencoder(encoder, replace(shape.decoder, cross=cross))
-    model.initialise(generator(0))
-    return model
-
-
-def _classifier(shape: VitShape, side: int) -> Classifier:
-    model = Classifier(Encoder(shape, channels=3, size=(side, side), learned=True), CLASSES, "class")
-    model.initialise(generator(0))
-    return model
-
-
-def _trained(peer: Peer, pictures: Tensor) -> Contender:
-    return Contender(peer.name, steps(peer.model, lambda: peer.run(pictures)))
-
-
-def _cross_entropy(run: Callable[[Tensor], Tensor], labels: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda pictures: functional.cross_entropy(run(pictures), labels)
-
-
-def _scores(model: nn.Module, run: Callable[[Tensor], Tensor], pictures: Tensor) -> Callable[[], object]:
-    assert not model.training
-
-    def score() -> Tensor:
-        with torch.inference_mode():
-            return run(pictures)
-
-    return score

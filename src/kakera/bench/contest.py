@@ -1,4 +1,4 @@
-"""Several programs that do the same work, timed in turns: ratios within a round are what can be trusted."""
+"""Several programs that do the same work, measured in turns: trust ratios within a round."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 WARM_UPS = 1
 OURS = "kakera"
@@ -22,45 +24,112 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Seconds of every round for each contender, in the order they ran."""
+class Unit:
+    """What results are told in: items a second, or what was measured itself, `scale` times."""
 
-    seconds: Mapping[str, tuple[float, ...]]
+    name: str
+    rate: bool = True
+    scale: float = 1.0
+
+
+PICTURES = Unit("pictures/s")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Contenders, and how many items each works on at a time."""
+
+    contenders: list[Contender]
+    items: int
+    unit: Unit = PICTURES
+    flops: int = 0
+    """Operations that ours needs for one item; 0 where matrix products are not what limits it."""
+    absent: tuple[str, ...] = ()
+    """Other libraries that would take part if they were installed."""
+    said: Mapping[str, Any] | None = None
+    """What else belongs to the result, such as how far the contenders' answers lie apart."""
+
+
+def wall_clock(work: Callable[[], object]) -> float:
+    """Seconds, as on the wall."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def one_core(work: Callable[[], object]) -> float:
+    """Seconds of the processor, with one thread of torch: what other programs take is not counted."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        began = time.process_time()
+        work()
+        return time.process_time() - began
+    finally:
+        torch.set_num_threads(threads)
+
+
+def told(work: Callable[[], Any]) -> float:
+    """What the work itself says that it took, such as bytes."""
+    return float(work())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured in every round for each contender, in the order they ran; less is better."""
+
+    measured: Mapping[str, tuple[float, ...]]
     items: int
     """How many pictures, clips or files one run works on."""
+    unit: Unit = PICTURES
 
-    def rate(self, name: str) -> float:
-        """Items a second, the median over the rounds."""
-        return self.items / statistics.median(self.seconds[name])
+    def result(self, name: str) -> float:
+        """The median over the rounds, in the unit."""
+        middle = statistics.median(self.measured[name])
+        return self.items / middle if self.unit.rate else middle * self.unit.scale
 
     def ratios(self, name: str, to: str) -> list[float]:
-        """How many times as fast as `to`, round by round, rising."""
-        pairs = zip(self.seconds[to], self.seconds[name], strict=True)
+        """How many times as fast as `to` (or how many times less), round by round, rising."""
+        pairs = zip(self.measured[to], self.measured[name], strict=True)
         return sorted(theirs / ours for theirs, ours in pairs)
 
     def to_json(self) -> dict[str, Any]:
-        """Rates, and ours against each other contender: the median, the lowest and the highest round."""
-        found: dict[str, Any] = {"items": self.items, "rounds": len(next(iter(self.seconds.values())))}
-        found["rates"] = {name: round(self.rate(name), 4) for name in self.seconds}
-        found["ratios"] = {}
-        for name in self.seconds:
-            if name != OURS and OURS in self.seconds:
-                ratios = self.ratios(OURS, name)
-                found["ratios"][name] = [
-                    round(value, 3) for value in (statistics.median(ratios), ratios[0], ratios[-1])
-                ]
+        """Results, and each of ours against every other contender: the median, lowest and highest round."""
+        found: dict[str, Any] = {
+            "unit": self.unit.name,
+            "items": self.items,
+            "rounds": len(next(iter(self.measured.values()))),
+            "results": {name: round(self.result(name), 4) for name in self.measured},
+        }
+        found["ratios"] = {
+            ours: {
+                name: [round(value, 3) for value in (statistics.median(ratios), ratios[0], ratios[-1])]
+                for name in self.measured
+                if name != ours and (ratios := self.ratios(ours, name))
+            }
+            for ours in self.measured
+            if ours.startswith(OURS)
+        }
+        found["measured"] = {
+            name: [round(one, 6) for one in values] for name, values in self.measured.items()
+        }
         return found
 
 
-def contest(contenders: list[Contender], *, items: int, rounds: int) -> Outcome:
+def contest(
+    contenders: list[Contender],
+    *,
+    items: int,
+    rounds: int,
+    unit: Unit = PICTURES,
+    measure: Callable[[Callable[[], Any]], float] = wall_clock,
+) -> Outcome:
     """Each once unmeasured, then all in turns, every other round backwards: none always follows another."""
     for contender in contenders:
         for _ in range(WARM_UPS):
             contender.work()
-    seconds: dict[str, list[float]] = {contender.name: [] for contender in contenders}
+    measured: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for number in range(rounds):
         for contender in contenders if number % 2 == 0 else contenders[::-1]:
-            began = time.perf_counter()
-            contender.work()
-            seconds[contender.name].append(time.perf_counter() - began)
-    return Outcome({name: tuple(values) for name, values in seconds.items()}, items)
+            measured[contender.name].append(measure(contender.work))
+    return Outcome({name: tuple(values) for name, values in measured.items()}, items, unit)

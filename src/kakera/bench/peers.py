@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from kakera.bench.foreign import library
 from kakera.model.sizes import VitShape
 
 
@@ -22,58 +22,88 @@ class Peer:
     run: Callable[[Tensor], Tensor]
 
 
-def masked_autoencoders(shape: VitShape, side: int, hide: float) -> list[Peer]:
-    """transformers' ViTMAE and vit-pytorch's MAE of this shape, on colour pictures of `side` pixels."""
-    found: list[Peer] = []
-    if (transformers := _installed("transformers")) is not None:
-        decoder = shape.decoder
-        config = transformers.ViTMAEConfig(
-            **_transformers(shape, side),
-            decoder_hidden_size=decoder.width,
-            decoder_num_hidden_layers=decoder.depth,
-            decoder_num_attention_heads=decoder.heads,
-            decoder_intermediate_size=round(decoder.width * decoder.kind.ratio),
-            mask_ratio=hide,
-            norm_pix_loss=True,
-        )
-        model = transformers.ViTMAEForPreTraining(config)
-        found.append(Peer("transformers", model, lambda pictures: model(pictures).loss))
-    if (vit_pytorch := _installed("vit_pytorch")) is not None:
-        inside = _vit_pytorch(vit_pytorch, shape, side)
-        decoder = shape.decoder
-        other = importlib.import_module("vit_pytorch.mae").MAE(
-            encoder=inside,
-            masking_ratio=hide,
-            decoder_dim=decoder.width,
-            decoder_depth=decoder.depth,
-            decoder_heads=decoder.heads,
-            decoder_dim_head=decoder.width // decoder.heads,
-        )
-        found.append(Peer("vit-pytorch", other, other))
-    return found
+def transformers_mae(shape: VitShape, side: int, hide: float) -> Peer:
+    """ViTMAE of transformers. Raises ImportError."""
+    transformers, decoder = library("transformers"), shape.decoder
+    config = transformers.ViTMAEConfig(
+        **_transformers(shape, side),
+        decoder_hidden_size=decoder.width,
+        decoder_num_hidden_layers=decoder.depth,
+        decoder_num_attention_heads=decoder.heads,
+        decoder_intermediate_size=round(decoder.width * decoder.kind.ratio),
+        mask_ratio=hide,
+        norm_pix_loss=True,
+    )
+    model = transformers.ViTMAEForPreTraining(config)
+    return Peer("transformers", model, lambda pictures: model(pictures).loss)
 
 
-def classifiers(shape: VitShape, side: int, classes: int) -> list[Peer]:
-    """The ViT of transformers, vit-pytorch and timm, on colour pictures of `side` pixels."""
-    found: list[Peer] = []
-    if (transformers := _installed("transformers")) is not None:
-        config = transformers.ViTConfig(**_transformers(shape, side), num_labels=classes)
-        model = transformers.ViTForImageClassification(config)
-        found.append(Peer("transformers", model, lambda pictures: model(pictures).logits))
-    if (vit_pytorch := _installed("vit_pytorch")) is not None:
-        other = _vit_pytorch(vit_pytorch, shape, side, classes)
-        found.append(Peer("vit-pytorch", other, other))
-    if _installed("timm") is not None:
-        third = importlib.import_module("timm.models.vision_transformer").VisionTransformer(
-            img_size=side,
-            patch_size=shape.patch[0],
-            embed_dim=shape.width,
-            depth=shape.depth,
-            num_heads=shape.heads,
-            num_classes=classes,
-        )
-        found.append(Peer("timm", third, third))
-    return found
+def vit_pytorch_mae(shape: VitShape, side: int, hide: float) -> Peer:
+    """MAE of vit-pytorch. Raises ImportError.
+
+    Its MAE takes positions to be (1, n, d), which its ViT now holds as (n, d).
+    """
+    inside, decoder = _vit_pytorch(shape, side), shape.decoder
+    if inside.pos_embedding.ndim == 2:
+        inside.pos_embedding = nn.Parameter(inside.pos_embedding.detach().unsqueeze(0))
+    model = library("vit_pytorch.mae").MAE(
+        encoder=inside,
+        masking_ratio=hide,
+        decoder_dim=decoder.width,
+        decoder_depth=decoder.depth,
+        decoder_heads=decoder.heads,
+        decoder_dim_head=decoder.width // decoder.heads,
+    )
+    return Peer("vit-pytorch", model, model)
+
+
+def transformers_vit(shape: VitShape, side: int, classes: int) -> Peer:
+    """The classifier of transformers. Raises ImportError."""
+    transformers = library("transformers")
+    config = transformers.ViTConfig(**_transformers(shape, side), num_labels=classes)
+    model = transformers.ViTForImageClassification(config)
+    return Peer("transformers", model, lambda pictures: model(pictures).logits)
+
+
+def vit_pytorch_vit(shape: VitShape, side: int, classes: int) -> Peer:
+    """The classifier of vit-pytorch. Raises ImportError."""
+    model = _vit_pytorch(shape, side, classes)
+    return Peer("vit-pytorch", model, model)
+
+
+def timm_vit(shape: VitShape, side: int, classes: int) -> Peer:
+    """The classifier of timm. Raises ImportError."""
+    model = library("timm.models.vision_transformer").VisionTransformer(
+        img_size=side,
+        patch_size=shape.patch[0],
+        embed_dim=shape.width,
+        depth=shape.depth,
+        num_heads=shape.heads,
+        num_classes=classes,
+    )
+    return Peer("timm", model, model)
+
+
+Maker = Callable[[VitShape, int, Any], Peer]
+MAES: dict[str, Maker] = {"transformers": transformers_mae, "vit-pytorch": vit_pytorch_mae}
+CLASSIFIERS: dict[str, Maker] = {
+    "transformers": transformers_vit,
+    "vit-pytorch": vit_pytorch_vit,
+    "timm": timm_vit,
+}
+
+
+def installed(names: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Which libraries import here, and which do not."""
+    there: list[str] = []
+    absent: list[str] = []
+    for name in names:
+        try:
+            library(name.replace("-", "_"))
+            there.append(name)
+        except ImportError:
+            absent.append(name)
+    return there, tuple(absent)
 
 
 def _transformers(shape: VitShape, side: int) -> dict[str, Any]:
@@ -88,8 +118,8 @@ def _transformers(shape: VitShape, side: int) -> dict[str, Any]:
     }
 
 
-def _vit_pytorch(library: Any, shape: VitShape, side: int, classes: int = 1000) -> nn.Module:
-    return library.ViT(
+def _vit_pytorch(shape: VitShape, side: int, classes: int = 1000) -> Any:
+    return library("vit_pytorch").ViT(
         image_size=side,
         patch_size=shape.patch[0],
         num_classes=classes,
@@ -99,14 +129,6 @@ def _vit_pytorch(library: Any, shape: VitShape, side: int, classes: int = 1000) 
         mlp_dim=round(shape.width * shape.kind.ratio),
         dim_head=shape.width // shape.heads,
     )
-
-
-def _installed(name: str) -> Any | None:
-    """The library, or None where it is missing or does not import with this torch."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError):
-        return None
 
 
 def steps(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:

@@ -1,0 +1,65 @@
+"""Log-mel spectrograms of clips: beside transformers' ASTFeatureExtractor and kaldi-native-fbank.
+
+Processor time with one thread. transformers and kakera give AST's 128 bands; kaldi-native-fbank refuses more
+than about 80 at 512 points and is compared at 80.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kakera.bench.contest import OURS, Contender, Unit, Work
+from kakera.bench.foreign import library
+from kakera.bench.peers import installed
+from kakera.sound.logmel import log_mel
+from kakera.sound.spec import SoundSpec, preset
+
+Waves = NDArray[np.float32]
+BANDS = 80  # that kaldi-native-fbank can do
+
+
+def clips(_: Path, *, clips: int, seconds: float) -> Work:
+    """A batch of clips of noise at 16 kHz."""
+    spec = preset("ast")
+    noise = np.random.default_rng(0).standard_normal((clips, int(spec.rate * seconds)))
+    waves = (noise / 10).astype(np.float32)
+    tensor, peers = torch.from_numpy(waves), {"transformers": extractor, "kaldi-native-fbank": kaldi}
+    there, absent = installed(peers)
+    contenders = [
+        Contender(OURS, lambda: log_mel(tensor, spec)),
+        Contender(f"{OURS}, {BANDS} bands", lambda: log_mel(tensor, SoundSpec(bins=BANDS))),
+        *(Contender(name, peers[name](waves)) for name in there),
+    ]
+    return Work(contenders, clips, Unit("clips/s"), absent=absent)
+
+
+def extractor(waves: Waves) -> Callable[[], object]:
+    """ASTFeatureExtractor of transformers, which is given each clip."""
+    spec, rows = preset("ast"), list(waves)
+    with warnings.catch_warnings():  # of bands in which no frequency falls, as the paper has them
+        warnings.filterwarnings("ignore", message="At least one mel filter")
+        found = library("transformers").ASTFeatureExtractor(max_length=spec.frames(waves.shape[1]))
+    return lambda: found(rows, sampling_rate=spec.rate, return_tensors="np")
+
+
+def kaldi(waves: Waves) -> Callable[[], object]:
+    """kaldi-native-fbank, one clip after another."""
+    knf, rate = library("kaldi_native_fbank"), preset("ast").rate
+    options = knf.FbankOptions()
+    options.frame_opts.samp_freq, options.frame_opts.dither = rate, 0
+    options.frame_opts.window_type = "hanning"
+    options.mel_opts.num_bins = BANDS
+
+    def run(wave: Waves) -> list[Waves]:
+        bank = knf.OnlineFbank(options)
+        bank.accept_waveform(rate, wave)
+        bank.input_finished()
+        return [bank.get_frame(number) for number in range(bank.num_frames_ready)]
+
+    return lambda: [run(wave) for wave in waves]

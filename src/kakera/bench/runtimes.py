@@ -1,0 +1,59 @@
+"""Graphs of ONNX that kakera wrote, in the runtimes that are installed: all with as many threads as torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kakera.bench.contest import OURS, Contender
+from kakera.bench.foreign import library
+from kakera.formats import onnx
+from kakera.formats.int8 import quantise
+from kakera.formats.judge import session_of
+from kakera.formats.native import Saved
+
+INT8 = f"{OURS}, int8"
+
+
+def onnxruntime(file: Path, given: dict[str, Any]) -> Callable[[], object]:
+    """The graph in ONNX Runtime, on the CPU."""
+    session = session_of(file, threads=torch.get_num_threads())
+    return lambda: session.run(["logits"], given)
+
+
+def openvino(file: Path, given: dict[str, Any]) -> Callable[[], object]:
+    """The graph in OpenVINO, on the CPU, in float32: by itself it may choose bfloat16."""
+    found = library("openvino")
+    options = {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    model = found.Core().compile_model(str(file), "CPU", options)
+    return lambda: model(given)
+
+
+RUNTIMES: dict[str, Callable[[Path, dict[str, Any]], Callable[[], object]]] = {
+    "onnxruntime": onnxruntime,
+    "openvino": openvino,
+}
+
+
+def graphs(saved: Saved, place: Path, pictures: Tensor, there: list[str]) -> list[Contender]:
+    """The classifier in each of these runtimes, and in int8 in ONNX Runtime, on stored values (0 … scale).
+
+    None where ONNX cannot be written, which the packages of `kakera[onnx]` do.
+    """
+    if "onnxruntime" not in there:
+        return []
+    given: dict[str, Any] = {"pictures": pictures.numpy()}
+    content = onnx.graph(saved)
+    files = {name: place / f"{name}.onnx" for name in ("float32", "int8")}
+    files["float32"].write_bytes(content)
+    files["int8"].write_bytes(quantise(content, [given]))
+    found = [Contender(name, RUNTIMES[name](files["float32"], given)) for name in there]
+    return [Contender(INT8, onnxruntime(files["int8"], given)), *found]

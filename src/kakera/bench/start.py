@@ -1,0 +1,33 @@
+"""How long it takes until something happens: new Python processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from kakera.bench.contest import OURS, Contender, Unit, Work
+from kakera.bench.peers import installed
+
+PROGRAMS = {
+    OURS: ["-m", "kakera", "--help"],
+    f"{OURS}, import": ["-c", "import kakera"],
+    "Python alone": ["-c", "pass"],
+    "torch, import": ["-c", "import torch"],
+}
+PEERS = {"transformers": ["-c", "from transformers import ViTMAEForPreTraining"]}
+
+
+def start(_: Path) -> Work:
+    """`kakera --help`, beside imports."""
+    there, absent = installed(PEERS)
+    programs = PROGRAMS | {f"{name}, import": PEERS[name] for name in there}
+    contenders = [Contender(name, process(words)) for name, words in programs.items()]
+    return Work(contenders, 1, Unit("ms", rate=False, scale=1000), absent=absent)
+
+
+def process(words: list[str]) -> Callable[[], object]:
+    """Python with these words, to its end."""
+    command = [sys.executable, *words]
+    return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
