@@ -30,7 +30,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = {
         "recipe": "demo",
         "model": "nano",
-        "pool": "class",
         "epochs": 6.0,
         "least_steps": 60,
         "batch": 64,
@@ -39,26 +38,51 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
-    trained: Path, tmp_path: Path
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--channels 3" in convert(trained, tmp_path / "grey", to="transformers").hint
-    found = convert(trained, tmp_path / "hf", to="transformers", channels=3)
-    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    """Of the model as the demo trains it: one channel, the mean of the patches."""
+    assert main(["convert", str(trained), str(tmp_path / "hf"), "--to", "transformers"]) == 0
+    said = capsys.readouterr().out
+    assert "run by transformers" in said
+    assert "written for colour" in said
     test = pictures(0, 40).part("test")
     files: list[Path] = []
     for number in range(len(test)):
         files.append(tmp_path / f"{number}.png")
         Image.fromarray(test.pictures.read(number)[..., 0]).save(files[-1])
     ours = predict(trained, files)
-    pipeline = hf.pipeline("image-classification", model=str(tmp_path / "hf"), top_k=None)
+    pipeline = hf.pipeline("image-classification", model=str(tmp_path / "hf"), top_k=10)
     for mine, theirs in zip(ours, pipeline([str(file) for file in files]), strict=True):
         assert mine.labels[0] == theirs[0]["label"]
+        assert {each["label"] for each in theirs} == set(mine.probabilities)
         for each in theirs:
             assert mine.probabilities[each["label"]] == pytest.approx(each["score"], abs=1e-5)
 
 
+def test_a_picture_in_colour_gets_there_what_its_grey_gets_here(trained: Path, tmp_path: Path) -> None:
+    convert(trained, tmp_path / "hf", to="transformers")
+    values = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "colour.png")
+    ours = predict(trained, [tmp_path / "colour.png"])[0].probabilities
+    for each in hf.pipeline("image-classification", str(tmp_path / "hf"), top_k=10)(
+        str(tmp_path / "colour.png")
+    ):
+        assert ours[each["label"]] == pytest.approx(each["score"], abs=0.01)  # grey is rounded to 8 bits
+
+
+def test_one_channel_is_written_where_it_is_asked_for(trained: Path, tmp_path: Path) -> None:
+    found = convert(trained, tmp_path / "hf", to="transformers", channels=1)
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    assert "--channels 3" in found.hint
+    back, first = load(tmp_path / "hf"), load(trained)
+    assert back.inputs.channels == 1
+    before, after = first.model.state_dict(), back.model.state_dict()
+    differ = [name for name in before if not torch.equal(before[name], after[name])]
+    assert all(name.endswith("qkv.bias") for name in differ)
+
+
 def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp_path: Path) -> None:
-    assert convert(trained, tmp_path / "out", to="onnx").judge == "onnxruntime"
+    assert main(["convert", str(trained), str(tmp_path / "out"), "--to", "onnx"]) == 0
     saved, test = load(trained), pictures(0, 200).part("test")
     before, _, _ = scores(saved, test)
     batch = next(evaluation_batches(test, saved.inputs.size, batch=len(test)))
