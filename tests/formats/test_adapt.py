@@ -98,9 +98,7 @@ def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_o
 
 
 def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> None:
-    saved = Saved(
-        drawn(Encoder(shape_of("nano"), channels=1, size=(8, 8))), InputSpec(1, 8, 8, (0.3,), (0.4,))
-    )
+    saved = Saved(drawn(encoder(1)), InputSpec(1, 12, 12, (0.3,), (0.4,)))
     colour = torch.randint(0, 256, (2, 3, 12, 12), generator=torch.Generator().manual_seed(0)).float()
     grey = (0.299 * colour[:, 0] + 0.587 * colour[:, 1] + 0.114 * colour[:, 2]).unsqueeze(1)
     with torch.inference_mode():
