@@ -110,6 +110,31 @@ def test_int8_is_written_with_what_it_costs(
     assert list(labels.values()) == list(load(trained).classes)
 
 
+def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"recipe": "demo", "model": "resnet-nano", "epochs": 6.0, "least_steps": 40, "batch": 64}
+    start = finetune(pictures(600, 200), out=tmp_path / "cnn", **options).folder  # type: ignore[arg-type]
+    words = ["convert", str(start), str(tmp_path / "single"), "--to", "onnx"]
+    assert main(words) == 0
+    assert "CNN: 3 blocks, 1 channel of 28 × 28, 10 classes" in capsys.readouterr().out
+    words = ["convert", str(start), str(tmp_path / "eight"), "--to", "onnx", "--int8", "--calibrate", "demo"]
+    assert main(words) == 0
+    assert abs(float(capsys.readouterr().out.split(": ")[-1].split()[0])) < 1.5
+    test = pictures(0, 200).part("test")
+    batch = next(evaluation_batches(test, (28, 28), batch=len(test)))
+    given = {"pictures": batch.pictures.numpy().astype(np.float32)}
+    before, _, _ = scores(load(start), test)
+    single, eight = (
+        session_of(tmp_path / name / "model.onnx").run(["probabilities"], given)[0]
+        for name in ("single", "eight")
+    )
+    assert np.abs(before - single).max() < 1e-5
+    assert 0 < np.abs(before - eight).max() < 0.2
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("single", "eight")]
+    assert sizes[1] < 0.5 * sizes[0]  # convolutions too
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -134,7 +159,7 @@ def test_a_model_without_classes_is_refused(trained: Path, tmp_path: Path) -> No
 
     saved = load(trained)
     save_model(tmp_path / "encoder", type(saved)(saved.encoder, saved.inputs))
-    with pytest.raises(OptionError, match="a Transformer that classifies"):
+    with pytest.raises(OptionError, match="expected a classifier"):
         convert_int8(tmp_path / "encoder", tmp_path / "out", calibrate="demo")
 
 

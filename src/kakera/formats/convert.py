@@ -67,13 +67,14 @@ READS = {
 def about(saved: Saved) -> str:
     """Kind, size, inputs, and what it gives, in one line."""
     model, inputs = saved.model, saved.inputs
+    channels = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
+    taken = f"{channels} of {inputs.height} × {inputs.width}"
     if isinstance(model, ResNet):
-        taken = f"{inputs.channels} channels of {inputs.height} × {inputs.width}"
         return f"CNN: {len(model.layers)} blocks, {taken}, {len(saved.classes)} classes"
     shape = saved.encoder.shape
     parts = [f"{shape.depth} layers of {shape.width} with {shape.heads} heads"]
     parts += [f"patches of {shape.patch[0]} × {shape.patch[1]}"]
-    parts += [f"{inputs.channels} channels of {inputs.height} × {inputs.width}"]
+    parts += [taken]
     if isinstance(model, MaskedAutoencoder):
         parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
         return "masked autoencoder: " + ", ".join(parts)
