@@ -12,9 +12,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kakera.errors import RunError
+from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
 from kakera.formats.load import load
-from kakera.formats.native import Model, Saved
+from kakera.formats.native import Model, Saved, save_model
 from kakera.formats.transformers_writing import files
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -126,6 +127,13 @@ def test_what_vit_cannot_say_another_of_its_models_does(name: str, tmp_path: Pat
     single, double = difference(theirs, ours, output)
     assert single < 1e-5
     assert double < 1e-10
+
+
+@pytest.mark.parametrize("name", others())
+def test_the_library_is_the_judge_of_each(name: str, tmp_path: Path) -> None:
+    save_model(tmp_path / "run", others()[name][1])
+    found = convert(tmp_path / "run", tmp_path / "out", to="transformers")
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
 
 
 @pytest.mark.parametrize("name", others())
