@@ -39,6 +39,7 @@ from kakera.training.finetune import finetune
 from kakera.training.int8 import convert_int8
 
 CLASSES, PIXELS = 10, 224
+PICTURES = 64  # a step of the training
 TORCH, SINGLE, INT8 = "PyTorch, float32", "ONNX Runtime, float32", "ONNX Runtime, int8"
 
 
@@ -78,14 +79,14 @@ def timed(saved: Saved, graphs: dict[str, bytes], batch: int, rounds: int) -> di
 
 def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, steps: int) -> Path:
     """The run of a classifier from scratch, which sees the train part alone."""
-    epochs = steps * 64 / labels
+    epochs = steps * PICTURES / labels
     options: dict[str, Any] = {"model": size, "patch": (patch,), "labels": labels}
     options |= {
-        "batch": 64,
+        "batch": PICTURES,
         "epochs": epochs,
         "least_steps": 1,
         "warmup_epochs": 0.1 * epochs,
-        "base_rate": 2e-3,
+        "base_rate": 4e-3,
     }
     return finetune(data.part("train"), out=place, recipe="micro", **options).folder
 
@@ -124,11 +125,14 @@ def cost(data: Dataset, place: Path, *, rounds: int = 6, **options: Any) -> dict
         "benchmark": "a classifier in float32 and in int8",
         "machine": {**describe(), "threads": 1},
         "data": data.name,
-        "trained": {**options, "processor minutes": round(minutes, 1)},
+        "trained": {**options, "pictures a step": PICTURES, "processor minutes": round(minutes, 1)},
         "calibrated on": said.calibrated,
         "tested on": count,
         "float32 graph, largest difference from PyTorch": difference,
-        "accuracy, %": {"float32": 100 * float(right[0].mean()), "int8": 100 * float(right[1].mean())},
+        "accuracy, %": {
+            name: round(100 * float(each.mean()), 2)
+            for name, each in zip(("float32", "int8"), right, strict=True)
+        },
         "right in float32 alone": lost,
         "right in int8 alone": gained,
         "points lost": round(points, 2),
@@ -158,9 +162,9 @@ if __name__ == "__main__":
     parser.add_argument("--pixels", type=int, default=PIXELS)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--data", default="", help="train on it first, and measure accuracy too")
-    parser.add_argument("--patch", type=int, default=7, help="of the network to train, in pixels")
-    parser.add_argument("--labels", type=int, default=6000, help="to train on")
-    parser.add_argument("--steps", type=int, default=250, help="of 64 pictures")
+    parser.add_argument("--patch", type=int, default=14, help="of the network to train, in pixels")
+    parser.add_argument("--labels", type=int, default=60000, help="to train on")
+    parser.add_argument("--steps", type=int, default=750, help=f"of {PICTURES} pictures")
     parser.add_argument("--json", default="", help="a file for what was found")
     parser.add_argument("--keep", default="", help="a folder for the run and both graphs")
     given = parser.parse_args()
