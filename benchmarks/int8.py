@@ -1,51 +1,73 @@
-"""A classifier in PyTorch, and as an ONNX graph in float32 and int8: time a picture.
+"""What 8 bits cost and bring: accuracy of a trained classifier, and time a picture.
 
     OMP_NUM_THREADS=1 python benchmarks/int8.py --size small --batch 8
+    OMP_NUM_THREADS=1 python benchmarks/int8.py --size small --data fashion-mnist --json docs/int8.json
 
-One thread, random weights and pictures; the best of several rounds that take turns, in processor time, which
-a busy machine changes least.
+The first times random weights on random pictures. The second trains the network first, from scratch on some
+of the labels, writes it twice as `kakera convert` does, in float32 and in int8, calibrated on pictures of the
+train part, and counts what both get right of the test part. Then it is timed, on its own pictures and on
+those of 224 pixels. One thread; the best of several rounds that take turns, in processor time, which a busy
+machine changes least.
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
+from kakera.bench.machine import describe
+from kakera.data.dataset import Dataset
+from kakera.data.loader import evaluation_batches
+from kakera.data.sources import open_dataset
 from kakera.formats import onnx
+from kakera.formats.convert import convert
 from kakera.formats.int8 import quantise
 from kakera.formats.judge import session_of
+from kakera.formats.load import load
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES
+from kakera.training.finetune import finetune
+from kakera.training.int8 import convert_int8
 
-CLASSES = 10
+CLASSES, PIXELS = 10, 224
+PICTURES = 64  # a step of the training
+TORCH, SINGLE, INT8 = "PyTorch, float32", "ONNX Runtime, float32", "ONNX Runtime, int8"
 
 
-def main(size: str = "small", pixels: int = 224, batch: int = 8, rounds: int = 6) -> dict[str, float]:
-    """Milliseconds a picture by name."""
+def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int = 6) -> dict[str, float]:
+    """Milliseconds a picture by name, of random weights."""
     torch.set_num_threads(1)
     inputs = InputSpec(3, pixels, pixels, (0.5,) * 3, (0.5,) * 3)
     encoder = Encoder(SIZES[size], channels=3, size=inputs.size)
     model = Classifier(encoder, CLASSES, "mean").eval()
     model.initialise(generator(0))
     saved = Saved(model, inputs, tuple(map(str, range(CLASSES))))
+    graph, given = onnx.graph(saved), {"pictures": onnx.example(saved, batch)[0].numpy()}
+    return timed(saved, {SINGLE: graph, INT8: quantise(graph, [given])}, batch, rounds)
+
+
+def timed(saved: Saved, graphs: dict[str, bytes], batch: int, rounds: int) -> dict[str, float]:
+    """Milliseconds a picture, of PyTorch and of each graph."""
     pictures = onnx.example(saved, batch)[0]
     given = {"pictures": pictures.numpy()}
-    graph = onnx.graph(saved)
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
         contenders: dict[str, Callable[[], object]] = {
-            "PyTorch, float32": lambda: model(inputs.normalise(pictures))
+            TORCH: lambda: saved.model(saved.inputs.normalise(pictures))
         }
-        for name, content in {"float32": graph, "int8": quantise(graph, [given])}.items():
-            file = Path(place) / f"{name}.onnx"
+        for number, (name, content) in enumerate(graphs.items()):
+            file = Path(place) / f"{number}.onnx"
             file.write_bytes(content)
             session = session_of(file, threads=1)
-            contenders[f"ONNX Runtime, {name}"] = lambda session=session: session.run(None, given)
+            contenders[name] = lambda session=session: session.run(None, given)
         best = dict.fromkeys(contenders, float("inf"))
         for _ in range(rounds):
             for name, run in contenders.items():
@@ -55,16 +77,104 @@ def main(size: str = "small", pixels: int = 224, batch: int = 8, rounds: int = 6
     return best
 
 
+def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, steps: int) -> Path:
+    """The run of a classifier from scratch, which sees the train part alone."""
+    epochs = steps * PICTURES / labels
+    options: dict[str, Any] = {"model": size, "patch": (patch,), "labels": labels}
+    options |= {
+        "batch": PICTURES,
+        "epochs": epochs,
+        "least_steps": 1,
+        "warmup_epochs": 0.1 * epochs,
+        "base_rate": 4e-3,
+    }
+    return finetune(data.part("train"), out=place, recipe="micro", **options).folder
+
+
+def probabilities(graph: Path, data: Dataset, size: tuple[int, int]) -> np.ndarray:
+    """(n, classes) of all pictures, by ONNX Runtime on one thread."""
+    session = session_of(graph / onnx.FILE, threads=1)
+    batches = (
+        batch.pictures.numpy().astype(np.float32) for batch in evaluation_batches(data, size, batch=50)
+    )
+    return np.concatenate([session.run(["probabilities"], {"pictures": each})[0] for each in batches])
+
+
+def cost(data: Dataset, place: Path, *, rounds: int = 6, **options: Any) -> dict[str, Any]:
+    """Accuracy of both graphs on the test part, the points lost with an interval of 95 %, and times."""
+    torch.set_num_threads(1)
+    start = time.process_time()
+    run = trained(data, place / "run", **options)
+    minutes = (time.process_time() - start) / 60
+    single, eight = place / "float32", place / "int8"
+    difference = convert(run, single, to="onnx").difference
+    said = convert_int8(run, eight, calibrate=data)
+    saved, test = load(run), data.part("test")
+    right = [
+        probabilities(each, test, saved.inputs.size).argmax(1) == test.labels for each in (single, eight)
+    ]
+    lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    count, points = len(test), 100 * (lost - gained) / len(test)
+    spread = 196 * (lost + gained - (lost - gained) ** 2 / count) ** 0.5 / count
+    graphs = {name: (each / onnx.FILE).read_bytes() for name, each in ((SINGLE, single), (INT8, eight))}
+    own = f"{saved.inputs.height} pixels, patches of {options['patch']}"
+    times = {f"{own}, batch {batch}": timed(saved, graphs, batch, rounds) for batch in (1, 8)}
+    if options["size"] in ("small", "base"):  # those whose own patches are for them
+        times |= {f"{PIXELS} pixels, batch {b}": main(options["size"], PIXELS, b, rounds) for b in (1, 8)}
+    return {
+        "benchmark": "a classifier in float32 and in int8",
+        "machine": {**describe(), "threads": 1},
+        "data": data.name,
+        "trained": {**options, "pictures a step": PICTURES, "processor minutes": round(minutes, 1)},
+        "calibrated on": said.calibrated,
+        "tested on": count,
+        "float32 graph, largest difference from PyTorch": difference,
+        "accuracy, %": {
+            name: round(100 * float(each.mean()), 2)
+            for name, each in zip(("float32", "int8"), right, strict=True)
+        },
+        "right in float32 alone": lost,
+        "right in int8 alone": gained,
+        "points lost": round(points, 2),
+        "points lost, 95 %": [round(points - spread, 2), round(points + spread, 2)],
+        "same label, %": round(100 * said.agreement, 2),
+        "milliseconds a picture": {
+            case: {name: round(value, 2) for name, value in each.items()} for case, each in times.items()
+        },
+        "int8, times PyTorch's speed": {case: round(ratio(each), 2) for case, each in times.items()},
+    }
+
+
+def ratio(found: dict[str, float]) -> float:
+    """How many times as fast as PyTorch int8 is."""
+    return found[TORCH] / found[INT8]
+
+
 def report(found: dict[str, float]) -> str:
-    """A line each, and how many times as fast as PyTorch int8 is."""
+    """A line each, and the ratio."""
     lines = [f"{name:<24}{milliseconds:8.1f} ms a picture" for name, milliseconds in found.items()]
-    ratio = found["PyTorch, float32"] / found["ONNX Runtime, int8"]
-    return "\n".join([*lines, f"int8: {ratio:.1f} x PyTorch"])
+    return "\n".join([*lines, f"int8: {ratio(found):.1f} x PyTorch"])
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="small", choices=SIZES)
-    parser.add_argument("--pixels", type=int, default=224)
+    parser.add_argument("--pixels", type=int, default=PIXELS)
     parser.add_argument("--batch", type=int, default=8)
-    print(report(main(**vars(parser.parse_args()))))
+    parser.add_argument("--data", default="", help="train on it first, and measure accuracy too")
+    parser.add_argument("--patch", type=int, default=14, help="of the network to train, in pixels")
+    parser.add_argument("--labels", type=int, default=60000, help="to train on")
+    parser.add_argument("--steps", type=int, default=750, help=f"of {PICTURES} pictures")
+    parser.add_argument("--json", default="", help="a file for what was found")
+    parser.add_argument("--keep", default="", help="a folder for the run and both graphs")
+    given = parser.parse_args()
+    if not given.data:
+        print(report(main(given.size, given.pixels, given.batch)))
+        raise SystemExit
+    with tempfile.TemporaryDirectory() as place:
+        chosen = {name: getattr(given, name) for name in ("size", "patch", "labels", "steps")}
+        found = cost(open_dataset(given.data), Path(given.keep or place), **chosen)
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    if given.json:
+        Path(given.json).write_text(text)
+    print(text, end="")

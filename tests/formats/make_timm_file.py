@@ -1,5 +1,7 @@
 """Makes `files/timm.safetensors` with the real timm: small models, what goes in, and what comes out.
 
+Of models of a published size only names, shapes and the output are kept: a test draws the same weights again.
+
 timm imports torchvision, of which its Vision Transformers need nothing. It stands in an environment apart:
 
     python -m venv apart
@@ -101,6 +103,14 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gated": (GATED, {"num_classes": 3, "mlp_ratio": 3.0}),
     "distilled": (DISTILLED, {"num_classes": 3}),
 }
+# Published sizes, whole.
+LARGE: dict[str, tuple[str, dict[str, Any]]] = {
+    "ViT-B": (VIT, {"num_classes": 5}),
+    "ViT-B, avg": (VIT, {"num_classes": 5, "global_pool": "avg", "fc_norm": True}),
+    "DeiT-S": ("deit_small_patch16_224", {"num_classes": 5}),
+    "DeiT-S, distilled": ("deit_small_distilled_patch16_224", {"num_classes": 5}),
+    "DeiT-B, distilled": (DISTILLED, {"num_classes": 5}),
+}
 SIZES = (
     "vit_tiny_patch16_224",
     "vit_small_patch32_224",
@@ -144,20 +154,65 @@ def case(name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         return {**weights, f"{name}/input": x, f"{name}/output": ask(x.double())}, config
 
 
-def jax() -> dict[str, torch.Tensor]:
-    """Arrays laid out as the original `.npz` files are, and what timm makes of them."""
-    width, heads, inside, classes, generator = 12, 3, 24, 3, torch.Generator().manual_seed(8)
+def filled(model: torch.nn.Module) -> tuple[torch.Generator, float]:
+    """Every parameter drawn in its order; what draws, and the sum of all."""
+    generator = torch.Generator().manual_seed(7)
+    total = 0.0
+    for parameter in model.parameters():
+        parameter.data = drawn(tuple(parameter.shape), generator)
+        total += float(parameter.data.double().sum())
+    return generator, total
+
+
+def large(name: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The output in float64 and the sum of the weights; names and shapes in order, and `config.json`."""
+    architecture, options = LARGE[name]
+    model = timm.create_model(architecture, **options).eval()
+    generator, total = filled(model)
+    x = torch.randn(1, 3, 224, 224, generator=generator)
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        save_for_hf(model, folder, model_args=options)
+        config = json.loads((Path(folder) / "config.json").read_text())
+        output = model.double()(x.double())
+    shapes = [[key, list(value.shape)] for key, value in model.named_parameters()]
+    found = {f"{name}/output": output, f"{name}/sum": torch.tensor(total, dtype=torch.float64)}
+    return found, {"shapes": shapes, "config": config}
+
+
+JAX_SMALL = {"width": 12, "heads": 3, "inside": 24, "depth": 1, "patch": 4, "size": 12}
+JAX_BASE = {"width": 768, "heads": 12, "inside": 3072, "depth": 12, "patch": 16, "size": 224}
+
+
+def jax(width: int, heads: int, inside: int, depth: int, patch: int, size: int) -> dict[str, torch.Tensor]:
+    """Arrays laid out as the original `.npz` files are, what goes in, and what timm makes of them."""
+    classes, generator = 3, torch.Generator().manual_seed(8)
     shapes: dict[str, tuple[int, ...]] = {
         "cls": (1, 1, width),
-        "embedding/kernel": (4, 4, 3, width),
+        "embedding/kernel": (patch, patch, 3, width),
         "embedding/bias": (width,),
-        "Transformer/posembed_input/pos_embedding": (1, 10, width),
+        "Transformer/posembed_input/pos_embedding": (1, 1 + (size // patch) ** 2, width),
         "Transformer/encoder_norm/scale": (width,),
         "Transformer/encoder_norm/bias": (width,),
         "head/kernel": (width, classes),
         "head/bias": (classes,),
     }
-    block = "Transformer/encoderblock_0/"
+    for layer in range(depth):
+        shapes |= jax_layer(f"Transformer/encoderblock_{layer}/", width, heads, inside)
+    arrays = {name: drawn(shape, generator) for name, shape in shapes.items()}
+    model = timm.create_model(
+        VIT, img_size=size, patch_size=patch, embed_dim=width, depth=depth, num_heads=heads,
+        mlp_ratio=inside / width, num_classes=classes, act_layer="gelu_tanh",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        np.savez(Path(folder) / "file.npz", **{name: array.numpy() for name, array in arrays.items()})
+        model.load_pretrained(str(Path(folder) / "file.npz"))
+        x = torch.randn(2 if depth == 1 else 1, 3, size, size, generator=generator)
+        output = model.eval().double()(x.double())
+    return {**{f"weights/{name}": array for name, array in arrays.items()}, "input": x, "output": output}
+
+
+def jax_layer(block: str, width: int, heads: int, inside: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
     for norm in ("LayerNorm_0", "LayerNorm_2"):
         shapes |= {f"{block}{norm}/{part}": (width,) for part in ("scale", "bias")}
     attention = f"{block}MultiHeadDotProductAttention_1/"
@@ -165,26 +220,21 @@ def jax() -> dict[str, torch.Tensor]:
         shapes[f"{attention}{part}/kernel"] = (width, heads, width // heads)
         shapes[f"{attention}{part}/bias"] = (heads, width // heads)
     shapes |= {f"{attention}out/kernel": (heads, width // heads, width), f"{attention}out/bias": (width,)}
-    shapes |= {
-        f"{block}MlpBlock_3/Dense_0/kernel": (width, inside),
-        f"{block}MlpBlock_3/Dense_0/bias": (inside,),
-    }
-    shapes |= {
-        f"{block}MlpBlock_3/Dense_1/kernel": (inside, width),
-        f"{block}MlpBlock_3/Dense_1/bias": (width,),
-    }
-    arrays = {name: drawn(shape, generator) for name, shape in shapes.items()}
-    model = timm.create_model(
-        VIT, img_size=12, patch_size=4, embed_dim=width, depth=1, num_heads=heads, mlp_ratio=inside / width,
-        num_classes=classes, act_layer="gelu_tanh",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        np.savez(Path(folder) / "file.npz", **{name: array.numpy() for name, array in arrays.items()})
-        model.load_pretrained(str(Path(folder) / "file.npz"))
-        x = torch.randn(2, 3, 12, 12, generator=generator)
-        output = model.eval().double()(x.double())
-    kept = {f"jax/weights/{name}": array for name, array in arrays.items()}
-    return {**kept, "jax/input": x, "jax/output": output}
+    for name, (enter, leave) in {"Dense_0": (width, inside), "Dense_1": (inside, width)}.items():
+        shapes |= {
+            f"{block}MlpBlock_3/{name}/kernel": (enter, leave),
+            f"{block}MlpBlock_3/{name}/bias": (leave,),
+        }
+    return shapes
+
+
+def jax_base() -> tuple[dict[str, torch.Tensor], list[Any]]:
+    """Of a whole base model the output and the sum of the weights; names and shapes in order."""
+    found = jax(**JAX_BASE)
+    arrays = {name.removeprefix("weights/"): array for name, array in found.items() if "weights/" in name}
+    total = sum(float(array.double().sum()) for array in arrays.values())
+    kept = {"jax base/output": found["output"], "jax base/sum": torch.tensor(total, dtype=torch.float64)}
+    return kept, [[name, list(array.shape)] for name, array in arrays.items()]
 
 
 def resized() -> dict[str, torch.Tensor]:
@@ -223,13 +273,18 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         judge(sys.argv[1])
         sys.exit()
-    tensors, configs = {**jax(), **resized()}, {}
+    tensors = {**{f"jax/{name}": tensor for name, tensor in jax(**JAX_SMALL).items()}, **resized()}
+    configs, larger = {}, {}
     for name in CASES:
         found, configs[name] = case(name)
         tensors |= found
-    told = {"timm": timm.__version__, "configs": json.dumps(configs), "sizes": json.dumps(sizes())}
+    for name in LARGE:
+        found, larger[name] = large(name)
+        tensors |= found
+    found, shapes = jax_base()
+    told = {"timm": timm.__version__, "configs": configs, "sizes": sizes(), "large": larger, "jax": shapes}
     save_file(
-        {key: value.contiguous() for key, value in tensors.items()},
+        {key: value.contiguous() for key, value in (tensors | found).items()},
         Path(__file__).parent / "files" / "timm.safetensors",
-        told,
+        {key: value if isinstance(value, str) else json.dumps(value) for key, value in told.items()},
     )

@@ -97,6 +97,17 @@ def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_o
     assert any("3 channels" in note for note in after.notes)
 
 
+def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> None:
+    saved = Saved(drawn(encoder(1)), InputSpec(1, 12, 12, (0.3,), (0.4,)))
+    colour = torch.randint(0, 256, (2, 3, 12, 12), generator=torch.Generator().manual_seed(0)).float()
+    grey = (0.299 * colour[:, 0] + 0.587 * colour[:, 1] + 0.114 * colour[:, 2]).unsqueeze(1)
+    with torch.inference_mode():
+        expected = saved.model(saved.inputs.normalise(grey))
+        found = adapt(saved, channels=3)
+        assert far(expected, found.model(found.inputs.normalise(colour))) < 1e-5
+    assert "brightness" in found.notes[-1]
+
+
 def test_with_one_deviation_for_all_the_weights_are_summed_as_timm_sums_them() -> None:
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
     ours = Saved(drawn(encoder()), inputs)  # type: ignore[arg-type]

@@ -18,29 +18,31 @@ from tests.formats.test_transformers import far
 WIDTH, TIMES, BANDS, PATCH = 192, 6, 8, 16
 
 
-def weights(head: str = "") -> dict[str, Tensor]:
+def weights(head: str = "", width: int = WIDTH, depth: int = 1) -> dict[str, Tensor]:
     """Its names, of a spectrogram of 96 frames and 128 bands."""
     norm = "fc_norm" if head == "mean" else "norm"
     shapes: dict[str, tuple[int, ...]] = {
-        "cls_token": (1, 1, WIDTH),
-        "pos_embed": (1, 1 + TIMES * BANDS, WIDTH),
-        "patch_embed.proj.weight": (WIDTH, 1, PATCH, PATCH),
-        "patch_embed.proj.bias": (WIDTH,),
-        f"{norm}.weight": (WIDTH,),
-        f"{norm}.bias": (WIDTH,),
-        **layer("blocks.0", WIDTH),
+        "cls_token": (1, 1, width),
+        "pos_embed": (1, 1 + TIMES * BANDS, width),
+        "patch_embed.proj.weight": (width, 1, PATCH, PATCH),
+        "patch_embed.proj.bias": (width,),
+        f"{norm}.weight": (width,),
+        f"{norm}.bias": (width,),
     }
+    for number in range(depth):
+        shapes |= layer(f"blocks.{number}", width)
     if head:
-        shapes |= {"head.weight": (50, WIDTH), "head.bias": (50,)}
+        shapes |= {"head.weight": (50, width), "head.bias": (50,)}
     generator = torch.Generator().manual_seed(6)
     return {name: 0.1 * torch.randn(shape, generator=generator).double() for name, shape in shapes.items()}
 
 
-def by_the_formula(w: dict[str, Tensor], x: Tensor, norm: str, *, mean: bool) -> Tensor:
-    """Of (b, 1, frames, bands): tokens row by row of time, or their mean, after the norm."""
+def by_the_formula(w: dict[str, Tensor], x: Tensor, norm: str, *, mean: bool, depth: int = 1) -> Tensor:
+    """Of (b, 1, frames, bands): tokens row by row of time, or their mean, after the norm. Heads of 64."""
+    width = w["cls_token"].shape[2]
 
     def normed(z: Tensor, name: str) -> Tensor:
-        return functional.layer_norm(z, (WIDTH,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-6)
+        return functional.layer_norm(z, (width,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-6)
 
     def mapped(z: Tensor, name: str) -> Tensor:
         return z @ w[f"{name}.weight"].T + w[f"{name}.bias"]
@@ -48,15 +50,16 @@ def by_the_formula(w: dict[str, Tensor], x: Tensor, norm: str, *, mean: bool) ->
     z = functional.conv2d(x, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=PATCH)
     z = z.flatten(2).transpose(1, 2) + w["pos_embed"][:, 1:]
     z = torch.cat([(w["cls_token"] + w["pos_embed"][:, :1]).expand(len(z), -1, -1), z], dim=1)
-    q, k, v = mapped(normed(z, "blocks.0.norm1"), "blocks.0.attn.qkv").chunk(3, dim=-1)
-    heads = []
-    for h in range(3):
-        part = slice(64 * h, 64 * (h + 1))
-        weight = (q[..., part] @ k[..., part].transpose(1, 2) / 8).softmax(-1)
-        heads.append(weight @ v[..., part])
-    z = z + mapped(torch.cat(heads, dim=-1), "blocks.0.attn.proj")
-    inside = functional.gelu(mapped(normed(z, "blocks.0.norm2"), "blocks.0.mlp.fc1"))
-    z = z + mapped(inside, "blocks.0.mlp.fc2")
+    for block in (f"blocks.{number}" for number in range(depth)):
+        q, k, v = mapped(normed(z, f"{block}.norm1"), f"{block}.attn.qkv").chunk(3, dim=-1)
+        heads = []
+        for h in range(width // 64):
+            part = slice(64 * h, 64 * (h + 1))
+            weight = (q[..., part] @ k[..., part].transpose(1, 2) / 8).softmax(-1)
+            heads.append(weight @ v[..., part])
+        z = z + mapped(torch.cat(heads, dim=-1), f"{block}.attn.proj")
+        inside = functional.gelu(mapped(normed(z, f"{block}.norm2"), f"{block}.mlp.fc1"))
+        z = z + mapped(inside, f"{block}.mlp.fc2")
     return normed(z[:, 1:].mean(1), norm) if mean else normed(z, norm)
 
 
@@ -84,15 +87,18 @@ def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> No
     assert any("3 tensors of its decoder left behind" in note for note in found.notes)
 
 
-def test_a_fine_tuned_one_gives_the_same_scores(tmp_path: Path) -> None:
-    w = weights("mean")
+@pytest.mark.parametrize(("width", "depth"), [(WIDTH, 1), (768, 12)], ids=["tiny", "base"])
+def test_a_fine_tuned_one_gives_the_same_scores(width: int, depth: int, tmp_path: Path) -> None:
+    w = weights("mean", width, depth)
     torch.save({"model": w}, tmp_path / "file.pth")
     found, x = load(tmp_path / "file.pth"), frames()
     assert isinstance(found.model, Classifier)
     assert found.model.pool == "mean"
     assert any("ESC-50" in note for note in found.notes)
     with torch.inference_mode():
-        expected = by_the_formula(w, x, "fc_norm", mean=True) @ w["head.weight"].T + w["head.bias"]
+        expected = (
+            by_the_formula(w, x, "fc_norm", mean=True, depth=depth) @ w["head.weight"].T + w["head.bias"]
+        )
         assert far(expected, found.model(x.transpose(2, 3))) < 1e-10
 
 

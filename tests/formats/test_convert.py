@@ -86,7 +86,7 @@ def test_the_command_says_what_was_read_and_the_difference(
 @pytest.mark.parametrize(
     ("source", "target", "to", "said"),
     [
-        ("mean", "hf", "transformers", "a classifier of the mean"),
+        ("both", "hf", "transformers", "a head that reads class and mean"),
         ("run", "run", "transformers", "something there already"),
         ("run", "file.bin", "mae", "a new .pth file"),
         ("none", "hf", "transformers", "none"),
@@ -97,7 +97,7 @@ def test_bad_input_is_one_line_and_code_2(
     source: str, target: str, to: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(models()["classifier"], tmp_path / "run")
-    run(Saved(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee")), tmp_path / "mean")
+    run(Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), tmp_path / "both")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     assert main(["convert", str(tmp_path / source), str(tmp_path / target), "--to", to]) == 2
     error = capsys.readouterr().err
@@ -130,6 +130,18 @@ def test_of_a_model_that_pipelines_cannot_feed_it_is_said_what_to_do(tmp_path: P
     assert "--channels 3" in convert(start, tmp_path / "two", to="transformers").lines()[-1]
     assert not convert(start, tmp_path / "three", to="transformers", channels=3).hint
     assert not convert(start, tmp_path / "timm", to="timm").hint
+
+
+@pytest.mark.parametrize("kind", ["encoder", "classifier"])
+def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind: str, tmp_path: Path) -> None:
+    inside = Encoder(SHAPE, channels=1, size=(12, 12))
+    model = inside if kind == "encoder" else Classifier(inside, 2, "mean")
+    inputs, classes = InputSpec(1, 12, 12, (0.2,), (0.4,)), () if kind == "encoder" else ("ant", "bee")
+    found = convert(run(Saved(model, inputs, classes), tmp_path / "run"), tmp_path / "hf", to="transformers")
+    assert (found.source.inputs.channels, found.judge) == (1, "transformers")
+    assert found.difference < 1e-5
+    assert "brightness" in found.lines()[-1]
+    assert load(tmp_path / "hf").inputs.channels == 3
 
 
 def refused_by_timm() -> dict[str, tuple[Saved, str]]:

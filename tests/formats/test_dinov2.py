@@ -55,8 +55,10 @@ def test_the_names_of_version_5_are_read_like_those_of_the_hub(kind: str, tmp_pa
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_base_model_gives_the_same_tokens(tmp_path: Path) -> None:
-    theirs = drawn(hf.Dinov2Model(hf.Dinov2Config(image_size=112)))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_base_model_gives_the_same_tokens(kind: str, tmp_path: Path) -> None:
+    config, model, _ = KINDS[kind]
+    theirs = drawn(model(config(image_size=112, patch_size=14)))
     ours, x = load(saved(theirs, tmp_path, None)).model, pictures(1, 3, (112, 112))
     with torch.inference_mode():
         theirs_out = theirs(x).last_hidden_state

@@ -1,5 +1,6 @@
 """The original `.npz` files: the same outputs as timm's, which reads them too (`make_timm_file.py`)."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
-from tests.formats.test_timm import KEPT, weights
+from tests.formats.test_timm import KEPT, TOLD, drawn_again, weights
 from tests.formats.test_transformers import far
 
 
@@ -28,6 +29,19 @@ def test_the_outputs_are_those_of_timm(tmp_path: Path) -> None:
     with torch.inference_mode():
         assert far(single.model(x).double(), expected) < 1e-5
         assert far(double.model(x.double()), expected) < 1e-10
+
+
+def test_a_whole_base_model_gives_the_scores_of_timm(tmp_path: Path) -> None:
+    tensors, draws = drawn_again("jax base", json.loads(TOLD["jax"]), 8)
+    x = torch.randn(1, 3, 224, 224, generator=draws)
+    for dtype, most in ((np.float32, 1e-5), (np.float64, 1e-10)):
+        arrays = {name: tensor.numpy().astype(dtype) for name, tensor in tensors.items()}
+        np.savez(tmp_path / "file.npz", **arrays)
+        found = load(tmp_path / "file.npz").model
+        with torch.inference_mode():
+            scores = found(x.double() if dtype is np.float64 else x).double()
+        expected = KEPT["jax base/output"]  # its head is drawn large: of its scores' size
+        assert far(scores, expected) < most * expected.abs().max()
 
 
 def test_what_is_not_in_the_file_is_assumed_and_said(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+import transformers as hf
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -113,6 +115,52 @@ def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
     assert any("pixels assumed" in note for note in found.notes)
     assert any("CC-BY-NC" in note for note in found.notes)
     assert (found.model.decoder.shape.width, found.model.decoder.shape.heads) == (64, 2)
+
+
+PARTS = {
+    "vit.embeddings.cls_token": "cls_token",
+    "vit.embeddings.position_embeddings": "pos_embed",
+    "vit.embeddings.patch_embeddings.projection": "patch_embed.proj",
+    "vit.layernorm": "norm",
+    "vit.encoder.layer.": "blocks.",
+    "decoder.decoder_encoder.layer.": "decoder_blocks.",
+    "decoder.": "",
+    "layernorm_before": "norm1",
+    "layernorm_after": "norm2",
+    "attention.output.dense": "attn.proj",
+    "attention.attention": "attn",
+    "intermediate.dense": "mlp.fc1",
+    "output.dense": "mlp.fc2",
+}
+
+
+def in_maes_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of a file of transformers' ViTMAE, as the code of the paper calls and stacks them."""
+    found = {}
+    for name, tensor in tensors.items():
+        for theirs, maes in PARTS.items():
+            name = name.replace(theirs, maes)
+        found[name] = tensor
+    for name in [name for name in found if ".attn.query." in name]:
+        parts = [found.pop(name.replace("query", part)) for part in ("query", "key", "value")]
+        found[name.replace("query", "qkv")] = torch.cat(parts)
+    return found
+
+
+def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(layer_norm_eps=1e-6, norm_pix_loss=True)))
+    theirs.save_pretrained(tmp_path)
+    tensors = in_maes_names(load_file(tmp_path / "model.safetensors"))
+    torch.save({"model": tensors}, tmp_path / "mae_pretrain_vit_base.pth")
+    found = load(tmp_path / "mae_pretrain_vit_base.pth").model
+    assert isinstance(found, MaskedAutoencoder)
+    assert (found.encoder.shape.heads, found.decoder.shape.heads, found.decoder.shape.depth) == (12, 16, 8)
+    x, noise = pictures(1, 3, (224, 224)), torch.rand(1, 196, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        answer = theirs(x, noise=noise)
+        mask = answer.mask.bool()
+        assert far(answer.logits[mask], found.predict(x, mask).flatten(0, 1)) < 1e-5
+        assert abs(answer.loss - found(x, mask)) < 1e-5
 
 
 SHAPE = VitShape(24, 2, 3, (2, 4), DecoderShape(16, 1, 4))

@@ -1,5 +1,6 @@
 """Files of weights alone: whose they are follows from what is in them."""
 
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,22 @@ def fixed() -> dict[str, Tensor]:
     return {**weights("class"), "pos_embed": sincos(Grid(3, 3), WIDTH)[None]}
 
 
+def distilled() -> dict[str, Tensor]:
+    tensors = weights("class")
+    more = {"dist_token": tensors["cls_token"], "pos_embed": torch.zeros(1, 11, WIDTH)}
+    return {**tensors, **more, "head_dist.weight": torch.ones(5, WIDTH), "head_dist.bias": torch.zeros(5)}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"model": weights("class")}, "MAE's own code, by the wrapper"),
+        ({"model": weights("mean")}, "MAE's own code, by the wrapper"),
+        ({"model": weights()}, "MAE's own code, by the wrapper"),
+        ({"model": fixed()}, "MAE's own code, by its sine and cosine positions"),
+        ({"model": weights("class"), "args": Namespace(model="vit_tiny")}, "MAE's own code, by the options"),
+        ({"model": weights("class"), "args": Namespace(model="deit_tiny")}, "DeiT's own code, by its class"),
+        ({"model": weights("class")}, "DeiT's own code, by its class token"),
+        ({"model": distilled()}, "DeiT's own code, by its distillation token"),
         ({"model": weights(decoder=64)}, "MAE's own code, by its decoder"),
         (weights(decoder=64), "MAE's own code, by its decoder"),
         (fixed(), "MAE's own code, by its sine and cosine positions"),
@@ -42,7 +55,22 @@ def fixed() -> dict[str, Tensor]:
         ),
         ({"state_dict": {f"module.{n}": t for n, t in weights("class").items()}}, "timm state dict"),
     ],
-    ids=["wrapper", "decoder", "bare decoder", "positions", "bare", "bare mean", "checkpoint", "parallel"],
+    ids=[
+        "wrapper",
+        "wrapped encoder",
+        "wrapped positions",
+        "options",
+        "options of DeiT",
+        "wrapped head",
+        "distilled",
+        "decoder",
+        "bare decoder",
+        "positions",
+        "bare",
+        "bare mean",
+        "checkpoint",
+        "parallel",
+    ],
 )
 def test_maes_files_are_told_from_timms_by_what_is_in_them(content: Any, said: str, tmp_path: Path) -> None:
     assert note(content, tmp_path).startswith(said)
@@ -50,7 +78,10 @@ def test_maes_files_are_told_from_timms_by_what_is_in_them(content: Any, said: s
 
 def test_only_maes_files_carry_the_licence_of_its_weights_and_imagenets_statistics(tmp_path: Path) -> None:
     torch.save(weights("class"), tmp_path / "timm.pth")
-    torch.save({"model": weights("class")}, tmp_path / "mae.pth")
+    torch.save({"model": weights("class"), "args": Namespace(model="vit_tiny")}, tmp_path / "mae.pth")
+    torch.save({"model": weights("class")}, tmp_path / "deit.pth")
+    deits = load(tmp_path / "deit.pth")
+    assert (deits.inputs.mean, mae.LICENCE in deits.notes) == (mae.MEAN, False)
     timms, maes = load(tmp_path / "timm.pth"), load(tmp_path / "mae.pth")
     assert (timms.inputs.mean, maes.inputs.mean) == ((0.5,) * 3, mae.MEAN)
     assert mae.LICENCE in maes.notes
@@ -58,6 +89,7 @@ def test_only_maes_files_carry_the_licence_of_its_weights_and_imagenets_statisti
     x = torch.randn(2, 3, 12, 12)
     with torch.inference_mode():
         assert torch.equal(timms.model(x), maes.model(x))
+        assert torch.equal(timms.model(x), deits.model(x))
 
 
 def test_a_safetensors_file_is_read_like_a_pickle(tmp_path: Path) -> None:

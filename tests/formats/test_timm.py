@@ -27,6 +27,7 @@ with safe_open(FILE, "pt") as opened:
     TOLD = opened.metadata()
     KEPT = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
 CONFIGS: dict[str, dict[str, Any]] = json.loads(TOLD["configs"])
+LARGE: dict[str, dict[str, Any]] = json.loads(TOLD["large"])
 
 
 def weights(case: str) -> dict[str, Tensor]:
@@ -57,6 +58,47 @@ def test_a_folder_of_timm_gives_the_same_outputs(case: str, tmp_path: Path) -> N
         assert far(double.model(x.double()), expected(case)) < 1e-10
     assert single.inputs.size == (8, 12)
     assert isinstance(single.model, Encoder if case == "encoder" else Classifier)
+
+
+def drawn_again(case: str, shapes: list[Any], seed: int) -> tuple[dict[str, Tensor], torch.Generator]:
+    """The weights that timm's model had, as `make_timm_file.py` drew them."""
+    draws, found = torch.Generator().manual_seed(seed), dict[str, Tensor]()
+    for name, shape in shapes:
+        scale = shape[-1] ** -0.5 if len(shape) > 1 else 1.0
+        found[name] = scale * torch.randn(shape, generator=draws)
+    total = sum(float(tensor.double().sum()) for tensor in found.values())
+    assert total == pytest.approx(KEPT[f"{case}/sum"].item(), rel=1e-9)
+    return found, draws
+
+
+def same_as_timm(case: str, source: Path, tensors: dict[str, Tensor], x: Tensor, content: Any) -> None:
+    """`source` is written in float32 and in float64, by `content` of the tensors, and read."""
+    for dtype, most in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
+        torch.save(content({name: tensor.to(dtype) for name, tensor in tensors.items()}), source)
+        found = load(source.parent if source.name == "pytorch_model.bin" else source)
+        with torch.inference_mode():
+            assert far(found.model(x.to(dtype)).double(), KEPT[f"{case}/output"]) < most
+
+
+@pytest.mark.parametrize("case", ["ViT-B", "ViT-B, avg"])
+def test_a_whole_base_model_of_timm_gives_the_same_scores(case: str, tmp_path: Path) -> None:
+    tensors, draws = drawn_again(case, LARGE[case]["shapes"], 7)
+    (tmp_path / "config.json").write_text(json.dumps(LARGE[case]["config"]))
+    x = torch.randn(1, 3, 224, 224, generator=draws)
+    same_as_timm(case, tmp_path / "pytorch_model.bin", tensors, x, lambda found: found)
+
+
+@pytest.mark.parametrize("case", ["DeiT-S", "DeiT-S, distilled", "DeiT-B, distilled"])
+def test_a_file_of_deits_own_code_gives_the_scores_of_timm(case: str, tmp_path: Path) -> None:
+    """Whole models; of two tokens the mean of both heads."""
+    tensors, draws = drawn_again(case, LARGE[case]["shapes"], 7)
+    x = torch.randn(1, 3, 224, 224, generator=draws)
+    same_as_timm(case, tmp_path / "deit.pth", tensors, x, lambda found: {"model": found})
+    found = load(tmp_path / "deit.pth")
+    assert isinstance(found.model, Classifier)
+    assert found.model.pool == ("distilled" if "distilled" in case else "class")
+    assert found.notes[0].startswith("DeiT's own code")
+    assert (found.inputs.size, found.inputs.mean, found.inputs.std) == ((224, 224), MEAN, STD)
 
 
 @pytest.mark.parametrize("case", CONFIGS)

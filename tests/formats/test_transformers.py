@@ -112,13 +112,32 @@ def test_two_classes_without_names_need_no_mention_in_the_configuration(tmp_path
     assert load(folder).classes == ("LABEL_0", "LABEL_1")
 
 
-def test_a_base_model_of_224_pixels_gives_the_same_scores(tmp_path: Path) -> None:
-    theirs = drawn(hf.ViTForImageClassification(hf.ViTConfig(num_labels=5)))
+BASE = {
+    "ViT": lambda: hf.ViTForImageClassification(hf.ViTConfig(num_labels=5)),
+    "DeiT with teacher": lambda: hf.DeiTForImageClassificationWithTeacher(hf.DeiTConfig(num_labels=5)),
+    "BEiT": lambda: hf.BeitForImageClassification(
+        hf.BeitConfig(num_labels=5, use_absolute_position_embeddings=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("make", BASE.values(), ids=BASE)
+def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, tmp_path: Path) -> None:
+    theirs = drawn(make())
     ours = load(saved(theirs, tmp_path, None))
     assert (ours.encoder.shape.width, ours.encoder.shape.depth, ours.inputs.size) == (768, 12, (224, 224))
     x = pictures(1, 3, (224, 224))
     with torch.inference_mode():
         assert far(theirs(x).logits, ours.model(x)) < 1e-5
+
+
+def test_a_base_autoencoder_gives_the_same_loss(tmp_path: Path) -> None:
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig()))
+    ours = load(saved(theirs, tmp_path, None)).model
+    assert isinstance(ours, MaskedAutoencoder)
+    x, noise = pictures(1, 3, (224, 224)), torch.rand(1, 196, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        assert abs(theirs(x, noise=noise).loss - ours(x, hidden(noise, 49))) < 1e-5
 
 
 def hidden(noise: Tensor, keep: int) -> Tensor:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import torch
 import transformers as hf
+from safetensors.torch import save_file
 from torch import Tensor
 
 from kakera.errors import RunError
+from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
 from kakera.formats.load import load
-from kakera.formats.native import Model, Saved
+from kakera.formats.native import Model, Saved, save_model
 from kakera.formats.transformers_writing import files
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -21,7 +23,7 @@ from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape
-from tests.formats.test_transformers import drawn, far, hidden, pictures
+from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
 
 CLASSES = ("ant", "bee", "çicada")
 WIDE = (2, 4), (8, 12)
@@ -91,6 +93,101 @@ def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) ->
         assert abs(expected - ours.model.double()(x, hidden(noise, 4))) < 1e-10
 
 
+def headed(kind: LayerKind, pool: Any, registers: int = 0) -> Saved:
+    return complete(Classifier(encoder((2, 4), (12, 12), kind, registers), 3, pool), CLASSES)
+
+
+SCALED = LayerKind(4.0, layer_scale=True)
+GATED = LayerKind(16 / 24, layer_scale=True, gated=True)  # two thirds of 24
+
+
+def others() -> dict[str, tuple[str, Saved]]:
+    return {
+        "DeiT": ("DeiTForImageClassification", headed(LayerKind(), "class", 1)),
+        "DeiT, two heads": ("DeiTForImageClassificationWithTeacher", headed(LayerKind(), "distilled", 1)),
+        "DeiT, bare": ("DeiTModel", complete(encoder(*WIDE, registers=1))),
+        "DINOv2": ("Dinov2ForImageClassification", headed(SCALED, "class and mean")),
+        "DINOv2, gated": ("Dinov2ForImageClassification", headed(GATED, "class and mean")),
+        "DINOv2, bare": ("Dinov2Model", complete(encoder(*SQUARE, SCALED))),
+        "registers": ("Dinov2WithRegistersForImageClassification", headed(SCALED, "class and mean", 4)),
+        "registers, bare": ("Dinov2WithRegistersModel", complete(encoder(*SQUARE, GATED, 3))),
+        "BEiT": ("BeitForImageClassification", headed(LayerKind(), "mean")),
+        "BEiT, scaled": ("BeitForImageClassification", headed(replace(SCALED, epsilon=0.1), "mean")),
+    }
+
+
+@pytest.mark.parametrize("name", others())
+def test_what_vit_cannot_say_another_of_its_models_does(name: str, tmp_path: Path) -> None:
+    kind, ours = others()[name]
+    write_folder(tmp_path / "out", files(ours))
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["architectures"] == [kind]
+    options = {"add_pooling_layer": False} if kind == "DeiTModel" else {}
+    theirs = opened(getattr(hf, kind), tmp_path / "out", **options)
+    output = "last_hidden_state" if isinstance(ours.model, Encoder) else "logits"
+    single, double = difference(theirs, ours, output)
+    assert single < 1e-5
+    assert double < 1e-10
+
+
+@pytest.mark.parametrize("name", others())
+def test_the_library_is_the_judge_of_each(name: str, tmp_path: Path) -> None:
+    save_model(tmp_path / "run", others()[name][1])
+    found = convert(tmp_path / "run", tmp_path / "out", to="transformers")
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+
+
+@pytest.mark.parametrize("name", others())
+def test_of_these_too_the_way_there_and_back_changes_no_bit(name: str, tmp_path: Path) -> None:
+    _, ours = others()[name]
+    write_folder(tmp_path / "out", files(ours))
+    back = load(tmp_path / "out")
+    assert (back.classes, back.inputs) == (ours.classes, ours.inputs)
+    before, after = dict(ours.model.state_dict()), back.model.state_dict()
+    if name.startswith("BEiT"):  # no softmax sees a bias of the keys, and it has none
+        for layer in range(2):
+            bias = before[f"encoder.layers.{layer}.attention.qkv.bias"].clone()
+            bias[24:48] = 0
+            before[f"encoder.layers.{layer}.attention.qkv.bias"] = bias
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    again = files(back)
+    assert all(content == (tmp_path / "out" / name).read_bytes() for name, content in again.items())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use_relative_position_bias": True},
+        {"use_shared_relative_position_bias": True},
+        {"use_absolute_position_embeddings": False},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_beit_of_relative_positions_is_refused(changes: dict[str, bool], tmp_path: Path) -> None:
+    write_folder(tmp_path / "out", files(others()["BEiT"][1]))
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    (tmp_path / "out" / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(RunError, match="positions relative to each other") as caught:
+        load(tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_beit_of_the_library_gives_the_same_scores(tmp_path: Path) -> None:
+    """In its own names, from its own hand: the mean of the patches, and the class token."""
+    small = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
+    small |= {"image_size": 8, "patch_size": 2, "num_channels": 2, "use_absolute_position_embeddings": True}
+    for mean in (True, False):
+        config = hf.BeitConfig(**small, id2label=dict(enumerate(CLASSES)), use_mean_pooling=mean)
+        theirs, place = drawn(hf.BeitForImageClassification(config)), tmp_path / str(mean)
+        found, x = load(saved(theirs, place)), pictures(size=(8, 8))
+        assert found.model.pool == ("mean" if mean else "class")
+        with torch.inference_mode():
+            assert far(theirs(x).logits, found.model(x)) < 1e-5
+        save_file(theirs.state_dict(), place / "model.safetensors")  # the names of version 5
+        before, after = found.model.state_dict(), load(place).model.state_dict()
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+
 def written() -> dict[str, Saved]:
     inside = encoder(*SQUARE)
     return {
@@ -121,7 +218,12 @@ def refused() -> dict[str, tuple[Saved, str]]:
     decoder = DecoderShape(16, 1, 2)
     cnn = ResNet(resnet_shape("resnet-nano"), channels=2, classes=3)
     return {
-        "mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "mean of the patches"),
+        "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
+        "no bias": (headed(LayerKind(qkv_bias=False), "mean"), "without biases of queries"),
+        "mean with registers": (headed(LayerKind(), "mean", 2), "mean of the patches beside registers"),
+        "both": (headed(LayerKind(), "class and mean"), "reads class and mean"),
+        "odd width": (headed(LayerKind(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
+        "gate": (headed(LayerKind(gated=True), "class"), "a gate, but no layer scale"),
         "gradients": (complete(MaskedAutoencoder(square, decoder, gradients=True)), "gradients beside"),
         "cross": (complete(MaskedAutoencoder(square, replace(decoder, cross=True))), "tokens alone"),
         "oblong": (complete(MaskedAutoencoder(wide, decoder)), "not square"),
@@ -130,10 +232,10 @@ def refused() -> dict[str, tuple[Saved, str]]:
     }
 
 
-@pytest.mark.parametrize(("saved", "reason"), refused().values(), ids=refused())
-def test_what_cannot_be_said_there_is_refused_with_the_reason(saved: Saved, reason: str) -> None:
+@pytest.mark.parametrize(("ours", "reason"), refused().values(), ids=refused())
+def test_what_cannot_be_said_there_is_refused_with_the_reason(ours: Saved, reason: str) -> None:
     with pytest.raises(RunError, match=reason) as caught:
-        files(saved)
+        files(ours)
     assert "\n" not in str(caught.value)
 
 

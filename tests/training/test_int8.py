@@ -30,7 +30,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = {
         "recipe": "demo",
         "model": "nano",
-        "pool": "class",
         "epochs": 6.0,
         "least_steps": 60,
         "batch": 64,
@@ -39,26 +38,51 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
-    trained: Path, tmp_path: Path
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "--channels 3" in convert(trained, tmp_path / "grey", to="transformers").hint
-    found = convert(trained, tmp_path / "hf", to="transformers", channels=3)
-    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    """Of the model as the demo trains it: one channel, the mean of the patches."""
+    assert main(["convert", str(trained), str(tmp_path / "hf"), "--to", "transformers"]) == 0
+    said = capsys.readouterr().out
+    assert "run by transformers" in said
+    assert "written for colour" in said
     test = pictures(0, 40).part("test")
     files: list[Path] = []
     for number in range(len(test)):
         files.append(tmp_path / f"{number}.png")
         Image.fromarray(test.pictures.read(number)[..., 0]).save(files[-1])
     ours = predict(trained, files)
-    pipeline = hf.pipeline("image-classification", model=str(tmp_path / "hf"), top_k=None)
+    pipeline = hf.pipeline("image-classification", model=str(tmp_path / "hf"), top_k=10)
     for mine, theirs in zip(ours, pipeline([str(file) for file in files]), strict=True):
         assert mine.labels[0] == theirs[0]["label"]
+        assert {each["label"] for each in theirs} == set(mine.probabilities)
         for each in theirs:
             assert mine.probabilities[each["label"]] == pytest.approx(each["score"], abs=1e-5)
 
 
+def test_a_picture_in_colour_gets_there_what_its_grey_gets_here(trained: Path, tmp_path: Path) -> None:
+    convert(trained, tmp_path / "hf", to="transformers")
+    values = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "colour.png")
+    ours = predict(trained, [tmp_path / "colour.png"])[0].probabilities
+    for each in hf.pipeline("image-classification", str(tmp_path / "hf"), top_k=10)(
+        str(tmp_path / "colour.png")
+    ):
+        assert ours[each["label"]] == pytest.approx(each["score"], abs=0.01)  # grey is rounded to 8 bits
+
+
+def test_one_channel_is_written_where_it_is_asked_for(trained: Path, tmp_path: Path) -> None:
+    found = convert(trained, tmp_path / "hf", to="transformers", channels=1)
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    assert "--channels 3" in found.hint
+    back, first = load(tmp_path / "hf"), load(trained)
+    assert back.inputs.channels == 1
+    before, after = first.model.state_dict(), back.model.state_dict()
+    differ = [name for name in before if not torch.equal(before[name], after[name])]
+    assert all(name.endswith("qkv.bias") for name in differ)
+
+
 def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp_path: Path) -> None:
-    assert convert(trained, tmp_path / "out", to="onnx").judge == "onnxruntime"
+    assert main(["convert", str(trained), str(tmp_path / "out"), "--to", "onnx"]) == 0
     saved, test = load(trained), pictures(0, 200).part("test")
     before, _, _ = scores(saved, test)
     batch = next(evaluation_batches(test, saved.inputs.size, batch=len(test)))
@@ -86,6 +110,31 @@ def test_int8_is_written_with_what_it_costs(
     assert list(labels.values()) == list(load(trained).classes)
 
 
+def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"recipe": "demo", "model": "resnet-nano", "epochs": 6.0, "least_steps": 40, "batch": 64}
+    start = finetune(pictures(600, 200), out=tmp_path / "cnn", **options).folder  # type: ignore[arg-type]
+    words = ["convert", str(start), str(tmp_path / "single"), "--to", "onnx"]
+    assert main(words) == 0
+    assert "CNN: 3 blocks, 1 channel of 28 × 28, 10 classes" in capsys.readouterr().out
+    words = ["convert", str(start), str(tmp_path / "eight"), "--to", "onnx", "--int8", "--calibrate", "demo"]
+    assert main(words) == 0
+    assert abs(float(capsys.readouterr().out.split(": ")[-1].split()[0])) < 1.5
+    test = pictures(0, 200).part("test")
+    batch = next(evaluation_batches(test, (28, 28), batch=len(test)))
+    given = {"pictures": batch.pictures.numpy().astype(np.float32)}
+    before, _, _ = scores(load(start), test)
+    single, eight = (
+        session_of(tmp_path / name / "model.onnx").run(["probabilities"], given)[0]
+        for name in ("single", "eight")
+    )
+    assert np.abs(before - single).max() < 1e-5
+    assert 0 < np.abs(before - eight).max() < 0.2
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("single", "eight")]
+    assert sizes[1] < 0.5 * sizes[0]  # convolutions too
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -110,7 +159,7 @@ def test_a_model_without_classes_is_refused(trained: Path, tmp_path: Path) -> No
 
     saved = load(trained)
     save_model(tmp_path / "encoder", type(saved)(saved.encoder, saved.inputs))
-    with pytest.raises(OptionError, match="a Transformer that classifies"):
+    with pytest.raises(OptionError, match="expected a classifier"):
         convert_int8(tmp_path / "encoder", tmp_path / "out", calibrate="demo")
 
 

@@ -34,7 +34,11 @@ def run(words: Sequence[str]) -> int:
         help="another size, or height and width",
     )
     parser.add_argument(
-        "--channels", type=int, metavar="INT", default=None, help="another number of channels"
+        "--channels",
+        type=int,
+        metavar="INT",
+        default=None,
+        help="another number of channels; without it transformers gets 3 of a model of grey pictures",
     )
     parser.add_argument(
         "--int8", action="store_true", default=False, help="of a classifier for onnx: 8 bits, for CPUs"

@@ -19,6 +19,7 @@ from kakera.model.mae import MaskedAutoencoder
 
 Size = int | tuple[int, int]
 Classes = int | Sequence[str]
+BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue in the grey of ITU-R BT.601, which Pillow makes
 
 
 def adapt(
@@ -28,8 +29,9 @@ def adapt(
 
     Positions of encoder and decoder are resized in two dimensions, as the library does that they come
     from. Another number of channels k shares the sum over the channels there were out evenly: the weights
-    of each are Σ/k, so that a picture alike in all channels gives the same tokens. New classes get a new
-    head. Raises OptionError.
+    of each are Σ/k, so that a picture alike in all channels gives the same tokens. From grey to colour red,
+    green and blue get their share of the brightness instead, so that a picture in colour gives the tokens
+    of its grey. New classes get a new head. Raises OptionError.
     """
     if size is not None:
         saved = _resized(saved, (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])))
@@ -88,6 +90,8 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
     if isinstance(model, MaskedAutoencoder):
         _share_out_predictions(model, inputs.channels, channels)
     way = "summed into 1" if channels == 1 else f"shared out evenly among {channels}"
+    if (inputs.channels, channels) == (1, 3):
+        way = "shared out among red, green and blue as these make up the brightness"
     many = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
     return replace(saved, inputs=found, notes=_noted(saved, f"weights of {many} {way}"))
 
@@ -95,15 +99,16 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
 def _shared_out(saved: Saved, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
     """Inputs of mean statistics, the weights of the embedding (d, ph·pw·channels), and what its bias gains.
 
-    With x the value in every channel, Σ_c w_c (x − m_c) / s_c = Σ_k W (x − m) / s + shift holds exactly.
+    With x the value in every channel, Σ_c w_c (x − m_c) / s_c = Σ_k W_k (x − m) / s + shift holds exactly.
     """
     inputs, old = saved.inputs, saved.encoder.patches.project.weight.detach()
     mean, std = (sum(values) / len(values) for values in (inputs.mean, inputs.std))
     means, stds = (torch.tensor(values, dtype=torch.float64) for values in (inputs.mean, inputs.std))
     parts = rearrange(old.double(), "d (p c) -> d p c", c=inputs.channels)
     shift = (parts * (mean - means) / stds).sum(dim=(1, 2))
-    total = (parts * std / stds).sum(dim=2, keepdim=True) / channels
-    weight = rearrange(total.expand(-1, -1, channels), "d p c -> d (p c)").contiguous()
+    shares = BRIGHTNESS if (inputs.channels, channels) == (1, 3) else (1 / channels,) * channels
+    total = (parts * std / stds).sum(dim=2, keepdim=True)
+    weight = rearrange(total * torch.tensor(shares, dtype=torch.float64), "d p c -> d (p c)").contiguous()
     found = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
     return found, weight.to(old.dtype), shift.to(old.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Literal
 
 from kakera.errors import RunError, sentence
 from kakera.formats import mae, onnx, timm_writing, transformers_writing
-from kakera.formats.adapt import Size
+from kakera.formats.adapt import Size, adapt
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.judge import difference
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
+from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.storage import write_atomically
 
@@ -25,6 +28,10 @@ FOLDERS: dict[str, Callable[[Saved], dict[str, bytes]]] = {
     "timm": timm_writing.files,
     "onnx": onnx.files,
 }
+COLOURED = (
+    "written for colour, as pipelines of transformers see every picture: red, green and blue count as they "
+    "make up the brightness, which changes no output of a grey picture; --channels 1 leaves it grey"
+)
 MOST = 1e-3  # from here on a difference is no rounding, and nothing is written
 
 
@@ -59,11 +66,15 @@ READS = {
 
 def about(saved: Saved) -> str:
     """Kind, size, inputs, and what it gives, in one line."""
-    model = saved.model
-    shape, inputs = saved.encoder.shape, saved.inputs
+    model, inputs = saved.model, saved.inputs
+    channels = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
+    taken = f"{channels} of {inputs.height} × {inputs.width}"
+    if isinstance(model, ResNet):
+        return f"CNN: {len(model.layers)} blocks, {taken}, {len(saved.classes)} classes"
+    shape = saved.encoder.shape
     parts = [f"{shape.depth} layers of {shape.width} with {shape.heads} heads"]
     parts += [f"patches of {shape.patch[0]} × {shape.patch[1]}"]
-    parts += [f"{inputs.channels} channels of {inputs.height} × {inputs.width}"]
+    parts += [taken]
     if isinstance(model, MaskedAutoencoder):
         parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
         return "masked autoencoder: " + ", ".join(parts)
@@ -85,7 +96,9 @@ def convert(
     """Write the model of `source` for another library: a new folder, or for mae a `.pth` file.
 
     With `encoder` a decoder or head is left behind, and with it what the target may have no word for;
-    `size` and `channels` change what it takes in, as `load` does. It is written beside its place, read back
+    `size` and `channels` change what it takes in, as `load` does. A model of grey pictures for transformers,
+    whose pipelines see every picture in colour, is written with three channels, unless `channels` is given;
+    an autoencoder, for which there is no pipeline, as it is. It is written beside its place, read back
     and run before it is put there; where the library itself is installed, it is the one that runs it. Raises
     OptionError; RunError, with the reason, for what the target cannot express, for a target that is there
     already and for outputs that differ; MissingExtraError, StorageError.
@@ -93,9 +106,10 @@ def convert(
     saved, target = load(source, size=size, channels=channels), Path(target)
     if encoder:
         saved = Saved(saved.encoder, saved.inputs, notes=saved.notes)
+    coloured = to == "transformers" and channels is None and _grey(saved)
     if to in FOLDERS:
         require_free(target)
-        files = FOLDERS[to](saved)
+        files = FOLDERS[to](adapt(copy.deepcopy(saved), channels=3) if coloured else saved)
     else:
         _require_new_file(target)
         files = {"model.pth": mae.write(saved)}
@@ -116,7 +130,13 @@ def convert(
         write_folder(target, files)
     else:
         write_atomically(target, files["model.pth"])
-    return Converted(saved, target, far, judge, _hint(saved, to))
+    hint = COLOURED if coloured else _hint(saved, to)
+    return Converted(saved, target, far, judge, hint)
+
+
+def _grey(saved: Saved) -> bool:
+    one = saved.inputs.channels == 1 and saved.inputs.sound is None
+    return one and isinstance(saved.model, Classifier | Encoder)
 
 
 def _hint(saved: Saved, to: Format) -> str:

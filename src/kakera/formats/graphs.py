@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kakera.formats.native import Saved
+from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.classifier import Classifier
@@ -41,18 +42,23 @@ class Recordings(nn.Module):
         assert saved.inputs.sound is not None
         self.inputs, self.spec = saved.inputs, saved.inputs.sound
         self.front = LogMel(self.spec)
-        cnn = isinstance(saved.model, ResNet)
-        self.grid = None if cnn else saved.encoder.grid
-        self.step = 0 if cnn else saved.encoder.shape.step[1]
+        self.grid, self.step = parts(saved)
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Normalised spectrograms, and which patches lie beyond the end."""
+        """Normalised spectrograms, and which patches, or cells of a CNN's maps, lie beyond the end."""
         frames = ((lengths - self.spec.frame_samples) // self.spec.hop_samples + 1).clamp(min=1)
         blank = self.inputs.mean[0] if self.inputs.blank is None else self.inputs.blank
         pictures = self.inputs.normalise(blank_after(self.front(waveforms), frames, blank))
-        if self.grid is None or self.inputs.blank is not None:
+        if self.inputs.blank is not None:
             return pictures, None
         return pictures, beyond(frames, self.grid, self.step)
+
+
+def parts(saved: Saved) -> tuple[Grid, int]:
+    """The patches of a picture, or the cells of a CNN's maps, and the pixels from one to the next."""
+    if isinstance(saved.model, ResNet):
+        return saved.model.grid(saved.inputs.size), saved.model.step
+    return saved.encoder.grid, saved.encoder.shape.step[1]
 
 
 class Graph(nn.Module):
@@ -75,10 +81,12 @@ class Graph(nn.Module):
         return logits, logits.sigmoid() if self.several else logits.softmax(dim=-1)
 
     def _logits(self, model: Classifier | ResNet, pictures: Tensor, absent: Tensor | None) -> Tensor:
-        if absent is None or isinstance(model, ResNet):
+        if absent is None:
             return model(pictures)
+        present = (~absent).to(pictures.dtype).unsqueeze(-1)
+        if isinstance(model, ResNet):
+            return model.head(_mean(model.maps(pictures).flatten(2).transpose(1, 2), present))
         tokens = _tokens(model.encoder, pictures, absent)
-        present = (~absent).to(tokens.dtype).unsqueeze(-1)
         after = model.encoder.norm(tokens)
         first = 1 + model.encoder.shape.registers
         pooled = {

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kakera.errors import DataError, sentence
 from kakera.formats.onnx import require_packages
 
-PRODUCTS = ["MatMul", "Gemm"]
+PRODUCTS, CONVOLUTION = ["MatMul", "Gemm"], "Conv"
 Given = dict[str, NDArray[np.generic]]
 
 
@@ -39,15 +39,15 @@ class Reader:
         return batch
 
 
-def quantise(graph: bytes, batches: Iterable[Given]) -> bytes:
-    """The graph in int8, calibrated on batches of its inputs.
+def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = False) -> bytes:
+    """The graph in int8, calibrated on batches of its inputs; of a CNN its `convolutions` too.
 
     Raises DataError where there is no batch, MissingExtraError.
     """
     require_packages()
     tools: Any = importlib.import_module("onnxruntime.quantization")
     shapes: Any = importlib.import_module("onnxruntime.quantization.shape_inference")
-    reader = Reader(batches)
+    reader, operations = Reader(batches), PRODUCTS + [CONVOLUTION] * convolutions
     with tempfile.TemporaryDirectory() as place, warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         start, shaped, end = (str(Path(place) / f"{name}.onnx") for name in ("start", "shaped", "end"))
@@ -59,13 +59,13 @@ def quantise(graph: bytes, batches: Iterable[Given]) -> bytes:
                 end,
                 reader,
                 quant_format=tools.QuantFormat.QDQ,
-                op_types_to_quantize=PRODUCTS,
+                op_types_to_quantize=operations,
                 per_channel=True,
                 activation_type=tools.QuantType.QUInt8,
                 weight_type=tools.QuantType.QInt8,
                 calibrate_method=tools.CalibrationMethod.MinMax,
                 # Products of two activations stay in float32, and so does what leaves a product.
-                extra_options={"MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": PRODUCTS},
+                extra_options={"MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": operations},
             )
         except ValueError as error:
             if reader.count:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from kakera.errors import RunError, sentence
 from kakera.formats import onnx
+from kakera.formats.graphs import parts
 from kakera.formats.load import load
 from kakera.formats.native import Saved
-from kakera.formats.transformers_writing import architecture
-from kakera.model.cnn import ResNet
+from kakera.formats.transformers_kinds import kind_of
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.presence import beyond
@@ -31,6 +31,11 @@ def trial(saved: Saved) -> tuple[Tensor, Tensor]:
     pictures = torch.randn(PICTURES, saved.inputs.channels, *saved.inputs.size, generator=draws)
     noise = torch.rand(PICTURES, saved.encoder.grid.count, generator=draws)
     return pictures.to(dtype_of(saved)), noise
+
+
+def in_channels(pictures: Tensor, channels: int) -> Tensor:
+    """Grey pictures in as many channels as the other model takes."""
+    return pictures.expand(-1, channels, -1, -1)
 
 
 def hidden_by(noise: Tensor) -> Tensor:
@@ -54,6 +59,7 @@ def ours(saved: Saved, pictures: Tensor, noise: Tensor) -> Tensor:
 def by_kakera(saved: Saved, place: Path) -> Judgement:
     """Read back by ourselves."""
     back, (pictures, noise) = load(place), trial(saved)
+    pictures = in_channels(pictures, back.inputs.channels)
     return ours(back, pictures.to(dtype_of(back)), noise), "kakera, from the files"
 
 
@@ -62,8 +68,8 @@ def by_transformers(saved: Saved, place: Path) -> Judgement:
     library = importlib.import_module("transformers")
     pictures, noise = trial(saved)
     options: dict[str, Any] = {"dtype": dtype_of(saved), "local_files_only": True}
-    name = architecture(saved)[1]
-    if name == "ViTModel":
+    name = kind_of(saved).architecture(saved)
+    if name in ("ViTModel", "DeiTModel"):
         options["add_pooling_layer"] = False
     if isinstance(saved.model, MaskedAutoencoder):
         # The patch of median noise is the last that stays: int(n · (1 − ratio)) patches do.
@@ -80,7 +86,10 @@ def by_transformers(saved: Saved, place: Path) -> Judgement:
         found = model(pictures, noise=noise)
         return found.logits[found.mask.bool()], "transformers"
     # AST's spectrograms are (b, frames, bands).
-    found = model(pictures[:, 0].transpose(1, 2) if saved.inputs.sound else pictures)
+    heard = saved.inputs.sound is not None
+    found = model(
+        pictures[:, 0].transpose(1, 2) if heard else in_channels(pictures, model.config.num_channels)
+    )
     return found.last_hidden_state if isinstance(saved.model, Encoder) else found.logits, "transformers"
 
 
@@ -123,8 +132,8 @@ def expected(saved: Saved, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         blank = inputs.mean[0] if inputs.blank is None else inputs.blank
         frames = ((given[1] - inputs.sound.frame_samples) // inputs.sound.hop_samples + 1).clamp(min=1)
         stored = blank_after(log_mel(given[0], inputs.sound), frames, blank)
-        if inputs.blank is None and not isinstance(model, ResNet):
-            absent = beyond(frames, saved.encoder.grid, saved.encoder.shape.step[1])
+        if inputs.blank is None:
+            absent = beyond(frames, *parts(saved))
     else:
         stored = given[0]
     pictures = inputs.normalise(stored)

@@ -65,13 +65,15 @@ def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
 def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """Why a file is taken for one of MAE's code and not of timm's, whose names are the same.
 
-    `content` is what the file holds around its tensors. "" where nothing says so.
+    `content` is what the file holds around its tensors. "" where nothing says so: DeiT's code wraps its
+    weights as MAE's does, and has a head on the class token, which MAE's own has only where options beside
+    it name no DeiT.
     """
     if "kakera" in content:
         return "written by kakera"
     if "decoder_embed.weight" in tensors:
         return "by its decoder"
-    if any(name in tensors for name in ("reg_token", "dist_token", "blocks.0.ls1.gamma")):
+    if any(name in tensors for name in ("reg_token", "dist_token", "head_dist.weight", "blocks.0.ls1.gamma")):
         return ""
     positions = tensors.get("pos_embed")
     if positions is not None and positions.ndim == 3 and positions.shape[2] % 4 == 0:
@@ -80,7 +82,12 @@ def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
             fixed = sincos(Grid(side, side), positions.shape[2]).to(positions.dtype)
             if torch.allclose(positions[0], fixed, atol=1e-3):
                 return "by its sine and cosine positions"
-    return "by the wrapper around its weights" if isinstance(content.get("model"), Mapping) else ""
+    if not isinstance(content.get("model"), Mapping):
+        return ""
+    if "fc_norm.weight" not in tensors and "head.weight" in tensors:
+        trained = str(getattr(content.get("args"), "model", "deit"))
+        return "" if "deit" in trained else "by the options beside its weights"
+    return "by the wrapper around its weights"
 
 
 def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from kakera.errors import RunError, sentence
 from kakera.formats import ast, audiomae, mae, timm
@@ -15,7 +18,7 @@ PARALLEL = "module."  # what PyTorch's DataParallel puts before every name
 
 
 def read_file(path: Path) -> Saved:
-    """AST's, AudioMAE's and MAE's own files, and timm's. Raises RunError."""
+    """AST's, AudioMAE's, MAE's and DeiT's own files, and timm's. Raises RunError."""
     content = read_pickle(path) if path.suffix in PICKLES else read_tensors(path)
     tensors = state_dict(content, path)
     if all(name.startswith(PARALLEL) for name in tensors):
@@ -32,8 +35,22 @@ def read_file(path: Path) -> Saved:
         return audiomae.read(path, tensors)
     if mae.evidence(around, tensors):
         return mae.read(path, around, tensors)
+    if isinstance(around.get("model"), Mapping):
+        return _deit(path, tensors)
     architecture = around.get("arch")
     return timm.read(tensors, str(path), {"architecture": architecture} if architecture else None)
+
+
+def _deit(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
+    """DeiT's own code: timm's names, in a wrapper like MAE's; trained on ImageNet's mean and deviation."""
+    three = tensors["patch_embed.proj.weight"].shape[1] == len(mae.MEAN)
+    saved = timm.read(
+        tensors, str(path), {"pretrained_cfg": {"mean": mae.MEAN, "std": mae.STD}} if three else {}
+    )
+    token = "distillation" if "dist_token" in tensors else "class"
+    notes = (f"DeiT's own code, by its {token} token and wrapper", *saved.notes[1:])
+    assumed = f"a mean of {mae.MEAN} and a deviation of {mae.STD} assumed"
+    return replace(saved, notes=(*notes, assumed) if three else notes)
 
 
 def _refusal(path: Path, got: str, expected: str, do: str) -> RunError:

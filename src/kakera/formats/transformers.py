@@ -1,4 +1,4 @@
-"""Hugging Face transformers: ViT, DeiT, ViTMAE, DINOv2 and AST, in the hub's names and version 5's.
+"""Hugging Face transformers: ViT, DeiT, BEiT, ViTMAE, DINOv2 and AST, in the hub's names and version 5's.
 
 What a model is stands in `config.json`, what it takes in `preprocessor_config.json`.
 """
@@ -15,7 +15,16 @@ from kakera.formats import names, prefix
 from kakera.formats.ast_inputs import recordings
 from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
-from kakera.formats.transformers_names import AST_HEAD, DROPPED, HEADS, dinov2_table, table
+from kakera.formats.transformers_names import (
+    AST_HEAD,
+    DROPPED,
+    HEADS,
+    NORM,
+    NORM_OF_MEAN,
+    dinov2_table,
+    table,
+    with_key_biases,
+)
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.encoder import Encoder
@@ -23,9 +32,10 @@ from kakera.model.mae import MaskedAutoencoder
 from kakera.model.positions import Resampling
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape, decoder_for
 
-AST, DINOV2 = "audio-spectrogram-transformer", ("dinov2", "dinov2_with_registers")
-KINDS = ("vit", "deit", "vit_mae", *DINOV2, AST)
-PREFIXES = ("vit", "deit", *DINOV2, "audio_spectrogram_transformer")
+AST, BEIT = "audio-spectrogram-transformer", "beit"
+DINOV2 = ("dinov2", "dinov2_with_registers")
+KINDS = ("vit", "deit", BEIT, "vit_mae", *DINOV2, AST)
+PREFIXES = ("vit", "deit", BEIT, *DINOV2, "audio_spectrogram_transformer")
 # What the library takes where a configuration says nothing.
 DEFAULTS: dict[str, Any] = {
     "hidden_size": 768,
@@ -51,6 +61,11 @@ DEFAULTS: dict[str, Any] = {
     "max_length": 1024,
     "frequency_stride": 10,
     "time_stride": 10,
+    "use_mean_pooling": True,
+    "use_absolute_position_embeddings": False,
+    "use_relative_position_bias": False,
+    "use_shared_relative_position_bias": False,
+    "layer_scale_init_value": 0.1,
 }
 OF_KIND: dict[str, dict[str, Any]] = {
     "dinov2": {"layer_norm_eps": 1e-6, "patch_size": 14},
@@ -75,6 +90,7 @@ def read(
             sentence(source, got=got, expected=f"the configuration of {', '.join(KINDS)}", do="correct it")
         ) from error
     ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    tensors = with_key_biases(tensors) if kind == BEIT else tensors
     rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.shape
@@ -94,12 +110,16 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> 
     # transformers 5.24 writes the decoder's layers as decoder_encoder.layer, the hub has decoder_layers.
     odd = any(name.startswith("decoder.decoder_encoder.layer.") for name in present)
     decoder = "decoder_encoder.layer" if odd else "decoder_layers"
-    return table(pre, ours, modern=modern, decoder=decoder, heads=AST_HEAD if kind == AST else HEADS)
+    norm = NORM_OF_MEAN if f"{pre}{NORM_OF_MEAN}.weight" in present else NORM
+    heads = AST_HEAD if kind == AST else HEADS
+    return table(pre, ours, modern=modern, decoder=decoder, heads=heads, norm=norm)
 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Saved:
     """The model without its weights, whose names tell what is there of it."""
     kind, shape = config["model_type"], shape_of(config)
+    if kind == BEIT:
+        _require_plain_beit(config, headed="classifier.weight" in present)
     if kind == AST:
         inputs, notes = recordings(preprocessing, int(config["num_mel_bins"]), int(config["max_length"]))
     else:
@@ -124,13 +144,31 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
     classes = tuple(labels[number] for number in range(len(labels)))
     several = config.get("problem_type") == "multi_label_classification"
     head_epsilon = shape.kind.epsilon if kind == AST else None
-    model = Classifier(encoder, len(classes), _pool(kind, present), head_epsilon)
+    model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
     return Saved(model, inputs, classes, several, notes, resampling)
 
 
-def _pool(kind: str, present: set[str]) -> Read:
+def _require_plain_beit(config: Mapping[str, Any], *, headed: bool) -> None:
+    """Raises OptionError for the positions and norms that BEiT may have and we have not."""
+    relative = config["use_relative_position_bias"] or config["use_shared_relative_position_bias"]
+    if relative or not config["use_absolute_position_embeddings"]:
+        raise OptionError(
+            sentence(
+                "BEiT", got="positions relative to each other", expected="absolute ones", do="choose another"
+            )
+        )
+    if config["use_mean_pooling"] and not headed:
+        raise OptionError(
+            sentence("BEiT", got="tokens without a norm", expected="a classifier", do="choose another model")
+        )
+
+
+def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
+    kind = config["model_type"]
     if kind in DINOV2:
         return "class and mean"
+    if kind == BEIT and config["use_mean_pooling"]:
+        return "mean"
     if kind == AST:
         return "halves"
     return "distilled" if "cls_classifier.weight" in present else "class"
@@ -160,16 +198,21 @@ def _kind_of(config: Mapping[str, Any], width: int) -> LayerKind:
     dinov2, inside = config["model_type"] in DINOV2, int(config["intermediate_size"])
     gated = dinov2 and bool(config["use_swiglu_ffn"])
     if dinov2:
-        inside = int(width * config["mlp_ratio"])
-    if gated:
-        inside = -(-(inside * 2 // 3) // 8) * 8  # two thirds, up to a multiple of 8
+        inside = dinov2_inside(width, config["mlp_ratio"], gated=gated)
+    scaled = config["model_type"] == BEIT and config["layer_scale_init_value"] > 0
     return LayerKind(
         epsilon=float(config["layer_norm_eps"]),
         qkv_bias=bool(config["qkv_bias"]),
         tanh_gelu=config["hidden_act"] in TANH,
-        layer_scale=dinov2,
+        layer_scale=dinov2 or scaled,
         gated=gated,
     ).ratio_of(inside, width)
+
+
+def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
+    """How wide its MLPs are inside: those with a gate two thirds, up to a multiple of 8."""
+    inside = int(width * ratio)
+    return -(-(inside * 2 // 3) // 8) * 8 if gated else inside
 
 
 def inputs_of(

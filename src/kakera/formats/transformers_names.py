@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from torch import Tensor
+
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
 
 TOKENS = ("1 r d", "r d")
@@ -16,14 +20,17 @@ _VERSION_5_ATTENTION = (
     Row("attention.out.*", "attention.o_proj.*"),
 )
 _NORMS = (Row("norm1.*", "layernorm_before.*"), Row("norm2.*", "layernorm_after.*"))
+_SCALES = (Row("scale1", "lambda_1"), Row("scale2", "lambda_2"))  # BEiT's
 HUB = (
     *_NORMS,
+    *_SCALES,
     *_HUB_ATTENTION,
     Row("mlp.up.*", "intermediate.dense.*"),
     Row("mlp.down.*", "output.dense.*"),
 )
 VERSION_5 = (
     *_NORMS,
+    *_SCALES,
     *_VERSION_5_ATTENTION,
     Row("mlp.up.*", "mlp.fc1.*"),
     Row("mlp.down.*", "mlp.fc2.*"),
@@ -45,8 +52,8 @@ ENCODER = (
     Row("positions", "embeddings.position_embeddings", ROWS),
     Row("patches.project.weight", "embeddings.patch_embeddings.projection.weight", CONVOLUTION),
     Row("patches.project.bias", "embeddings.patch_embeddings.projection.bias"),
-    Row("norm.*", "layernorm.*"),
 )
+NORM, NORM_OF_MEAN = "layernorm", "pooler.layernorm"
 DISTILLED = Row("registers", "embeddings.distillation_token", TOKENS)
 REGISTERS = Row("registers", "embeddings.register_tokens", TOKENS)
 DECODER = (
@@ -71,15 +78,16 @@ def table(
     modern: bool = False,
     decoder: str = "decoder_layers",
     heads: tuple[Row, ...] = HEADS,
+    norm: str = NORM,
 ) -> tuple[Row, ...]:
-    """ViT, DeiT, ViTMAE, AST: `pre` stands before the encoder's names of theirs, `ours` before ours.
+    """ViT, DeiT, BEiT, ViTMAE, AST: `pre` stands before the encoder's names of theirs, `ours` before ours.
 
-    `decoder` is what they call its layers; AST's `heads` are others.
+    `decoder` is what they call its layers; AST's `heads` are others, and so is the `norm` of BEiT's mean.
     """
     inner = VERSION_5 if modern else HUB
     layers = below("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
     return (
-        *below(ours, pre, (*ENCODER, DISTILLED, *layers)),
+        *below(ours, pre, (*ENCODER, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
         *below("decoder.", "decoder.", DECODER),
         *below("decoder.layers.{}.", f"decoder.{decoder}.{{}}.", inner),
         *heads,
@@ -93,4 +101,24 @@ def dinov2_table(
     mlp = (DINOV2_GATED_5 if modern else DINOV2_GATED) if gated else DINOV2_MLP
     inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
     layers = below("layers.{}.", "encoder.layer.{}.", inner)
-    return (*below(ours, pre, (*ENCODER, REGISTERS, *layers)), *HEADS)
+    return (*below(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
+
+
+# BEiT's keys have no bias. One adds the same to all that a query is compared with, which no softmax sees.
+_QUERY, _KEY = (f"attention.attention.{part}.bias" for part in ("query", "key"))
+_QUERY_5, _KEY_5 = "attention.q_proj.bias", "attention.k_proj.bias"
+
+
+def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Zeros where the keys have none."""
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        for query, key in ((_QUERY, _KEY), (_QUERY_5, _KEY_5)):
+            if name.endswith(query):
+                found[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
+    return found
+
+
+def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All but those of the keys, in the hub's names."""
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_KEY)}

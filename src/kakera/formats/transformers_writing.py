@@ -3,84 +3,100 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
+import torch
 from safetensors.torch import save
 
 import kakera
-from kakera.errors import RunError, sentence
 from kakera.formats import names, prefix
+from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS, Saved
 from kakera.formats.transformers import AST
-from kakera.formats.transformers_names import AST_HEAD, HEADS, table
+from kakera.formats.transformers_kinds import (
+    BEIT,
+    DEIT,
+    DINOV2,
+    DINOV2_REGISTERS,
+    SOUND,
+    Kind,
+    dinov2_ratio,
+    kind_of,
+)
+from kakera.formats.transformers_names import (
+    AST_HEAD,
+    HEADS,
+    NORM,
+    NORM_OF_MEAN,
+    dinov2_table,
+    table,
+    without_key_biases,
+)
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.sound.spec import PRESETS
 
-ARCHITECTURES: dict[type[Any], tuple[str, str]] = {
-    Encoder: ("vit", "ViTModel"),
-    Classifier: ("vit", "ViTForImageClassification"),
-    MaskedAutoencoder: ("vit_mae", "ViTMAEForPreTraining"),
-}
-OF_RECORDINGS: dict[type[Any], tuple[str, str]] = {
-    Encoder: (AST, "ASTModel"),
-    Classifier: (AST, "ASTForAudioClassification"),
-}
-
-
-def architecture(saved: Saved) -> tuple[str, str]:
-    """Type and class of a model that can be expressed. Two tokens of a spectrogram are AST's."""
-    kinds = OF_RECORDINGS if _heard(saved) else ARCHITECTURES
-    return kinds[type(saved.model)]
-
-
-def _heard(saved: Saved) -> bool:
-    return saved.inputs.sound is not None and saved.encoder.shape.registers == 1
+PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all others: their type
 
 
 def files(saved: Saved) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
-    _require_expressible(saved)
-    bare, heard = isinstance(saved.model, Encoder), _heard(saved)
-    patch, ours = saved.encoder.shape.patch, "" if bare else "encoder."
-    axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
-    pre = "" if bare else "audio_spectrogram_transformer." if heard else "vit."
-    rows = table(pre, ours, heads=AST_HEAD if heard else HEADS)
+    kind = kind_of(saved)
+    bare, shape = isinstance(saved.model, Encoder), saved.encoder.shape
+    ours = "" if bare else "encoder."
     tensors = dict(saved.model.state_dict())
-    if heard:
+    if kind in (SOUND, DEIT):
         tensors = prefix.with_rows(tensors, ours)
-    tensors = names.write(tensors, rows, source="transformers", axes=axes)
+    if isinstance(saved.model, Classifier) and saved.model.pool == "distilled":
+        tensors = prefix.part_heads(tensors)
+    axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
+    written = names.write(tensors, _rows(saved, kind, ours), source="transformers", axes=axes)
+    if kind is BEIT:
+        written = without_key_biases(written)
+    if kind is DINOV2_REGISTERS:  # which always has one, and uses it in its own pretraining alone
+        written[f"{_before(kind, ours)}embeddings.mask_token"] = torch.zeros(
+            1, shape.width, dtype=saved.encoder.class_token.dtype
+        )
     return {
         "config.json": _json(configuration(saved)),
         "preprocessor_config.json": _json(preprocessing(saved)),
         "README.md": card(saved).encode(),
-        WEIGHTS: save(tensors, {"format": "pt"}),
+        WEIGHTS: save(written, {"format": "pt"}),
     }
+
+
+def _before(kind: Kind, ours: str) -> str:
+    return PREFIX.get(kind.model_type, f"{kind.model_type}.") if ours else ""
+
+
+def _rows(saved: Saved, kind: Kind, ours: str) -> tuple[Row, ...]:
+    pre = _before(kind, ours)
+    if kind in (DINOV2, DINOV2_REGISTERS):
+        return dinov2_table(pre, ours, gated=saved.encoder.shape.kind.gated)
+    heads, norm = AST_HEAD if kind is SOUND else HEADS, NORM_OF_MEAN if kind is BEIT else NORM
+    return table(pre, ours, heads=heads, norm=norm)
 
 
 def configuration(saved: Saved) -> dict[str, Any]:
     """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
-    model, encoder = saved.model, saved.encoder
+    model, encoder, kind = saved.model, saved.encoder, kind_of(saved)
     shape = encoder.shape
-    model_type, name = architecture(saved)
     found: dict[str, Any] = {
-        "architectures": [name],
-        "model_type": model_type,
+        "architectures": [kind.architecture(saved)],
+        "model_type": kind.model_type,
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
         "num_attention_heads": shape.heads,
-        "intermediate_size": round(shape.width * shape.kind.ratio),
         "hidden_act": "gelu_pytorch_tanh" if shape.kind.tanh_gelu else "gelu",
         "layer_norm_eps": shape.kind.epsilon,
         "qkv_bias": shape.kind.qkv_bias,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
         "patch_size": _pair(shape.patch),
+        **_layers(saved, kind),
     }
-    if _heard(saved):
+    if kind is SOUND:
         found |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
         found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
     else:
@@ -88,8 +104,8 @@ def configuration(saved: Saved) -> dict[str, Any]:
     if isinstance(model, Classifier):
         classes = dict(enumerate(saved.classes))
         found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
-        kind = "multi_label_classification" if saved.several else "single_label_classification"
-        found |= {"problem_type": kind}
+        problem = "multi_label_classification" if saved.several else "single_label_classification"
+        found |= {"problem_type": problem}
     if isinstance(model, MaskedAutoencoder):
         decoder = model.decoder.shape
         found |= {
@@ -102,10 +118,25 @@ def configuration(saved: Saved) -> dict[str, Any]:
     return found
 
 
+def _layers(saved: Saved, kind: Kind) -> dict[str, Any]:
+    """What is said in other words from type to type."""
+    shape = saved.encoder.shape
+    if kind in (DINOV2, DINOV2_REGISTERS):
+        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.kind.gated}
+        more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
+        return found | more
+    found = {"intermediate_size": round(shape.width * shape.kind.ratio)}
+    if kind is not BEIT:
+        return found
+    scale = 0.1 if shape.kind.layer_scale else 0.0
+    positions = {"use_absolute_position_embeddings": True, "use_mean_pooling": True}
+    return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
+
+
 def preprocessing(saved: Saved) -> dict[str, Any]:
     """`preprocessor_config.json`: the same size, mean and deviation."""
     inputs = saved.inputs
-    if _heard(saved):
+    if kind_of(saved) is SOUND:
         return {
             "feature_extractor_type": "ASTFeatureExtractor",
             "feature_size": 1,
@@ -133,7 +164,7 @@ def preprocessing(saved: Saved) -> dict[str, Any]:
 
 def card(saved: Saved) -> str:
     """`README.md`, as the hub shows it."""
-    inputs, heard = saved.inputs, _heard(saved)
+    inputs, heard = saved.inputs, kind_of(saved) is SOUND
     classifies = isinstance(saved.model, Classifier)
     head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
     head += [f"pipeline_tag: {'audio' if heard else 'image'}-classification"] if classifies else []
@@ -143,7 +174,7 @@ def card(saved: Saved) -> str:
             *head,
             "---",
             "",
-            f"# {architecture(saved)[1]}, written by kakera {kakera.__version__}",
+            f"# {kind_of(saved).architecture(saved)}, written by kakera {kakera.__version__}",
             "",
             f"It takes spectrograms of {inputs.height} mel bands and {inputs.width} frames."
             if heard
@@ -154,62 +185,6 @@ def card(saved: Saved) -> str:
             "Its licence is that of the pictures and weights it was made from.",
             "",
         ]
-    )
-
-
-def _require_expressible(saved: Saved) -> None:
-    model = saved.model
-    if isinstance(model, ResNet):
-        _refuse("a CNN")
-    shape, size = saved.encoder.shape, saved.encoder.size
-    if shape.kind.layer_scale or shape.kind.gated:
-        _refuse("layer scale or an MLP with a gate")
-    if _heard(saved):
-        _require_ast(saved)
-        return
-    if saved.inputs.sound is not None:
-        _refuse("recordings without AST's two tokens")
-    if shape.registers:
-        _refuse("registers or a distillation token")
-    if shape.step != shape.patch:
-        _refuse("patches that overlap")
-    if isinstance(model, Classifier) and model.pool != "class":
-        _refuse("a classifier of the mean of the patches; fine-tune with --pool class for one that can be")
-    if not isinstance(model, MaskedAutoencoder):
-        return
-    if model.gradients:
-        _refuse("a decoder that predicts gradients beside pixels")
-    if model.decoder.shape.cross:
-        _refuse("a decoder that asks the encoder's tokens alone")
-    if shape.patch[0] != shape.patch[1] or size[0] != size[1]:
-        _refuse("an autoencoder of pictures or patches that are not square")
-    if model.decoder.shape.kind.ratio_of(1, 1) != shape.kind.ratio_of(1, 1):
-        _refuse("a decoder whose layers are of another kind than the encoder's")
-
-
-def _require_ast(saved: Saved) -> None:
-    model, inputs = saved.model, saved.inputs
-    if inputs.sound != replace(PRESETS["ast"], bins=inputs.height):
-        _refuse("another front end than AST's")
-    if inputs.blank is None:
-        _refuse("recordings whose padding is not looked at")
-    if isinstance(model, Classifier) and (
-        model.pool != "halves" or model.head_epsilon != saved.encoder.shape.kind.epsilon
-    ):
-        _refuse("a head that is not AST's, or whose norm has another epsilon than its layers")
-    patch = saved.encoder.shape.patch
-    if patch[0] != patch[1]:
-        _refuse("patches that are not square")
-
-
-def _refuse(got: str) -> NoReturn:
-    raise RunError(
-        sentence(
-            "transformers",
-            got=got,
-            expected="what its ViT, ViTMAE or AST can say",
-            do="choose another model or another format",
-        )
     )
 
 

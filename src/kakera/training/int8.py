@@ -22,6 +22,7 @@ from kakera.formats.judge import session_of
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
+from kakera.model.cnn import ResNet
 from kakera.training.infer import scores
 from kakera.training.options import ProbeOptions
 from kakera.training.prepare import held_out, prepare
@@ -73,18 +74,18 @@ def convert_int8(
     OptionError for a model without classes, DataError, RunError, MissingExtraError, StorageError.
     """
     saved, target = load(source, **changes), Path(target)
-    if not isinstance(saved.model, Classifier):
-        raise OptionError(
-            sentence("int8", got="a model without a head, or a CNN", expected="a Transformer that classifies",
-                     do="fine-tune it first, or leave int8 out")
-        )  # fmt: skip
+    if not isinstance(saved.model, Classifier | ResNet):
+        do = "fine-tune it first, or leave int8 out"
+        raise OptionError(sentence("int8", got="a model without a head", expected="a classifier", do=do))
     require_free(target)
     files = onnx.files(saved)
     given = {"start": str(source), "channels": saved.inputs.channels if saved.inputs.sound is None else 0}
     _, prepared = prepare(ProbeOptions, calibrate, "paper", given, saved.inputs)
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))
-    files[onnx.FILE] = quantise(files[onnx.FILE], _entering(saved, chosen))
+    files[onnx.FILE] = quantise(
+        files[onnx.FILE], _entering(saved, chosen), convolutions=isinstance(saved.model, ResNet)
+    )
     seen = held_out(prepared.dataset)[1]
     found = _measured(saved, files[onnx.FILE], seen if len(seen) else train, target, len(chosen))
     files["README.md"] += ("\n" + "\n".join(found.lines()[1:]) + "\n").encode()
