@@ -19,7 +19,7 @@ VERBS = {
     "study": "the lecture's two experiments on your data: mask-ratio, data-size; with a report",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
     "convert": "a model for another library: transformers, timm, MAE, ONNX",
-    "pack": "pictures into webdataset shards: decoded, checksummed, read in any order",
+    "pack": "pictures or recordings into webdataset shards: checksummed, read in any order",
     "bench": "this machine: steps and scores a second, beside other libraries that are installed",
     "serve": "the explorer: look inside models, in the browser",
 }

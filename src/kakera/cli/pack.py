@@ -14,11 +14,9 @@ EVERY = 20.0  # seconds between lines where there is no terminal
 def run(words: Sequence[str]) -> int:
     """Write shards and say what to run next."""
     parser = Arguments(
-        "pack", "Pictures into webdataset shards: read faster, from few files, local or by URL."
+        "pack", "Pictures or recordings into webdataset shards: read faster, from few files, local or by URL."
     )
-    parser.add_argument(
-        "data", metavar="DATA", help="a folder, a table, shards, or any other data set of pictures"
-    )
+    parser.add_argument("data", metavar="DATA", help="a folder, a table, shards, or any other data set")
     parser.add_argument("shards", metavar="SHARDS", help="the folder to write; a begun one is gone on with")
     parser.add_argument(
         "--side",
@@ -29,10 +27,12 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument(
         "--store",
         choices=("pixels", "files"),
-        default="pixels",
-        help="decoded pixels, or the bytes of the files (default: pixels)",
+        default=None,
+        help="decoded pixels, or the bytes of the files (default: pixels; of recordings always files)",
     )
-    parser.add_argument("--shard-size", type=int, default=2000, help="pictures in each (default: 2000)")
+    parser.add_argument(
+        "--shard-size", type=int, default=2000, help="pictures or recordings in each (default: 2000)"
+    )
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a processor (default: 0)")
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
     given = parser.parse_args(words)
@@ -66,6 +66,6 @@ class _Told:
         self.told = now
         rate = done / max(now - self.began, 1e-9)
         left = (total - done) / max(rate, 1e-9)
-        text = f"pack: {done}/{total} pictures, {rate:.0f} pictures/s, {left:.0f} s left"
+        text = f"pack: {done}/{total}, {rate:.0f}/s, {left:.0f} s left"
         end = ("\n" if done == total else "\r") if terminal else "\n"
         print(text, end=end, file=sys.stderr, flush=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import io
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import ceil, gcd, inf
+from dataclasses import dataclass, replace
+from math import gcd, inf
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import audio_faults
+from kakera.data.stored import Source, Stored, opened
 from kakera.errors import MissingExtraError, UnreadableFileError, sentence
 from kakera.sound.spec import MIX
 
@@ -23,9 +23,10 @@ MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees
 # What a decoder needs before a place to be right at it: MP3 keeps bits, Opus filters, of earlier frames.
 PREROLL = {"MPEG_LAYER_III": 16_384, "OPUS": 16_384}  # samples, several times what both need
 
-Source: TypeAlias = Path | bytes
-"""A file, or what is in one."""
 Waveform: TypeAlias = NDArray[np.float32]
+Span: TypeAlias = tuple[float, float]
+"""Begin and end in seconds: the samples between them, as if the recording had no others."""
+WHOLE: Span = (0.0, inf)
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,31 @@ class Header:
         return self.samples * rate // self.rate
 
 
-def header(source: Source) -> Header:
-    """Without decoding. Raises UnreadableFileError, MissingExtraError."""
+def header(source: Source, span: Span = WHOLE) -> Header:
+    """Of the span, without decoding. Raises UnreadableFileError, MissingExtraError."""
     with _opened(source) as (_, found):
-        return found
+        first, last = _edges(found, span)
+        return replace(found, samples=last - first)
 
 
-def read(source: Source, rate: int, channel: int = MIX, start: int = 0, count: int | None = None) -> Waveform:
-    """Samples `start` … `start + count` − 1, counted at `rate`, of one channel or the mean of all.
+def read(
+    source: Source,
+    rate: int,
+    channel: int = MIX,
+    start: int = 0,
+    count: int | None = None,
+    span: Span = WHOLE,
+) -> Waveform:
+    """Samples `start` … `start + count` − 1 of a span, counted at `rate`, of one channel or the mean of all.
 
-    1 is full scale. Only this piece is read, and it equals the same piece of the whole recording after
-    resampling (to 1e-6): what surrounds it is heard too, and pieces begin where both rates have a sample.
-    Shorter where the recording ends. Raises UnreadableFileError, MissingExtraError.
+    1 is full scale. Only this piece is read, and it equals the same piece of the whole span after
+    resampling (to 1e-6): what surrounds it there is heard too, and pieces begin where both rates have a
+    sample. Shorter where the span ends. Raises UnreadableFileError, MissingExtraError.
     """
-    with _opened(source) as (file, found):
+    with _opened(source) as (file, whole):
+        _check(source)
+        begin, end = _edges(whole, span)
+        found = replace(whole, samples=end - begin)
         if channel >= found.channels:
             reason = (
                 f"got {found.channels} channels, expected one of number {channel}; choose another channel"
@@ -71,10 +83,10 @@ def read(source: Source, rate: int, channel: int = MIX, start: int = 0, count: i
             return np.zeros(0, np.float32)
         common = gcd(found.rate, rate)
         own, wanted = found.rate // common, rate // common  # after so many samples the two meet again
-        margin = MARGIN * max(found.rate, rate) / rate if found.rate != rate else 0  # in the file's samples
-        first = max(0, int((start * found.rate / rate - margin) / own)) * own
-        last = min(found.samples, ceil(stop * found.rate / rate + margin))
-        values = _samples(source, file, first, last, channel)
+        margin = MARGIN * max(found.rate, rate) if found.rate != rate else 0  # in the file's samples, × rate
+        first = max(0, (start * found.rate - margin) // (rate * own)) * own
+        last = min(found.samples, -(-(stop * found.rate + margin) // rate))
+        values = _samples(source, file, begin + first, begin + last, channel)
         if found.rate != rate:
             values = _soxr().resample(values, found.rate, rate, quality="HQ")
         skipped = start - first // own * wanted
@@ -85,17 +97,24 @@ def read(source: Source, rate: int, channel: int = MIX, start: int = 0, count: i
 
 
 def blocks(
-    source: Source, start: float = 0.0, end: float = inf, seconds: float = 10.0
-) -> Iterator[NDArray[np.float32]]:
-    """What lies between two times, piece by piece: (samples, channels) at the recording's own rate.
+    source: Source, span: Span = WHOLE, seconds: float = 10.0, dtype: str = "float32"
+) -> Iterator[NDArray[Any]]:
+    """A span piece by piece: (samples, channels) at the recording's own rate; integers at their full scale.
 
     Raises UnreadableFileError, MissingExtraError.
     """
     with _opened(source) as (file, found):
+        _check(source)
         step = max(1, int(seconds * found.rate))
-        last = round(min(end, found.seconds) * found.rate)
-        for first in range(round(min(start, found.seconds) * found.rate), last, step):
-            yield _every_channel(source, file, first, min(first + step, last))
+        begin, end = _edges(found, span)
+        for first in range(begin, end, step):
+            yield _every_channel(source, file, first, min(first + step, end), dtype)
+
+
+def subtype(source: Source) -> str:
+    """How its samples are stored, in libsndfile's words: PCM_16, VORBIS. Raises as `header` does."""
+    with _opened(source) as (file, _):
+        return file.subtype
 
 
 def name(source: Source) -> str:
@@ -103,16 +122,27 @@ def name(source: Source) -> str:
     return "recording" if isinstance(source, bytes) else str(source)
 
 
+def _check(source: Source) -> None:
+    if isinstance(source, Stored):
+        source.check()
+
+
+def _edges(found: Header, span: Span) -> tuple[int, int]:
+    """The first sample and the one after the last, at the file's own rate."""
+    first, last = (round(min(edge, found.seconds) * found.rate) for edge in span)
+    return first, last
+
+
 def _samples(source: Source, file: Any, first: int, last: int, channel: int) -> Waveform:
     values = _every_channel(source, file, first, last)
     return values.mean(axis=1) if channel == MIX else np.ascontiguousarray(values[:, channel])
 
 
-def _every_channel(source: Source, file: Any, first: int, last: int) -> NDArray[np.float32]:
+def _every_channel(source: Source, file: Any, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
     early = max(0, first - PREROLL.get(file.subtype, 0))
     try:
         file.seek(early)
-        values = file.read(last - early, dtype="float32", always_2d=True)[first - early :]
+        values = file.read(last - early, dtype=dtype, always_2d=True)[first - early :]
     except Exception as error:  # decoders raise several kinds of error on broken files
         raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     if len(values) < last - first:
@@ -132,7 +162,7 @@ def _opened(source: Source) -> Generator[tuple[Any, Header]]:
     if fault:
         raise UnreadableFileError(name(source), fault)
     try:
-        file = soundfile.SoundFile(io.BytesIO(source) if isinstance(source, bytes) else source)
+        file = soundfile.SoundFile(source if isinstance(source, Path) else opened(source))
     except Exception as error:
         raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     with file:

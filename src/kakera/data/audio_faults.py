@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-from pathlib import Path
 from typing import BinaryIO
 
+from kakera.data.stored import Source, opened
 from kakera.sound.spec import LEAST_RATE, MOST_RATE
 
 KINDS = "expected a WAV, FLAC, Ogg, MP3, Opus or AIFF recording"
@@ -19,10 +18,10 @@ _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b"ID3")
 _SIZES = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 
-def outside(source: Path | bytes) -> str:
+def outside(source: Source) -> str:
     """What can be told without a decoder; empty where nothing is wrong."""
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        with opened(source) as file:
             start = file.read(64)
             if start.startswith(b"OggS") and not _ogg_ends(file):
                 return "got a recording without its end, expected a whole one; copy or export it again"

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from kakera.data import audio, images
+from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
-from kakera.data.sounds import FileSounds, Span
+from kakera.data.sounds import FileSounds
 from kakera.errors import UnreadableFileError
 from kakera.sound.spec import SoundSpec
 

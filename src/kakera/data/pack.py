@@ -1,4 +1,4 @@
-"""Any pictures into shards: decoded and bounded, or as the files they are; in parallel, and restartable."""
+"""Any pictures or recordings into shards: decoded and bounded, or as their files; parallel, restartable."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
@@ -20,6 +21,7 @@ from kakera.data.packers import Job, pack_shards
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_source import CONTENTS, PLAN
 from kakera.data.shards import ShardPictures
+from kakera.data.sounds import FileSounds
 from kakera.data.sources import open_source
 from kakera.errors import DataError, OptionError, sentence
 from kakera.storage import write_atomically
@@ -36,7 +38,9 @@ class Packed:
     """What stands in the folder; `kept` shards were there before. `unreadable` are (name, reason)."""
 
     folder: Path
-    pictures: int
+    kind: str
+    """pictures or recordings"""
+    count: int
     shards: int
     kept: int
     size: int
@@ -45,7 +49,7 @@ class Packed:
     def lines(self) -> list[str]:
         """For reading: one fact a line."""
         before = f", {self.kept} of them from before" if self.kept else ""
-        what = f"{self.pictures} pictures in {self.shards} shard{'' if self.shards == 1 else 's'}"
+        what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
         if self.unreadable:
             count = len(self.unreadable)
@@ -59,7 +63,7 @@ def pack(
     shards: str | Path,
     *,
     side: int | None = None,
-    store: Store = "pixels",
+    store: Store | None = None,
     shard_size: int = SHARD_SIZE,
     workers: int = 0,
     channels: int | None = None,
@@ -68,18 +72,20 @@ def pack(
     """Write a folder of shards that can be opened like any data set, and read by webdataset.
 
     `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
-    keeps the files' own bytes. `workers` processes, by default one a processor. What an earlier, interrupted
-    call has finished is checked and kept. `progress` is told pictures done and to do. Raises DataError,
-    OptionError, StorageError.
+    keeps the files' own bytes, as is always done with recordings; of a span of one, a WAV of exactly its
+    samples. `workers` processes, by default one a processor. What an earlier, interrupted call has finished
+    is checked and kept. `progress` is told how many are done, and of how many. Raises DataError, OptionError,
+    StorageError.
     """
     dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels)
     _require(dataset, side, store, shard_size, workers)
+    files = store == "files" or dataset.sounds is not None
     job = Job(
         dataset,
         Path(shards),
         divided=divided,
-        side=(SIDE if side is None else side) if store == "pixels" else 0,
-        files=store == "files",
+        side=0 if files else SIDE if side is None else side,
+        files=files,
         shard_size=shard_size,
     )
     try:
@@ -126,8 +132,8 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
             }
         )
         unreadable += [(path, reason) for path, reason in index.facts["unreadable"]]
-    pictures = sum(row["count"] for row in rows)
-    if not pictures:
+    count = sum(row["count"] for row in rows)
+    if not count:
         got = f"{len(unreadable)} unreadable files ({unreadable[0][1] if unreadable else 'none'})"
         raise DataError(
             sentence(job.dataset.name, got=got, expected="at least one that can be read", do="look at them")
@@ -138,7 +144,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
         write_atomically(job.folder / UNREADABLE, text.getvalue().encode())
     facts = {
         "version": VERSION,
-        "pictures": pictures,
+        job.kind: count,
         "channels": job.dataset.channels,
         "classes": job.dataset.classes,
         "divided": job.divided,
@@ -147,7 +153,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     }
     write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
     size = sum(row["bytes"] for row in rows)
-    return Packed(job.folder, pictures, job.count, kept, size, tuple(sorted(unreadable)))
+    return Packed(job.folder, job.kind, count, job.count, kept, size, tuple(sorted(unreadable)))
 
 
 def _options(job: Job) -> dict[str, Any]:
@@ -157,8 +163,10 @@ def _options(job: Job) -> dict[str, Any]:
         digest.update(job.name(index).encode(errors="replace") + b"\0")
     digest.update(dataset.split.astype("<U5").tobytes() if job.divided else b"")
     digest.update(b"" if dataset.labels is None else dataset.labels.tobytes())
+    if isinstance(dataset.pictures, FileSounds):
+        digest.update(np.array(dataset.pictures.spans).tobytes())
     return {
-        "pictures": len(dataset),
+        job.kind: len(dataset),
         "source_sha256": digest.hexdigest(),
         "classes": list(dataset.classes),
         "channels": dataset.channels,
@@ -217,13 +225,9 @@ def _whole(folder: Path, number: int, *, trusted: bool = False) -> ShardIndex | 
     return index
 
 
-def _require(dataset: Dataset, side: int | None, store: Store, shard_size: int, workers: int) -> None:
+def _require(dataset: Dataset, side: int | None, store: Store | None, shard_size: int, workers: int) -> None:
     """Raises OptionError, DataError."""
     name = dataset.name
-    if dataset.sounds is not None:
-        raise DataError(
-            sentence(name, got="recordings", expected="pictures", do="train on the recordings as they are")
-        )
     for option, value, least in (
         ("--side", side or 0, 0),
         ("--shard-size", shard_size, 1),
@@ -231,7 +235,13 @@ def _require(dataset: Dataset, side: int | None, store: Store, shard_size: int, 
     ):
         if value < least:
             raise OptionError(sentence(option, got=value, expected=f"{least} or more", do="correct it"))
-    if store not in ("pixels", "files"):
+    if dataset.sounds is not None:
+        for option, value in (("--side", side), ("--store", store if store == "pixels" else None)):
+            if value is not None:
+                got, expected = f"{value} for recordings", "pictures: recordings are kept as files"
+                raise OptionError(sentence(option, got=got, expected=expected, do="leave it out"))
+        return
+    if store not in (None, "pixels", "files"):
         raise OptionError(sentence("--store", got=store, expected="pixels or files", do="choose one"))
     if store == "files":
         if side is not None:

@@ -21,18 +21,22 @@ from PIL import Image
 
 from kakera import chance
 from kakera.data.dataset import PARTS, Dataset, FilePictures
-from kakera.data.shard_index import RECORD, SUFFIX, ShardIndex
+from kakera.data.shard_index import PICTURES, RECORD, RECORDINGS, SUFFIX, ShardIndex, kind_fact
 from kakera.data.shards import ShardPictures
+from kakera.data.sounds import FileSounds, spanned
 from kakera.data.tar import TarWriter
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
 from kakera.storage import whole_file, write_atomically
 
-TELL = 16  # pictures between two messages to the parent
+TELL = 16  # pictures or recordings between two messages to the parent
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is packed, and how. `side` 0: pixels as they are; `files`: the bytes of the files instead."""
+    """What is packed, and how. `side` 0: pixels as they are; `files`: the bytes of the files instead.
+
+    Recordings are always kept as files.
+    """
 
     dataset: Dataset
     folder: Path
@@ -62,18 +66,29 @@ class Job:
     def _order(self) -> NDArray[np.int64]:
         return chance.order(0, 0, len(self.dataset), "pack")
 
+    @property
+    def kind(self) -> str:
+        """Of what the shards are: PICTURES or RECORDINGS."""
+        return PICTURES if self.dataset.sounds is None else RECORDINGS
+
     @cached_property
-    def _above(self) -> str:
+    def _paths(self) -> list[Path]:
+        """Of the files that are packed, without what all begin with; none where they are something else."""
         pictures = self.dataset.pictures
-        assert isinstance(pictures, FilePictures)
-        return os.path.commonpath([path.parent.absolute() for path in pictures.paths])
+        given = pictures.paths if isinstance(pictures, FilePictures | FileSounds) else []
+        paths = [path.absolute() for path in given if isinstance(path, Path)]
+        if not paths or len(paths) < len(given):
+            return []
+        above = os.path.commonpath([path.parent for path in paths])
+        return [path.relative_to(above) for path in paths]
 
     def name(self, row: int) -> str:
-        """Without what all paths begin with."""
+        """Without what all paths begin with; of a span with its times."""
         pictures = self.dataset.pictures
-        if isinstance(pictures, FilePictures):
-            return pictures.paths[row].absolute().relative_to(self._above).as_posix()
-        return pictures.name(row)
+        if not self._paths:
+            return pictures.name(row)
+        name = self._paths[row].as_posix()
+        return spanned(name, pictures.spans[row]) if isinstance(pictures, FileSounds) else name
 
 
 def pack_shards(
@@ -177,24 +192,16 @@ def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda coun
         job.dataset.classes,
         b"\0".join(names),
         tar.size,
-        {"sha256": sha256, "divided": job.divided, "unreadable": unreadable},
+        {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.kind),
     )
     write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
     tell(len(rows) - told)
 
 
 def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
-    """One picture and what is known of it; returns its record. Raises UnreadableFileError."""
+    """One of them and what is known of it; returns its record. Raises UnreadableFileError."""
     dataset = job.dataset
-    values = dataset.pictures.read(row)  # also of files: only what can be decoded is packed
-    height, width, depth = values.shape
-    if job.files:
-        content, suffix = _file(dataset, row)
-        depth = 0
-    else:
-        values = bounded(values, job.side)
-        height, width, depth = values.shape
-        content, suffix = _npy(values), ".npy"
+    content, suffix, (height, width, depth) = _content(job, row)
     key = f"{row:09d}"
     offset = tar.add(key + suffix, content)
     facts: dict[str, Any] = {"name": job.name(row)}
@@ -208,6 +215,18 @@ def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
     tar.add(key + ".json", json.dumps(facts, ensure_ascii=False).encode(errors="replace"))
     split = PARTS.index(str(dataset.split[row]))
     return row, offset, len(content), height, width, zlib.crc32(content), depth, split
+
+
+def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
+    """The member, its suffix, and its shape: only what can be decoded is packed, also of files."""
+    dataset = job.dataset
+    if dataset.sounds is not None:
+        return *dataset.sounds.file(row), (0, 0, 0)
+    values = dataset.pictures.read(row)
+    if job.files:
+        return *_file(dataset, row), (values.shape[0], values.shape[1], 0)
+    values = bounded(values, job.side)
+    return _npy(values), ".npy", (values.shape[0], values.shape[1], values.shape[2])
 
 
 def bounded(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What stands where in a shard: one record a picture, its labels and its name; on disk a plain .npz."""
+"""What stands where in a shard: a record for each of what it holds, labels, names; on disk a plain .npz."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from kakera.errors import DataError, sentence
 
 VERSION = 1
+PICTURES, RECORDINGS = "pictures", "recordings"  # what an index may be of
 SUFFIX = ".index.npz"
 RECORD = np.dtype(
     [
         ("number", "<i8"),  # place in the source that was packed
         ("offset", "<i8"),  # of the picture's bytes in the tar file
         ("length", "<i8"),
-        ("height", "<i4"),  # 0 where only the file knows
+        ("height", "<i4"),  # 0 where only the file knows, and of recordings
         ("width", "<i4"),
         ("crc", "<u4"),  # zlib.crc32 of the bytes; 0 where nobody has counted
         ("depth", "u1"),  # channels of pixels that stand there as they are; 0: an encoded file
@@ -31,7 +32,7 @@ RECORD = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """n pictures of one tar file of `size` bytes.
+    """n pictures or recordings of one tar file of `size` bytes.
 
     `labels` is int64 (n,), numbers in `classes`, −1 without; or bool (n, classes). `names` are joined by
     zeros.
@@ -43,7 +44,15 @@ class ShardIndex:
     names: bytes
     size: int
     facts: dict[str, Any] = field(default_factory=dict)
-    """`sha256` of the tar file, `divided`: whether splits are the source's own, `unreadable` beside it."""
+    """`sha256` of the tar file, `divided`: whether splits are the source's own, `unreadable` beside it.
+
+    `kind` where it holds recordings.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Of what: PICTURES, as where nothing is said, or RECORDINGS."""
+        return self.facts.get("kind", PICTURES)
 
     def to_bytes(self) -> bytes:
         """The .npz file."""
@@ -58,6 +67,11 @@ class ShardIndex:
         file = io.BytesIO()
         np.savez(file, **arrays)  # type: ignore[arg-type]  # names are ours
         return file.getvalue()
+
+
+def kind_fact(kind: str) -> dict[str, str]:
+    """What an index says of its kind: of pictures nothing, as it always was."""
+    return {"kind": kind} if kind == RECORDINGS else {}
 
 
 def read_index(content: bytes, path: Path | str) -> ShardIndex:
@@ -89,10 +103,12 @@ def _fault(index: ShardIndex) -> str:
     records, count = index.records, len(index.records)
     if records.dtype != RECORD or records.ndim != 1:
         return "other columns"
+    if index.kind not in (PICTURES, RECORDINGS):
+        return "another kind than pictures or recordings"
     if index.labels is not None and len(index.labels) != count:
-        return f"{count} pictures and {len(index.labels)} labels"
+        return f"{count} {index.kind} and {len(index.labels)} labels"
     if count and index.names.count(b"\0") != count - 1:
-        return f"{count} pictures and {index.names.count(0) + 1} names"
+        return f"{count} {index.kind} and {index.names.count(0) + 1} names"
     numbers = {
         name: records[name].astype(np.float64) for name in ("offset", "length", "height", "width", "depth")
     }

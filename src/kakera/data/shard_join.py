@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.media import natural
-from kakera.data.shard_index import ShardIndex
-from kakera.data.shards import Shard, ShardPictures, Shards
+from kakera.data.shard_index import RECORDINGS, ShardIndex
+from kakera.data.shards import Shard, ShardPictures, ShardRecording, Shards
+from kakera.data.sounds import FileSounds
 from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.sound.spec import SoundSpec
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,31 @@ class Part:
 def joined(
     name: str, parts: Sequence[Part], channels: int | None, classes: tuple[str, ...] | None = None
 ) -> tuple[Dataset, bool]:
-    """All pictures, in the order of the source that was packed; of others' shards in that of the files."""
+    """All that is in them, in the order of the packed source; of others' shards in that of the files."""
     indexes = [part.index for part in parts]
     if classes is None:
         classes = _classes(indexes)
+    kinds = {index.kind for index in indexes if len(index.records)}
+    if len(kinds) > 1:
+        got, expected = "shards of pictures and shards of recordings", "shards of one kind"
+        raise DataError(sentence(name, got=got, expected=expected, do="open them one by one"))
     table = np.concatenate([index.records for index in indexes])
     if not len(table):
-        raise DataError(sentence(name, got="no picture", expected="at least one", do="pack others"))
+        raise DataError(
+            sentence(name, got="no picture and no recording", expected="at least one", do="pack others")
+        )
     places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
     labels = _labels(indexes, classes)
     packed = all("sha256" in index.facts for index in indexes)
     rows = np.argsort(table["number"], kind="stable") if packed else np.arange(len(table))
     shards = Shards([part.shard for part in parts], table, places)
-    pictures = ShardPictures(shards, channels or 3, rows)
-    if channels is None:
-        pictures = pictures.converted(_grey_or_colour(pictures))
+    if kinds == {RECORDINGS}:
+        pictures, depth = FileSounds([ShardRecording(shards, row) for row in rows.tolist()], SoundSpec()), 1
+    else:
+        pictures = ShardPictures(shards, channels or 3, rows)
+        if channels is None:
+            pictures = pictures.converted(_grey_or_colour(pictures))
+        depth = pictures.channels
     unreadable = [
         UnreadableFileError(path, reason)
         for index in indexes
@@ -51,7 +63,7 @@ def joined(
     dataset = Dataset(
         name,
         pictures,
-        channels=pictures.channels,
+        channels=depth,
         split=np.array(PARTS)[table["split"][rows]],
         classes=classes,
         labels=None if labels is None else labels[rows],

@@ -41,7 +41,7 @@ def is_address(source: str | Path) -> bool:
 
 
 def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool]:
-    """The pictures of shards, and whether they bring their split. Raises DataError, StorageError."""
+    """What is in shards, and whether they bring their split. Raises DataError, StorageError."""
     name = str(source)
     path = Path(source)
     if not is_address(source) and path.is_dir() and not (path / CONTENTS).exists():

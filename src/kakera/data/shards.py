@@ -1,4 +1,4 @@
-"""Pictures in tar files, read in any order: by an index, from memory maps, pixels without a copy."""
+"""Pictures and recordings in tar files, in any order: by an index, from memory maps, pixels uncopied."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.fetch import fetched
 from kakera.data.images import decode, header, with_depth
+from kakera.data.stored import Stored, ViewFile
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
@@ -53,20 +54,27 @@ class Shards:
         self.shards, self.table, self.places = state
         self._start()
 
+    def view(self, row: int) -> memoryview:
+        """The bytes of one of them, not checked. Raises DataError where the shard cannot be had."""
+        record = self.table[row]
+        start, length = int(record["offset"]), int(record["length"])
+        return memoryview(self._map(int(self.places[row, 0])))[start : start + length]
+
+    def whole(self, row: int) -> bool:
+        """Whether its bytes are those of the index; they are read once in each process."""
+        if not self._checked[row]:  # what has been read stays as it is
+            wanted = int(self.table[row]["crc"])
+            self._checked[row] = not wanted or zlib.crc32(self.view(row)) == wanted
+        return bool(self._checked[row])
+
     def content(self, row: int) -> memoryview:
         """The bytes of a picture, a view. Raises UnreadableFileError where they are not those of the index.
 
         Raises DataError where the shard itself cannot be had.
         """
-        record = self.table[row]
-        start, length = int(record["offset"]), int(record["length"])
-        view = memoryview(self._map(int(self.places[row, 0])))[start : start + length]
-        if not self._checked[row]:  # once in each process: what has been read stays as it is
-            wanted = int(record["crc"])
-            if wanted and zlib.crc32(view) != wanted:
-                raise UnreadableFileError(self.where(row), "got a damaged picture, expected the packed bytes")
-            self._checked[row] = True
-        return view
+        if not self.whole(row):
+            raise UnreadableFileError(self.where(row), "got a damaged picture, expected the packed bytes")
+        return self.view(row)
 
     def name(self, row: int) -> str:
         """As in the source."""
@@ -110,6 +118,29 @@ def _mapped(shard: Shard) -> mmap.mmap:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ShardRecording(Stored):
+    """A recording in a shard. It holds no bytes: each process looks into its own map."""
+
+    shards: Shards
+    row: int
+
+    def open(self) -> BinaryIO:
+        """Only what is asked for is copied. Raises DataError where the shard cannot be had."""
+        return cast(BinaryIO, ViewFile(self.shards.view(self.row)))
+
+    def check(self) -> None:
+        """Raises UnreadableFileError where its bytes are not those of the index."""
+        if not self.shards.whole(self.row):
+            shard = self.shards.shards[int(self.shards.places[self.row, 0])].path
+            raise UnreadableFileError(
+                self, f"got a damaged recording in {shard}, expected the packed bytes; copy or pack it again"
+            )
+
+    def __str__(self) -> str:
+        return self.shards.name(self.row)
+
+
 class ShardPictures:
     """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
 
@@ -143,6 +174,10 @@ class ShardPictures:
     def name(self, index: int) -> str:
         """As in the source that was packed."""
         return self.shards.name(int(self.rows[index]))
+
+    def where(self, index: int) -> str:
+        """What errors call it: with its shard."""
+        return self.shards.where(int(self.rows[index]))
 
     def content(self, index: int) -> bytes:
         """The bytes of the member, an .npy or a picture file. Raises UnreadableFileError, DataError."""

@@ -6,18 +6,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import audio
-from kakera.data.audio import Header, Source
+from kakera.data.audio import WHOLE, Header, Span
+from kakera.data.packable import as_file, wav
+from kakera.data.stored import Source
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
-
-Span = tuple[float, float]
-WHOLE: Span = (0.0, math.inf)  # seconds
 
 
 class Sounds(ABC):
@@ -56,6 +54,10 @@ class Sounds(ABC):
     def heard(self, spec: SoundSpec) -> Sounds:
         """The same recordings by another spec."""
 
+    @abstractmethod
+    def file(self, index: int) -> tuple[bytes, str]:
+        """All of it as a file, and the suffix of its kind; decoded once. Raises UnreadableFileError."""
+
     def read(self, index: int) -> NDArray[np.float32]:
         """All of it, (samples,). Raises UnreadableFileError."""
         return self.piece(index, 0, self.length(index))
@@ -72,43 +74,43 @@ class FileSounds(Sounds):
         return len(self.paths)
 
     def length(self, index: int) -> int:
-        """From the header. Raises UnreadableFileError where less than a frame is left."""
-        first, last = self._ends(index)
-        return last - first
+        """From the header. Raises UnreadableFileError where less than a frame is there."""
+        samples = self.header(index).at(self.spec.rate)
+        if samples < self.spec.frame_samples:
+            got = f"{samples / self.spec.rate * 1000:.3g} ms"
+            if self.spans[index][0] > 0:
+                with self._named(index):
+                    got += f" in a recording of {audio.header(self.paths[index]).seconds:.3g} s"
+            reason = f"got {got}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
+            raise UnreadableFileError(self.name(index), reason)
+        return samples
 
     def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
         """Decoded and resampled, no more than is asked for."""
-        first, last = self._ends(index)
-        start = min(first + start, last)
+        self.length(index)
         with self._named(index):
             return audio.read(
-                self.paths[index], self.spec.rate, self.spec.channel, start, min(count, last - start)
+                self.paths[index], self.spec.rate, self.spec.channel, start, count, self.spans[index]
             )
 
     def header(self, index: int) -> Header:
-        """Of the file; samples are those of the span."""
+        """Of the span."""
         with self._named(index):
-            found = audio.header(self.paths[index])
-        start, end = (min(edge, found.seconds) for edge in self.spans[index])
-        return replace(found, samples=round((end - start) * found.rate))
+            return audio.header(self.paths[index], self.spans[index])
 
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
         """Decoded, and no more."""
         with self._named(index):
-            yield from audio.blocks(self.paths[index], *self.spans[index])
+            yield from audio.blocks(self.paths[index], self.spans[index])
 
-    def read(self, index: int) -> NDArray[np.float32]:
-        """All of it, decoded and resampled."""
-        first, last = self._ends(index)
+    def file(self, index: int) -> tuple[bytes, str]:
+        """The file itself, or of a span a WAV of exactly its samples."""
         with self._named(index):
-            return audio.read(self.paths[index], self.spec.rate, self.spec.channel, first, last - first)
+            return as_file(self.paths[index], self.spans[index])
 
     def name(self, index: int) -> str:
         """The path, and the span where there is one."""
-        start, end = self.spans[index]
-        if (start, end) == WHOLE:
-            return audio.name(self.paths[index])
-        return f"{audio.name(self.paths[index])}[{start:g}–{'' if math.isinf(end) else f'{end:g}'} s]"
+        return spanned(audio.name(self.paths[index]), self.spans[index])
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
         """Other paths and spans."""
@@ -118,21 +120,6 @@ class FileSounds(Sounds):
         """Nothing is read yet."""
         return FileSounds(self.paths, spec, self.spans)
 
-    def _ends(self, index: int) -> tuple[int, int]:
-        """First sample and the one after the last, in the file, at the spec's rate."""
-        with self._named(index):
-            found = audio.header(self.paths[index])
-        start, end = self.spans[index]
-        total = found.at(self.spec.rate)
-        first = round(min(start, found.seconds) * self.spec.rate)
-        last = min(round(min(end, found.seconds) * self.spec.rate), total)
-        if last - first < self.spec.frame_samples:
-            got = f"{max(0, last - first) / self.spec.rate * 1000:.3g} ms"
-            whole = "" if start == 0.0 else f" in a recording of {found.seconds:.3g} s"
-            reason = f"got {got}{whole}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
-            raise UnreadableFileError(self.name(index), reason)
-        return first, last
-
     @contextmanager
     def _named(self, index: int) -> Generator[None]:
         """Errors speak of the span, not of the whole file."""
@@ -140,6 +127,12 @@ class FileSounds(Sounds):
             yield
         except UnreadableFileError as error:
             raise UnreadableFileError(self.name(index), error.reason) from error
+
+
+def spanned(name: str, span: Span) -> str:
+    """What to call a span of a recording."""
+    start, end = span
+    return name if span == WHOLE else f"{name}[{start:.10g}–{'' if math.isinf(end) else f'{end:.10g}'} s]"
 
 
 class ArraySounds(Sounds):
@@ -173,6 +166,10 @@ class ArraySounds(Sounds):
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
         """The array at once."""
         yield self.read(index)[:, None]
+
+    def file(self, index: int) -> tuple[bytes, str]:
+        """A WAV of the same floats."""
+        return wav(self.read(index)[:, None], self.spec.rate, "FLOAT"), ".wav"
 
     def name(self, index: int) -> str:
         """The name given at birth, or the number in the list."""

@@ -53,35 +53,36 @@ def open_source(source: str | Path, channels: int | None = None) -> tuple[Datase
 def open_pictures(files: Sequence[str | Path], channels: int) -> Dataset:
     """Pictures to look at, in the order given: files, and all pictures below folders.
 
-    The name of a built-in data set alone means `samples` of it. A file is not opened before it is read.
-    Raises DataError where a folder holds no picture.
+    Shards alone mean all that is in them, the name of a built-in data set alone `samples` of it. A file is
+    not opened before it is read. Raises DataError where a folder holds no picture.
     """
-    if len(files) == 1 and isinstance(files[0], str):
-        built_in = open_builtin(files[0])
-        if built_in is not None:
-            if built_in.sounds is not None:
-                raise DataError(
-                    sentence(
-                        built_in.name,
-                        got="recordings",
-                        expected="pictures, as the model's",
-                        do="name other files",
-                    )
-                )
-            return with_channels(samples(built_in), channels)
+    found = _data_set(files)
+    if found is not None:
+        if found.sounds is not None:
+            expected = "pictures, as the model's"
+            raise DataError(sentence(found.name, got="recordings", expected=expected, do="name other files"))
+        return with_channels(found, channels)
     paths = [path for file in files for path in _expand(Path(file), "picture")]
     return Dataset("pictures", FilePictures(paths, channels), channels, np.full(len(paths), "test"))
 
 
 def open_recordings(files: Sequence[str | Path], spec: SoundSpec) -> Dataset:
     """Recordings to listen to, in the order given: as `open_pictures`. Raises DataError."""
-    if len(files) == 1 and isinstance(files[0], str):
-        built_in = open_builtin(files[0])
-        if built_in is not None:
-            chosen = samples(built_in)
-            return replace(chosen, pictures=_recordings(chosen).heard(spec))
+    found = _data_set(files)
+    if found is not None:
+        return replace(found, pictures=_recordings(found).heard(spec))
     paths = [path for file in files for path in _expand(Path(file), "recording")]
     return Dataset("recordings", FileSounds(paths, spec), 1, np.full(len(paths), "test"))
+
+
+def _data_set(files: Sequence[str | Path]) -> Dataset | None:
+    """What one name means that is not a file's or a folder's of files."""
+    if len(files) != 1:
+        return None
+    built_in = open_builtin(files[0]) if isinstance(files[0], str) else None
+    if built_in is not None:
+        return samples(built_in)
+    return open_shards(files[0], None)[0] if is_shards(files[0]) else None
 
 
 def _recordings(dataset: Dataset) -> Sounds:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kakera.data.audio import WHOLE, Span
 from kakera.data.dataset import Dataset
 from kakera.data.media import is_sound, of_one_kind, opened
-from kakera.data.sounds import WHOLE, Span
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}

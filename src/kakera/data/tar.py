@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kakera.data.images import SUFFIXES
+from kakera.data import audio, images
 from kakera.data.media import natural
-from kakera.data.shard_index import RECORD, ShardIndex
+from kakera.data.shard_index import PICTURES, RECORD, RECORDINGS, ShardIndex, kind_fact
 from kakera.errors import DataError, sentence
 
 BLOCK = 512
@@ -54,7 +54,8 @@ class TarWriter:
 @dataclass
 class _Sample:
     key: str
-    picture: tuple[int, int] | None = None  # offset, length
+    content: tuple[int, int] | None = None  # offset, length
+    kinds: set[str] = field(default_factory=set)  # PICTURES, RECORDINGS, or, which cannot be used, both
     shape: tuple[int, int, int] = (0, 0, 0)
     labels: tuple[str, ...] | None = None
     text: str | None = None
@@ -62,26 +63,30 @@ class _Sample:
 
 
 def index_tar(path: Path) -> ShardIndex:
-    """The index of somebody's shard: pictures or uint8 .npy arrays with .cls, .json or .txt beside them.
+    """The index of somebody's shard: pictures, uint8 .npy arrays or recordings, .cls, .json or .txt beside.
 
-    `facts` has `divided`: whether every sample says its split. Raises DataError.
+    `facts` has `divided`: whether every sample says its split. Raises DataError, also where both are there.
     """
     try:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
-            samples = [sample for sample in _samples(tar) if sample.picture is not None]
+            samples = [sample for sample in _samples(tar) if sample.content is not None]
             if tar.offset + BLOCK > size:  # where the next header would be, or the block of zeros at the end
                 raise tarfile.ReadError("its end is missing")
     except Exception as error:  # of what tarfile makes of broken bytes only some are TarErrors
         got = f"a damaged or compressed tar file ({' '.join(str(error).split())[:80]})"
         raise _error(path, got) from error
     if not samples:
-        raise _error(path, "no picture in it")
+        raise _error(path, "no picture and no recording in it")
+    counts = Counter(kind for sample in samples for kind in sample.kinds)
+    if len(counts) > 1:
+        got = " and ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        raise DataError(sentence(str(path), got=got, expected="one of both", do="pack them apart"))
     records = np.zeros(len(samples), RECORD)
     for number, sample in enumerate(samples):
-        assert sample.picture is not None
+        assert sample.content is not None
         split = SPLITS.get(str(sample.facts.get("split", "train")).lower(), 0)
-        records[number] = (number, *sample.picture, *sample.shape[:2], 0, sample.shape[2], split)
+        records[number] = (number, *sample.content, *sample.shape[:2], 0, sample.shape[2], split)
     labels, classes = _labels(samples)
     return ShardIndex(
         records,
@@ -89,7 +94,7 @@ def index_tar(path: Path) -> ShardIndex:
         classes,
         b"\0".join(_name(sample).encode(errors="replace").replace(b"\0", b"?") for sample in samples),
         size,
-        {"divided": all("split" in sample.facts for sample in samples)},
+        {"divided": all("split" in sample.facts for sample in samples)} | kind_fact(next(iter(counts))),
     )
 
 
@@ -111,9 +116,11 @@ def _samples(tar: tarfile.TarFile) -> Iterator[_Sample]:
 
 
 def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    if suffix in SUFFIXES or suffix == ".npy":
-        if sample.picture is None:
-            sample.picture = (member.offset_data, member.size)
+    sound = suffix in audio.SUFFIXES
+    if sound or suffix in images.SUFFIXES or suffix == ".npy":
+        sample.kinds.add(RECORDINGS if sound else PICTURES)
+        if sample.content is None:
+            sample.content = (member.offset_data, member.size)
             sample.shape = _pixels(tar, member) if suffix == ".npy" else (0, 0, 0)
     elif suffix in (".cls", ".txt", ".json") and member.size <= MOST_TEXT:
         file = tar.extractfile(member)
@@ -189,5 +196,5 @@ def _labels(samples: list[_Sample]) -> tuple[Any, tuple[str, ...]]:
 
 
 def _error(path: Path, got: str) -> DataError:
-    expected = "an uncompressed tar file of pictures, as webdataset has them"
+    expected = "an uncompressed tar file of pictures or recordings, as webdataset has them"
     return DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or name another"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.dataset import Dataset
+from kakera.data.shards import ShardPictures
 from kakera.data.sources import open_pictures, open_recordings
 from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
@@ -32,7 +33,7 @@ class Prediction:
 
 
 def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0) -> list[Prediction]:
-    """Predictions for files, for all pictures or recordings in folders, or for samples of a built-in set.
+    """Predictions for files, for all in folders or in shards, or for samples of a built-in set.
 
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
     gets a prediction without labels that says why. Raises RunError for the model, DataError where a folder
@@ -47,7 +48,7 @@ def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: 
     return [
         _prediction(saved, name, known[number])
         if number in known
-        else Prediction(name, (), {}, reasons[name])
+        else Prediction(name, (), {}, reasons[_where(dataset, number)])
         for number, name in enumerate(names)
     ]
 
@@ -83,6 +84,12 @@ def opened(inputs: InputSpec, files: Sequence[str | Path]) -> Dataset:
     if inputs.sound is not None:
         return open_recordings(files, inputs.sound)
     return open_pictures(files, inputs.channels)
+
+
+def _where(dataset: Dataset, number: int) -> str:
+    """What errors call a file."""
+    pictures = dataset.pictures
+    return pictures.where(number) if isinstance(pictures, ShardPictures) else pictures.name(number)
 
 
 def _prediction(

@@ -1,0 +1,64 @@
+"""What a recording is read from: a file, what is in one, or a part of a larger file."""
+
+from __future__ import annotations
+
+import io
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+
+class Stored(ABC):
+    """A file that stands in a larger one, as in a shard; `str` is what to call it in a message."""
+
+    @abstractmethod
+    def open(self) -> BinaryIO:
+        """From its beginning. Raises DataError where the larger file cannot be had."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raises UnreadableFileError where its bytes are not those that were stored."""
+
+
+Source: TypeAlias = Path | bytes | Stored
+"""A file, what is in one, or a part of a larger one."""
+
+
+def opened(source: Source) -> BinaryIO:
+    """Its bytes, from the beginning. Raises OSError, and as `Stored.open` does."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    return source.open() if isinstance(source, Stored) else source.open("rb")
+
+
+class ViewFile(io.RawIOBase):
+    """A file to read whose bytes are those of a view: only what is asked for is copied."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view, self._place = view, 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes from the beginning."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """To the beginning at least; beyond the end there is nothing to read."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: len(self._view)}[whence]
+        self._place = max(0, start + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """How many bytes there were."""
+        found = self._view[self._place : self._place + len(buffer)]
+        memoryview(buffer).cast("B")[: len(found)] = found
+        self._place += len(found)
+        return len(found)
