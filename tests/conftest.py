@@ -5,10 +5,14 @@ from jaxtyping import install_import_hook
 install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
 
 import hypothesis  # noqa: E402
+import numpy  # noqa: E402, F401  # its threads can be limited once it is there
+import scipy.linalg  # noqa: E402, F401
+import threadpoolctl  # noqa: E402
 import torch  # noqa: E402
 
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)
+threadpoolctl.threadpool_limits(1)
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
