@@ -1,5 +1,6 @@
 """Every block of code in the README and the docs is run, in a world like the one it speaks of."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -80,7 +81,12 @@ def test_every_python_block_runs(world: Path, tmp_path: Path) -> None:
     folder(tmp_path / "pictures", count=6)
     script = "\n".join(text for _, text in blocks("python"))
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
