@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kakera.data.pack import pack
 from kakera.errors import DataError, RunError
 from kakera.formats.native import load_model, save_model
 from kakera.training.predict import predict
