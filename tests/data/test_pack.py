@@ -16,6 +16,7 @@ from kakera.data.pack import pack
 from kakera.data.packers import Job, bounded, pack_shards
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError, StorageError
+from tests.data.recordings import chirp, record
 from tests.small import folder
 
 
@@ -151,10 +152,15 @@ def test_what_stops_a_process_stops_all_with_its_line(pictures: Path, tmp_path: 
         pack_shards(job, [0, 1, 2], 2, None)
 
 
-@pytest.mark.parametrize("store", ["pixels", "files"])
-def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path: Path, store: str) -> None:
-    source = folder(tmp_path / "pictures", count=100, side=64)
-    words = [str(source), str(tmp_path / "shards"), "--shard-size", "8", "--workers", "2", "--store", store]
+@pytest.mark.parametrize("kind", ["pixels", "files", "recordings"])
+def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "source"
+    for number in range(200 if kind == "recordings" else 0):
+        record(source / "xy"[number % 2] / f"{number}.flac", chirp(16_000, 1 + number / 100))
+    if kind != "recordings":
+        folder(source, count=100, side=64)
+    store = ["--store", kind] if kind != "recordings" else []
+    words = [str(source), str(tmp_path / "shards"), "--shard-size", "8", "--workers", "2", *store]
     command = [sys.executable, "-m", "kakera", "pack", *words]
     chance, kills = random.Random(1), 0
     for _ in range(60):

@@ -58,6 +58,16 @@ def test_a_span_is_a_recording_of_its_own(tmp_path: Path) -> None:
     assert [Path(sounds.name(i)).name for i in range(3)] == ["a.wav[0.5–1.25 s]", "a.wav[1.5– s]", "a.wav"]
 
 
+def test_nothing_outside_of_a_span_is_heard_at_any_rate(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((44_100, 1)).astype(np.float32) * 0.1
+    path, cut = record(tmp_path / "a.wav", values, 44_100, subtype="FLOAT"), values[5_424:29_988]
+    sounds = FileSounds([path], SPEC, [(0.123, 0.68)])
+    alone = FileSounds([record(tmp_path / "b.wav", cut, 44_100, subtype="FLOAT")], SPEC)
+    assert sounds.length(0) == alone.length(0) == len(cut) * 16_000 // 44_100
+    np.testing.assert_array_equal(sounds.read(0), alone.read(0))
+    np.testing.assert_array_equal(sounds.piece(0, 4_321, 900), alone.piece(0, 4_321, 900))
+
+
 def test_another_spec_hears_another_rate_and_channel(tmp_path: Path) -> None:
     heard = FileSounds([file(tmp_path)], SPEC).heard(SoundSpec(rate=8_000, channel=1))
     assert heard.length(0) == 16_000

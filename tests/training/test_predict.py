@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kakera.data.pack import pack
 from kakera.errors import DataError, RunError
 from kakera.formats.native import load_model, save_model
 from kakera.training.predict import predict
@@ -69,3 +70,15 @@ def test_an_empty_folder_is_refused(model: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         predict(tmp_path, [tmp_path])
+
+
+def test_packed_pictures_are_predicted_and_a_damaged_one_says_why(model: Path, tmp_path: Path) -> None:
+    pack(folder(tmp_path / "pictures", count=3), tmp_path / "shards", workers=1)
+    tar = tmp_path / "shards" / "000000.tar"
+    content = bytearray(tar.read_bytes())
+    content[700] ^= 1
+    tar.write_bytes(content)
+    found = predict(model, [str(tmp_path / "shards")])
+    assert len(found) == 6
+    (broken,) = (prediction for prediction in found if prediction.unreadable)
+    assert broken.unreadable == "got a damaged picture, expected the packed bytes"

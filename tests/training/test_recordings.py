@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from kakera.cli.main import main
+from kakera.data.pack import pack
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.native import load_model
@@ -206,3 +207,45 @@ def test_mean_and_deviation_are_those_of_the_training_part(world: Path) -> None:
     values = torch.cat([log_mel(torch.tensor(piece)[None], inputs.sound).flatten() for piece in pieces])
     assert inputs.mean[0] == pytest.approx(values.double().mean().item(), abs=1e-3)
     assert inputs.std[0] == pytest.approx(values.double().std(correction=0).item(), abs=1e-3)
+
+
+def test_from_shards_the_same_is_learned_to_the_bit(world: Path, tmp_path: Path) -> None:
+    pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
+    pretrain(tmp_path / "shards", out=tmp_path / "mae", **PRETRAIN)
+    finetune(tmp_path / "shards", start=tmp_path / "mae", out=tmp_path / "tuned", **FINETUNE)
+    for run in ("mae", "tuned"):
+        wanted, found = (load_model(root / run).model.state_dict() for root in (world, tmp_path))
+        assert wanted.keys() == found.keys()
+        assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def test_also_when_they_are_too_many_for_the_memory_and_workers_read(
+    tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kakera.training.prepare.hold", lambda dataset: dataset)
+    pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
+    for source in (world / "songs", tmp_path / "shards"):
+        pretrain(source, out=tmp_path / source.name / "run", workers=2, **PRETRAIN | {"epochs": 1.0})
+    wanted, found = (load_model(tmp_path / name / "run").model.state_dict() for name in ("songs", "shards"))
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def test_shards_are_predicted_as_the_folder_is(world: Path, tmp_path: Path) -> None:
+    pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
+    wanted, found = (predict(world / "tuned", [str(path)]) for path in (world / "songs", tmp_path / "shards"))
+    ours = [(p.file, p.labels, p.probabilities) for p in found]
+    assert ours == [
+        (str(Path(p.file).relative_to(world / "songs")), p.labels, p.probabilities) for p in wanted
+    ]
+
+
+def test_a_damaged_recording_in_a_shard_says_why_and_the_others_are_predicted(
+    world: Path, tmp_path: Path
+) -> None:
+    pack(world / "songs", tmp_path / "shards", workers=1)
+    content = bytearray((tmp_path / "shards" / "000000.tar").read_bytes())
+    content[3_000] ^= 1
+    (tmp_path / "shards" / "000000.tar").write_bytes(content)
+    broken = [p for p in predict(world / "tuned", [str(tmp_path / "shards")]) if p.unreadable]
+    assert len(broken) == 1
+    assert "000000.tar, expected the packed bytes" in broken[0].unreadable
