@@ -13,7 +13,9 @@ from PIL import Image
 
 from kakera.cli.main import main
 from kakera.data.pack import pack
-from kakera.data.packers import Job, bounded, pack_shards
+from kakera.data.pack_job import Job
+from kakera.data.packers import pack_shards
+from kakera.data.shard_writer import bounded
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError, StorageError
 from tests.data.recordings import chirp, record

@@ -11,22 +11,21 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
-from kakera.data.packers import Job, pack_shards
+from kakera.data.dataset import Dataset
+from kakera.data.pack_job import Job, Store, require
+from kakera.data.packers import pack_shards
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_source import CONTENTS, PLAN
-from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds
 from kakera.data.sources import open_source
 from kakera.errors import DataError, OptionError, sentence
 from kakera.storage import write_atomically
 
-Store = Literal["pixels", "files"]
 SIDE = 256
 SHARD_SIZE = 2000
 UNREADABLE = "unreadable.csv"
@@ -78,7 +77,7 @@ def pack(
     StorageError.
     """
     dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels)
-    _require(dataset, side, store, shard_size, workers)
+    require(dataset, side, store, shard_size, workers)
     files = store == "files" or dataset.sounds is not None
     job = Job(
         dataset,
@@ -223,37 +222,3 @@ def _whole(folder: Path, number: int, *, trusted: bool = False) -> ShardIndex | 
     except (OSError, DataError, KeyError):
         return None
     return index
-
-
-def _require(dataset: Dataset, side: int | None, store: Store | None, shard_size: int, workers: int) -> None:
-    """Raises OptionError, DataError."""
-    name = dataset.name
-    for option, value, least in (
-        ("--side", side or 0, 0),
-        ("--shard-size", shard_size, 1),
-        ("--workers", workers, 0),
-    ):
-        if value < least:
-            raise OptionError(sentence(option, got=value, expected=f"{least} or more", do="correct it"))
-    if dataset.sounds is not None:
-        for option, value in (("--side", side), ("--store", store if store == "pixels" else None)):
-            if value is not None:
-                got, expected = f"{value} for recordings", "pictures: recordings are kept as files"
-                raise OptionError(sentence(option, got=got, expected=expected, do="leave it out"))
-        return
-    if store not in (None, "pixels", "files"):
-        raise OptionError(sentence("--store", got=store, expected="pixels or files", do="choose one"))
-    if store == "files":
-        if side is not None:
-            got = f"{side} with --store files"
-            raise OptionError(sentence("--side", got=got, expected="--store pixels", do="leave one out"))
-        pictures = dataset.pictures
-        in_files = isinstance(pictures, FilePictures) or (
-            isinstance(pictures, ShardPictures) and all(map(pictures.encoded, range(len(pictures))))
-        )
-        if isinstance(pictures, ArrayPictures) or not in_files:
-            raise OptionError(
-                sentence(
-                    "--store", got=f"files of {name}", expected="pixels: it has no files", do="leave it out"
-                )
-            )
