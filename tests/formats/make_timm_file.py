@@ -199,6 +199,7 @@ def jax(width: int, heads: int, inside: int, depth: int, patch: int, size: int) 
     for layer in range(depth):
         shapes |= jax_layer(f"Transformer/encoderblock_{layer}/", width, heads, inside)
     arrays = {name: drawn(shape, generator) for name, shape in shapes.items()}
+    arrays["head/kernel"] *= (classes / width) ** 0.5  # by what enters it, as in timm's own start
     model = timm.create_model(
         VIT, img_size=size, patch_size=patch, embed_dim=width, depth=depth, num_heads=heads,
         mlp_ratio=inside / width, num_classes=classes, act_layer="gelu_tanh",

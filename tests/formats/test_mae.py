@@ -161,6 +161,9 @@ def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_
         mask = answer.mask.bool()
         assert far(answer.logits[mask], found.predict(x, mask).flatten(0, 1)) < 1e-5
         assert abs(answer.loss - found(x, mask)) < 1e-5
+        answer, found = theirs.double()(x.double(), noise=noise.double()), found.double()
+        assert far(answer.logits[mask], found.predict(x.double(), mask).flatten(0, 1)) < 1e-10
+        assert abs(answer.loss - found(x.double(), mask)) < 1e-10
 
 
 SHAPE = VitShape(24, 2, 3, (2, 4), DecoderShape(16, 1, 4))
