@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 from einops import rearrange
-from torch import Tensor, nn
+from torch import Tensor
 
 from kakera.errors import OptionError, sentence
 from kakera.formats.native import Saved, generator
@@ -15,6 +15,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
+from kakera.model.linear import Linear
 from kakera.model.mae import MaskedAutoencoder
 
 Size = int | tuple[int, int]
@@ -84,7 +85,7 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
         )
     found, weight, shift = _shared_out(saved, channels)
     encoder = saved.encoder
-    project = nn.Linear(weight.shape[1], weight.shape[0]).to(weight)
+    project = Linear(weight.shape[1], weight.shape[0]).to(weight)
     project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
     encoder.patches.project, encoder.channels = project, channels
     if isinstance(model, MaskedAutoencoder):
@@ -118,7 +119,7 @@ def _share_out_predictions(model: MaskedAutoencoder, old: int, channels: int) ->
     before = model.decoder.predict
     weight = rearrange(before.weight.detach(), "(p c) d -> p c d", c=old).mean(dim=1, keepdim=True)
     bias = rearrange(before.bias.detach(), "(p c) -> p c", c=old).mean(dim=1, keepdim=True)
-    after = nn.Linear(weight.shape[-1], len(weight) * channels).to(weight)
+    after = Linear(weight.shape[-1], len(weight) * channels).to(weight)
     after.weight.data = rearrange(weight.expand(-1, channels, -1), "p c d -> (p c) d").contiguous()
     after.bias.data = rearrange(bias.expand(-1, channels), "p c -> (p c)").contiguous()
     model.decoder.predict, model.pixels = after, len(after.bias)

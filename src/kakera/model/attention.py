@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kakera.model.linear import Linear, Then, linear
 from kakera.model.sizes import PLAIN, LayerKind
 from kakera.model.trace import Trace
+
+Wanted: TypeAlias = Callable[[Tensor], Tensor]
+"""From tokens (b, n, d) to some of them (b, m, d)."""
 
 
 class Attention(nn.Module):
@@ -17,9 +24,9 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width, bias=bias)
-        self.out = nn.Linear(width, width)
+        self.heads, self.biased = heads, bias
+        self.qkv = Linear(width, 3 * width, bias=bias)
+        self.out = Linear(width, width)
 
     def forward(
         self,
@@ -27,12 +34,17 @@ class Attention(nn.Module):
         trace: Trace | None = None,
         layer: int = 0,
         void: Bool[Tensor, "b n"] | None = None,
-    ) -> Float[Tensor, "b n d"]:
+        asking: Float[Tensor, "b m d"] | None = None,
+    ) -> Float[Tensor, "b m d"]:
         """z̃, computed by the fused kernel; a trace gets the same attention by the formula.
 
-        No token attends to one that is `void`.
+        No token attends to one that is `void`. Only the tokens `asking` attend, where that is given: some
+        of z.
         """
-        q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        if asking is None:
+            q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        else:
+            q, k, v = self._of_some(z, asking)
         if trace is not None:
             trace.see_attention(layer, q, k, void)
         allowed = None if void is None else rearrange(~void, "b n -> b 1 1 n")
@@ -41,6 +53,15 @@ class Attention(nn.Module):
             trace.see_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
+    def _of_some(self, z: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the tokens asking; keys and values of all."""
+        width, bias = self.out.in_features, self.qkv.bias
+        for_q, for_kv = (bias[:width], bias[width:]) if self.biased else (None, None)
+        q = rearrange(linear(asking, self.qkv.weight[:width], for_q), "b m (h e) -> b h m e", h=self.heads)
+        kv = linear(z, self.qkv.weight[width:], for_kv)
+        k, v = rearrange(kv, "b n (two h e) -> two b h n e", two=2, h=self.heads)
+        return q, k, v
+
 
 class CrossAttention(nn.Module):
     """Multi-head attention of z to a context: queries from one, keys and values from the other."""
@@ -48,9 +69,9 @@ class CrossAttention(nn.Module):
     def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
         self.heads = heads
-        self.q = nn.Linear(width, width, bias=bias)
-        self.kv = nn.Linear(width, 2 * width, bias=bias)
-        self.out = nn.Linear(width, width)
+        self.q = Linear(width, width, bias=bias)
+        self.kv = Linear(width, 2 * width, bias=bias)
+        self.out = Linear(width, width)
 
     def forward(
         self,
@@ -75,9 +96,9 @@ class Mlp(nn.Module):
     def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False, gated: bool = False) -> None:
         super().__init__()
         inside = round(width * ratio)
-        self.up = nn.Linear(width, 2 * inside if gated else inside)
-        self.down = nn.Linear(inside, width)
-        self.approximate = "tanh" if tanh else "none"
+        self.up = Linear(width, 2 * inside if gated else inside)
+        self.down = Linear(inside, width)
+        self.bend: Then = "tanh gelu" if tanh else "gelu"
         self.gated = gated
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
@@ -85,7 +106,7 @@ class Mlp(nn.Module):
         if self.gated:
             gate, value = self.up(z).chunk(2, dim=-1)
             return self.down(functional.silu(gate) * value)
-        return self.down(functional.gelu(self.up(z), approximate=self.approximate))
+        return self.down(self.up(z, self.bend))
 
 
 class Layer(nn.Module):
@@ -107,12 +128,16 @@ class Layer(nn.Module):
         trace: Trace | None = None,
         layer: int = 0,
         void: Bool[Tensor, "b n"] | None = None,
-    ) -> Float[Tensor, "b n d"]:
+        wanted: Wanted | None = None,
+    ) -> Float[Tensor, "b m d"]:
         """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps.
 
-        Tokens that are `void` only fill a row up: no other attends to them.
+        Tokens that are `void` only fill a row up: no other attends to them. `wanted` picks the tokens that
+        anybody reads of what leaves this layer: the others are attended to, and cost no more than that.
         """
-        branch = self.attention(self.norm1(z), trace, layer, void)
+        normed = self.norm1(z)
+        z, asking = (z, None) if wanted is None else (wanted(z), wanted(normed))
+        branch = self.attention(normed, trace, layer, void, asking)
         branch = branch if self.scale1 is None else branch * self.scale1
         z = z + (branch if survive is None else branch * survive[0, :, None, None])
         branch = self.mlp(self.norm2(z))

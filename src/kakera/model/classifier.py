@@ -10,10 +10,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kakera.model.encoder import Encoder, entering
+from kakera.model.linear import Linear
 from kakera.model.trace import Trace
 
 Pool: TypeAlias = Literal["class", "mean"]
 Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
+
+READ_FIRST: dict[Read, int] = {"class": 1, "distilled": 2, "halves": 2}
+"""How many tokens, before those of the patches, are all that is read of the last layer."""
 
 
 class Classifier(nn.Module):
@@ -36,7 +40,7 @@ class Classifier(nn.Module):
         self.pool: Read = pool
         width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
-        self.head = nn.Linear(width, classes)
+        self.head = Linear(width, classes)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Encoder and head anew."""
@@ -56,7 +60,8 @@ class Classifier(nn.Module):
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
-        tokens = self.encoder.tokens(pictures, None, survive, trace, absent)
+        first = 0 if trace is not None else READ_FIRST.get(self.pool, 0)
+        tokens = self.encoder.tokens(pictures, None, survive, trace, absent, first)
         found = pooled(self.encoder, tokens, self.pool, absent)
         return found if self.head_norm is None else self.head_norm(found)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from kakera.model import positions
 from kakera.model.attention import CrossLayer, Layer
 from kakera.model.encoder import Encoder, entering, initialise_linears
+from kakera.model.linear import Linear
 from kakera.model.masking import concealed
 from kakera.model.presence import Choice, choose
 from kakera.model.sizes import DecoderShape
@@ -26,12 +27,12 @@ class Decoder(nn.Module):
         super().__init__()
         self.shape = shape
         kind = CrossLayer if shape.cross else Layer
-        self.embed = nn.Linear(encoder.shape.width, shape.width)
+        self.embed = Linear(encoder.shape.width, shape.width)
         self.mask_token = nn.Parameter(torch.zeros(shape.width))
         self.positions = nn.Parameter(positions.sincos(encoder.grid, shape.width), requires_grad=False)
         self.layers = nn.ModuleList(kind(shape.width, shape.heads, shape.kind) for _ in range(shape.depth))
         self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
-        self.predict = nn.Linear(shape.width, outputs)
+        self.predict = Linear(shape.width, outputs)
 
     def initialise(self, generator: torch.Generator) -> None:
         """As the encoder: Xavier-uniform, zero biases, N(0, .02²) mask token."""
@@ -62,14 +63,14 @@ class Decoder(nn.Module):
         tokens = entered.put(tokens, latent[:, 1:])
         z = torch.cat([latent[:, :1], tokens], dim=1) + self.positions
         if absent is None:
-            for layer in self.layers:
-                z = layer(z)
-            return to_guess(hidden, None, asked).pick(z[:, 1:])
-        present = choose(~absent)
-        z = torch.cat([z[:, :1], present.pick(z[:, 1:])], dim=1)
-        for layer in self.layers:
-            z = layer(z, void=present.behind(1))
-        return _of_those(present, hidden if asked is None else asked & hidden).pick(z[:, 1:])
+            wanted, void = to_guess(hidden, None, asked), None
+        else:
+            present = choose(~absent)
+            z = torch.cat([z[:, :1], present.pick(z[:, 1:])], dim=1)
+            wanted, void = _of_those(present, hidden if asked is None else asked & hidden), present.behind(1)
+        for layer in self.layers[:-1]:
+            z = layer(z, void=void)
+        return self.layers[-1](z, void=void, wanted=lambda z: wanted.pick(z[:, 1:]))
 
     def _across(
         self, latent: Tensor, hidden: Tensor, absent: Tensor | None, asked: Tensor | None

@@ -75,11 +75,13 @@ class Encoder(nn.Module):
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         absent: Bool[Tensor, "b n"] | None = None,
+        first: int = 0,
     ) -> Float[Tensor, "b k d"]:
         """z^(L), before the final norm. Patches that are `hidden` (lecture L8) or `absent` never enter.
 
         Where some are absent, rows may have different numbers of tokens: what fills them up is `void` in
-        `entering(hidden, absent)`.
+        `entering(hidden, absent)`. Only the `first` tokens, the class token before all, where that is not
+        0: the last layer then computes no others.
         """
         chosen = entering(hidden, absent)
         z = self.embed(pictures, None if chosen is None else chosen.numbers)
@@ -87,7 +89,9 @@ class Encoder(nn.Module):
         if trace is not None:
             trace.see_tokens(0, z)
         for number, layer in enumerate(self.layers, start=1):
-            z = layer(z, None if survive is None else survive[number - 1], trace, number, void)
+            last = first and number == len(self.layers)
+            wanted = (lambda z: z[:, :first]) if last else None
+            z = layer(z, None if survive is None else survive[number - 1], trace, number, void, wanted)
             if trace is not None:
                 trace.see_tokens(number, z)
         return z

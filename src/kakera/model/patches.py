@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from kakera.grid import Grid
+from kakera.model.linear import Linear
 
 
 def cut(
@@ -51,7 +52,7 @@ class PatchEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.patch, self.stride = patch, stride
-        self.project = nn.Linear(patch[0] * patch[1] * channels, width)
+        self.project = Linear(patch[0] * patch[1] * channels, width)
 
     def forward(
         self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
