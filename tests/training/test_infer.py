@@ -12,6 +12,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.sizes import shape_of
+from kakera.training import infer
 from kakera.training.infer import features, scores
 from tests.small import folder, pictures
 
@@ -26,9 +27,11 @@ def classifier(*, several: bool = False) -> Saved:
     return Saved(model, INPUTS, tuple("abcdefghij"), several)
 
 
-def test_scores_are_the_model_s_probabilities_picture_by_picture() -> None:
+def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "PIXELS", 3 * 28 * 28)
     saved, data = classifier(), pictures(7, 0)
-    found, numbers, broken = scores(saved, data, batch=3)
+    assert [len(part.samples) for part, _ in infer.scored(saved, data)] == [3, 3, 1]
+    found, numbers, broken = scores(saved, data)
     assert numbers.tolist() == list(range(7))
     assert broken == ()
     for number in range(7):

@@ -33,7 +33,8 @@ def test_the_likeliest_class_comes_first_and_is_the_label(model: Path, tmp_path:
     with Image.open(path) as image:
         values = torch.from_numpy(np.array(image.convert("L")))[None, None]
     saved = load_model(model)
-    logits = saved.model(saved.inputs.normalise(values))
+    with torch.inference_mode():
+        logits = saved.model(saved.inputs.normalise(values))
     assert isinstance(logits, torch.Tensor)
     expected = logits.softmax(1)[0].tolist()
     assert list(found.probabilities.values()) == sorted(expected, reverse=True)

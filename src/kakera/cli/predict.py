@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def run(words: Sequence[str]) -> int:
     """Print predictions; exit code 2 where a file could not be read, after all others were."""
     parser = Arguments("predict", "What pictures show and recordings say, with probabilities.")
-    parser.add_argument("model", metavar="MODEL", help="a fine-tuned run")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a fine-tuned run, or a graph of ONNX that kakera wrote"
+    )
     parser.add_argument(
         "files",
         metavar="FILE",
@@ -27,7 +29,7 @@ def run(words: Sequence[str]) -> int:
         help="pictures or recordings, folders, or a built-in name such as demo",
     )
     parser.add_argument("--top", type=int, default=3, help="classes shown for each picture (default: 3)")
-    parser.add_argument("--workers", type=int, default=0, help="processes that read (default: 0)")
+    parser.add_argument("--workers", type=int, default=-1, help="processes that read (default: as needed)")
     parser.add_argument(
         "--windows", action="store_true", default=False, help="of recordings: every window, with its times"
     )

@@ -49,7 +49,7 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         raise RunError(
             sentence(
                 str(place),
-                got="a graph of ONNX, which is there to be run by onnxruntime",
+                got="a graph of ONNX (model.onnx), for `kakera predict` alone",
                 expected="weights",
                 do="name the model that it was made from",
             )

@@ -13,6 +13,7 @@ from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
 from kakera.errors import OptionError, RunError, sentence
 from kakera.training.launch import processes
+from kakera.training.malloc import keep_freed_memory
 from kakera.training.options import LearningOptions
 from kakera.training.sharded import shard
 
@@ -25,6 +26,8 @@ def engine(options: LearningOptions) -> Fabric:
     precision: Any = options.precision
     if precision == "auto":
         precision = "bf16-mixed" if device == "cuda" else "32-true"
+    if device == "cpu":
+        keep_freed_memory()
     devices, nodes = processes(options)
     try:
         fabric = Fabric(

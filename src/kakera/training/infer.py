@@ -15,13 +15,15 @@ from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.errors import OptionError, UnreadableFileError, sentence
 from kakera.formats.native import Saved
+from kakera.formats.onnx_model import OnnxModel, entering
+from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, pooled
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
 from kakera.training.view import View
 
-BATCH = 256
+BATCH, PIXELS = 256, 2**22  # pictures at a time, and how large they are together: 83 of 224 x 224
 WINDOWS = 16  # of recordings at a time: 10 seconds each take 20 MB on their way
 
 
@@ -45,7 +47,7 @@ def probabilities(
 
 @torch.inference_mode()
 def scores(
-    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
+    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
 
@@ -54,7 +56,7 @@ def scores(
     rows: list[torch.Tensor] = []
     numbers: list[torch.Tensor] = []
     broken: list[UnreadableFileError] = []
-    for part, values in scored(saved, dataset, workers=workers, batch=batch):
+    for part, values in scored(saved, dataset, workers=workers):
         broken += part.unreadable
         rows.append(values)
         numbers.append(part.samples)
@@ -65,16 +67,18 @@ def scores(
 
 
 def scored(
-    saved: Saved, dataset: Dataset, *, workers: int = 0, batch: int = BATCH
+    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
     """Batches of pictures, or of windows of recordings, and their probabilities, as they come."""
-    batch = batch if dataset.sounds is None else min(batch, WINDOWS)
-    view = View.of(saved.model, saved.inputs)
-    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
-        if len(part.samples):
-            yield part, probabilities(saved, view.stored(part), view.absent(part))
-        else:
+    view = None if isinstance(saved, OnnxModel) else View.of(saved.model, saved.inputs)
+    for part in _batches(saved.inputs, dataset, workers):
+        if not len(part.samples):
             yield part, torch.zeros(0, len(saved.classes))
+        elif isinstance(saved, OnnxModel):
+            yield part, saved.probabilities(entering(part.pictures, part.lengths))
+        else:
+            assert view is not None
+            yield part, probabilities(saved, view.stored(part), view.absent(part))
 
 
 @torch.inference_mode()
@@ -97,8 +101,8 @@ def features(
         (layer, pool): [] for layer in layers for pool in pools
     }
     numbers: list[torch.Tensor] = []
-    view, batch = View.of(encoder, saved.inputs), BATCH if dataset.sounds is None else WINDOWS
-    for part in evaluation_batches(dataset, saved.inputs.size, batch=batch, workers=workers):
+    view = View.of(encoder, saved.inputs)
+    for part in _batches(saved.inputs, dataset, workers):
         numbers.append(part.samples)
         trace, absent = Trace(tokens=[layer % (depth + 1) for layer in layers]), view.absent(part)
         encoder.tokens(view.pictures(part), None, None, trace, absent)
@@ -109,6 +113,13 @@ def features(
     kept = torch.cat(numbers).numpy()
     means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)
+
+
+def _batches(inputs: InputSpec, dataset: Dataset, workers: int) -> Iterator[Batch]:
+    """As many at a time as fit in little memory. Workers read the next ones while the model computes."""
+    fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
+    batch = WINDOWS if dataset.sounds is not None else fitting
+    return evaluation_batches(dataset, inputs.size, batch=batch, workers=workers)
 
 
 def _each_once(

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, sentence
@@ -21,6 +19,7 @@ from kakera.formats.int8 import Given, quantise
 from kakera.formats.judge import session_of
 from kakera.formats.load import load
 from kakera.formats.native import Saved
+from kakera.formats.onnx_model import OnnxModel, entering
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.training.infer import scores
@@ -96,21 +95,15 @@ def convert_int8(
 def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
     for batch in evaluation_batches(dataset, saved.inputs.size, batch=BATCH):
         if len(batch.samples):
-            yield _given(saved, batch)
-
-
-def _given(saved: Saved, batch: Batch) -> Given:
-    """What enters the graph."""
-    values: NDArray[np.float32] = batch.pictures.numpy().astype(np.float32)
-    if saved.inputs.sound is None:
-        return {"pictures": values}
-    assert batch.lengths is not None
-    return {"waveforms": values, "lengths": batch.lengths.numpy().astype(np.int64)}
+            yield entering(batch.pictures, batch.lengths)
 
 
 def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Quantised:
     before, numbers, _ = scores(saved, dataset)
-    after = _probabilities(saved, graph, dataset)
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / onnx.FILE
+        file.write_bytes(graph)
+        after, _, _ = scores(OnnxModel(session_of(file), saved.inputs, saved.classes, saved.several), dataset)
     if not len(before):
         raise DataError(sentence(dataset.name, got="nothing readable", expected="pictures", do="look at it"))
     accuracies = None
@@ -128,19 +121,3 @@ def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibr
         float(np.abs(before - after).mean()),
         accuracies,
     )
-
-
-def _probabilities(saved: Saved, graph: bytes, dataset: Dataset) -> NDArray[np.float32]:
-    """(n, classes): of a recording the mean over its windows."""
-    rows: list[NDArray[np.float32]] = []
-    numbers: list[NDArray[np.int64]] = []
-    with tempfile.TemporaryDirectory() as place:
-        file = Path(place) / onnx.FILE
-        file.write_bytes(graph)
-        session = session_of(file)
-        for batch in evaluation_batches(dataset, saved.inputs.size, batch=BATCH):
-            if len(batch.samples):
-                rows.append(session.run(["probabilities"], _given(saved, batch))[0])
-                numbers.append(batch.samples.numpy())
-    found, kept = np.concatenate(rows), np.concatenate(numbers)
-    return np.stack([found[kept == number].mean(axis=0) for number in np.unique(kept)])

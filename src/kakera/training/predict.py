@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,9 +16,12 @@ from kakera.data.sources import open_pictures, open_recordings
 from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import Saved
+from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.inputs import InputSpec
 from kakera.training.infer import scored, scores
 
+Source: TypeAlias = str | Path | Saved | OnnxModel
+FEW = 256  # files: that many are read sooner than processes are started
 THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
 
 
@@ -32,17 +37,19 @@ class Prediction:
     """Where a window of a recording begins and ends, in seconds; None for the whole file."""
 
 
-def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0) -> list[Prediction]:
+def predict(model: Source, files: Sequence[str | Path], *, workers: int = -1) -> list[Prediction]:
     """Predictions for files, for all in folders or in shards, or for samples of a built-in set.
 
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
-    gets a prediction without labels that says why. Raises RunError for the model, DataError where a folder
-    holds nothing to read.
+    gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
+    in float32 or int8: then ONNX Runtime computes. `workers` are processes that read while the model
+    computes; -1 chooses: one a core where there are many files, none where there are few. Raises RunError
+    for the model, DataError where a folder holds nothing to read.
     """
-    saved = model if isinstance(model, Saved) else load(model)
+    saved = _model(model)
     dataset = opened(saved.inputs, files)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
-    probabilities, numbers, broken = scores(saved, dataset, workers=workers)
+    probabilities, numbers, broken = scores(saved, dataset, workers=_readers(dataset, workers))
     reasons = {error.path: error.reason for error in broken}
     known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
     return [
@@ -53,21 +60,19 @@ def predict(model: str | Path | Saved, files: Sequence[str | Path], *, workers: 
     ]
 
 
-def predict_windows(
-    model: str | Path | Saved, files: Sequence[str | Path], *, workers: int = 0
-) -> Iterator[Prediction]:
+def predict_windows(model: Source, files: Sequence[str | Path], *, workers: int = -1) -> Iterator[Prediction]:
     """A prediction for each window of each recording, as they are read.
 
     Raises OptionError for a model of pictures, and as `predict` does.
     """
-    saved = model if isinstance(model, Saved) else load(model)
+    saved = _model(model)
     spec = saved.inputs.sound
     if spec is None:
         raise OptionError(
             sentence("windows", got="a model of pictures", expected="one of recordings", do="leave it out")
         )
     dataset, told = opened(saved.inputs, files), set[str]()
-    for part, values in scored(saved, dataset, workers=workers):
+    for part, values in scored(saved, dataset, workers=_readers(dataset, workers)):
         assert part.starts is not None
         assert part.lengths is not None
         for error in part.unreadable:
@@ -77,6 +82,18 @@ def predict_windows(
         edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
         for number, row, (start, end) in zip(part.samples.tolist(), values.tolist(), edges, strict=True):
             yield _prediction(saved, dataset.pictures.name(number), row, (float(start), float(end)))
+
+
+def _model(model: Source) -> Saved | OnnxModel:
+    if isinstance(model, Saved | OnnxModel):
+        return model
+    return open_onnx(model) if is_onnx(model) else load(model)
+
+
+def _readers(dataset: Dataset, workers: int) -> int:
+    if workers >= 0:
+        return workers
+    return os.cpu_count() or 1 if len(dataset) > FEW else 0
 
 
 def opened(inputs: InputSpec, files: Sequence[str | Path]) -> Dataset:
@@ -93,7 +110,7 @@ def _where(dataset: Dataset, number: int) -> str:
 
 
 def _prediction(
-    saved: Saved, file: str, values: list[float], window: tuple[float, float] | None = None
+    saved: Saved | OnnxModel, file: str, values: list[float], window: tuple[float, float] | None = None
 ) -> Prediction:
     order = sorted(range(len(values)), key=lambda i: -values[i])
     probabilities = {saved.classes[i]: values[i] for i in order}

@@ -1,0 +1,78 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.main import main
+from kakera.errors import RunError
+from kakera.formats.convert import convert
+from kakera.formats.native import save_model
+from kakera.formats.onnx_model import open_onnx
+from kakera.training.predict import predict
+from tests.small import folder
+from tests.training.test_infer import classifier
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run, and the graph of it."""
+    place = tmp_path_factory.mktemp("written")
+    save_model(place / "run", classifier())
+    convert(place / "run", place / "graph", to="onnx")
+    return place / "run", place / "graph"
+
+
+def test_a_graph_predicts_what_its_model_does(written: tuple[Path, Path], tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=3)
+    (root / "bag" / "0.png").write_text("no picture")
+    ours = predict(written[0], [root])
+    for graph in (written[1], written[1] / "model.onnx", open_onnx(written[1])):
+        theirs = predict(graph, [root])
+        assert [each.file for each in ours] == [each.file for each in theirs]
+        assert [each.labels for each in ours] == [each.labels for each in theirs]
+        assert theirs[0].unreadable == ours[0].unreadable != ""
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+
+
+def test_the_command_takes_a_graph(
+    written: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "d", count=1)
+    said = []
+    for model in written:
+        assert main(["predict", str(model), str(root), "--csv"]) == 0
+        said.append([line.split(",")[:2] for line in capsys.readouterr().out.splitlines()])
+    assert said[0] == said[1]
+    assert len(said[0]) == 1 + 2
+
+
+def test_a_graph_that_cannot_be_used_says_why(written: tuple[Path, Path], tmp_path: Path) -> None:
+    place = tmp_path / "graph"
+    shutil.copytree(written[1], place)
+    content = (place / "model.onnx").read_bytes()
+    (place / "model.onnx").write_bytes(content[: len(content) // 2])
+    with pytest.raises(RunError, match=r"model.onnx: got .* expected a graph of ONNX;"):
+        open_onnx(place)
+    description = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps({**description, "found": ["tokens"]}))
+    with pytest.raises(RunError, match=r"model.onnx: got a graph of tokens, expected"):
+        open_onnx(place)
+    for damaged in ("{", "[]", '{"inputs": {}}'):
+        (place / "config.json").write_text(damaged)
+        with pytest.raises(RunError, match=r"config.json: got .* expected the description"):
+            open_onnx(place)
+    (place / "config.json").unlink()
+    with pytest.raises(RunError, match=r"config.json: got .*No such file"):
+        open_onnx(place)
+
+
+def test_many_files_are_read_by_processes_and_predicted_alike(
+    written: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = folder(tmp_path / "d", count=3)
+    alone = predict(written[0], [root], workers=0)
+    monkeypatch.setattr("kakera.training.predict.FEW", 2)
+    monkeypatch.setattr("kakera.training.infer.PIXELS", 2 * 28 * 28)
+    assert predict(written[0], [root]) == alone
