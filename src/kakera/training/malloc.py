@@ -20,4 +20,4 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):  # another libc, another system
         return False
     wanted = {MMAP_THRESHOLD: LARGEST, TOP_PAD: 8 * LARGEST, TRIM_THRESHOLD: 2**31 - 1}
-    return all([mallopt(name, value) for name, value in wanted.items()])
+    return all(mallopt(name, value) for name, value in wanted.items())
