@@ -233,3 +233,20 @@ def test_workers_end_with_an_error_though_somebody_keeps_it(tmp_path: Path) -> N
     for worker in set(multiprocessing.active_children()) - before:
         worker.join(timeout=60)
         assert not worker.is_alive()
+
+
+def test_what_is_pinned_is_what_the_model_works_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Tensor] = []
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append(tensor)
+        return tensor.clone()
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    before = batches(block(), steps=1)[0]
+    after = before.pin_memory()
+    assert before.labels is not None
+    assert {id(tensor) for tensor in pinned} == {id(before.labels), id(before.pictures)}
+    assert torch.equal(after.pictures, before.pictures)
+    assert after.pictures is not before.pictures
+    assert after.samples is before.samples

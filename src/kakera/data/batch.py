@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -76,10 +77,14 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> Batch:
-        """What the model works on, moved; numbers of samples stay."""
-        return replace(
-            self,
-            pictures=self.pictures.to(device),
-            labels=None if self.labels is None else self.labels.to(device),
-            lengths=None if self.lengths is None else self.lengths.to(device),
-        )
+        """What the model works on, moved, while the program goes on where it is pinned."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Batch:
+        """What the model works on in memory that a GPU can fetch by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """What the model works on, changed; numbers of samples stay."""
+        labels, lengths = (None if one is None else change(one) for one in (self.labels, self.lengths))
+        return replace(self, pictures=change(self.pictures), labels=labels, lengths=lengths)

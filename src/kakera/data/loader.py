@@ -116,11 +116,13 @@ def training_batches(
     start: int = 0,
     workers: int = 0,
     share: Share = ALL,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """Batches `start` … `steps` − 1, each in the pieces of the share; an epoch's partial last is left out.
 
     Of recordings, waveforms of as many frames as `size` is wide. What is unreadable is dropped and named in
-    the batch, which may be left with none. Raises DataError where many batches are.
+    the batch, which may be left with none; `pinned` for a GPU to fetch. Raises DataError where many batches
+    are.
     """
     sounds, whole = dataset.sounds, min(batch, len(dataset))
     reader = (
@@ -129,7 +131,8 @@ def training_batches(
         else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed, whole)
     )
     empty = 0
-    for found in batches_of(reader, Order(len(dataset), seed, batch, steps, start, share), workers):
+    order = Order(len(dataset), seed, batch, steps, start, share)
+    for found in batches_of(reader, order, workers, pinned=pinned):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:
             raise DataError(

@@ -17,12 +17,18 @@ from kakera.data.order import Order, Straight
 from kakera.errors import DataError, StorageError
 
 
-def batches_of(reader: TorchDataset[Any], order: Order | Straight, workers: int) -> Iterator[Batch]:
-    """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line."""
+def batches_of(
+    reader: TorchDataset[Any], order: Order | Straight, workers: int, *, pinned: bool = False
+) -> Iterator[Batch]:
+    """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line.
+
+    `pinned` for a GPU to fetch.
+    """
     loader: DataLoader[Any] = DataLoader(
         reader,
         batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
         num_workers=workers,
+        pin_memory=pinned,
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
         prefetch_factor=4 if workers else None,
         worker_init_fn=_heedless if workers else None,

@@ -74,7 +74,7 @@ def train(
     saved_at = time.monotonic()
     progress = Progress(verb, total=plan.steps, start=start, unit=plan.batch, quiet=not team.leads)
     with progress, recomputed(task.model, options.recompute), run.stop.waiting():
-        for pieces in plan.steps_from(start, share):
+        for pieces in plan.steps_from(start, share, pinned=fabric.device.type == "cuda"):
             step, done = pieces[0].step, pieces[0].step + 1
             model.train()
             rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)

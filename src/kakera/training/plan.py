@@ -63,8 +63,8 @@ class Plan:
             )
         return Share(team.rank * each, each, pieces)
 
-    def steps_from(self, start: int, share: Share) -> Iterator[list[Batch]]:
-        """From step `start` on, this process's pieces of each step."""
+    def steps_from(self, start: int, share: Share, *, pinned: bool = False) -> Iterator[list[Batch]]:
+        """From step `start` on, this process's pieces of each step, `pinned` for a GPU to fetch."""
         pieces = training_batches(
             self.train,
             self.size,
@@ -75,6 +75,7 @@ class Plan:
             start=start,
             workers=self.workers,
             share=share,
+            pinned=pinned,
         )
         while step := list(islice(pieces, share.count)):
             yield step
