@@ -83,6 +83,8 @@ class DataSizeOptions(StudyOptions):
     """Share of the patches that pretraining hides."""
     pretrainings: int = 1
     """Pretrainings with different seeds, shared among the repetitions."""
+    longer: tuple[float, ...] = ()
+    """Epochs of further, longer pretrainings, to see how much more of it would change."""
     shifts: tuple[int, ...] = (1, 2, 4)
     """Pixels by which test pictures are moved, or frames by which recordings are, to see what that does."""
 
@@ -102,7 +104,9 @@ _LEAST: dict[str, float] = {
     "labels": 0,
     "probe_labels": 0,
     "shifts": 1,
+    "longer": 0.01,
 }
+_MAY_BE_EMPTY = ("probe_labels", "longer")
 _SHARES = ("ratios", "hide", "validation")
 
 
@@ -111,7 +115,7 @@ def checked(options: StudyOptions) -> None:
     for field in fields(options):
         value = getattr(options, field.name)
         values = value if isinstance(value, tuple) else (value,)
-        if not values and field.name != "probe_labels":
+        if not values and field.name not in _MAY_BE_EMPTY:
             raise _refusal(field.name, "nothing", "at least one value")
         for one in values:
             if field.name in _LEAST and not one >= _LEAST[field.name]:

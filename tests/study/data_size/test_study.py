@@ -1,4 +1,5 @@
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,35 @@ def test_the_report_says_what_can_be_trusted(done: Path) -> None:
     ):
         assert text in page, text
     assert page.count("data:image/svg+xml;base64,") == 1
+
+
+def test_longer_pretrainings_are_measured_beside_the_others_and_change_no_answer(tmp_path: Path) -> None:
+    options = {**DATA_SIZE, "sizes": ("20",), "rates": (1.0,), "longer": (2.0, 3.0)}
+    studied = study_data_size(pictures(60, 20), out=tmp_path, **options)
+    found = [row for row in rows(tmp_path / "results.csv") if row["measure"] == "test"]
+    for epochs in ("2", "3"):
+        more = [row for row in found if row["network"] == f"mae after {epochs} epochs"]
+        assert [(row["labels"], row["seed"], row["rate"]) for row in more] == [
+            ("20", "0", "1"),
+            ("20", "1", "1"),
+        ]
+        config = json.loads((tmp_path / "units" / f"pretrain-e{epochs}-s0" / "config.json").read_text())
+        assert config["epochs"] == float(epochs)
+        start = json.loads((tmp_path / "units" / f"longer-20-e{epochs}-s1" / "config.json").read_text())[
+            "start"
+        ]
+        assert Path(start).name == f"pretrain-e{epochs}-s0"
+    page = (tmp_path / "report.html").read_text()
+    assert "What longer pretraining gives" in page
+    assert "3, − the CNN" in page
+    assert set(studied.answer.scores) == set(MODELS)
+
+
+def test_a_budget_leaves_longer_pretrainings_out_first() -> None:
+    less = study(longer=(200.0,)).smaller()
+    assert less is not None
+    assert less[0].options.longer == ()
+    assert less[1] == "longer pretraining"
 
 
 def test_rates_are_never_chosen_by_test_pictures() -> None:

@@ -14,11 +14,11 @@ from kakera.study.data_size.tables import Final
 from kakera.study.data_size.work import MODELS, School
 from kakera.study.intervals import interval
 from kakera.study.ledger import RESULTS, write_csv
-from kakera.study.material import FINETUNE
+from kakera.study.material import FINETUNE, PRETRAIN
 from kakera.study.study_options import DataSizeOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
 
-TUNE, FINAL = "tune", "final"
+TUNE, FINAL, LONGER = "tune", "final", "longer"
 
 
 def write(finished: Finished, school: School, options: DataSizeOptions, validation: str) -> Comparison:
@@ -54,7 +54,15 @@ def _records(finished: Finished, finals: list[Final]) -> list[tuple[object, ...]
         rows += [(*at, f"test moved by {n}", round(v, 4)) for n, v in shift["scores"].items()]
         rows += [(*at, f"features moved by {n}", round(v, 4)) for n, v in shift["features"].items()]
         rows.append((*at, f"maps moved by a cell of {shift['cell']}", round(shift["maps"], 4)))
+    for at, result in _longer(finished):
+        network = f"{at['model']} after {at['epochs']:g} epochs"
+        rows.append((network, at["labels"], at["seed"], f"{result['rate']:g}", "test", result["test"]))
     return rows
+
+
+def _longer(finished: Finished) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What was trained after longer pretrainings: which, and its measures."""
+    return [(u.values, finished.results[u.name]) for u in finished.plan.units if u.kind == LONGER]
 
 
 def _page(
@@ -81,6 +89,7 @@ def _page(
         report.paragraph(f"Recommendation: {advice}"),
         report.drawing(picture, caption=caption),
         *tables.numbers(comparison, measure),
+        *tables.longer(comparison, _longer(finished), measure, _epochs(school, chosen)),
         *tables.saturation(finals),
         *tables.shifted(finals, comparison, measure),
         *tables.networks(school, finals, finished),
@@ -90,6 +99,10 @@ def _page(
         *settings(school.material, chosen),
         *time_and_command(finished, "data-size", options),
     )
+
+
+def _epochs(school: School, chosen: dict[str, Any]) -> float:
+    return chosen["pretrain_epochs"] or school.material.recipes[PRETRAIN].epochs
 
 
 def _changes(school: School, chosen: dict[str, Any]) -> str:

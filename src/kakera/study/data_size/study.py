@@ -19,7 +19,7 @@ from kakera.study.material import PRETRAIN, cut_validation, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.study_options import DataSizeOptions, study_options
 
-TUNE, FINAL = "tune", "final"
+TUNE, FINAL, LONGER = "tune", "final", "longer"
 LEAST_SIZES, HALVINGS = 2, 3  # what a budget leaves at least: sizes, and an eighth of the epochs
 
 
@@ -92,15 +92,17 @@ class DataSize:
                     values = {"model": model, "labels": count, "seed": seed, "trains": seed not in tuning}
                     needs = (*(trial.name for trial in trials), *self._start(model, seed))
                     found.append(Unit(f"{FINAL}-{model}-{count}-s{seed}", FINAL, values, needs))
-        return found
+        return found + self._longer()
 
     def rates(self) -> list[float]:
         """The multiples of the recipes' rates, rising."""
         return sorted(set(self.options.rates))
 
     def smaller(self) -> tuple[DataSize, str] | None:
-        """Fewer seeds, down to 2; then without the largest sizes, down to 2 of them; then fewer epochs."""
+        """No longer pretrainings; 2 seeds; 2 sizes, the smallest; then half of the epochs, and again."""
         options, counts = self.options, self.counts()
+        if options.longer:
+            return self._with(longer=()), "longer pretraining"
         if options.seeds > 2:
             last = options.seed + options.seeds - 1
             return self._with(seeds=options.seeds - 1), f"seed {last}"
@@ -130,32 +132,57 @@ class DataSize:
         """Do a unit; its result."""
         school, values = self.school, unit.values
         if unit.kind == PRETRAIN:
-            trained = school.material.pretrain(folder, seed=values["seed"], epochs=self.epochs)
+            epochs = values.get("epochs", self.epochs)
+            trained = school.material.pretrain(folder, seed=values["seed"], epochs=epochs)
             return work.pretrained(school, trained)
-        starts = self._start(values["model"], values["seed"])
+        starts = self._start(values["model"], values["seed"], values.get("epochs"))
         start = units / starts[0] if starts else None
         if unit.kind == TUNE:
             return work.tuned(school, folder, values, start)
-        tried: dict[float, list[float]] = {}
-        for rate in self.rates():
-            names = [self._trial(values["model"], values["labels"], s, rate).name for s in self.tuning()]
-            tried[rate] = [results[name]["validation"] for name in names]
-        rate = work.best_rate(tried) if self.tuning() else self.rates()[0]
-        run = folder
+        rate, run = self._chosen(values, results), folder
+        if unit.kind == LONGER:
+            return work.tested(school, school.trained(values, folder, start, rate), rate)
         if values["trains"]:
             school.trained(values, folder, start, rate)
         else:
             run = units / self._trial(values["model"], values["labels"], values["seed"], rate).name
         return work.measured(school, run, values, rate)
 
+    def _longer(self) -> list[Unit]:
+        """For each longer pretraining the same trainings after it, at the rates chosen after the first."""
+        options, found = self.options, list[Unit]()
+        for epochs in sorted(set(options.longer)):
+            found += [
+                Unit(f"{PRETRAIN}-e{epochs:g}-s{seed}", PRETRAIN, {"seed": seed, "epochs": epochs})
+                for seed in range(options.pretrainings)
+            ]
+            for count in self.counts():
+                trials = [
+                    self._trial(MAE, count, s, rate).name for s in self.tuning() for rate in self.rates()
+                ]
+                for seed in range(options.seed, options.seed + options.seeds):
+                    values = {"model": MAE, "labels": count, "seed": seed, "trains": True, "epochs": epochs}
+                    needs = (*trials, *self._start(MAE, seed, epochs))
+                    found.append(Unit(f"{LONGER}-{count}-e{epochs:g}-s{seed}", LONGER, values, needs))
+        return found
+
+    def _chosen(self, values: Mapping[str, Any], results: Results) -> float:
+        """The rate that was best on the val part."""
+        tried: dict[float, list[float]] = {}
+        for rate in self.rates():
+            names = [self._trial(values["model"], values["labels"], s, rate).name for s in self.tuning()]
+            tried[rate] = [results[name]["validation"] for name in names]
+        return work.best_rate(tried) if self.tuning() else self.rates()[0]
+
     def _trial(self, model: str, count: int, seed: int, rate: float) -> Unit:
         values = {"model": model, "labels": count, "seed": seed, "rate": rate}
         return Unit(f"{TUNE}-{model}-{count}-x{rate:g}-s{seed}", TUNE, values, self._start(model, seed))
 
-    def _start(self, model: str, seed: int) -> tuple[str, ...]:
-        """The pretraining that a network starts from."""
+    def _start(self, model: str, seed: int, epochs: float | None = None) -> tuple[str, ...]:
+        """The pretraining that a network starts from: the study's own, or a longer one of so many epochs."""
         number = (seed - self.options.seed) % self.options.pretrainings
-        return (f"{PRETRAIN}-s{number}",) if model == MAE else ()
+        length = "" if epochs is None else f"-e{epochs:g}"
+        return (f"{PRETRAIN}{length}-s{number}",) if model == MAE else ()
 
     def _with(self, **changes: Any) -> DataSize:
         options = replace(self.options, **changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from kakera.study.conduct import Finished
 from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
 from kakera.study.data_size.moved import MOST
 from kakera.study.data_size.saturation import cut_short
-from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, School
-from kakera.study.intervals import interval
+from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, School
+from kakera.study.intervals import interval, paired
 from kakera.study.ledger import amount, per_cent, points
 from kakera.study.material import PRETRAIN
 from kakera.study.prose import capital, listed
@@ -52,6 +52,41 @@ def numbers(comparison: Comparison, measure: str) -> list[str]:
             "a difference stays outside the noise with all those of its row judged together (Holm)."
         ),
         *(report.paragraph(capital(text)) for text in crossed),
+    ]
+
+
+def longer(
+    comparison: Comparison,
+    found: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+    measure: str,
+    epochs: float,
+) -> list[str]:
+    """What longer pretrainings give, and how far they carry the network above the others; empty for none."""
+    if not found:
+        return []
+    scores = {epochs: comparison.scores[MAE]}
+    for at, result in found:
+        by_count = scores.setdefault(at["epochs"], {})
+        by_count.setdefault(at["labels"], []).append(result["test"])
+    counts = comparison.counts
+    rows = [("epochs", *(f"{count} labels" for count in counts))]
+    gaps = [("epochs, and minus what", *(f"{count} labels" for count in counts))]
+    for length in sorted(scores):
+        by_count = scores[length]
+        rows.append((f"{length:g}", *(per_cent(interval(by_count[count])) for count in counts)))
+        for other in (VIT, CNN):
+            others = comparison.scores[other]
+            differences = [points(paired(by_count[count], others[count])) for count in counts]
+            gaps.append((f"{length:g}, − {TITLES[other]}", *differences))
+    return [
+        report.heading("What longer pretraining gives"),
+        report.paragraph(
+            f"{capital(TITLES[MAE])}, test {measure} in per cent after pretrainings of so many epochs, "
+            f"fine-tuned at the rates that were chosen after {epochs:g}:"
+        ),
+        report.table(rows),
+        report.paragraph("The same, in points above the others, paired by seed:"),
+        report.table(gaps),
     ]
 
 

@@ -62,6 +62,7 @@ def seconds(
     """What a unit should take; `counts` are those that were measured with."""
     material = school.material
     if unit.kind == PRETRAIN:
+        epochs = unit.values.get("epochs", epochs)
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
         return costs[f"{PRETRAIN} start"] + steps * costs[f"{PRETRAIN} step"]
     model, count = unit.values["model"], unit.values["labels"]
@@ -75,6 +76,8 @@ def seconds(
             training += max(0, count - measured) * costs[f"{model} answer"]
     if unit.kind == "tune":
         return training
+    if unit.kind == "longer":
+        return training + costs[f"{model} answer"] * len(material.test)
     moving = min(len(material.test), MOST) * (
         len(directions(material.inputs)) * len(school.options.shifts) + 3
     )

@@ -129,6 +129,15 @@ def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> 
     }
 
 
+def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
+    """What a network does on test pictures, and no more."""
+    return {
+        "rate": rate,
+        "test": measure(trained.saved, school.material.test).score,
+        "training_seconds": expense.training_seconds(trained.folder),
+    }
+
+
 def nearest_cnn(material: Material) -> str:
     """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier."""
     classes, channels = len(material.dataset.classes), material.dataset.channels
