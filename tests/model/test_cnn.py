@@ -94,10 +94,13 @@ def test_the_smallest_size_has_the_parameters_of_its_convolutions_norms_and_head
 
 
 @pytest.mark.parametrize(("name", "vit"), [("resnet-micro", 796_938), ("resnet-mini", 2_674_954)])
-def test_the_small_sizes_are_those_of_the_transformers_they_are_compared_with(name: str, vit: int) -> None:
+@pytest.mark.parametrize("stem", ["", "-7x7"])
+def test_the_small_sizes_are_those_of_the_transformers_they_are_compared_with(
+    name: str, stem: str, vit: int
+) -> None:
     # The Transformers' trained parameters: 4 layers of width 128, 6 of 192; patches of 4 × 4, 10 classes.
     with torch.device("meta"):
-        model = ResNet(RESNETS[name], channels=1, classes=10)
+        model = ResNet(RESNETS[name + stem], channels=1, classes=10)
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(vit, rel=0.05)
 
 

@@ -49,6 +49,10 @@ RESNETS: dict[str, ResNetShape] = {
     "resnet-nano": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="small"),
     "resnet-micro": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="small"),
     "resnet-mini": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="small"),
+    # as large, for pictures above 64 pixels and for spectrograms: at full size they would take hours
+    "resnet-nano-7x7": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="large"),
+    "resnet-micro-7x7": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="large"),
+    "resnet-mini-7x7": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="large"),
     # for pictures of 224 pixels: He et al. 2016, table 1
     "resnet-18": ResNetShape((2, 2, 2, 2), _LARGE, bottleneck=False, stem="large"),
     "resnet-34": ResNetShape((3, 4, 6, 3), _LARGE, bottleneck=False, stem="large"),

@@ -211,6 +211,11 @@ def test_the_cnn_is_the_nearest_in_parameters() -> None:
     assert nearest_cnn(material(pictures(60, 20), asked)) == "resnet-micro"
 
 
+def test_large_pictures_get_a_cnn_with_the_stem_for_them() -> None:
+    asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "micro", "image": 96})
+    assert nearest_cnn(material(pictures(60, 20), asked)) == "resnet-micro-7x7"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -23,6 +23,7 @@ from kakera.study.data_size.moved import MOST, moved
 from kakera.study.data_size.saturation import late_gain
 from kakera.study.material import FINETUNE, SCRATCH, Material
 from kakera.study.study_options import DataSizeOptions
+from kakera.training.prepare import SMALL
 from kakera.training.trained import Trained, measure
 
 CNN, VIT, MAE = "cnn", "vit", "mae"
@@ -139,12 +140,17 @@ def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
 
 
 def nearest_cnn(material: Material) -> str:
-    """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier."""
+    """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier.
+
+    Of those with the stem for pictures of this size.
+    """
     classes, channels = len(material.dataset.classes), material.dataset.channels
+    stem = "small" if max(material.inputs.size) <= SMALL else "large"
     with torch.device("meta"):
         counts = {
             name: parameters(ResNet(shape, channels=channels, classes=classes))
             for name, shape in RESNETS.items()
+            if shape.stem == stem
         }
     ours = parameters(
         Classifier(Encoder(material.shape, channels=channels, size=material.inputs.size), classes)
