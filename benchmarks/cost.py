@@ -33,9 +33,15 @@ class Cost:
         return pictures / self.speed(gpu) / 3600
 
 
-def layers(tokens: int, width: int, depth: int) -> float:
-    """Products and sums, forward: 12 d² weights a layer for each token, and attention among n tokens."""
-    return depth * (24 * tokens * width**2 + 4 * tokens**2 * width)
+def layers(tokens: int, width: int, depth: int, read: int | None = None) -> float:
+    """Products and sums, forward: 12 d² weights a layer for each token, and attention among n tokens.
+
+    Of the last layer only so many are `read`: the others give keys and values, and no more.
+    """
+    each = 24 * tokens * width**2 + 4 * tokens**2 * width
+    if read is None:
+        return depth * each
+    return (depth - 1) * each + 20 * read * width**2 + 4 * tokens * width**2 + 4 * read * tokens * width
 
 
 def cost(size: str) -> Cost:
@@ -44,11 +50,12 @@ def cost(size: str) -> Cost:
     grid = Grid.cover((SIDE, SIDE), shape.patch, shape.step)
     values = 3 * shape.patch[0] * shape.patch[1]
     visible = kept(grid.count, HIDE)
-    inside, decoder = visible + 1, shape.decoder
-    forward = layers(inside, shape.width, shape.depth) + layers(grid.count + 1, decoder.width, decoder.depth)
+    inside, hidden, decoder = visible + 1, grid.count - visible, shape.decoder
+    forward = layers(inside, shape.width, shape.depth)
+    forward += layers(grid.count + 1, decoder.width, decoder.depth, read=hidden)
     forward += 2 * visible * values * shape.width  # patches to tokens
     forward += 2 * inside * shape.width * decoder.width  # encoder to decoder
-    forward += 2 * (grid.count - visible) * decoder.width * values  # tokens to hidden patches
+    forward += 2 * hidden * decoder.width * values  # tokens to hidden patches
     return Cost(size, 3 * forward)
 
 
