@@ -25,7 +25,7 @@ kills: $(READY)
 fuzz: $(READY)
 	$(BIN)/python -m tests.hostile --count 2000
 
-# docs/bench.json, docs/speed.md and the README's numbers on speed: an hour on a quiet machine.
+# docs/bench.json, docs/speed.md and the README's numbers on speed: a quarter of an hour on a quiet machine.
 speed: $(READY)
 	$(BIN)/pip install --quiet --no-deps --target .venv/peers --upgrade -r benchmarks/peers.txt
 	$(BIN)/kakera bench --peers .venv/peers --out docs/bench.json
