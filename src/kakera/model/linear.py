@@ -43,13 +43,13 @@ def linear(
     then: Then = "nothing",
 ) -> Float[Tensor, "... o"]:
     """x Wᵀ + b, and a GELU of it if wanted: by oneDNN where `suits` says so."""
-    if not suits(x, weight):
-        return _activated(functional.linear(x, weight, bias), then)
     learns = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-    if not (torch.is_grad_enabled() and learns):
-        return _product(x, weight, bias, then)
-    with_gradients = _Differentiable.apply if weight.numel() >= LARGE else functional.linear
-    return _activated(with_gradients(x, weight, bias), then)  # type: ignore[operator]
+    learns = learns and torch.is_grad_enabled()
+    if not suits(x, weight) or (learns and weight.numel() < LARGE):
+        return _activated(functional.linear(x, weight, bias), then)
+    if learns:
+        return _activated(_Differentiable.apply(x, weight, bias), then)
+    return _product(x, weight, bias, then)
 
 
 def suits(x: Tensor, weight: Tensor) -> bool:
@@ -90,8 +90,8 @@ class _Differentiable(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:  # type: ignore[override]
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        (slope,), (x, weight) = slopes, ctx.saved_tensors
         to_x, to_weight, to_bias = ctx.needs_input_grad
         rows = slope.reshape(-1, slope.shape[-1])
         return (

@@ -93,7 +93,7 @@ def _model(model: Source) -> Saved | OnnxModel:
 def _readers(dataset: Dataset, workers: int) -> int:
     if workers >= 0:
         return workers
-    return os.cpu_count() or 1 if len(dataset) > FEW else 0
+    return (os.cpu_count() or 1) if len(dataset) > FEW else 0
 
 
 def opened(inputs: InputSpec, files: Sequence[str | Path]) -> Dataset:

@@ -11,7 +11,8 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, OptionError
 from kakera.study.data_size.answer import Comparison
-from kakera.study.data_size.study import DataSize, count_of, plan_data_size, study_data_size
+from kakera.study.data_size.sizes import count_of
+from kakera.study.data_size.study import DataSize, plan_data_size, study_data_size
 from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn, tuned
 from kakera.study.material import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
@@ -94,6 +95,12 @@ def test_longer_pretrainings_are_measured_beside_the_others_and_change_no_answer
     assert "What longer pretraining gives" in page
     assert "3, − the CNN" in page
     assert set(studied.answer.scores) == set(MODELS)
+
+
+def test_a_longer_pretraining_that_is_no_longer_is_not_run_twice() -> None:
+    ours = study(sizes=("20",), longer=(40.0, 80.0))
+    assert ours.epochs == 40
+    assert {u.values["epochs"] for u in ours.units() if "epochs" in u.values} == {80.0}
 
 
 def test_a_budget_leaves_longer_pretrainings_out_first() -> None:

@@ -14,6 +14,7 @@ from kakera.study.conduct import Finished, conduct, say
 from kakera.study.data_size import times, work
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
+from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
 from kakera.study.material import PRETRAIN, cut_validation, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
@@ -151,7 +152,7 @@ class DataSize:
     def _longer(self) -> list[Unit]:
         """For each longer pretraining the same trainings after it, at the rates chosen after the first."""
         options, found = self.options, list[Unit]()
-        for epochs in sorted(set(options.longer)):
+        for epochs in sorted(set(options.longer) - {self.epochs}):
             found += [
                 Unit(f"{PRETRAIN}-e{epochs:g}-s{seed}", PRETRAIN, {"seed": seed, "epochs": epochs})
                 for seed in range(options.pretrainings)
@@ -187,33 +188,6 @@ class DataSize:
     def _with(self, **changes: Any) -> DataSize:
         options = replace(self.options, **changes)
         return replace(self, options=options, school=replace(self.school, options=options))
-
-
-def count_of(size: str, most: int, classes: int) -> int:
-    """Labels that "5%", "100" or "all" of `most` mean; 0 for a share of less than one a class.
-
-    Raises OptionError for other words, and for a number of less than one a class.
-    """
-    if size == "all":
-        return most
-    share = size.removesuffix("%")
-    try:
-        number = float(share) / 100 if share != size else int(size)
-    except ValueError:
-        number = 0
-    if number <= 0 or (share != size and number > 1) or (share == size and number < classes):
-        raise OptionError(
-            sentence(
-                "sizes",
-                got=repr(size),
-                expected=f"a number of labels from {classes}, one a class, a share such as 10%, or all",
-                do="correct it",
-            )
-        )
-    if share == size:
-        return min(int(number), most)
-    count = round(number * most)
-    return count if count >= classes else 0
 
 
 @dataclass(frozen=True)
