@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kakera.model.attention import Attention, Layer, Mlp
+from kakera.model.attention import SHORT, Attention, Layer, Mlp, pool
 from kakera.model.trace import Trace
 from tests.model import lecture
 from tests.model.models import drawn, far, seeded
@@ -30,13 +30,35 @@ def test_a_whole_layer_is_the_lectures_formula(heads: int) -> None:
 
 
 @heads
-def test_the_fused_kernel_pools_with_the_recorded_attention(heads: int) -> None:
+@pytest.mark.parametrize("short", [SHORT, 0])
+def test_both_ways_pool_with_the_recorded_attention(
+    heads: int, short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kakera.model.attention.SHORT", short)
     attention, trace = drawn(Attention(12, heads)), Trace(attention=[4])
     out = attention(Z, trace, 4)
     v = functional.linear(Z, attention.qkv.weight[24:], attention.qkv.bias[24:])
     v = v.reshape(2, 5, heads, 12 // heads).transpose(1, 2)
     pooled = (trace.attention[4] @ v).transpose(1, 2).reshape(2, 5, 12)
     assert far(out, attention.out(pooled).detach()) < 1e-12
+
+
+@pytest.mark.parametrize("asking", [1, 7])
+def test_both_ways_give_the_same_with_void_tokens_and_the_same_gradients(
+    asking: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    q, k, v = (torch.randn(3, 2, n, 4, generator=seeded(n), dtype=torch.float64) for n in (asking, 9, 9))
+    void = torch.rand(3, 9, generator=seeded(1)) < 0.5
+    void[:, 0] = False  # the class token is always there
+    found = []
+    for short in (SHORT, 0):
+        monkeypatch.setattr("kakera.model.attention.SHORT", short)
+        given = [t.clone().requires_grad_() for t in (q, k, v)]
+        pooled = pool(*given, void)
+        found.append([pooled.detach(), *torch.autograd.grad(pooled.square().sum(), given)])
+    for plain, fused in zip(*found, strict=True):
+        assert far(plain, fused) < 1e-12
+    assert (found[0][2].transpose(1, 2)[void] == 0).all()
 
 
 def test_the_order_of_the_tokens_is_nothing_to_a_layer() -> None:

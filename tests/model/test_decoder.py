@@ -130,8 +130,8 @@ def test_the_cross_decoder_costs_less_for_each_patch_that_is_not_asked_for() -> 
             model.predict(batch, hidden, asked=asked)
         cost.append(counter.get_flop_counts()["Global"])
     width, guessed = DECODER.width, (15, 7)
-    # maps to the query, from the heads and in the MLP, and to the 18 values of a guess
-    each = DECODER.depth * 2 * (2 + 8) * width**2 + 2 * width * 18
+    # maps to the query, from the heads and in the MLP; attention to 6 tokens; the 18 values of a guess
+    each = DECODER.depth * 2 * ((2 + 8) * width + 2 * 6) * width + 2 * width * 18
     assert sum(cost[0].values()) - sum(cost[1].values()) == 2 * (guessed[0] - guessed[1]) * each
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -17,6 +18,28 @@ from kakera.model.trace import Trace
 
 Wanted: TypeAlias = Callable[[Tensor], Tensor]
 """From tokens (b, n, d) to some of them (b, m, d)."""
+
+SHORT = 128  # tokens: up to here two batched products beat the fused kernel on a CPU
+
+
+def pool(
+    q: Float[Tensor, "b h m e"],
+    k: Float[Tensor, "b h n e"],
+    v: Float[Tensor, "b h n e"],
+    void: Bool[Tensor, "b n"] | None = None,
+) -> Float[Tensor, "b h m e"]:
+    """h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j per head (L5 ②–③), over the tokens that are not `void`.
+
+    By the formula where rows are short and the device a CPU, where PyTorch's fused kernel gains nothing from
+    a second thread; else by that kernel, which never holds the (m, n) scores in memory.
+    """
+    allowed = None if void is None else rearrange(~void, "b n -> b 1 1 n")
+    if k.device.type != "cpu" or k.shape[-2] > SHORT or torch.compiler.is_compiling():
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -math.inf)
+    return scores.softmax(dim=-1) @ v
 
 
 class Attention(nn.Module):
@@ -36,7 +59,7 @@ class Attention(nn.Module):
         void: Bool[Tensor, "b n"] | None = None,
         asking: Float[Tensor, "b m d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """z̃, computed by the fused kernel; a trace gets the same attention by the formula.
+        """z̃, computed by the faster way; a trace gets the same attention by the formula.
 
         No token attends to one that is `void`. Only the tokens `asking` attend, where that is given: some
         of z.
@@ -47,8 +70,7 @@ class Attention(nn.Module):
             q, k, v = self._of_some(z, asking)
         if trace is not None:
             trace.see_attention(layer, q, k, void)
-        allowed = None if void is None else rearrange(~void, "b n -> b 1 1 n")
-        pooled = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        pooled = pool(q, k, v, void)
         if trace is not None:
             trace.see_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
@@ -82,8 +104,7 @@ class CrossAttention(nn.Module):
         """No token attends to one of the context that is `void`."""
         q = rearrange(self.q(z), "b m (h e) -> b h m e", h=self.heads)
         k, v = rearrange(self.kv(context), "b k (two h e) -> two b h k e", two=2, h=self.heads)
-        allowed = None if void is None else rearrange(~void, "b k -> b 1 1 k")
-        pooled = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        pooled = pool(q, k, v, void)
         return self.out(rearrange(pooled, "b h m e -> b m (h e)"))
 
 
