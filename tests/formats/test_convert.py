@@ -141,6 +141,7 @@ def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind:
     assert (found.source.inputs.channels, found.judge) == (1, "transformers")
     assert found.difference < 1e-5
     assert "brightness" in found.lines()[-1]
+    assert "brightness" in (tmp_path / "hf" / "README.md").read_text()
     assert load(tmp_path / "hf").inputs.channels == 3
 
 
