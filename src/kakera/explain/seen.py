@@ -98,9 +98,9 @@ def look(
     """Encode a picture of stored values (0 … scale, or log-mel) once and keep what every layer saw.
 
     A picture that ends after `width` pixels is seen as what is there of it: the columns of patches up to its
-    end, and no others; `start` is where its columns begin, for the axes. The attention is that of the formula,
-    beside the model's own way: see `Trace`. Raises OptionError where channels or size are not the model's, or
-    the model has registers, whose attention has no place here.
+    end, and no others; `start` is where its columns begin, for the axes. The attention is that of the
+    formula, beside the model's own way: see `Trace`. Raises OptionError where channels or size are not the
+    model's, or the model has registers, whose attention has no place here.
     """
     require_no_registers(encoder)
     depth, extent = encoder.shape.depth, Extent.of(encoder, width)
