@@ -6,6 +6,7 @@ install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
 
 import hypothesis  # noqa: E402
 import numpy  # noqa: E402, F401  # its threads can be limited once it is there
+import pytest  # noqa: E402
 import scipy.linalg  # noqa: E402, F401
 import threadpoolctl  # noqa: E402
 import torch  # noqa: E402
@@ -18,3 +19,8 @@ hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest first, so that no process is left with it alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_documents.py")
