@@ -1,6 +1,10 @@
 """Shapes and types of the model are checked under test: the hook must stand before the first import."""
 
+import os
+
 from jaxtyping import install_import_hook
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start, too
 
 install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
 
