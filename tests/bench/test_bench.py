@@ -56,7 +56,7 @@ def test_the_share_of_the_limit_is_told_where_products_are_the_limit(written: di
     }
     case = cases["mae-step"]
     reached = case["results"][OURS] * case["flops_of_one"] / written["flops_per_second"]
-    assert case["share_of_limit"] == pytest.approx(reached, rel=0.01, abs=1e-4)  # it is written with four digits
+    assert case["share_of_limit"] == pytest.approx(reached, rel=0.01, abs=1e-4)  # four digits
     assert 0 < case["share_of_limit"] < 1
 
 
