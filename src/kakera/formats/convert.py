@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -109,7 +109,9 @@ def convert(
     coloured = to == "transformers" and channels is None and _grey(saved)
     if to in FOLDERS:
         require_free(target)
-        files = FOLDERS[to](_coloured(saved) if coloured else saved)
+        files = FOLDERS[to](adapt(copy.deepcopy(saved), channels=3) if coloured else saved)
+        if coloured:
+            files["README.md"] += f"\nIt is {COLOURED}.\n".encode()
     else:
         _require_new_file(target)
         files = {"model.pth": mae.write(saved)}
@@ -137,11 +139,6 @@ def convert(
 def _grey(saved: Saved) -> bool:
     one = saved.inputs.channels == 1 and saved.inputs.sound is None
     return one and isinstance(saved.model, Classifier | Encoder)
-
-
-def _coloured(saved: Saved) -> Saved:
-    in_colour = adapt(copy.deepcopy(saved), channels=3)
-    return replace(in_colour, notes=(*in_colour.notes, COLOURED))
 
 
 def _hint(saved: Saved, to: Format) -> str:

@@ -163,7 +163,7 @@ def preprocessing(saved: Saved) -> dict[str, Any]:
 
 
 def card(saved: Saved) -> str:
-    """`README.md`, as the hub shows it; what there is to know of the weights at its end."""
+    """`README.md`, as the hub shows it."""
     inputs, heard = saved.inputs, kind_of(saved) is SOUND
     classifies = isinstance(saved.model, Classifier)
     head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
@@ -182,8 +182,7 @@ def card(saved: Saved) -> str:
             "`preprocessor_config.json` stretches pictures to this size; kakera cuts the middle out.",
             *does,
             "",
-            *(f"- {note}" for note in saved.notes),
-            "- Its licence is that of the pictures and weights it was made from.",
+            "Its licence is that of the pictures and weights it was made from.",
             "",
         ]
     )
