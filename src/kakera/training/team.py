@@ -38,7 +38,9 @@ class Team:
             return list(numbers)
         device = self.fabric.device
         together = torch.tensor(numbers, dtype=torch.float64, device=device)
-        return self.fabric.all_reduce(together, reduce_op="sum").tolist()  # type: ignore[union-attr]
+        reduced = self.fabric.all_reduce(together, reduce_op="sum")
+        assert isinstance(reduced, torch.Tensor)  # as it was given
+        return reduced.tolist()
 
     def collect(self, value: T) -> list[T]:
         """What each process has, in the order of their numbers."""
