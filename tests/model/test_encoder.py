@@ -7,6 +7,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.model.encoder import Encoder, initialise_linears
+from kakera.model.roles import entering
 from kakera.model.sizes import DecoderShape, VitShape
 from kakera.model.trace import Trace
 from tests.model import lecture
@@ -52,7 +53,7 @@ def test_with_hidden_patches_the_encoder_is_the_lectures_on_the_visible_ones(
 ) -> None:
     model, batch = encoder(channels, size, patch), pictures(2, channels, size)
     hidden, weights = hidden_in(model.grid), lecture.weights_of(model)
-    for picture, concealed, z in zip(batch, hidden, model.tokens(batch, hidden), strict=True):
+    for picture, concealed, z in zip(batch, hidden, model.tokens(batch, entering(hidden, None)), strict=True):
         shown = [i for i, is_hidden in enumerate(concealed.tolist()) if not is_hidden]
         wanted = lecture.embed(picture.numpy(), weights, patch, shown)
         assert far(z, lecture.layers(wanted, weights, SHAPE.heads, SHAPE.depth)) < 1e-12

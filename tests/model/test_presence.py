@@ -11,6 +11,7 @@ from kakera.model.classifier import Classifier, Pool
 from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.presence import beyond, choose
+from kakera.model.roles import entering
 from kakera.model.trace import Trace
 from tests.model.models import DECODER, SIZE, drawn, encoder, far, pictures
 
@@ -123,7 +124,7 @@ def test_no_gradient_comes_from_the_padding() -> None:
 def test_attention_is_recorded_without_what_is_absent() -> None:
     trace = Trace(attention=[1])
     values, absent = batch()
-    encoder().tokens(values, None, None, trace, absent)
+    encoder().tokens(values, entering(None, absent), None, trace)
     assert trace.attention[1][1, ..., 9:].abs().max() == 0  # the class token and 8 patches are there
     assert far(trace.attention[1].sum(dim=-1), torch.ones(4, 3, 21)) < 1e-12
 

@@ -9,25 +9,48 @@ import torch
 from torch import nn
 
 from kakera.errors import RunError
+from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.mae import MaskedAutoencoder
 from kakera.training.compiled import compiled
 from kakera.training.options import PretrainOptions
+from kakera.training.regions import through
+from tests.model.models import DECODER, SHAPE, encoder
 from tests.small import folder
 
 OPTIONS = PretrainOptions("x")
 
 
+def how(model: nn.Module, device: str, choice: str = "auto") -> tuple[int, bool]:
+    """How many parts compute through something else within the block, and whether any does after it."""
+    options = replace(OPTIONS, compile=choice)  # type: ignore[arg-type]  # one of its words
+    with compiled(model, options, torch.device(device)):
+        during = sum("forward" in vars(part) for part in model.modules())
+    return during, any("forward" in vars(part) for part in model.modules())
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method")  # torch's own, as it compiles
-def test_auto_compiles_on_a_gpu_only() -> None:
-    model = nn.Linear(2, 2)
-    assert compiled(model, OPTIONS, torch.device("cpu")) is model
-    assert compiled(model, OPTIONS, torch.device("cuda")) is not model
-    assert compiled(model, replace(OPTIONS, compile="no"), torch.device("cuda")) is model
+def test_auto_compiles_layer_by_layer_on_a_gpu_only() -> None:
+    transformer = MaskedAutoencoder(encoder(), DECODER)
+    assert how(transformer, "cpu") == (0, False)
+    assert how(transformer, "cuda") == (SHAPE.depth + DECODER.depth, False)
+    assert how(transformer, "cuda", "no") == (0, False)
+    assert how(ResNet(resnet_shape("resnet-nano"), channels=1, classes=2), "cuda") == (1, False)
 
 
 def test_a_cpu_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RunError, match="no C\\+\\+ compiler"):
-        compiled(nn.Linear(2, 2), replace(OPTIONS, compile="yes"), torch.device("cpu"))
+        how(nn.Linear(2, 2), "cpu", "yes")
+
+
+def test_a_compiled_layer_may_be_computed_again_for_its_gradient() -> None:
+    model = nn.Linear(2, 2)
+    with through([model], lambda forward: lambda x: forward(x) + 1):
+        with through([model], lambda forward: lambda x: 2 * forward(x)):
+            twice = model(torch.zeros(1, 2))
+        once = model(torch.zeros(1, 2))
+    assert torch.equal(twice, 2 * once)
+    assert torch.equal(once, model(torch.zeros(1, 2)) + 1)
 
 
 def test_compiled_training_learns_the_same(tmp_path: Path) -> None:

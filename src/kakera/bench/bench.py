@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kakera.bench import machine
-from kakera.bench.cases import CASES, Case, case_of
+from kakera.bench.cases import CASES, ON_GPU, Case, case_of
 from kakera.bench.contest import OURS, contest
 from kakera.errors import OptionError, sentence
 from kakera.storage import write_atomically
+from kakera.training.device import device_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Benchmark:
         """A table to read."""
         here = self.machine
         found = [
-            f"{here['processor']}, {here['threads']} threads, torch {here['torch']}, {here['day']}",
+            f"{here.get('gpu', here['processor'])}, {here['threads']} threads, torch {here['torch']}, "
+            f"{here['day']}",
             f"limit: {self.limit / 1e9:.0f} GFLOP/s of matrix products",
         ]
         if self.quick:
@@ -68,18 +70,22 @@ def bench(
     *,
     rounds: int = 5,
     quick: bool = False,
+    device: str = "cpu",
     out: str | Path = "",
     say: Callable[[str], None] = print,
 ) -> Benchmark:
     """Run the named cases, or all, against what is installed; a JSON file where `out` names one.
 
-    `quick` takes the smallest sizes: whether all runs, not how fast. The file is written after each case.
-    Raises OptionError for an unknown case or no rounds, StorageError where `out` cannot be written.
+    `quick` takes the smallest sizes: whether all runs, not how fast. `device` is cpu or cuda, which has cases
+    of its own. The file is written after each case. Raises OptionError for an unknown case or no rounds,
+    RunError where there is no such device, StorageError where `out` cannot be written.
     """
     if rounds < 1:
         raise OptionError(sentence("rounds", got=rounds, expected="at least 1", do="ask for more"))
-    chosen = {name: case_of(name) for name in names or CASES}
-    found = Benchmark(machine.describe(), machine.matrix_rate(), {}, quick)
+    table = CASES if device_of(device).type == "cpu" else ON_GPU
+    chosen = {name: case_of(name, table) for name in names or table}
+    limit = machine.matrix_rate() if table is CASES else machine.gpu_rate()
+    found = Benchmark(machine.describe(device), limit, {}, quick)
     for name, case in chosen.items():
         say(f"bench: {name}")
         with tempfile.TemporaryDirectory() as place:

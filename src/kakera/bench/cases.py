@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kakera.bench.contest import Work, one_core, told, wall_clock
@@ -12,6 +13,7 @@ from kakera.bench.log_mel import clips
 from kakera.bench.memory import memory
 from kakera.bench.networks import inference, mae_step, vit_step
 from kakera.bench.start import start
+from kakera.bench.where import GPU
 from kakera.errors import OptionError, sentence
 
 
@@ -81,10 +83,32 @@ CASES: dict[str, Case] = {
 }
 
 
-def case_of(name: str) -> Case:
-    """The row of a name. Raises OptionError for an unknown one."""
-    if name not in CASES:
+ON_GPU: dict[str, Case] = {
+    "mae-step": Case(
+        "a step of pretraining in bf16, ViT-B/16, 224 pixels, batch 256",
+        partial(mae_step, where=GPU),
+        {**_BASE, "batch": 256},
+        _NANO,
+    ),
+    "mae-step-large": Case(
+        "a step of pretraining in bf16, ViT-L/16, 224 pixels, batch 256",
+        partial(mae_step, where=GPU),
+        {**_BASE, "size": "large", "batch": 256},
+        _NANO,
+    ),
+    "vit-step": Case(
+        "a step of a classifier in bf16, ViT-B/16, 224 pixels, batch 256",
+        partial(vit_step, where=GPU),
+        {**_BASE, "batch": 256},
+        _NANO,
+    ),
+}
+
+
+def case_of(name: str, table: Mapping[str, Case]) -> Case:
+    """The row of a name in CASES or ON_GPU. Raises OptionError for an unknown one."""
+    if name not in table:
         raise OptionError(
-            sentence("case", got=name, expected="one of " + ", ".join(CASES), do="choose one of these")
+            sentence("case", got=name, expected="one of " + ", ".join(table), do="choose one of these")
         )
-    return CASES[name]
+    return table[name]

@@ -15,13 +15,16 @@ import kakera
 from kakera.model.linear import linear
 
 SIDE = 2048  # of the matrices: large enough for the caches not to matter
+ON_GPU = 8192
 SECONDS = 1.0
 
 
-def describe() -> dict[str, Any]:
-    """Processor, cores, threads, versions and the day."""
+def describe(device: str = "cpu") -> dict[str, Any]:
+    """Processor, cores, threads, versions and the day; on a GPU its name too."""
+    gpu = {} if device == "cpu" else {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return {
         "processor": _processor(),
+        **gpu,
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
@@ -45,6 +48,20 @@ def matrix_rate() -> float:
             began = time.perf_counter()
             product(left, right)
             best = max(best, 2 * SIDE**3 / (time.perf_counter() - began))
+    return best
+
+
+def gpu_rate() -> float:
+    """The same of bf16 products on the GPU, of random numbers: zeros would be faster."""
+    left, right = (torch.randn(ON_GPU, ON_GPU, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    best, ends = 0.0, time.perf_counter() + SECONDS
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    while time.perf_counter() < ends or not best:
+        begin.record()
+        torch.mm(left, right)
+        end.record()
+        torch.cuda.synchronize()
+        best = max(best, 2 * ON_GPU**3 / (begin.elapsed_time(end) / 1000))
     return best
 
 

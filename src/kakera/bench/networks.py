@@ -14,6 +14,7 @@ from kakera import chance
 from kakera.bench.contest import OURS, Contender, Work
 from kakera.bench.peers import CLASSIFIERS, MAES, Peer, installed, steps
 from kakera.bench.runtimes import RUNTIMES, graphs
+from kakera.bench.where import COMPILED, CPU, Where
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -32,43 +33,51 @@ def vit(size: str, patch: int) -> VitShape:
     return SIZES[size].with_patch((patch, patch))
 
 
-def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
+def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Where = CPU) -> Work:
     """A step of pretraining; the fast one is ours with the cross decoder on a quarter of what is hidden."""
     shape = vit(size, patch)
     there, absent = installed(MAES)
-    contenders = [Contender(who, mae(who, shape, side, batch)) for who in (OURS, FAST, *there)]
+    names = (OURS, FAST, *(way for who in there for way in where.ways(who)))
+    contenders = [Contender(who, mae(who, shape, side, batch, where)) for who in names]
     flops = step_flops(Saved(_mae(shape, side, cross=False), _inputs(side)), HIDE)
-    return Work(contenders, batch, flops=flops, absent=absent)
+    return where.turns(Work(contenders, batch, flops=flops, absent=absent))
 
 
-def mae(who: str, shape: VitShape, side: int, batch: int) -> Callable[[], object]:
+def mae(who: str, shape: VitShape, side: int, batch: int, where: Where = CPU) -> Callable[[], object]:
     """The step of one of them, by name: OURS, FAST, or another library's. Raises ImportError."""
-    pictures = _pictures(side, batch)
-    if who in MAES:
-        peer = MAES[who](shape, side, HIDE)
-        return steps(peer.model, lambda: peer.run(pictures))
-    model = _mae(shape, side, cross=who == FAST)
+    pictures, library = where.put(_pictures(side, batch)), who.removesuffix(COMPILED)
+    if library in MAES:
+        peer = MAES[library](shape, side, HIDE)
+        if who != library:
+            where.compile(peer.model)
+        return steps(where.put(peer.model), where.precisely(lambda: peer.run(pictures)))
+    model = where.put(_mae(shape, side, cross=who == FAST))
+    where.compile(model)
     noise = chance.uniform(0, 0, range(batch), "mask", model.encoder.grid.count)
     places = MASKINGS["random"](noise, model.encoder.grid, HIDE)
     hidden, asked = torch.from_numpy(places), None
     if who == FAST:
         noise = chance.uniform(0, 0, range(batch), "predicted", model.encoder.grid.count)
         asked = torch.from_numpy(among(noise, places, PREDICTED))
-    return steps(model, lambda: model(pictures, hidden, asked=asked))
+    return steps(model, where.precisely(lambda: model(pictures, hidden, asked=asked)))
 
 
-def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
+def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Where = CPU) -> Work:
     """A step of training a classifier."""
-    pictures, labels = _pictures(side, batch), torch.arange(batch) % CLASSES
+    pictures, labels = where.put(_pictures(side, batch)), where.put(torch.arange(batch) % CLASSES)
     ours = _classifier(vit(size, patch), side)
-    there, absent = installed(CLASSIFIERS)
-    peers = [CLASSIFIERS[who](vit(size, patch), side, CLASSES) for who in there]
-    contenders = [
-        Contender(peer.name, steps(peer.model, _cross_entropy(peer, pictures, labels)))
-        for peer in (Peer(OURS, ours, ours), *peers)
-    ]
     flops = 3 * forward_flops(Saved(ours, _inputs(side), _names()))
-    return Work(contenders, batch, flops=flops, absent=absent)
+    there, absent = installed(CLASSIFIERS)
+    contenders: list[Contender] = []
+    for name in (OURS, *(way for who in there for way in where.ways(who))):
+        library = name.removesuffix(COMPILED)
+        maker = CLASSIFIERS.get(library)
+        peer = Peer(OURS, ours, ours) if maker is None else maker(vit(size, patch), side, CLASSES)
+        if name in (OURS, library + COMPILED):
+            where.compile(peer.model)
+        loss = where.precisely(_cross_entropy(peer, pictures, labels))
+        contenders.append(Contender(name, steps(where.put(peer.model), loss)))
+    return where.turns(Work(contenders, batch, flops=flops, absent=absent))
 
 
 def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> Work:

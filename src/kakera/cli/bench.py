@@ -11,12 +11,16 @@ from kakera.cli.arguments import Arguments
 def run(words: Sequence[str]) -> int:
     """Measure this machine."""
     from kakera.bench.bench import bench
-    from kakera.bench.cases import CASES
+    from kakera.bench.cases import CASES, ON_GPU
     from kakera.bench.foreign import search
 
     parser = Arguments("bench", "How fast this machine is: kakera beside other libraries that are installed.")
     texts = "; ".join(f"{name}: {case.says}" for name, case in CASES.items())
+    texts += "; on a GPU " + ", ".join(ON_GPU)
     parser.add_argument("cases", nargs="*", metavar="CASE", default=[], help=f"all if none. {texts}")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu", help="where networks compute (default: cpu)"
+    )
     parser.add_argument(
         "--rounds", type=int, default=5, help="all contenders take turns so often (default: 5)"
     )
@@ -39,6 +43,7 @@ def run(words: Sequence[str]) -> int:
         given.cases,
         rounds=given.rounds,
         quick=given.quick,
+        device=given.device,
         out=given.out,
         say=lambda line: print(line, file=sys.stderr),
     )

@@ -30,6 +30,7 @@ def run(words: Sequence[str]) -> int:
     )
     parser.add_argument("--top", type=int, default=3, help="classes shown for each picture (default: 3)")
     parser.add_argument("--workers", type=int, default=-1, help="processes that read (default: as needed)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default: auto)")
     parser.add_argument(
         "--windows", action="store_true", default=False, help="of recordings: every window, with its times"
     )
@@ -40,9 +41,9 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.predict import predict, predict_windows
 
     if given.windows:
-        found = list(predict_windows(given.model, given.files, workers=given.workers))
+        found = list(predict_windows(given.model, given.files, workers=given.workers, device=given.device))
     else:
-        found = predict(given.model, given.files, workers=given.workers)
+        found = predict(given.model, given.files, workers=given.workers, device=given.device)
     if given.json:
         print(json.dumps([_plain(prediction) for prediction in found], indent=2))
     elif given.csv:

@@ -21,6 +21,7 @@ from kakera.explain.extent import Extent
 from kakera.explain.seen import Array
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
+from kakera.model.roles import entering
 from kakera.model.trace import Trace
 
 _Centres: TypeAlias = Iterator[tuple[Tensor, tuple[float, float]]]  # Σ_channels y(unit), and its pixel
@@ -74,11 +75,11 @@ def transformer_fields(
     grid, (down, across), (height, side) = extent.grid, encoder.shape.step, encoder.shape.patch
     row, col = grid.rows // 2, grid.cols // 2
     place = row * down + (height - 1) / 2, col * across + (side - 1) / 2
-    absent = extent.absent(len(pictures), pictures.device)
+    chosen = entering(None, extent.absent(len(pictures), pictures.device))
 
     def centres(x: Tensor) -> _Centres:
         trace = Trace(tokens=range(depth + 1))
-        encoder.tokens(x, None, None, trace, absent)
+        encoder.tokens(x, chosen, None, trace)
         for layer in range(depth + 1):
             yield trace.tokens[layer][:, 1 + row * grid.cols + col].sum(), place
 

@@ -19,6 +19,7 @@ from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.encoder import Encoder
+from kakera.model.roles import entering
 from kakera.model.trace import Trace
 
 Array: TypeAlias = NDArray[np.floating[Any]]
@@ -106,7 +107,8 @@ def look(
     depth, extent = encoder.shape.depth, Extent.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
-    encoder.tokens(inputs.normalise(batch), None, None, trace, extent.absent(1, batch.device))
+    chosen = entering(None, extent.absent(1, batch.device))
+    encoder.tokens(inputs.normalise(batch), chosen, None, trace)
     shares = inputs.shares(batch)[..., : extent.width]
     return Seen(
         as_bytes(shares)[0],

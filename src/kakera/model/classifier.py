@@ -9,8 +9,10 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kakera.model.encoder import Encoder, entering
+from kakera.model.encoder import Encoder
 from kakera.model.linear import Linear
+from kakera.model.presence import Choice
+from kakera.model.roles import entering
 from kakera.model.trace import Trace
 
 Pool: TypeAlias = Literal["class", "mean"]
@@ -61,8 +63,9 @@ class Classifier(nn.Module):
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
         first = 0 if trace is not None else READ_FIRST.get(self.pool, 0)
-        tokens = self.encoder.tokens(pictures, None, survive, trace, absent, first)
-        found = pooled(self.encoder, tokens, self.pool, absent)
+        chosen = entering(None, absent, pictures.device)
+        tokens = self.encoder.tokens(pictures, chosen, survive, trace, first)
+        found = pooled(self.encoder, tokens, self.pool, chosen)
         return found if self.head_norm is None else self.head_norm(found)
 
     def forward(
@@ -80,16 +83,15 @@ def pooled(
     encoder: Encoder,
     tokens: Float[Tensor, "b k d"],
     pool: Read,
-    absent: Bool[Tensor, "b n"] | None = None,
+    chosen: Choice | None = None,
 ) -> Float[Tensor, "b e"]:
-    """One vector a picture, from tokens before the final norm, as the encoder gives them for `absent`."""
+    """One vector a picture, from tokens before the final norm, as the encoder gives them for the `chosen`."""
     if pool == "class":
         return encoder.norm(tokens[:, 0])
     if pool == "distilled":
         return rearrange(encoder.norm(tokens[:, :2]) / 2, "b two d -> b (two d)")
     if pool == "halves":
         return encoder.norm(tokens[:, :2]).mean(dim=1)
-    chosen = entering(None, absent)
     both = pool == "class and mean"
     tokens = encoder.norm(tokens) if both else tokens
     patches = tokens[:, 1 + encoder.shape.registers :]

@@ -10,9 +10,9 @@ from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.attention import Layer
-from kakera.model.masking import visible
 from kakera.model.patches import PatchEmbedding, pick
-from kakera.model.presence import Choice, choose
+from kakera.model.presence import Choice
+from kakera.model.roles import entering
 from kakera.model.sizes import VitShape
 from kakera.model.trace import Trace
 
@@ -71,19 +71,16 @@ class Encoder(nn.Module):
     def tokens(
         self,
         pictures: Float[Tensor, "b c H W"],
-        hidden: Bool[Tensor, "b n"] | None = None,
+        chosen: Choice | None = None,
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
         first: int = 0,
     ) -> Float[Tensor, "b k d"]:
-        """z^(L), before the final norm. Patches that are `hidden` (lecture L8) or `absent` never enter.
+        """z^(L), before the final norm, of the patches that `entering` has chosen: no others ever enter.
 
-        Where some are absent, rows may have different numbers of tokens: what fills them up is `void` in
-        `entering(hidden, absent)`. Only the `first` tokens, the class token before all, where that is not
-        0: the last layer then computes no others.
+        Only the `first` tokens, the class token before all, where that is not 0: the last layer then computes
+        no others.
         """
-        chosen = entering(hidden, absent)
         z = self.embed(pictures, None if chosen is None else chosen.numbers)
         void = None if chosen is None else chosen.behind(1 + self.shape.registers)
         if trace is not None:
@@ -104,8 +101,12 @@ class Encoder(nn.Module):
         trace: Trace | None = None,
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
-        """y = LN(z^(L)) (lecture L5 ⑦), class token first."""
-        return self.norm(self.tokens(pictures, hidden, survive, trace, absent))
+        """y = LN(z^(L)) (lecture L5 ⑦), class token first.
+
+        Patches that are `hidden` (lecture L8) or `absent` never enter. Where some are absent, rows may have
+        different numbers of tokens: what fills them up is `void` in `entering(hidden, absent)`.
+        """
+        return self.norm(self.tokens(pictures, entering(hidden, absent, pictures.device), survive, trace))
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Take pictures of another size from now on: the positions are resized in two dimensions.
@@ -123,16 +124,6 @@ class Encoder(nn.Module):
         found = positions.recut(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
-
-
-def entering(hidden: Bool[Tensor, "b n"] | None, absent: Bool[Tensor, "b n"] | None) -> Choice | None:
-    """The patches that the encoder gets; None for all.
-
-    Raises OptionError where none is absent and the rows differ in number all the same.
-    """
-    if absent is None:
-        return None if hidden is None else Choice(visible(hidden), None)
-    return choose(~absent if hidden is None else ~(hidden | absent))
 
 
 def initialise_linears(module: nn.Module, generator: torch.Generator) -> None:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.model import gradients as oriented
 from kakera.model import patches, positions
-from kakera.model.decoder import Decoder, to_guess
+from kakera.model.decoder import Decoder
 from kakera.model.encoder import Encoder
+from kakera.model.roles import Roles, roles
 from kakera.model.sizes import DecoderShape
 
 VARIANCE_FLOOR = 1e-6
@@ -87,8 +88,7 @@ class MaskedAutoencoder(nn.Module):
         asked: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
         """The prediction for each patch to guess, in units of `target`, in the order of their numbers."""
-        latent = self.encoder(pictures, hidden, absent=absent)
-        return self.decoder(latent, hidden, absent, asked)
+        return self._guess(pictures, roles(hidden, absent, asked, pictures.device))
 
     def forward(
         self,
@@ -98,9 +98,13 @@ class MaskedAutoencoder(nn.Module):
         asked: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, ""]:
         """The loss: squared error, mean over a patch's values, then over the patches to guess (Sec. 3)."""
-        wanted = to_guess(hidden, absent, asked)
-        wrong = self.predict(pictures, hidden, absent, asked) - wanted.pick(self.target(pictures))
-        return wanted.mean(wrong.square())
+        of = roles(hidden, absent, asked, pictures.device)
+        wrong = self._guess(pictures, of) - of.wanted.pick(self.target(pictures))
+        return of.wanted.mean(wrong.square())
+
+    def _guess(self, pictures: Float[Tensor, "b c H W"], of: Roles) -> Float[Tensor, "b m p"]:
+        latent = self.encoder.norm(self.encoder.tokens(pictures, of.entered))
+        return self.decoder(latent, of)
 
     @torch.no_grad()
     def reconstruct(
@@ -113,9 +117,9 @@ class MaskedAutoencoder(nn.Module):
 
         A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
         """
-        guess = self.predict(pictures, hidden, absent)[..., : self.pixels]
+        of = roles(hidden, absent, device=pictures.device)
+        guess, wanted = self._guess(pictures, of)[..., : self.pixels], of.wanted
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        wanted = to_guess(hidden, absent)
         if self.normalised:
             variance, mean = torch.var_mean(wanted.pick(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean

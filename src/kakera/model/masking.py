@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Protocol, TypeAlias
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Int
 from numpy.typing import NDArray
 from torch import Tensor
@@ -142,7 +141,7 @@ def _numbers(chosen: Bool[Tensor, "b n"], kind: str) -> Int[Tensor, "b k"]:
                 do="hide the same number of patches in each",
             )
         )
-    return torch.argsort((~chosen).to(torch.uint8), dim=1, stable=True)[:, :each]
+    return chosen.nonzero()[:, 1].view(len(chosen), each)
 
 
 def _keeps(grid: Grid, ratio: float, noise: Noise, absent: Places | None) -> NDArray[np.int64]:

@@ -26,6 +26,11 @@ class Choice:
     void: Bool[Tensor, "b k"] | None
     """True where a row was filled up."""
 
+    def to(self, device: torch.device) -> Choice:
+        """The same on another device."""
+        void = None if self.void is None else _sent(self.void, device)
+        return Choice(_sent(self.numbers, device), void)
+
     def pick(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b k d"]:
         """The chosen tokens."""
         return pick(tokens, self.numbers)
@@ -54,6 +59,13 @@ class Choice:
     def behind(self, tokens: int) -> Bool[Tensor, "b m"] | None:
         """`void` of a sentence that has so many other tokens first, as the class token."""
         return None if self.void is None else torch.nn.functional.pad(self.void, (tokens, 0), value=False)
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """On a device; a GPU fetches it by itself while the program goes on."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def choose(wanted: Bool[Tensor, "b n"]) -> Choice:

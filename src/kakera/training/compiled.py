@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import nn
 
 from kakera.errors import RunError, sentence
 from kakera.training.options import LearningOptions
+from kakera.training.regions import layers_of, through
 
 
-def compiled(model: nn.Module, options: LearningOptions, device: torch.device) -> nn.Module:
-    """`model`, compiled where that is asked for, or where the device is a GPU.
+@contextmanager
+def compiled(
+    model: nn.Module, options: LearningOptions, device: torch.device
+) -> Generator[AbstractContextManager[object], None, None]:
+    """`model` computes compiled within the block, where that is asked for, or where the device is a GPU.
 
+    Gives what stands around anything else that is done with the model meanwhile. Layers are compiled one by
+    one: equal ones once, so that it takes as long for 32 layers as for 2. A CNN is compiled as a whole.
     On a CPU matrix products are most of a step: compiling gave 1.16 times the speed of a small classifier
     and 0.91 times that of a masked autoencoder. Raises RunError where a CPU should and has no C++ compiler.
     """
@@ -26,8 +34,11 @@ def compiled(model: nn.Module, options: LearningOptions, device: torch.device) -
                 do="install one, or choose --compile auto",
             )
         )
-    wanted = device.type == "cuda" if options.compile == "auto" else options.compile == "yes"
-    return torch.compile(model) if wanted else model  # type: ignore[return-value]  # a module, as it is given
+    if options.compile == "no" or (options.compile == "auto" and device.type != "cuda"):
+        yield nullcontext()
+        return
+    with through(layers_of(model) or [model], torch.compile):
+        yield torch.compiler.set_stance("force_eager")
 
 
 def _compiler() -> bool:

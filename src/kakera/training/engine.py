@@ -6,12 +6,12 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
 from kakera.errors import OptionError, RunError, sentence
+from kakera.training.device import device_of
 from kakera.training.launch import processes
 from kakera.training.malloc import keep_freed_memory
 from kakera.training.options import LearningOptions
@@ -20,9 +20,7 @@ from kakera.training.sharded import shard
 
 def engine(options: LearningOptions) -> Fabric:
     """All processes, started and connected. Raises RunError for a device or a process that is not there."""
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_of(options.device).type
     precision: Any = options.precision
     if precision == "auto":
         precision = "bf16-mixed" if device == "cuda" else "32-true"

@@ -73,7 +73,7 @@ def finetune(
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
         if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
-            start_from_ridge(saved, pictures, workers=prepared.workers)
+            start_from_ridge(saved, pictures, workers=prepared.workers, device=chosen.device)
         plan = Plan(
             train=pictures,
             size=inputs.size,
@@ -87,7 +87,9 @@ def finetune(
         task = Classification(saved.model, inputs, chosen, several=saved.several)
         model = train(task, plan, run, verb="finetune")
         assert isinstance(model, Classifier | ResNet)
-        return finish(run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers)
+        return finish(
+            run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers, chosen.device
+        )
 
 
 def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:

@@ -1,4 +1,7 @@
-"""A model over a whole data set: scores for each picture, or its tokens at chosen layers."""
+"""A model over a whole data set: scores for each picture, or its tokens at chosen layers.
+
+The model computes where it is (`device.placed`), in float32; what it gives lies on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,12 @@ from kakera.errors import OptionError, UnreadableFileError, sentence
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, entering
 from kakera.inputs import InputSpec
+from kakera.model import roles
 from kakera.model.classifier import Classifier, pooled
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
+from kakera.training.device import whereabouts
 from kakera.training.view import View
 
 BATCH, PIXELS = 256, 2**22  # pictures at a time, and how large they are together: 83 of 224 x 224
@@ -78,7 +83,8 @@ def scored(
             yield part, saved.probabilities(entering(part.pictures, part.lengths))
         else:
             assert view is not None
-            yield part, probabilities(saved, view.stored(part), view.absent(part))
+            here = part.to(whereabouts(saved))
+            yield part, probabilities(saved, view.stored(here), view.absent(here)).cpu()
 
 
 @torch.inference_mode()
@@ -104,12 +110,14 @@ def features(
     view = View.of(encoder, saved.inputs)
     for part in _batches(saved.inputs, dataset, workers):
         numbers.append(part.samples)
-        trace, absent = Trace(tokens=[layer % (depth + 1) for layer in layers]), view.absent(part)
-        encoder.tokens(view.pictures(part), None, None, trace, absent)
+        part = part.to(whereabouts(saved))
+        trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
+        chosen = roles.entering(None, view.absent(part))
+        encoder.tokens(view.pictures(part), chosen, None, trace)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]
             kind = "class" if pool == "class" else "mean"
-            found[layer, pool].append(pooled(encoder, tokens, kind, absent))
+            found[layer, pool].append(pooled(encoder, tokens, kind, chosen).cpu())
     kept = torch.cat(numbers).numpy()
     means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)

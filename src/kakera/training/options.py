@@ -181,6 +181,8 @@ class ProbeOptions(DataOptions):
     """Class token, mean of the patch tokens, or both."""
     layers: tuple[int, ...] = (-1,)
     """Layers whose tokens are read; -1 is the last, after the final norm."""
+    device: str = "auto"
+    """Where tokens are computed and networks fine-tuned: cpu, cuda, mps or auto."""
     labels: tuple[int, ...] = (100, 1000, 0)
     """How many labels to use; 0 for all."""
     seeds: int = 3

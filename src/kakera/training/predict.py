@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.inputs import InputSpec
+from kakera.training.device import placed
 from kakera.training.infer import scored, scores
 
 Source: TypeAlias = str | Path | Saved | OnnxModel
@@ -37,19 +39,23 @@ class Prediction:
     """Where a window of a recording begins and ends, in seconds; None for the whole file."""
 
 
-def predict(model: Source, files: Sequence[str | Path], *, workers: int = -1) -> list[Prediction]:
+def predict(
+    model: Source, files: Sequence[str | Path], *, workers: int = -1, device: str = "auto"
+) -> list[Prediction]:
     """Predictions for files, for all in folders or in shards, or for samples of a built-in set.
 
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
     gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
-    in float32 or int8: then ONNX Runtime computes. `workers` are processes that read while the model
-    computes; -1 chooses: one a core where there are many files, none where there are few. Raises RunError
-    for the model, DataError where a folder holds nothing to read.
+    in float32 or int8: then ONNX Runtime computes, on the CPU. `workers` are processes that read while the
+    model computes; -1 chooses: one a core where there are many files, none where there are few. `device` is
+    cpu, cuda, mps or auto. Raises RunError for the model or the device, DataError where a folder holds
+    nothing to read.
     """
     saved = _model(model)
     dataset = opened(saved.inputs, files)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
-    probabilities, numbers, broken = scores(saved, dataset, workers=_readers(dataset, workers))
+    with _placed(saved, device):
+        probabilities, numbers, broken = scores(saved, dataset, workers=_readers(dataset, workers))
     reasons = {error.path: error.reason for error in broken}
     known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
     return [
@@ -60,7 +66,9 @@ def predict(model: Source, files: Sequence[str | Path], *, workers: int = -1) ->
     ]
 
 
-def predict_windows(model: Source, files: Sequence[str | Path], *, workers: int = -1) -> Iterator[Prediction]:
+def predict_windows(
+    model: Source, files: Sequence[str | Path], *, workers: int = -1, device: str = "auto"
+) -> Iterator[Prediction]:
     """A prediction for each window of each recording, as they are read.
 
     Raises OptionError for a model of pictures, and as `predict` does.
@@ -72,16 +80,21 @@ def predict_windows(model: Source, files: Sequence[str | Path], *, workers: int 
             sentence("windows", got="a model of pictures", expected="one of recordings", do="leave it out")
         )
     dataset, told = opened(saved.inputs, files), set[str]()
-    for part, values in scored(saved, dataset, workers=_readers(dataset, workers)):
-        assert part.starts is not None
-        assert part.lengths is not None
-        for error in part.unreadable:
-            if error.path not in told:
-                told.add(error.path)
-                yield Prediction(error.path, (), {}, error.reason)
-        edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
-        for number, row, (start, end) in zip(part.samples.tolist(), values.tolist(), edges, strict=True):
-            yield _prediction(saved, dataset.pictures.name(number), row, (float(start), float(end)))
+    with _placed(saved, device):
+        for part, values in scored(saved, dataset, workers=_readers(dataset, workers)):
+            assert part.starts is not None
+            assert part.lengths is not None
+            for error in part.unreadable:
+                if error.path not in told:
+                    told.add(error.path)
+                    yield Prediction(error.path, (), {}, error.reason)
+            edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
+            for number, row, (start, end) in zip(part.samples.tolist(), values.tolist(), edges, strict=True):
+                yield _prediction(saved, dataset.pictures.name(number), row, (float(start), float(end)))
+
+
+def _placed(saved: Saved | OnnxModel, device: str) -> AbstractContextManager[object]:
+    return placed(saved, device) if isinstance(saved, Saved) else nullcontext()
 
 
 def _model(model: Source) -> Saved | OnnxModel:

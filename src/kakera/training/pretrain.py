@@ -19,6 +19,7 @@ from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
 from kakera.storage import write_atomically
+from kakera.training.device import whereabouts
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
@@ -92,10 +93,10 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     noise = chance.uniform(options.seed, 0, looked.batch.samples.numpy(), "shown mask", grid.count)
     gone = None if absent is None else absent.numpy()
     hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
-    device = next(model.parameters()).device
-    model.to("cpu").eval()
-    rows = reconstructions(model, saved.inputs, looked.pictures, hidden, absent)
-    model.to(device)
+    device = whereabouts(saved)
+    absent = None if absent is None else absent.to(device)
+    model.eval()
+    rows = reconstructions(model, saved.inputs, looked.pictures.to(device), hidden.to(device), absent)
     return png(
         sheet(upright(rows, saved.inputs), across=4 if saved.inputs.width <= saved.inputs.height else 1)
     )

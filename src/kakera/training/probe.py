@@ -15,6 +15,7 @@ from kakera.data.split import few
 from kakera.errors import DataError, OptionError, sentence
 from kakera.formats.load import load
 from kakera.storage import write_atomically
+from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune
 from kakera.training.infer import features
@@ -84,8 +85,9 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
         raise DataError(
             sentence(dataset.name, got="no labelled test pictures", expected="some", do="add a test split")
         )
-    seen, numbers = features(saved, train, chosen.layers, chosen.pools, workers=prepared.workers)
-    unseen, test_numbers = features(saved, test, chosen.layers, chosen.pools, workers=prepared.workers)
+    with placed(saved, chosen.device):
+        seen, numbers = features(saved, train, chosen.layers, chosen.pools, workers=prepared.workers)
+        unseen, test_numbers = features(saved, test, chosen.layers, chosen.pools, workers=prepared.workers)
     train, test = train.take(numbers), test.take(test_numbers)
     assert train.labels is not None
     assert test.labels is not None
@@ -134,6 +136,7 @@ def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Itera
                 labels=count,
                 label_seed=seed,
                 seed=seed,
+                device=options.device,
             )
             assert trained.evaluation is not None
             assert trained.evaluation.score is not None

@@ -5,24 +5,20 @@ What it computed is not kept until then: about a third more time for much less m
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from kakera.model.attention import CrossLayer, Layer
+from kakera.training.regions import layers_of, through
 
 
-@contextmanager
-def recomputed(model: nn.Module, wanted: bool = True) -> Generator[None, None, None]:
+def recomputed(model: nn.Module, wanted: bool = True) -> AbstractContextManager[None]:
     """The layers of a model forget what they compute, within the block. They draw no random numbers."""
-    layers = [part for part in model.modules() if isinstance(part, Layer | CrossLayer)] if wanted else []
-    for layer in layers:
-        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False, preserve_rng_state=False)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
+    if not wanted:
+        return nullcontext()
+    return through(
+        layers_of(model),
+        lambda forward: partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False),
+    )

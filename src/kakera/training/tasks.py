@@ -49,8 +49,10 @@ class Pretraining:
         asked = None
         if options.predicted < 1:
             noise = chance.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
-            asked = torch.from_numpy(among(noise, hidden, options.predicted)).to(pictures.device)
-        return model(pictures, torch.from_numpy(hidden).to(pictures.device), absent, asked)
+            asked = torch.from_numpy(among(noise, hidden, options.predicted))
+        return model(
+            pictures, torch.from_numpy(hidden), absent, asked
+        )  # masks on the CPU: see model/roles.py
 
 
 class Classification:

@@ -11,6 +11,7 @@ import numpy as np
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved, load_model, save_model
 from kakera.storage import write_atomically
+from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
 from kakera.training.evaluation import ClassResult, Evaluation
 from kakera.training.infer import scores
@@ -31,11 +32,13 @@ class Trained:
     """Whether this process is the one that wrote it, and may speak."""
 
 
-def finish(run: Run, saved: Saved, held_out: Dataset | None = None, workers: int = 0) -> Trained:
+def finish(
+    run: Run, saved: Saved, held_out: Dataset | None = None, workers: int = 0, device: str = "auto"
+) -> Trained:
     """Measure, then write everything; from the weights on, which come last, the run is finished."""
     evaluation = None
     if held_out is not None and len(held_out):
-        evaluation = measure(saved, held_out, workers, run.team)
+        evaluation = measure(saved, held_out, workers, run.team, device)
     run.team.lead(lambda: _write(run, saved, evaluation))
     return Trained(run.folder, saved, evaluation, run.team.leads)
 
@@ -48,7 +51,9 @@ def _write(run: Run, saved: Saved, evaluation: Evaluation | None) -> None:
     run.drop_checkpoints()
 
 
-def measure(saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None) -> Evaluation:
+def measure(
+    saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+) -> Evaluation:
     """All measures of a classifier on labelled pictures; unreadable ones are left out.
 
     Of a team each process takes every n-th picture, and each picture counts once.
@@ -56,7 +61,8 @@ def measure(saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None 
     team = team or Team()
     assert dataset.labels is not None
     mine = np.arange(team.rank, len(dataset), team.size)
-    probabilities, kept, _ = scores(saved, dataset.take(mine), workers=workers)
+    with placed(saved, device):
+        probabilities, kept, _ = scores(saved, dataset.take(mine), workers=workers)
     found = team.collect((probabilities, mine[kept]))
     numbers = np.concatenate([part for _, part in found])
     order = np.argsort(numbers)

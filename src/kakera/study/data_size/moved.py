@@ -22,6 +22,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.presence import beyond
+from kakera.training.device import placed, whereabouts
 from kakera.training.evaluate import evaluate
 from kakera.training.shown import Shown, shown
 from kakera.training.view import View
@@ -37,7 +38,7 @@ def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
 
 
 @torch.inference_mode()
-def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
+def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int], device: str = "auto") -> dict[str, Any]:
     """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
 
     `scores` of each shift (accuracy, or mean average precision), `features`: how different what the head
@@ -45,6 +46,11 @@ def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, An
     Differences are 0 for the same and about 1 for what has nothing in common (`difference`). Of recordings
     the first window is moved, by frames; the mean comes in behind, and the end moves along.
     """
+    with placed(saved, device):
+        return _moves(saved, dataset, shifts)
+
+
+def _moves(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
     for shift in shifts:
@@ -92,10 +98,10 @@ def _features(
     numbers: list[Tensor] = []
     view = View.of(model, saved.inputs)
     for looked, samples in _batches(saved, dataset):
-        pictures = saved.inputs.normalise(_moved(saved, looked, shift, direction))
+        pictures = _normalised(saved, _moved(saved, looked, shift, direction))
         ends = [_end(saved, width, shift * direction[1]) for width in looked.widths]
         absent = beyond(torch.tensor(ends), view.grid, view.step)
-        rows.append(model.features(pictures, absent=absent if bool(absent.any()) else None))
+        rows.append(model.features(pictures, absent=absent if bool(absent.any()) else None).cpu())
         numbers.append(samples)
     return torch.cat(rows), torch.cat(numbers).numpy()
 
@@ -118,7 +124,7 @@ def _score(saved: Saved, dataset: Dataset, features: Tensor, numbers: NDArray[np
     model = saved.model
     assert isinstance(model, Classifier | ResNet)
     assert dataset.labels is not None
-    logits = model.head(features)
+    logits = model.head(features.to(whereabouts(saved))).cpu()
     chances = logits.sigmoid() if saved.several else logits.softmax(dim=1)
     score = evaluate(chances.numpy(), dataset.labels[numbers], saved.classes).score
     assert score is not None
@@ -152,13 +158,18 @@ def _inside(maps: Float[Tensor, "b d rows cols"], rim: int) -> Float[Tensor, "n 
 
 def _maps(saved: Saved, pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
     """The last layer, place by place."""
-    model, inputs = saved.model, saved.inputs.normalise(pictures)
+    model, inputs = saved.model, _normalised(saved, pictures)
     if isinstance(model, ResNet):
-        return model.maps(inputs)
+        return model.maps(inputs).cpu()
     encoder = saved.encoder
-    tokens = encoder.norm(encoder.tokens(inputs, None, None, None))[:, 1 + encoder.shape.registers :]
+    tokens = encoder(inputs)[:, 1 + encoder.shape.registers :].cpu()
     grid = encoder.grid
     return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
+
+
+def _normalised(saved: Saved, pictures: Tensor) -> Tensor:
+    """In the model's units, where the model is."""
+    return saved.inputs.normalise(pictures.to(whereabouts(saved)))
 
 
 def _batches(saved: Saved, dataset: Dataset) -> Iterator[tuple[Shown, Tensor]]:

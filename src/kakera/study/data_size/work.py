@@ -111,8 +111,9 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
 def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
     """What a trained network does on test pictures, on its training pictures, and on moved ones."""
     saved, count, seed = load_model(run), values["labels"], values["seed"]
+    device = school.options.device
     test, sample = school.material.test, school.sample(count, seed)
-    score, train_score = (measure(saved, part).score for part in (test, sample))
+    score, train_score = (measure(saved, part, device=device).score for part in (test, sample))
     some = test
     if len(test) > MOST:
         assert test.labels is not None
@@ -122,7 +123,7 @@ def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> 
         "test": score,
         "train": train_score,
         "late_gain": late_gain(run),
-        "moved": moved(saved, some, school.options.shifts),
+        "moved": moved(saved, some, school.options.shifts, device),
         "parameters": expense.size(saved),
         "flops": expense.forward_flops(saved),
         "steps": school.steps(values["model"], count)[0],
@@ -134,7 +135,7 @@ def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
     """What a network does on test pictures, and no more."""
     return {
         "rate": rate,
-        "test": measure(trained.saved, school.material.test).score,
+        "test": measure(trained.saved, school.material.test, device=school.options.device).score,
         "training_seconds": expense.training_seconds(trained.folder),
     }
 

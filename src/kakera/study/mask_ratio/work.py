@@ -9,6 +9,7 @@ from kakera.data.split import few
 from kakera.formats.native import load_model
 from kakera.study import expense
 from kakera.study.material import FINETUNE, PRETRAIN, Material
+from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
 from kakera.training.infer import features
 from kakera.training.ridge import ridge
@@ -34,8 +35,9 @@ def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs:
 def probed(material: Material, start: Path, seed: int, counts: list[int]) -> list[dict[str, Any]]:
     """Ridge regression on frozen tokens, for each number of labels, on the mean and on the class token."""
     saved, train, test = load_model(start), material.labelled, material.test
-    seen, numbers = features(saved, train, [-1], POOLS)
-    unseen, test_numbers = features(saved, test, [-1], POOLS)
+    with placed(saved, material.recipes[PRETRAIN].device):
+        seen, numbers = features(saved, train, [-1], POOLS)
+        unseen, test_numbers = features(saved, test, [-1], POOLS)
     train, test = train.take(numbers), test.take(test_numbers)
     assert train.labels is not None
     assert test.labels is not None
