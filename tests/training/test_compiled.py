@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ def test_auto_compiles_layer_by_layer_on_a_gpu_only() -> None:
     assert how(transformer, "cuda") == (SHAPE.depth + DECODER.depth, False)
     assert how(transformer, "cuda", "no") == (0, False)
     assert how(ResNet(resnet_shape("resnet-nano"), channels=1, classes=2), "cuda") == (1, False)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method")
+def test_what_is_done_aside_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    counter = CompileCounter()  # of graphs that are made, which run as they are
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counter))
+    model = nn.Linear(2, 2)
+    with compiled(model, OPTIONS, torch.device("cuda")) as aside:
+        for _ in range(2):
+            with aside():
+                model(torch.zeros(1, 2, requires_grad=True))
+            assert counter.frame_count == 0
+        model(torch.zeros(1, 2))
+        assert counter.frame_count == 1
+    model(torch.zeros(1, 2).double().float().requires_grad_())
+    assert counter.frame_count == 1
 
 
 def test_a_cpu_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -17,12 +17,11 @@ from kakera.training.regions import layers_of, through
 @contextmanager
 def compiled(
     model: nn.Module, options: LearningOptions, device: torch.device
-) -> Generator[AbstractContextManager[object], None, None]:
+) -> Generator[Callable[[], AbstractContextManager[object]], None, None]:
     """`model` computes compiled within the block, where that is asked for, or where the device is a GPU.
 
-    Gives what stands around anything else that is done with the model meanwhile. Layers are compiled one by
-    one: equal ones once, so that it takes as long for 32 layers as for 2. A CNN is compiled as a whole.
-    On a CPU matrix products are most of a step: compiling gave 1.16 times the speed of a small classifier
+    Within what this gives, called, it computes as it is: for anything else meanwhile. Layers are compiled
+    one by one, equal ones once: that takes as long for 32 layers as for 2. A CNN is compiled as a whole. On a CPU matrix products are most of a step: compiling gave 1.16 times the speed of a small classifier
     and 0.91 times that of a masked autoencoder. Raises RunError where a CPU should and has no C++ compiler.
     """
     if options.compile == "yes" and device.type == "cpu" and not _compiler():
@@ -35,10 +34,10 @@ def compiled(
             )
         )
     if options.compile == "no" or (options.compile == "auto" and device.type != "cuda"):
-        yield nullcontext()
+        yield nullcontext
         return
     with through(layers_of(model) or [model], torch.compile):
-        yield torch.compiler.set_stance("force_eager")
+        yield lambda: torch.compiler.set_stance("force_eager")  # which it sets when it is made
 
 
 def _compiler() -> bool:

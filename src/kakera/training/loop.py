@@ -120,7 +120,7 @@ def train(
                 with storing(run.folder):
                     board.log_metrics({"loss": mean, "rate": rate}, step=done)
                 if each_epoch is not None:
-                    with aside:
+                    with aside():
                         each_epoch(epoch, task.model if empty is None else gathered(task.model, empty))
             if saves or stops or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
