@@ -1,6 +1,6 @@
 """What pretraining on large data should cost: an estimate, `python -m benchmarks.cost`.
 
-Operations are counted in closed form; how many of them a GPU does in a second is assumed, and said.
+Operations are counted in closed form; how many of them a GPU does in a second was measured once, and said.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kakera.model.sizes import shape_of
 
 SIDE, HIDE = 224, 0.75
 PEAK = {"A100": 312e12, "H100": 989e12}  # bf16, dense, from NVIDIA's data sheets
-SHARE = 0.35  # of the peak that a training step reaches: assumed
+SHARE = 0.26  # of the peak that a step reaches: of ViT-B/16 on an H100, docs/bench-gpu.json; else assumed
 PICTURES = {"14 M": 14e6, "300 M": 300e6}
 
 

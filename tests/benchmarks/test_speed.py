@@ -89,14 +89,17 @@ def test_the_page_and_the_readme_are_those_of_the_json() -> None:
     found = json.loads(speed.BENCH.read_text())
     assert not found["quick"]
     quality = json.loads(speed.EQUAL_TIME.read_text()) if speed.EQUAL_TIME.exists() else None
-    assert speed.PAGE.read_text() == speed.page(found, quality)
+    gpu = json.loads(speed.ON_GPU.read_text())
+    assert not gpu["quick"]
+    assert gpu["machine"]["gpu"] in speed.PAGE.read_text()
+    assert speed.PAGE.read_text() == speed.page(found, quality, gpu)
     assert between == speed.summary(found).strip()
 
 
 def test_quick_numbers_are_not_published(
     found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("BENCH", "PAGE", "README", "EQUAL_TIME"):
+    for name in ("BENCH", "PAGE", "README", "EQUAL_TIME", "ON_GPU"):
         monkeypatch.setattr(speed, name, tmp_path / name)
     (tmp_path / "README").write_text(f"before\n{speed.BEGIN}\nold\n{speed.END}\nafter\n")
     (tmp_path / "BENCH").write_text(json.dumps(found))

@@ -90,6 +90,7 @@ def losses(run: Path) -> list[float]:
 
 
 QUICK = ("--recipe", "demo", "--batch", 16)
+AS_IT_IS = ("--compile", "no")  # to compile takes longer than all the rest
 NANO = ("--size", "nano", "--device", "cuda")
 
 
@@ -99,7 +100,9 @@ def test_every_verb_on_pictures(tmp_path: Path) -> None:
     kakera("pretrain", data, "--out", run, "--epochs", 8, *QUICK, *NANO)
     found = losses(run)
     assert found[-1] < found[0]
-    kakera("finetune", data, "--from", run, "--out", tuned, "--epochs", 8, *QUICK, "--device", "cuda")
+    kakera(
+        "finetune", data, "--from", run, "--out", tuned, "--epochs", 8, *QUICK, "--device", "cuda", *AS_IT_IS
+    )
     assert json.loads((tuned / "evaluation.json").read_text())["accuracy"] > 0.9
     on_both = [predict(tuned, [data], device=name) for name in ("cpu", "cuda")]
     for here, there in zip(*on_both, strict=True):
@@ -116,9 +119,9 @@ def test_every_verb_on_pictures(tmp_path: Path) -> None:
     "words",
     [
         ("--recompute",),
-        ("--accumulate", 2),
+        ("--accumulate", 2, *AS_IT_IS),
         ("--decoder", "cross", "--predicted", 0.25),
-        ("--strategy", "fsdp", "--devices", 1),
+        ("--strategy", "fsdp", "--devices", 1, *AS_IT_IS),
     ],
     ids=lambda words: words[0],
 )
@@ -128,14 +131,14 @@ def test_pretraining_in_other_ways_has_nearly_the_same_loss(
     data, plain, other = (tmp_path / name for name in ("data", "plain", "other"))
     always = words if words[0] == "--decoder" else ()
     common = (folder(data), "--epochs", 2, *QUICK, *NANO, *always)
-    kakera("pretrain", *common, "--out", plain, "--compile", "no", "--precision", "32-true")
+    kakera("pretrain", *common, "--out", plain, *AS_IT_IS, "--precision", "32-true")
     kakera("pretrain", *common, "--out", other, *(() if always else words))
     assert losses(other) == pytest.approx(losses(plain), rel=0.02)
 
 
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     data, run = folder(tmp_path / "data"), tmp_path / "run"
-    words = ("pretrain", data, "--out", run, "--epochs", 400, *QUICK, *NANO, "--compile", "no")
+    words = ("pretrain", data, "--out", run, "--epochs", 400, *QUICK, *NANO, *AS_IT_IS)
     with subprocess.Popen([sys.executable, "-m", "kakera", *map(str, words)]) as child:
         metrics = run / "metrics.jsonl"
         while child.poll() is None and not (metrics.exists() and metrics.read_text().count("\n") > 3):
@@ -157,7 +160,7 @@ def test_recordings_of_different_lengths(tmp_path: Path) -> None:
     assert found[-1] < found[0]
     kakera(
         "finetune", data, "--from", run, "--out", tmp_path / "tuned", "--recipe", "audio-micro",
-        "--epochs", 2, "--batch", 8, "--device", "cuda",
+        "--epochs", 2, "--batch", 8, "--device", "cuda", *AS_IT_IS,
     )  # fmt: skip
     files = [next(data.rglob("*.wav"))]
     one, other = (predict(tmp_path / "tuned", files, device=device) for device in ("cpu", "cuda"))
@@ -165,7 +168,9 @@ def test_recordings_of_different_lengths(tmp_path: Path) -> None:
 
 
 def test_a_model_is_put_back_where_it_was(tmp_path: Path) -> None:
-    kakera("pretrain", folder(tmp_path / "d"), "--out", tmp_path / "run", "--epochs", 1, *QUICK, *NANO)
+    kakera(
+        "pretrain", folder(tmp_path / "d"), "--out", tmp_path / "run", "--epochs", 1, *QUICK, *NANO, *AS_IT_IS
+    )
     saved = load_model(tmp_path / "run")
     with placed(saved, "auto") as device:
         assert device.type == "cuda"

@@ -7,7 +7,7 @@ import copy
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
-from torch import Tensor, nn
+from torch import nn
 
 from kakera.training.sharded import own, shard
 
@@ -34,16 +34,12 @@ class Average:
             self.model.to(fabric.device)
 
     @torch.no_grad()
-    def update(self, model: nn.Module, fine: Tensor | None = None) -> None:
-        """One step towards the weights of `model`, none where it is not `fine`: one truth, on the device.
-
-        Counts of batches are copied.
-        """
+    def update(self, model: nn.Module) -> None:
+        """One step towards the weights of `model`; counts of batches are copied."""
         if self.model is None:
             return
-        share = 1 - self.decay if fine is None else (1 - self.decay) * fine
         for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
             if value.is_floating_point():
-                own(mean).lerp_(own(value), share)
+                own(mean).lerp_(own(value), 1 - self.decay)
             else:
                 mean.copy_(value)

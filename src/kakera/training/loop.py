@@ -25,9 +25,8 @@ from kakera.training.progress import Progress
 from kakera.training.recompute import recomputed
 from kakera.training.run import METRICS, UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
-from kakera.training.sharded import gathered, shell
+from kakera.training.sharded import gathered, shell, whole
 from kakera.training.team import Team
-from kakera.training.updates import LateUpdates, Updates
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -65,8 +64,6 @@ def train(
     model = fabric.setup_module(task.model)
     optimizer = _optimizer(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
-    late = fabric.device.type == "cuda" and team.size == 1 and empty is None
-    updates = (LateUpdates if late else Updates)(task.model, optimizer, stepper, average, team)
     average.to(fabric)
     start = run.restore(task.model, optimizer, **average.parts)
     run.forget_after(start)
@@ -94,24 +91,21 @@ def train(
             )
             due = time.monotonic() - saved_at > options.checkpoint_seconds and team.leads
             broken = [error for piece in pieces for error in piece.unreadable]
-            stops, saves, unreadable = team.total(run.stop.asked, due, len(broken))
+            value, stops, saves, unreadable = team.total(loss, run.stop.asked, due, len(broken))
             if unreadable:
                 _list(run, plan, team, broken)
-            outcomes = updates.make(done, loss, norm, pieces)
+            if math.isfinite(value) and norm is not None and math.isfinite(float(whole(norm))):
+                stepper.step()
+                average.update(task.model)
+                losses.append(value)
+                bad = 0
+            else:
+                bad, skipped = bad + 1, skipped + 1
+                run.log({"step": done, "skipped": _names(plan, pieces, team)})
+                _stop_if(bad, team)
             optimizer.zero_grad()
-            ends = done % plan.steps_per_epoch == 0 or done == plan.steps
-            if ends or saves or stops:
-                outcomes += updates.rest()
-            for outcome in outcomes:
-                if outcome.made:
-                    losses.append(outcome.loss)
-                    bad = 0
-                else:
-                    bad, skipped = bad + 1, skipped + 1
-                    run.log({"step": outcome.step, "skipped": _names(plan, outcome.pieces, team)})
-                    _stop_if(bad, team)
-            progress.advance(loss=outcomes[-1].loss if outcomes else None)
-            if ends:
+            progress.advance(loss=value)
+            if done % plan.steps_per_epoch == 0 or done == plan.steps:
                 epoch, mean = done // plan.steps_per_epoch, sum(losses) / max(len(losses), 1)
                 losses.clear()
                 run.log(
@@ -136,7 +130,7 @@ def train(
     return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
 
 
-def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> Tensor:
+def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
     """Gradients of a step's mean loss, of which this returns this process's part.
 
     Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
@@ -146,8 +140,8 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> Tensor
     weights = [task.weight(piece) if len(piece.samples) else 0.0 for piece in pieces]
     (everything,) = team.total(sum(weights))
     if not everything:
-        return torch.tensor(math.nan, device=fabric.device)  # nobody could read anything
-    part = torch.zeros((), device=fabric.device)
+        return math.nan  # nobody could read anything
+    part = 0.0
     for number, (piece, weight) in enumerate(zip(pieces, weights, strict=True)):
         share = weight / everything
         piece = piece if len(piece.samples) else piece.blank()
@@ -155,7 +149,7 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> Tensor
         with nullcontext() if last else fabric.no_backward_sync(model):
             loss = task.loss(model, piece.to(fabric.device))
             fabric.backward(loss * (share * team.size))
-        part += loss.detach() * share
+        part += loss.item() * share
     return part
 
 

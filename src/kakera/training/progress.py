@@ -42,12 +42,12 @@ class Progress:
         """Since this process began to train."""
         return round(time.monotonic() - self.began, 1)
 
-    def advance(self, loss: float | None) -> None:
-        """One step done; the newest loss that is known."""
+    def advance(self, loss: float) -> None:
+        """One step done."""
         self.done += 1
         now = time.monotonic()
         rate = (self.done - self.start) / max(now - self.began, 1e-9)
-        note = f"{rate * self.unit:.0f} pictures/s" + ("" if loss is None else f", loss {loss:.4f}")
+        note = f"{rate * self.unit:.0f} pictures/s, loss {loss:.4f}"
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.done, note=note)
         elif now - self.told > EVERY and not self.quiet:
