@@ -93,8 +93,8 @@ def on_gpu(found: dict[str, Any]) -> list[str]:
         f"One {here['gpu']}, CUDA {here['cuda']}, torch {here['torch']}, Python {here['python']}; "
         f"{here['day']}. Every number is in [bench-gpu.json](bench-gpu.json).",
         "",
-        "All compute in bf16 by autocast, with the same fused AdamW; kakera's layers are compiled, as training",
-        "compiles them, transformers takes part as it is and compiled as a whole. A turn is ten steps;",
+        "All compute in bf16 by autocast, with the same fused AdamW. kakera's layers are compiled, as in",
+        "training; transformers takes part as it is and compiled as a whole. A turn is ten steps, and",
         "pictures lie on the GPU. Products in bf16 reach "
         f"{found['flops_per_second'] / 1e12:.0f} TFLOP/s here (8 192 × 8 192, the best of a second).",
         "",
