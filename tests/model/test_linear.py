@@ -9,6 +9,13 @@ from kakera.model.linear import Linear, linear, suits
 from tests.model.models import far, seeded
 
 pytestmark = pytest.mark.skipif(not module.HAS_ONEDNN, reason="this build of torch has no oneDNN")
+
+
+@pytest.fixture(autouse=True)
+def _on_any_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FASTER", True)
+
+
 IN, OUT = 256, 640  # large enough for gradients to take the same way
 THENS = {
     "nothing": lambda y: y,
