@@ -42,11 +42,14 @@ def oriented_gradients(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int
     field = functional.pad(pictures, (1, 1, 1, 1), mode="reflect")
     right = field[..., 1:-1, 2:] - field[..., 1:-1, :-2]
     down = field[..., 2:, 1:-1] - field[..., :-2, 1:-1]
-    place = torch.atan2(down, right) / math.pi * ORIENTATIONS
-    bins = torch.arange(ORIENTATIONS, device=pictures.device, dtype=pictures.dtype)
-    apart = (rearrange(place, "b c H W -> b c 1 H W") - rearrange(bins, "o -> o 1 1")) % ORIENTATIONS
-    votes = (1 - torch.minimum(apart, ORIENTATIONS - apart)).clamp(min=0)
-    votes = votes * rearrange(torch.hypot(right, down), "b c H W -> b c 1 H W")
+    length = torch.hypot(right, down)
+    place = (torch.atan2(down, right) * (ORIENTATIONS / math.pi)).remainder(ORIENTATIONS)
+    first = place.floor().clamp(max=ORIENTATIONS - 1)  # rounding may give the end of the range itself
+    for_second = (place - first) * length
+    low = rearrange(first.long(), "b c H W -> b c 1 H W")
+    votes = pictures.new_zeros(*pictures.shape[:2], ORIENTATIONS, *pictures.shape[2:])
+    for bins, vote in ((low, length - for_second), ((low + 1) % ORIENTATIONS, for_second)):
+        votes = votes.scatter_(2, bins, rearrange(vote, "b c H W -> b c 1 H W"))
     cut_down, cut_across = cells(patch)
     found = reduce(
         votes,
