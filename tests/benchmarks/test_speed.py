@@ -93,7 +93,7 @@ def test_the_page_and_the_readme_are_those_of_the_json() -> None:
     assert not gpu["quick"]
     assert gpu["machine"]["gpu"] in speed.PAGE.read_text()
     assert speed.PAGE.read_text() == speed.page(found, quality, gpu)
-    assert between == speed.summary(found).strip()
+    assert between == speed.summary(found, gpu).strip()
 
 
 def test_quick_numbers_are_not_published(
