@@ -81,7 +81,8 @@ def train(
     ):
         for pieces in plan.steps_from(start, share, pinned=fabric.device.type == "cuda"):
             step, done = pieces[0].step, pieces[0].step + 1
-            model.train()
+            if not task.model.training:
+                model.train()
             rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
