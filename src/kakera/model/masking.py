@@ -141,7 +141,7 @@ def _numbers(chosen: Bool[Tensor, "b n"], kind: str) -> Int[Tensor, "b k"]:
                 do="hide the same number of patches in each",
             )
         )
-    return chosen.nonzero()[:, 1].view(len(chosen), each)
+    return chosen.nonzero()[:, 1].view(len(chosen), each).contiguous()  # else gathering takes longer
 
 
 def _keeps(grid: Grid, ratio: float, noise: Noise, absent: Places | None) -> NDArray[np.int64]:
