@@ -8,12 +8,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests star
 
 install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
 
-import hypothesis  # noqa: E402
-import numpy  # noqa: E402, F401  # its threads can be limited once it is there
-import pytest  # noqa: E402
-import scipy.linalg  # noqa: E402, F401
-import threadpoolctl  # noqa: E402
-import torch  # noqa: E402
+import hypothesis  # noqa: E402  # after the hook, as all of these
+import numpy  # noqa: E402, F401  # only to be there: then its threads can be limited
+import pytest  # noqa: E402  # after the hook
+import scipy.linalg  # noqa: E402, F401  # only to be there, as numpy
+import threadpoolctl  # noqa: E402  # after the hook
+import torch  # noqa: E402  # after the hook
 
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)

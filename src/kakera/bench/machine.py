@@ -15,7 +15,7 @@ import kakera
 from kakera.model.linear import linear
 
 SIDE = 2048  # of the matrices: large enough for the caches not to matter
-ON_GPU = 8192
+SIDE_ON_GPU = 8192
 SECONDS = 1.0
 
 
@@ -53,7 +53,9 @@ def matrix_rate() -> float:
 
 def gpu_rate() -> float:
     """The same of bf16 products on the GPU, of random numbers: zeros would be faster."""
-    left, right = (torch.randn(ON_GPU, ON_GPU, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    left, right = (
+        torch.randn(SIDE_ON_GPU, SIDE_ON_GPU, device="cuda", dtype=torch.bfloat16) for _ in range(2)
+    )
     best, ends = 0.0, time.perf_counter() + SECONDS
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     while time.perf_counter() < ends or not best:
@@ -61,7 +63,7 @@ def gpu_rate() -> float:
         torch.mm(left, right)
         end.record()
         torch.cuda.synchronize()
-        best = max(best, 2 * ON_GPU**3 / (begin.elapsed_time(end) / 1000))
+        best = max(best, 2 * SIDE_ON_GPU**3 / (begin.elapsed_time(end) / 1000))
     return best
 
 

@@ -178,7 +178,7 @@ class ResNet(nn.Module):
         maps = self.maps(pictures, survive)
         if absent is None:
             return reduce(maps, "b d rows cols -> b d", "mean")
-        present = choose(~absent)
+        present = choose(~absent).to(maps.device)
         return present.mean_of_each(present.pick(rearrange(maps, "b d rows cols -> b (rows cols) d")))
 
     def forward(

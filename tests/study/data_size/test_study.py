@@ -98,9 +98,9 @@ def test_longer_pretrainings_are_measured_beside_the_others_and_change_no_answer
 
 
 def test_a_longer_pretraining_that_is_no_longer_is_not_run_twice() -> None:
-    ours = study(sizes=("20",), longer=(40.0, 80.0))
-    assert ours.epochs == 40
-    assert {u.values["epochs"] for u in ours.units() if "epochs" in u.values} == {80.0}
+    ours = study(sizes=("20",), longer=(32.0, 64.0))
+    assert ours.epochs == 32
+    assert {u.values["epochs"] for u in ours.units() if "epochs" in u.values} == {64.0}
 
 
 def test_a_budget_leaves_longer_pretrainings_out_first() -> None:
@@ -203,7 +203,7 @@ def test_a_smaller_plan_loses_seeds_then_large_sizes_then_epochs() -> None:
         said.append(text)
     assert said[:2] == ["seed 2", "180 labels"]
     assert len(said) == 5
-    assert (ours.options.seeds, ours.counts(), ours.epochs) == (2, [20, 50], 40 / 8)
+    assert (ours.options.seeds, ours.counts(), ours.epochs) == (2, [20, 50], 32 / 8)
 
 
 def test_a_budget_is_kept() -> None:

@@ -115,7 +115,7 @@ def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
         said.append(text)
     assert said[:3] == ["seed 2", "ratio 0.3", "ratio 0.5"]
     assert [text.split(",")[0] for text in said[3:]] == ["half of the epochs of pretraining"] * 3
-    assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], 40 / 8)
+    assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], 32 / 8)
 
 
 def test_the_ends_and_three_quarters_are_never_dispensable() -> None:

@@ -37,7 +37,6 @@ def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
     return in_time if inputs.sound is not None else ((1, 0), (-1, 0), *in_time)
 
 
-@torch.inference_mode()
 def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int], device: str = "auto") -> dict[str, Any]:
     """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
 
@@ -50,6 +49,7 @@ def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int], device: str = "
         return _moves(saved, dataset, shifts)
 
 
+@torch.inference_mode()  # not around `placed`: what is moved within it could never learn again
 def _moves(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
