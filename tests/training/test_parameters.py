@@ -3,11 +3,12 @@ import torch
 from torch import nn
 
 from kakera.errors import OptionError
+from kakera.model.attention import CrossLayer
 from kakera.model.classifier import Classifier as VitClassifier
 from kakera.model.cnn import ResNet, ResNetShape
 from kakera.model.encoder import Encoder as VitEncoder
 from kakera.model.sizes import SIZES
-from kakera.training.parameters import groups
+from kakera.training.parameters import groups, maps_in
 
 
 class Encoder(nn.Module):
@@ -117,3 +118,26 @@ def test_adamw_takes_the_groups() -> None:
 def test_a_layer_decay_outside_zero_to_one_is_refused(decay: float) -> None:
     with pytest.raises(OptionError, match="layer decay"):
         groups(Classifier(), weight_decay=0.1, lr=1.0, layer_decay=decay)
+
+
+def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
+    model = VitClassifier(VitEncoder(SIZES["nano"], channels=1, size=(8, 8)), 2)
+    found = {name: g["maps"] for g in groups(model, weight_decay=0.1, lr=1.0) for name in g["names"]}
+    first = {name.split(".", 3)[3]: maps for name, maps in found.items() if ".layers.0." in name and maps}
+    assert first == {
+        "attention.qkv.weight": 3,
+        "attention.out.weight": 1,
+        "mlp.up.weight": 1,
+        "mlp.down.weight": 1,
+    }
+    assert {name.split(".")[1] for name, maps in found.items() if maps} == {"layers"}
+    cross = CrossLayer(8, 2)
+    assert {n: maps_in(f"decoder.layers.0.{n}", p) for n, p in cross.attention.named_parameters()} == {
+        **{"q.weight": 1, "kv.weight": 2, "out.weight": 1},
+        **{"q.bias": 0, "kv.bias": 0, "out.bias": 0},
+    }
+
+
+def test_a_convolution_is_no_linear_map() -> None:
+    model = ResNet(ResNetShape((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
+    assert {group["maps"] for group in groups(model, weight_decay=0.1, lr=1.0)} == {0}

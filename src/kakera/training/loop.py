@@ -19,6 +19,7 @@ from kakera.storage import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
 from kakera.training.engine import engine
+from kakera.training.muon import Muon
 from kakera.training.parameters import groups
 from kakera.training.plan import Plan
 from kakera.training.progress import Progress
@@ -155,14 +156,14 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
 
 
 def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW on groups by depth and decay, in one fused kernel where there is one."""
-    parts = groups(model, weight_decay=plan.options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
-    return torch.optim.AdamW(
-        [{key: value for key, value in part.items() if key != "names"} for part in parts],
-        lr=peak,
-        betas=(0.9, plan.options.beta2),
-        fused=device.type in ("cpu", "cuda"),
-    )
+    """On groups by depth and decay, AdamW in one fused kernel where there is one."""
+    options = plan.options
+    parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
+    parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
+    betas, fused = (0.9, options.beta2), device.type in ("cpu", "cuda")
+    if options.optimizer == "muon":
+        return Muon(parts, lr=peak, betas=betas, fused=fused)
+    return torch.optim.AdamW(parts, lr=peak, betas=betas, fused=fused)
 
 
 def _names(plan: Plan, pieces: list[Batch], team: Team) -> list[str]:

@@ -38,6 +38,8 @@ class LearningOptions:
     """AdamW's, on matrices only."""
     beta2: float = 0.999
     """AdamW's second."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW, or Muon for the matrices of Transformer layers (Jordan et al. 2024): fewer steps."""
     warmup_epochs: float = 5
     """Linear warm-up before the cosine."""
     clip: float = 1.0

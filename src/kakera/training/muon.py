@@ -1,0 +1,137 @@
+"""Muon: matrices are moved by their momentum with all singular values made alike; the rest by AdamW.
+
+Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; the size of a move is that of
+Liu et al. 2025, "Muon is scalable for LLM training", Sec. 2.2: about AdamW's, so that its rates and decay
+serve here too. `torch.optim.Muon` takes one matrix at a time, in bfloat16, which CPUs are slow at, and does
+not know that queries, keys and values lie in one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.optim.adamw import adamw
+
+from kakera.training.sharded import like, whole
+
+MOMENTUM = 0.95
+ITERATIONS = 5
+QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: steep at 0, hence few iterations
+RMS = 0.2  # of a move's entries, where the rate is 1: about AdamW's
+TOGETHER = 2**24  # numbers that are orthogonalised in one batch
+
+
+class Muon(torch.optim.Optimizer):
+    """Each group of `parameters` has `lr`, `weight_decay` and `maps`: how many matrices lie in each of its
+    parameters one below the other, or 0 for those that AdamW moves.
+
+    `betas` and `fused` are AdamW's. State per matrix: its momentum.
+    """
+
+    def __init__(
+        self, parameters: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float], fused: bool
+    ) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": 0.0, "maps": 0})
+        self._betas, self._fused = betas, fused
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] # torch's overloads give the closure's loss
+        """Move all parameters that have gradients. No closure is called."""
+        assert closure is None
+        turned: list[tuple[Tensor, Tensor, float, int]] = []  # parameter, momentum, rate, maps
+        for group in self.param_groups:
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not group["maps"]:
+                self._adamw(moved, group)
+                continue
+            for parameter in moved:
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                turned.append((parameter, self._momentum(parameter), group["lr"], group["maps"]))
+        self._turn(turned)
+
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        """Nesterov's: the mean of past gradients, and a step further by the newest."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
+        return whole(parameter.grad.lerp(state["momentum"], MOMENTUM))
+
+    def _turn(self, turned: list[tuple[Tensor, Tensor, float, int]]) -> None:
+        """Move matrices, those of one shape together."""
+        maps = [piece for _, momentum, _, count in turned for piece in momentum.chunk(count)]
+        moves = iter(orthogonal(maps))
+        for parameter, _, rate, count in turned:
+            pieces = [next(moves) for _ in range(count)]
+            size = RMS * math.sqrt(max(pieces[0].shape))
+            parameter.sub_(like(torch.cat(pieces).to(parameter.dtype) * (rate * size), parameter))
+
+    def _adamw(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state["step"] = torch.zeros((), device=parameter.device if self._fused else "cpu")
+                state["exp_avg"] = torch.zeros_like(parameter)
+                state["exp_avg_sq"] = torch.zeros_like(parameter)
+        adamw(
+            parameters,
+            [parameter.grad for parameter in parameters if parameter.grad is not None],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=self._fused,
+            amsgrad=False,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
+    """U Vᵀ for each matrix U S Vᵀ, roughly: singular values between about 0.7 and 1.2, the smallest below.
+
+    Five steps of Newton and Schulz's iteration (Jordan et al. 2024), in batches of matrices of one shape:
+    in float32 on a CPU, in bfloat16 elsewhere.
+    """
+    found = list(matrices)
+    for numbers in _batches(matrices):
+        batch = torch.stack([_wide(matrices[number]) for number in numbers])
+        for number, move in zip(numbers, _iterate(batch), strict=True):
+            found[number] = move if matrices[number].shape == move.shape else move.T
+    return found
+
+
+def _batches(matrices: list[Tensor]) -> list[list[int]]:
+    """Numbers of the matrices that are alike but for lying on their sides, not too many at once."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for number, matrix in enumerate(matrices):
+        alike.setdefault((min(matrix.shape), max(matrix.shape)), []).append(number)
+    batches: list[list[int]] = []
+    for (rows, columns), numbers in alike.items():
+        most = max(1, TOGETHER // (rows * columns))
+        batches += [numbers[first : first + most] for first in range(0, len(numbers), most)]
+    return batches
+
+
+def _wide(matrix: Float[Tensor, "r c"]) -> Float[Tensor, "m n"]:
+    return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+
+
+def _iterate(batch: Float[Tensor, "k m n"]) -> Float[Tensor, "k m n"]:
+    a, b, c = QUINTIC
+    x = batch.float() if batch.device.type == "cpu" else batch.bfloat16()
+    x = x / x.flatten(1).norm(dim=1).clamp(min=1e-7)[:, None, None]
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
