@@ -16,10 +16,13 @@ from kakera.study.data_size.study import DataSize, plan_data_size, study_data_si
 from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn, tuned
 from kakera.study.material import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
+from kakera.training.recipes import read_recipe
 from kakera.training.tasks import Classification
 from tests.refusals import refused
 from tests.small import pictures
 from tests.study.studies import DATA_SIZE
+
+EPOCHS = float(read_recipe("pretrain", "demo")["epochs"])
 
 
 def study(data: Dataset | None = None, **options: object) -> DataSize:
@@ -98,9 +101,9 @@ def test_longer_pretrainings_are_measured_beside_the_others_and_change_no_answer
 
 
 def test_a_longer_pretraining_that_is_no_longer_is_not_run_twice() -> None:
-    ours = study(sizes=("20",), longer=(32.0, 64.0))
-    assert ours.epochs == 32
-    assert {u.values["epochs"] for u in ours.units() if "epochs" in u.values} == {64.0}
+    ours = study(sizes=("20",), longer=(EPOCHS, 2 * EPOCHS))
+    assert ours.epochs == EPOCHS
+    assert {u.values["epochs"] for u in ours.units() if "epochs" in u.values} == {2 * EPOCHS}
 
 
 def test_a_budget_leaves_longer_pretrainings_out_first() -> None:
@@ -203,7 +206,7 @@ def test_a_smaller_plan_loses_seeds_then_large_sizes_then_epochs() -> None:
         said.append(text)
     assert said[:2] == ["seed 2", "180 labels"]
     assert len(said) == 5
-    assert (ours.options.seeds, ours.counts(), ours.epochs) == (2, [20, 50], 32 / 8)
+    assert (ours.options.seeds, ours.counts(), ours.epochs) == (2, [20, 50], EPOCHS / 8)
 
 
 def test_a_budget_is_kept() -> None:

@@ -9,9 +9,12 @@ from kakera.study.mask_ratio.answer import TUNED, Answer
 from kakera.study.mask_ratio.study import MaskRatio, dispensable, plan_mask_ratio, study_mask_ratio
 from kakera.study.material import material
 from kakera.study.study_options import MaskRatioOptions, study_options
+from kakera.training.recipes import read_recipe
 from tests.refusals import refused
 from tests.small import pictures
 from tests.study.studies import MASK_RATIO
+
+EPOCHS = float(read_recipe("pretrain", "demo")["epochs"])
 
 
 def study(**options: object) -> MaskRatio:
@@ -115,7 +118,7 @@ def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
         said.append(text)
     assert said[:3] == ["seed 2", "ratio 0.3", "ratio 0.5"]
     assert [text.split(",")[0] for text in said[3:]] == ["half of the epochs of pretraining"] * 3
-    assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], 32 / 8)
+    assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], EPOCHS / 8)
 
 
 def test_the_ends_and_three_quarters_are_never_dispensable() -> None:
