@@ -20,6 +20,8 @@ from kakera.data.dataset import Dataset
 from kakera.storage import write_atomically
 from kakera.study.expense import training_seconds
 from kakera.study.intervals import paired
+from kakera.training.options import PretrainOptions
+from kakera.training.recipes import options_from
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "cross": {"decoder": "cross", "predicted": 0.25}}
 # As docs/fashion-mnist.md has them.
@@ -58,6 +60,7 @@ def main(
         "machine": machine.describe(),
         "data": data if isinstance(data, str) else data.name,
         "recipe": recipe,
+        "optimizer": options_from(PretrainOptions, recipe, {"data": ""}).optimizer,
         "seconds": seconds,
         "seeds": seeds,
         "epochs": epochs,

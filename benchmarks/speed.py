@@ -116,9 +116,9 @@ def equal_time(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Accuracy at equal wall clock",
         "",
-        f"{found['data']}, recipe `{found['recipe']}`: {found['seconds']:.0f} seconds of pretraining for",
-        "either decoder, then fine-tuning; test accuracy in per cent, the mean of "
-        f"{found['seeds']} seeds, and of",
+        f"{found['data']}, recipe `{found['recipe']}`, moved by {found.get('optimizer', 'adamw')}: "
+        f"{found['seconds']:.0f} seconds of pretraining for either",
+        f"decoder, then fine-tuning; test accuracy in per cent, the mean of {found['seeds']} seeds, and of",
         "the paired differences the 95 % interval ([equal-time.json](equal-time.json),",
         "`benchmarks/equal_time.py`).",
         "",
