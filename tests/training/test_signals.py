@@ -71,7 +71,7 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
         command = ["mount", "-o", f"remount,size={size}", str(small_disk)]
         subprocess.run(command, check=True)
 
-    checkpoint = 3 * (whole / "model.safetensors").stat().st_size // 1024  # weights and two moments, in KiB
+    checkpoint = 2 * (whole / "model.safetensors").stat().st_size // 1024  # weights and Muon's moment, in KiB
     resize(f"{5 * checkpoint // 2}k")
     options = ["--checkpoint-seconds", "0", *PRETRAIN]
     process = start("pretrain", data, small_disk / "run", options)
