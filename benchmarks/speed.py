@@ -1,7 +1,7 @@
 """docs/speed.md, and the README's numbers on speed, from what `kakera bench` and `equal_time.py` wrote.
 
 make speed                    # measures, then writes both
-python -m benchmarks.speed    # writes both again, from docs/bench.json, equal-time.json and bench-gpu.json
+python -m benchmarks.speed    # writes both again, from docs/bench.json, those beside it and equal-time.json
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 BENCH, EQUAL_TIME = ROOT / "docs" / "bench.json", ROOT / "docs" / "equal-time.json"
-ON_GPU = ROOT / "docs" / "bench-gpu.json"
+WITHOUT_AVX512, ON_GPU = ROOT / "docs" / "bench-avx2.json", ROOT / "docs" / "bench-gpu.json"
 PAGE, README = ROOT / "docs" / "speed.md", ROOT / "README.md"
 BEGIN, END = "<!-- speed: written by benchmarks/speed.py -->", "<!-- speed ends -->"
 
@@ -30,7 +30,10 @@ SUMMARY = (
 
 
 def page(
-    found: dict[str, Any], quality: dict[str, Any] | None = None, gpu: dict[str, Any] | None = None
+    found: dict[str, Any],
+    quality: dict[str, Any] | None = None,
+    avx2: dict[str, Any] | None = None,
+    gpu: dict[str, Any] | None = None,
 ) -> str:
     """docs/speed.md."""
     here = found["machine"]
@@ -56,13 +59,22 @@ def page(
         "kakera bench loader log-mel --rounds 3",
         "```",
     ]
-    for name, case in found["cases"].items():
-        lines += ["", f"## {name}", "", *section(case)]
+    lines += sections(found, "## {}")
     if quality is not None:
         lines += ["", *equal_time(quality)]
+    if avx2 is not None:
+        lines += ["", *without_avx512(avx2)]
     if gpu is not None:
         lines += ["", *on_gpu(gpu)]
     return "\n".join(lines) + "\n"
+
+
+def sections(found: dict[str, Any], title: str) -> list[str]:
+    """All cases, each under its name."""
+    lines: list[str] = []
+    for name, case in found["cases"].items():
+        lines += ["", title.format(name), "", *section(case)]
+    return lines
 
 
 def section(case: dict[str, Any]) -> list[str]:
@@ -84,6 +96,20 @@ def section(case: dict[str, Any]) -> list[str]:
     return lines
 
 
+def without_avx512(found: dict[str, Any]) -> list[str]:
+    """What the networks do on an older kind of processor."""
+    here = found["machine"]
+    lines = [
+        "## Without AVX-512",
+        "",
+        f"{here['processor']} ({here['instructions']}), {here['cores']} cores, {here['threads']} threads; "
+        f"torch {here['torch']}; {here['day']}. Every number is in",
+        "[bench-avx2.json](bench-avx2.json). PyTorch has MKL alone for products here, which reaches",
+        f"{found['flops_per_second'] / 1e9:.0f} GFLOP/s.",
+    ]
+    return lines + sections(found, "### {}, without AVX-512")
+
+
 def on_gpu(found: dict[str, Any]) -> list[str]:
     """Steps of training on one GPU."""
     here = found["machine"]
@@ -102,9 +128,7 @@ def on_gpu(found: dict[str, Any]) -> list[str]:
         "kakera bench --device cuda --out docs/bench-gpu.json",
         "```",
     ]
-    for name, case in found["cases"].items():
-        lines += ["", f"### {name}, on a GPU", "", *section(case)]
-    return lines
+    return lines + sections(found, "### {}, on a GPU")
 
 
 def spread(ratio: list[float] | None) -> str:
@@ -174,9 +198,11 @@ def main() -> int:
     if found["quick"]:
         print(f"{BENCH}: got the smallest sizes, expected the real ones; run make speed", file=sys.stderr)
         return 2
-    quality = json.loads(EQUAL_TIME.read_text()) if EQUAL_TIME.exists() else None
-    gpu = json.loads(ON_GPU.read_text()) if ON_GPU.exists() else None
-    PAGE.write_text(page(found, quality, gpu))
+    quality, avx2, gpu = (
+        json.loads(path.read_text()) if path.exists() else None
+        for path in (EQUAL_TIME, WITHOUT_AVX512, ON_GPU)
+    )
+    PAGE.write_text(page(found, quality, avx2, gpu))
     README.write_text(with_summary(README.read_text(), summary(found, gpu)))
     return 0
 

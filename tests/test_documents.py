@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kakera.cli.main import main
+from kakera.data.idx import read_idx
+from tests.data.files import write_idx
 from tests.small import folder
 from tests.training.songs import songs
 
@@ -48,6 +51,18 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
         yield from ((path.name, text) for text in found)
 
 
+def part_of_the_demo(root: Path) -> Path:
+    """Its first pictures of each class: enough for the docs' most labels, and few to measure on."""
+    for part, count in (("train", 320), ("t10k", 10)):
+        images, labels = (
+            read_idx(DEMO / f"{part}-{name}-ubyte.gz", dimensions)
+            for name, dimensions in (("images-idx3", 3), ("labels-idx1", 1))
+        )
+        few = np.concatenate([np.flatnonzero(labels == label)[:count] for label in range(10)])
+        write_idx(root, part, images[few], labels[few])
+    return root
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
@@ -61,7 +76,7 @@ def test_every_shell_block_runs(
     world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(world)
-    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(DEMO))
+    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(part_of_the_demo(world / "fashion-mnist")))
     ran = 0
     for name, text in blocks("bash"):
         for line in text.replace("\\\n", " ").splitlines():
@@ -97,6 +112,14 @@ def test_every_link_leads_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_reaches_what_the_docs_say() -> None:
+    rows = re.findall(r"^\|.* ± .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    page = (ROOT / "docs" / "fashion-mnist.md").read_text()
+    assert rows
+    for row in rows:
+        assert row in re.sub(r" \([\d., ]+\)", "", page)
 
 
 def test_the_readme_is_short_and_shows_code_early() -> None:

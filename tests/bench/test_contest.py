@@ -15,6 +15,12 @@ def test_contenders_take_turns_and_every_other_round_runs_backwards() -> None:
     assert {len(values) for values in outcome.measured.values()} == {3}
 
 
+def test_a_first_turn_may_be_left_out() -> None:
+    ran: list[str] = []
+    contest([Contender("a", lambda: ran.append("a"))], items=1, rounds=2, warm=False)
+    assert ran == ["a", "a"]
+
+
 def test_ratios_are_those_of_each_round() -> None:
     outcome = Outcome({"kakera": (1.0, 2.0, 1.0), "other": (2.0, 2.0, 3.0)}, items=10)
     found = outcome.to_json()

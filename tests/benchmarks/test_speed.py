@@ -13,7 +13,7 @@ from kakera.bench.bench import bench
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    names = ("mae-step", "vit-step", "log-mel", "start")
+    names = ("mae-step", "vit-step", "log-mel", "loader")
     return bench(names, rounds=3, quick=True, say=lambda _: None).to_json()
 
 
@@ -61,7 +61,7 @@ def test_every_contender_and_ratio_is_told(found: dict[str, Any]) -> None:
 
 
 def test_any_subset_makes_a_page(found: dict[str, Any]) -> None:
-    few = {**found, "cases": {"start": found["cases"]["start"]}}
+    few = {**found, "cases": {"vit-step": found["cases"]["vit-step"]}}
     assert "## mae-step" not in speed.page(few)
     assert speed.summary(few).count("\n- ") == 0
 
@@ -88,18 +88,21 @@ def test_the_page_and_the_readme_are_those_of_the_json() -> None:
         return
     found = json.loads(speed.BENCH.read_text())
     assert not found["quick"]
-    quality = json.loads(speed.EQUAL_TIME.read_text()) if speed.EQUAL_TIME.exists() else None
-    gpu = json.loads(speed.ON_GPU.read_text())
+    quality, avx2, gpu = (
+        json.loads(path.read_text()) for path in (speed.EQUAL_TIME, speed.WITHOUT_AVX512, speed.ON_GPU)
+    )
+    assert not avx2["quick"]
     assert not gpu["quick"]
+    assert avx2["machine"]["instructions"] == "AVX2"
     assert gpu["machine"]["gpu"] in speed.PAGE.read_text()
-    assert speed.PAGE.read_text() == speed.page(found, quality, gpu)
+    assert speed.PAGE.read_text() == speed.page(found, quality, avx2, gpu)
     assert between == speed.summary(found, gpu).strip()
 
 
 def test_quick_numbers_are_not_published(
     found: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("BENCH", "PAGE", "README", "EQUAL_TIME", "ON_GPU"):
+    for name in ("BENCH", "PAGE", "README", "EQUAL_TIME", "WITHOUT_AVX512", "ON_GPU"):
         monkeypatch.setattr(speed, name, tmp_path / name)
     (tmp_path / "README").write_text(f"before\n{speed.BEGIN}\nold\n{speed.END}\nafter\n")
     (tmp_path / "BENCH").write_text(json.dumps(found))

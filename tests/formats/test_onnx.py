@@ -1,6 +1,7 @@
 """Graphs for ONNX Runtime: for any number of pictures and any mask it gets the model's numbers."""
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,16 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
     assert (folder / "preprocessor_config.json").exists()
     card = (folder / "README.md").read_text()
     assert all(f"`{name}`" in card for name in names)
+
+
+def test_the_exporter_does_not_speak_of_what_nobody_needs(tmp_path: Path) -> None:
+    save_model(tmp_path, models()["plain"])
+    words = ["convert", tmp_path, tmp_path / "graph", "--to", "onnx"]
+    done = subprocess.run(
+        [sys.executable, "-m", "kakera", *words], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("read: ")
+    assert not done.stderr
 
 
 def test_a_graph_is_not_read_back(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def _run(case: Case, place: Path, limit: float, rounds: int, *, quick: bool) -> 
         items=work.items,
         rounds=min(rounds, case.rounds or rounds),
         unit=work.unit,
+        warm=work.warm,
         measure=case.measure,
     )
     found: dict[str, Any] = {"says": case.says, "sizes": dict(sizes), "absent": list(work.absent)}

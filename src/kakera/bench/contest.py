@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-WARM_UPS = 1
 OURS = "kakera"
 
 
@@ -46,6 +45,8 @@ class Work:
     """Operations that ours needs for one item; 0 where matrix products are not what limits it."""
     absent: tuple[str, ...] = ()
     """Other libraries that would take part if they were installed."""
+    warm: bool = True
+    """Whether a first turn changes the next ones: not where each is a process whose bytes count."""
     said: Mapping[str, Any] | None = None
     """What else belongs to the result, such as how far the contenders' answers lie apart."""
 
@@ -122,12 +123,12 @@ def contest(
     items: int,
     rounds: int,
     unit: Unit = PICTURES,
+    warm: bool = True,
     measure: Callable[[Callable[[], Any]], float] = wall_clock,
 ) -> Outcome:
     """Each once unmeasured, then all in turns, every other round backwards: none always follows another."""
-    for contender in contenders:
-        for _ in range(WARM_UPS):
-            contender.work()
+    for contender in contenders if warm else ():
+        contender.work()
     measured: dict[str, list[float]] = {contender.name: [] for contender in contenders}
     for number in range(rounds):
         for contender in contenders if number % 2 == 0 else contenders[::-1]:

@@ -20,10 +20,11 @@ SECONDS = 1.0
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Processor, cores, threads, versions and the day; on a GPU its name too."""
+    """Processor and its widest instructions, cores, threads, versions and the day; on a GPU its name too."""
     gpu = {} if device == "cpu" else {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return {
         "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         **gpu,
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

@@ -28,7 +28,7 @@ def memory(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
     """In MiB; less is better."""
     there, absent = installed(MAES)
     contenders = [Contender(who, child(who, size, patch, side, batch)) for who in (OURS, FAST, *there)]
-    return Work(contenders, 1, Unit("MiB", rate=False, scale=2**-20), absent=absent)
+    return Work(contenders, 1, Unit("MiB", rate=False, scale=2**-20), absent=absent, warm=False)
 
 
 def child(who: str, size: str, patch: int, side: int, batch: int) -> Callable[[], float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import logging
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,8 @@ from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 
 FILE = "model.onnx"
+NAMES_WHAT_IS_ABSENT = "torch.onnx._internal.exporter._registration"
+"""A logger: each of torchvision's operators, where that is not installed. None of ours needs it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def graph(saved: Saved) -> bytes:
     ports, model = Ports.of(saved), copy.deepcopy(saved.model).float().cpu().eval()
     batch = torch.export.Dim("batch", min=1)
     given = example(saved)
+    logging.getLogger(NAMES_WHAT_IS_ABSENT).setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the exporter, about itself
         program = torch.onnx.export(
