@@ -96,7 +96,7 @@ def test_the_page_and_the_readme_are_those_of_the_json() -> None:
     assert avx2["machine"]["instructions"] == "AVX2"
     assert gpu["machine"]["gpu"] in speed.PAGE.read_text()
     assert speed.PAGE.read_text() == speed.page(found, quality, avx2, gpu)
-    assert between == speed.summary(found, gpu).strip()
+    assert between == speed.summary(found, avx2, gpu).strip()
 
 
 def test_quick_numbers_are_not_published(
