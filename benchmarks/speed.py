@@ -106,6 +106,10 @@ def without_avx512(found: dict[str, Any]) -> list[str]:
         f"torch {here['torch']}; {here['day']}. Every number is in",
         "[bench-avx2.json](bench-avx2.json). PyTorch has MKL alone for products here, which reaches",
         f"{found['flops_per_second'] / 1e9:.0f} GFLOP/s.",
+        "",
+        "```",
+        f"kakera bench {' '.join(found['cases'])} --out docs/bench-avx2.json",
+        "```",
     ]
     return lines + sections(found, "### {}, without AVX-512")
 

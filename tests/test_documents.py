@@ -76,7 +76,7 @@ def test_every_shell_block_runs(
     world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(world)
-    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(part_of_the_demo(world / "fashion-mnist")))
+    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(part_of_the_demo(world / "idx")))
     ran = 0
     for name, text in blocks("bash"):
         for line in text.replace("\\\n", " ").splitlines():

@@ -126,7 +126,10 @@ def contest(
     warm: bool = True,
     measure: Callable[[Callable[[], Any]], float] = wall_clock,
 ) -> Outcome:
-    """Each once unmeasured, then all in turns, every other round backwards: none always follows another."""
+    """Each once unmeasured where `warm`, then all in turns, every other round backwards.
+
+    So none always follows another.
+    """
     for contender in contenders if warm else ():
         contender.work()
     measured: dict[str, list[float]] = {contender.name: [] for contender in contenders}
