@@ -62,7 +62,7 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
         elif kind == 4:
             edge, width = draw.choice(EDGES), draw.choice((1, 2, 4))
             order = draw.choice(("little", "big"))
-            found[near : near + width] = (edge % (1 << 8 * width)).to_bytes(width, order)  # type: ignore[arg-type]
+            found[near : near + width] = (edge % (1 << 8 * width)).to_bytes(width, order)
         elif kind == 5:
             found[near : near + length] = bytes(length)
         else:

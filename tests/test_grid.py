@@ -33,7 +33,7 @@ def test_height_stands_before_width() -> None:
 
 def test_a_grid_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
-        Grid(2, 3).rows = 4  # type: ignore[misc]
+        Grid(2, 3).rows = 4
 
 
 @pytest.mark.parametrize("patch", [(5, 4), (4, 5), (0, 4), (4, 0), (-4, 4), (16, 16)])

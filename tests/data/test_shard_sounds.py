@@ -81,7 +81,7 @@ def test_the_same_samples_names_labels_and_split_in_the_same_order(world: Path, 
 def test_members_are_the_files_or_wavs_as_long_as_the_span(world: Path) -> None:
     for shards, name in (("shards", "000000"), ("spans", "000000")):
         with tarfile.open(world / shards / f"{name}.tar") as file:
-            members = {member.name: file.extractfile(member).read() for member in file}  # type: ignore[union-attr]
+            members = {member.name: file.extractfile(member).read() for member in file}
         for key, content in members.items():
             if key.endswith(".json"):
                 told, stem = json.loads(content)["name"], key.removesuffix(".json")

@@ -90,7 +90,7 @@ def test_a_tar_file_of_ours_is_one_of_python_s(tmp_path: Path) -> None:
         members = read.getmembers()
         assert [member.name for member in members] == list(PICTURE)
         assert [member.offset_data for member in members] == starts
-        assert [read.extractfile(member).read() for member in members] == list(PICTURE.values())  # type: ignore[union-attr]
+        assert [read.extractfile(member).read() for member in members] == list(PICTURE.values())
 
 
 @pytest.mark.parametrize("kind", PICTURE)

@@ -59,7 +59,7 @@ class Stub(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 sys.meta_path.insert(0, Stub())
 
-import numpy as np  # noqa: E402
+import numpy as np  # noqa: E402  # after the stub, as all of these
 import timm  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402

@@ -88,7 +88,7 @@ def grey(channels: int) -> Tensor:
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_of_them(channels: int) -> None:
-    ours = Saved(drawn(encoder()).double(), INPUTS)  # type: ignore[arg-type]
+    ours = Saved(drawn(encoder()).double(), INPUTS)
     with torch.inference_mode():
         before = ours.encoder(INPUTS.normalise(grey(3).double()))
         after = adapt(ours, channels=channels)
@@ -110,7 +110,7 @@ def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> N
 
 def test_with_one_deviation_for_all_the_weights_are_summed_as_timm_sums_them() -> None:
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
-    ours = Saved(drawn(encoder()), inputs)  # type: ignore[arg-type]
+    ours = Saved(drawn(encoder()), inputs)
     before = ours.encoder.patches.project.weight.detach().reshape(24, 4, 4, 3)
     adapt(ours, channels=1)
     assert far(ours.encoder.patches.project.weight.detach(), before.sum(dim=3).reshape(24, 16)) < 1e-6

@@ -45,7 +45,8 @@ def test_parts_are_joined_in_their_order_and_axes_are_moved() -> None:
     assert torch.equal(found["layers.1.qkv.bias"], torch.cat([tensors[f"block1/{n}.bias"] for n in "qkv"]))
     assert torch.equal(found["token"], tensors["cls"][0, 0])
     # ours: (ph · pw · c), channels last
-    expected = torch.stack([tensors["conv.weight"][:, c, i, j] for i in range(2) for j in range(3) for c in range(2)], 1)  # fmt: skip # noqa: E501
+    places = [(c, i, j) for i in range(2) for j in range(3) for c in range(2)]
+    expected = torch.stack([tensors["conv.weight"][:, c, i, j] for c, i, j in places], 1)
     assert torch.equal(found["project.weight"], expected)
 
 

@@ -31,7 +31,7 @@ def given(*shape: int, learns: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         torch.randn(OUT, IN, generator=draw) / IN**0.5,
         torch.randn(OUT, generator=draw),
     )
-    return tuple(tensor.requires_grad_(learns) for tensor in tensors)  # type: ignore[return-value]
+    return tuple(tensor.requires_grad_(learns) for tensor in tensors)
 
 
 @pytest.mark.parametrize("then", THENS)

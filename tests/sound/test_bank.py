@@ -54,7 +54,7 @@ def test_with_512_points_some_of_ast_s_128_bands_hear_nothing_and_none_of_speech
     ],
 )
 def test_windows_are_symmetric_with_known_ends_and_middle(name: str, ends: float, middle: float) -> None:
-    found = window(name, 401)  # type: ignore[arg-type]
+    found = window(name, 401)
     np.testing.assert_allclose(found, found[::-1], atol=1e-12)
     assert found[[0, 200]] == pytest.approx([ends, middle], abs=1e-12)
 

@@ -25,7 +25,7 @@ def spectrogram(wave: torch.Tensor, spec: SoundSpec) -> torch.Tensor:
 def miss(spec: SoundSpec, **options: float) -> float:
     """Mean distance of the log-mel of what is heard from the one it was made of, where there is sound."""
     wanted = spectrogram(voice(spec), spec)
-    heard = waveform(wanted, spec, **options)  # type: ignore[arg-type]
+    heard = waveform(wanted, spec, **options)
     loud = wanted > wanted.max() - 8
     return float((spectrogram(torch.from_numpy(heard)[None], spec) - wanted)[loud].abs().mean())
 

@@ -97,7 +97,7 @@ def test_it_is_what_kaldi_native_fbank_gives(sound: str, rate: int, bins: int, s
     bank.accept_waveform(rate, wave.tolist())
     bank.input_finished()
     wanted = np.stack([bank.get_frame(i) for i in range(bank.num_frames_ready)])
-    found = kakera(wave, SoundSpec(rate=rate, bins=bins, window=shape))  # type: ignore[arg-type]
+    found = kakera(wave, SoundSpec(rate=rate, bins=bins, window=shape))
     np.testing.assert_allclose(found, wanted.T, atol=1e-3, rtol=0)
 
 

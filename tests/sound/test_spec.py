@@ -64,7 +64,7 @@ def test_what_cannot_be_is_one_line(
     changed: dict[str, object], subject: str, got: str, expected: str
 ) -> None:
     with refused(f"sound's {subject}", got=got, expected=expected):
-        SoundSpec(**changed)  # type: ignore[arg-type]
+        SoundSpec(**changed)
 
 
 def test_presets_are_known_by_name_and_others_are_refused() -> None:

@@ -37,7 +37,7 @@ def written(path: Path, train: int = 60, test: int = 20) -> Path:
     """Some of the demo's pictures as a file."""
     some = pictures(train, test)
     values = np.stack([some.pictures.read(i) for i in range(len(some))])
-    np.savez(path, images=values, labels=some.labels, split=some.split)  # type: ignore[arg-type]  # arrays
+    np.savez(path, images=values, labels=some.labels, split=some.split)
     return path
 
 

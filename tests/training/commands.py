@@ -23,7 +23,7 @@ def some_npz(folder: Path, train: int = 200, test: int = 20) -> Path:
     some = pictures(train, test)
     values = np.stack([some.pictures.read(i) for i in range(len(some))])
     path = folder / "some.npz"
-    np.savez(path, images=values, labels=some.labels, split=some.split)  # type: ignore[arg-type]  # arrays
+    np.savez(path, images=values, labels=some.labels, split=some.split)
     return path
 
 
@@ -36,7 +36,7 @@ def start(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         process_group=0,
-        **more,  # type: ignore[arg-type]  # Popen's own
+        **more,
     )
 
 

@@ -139,7 +139,7 @@ def main(root: Path) -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         steps = whole_steps(folder)
         step, model = reopened(folder)
-        same = not step or torch.equal(model.weight, model_at(step)[0].weight)  # type: ignore[arg-type]
+        same = not step or torch.equal(model.weight, model_at(step)[0].weight)
         left = [p.name for p in folder.rglob(".*") if p.name != ".lock"]
         print(json.dumps({"at": at, "code": code, "steps": steps, "step": step, "same": same, "left": left}))
 

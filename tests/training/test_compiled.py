@@ -23,7 +23,7 @@ OPTIONS = PretrainOptions("x")
 
 def how(model: nn.Module, device: str, choice: str = "auto") -> tuple[int, bool]:
     """How many parts compute through something else within the block, and whether any does after it."""
-    options = replace(OPTIONS, compile=choice)  # type: ignore[arg-type]  # one of its words
+    options = replace(OPTIONS, compile=choice)
     with compiled(model, options, torch.device(device)):
         during = sum("forward" in vars(part) for part in model.modules())
     return during, any("forward" in vars(part) for part in model.modules())

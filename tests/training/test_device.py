@@ -36,7 +36,7 @@ def test_a_model_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyPatc
     model = nn.Linear(1, 1)
     moves: list[torch.device] = []
     monkeypatch.setattr(model, "to", moves.append)
-    saved = Saved(model, INPUTS)  # type: ignore[arg-type]  # anything with weights
+    saved = Saved(model, INPUTS)
     with pytest.raises(ZeroDivisionError), placed(saved, "auto"):
         1 / 0  # noqa: B018  # what it is does not matter
     assert moves == [torch.device("meta"), torch.device("cpu")]

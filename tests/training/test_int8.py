@@ -34,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "least_steps": 60,
         "batch": 64,
     }
-    return finetune(pictures(600, 200), out=place, **options).folder  # type: ignore[arg-type]
+    return finetune(pictures(600, 200), out=place, **options).folder
 
 
 def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
@@ -114,7 +114,7 @@ def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = {"recipe": "demo", "model": "resnet-nano", "epochs": 6.0, "least_steps": 40, "batch": 64}
-    start = finetune(pictures(600, 200), out=tmp_path / "cnn", **options).folder  # type: ignore[arg-type]
+    start = finetune(pictures(600, 200), out=tmp_path / "cnn", **options).folder
     words = ["convert", str(start), str(tmp_path / "single"), "--to", "onnx"]
     assert main(words) == 0
     assert "CNN: 3 blocks, 1 channel of 28 × 28, 10 classes" in capsys.readouterr().out

@@ -34,7 +34,7 @@ OPTIONS = options_from(
 
 
 def plan(**given: object) -> Plan:
-    options = replace(OPTIONS, **given)  # type: ignore[arg-type]  # names are fields
+    options = replace(OPTIONS, **given)
     return Plan(pictures(40, 0).part("train"), (28, 28), Augmentation(), options, seed=1, workers=0)
 
 
@@ -44,7 +44,7 @@ class Brightness:
     def __init__(self, *, broken: range = range(0)) -> None:
         torch.manual_seed(0)
         self.model: nn.Module = nn.Linear(784, 1)
-        self.broken, self.seen = broken, []  # type: ignore[var-annotated]  # filled below
+        self.broken, self.seen = broken, []
 
     def weight(self, batch: Batch) -> float:
         return len(batch.samples)
@@ -109,7 +109,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_its_pictures_written_down(tmp_
     assert all(bool(parameter.isfinite().all()) for parameter in model.parameters())
     skipped = [line for line in lines(tmp_path) if "skipped" in line]
     assert [line["step"] for line in skipped] == [3, 4]
-    assert len(skipped[0]["skipped"]) == 10  # type: ignore[arg-type]  # a list of names
+    assert len(skipped[0]["skipped"]) == 10
 
 
 def test_a_gradient_that_is_not_finite_is_skipped_though_the_loss_is(tmp_path: Path) -> None:

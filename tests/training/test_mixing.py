@@ -10,7 +10,7 @@ PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0}
 
 
 def options(**given: float) -> FinetuneOptions:
-    return FinetuneOptions(data="", **{**PLAIN, **given})  # type: ignore[arg-type]  # all of them numbers
+    return FinetuneOptions(data="", **{**PLAIN, **given})
 
 
 def batch(count: int = 6, channels: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -33,7 +33,7 @@ def files(root: Path, broken: tuple[int, ...]) -> Path:
 
 
 def plan(root: Path, **given: object) -> Plan:
-    options = replace(OPTIONS, epochs=1.0, **given)  # type: ignore[arg-type]  # names are fields
+    options = replace(OPTIONS, epochs=1.0, **given)
     dataset = open_dataset(root, channels=1)
     everything = replace(dataset, split=np.full(len(dataset), "train"))
     changed = Augmentation(crop=(0.5, 1.0), flip=True, shift=2)

@@ -60,7 +60,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     def stop(*words: object) -> torch.Tensor:
         if next(steps, None) is None:
             raise KeyboardInterrupt
-        return loss(*words)  # type: ignore[arg-type]
+        return loss(*words)
 
     monkeypatch.setattr(tasks.Pretraining, "loss", stop)
     with pytest.raises(KeyboardInterrupt):

@@ -32,7 +32,7 @@ def classification(*, several: bool = False, **given: float) -> Classification:
     model = Classifier(encoder(), 10)
     model.initialise(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
-    options = FinetuneOptions(data="", **{**PLAIN, **given})  # type: ignore[arg-type]  # all of them numbers
+    options = FinetuneOptions(data="", **{**PLAIN, **given})
     return Classification(model, INPUTS, options, several=several)
 
 

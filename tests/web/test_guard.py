@@ -85,7 +85,7 @@ def test_a_body_that_never_ends_is_cut_off() -> None:
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"127.0.0.1")]}
     began = time.monotonic()
-    anyio.run(Guard(app, "127.0.0.1", most_seconds=0.2), scope, receive, send)  # type: ignore[arg-type]
+    anyio.run(Guard(app, "127.0.0.1", most_seconds=0.2), scope, receive, send)
     assert sent[0]["status"] == 408
     assert time.monotonic() - began < 10
 

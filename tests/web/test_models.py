@@ -72,7 +72,7 @@ def test_the_moving_average_is_taken_where_there_is_one(tmp_path: Path) -> None:
     run.save(5, model, torch.optim.AdamW(model.parameters()), average=average)
     saved, step = open_run(tmp_path / "run")
     assert step == 5
-    torch.testing.assert_close(saved.encoder.class_token, average.encoder.class_token)  # type: ignore[union-attr]
+    torch.testing.assert_close(saved.encoder.class_token, average.encoder.class_token)
 
 
 def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path) -> None:

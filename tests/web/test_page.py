@@ -197,7 +197,7 @@ def assert_reconstructs(page: Page, oracle: Oracle, hidden: NDArray[np.bool_]) -
     wanted = oracle.reconstruction(hidden[None])
     said = page.part("reconstruction", "extra")
     assert f" {hidden.sum()} of 49 patches hidden." in said
-    share_of_range = float(re.search(r"Mean error (\S+) %", said)[1])  # type: ignore[index]  # or it fails
+    share_of_range = float(re.search(r"Mean error (\S+) %", said)[1])
     assert share_of_range == pytest.approx(100 * wanted.mean_errors()[0], rel=0.006)
     for number, drawing in enumerate((wanted.masked, wanted.prediction)):
         found = page.pixels(page.canvas("reconstruction", number=number), SIZE)

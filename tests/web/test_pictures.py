@@ -108,7 +108,7 @@ def test_nothing_is_written_to_the_disk(
             web.get("/api/predict", params={"model": name, "picture": "sample-1"})
     finally:
         watching = False
-    assert [entry for entry in opened if "passwd" in str(entry[0]) or "w" in str(entry[1])] == []  # type: ignore[index]
+    assert [entry for entry in opened if "passwd" in str(entry[0]) or "w" in str(entry[1])] == []
 
 
 def test_the_same_content_has_the_same_id(web: TestClient) -> None:
