@@ -154,6 +154,19 @@ def test_of_these_too_the_way_there_and_back_changes_no_bit(name: str, tmp_path:
     assert all(content == (tmp_path / "out" / name).read_bytes() for name, content in again.items())
 
 
+@pytest.mark.parametrize("registers", [0, 4])
+def test_both_without_layer_scale_get_scales_of_one(registers: int, tmp_path: Path) -> None:
+    ours = headed(LayerKind(), "class and mean", registers)
+    save_model(tmp_path / "run", ours)
+    found = convert(tmp_path / "run", tmp_path / "out", to="transformers")
+    assert (found.judge, found.difference < 1e-5) == ("transformers", True)
+    before, after = ours.model.state_dict(), load(tmp_path / "out").model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    more = after.keys() - before.keys()
+    assert more == {f"encoder.layers.{layer}.scale{which}" for layer in range(2) for which in (1, 2)}
+    assert all((after[name] == 1).all() for name in more)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -221,7 +234,6 @@ def refused() -> dict[str, tuple[Saved, str]]:
         "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
         "no bias": (headed(LayerKind(qkv_bias=False), "mean"), "without biases of queries"),
         "mean with registers": (headed(LayerKind(), "mean", 2), "mean of the patches beside registers"),
-        "both": (headed(LayerKind(), "class and mean"), "reads class and mean"),
         "odd width": (headed(LayerKind(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
         "gate": (headed(LayerKind(gated=True), "class"), "a gate, but no layer scale"),
         "gradients": (complete(MaskedAutoencoder(square, decoder, gradients=True)), "gradients beside"),

@@ -85,10 +85,10 @@ def test_several_labels_are_measured_by_average_precision(tmp_path: Path) -> Non
 
 def test_every_augmentation_of_the_paper_can_be_used(pretrained: Path, tmp_path: Path) -> None:
     paper = {"drop_path": 0.1, "mixup": 0.8, "cutmix": 1.0, "randaugment": 9.0, "erasing": 0.25, "ema": 0.9}
-    options = {**QUICK, **paper, "crop_least": 0.08, "pool": "class", "head": "ridge"}
+    options = {**QUICK, **paper, "crop_least": 0.08, "pool": "class and mean", "head": "ridge"}
     trained = finetune(pictures(), out=tmp_path / "run", start=pretrained, **options)
     assert isinstance(trained.saved.model, Classifier)
-    assert trained.saved.model.pool == "class"
+    assert trained.saved.model.pool == "class and mean"
 
 
 def test_pictures_of_another_size_resize_the_positions(pretrained: Path, tmp_path: Path) -> None:

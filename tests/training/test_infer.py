@@ -8,7 +8,7 @@ from kakera.data.dataset import Dataset, FilePictures
 from kakera.errors import OptionError
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
+from kakera.model.classifier import Classifier, Read
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.sizes import shape_of
@@ -18,9 +18,11 @@ from tests.small import folder, pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
 
+each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
-def classifier(*, several: bool = False) -> Saved:
-    model = Classifier(Encoder(shape_of("nano"), channels=1, size=(28, 28)), 10)
+
+def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
+    model = Classifier(Encoder(shape_of("nano"), channels=1, size=(28, 28)), 10, pool)
     model.initialise(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     model.eval()
@@ -69,13 +71,14 @@ def test_no_pictures_give_no_scores() -> None:
     assert scores(classifier(), pictures(0, 0))[0].shape == (0, 10)
 
 
-def test_features_are_what_the_head_sees() -> None:
-    saved, data = classifier(), pictures(5, 0)
+@each_pool
+def test_features_are_what_the_head_sees(pool: Read) -> None:
+    saved, data = classifier(pool), pictures(5, 0)
     assert isinstance(saved.model, Classifier)
     batch = torch.from_numpy(np.stack([data.pictures.read(i) for i in range(5)])).permute(0, 3, 1, 2)
     expected = saved.model.features(INPUTS.normalise(batch)).detach().numpy()
-    found, _ = features(saved, data, [-1], ["mean"])
-    np.testing.assert_allclose(found[-1, "mean"], expected, atol=1e-6)
+    found, _ = features(saved, data, [-1], [pool])
+    np.testing.assert_allclose(found[-1, pool], expected, atol=1e-6)
 
 
 def test_every_layer_and_both_pools_can_be_read() -> None:

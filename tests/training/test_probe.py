@@ -74,9 +74,13 @@ def test_an_empty_report_has_a_header() -> None:
     assert ProbeReport(()).table() == [("probe", "tokens")]
 
 
-def test_an_unknown_probe_is_refused(pretrained: Path) -> None:
-    with pytest.raises(OptionError, match="probe: got forest, expected ridge, logistic, nearest, linear"):
-        probe(pictures(), start=pretrained, probes=("forest",))
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("probes", "ridge, logistic, nearest, linear"), ("pools", "mean, class, class and mean")],
+)
+def test_an_unknown_name_is_refused(pretrained: Path, name: str, expected: str) -> None:
+    with pytest.raises(OptionError, match=rf"{name}: got \('forest',\), expected some of {expected}"):
+        probe(pictures(), start=pretrained, **{name: ("forest",)})
 
 
 def test_no_test_pictures_are_refused(pretrained: Path) -> None:

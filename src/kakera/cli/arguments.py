@@ -66,7 +66,7 @@ def _kind_of(hint: Any) -> dict[str, Any]:
         return {"choices": get_args(hint)}
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
-        return {"nargs": "+", "type": item, "metavar": item.__name__.upper()}
+        return {"nargs": "+", **_kind_of(item)}
     return {"type": hint, "metavar": hint.__name__.upper()}
 
 

@@ -85,7 +85,8 @@ def _likely(saved: Saved) -> Kind:
         return MAE
     if isinstance(model, Classifier) and model.pool == "mean":
         return BEIT
-    if shape.kind.layer_scale:
+    both = isinstance(model, Classifier) and model.pool == "class and mean"
+    if shape.kind.layer_scale or both:
         return DINOV2_REGISTERS if shape.registers else DINOV2
     return DEIT if shape.registers else VIT
 

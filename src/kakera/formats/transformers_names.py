@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.model.encoder import Encoder
 
 TOKENS = ("1 r d", "r d")
 DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
@@ -102,6 +104,12 @@ def dinov2_table(
     inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
     layers = below("layers.{}.", "encoder.layer.{}.", inner)
     return (*below(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
+
+
+def unscaled(encoder: Encoder, ours: str) -> dict[str, Tensor]:
+    """Layer scales of one, for a type that always has them."""
+    ones = torch.ones_like(encoder.class_token)
+    return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.shape.depth) for k in (1, 2)}
 
 
 # BEiT's keys have no bias. One adds the same to all that a query is compared with, which no softmax sees.

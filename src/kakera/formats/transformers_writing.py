@@ -30,6 +30,7 @@ from kakera.formats.transformers_names import (
     NORM_OF_MEAN,
     dinov2_table,
     table,
+    unscaled,
     without_key_biases,
 )
 from kakera.model.classifier import Classifier
@@ -50,6 +51,8 @@ def files(saved: Saved) -> dict[str, bytes]:
         tensors = prefix.with_rows(tensors, ours)
     if isinstance(saved.model, Classifier) and saved.model.pool == "distilled":
         tensors = prefix.part_heads(tensors)
+    if kind in (DINOV2, DINOV2_REGISTERS) and not shape.kind.layer_scale:
+        tensors |= unscaled(saved.encoder, ours)
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
     written = names.write(tensors, _rows(saved, kind, ours), source="transformers", axes=axes)
     if kind is BEIT:

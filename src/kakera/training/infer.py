@@ -21,7 +21,7 @@ from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, entering
 from kakera.inputs import InputSpec
 from kakera.model import roles
-from kakera.model.classifier import Classifier, pooled
+from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
@@ -89,12 +89,12 @@ def scored(
 
 @torch.inference_mode()
 def features(
-    saved: Saved, dataset: Dataset, layers: Sequence[int], pools: Sequence[str], *, workers: int = 0
-) -> tuple[dict[tuple[int, str], NDArray[np.float32]], NDArray[np.int64]]:
+    saved: Saved, dataset: Dataset, layers: Sequence[int], pools: Sequence[Read], *, workers: int = 0
+) -> tuple[dict[tuple[int, Read], NDArray[np.float32]], NDArray[np.int64]]:
     """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
     The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
-    as in the lecture; −1 is the last. `pools` are "class" and "mean".
+    as in the lecture; −1 is the last.
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
@@ -103,7 +103,7 @@ def features(
             raise OptionError(
                 sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
             )
-    found: dict[tuple[int, str], list[torch.Tensor]] = {
+    found: dict[tuple[int, Read], list[torch.Tensor]] = {
         (layer, pool): [] for layer in layers for pool in pools
     }
     numbers: list[torch.Tensor] = []
@@ -116,8 +116,7 @@ def features(
         encoder.tokens(view.pictures(part), chosen, None, trace)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]
-            kind = "class" if pool == "class" else "mean"
-            found[layer, pool].append(pooled(encoder, tokens, kind, chosen).cpu())
+            found[layer, pool].append(pooled(encoder, tokens, pool, chosen).cpu())
     kept = torch.cat(numbers).numpy()
     means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)

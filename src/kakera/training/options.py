@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """How many labelled pictures to use, equally from each class; 0 for all."""
     label_seed: int = 0
     """Which ones."""
-    pool: Literal["mean", "class"] = "mean"
-    """What the head reads: the mean of the patch tokens, or the class token."""
+    pool: Pooling = "mean"
+    """What the head reads: the mean of the patch tokens, the class token, or both side by side."""
     head: Literal["zero", "ridge"] = "zero"
     """Where a head on a pretrained Transformer starts: near zero, or at ridge regression on its tokens."""
     layer_decay: float = 0.65
@@ -177,10 +179,10 @@ class ProbeOptions(DataOptions):
     """The run whose tokens are probed."""
     out: str = ""
     """A folder for probe.json; empty writes none."""
-    probes: tuple[str, ...] = ("ridge", "logistic", "nearest")
-    """Of ridge, logistic, nearest and linear (the MAE paper's protocol)."""
-    pools: tuple[str, ...] = ("class", "mean")
-    """Class token, mean of the patch tokens, or both."""
+    probes: tuple[Literal["ridge", "logistic", "nearest", "linear"], ...] = ("ridge", "logistic", "nearest")
+    """Which; linear is the MAE paper's protocol."""
+    pools: tuple[Pooling, ...] = ("class", "mean")
+    """Class token, mean of the patch tokens, or both side by side."""
     layers: tuple[int, ...] = (-1,)
     """Layers whose tokens are read; -1 is the last, after the final norm."""
     device: str = "auto"

@@ -12,7 +12,7 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
-from kakera.errors import DataError, OptionError, sentence
+from kakera.errors import DataError, sentence
 from kakera.formats.load import load
 from kakera.storage import write_atomically
 from kakera.training.device import placed
@@ -73,11 +73,6 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
     saved = load(start)
     given = {**options, "start": str(start)}
     chosen, prepared = prepare(ProbeOptions, data, recipe or "paper", given, saved.inputs)
-    for name in chosen.probes:
-        if name not in PROBES:
-            raise OptionError(
-                sentence("probe", got=name, expected=", ".join(PROBES), do="choose some of these")
-            )
     dataset = prepared.dataset
     require_classes(dataset)
     train, (_, test) = labelled_part(dataset, "train"), held_out(dataset)

@@ -128,9 +128,13 @@ def _check(options: Any) -> None:
     hints = get_type_hints(type(options))
     for field in fields(options):
         value, hint = getattr(options, field.name), hints[field.name]
+        choices = get_args(hint)
         if get_origin(hint) is Literal:
-            *names, last = get_args(hint)
-            _require(value in get_args(hint), field.name, value, f"{', '.join(names)} or {last}")
+            *names, last = choices
+            _require(value in choices, field.name, value, f"{', '.join(names)} or {last}")
+        elif get_origin(hint) is tuple and get_origin(choices[0]) is Literal:
+            names = get_args(choices[0])
+            _require(all(item in names for item in value), field.name, value, f"some of {', '.join(names)}")
         elif hint is bool:
             _require(isinstance(value, bool), field.name, value, "true or false")
         elif hint is str:
