@@ -28,7 +28,7 @@ SHORT = {
     "bench": ["--quick", "--rounds", "1"],
     "pretrain": ["--epochs", "0.01"],
     "finetune": ["--epochs", "0.01", "--least-steps", "1"],
-    "probe": ["--no-finetune", "--seeds", "1"],
+    "probe": ["--no-finetune", "--seeds", "1", "--probes", "ridge"],
     "study mask-ratio": [*TINY, "--ratios", "0.5", "0.75"],
     "study mask-ratio recordings": [*SMALL, "--ratios", "0.5", "0.75"],
     "study data-size": [
@@ -40,6 +40,8 @@ SHORT = {
         "--scratch-epochs",
         "0.01",
         "--scratch-steps",
+        "1",
+        "--most-steps",
         "1",
     ],
 }

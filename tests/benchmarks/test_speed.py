@@ -14,7 +14,7 @@ from kakera.bench.bench import bench
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     names = ("mae-step", "vit-step", "log-mel", "loader")
-    return bench(names, rounds=3, quick=True, say=lambda _: None).to_json()
+    return bench(names, rounds=2, quick=True, say=lambda _: None).to_json()
 
 
 QUALITY = {
