@@ -86,7 +86,7 @@ def test_the_command_says_what_was_read_and_the_difference(
 @pytest.mark.parametrize(
     ("source", "target", "to", "said"),
     [
-        ("both", "hf", "transformers", "a head that reads class and mean"),
+        ("both", "timm", "timm", "a head that reads class and mean"),
         ("run", "run", "transformers", "something there already"),
         ("run", "file.bin", "mae", "a new .pth file"),
         ("none", "hf", "transformers", "none"),

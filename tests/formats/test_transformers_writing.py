@@ -234,6 +234,7 @@ def refused() -> dict[str, tuple[Saved, str]]:
         "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
         "no bias": (headed(LayerKind(qkv_bias=False), "mean"), "without biases of queries"),
         "mean with registers": (headed(LayerKind(), "mean", 2), "mean of the patches beside registers"),
+        "scaled class": (headed(SCALED, "class"), "reads class beside such layers"),
         "odd width": (headed(LayerKind(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
         "gate": (headed(LayerKind(gated=True), "class"), "a gate, but no layer scale"),
         "gradients": (complete(MaskedAutoencoder(square, decoder, gradients=True)), "gradients beside"),
