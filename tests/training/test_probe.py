@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.native import load_model
 from kakera.training.evaluate import evaluate
 from kakera.training.infer import features
+from kakera.training.options import ProbeOptions
 from kakera.training.pretrain import pretrain
 from kakera.training.probe import ProbeReport, ProbeResult, probe, spread
+from kakera.training.probes import PROBES
 from kakera.training.ridge import ridge
 from tests.small import QUICK, pictures
 
@@ -72,6 +75,11 @@ def test_the_spread_is_mean_and_sample_deviation() -> None:
 
 def test_an_empty_report_has_a_header() -> None:
     assert ProbeReport(()).table() == [("probe", "tokens")]
+
+
+def test_every_probe_can_be_chosen() -> None:
+    (choice, *_) = get_args(get_type_hints(ProbeOptions)["probes"])
+    assert get_args(choice) == tuple(PROBES)
 
 
 @pytest.mark.parametrize(
