@@ -1,5 +1,6 @@
 """Muon against PyTorch's own, the singular value decomposition, and AdamW."""
 
+import math
 from typing import Any
 
 import pytest
@@ -56,6 +57,16 @@ def test_matrices_of_all_shapes_come_back_in_their_order(monkeypatch: pytest.Mon
     torch.testing.assert_close(orthogonal(given), alone)
     monkeypatch.setattr(muon, "TOGETHER", 300)  # two of the four that are alike at a time
     torch.testing.assert_close(orthogonal(given), alone)
+
+
+def test_a_wide_matrix_is_turned_as_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, columns = (torch.linalg.qr(matrix(size, 24, seed=size))[0] for size in (24, 96))
+    for given in (matrix(24, 96), (rows * torch.logspace(0, -6, 24)) @ columns.T):
+        (found,) = orthogonal([given])
+        with monkeypatch.context() as patch:
+            patch.setattr(muon, "WIDE", math.inf)
+            (expected,) = orthogonal([given])
+        assert (found - expected).norm() < 1e-3 * expected.norm(), "bfloat16's products are 2e-2 off"
 
 
 @pytest.mark.parametrize("shape", [(24, 24), (16, 64), (64, 16)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -49,14 +49,13 @@ def oriented_gradients(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int
     low = rearrange(first.long(), "b c H W -> b c 1 H W")
     votes = pictures.new_zeros(*pictures.shape[:2], ORIENTATIONS, *pictures.shape[2:])
     for bins, vote in ((low, length - for_second), ((low + 1) % ORIENTATIONS, for_second)):
-        votes = votes.scatter_(2, bins, rearrange(vote, "b c H W -> b c 1 H W"))
+        votes.scatter_(2, bins, rearrange(vote, "b c H W -> b c 1 H W"))
     cut_down, cut_across = cells(patch)
-    found = reduce(
-        votes,
-        "b c o (rows i ch) (cols j cw) -> b (rows cols) (i j) c o",
-        "mean",
-        ch=patch[0] // cut_down,
-        cw=patch[1] // cut_across,
+    means = functional.avg_pool2d(votes.flatten(0, 1), (patch[0] // cut_down, patch[1] // cut_across))
+    found = rearrange(
+        means,
+        "(b c) o (rows i) (cols j) -> b (rows cols) (i j) c o",
+        b=len(pictures),
         i=cut_down,
         j=cut_across,
     )
