@@ -1,4 +1,4 @@
-"""kakera (かけら, fragment): learn from pictures by guessing what a few visible fragments leave out.
+"""kakera (かけら, fragment): learn from pictures and sounds by guessing what a few fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
 `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load`

@@ -151,7 +151,7 @@ def test_what_stops_a_process_stops_all_with_its_line(pictures: Path, tmp_path: 
     job = Job(open_dataset(pictures), tmp_path / "file", divided=False, side=0, files=False, shard_size=4)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match=r"000000\.tar: got .*, expected room to write"):
-        pack_shards(job, [0, 1, 2], 2, None)
+        pack_shards(job, [0, 1, 2], 2)
 
 
 @pytest.mark.parametrize("kind", ["pixels", "files", "recordings"])

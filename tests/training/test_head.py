@@ -1,12 +1,21 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier, Read
+from kakera.training import finetune as module
 from kakera.training.head import start_from_ridge
 from kakera.training.infer import features, scores
+from kakera.training.pretrain import pretrain
 from kakera.training.ridge import ridge
-from tests.small import pictures
+from kakera.training.team import Team
+from tests.small import QUICK, pictures
 from tests.training.test_infer import classifier, each_pool
 
 
@@ -29,3 +38,60 @@ def test_the_encoder_stays_as_it_was() -> None:
     before = {name: value.clone() for name, value in saved.model.encoder.state_dict().items()}
     start_from_ridge(Saved(saved.model, saved.inputs, saved.classes), pictures(40, 0))
     assert all(torch.equal(before[name], value) for name, value in saved.model.encoder.state_dict().items())
+
+
+class Threads(Team):
+    """One of several that tell each other what they have by a list."""
+
+    def __init__(self, rank: int, told: list[Any], all_here: Barrier) -> None:
+        self.fabric, self.rank, self.size, self.told, self.all_here = None, rank, len(told), told, all_here
+
+    def collect(self, value: Any) -> list[Any]:
+        self.told[self.rank] = value
+        self.all_here.wait()
+        found = list(self.told)
+        self.all_here.wait()
+        return found
+
+
+@pytest.mark.parametrize("count", [2, 41])
+def test_a_team_shares_the_pictures_and_gets_one_head(count: int) -> None:
+    data, size = pictures(count, 0), 3
+    told, all_here = [None] * size, Barrier(size)
+
+    def head(team: Team) -> torch.Tensor:
+        saved = classifier()
+        start_from_ridge(saved, data, team=team)
+        assert isinstance(saved.model, Classifier)
+        return saved.model.head.weight.detach()
+
+    alone = head(Team())
+    with ThreadPoolExecutor(size) as pool:
+        found = list(pool.map(head, (Threads(rank, told, all_here) for rank in range(size))))
+    assert all(torch.equal(found[0], one) for one in found)
+    torch.testing.assert_close(found[0], alone, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_that_goes_on_does_not_start_its_head_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretrain(pictures(20, 0), out=tmp_path / "mae", **QUICK)
+    began: list[int] = []
+
+    def start(*given: Any, **more: Any) -> None:
+        began.append(1)
+        start_from_ridge(*given, **more)
+
+    monkeypatch.setattr(module, "start_from_ridge", start)
+    options = {**QUICK, "out": tmp_path / "run", "start": tmp_path / "mae", "head": "ridge"}
+
+    def broken(*given: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as at_the_end:
+        at_the_end.setattr(module, "finish", broken)
+        with pytest.raises(KeyboardInterrupt):
+            module.finetune(pictures(), **options)
+    assert len(began) == 1
+    module.finetune(pictures(), **options)
+    assert len(began) == 1

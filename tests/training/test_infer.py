@@ -43,6 +43,25 @@ def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: py
         np.testing.assert_allclose(found[number], logits.softmax(1)[0].detach().numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("progress", ["predict", ""])
+def test_what_has_been_read_is_told(
+    progress: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(infer, "PIXELS", 3 * 28 * 28)
+    monkeypatch.setattr("kakera.progress.EVERY", -1.0)
+    scores(classifier(), pictures(7, 0), progress=progress)
+    features(classifier(), pictures(7, 0), [-1], ["mean"], progress=progress)
+    told = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == 2 * [f"predict: {count}/7" for count in (3, 6, 7) if progress]
+
+
+def test_of_no_pictures_there_are_no_features() -> None:
+    for pool, width in (("mean", 1), ("class and mean", 2)):
+        found, numbers = features(classifier(), pictures(0, 0), [0, -1], [pool])
+        assert found[-1, pool].shape == (0, width * shape_of("nano").width)
+        assert not len(numbers)
+
+
 def test_several_labels_have_a_probability_each() -> None:
     one, several = (scores(classifier(several=kind), pictures(3, 0))[0] for kind in (False, True))
     assert one.sum(axis=1) == pytest.approx([1, 1, 1])

@@ -55,7 +55,7 @@ def _help() -> str:
     width = max(map(len, VERBS))
     return "\n".join(
         [
-            "kakera: learn from pictures by guessing what a few visible fragments leave out",
+            "kakera: learn from pictures and sounds by guessing what a few visible fragments leave out",
             "",
             "usage: kakera VERB …, kakera VERB --help, kakera --version",
             "",

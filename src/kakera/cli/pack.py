@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-
-EVERY = 20.0  # seconds between lines where there is no terminal
 
 
 def run(words: Sequence[str]) -> int:
@@ -46,26 +42,7 @@ def run(words: Sequence[str]) -> int:
         shard_size=given.shard_size,
         workers=given.workers,
         channels=given.channels or None,
-        progress=_Told(),
     )
     print("\n".join(found.lines()))
     print(f"next: kakera pretrain {given.shards}")
     return 0
-
-
-class _Told:
-    """Rate and time left: on a terminal in place, elsewhere a line now and then."""
-
-    def __init__(self) -> None:
-        self.began = self.told = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        now, terminal = time.monotonic(), sys.stderr.isatty()
-        if now - self.told < (0.2 if terminal else EVERY) and not (terminal and done == total):
-            return
-        self.told = now
-        rate = done / max(now - self.began, 1e-9)
-        left = (total - done) / max(rate, 1e-9)
-        text = f"pack: {done}/{total}, {rate:.0f}/s, {left:.0f} s left"
-        end = ("\n" if done == total else "\r") if terminal else "\n"
-        print(text, end=end, file=sys.stderr, flush=True)

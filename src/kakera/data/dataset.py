@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.images import decode
+from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
@@ -151,6 +152,11 @@ class Dataset:
     def sounds(self) -> Sounds | None:
         """The recordings, where the data set is made of recordings."""
         return self.pictures if isinstance(self.pictures, Sounds) else None
+
+    @property
+    def kind(self) -> str:
+        """What it is made of, in a word: PICTURES or RECORDINGS."""
+        return PICTURES if self.sounds is None else RECORDINGS
 
     @property
     def several(self) -> bool:

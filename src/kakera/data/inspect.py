@@ -15,6 +15,7 @@ from kakera.data.findings import class_lines, classes_of, equals, finding_lines
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.statistics import mean_std
 from kakera.errors import UnreadableFileError
+from kakera.progress import passing
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def _read_all(
     shapes: list[tuple[int, int]] = []
     broken: list[UnreadableFileError] = []
     with ThreadPoolExecutor() as pool:
-        for index, found in enumerate(pool.map(read, range(len(dataset)))):
+        reading = pool.map(read, range(len(dataset)))
+        for index, found in enumerate(passing(reading, "inspect", total=len(dataset))):
             if isinstance(found, UnreadableFileError):
                 broken.append(found)
             else:

@@ -16,6 +16,7 @@ from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import Pairs, class_lines, classes_of, equals, finding_lines, listed
 from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
 
 SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
 STRETCH = 0.025  # seconds over which it is taken
@@ -95,7 +96,8 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
             return error
 
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(listen, range(len(dataset))))
+        listening = pool.map(listen, range(len(dataset)))
+        found = list(passing(listening, "inspect", total=len(dataset), kind=dataset.kind))
     heard = {i: ear for i, ear in enumerate(found) if isinstance(ear, _Heard)}
     broken = [error for error in found if isinstance(error, UnreadableFileError)]
     if not heard:

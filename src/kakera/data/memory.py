@@ -14,6 +14,7 @@ from kakera.data.images import header
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import ArraySounds, FileSounds
 from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
 
 _ON_DISK = (FilePictures, ShardPictures, FileSounds)
 LIMIT = 2 << 30  # bytes
@@ -36,7 +37,8 @@ def hold(dataset: Dataset, limit_bytes: int = LIMIT) -> Dataset:
             return error
 
     with ThreadPoolExecutor() as pool:  # decoders leave the interpreter's lock
-        results = list(pool.map(read, range(len(dataset))))
+        reading = pool.map(read, range(len(dataset)))
+        results = list(passing(reading, "read", total=len(dataset), kind=dataset.kind))
     broken = tuple(result for result in results if isinstance(result, UnreadableFileError))
     rows = [index for index, result in enumerate(results) if not isinstance(result, UnreadableFileError)]
     arrays = [result for result in results if not isinstance(result, UnreadableFileError)]

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,15 +65,13 @@ def pack(
     shard_size: int = SHARD_SIZE,
     workers: int = 0,
     channels: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Packed:
     """Write a folder of shards that can be opened like any data set, and read by webdataset.
 
     `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
     keeps the files' own bytes, as is always done with recordings; of a span of one, a WAV of exactly its
     samples. `workers` processes, by default one a processor. What an earlier, interrupted call has finished
-    is checked and kept. `progress` is told how many are done, and of how many. Raises DataError, OptionError,
-    StorageError.
+    is checked and kept. Raises DataError, OptionError, StorageError.
     """
     dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels)
     require(dataset, side, store, shard_size, workers)
@@ -90,7 +87,7 @@ def pack(
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(job.folder / ".lock", timeout=10):
-            return _pack(job, workers or os.cpu_count() or 1, progress)
+            return _pack(job, workers or os.cpu_count() or 1)
     except Timeout as error:
         got = "a folder that another kakera pack writes"
         raise DataError(sentence(str(shards), got=got, expected="to be alone", do="wait for it")) from error
@@ -99,13 +96,13 @@ def pack(
         raise DataError(sentence(str(shards), got="a file", expected=expected, do="name another")) from error
 
 
-def _pack(job: Job, workers: int, progress: Callable[[int, int], None] | None) -> Packed:
+def _pack(job: Job, workers: int) -> Packed:
     options = _options(job)
     _begin(job.folder, options)
     finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
     todo = sorted({*range(job.count)} - {*finished})
     if todo:
-        pack_shards(job, todo, min(workers, len(todo)), progress)
+        pack_shards(job, todo, min(workers, len(todo)))
     indexes = [_whole(job.folder, number, trusted=number in todo) for number in range(job.count)]
     return _conclude(job, options, indexes, len(finished))
 
@@ -143,7 +140,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
         write_atomically(job.folder / UNREADABLE, text.getvalue().encode())
     facts = {
         "version": VERSION,
-        job.kind: count,
+        job.dataset.kind: count,
         "channels": job.dataset.channels,
         "classes": job.dataset.classes,
         "divided": job.divided,
@@ -152,7 +149,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     }
     write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
     size = sum(row["bytes"] for row in rows)
-    return Packed(job.folder, job.kind, count, job.count, kept, size, tuple(sorted(unreadable)))
+    return Packed(job.folder, job.dataset.kind, count, job.count, kept, size, tuple(sorted(unreadable)))
 
 
 def _options(job: Job) -> dict[str, Any]:
@@ -165,7 +162,7 @@ def _options(job: Job) -> dict[str, Any]:
     if isinstance(dataset.pictures, FileSounds):
         digest.update(np.array(dataset.pictures.spans).tobytes())
     return {
-        job.kind: len(dataset),
+        job.dataset.kind: len(dataset),
         "source_sha256": digest.hexdigest(),
         "classes": list(dataset.classes),
         "channels": dataset.channels,

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from kakera import chance
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
-from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds, spanned
 from kakera.errors import OptionError, sentence
@@ -55,11 +54,6 @@ class Job:
     @cached_property
     def _order(self) -> NDArray[np.int64]:
         return chance.order(0, 0, len(self.dataset), "pack")
-
-    @property
-    def kind(self) -> str:
-        """Of what the shards are: PICTURES or RECORDINGS."""
-        return PICTURES if self.dataset.sounds is None else RECORDINGS
 
     @cached_property
     def _paths(self) -> list[Path]:

@@ -5,30 +5,24 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from kakera.data.pack_job import Job
 from kakera.data.shard_writer import write_shard
 from kakera.errors import DataError, KakeraError, sentence
+from kakera.progress import Progress
 
 
-def pack_shards(
-    job: Job, numbers: Sequence[int], workers: int, progress: Callable[[int, int], None] | None
-) -> None:
+def pack_shards(job: Job, numbers: Sequence[int], workers: int) -> None:
     """Write these shards. Raises StorageError and what else stops a worker."""
-    total, done = sum(len(job.rows(number)) for number in numbers), 0
-
-    def tell(count: int) -> None:
-        nonlocal done
-        done += count
-        if count and progress is not None:
-            progress(done, total)
-
+    total = sum(len(job.rows(number)) for number in numbers)
+    progress = Progress("pack", total=total, kind=job.dataset.kind)
     if workers == 1:
-        for number in numbers:
-            write_shard(job, number, tell)
+        with progress:
+            for number in numbers:
+                write_shard(job, number, progress.advance)
         return
     context = multiprocessing.get_context()
     taken = context.Value("q", 0)
@@ -44,17 +38,18 @@ def pack_shards(
             writer.close()
             readers.append(reader)
             processes.append(process)
-        while readers:
-            for reader in wait(readers):
-                assert isinstance(reader, Connection)
-                try:
-                    said = reader.recv()
-                except EOFError:
-                    readers.remove(reader)
-                    continue
-                if isinstance(said, BaseException):
-                    raise said
-                tell(said)
+        with progress:
+            while readers:
+                for reader in wait(readers):
+                    assert isinstance(reader, Connection)
+                    try:
+                        said = reader.recv()
+                    except EOFError:
+                        readers.remove(reader)
+                        continue
+                    if isinstance(said, BaseException):
+                        raise said
+                    progress.advance(said)
         for process in processes:
             process.join()
             if process.exitcode:

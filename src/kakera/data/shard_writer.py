@@ -48,7 +48,7 @@ def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda coun
         job.dataset.classes,
         b"\0".join(names),
         tar.size,
-        {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.kind),
+        {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.dataset.kind),
     )
     write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
     tell(len(rows) - told)

@@ -6,6 +6,7 @@ import numpy as np
 
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
 
 
 def mean_std(dataset: Dataset, sample: int = 10_000) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -16,7 +17,8 @@ def mean_std(dataset: Dataset, sample: int = 10_000) -> tuple[tuple[float, ...],
     count = np.zeros(1, dtype=np.int64)
     total = np.zeros(dataset.channels, dtype=np.int64)
     squares = np.zeros(dataset.channels, dtype=np.int64)
-    for index in np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int):
+    chosen = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
+    for index in passing(chosen, "mean and deviation", total=len(chosen)):
         try:
             values = dataset.pictures.read(int(index)).reshape(-1, dataset.channels).astype(np.int64)
         except UnreadableFileError:

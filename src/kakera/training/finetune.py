@@ -72,8 +72,8 @@ def finetune(
     with run.held():
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
-        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier):
-            start_from_ridge(saved, pictures, workers=prepared.workers, device=chosen.device)
+        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
+            start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
         plan = Plan(
             train=pictures,
             size=inputs.size,

@@ -16,22 +16,32 @@ from kakera.training.device import placed
 from kakera.training.features import indicators, labelled
 from kakera.training.infer import features
 from kakera.training.ridge import fit
+from kakera.training.team import Team
 
 STEEPNESS = 2.0  # from scores of −1 and 1 to logits
 
 
-def start_from_ridge(saved: Saved, pictures: Dataset, *, workers: int = 0, device: str = "auto") -> None:
-    """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures."""
-    model = saved.model
+def start_from_ridge(
+    saved: Saved, pictures: Dataset, *, workers: int = 0, team: Team | None = None, device: str = "auto"
+) -> None:
+    """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures.
+
+    Of a team each process looks at every n-th picture, and all of them get the same head.
+    """
+    team, model = team or Team(), saved.model
     assert isinstance(model, Classifier)
     assert pictures.labels is not None
+    mine = team.share(len(pictures))
     with placed(saved, device):
-        tokens, numbers = features(saved, pictures, [-1], [model.pool], workers=workers)
-    seen, labels = labelled(tokens[-1, model.pool], pictures.labels[numbers], classes=model.classes)
+        found, kept = features(
+            saved, pictures.take(mine), [-1], [model.pool], workers=workers, progress="start of the head"
+        )
+    tokens, numbers = team.rows(found[-1, model.pool], mine[kept])
+    seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
-    found = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
-    weights = STEEPNESS * found.weights / std[:, None]
-    bias = STEEPNESS * found.intercept - mean @ weights
+    ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
+    weights = STEEPNESS * ridge.weights / std[:, None]
+    bias = STEEPNESS * ridge.intercept - mean @ weights
     with torch.no_grad():
         model.head.weight.copy_(torch.from_numpy(weights.T))
         model.head.bias.copy_(torch.from_numpy(bias))

@@ -25,6 +25,7 @@ from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
+from kakera.progress import Progress
 from kakera.training.device import whereabouts
 from kakera.training.view import View
 
@@ -52,16 +53,17 @@ def probabilities(
 
 @torch.inference_mode()
 def scores(
-    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0
+    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
     """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
 
-    Of a recording the mean over its windows. Raises OptionError for an autoencoder.
+    Of a recording the mean over its windows. How far it is is shown as `progress`, unless that is empty.
+    Raises OptionError for an autoencoder.
     """
     rows: list[torch.Tensor] = []
     numbers: list[torch.Tensor] = []
     broken: list[UnreadableFileError] = []
-    for part, values in scored(saved, dataset, workers=workers):
+    for part, values in scored(saved, dataset, workers=workers, progress=progress):
         broken += part.unreadable
         rows.append(values)
         numbers.append(part.samples)
@@ -72,11 +74,11 @@ def scores(
 
 
 def scored(
-    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0
+    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
     """Batches of pictures, or of windows of recordings, and their probabilities, as they come."""
     view = None if isinstance(saved, OnnxModel) else View.of(saved.model, saved.inputs)
-    for part in _batches(saved.inputs, dataset, workers):
+    for part in _batches(saved.inputs, dataset, workers, progress):
         if not len(part.samples):
             yield part, torch.zeros(0, len(saved.classes))
         elif isinstance(saved, OnnxModel):
@@ -89,12 +91,18 @@ def scored(
 
 @torch.inference_mode()
 def features(
-    saved: Saved, dataset: Dataset, layers: Sequence[int], pools: Sequence[Read], *, workers: int = 0
+    saved: Saved,
+    dataset: Dataset,
+    layers: Sequence[int],
+    pools: Sequence[Read],
+    *,
+    workers: int = 0,
+    progress: str = "",
 ) -> tuple[dict[tuple[int, Read], NDArray[np.float32]], NDArray[np.int64]]:
     """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
     The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
-    as in the lecture; −1 is the last.
+    as in the lecture; −1 is the last. `progress` is as in `scores`. Raises OptionError for another layer.
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
@@ -103,12 +111,13 @@ def features(
             raise OptionError(
                 sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
             )
-    found: dict[tuple[int, Read], list[torch.Tensor]] = {
-        (layer, pool): [] for layer in layers for pool in pools
+    nothing = torch.zeros(0, 2 + encoder.shape.registers, encoder.shape.width, device=whereabouts(saved))
+    found: dict[tuple[int, Read], list[Tensor]] = {
+        (layer, pool): [pooled(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
     }
-    numbers: list[torch.Tensor] = []
+    numbers = [torch.zeros(0, dtype=torch.int64)]
     view = View.of(encoder, saved.inputs)
-    for part in _batches(saved.inputs, dataset, workers):
+    for part in _batches(saved.inputs, dataset, workers, progress):
         numbers.append(part.samples)
         part = part.to(whereabouts(saved))
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
@@ -122,11 +131,15 @@ def features(
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)
 
 
-def _batches(inputs: InputSpec, dataset: Dataset, workers: int) -> Iterator[Batch]:
+def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:
     """As many at a time as fit in little memory. Workers read the next ones while the model computes."""
     fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
     batch = WINDOWS if dataset.sounds is not None else fitting
-    return evaluation_batches(dataset, inputs.size, batch=batch, workers=workers)
+    with Progress(progress, total=len(dataset), kind=dataset.kind, quiet=None if progress else True) as shown:
+        for part in evaluation_batches(dataset, inputs.size, batch=batch, workers=workers):
+            yield part
+            if len(part.samples):  # in their order; of a recording there may be more windows to come
+                shown.advance(int(part.samples[-1]) + 1 - shown.done)
 
 
 def _each_once(

@@ -99,11 +99,12 @@ def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
 
 
 def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Quantised:
-    before, numbers, _ = scores(saved, dataset)
+    before, numbers, _ = scores(saved, dataset, progress="in float32")
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / onnx.FILE
         file.write_bytes(graph)
-        after, _, _ = scores(OnnxModel(session_of(file), saved.inputs, saved.classes, saved.several), dataset)
+        graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.several)
+        after, _, _ = scores(graph_in_int8, dataset, progress="in int8")
     if not len(before):
         raise DataError(sentence(dataset.name, got="nothing readable", expected="pictures", do="look at it"))
     accuracies = None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from kakera.data.batch import Batch
 from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError, sentence
+from kakera.progress import Progress
 from kakera.storage import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
@@ -22,7 +23,6 @@ from kakera.training.engine import engine
 from kakera.training.muon import Muon
 from kakera.training.parameters import groups
 from kakera.training.plan import Plan
-from kakera.training.progress import Progress
 from kakera.training.recompute import recomputed
 from kakera.training.run import METRICS, UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
@@ -73,7 +73,9 @@ def train(
     losses: list[float] = []
     bad = skipped = 0
     saved_at = time.monotonic()
-    progress = Progress(verb, total=plan.steps, start=start, unit=plan.batch, quiet=not team.leads)
+    progress = Progress(
+        verb, total=plan.steps, start=start, kind=plan.train.kind, batch=plan.batch, quiet=not team.leads
+    )
     with (
         progress,
         compiled(task.model, options, fabric.device) as aside,
@@ -106,7 +108,7 @@ def train(
                 run.log({"step": done, "skipped": _names(plan, pieces, team)})
                 _stop_if(bad, team)
             optimizer.zero_grad()
-            progress.advance(loss=value)
+            progress.advance(note=f"loss {value:.4f}")
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
                 epoch, mean = done // plan.steps_per_epoch, sum(losses) / max(len(losses), 1)
                 losses.clear()

@@ -13,7 +13,7 @@ class DataOptions:
     """Where the pictures come from and how they are read."""
 
     data: str
-    """A folder, a table (CSV, TSV), IDX or .npz files, or a built-in name: demo, fashion-mnist."""
+    """A folder, a table (CSV, TSV), IDX or .npz files, or a built-in name: demo, fashion-mnist, fillets."""
     image: int = 0
     """Side of the square the model sees, in pixels; 0 takes the pictures' own up to 64, else 224."""
     channels: int = 0
@@ -128,7 +128,7 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     out: str = ""
     """The run folder."""
     start: str = ""
-    """A run to start from; empty trains from scratch."""
+    """A run, or weights of another library, to start from; empty trains from scratch."""
     model: str = "base"
     """Without a start: a size of the Vision Transformer, or a ResNet such as resnet-18."""
     patch: tuple[int, ...] = ()

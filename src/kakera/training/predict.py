@@ -55,7 +55,9 @@ def predict(
     dataset = opened(saved.inputs, files)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
     with _placed(saved, device):
-        probabilities, numbers, broken = scores(saved, dataset, workers=_readers(dataset, workers))
+        probabilities, numbers, broken = scores(
+            saved, dataset, workers=_readers(dataset, workers), progress="predict"
+        )
     reasons = {error.path: error.reason for error in broken}
     known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
     return [

@@ -145,9 +145,7 @@ def require_patches(shape: VitShape, patch: tuple[int, ...], stride: tuple[int, 
 
 
 def _same_kind(dataset: Dataset, start: InputSpec) -> None:
-    got, expected = (
-        "recordings" if sound else "pictures" for sound in (dataset.sounds is not None, start.sound)
-    )
+    got, expected = dataset.kind, "recordings" if start.sound else "pictures"
     if got != expected:
         raise DataError(
             sentence(

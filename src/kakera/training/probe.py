@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -81,8 +82,10 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
             sentence(dataset.name, got="no labelled test pictures", expected="some", do="add a test split")
         )
     with placed(saved, chosen.device):
-        seen, numbers = features(saved, train, chosen.layers, chosen.pools, workers=prepared.workers)
-        unseen, test_numbers = features(saved, test, chosen.layers, chosen.pools, workers=prepared.workers)
+        tokens = partial(
+            features, layers=chosen.layers, pools=chosen.pools, workers=prepared.workers, progress="tokens"
+        )
+        (seen, numbers), (unseen, test_numbers) = tokens(saved, train), tokens(saved, test)
     train, test = train.take(numbers), test.take(test_numbers)
     assert train.labels is not None
     assert test.labels is not None

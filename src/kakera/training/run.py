@@ -84,6 +84,10 @@ class Run:
                     with suppress(OSError):
                         path.unlink()
 
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.team.lead(lambda: bool(checkpoints.paths(self.folder)))
+
     def describe(self, saved: Saved) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
         self.team.lead(lambda: write_description(self.folder, saved))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 
 from kakera.errors import KakeraError, RunError, sentence
 
@@ -49,6 +51,19 @@ class Team:
         found: list[Any] = [None] * self.size
         torch.distributed.all_gather_object(found, value)
         return found
+
+    def share(self, count: int) -> NDArray[np.int64]:
+        """Which of so many things are this process's."""
+        return np.arange(self.rank, count, self.size)
+
+    def rows(
+        self, values: NDArray[Any], numbers: NDArray[np.int64]
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The rows that each process has and their numbers: all of them, in the order of the numbers."""
+        parts = self.collect((values, numbers))
+        everyone = np.concatenate([found for _, found in parts])
+        order = np.argsort(everyone)
+        return np.concatenate([rows for rows, _ in parts])[order], everyone[order]
 
     def lead(self, work: Callable[[], T]) -> T:
         """What the leader's work gives, for all; if it fails it raises, and the others end quietly."""

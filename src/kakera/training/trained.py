@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved, load_model, save_model
 from kakera.storage import write_atomically
@@ -60,14 +58,11 @@ def measure(
     """
     team = team or Team()
     assert dataset.labels is not None
-    mine = np.arange(team.rank, len(dataset), team.size)
+    mine = team.share(len(dataset))
     with placed(saved, device):
-        probabilities, kept, _ = scores(saved, dataset.take(mine), workers=workers)
-    found = team.collect((probabilities, mine[kept]))
-    numbers = np.concatenate([part for _, part in found])
-    order = np.argsort(numbers)
-    together = np.concatenate([part for part, _ in found])[order]
-    return evaluate(together, dataset.labels[numbers[order]], saved.classes)
+        found, kept, _ = scores(saved, dataset.take(mine), workers=workers, progress="measure")
+    probabilities, numbers = team.rows(found, mine[kept])
+    return evaluate(probabilities, dataset.labels[numbers], saved.classes)
 
 
 def reopen(run: Run) -> Trained:

@@ -1,0 +1,87 @@
+"""How far a long piece of work is, and the time left: a bar on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+T = TypeVar("T")
+EVERY = 20.0  # seconds between lines where there is no terminal
+
+
+class Progress:
+    """`with Progress("tokens", total=60_000) as progress: progress.advance()`, once for each that is done.
+
+    `kind` is what is counted: pictures, or, where a step takes a `batch` of them, steps. One that is `quiet`
+    shows nothing; unless told otherwise that is a process that follows another.
+    """
+
+    def __init__(
+        self,
+        verb: str,
+        *,
+        total: int,
+        start: int = 0,
+        kind: str = "pictures",
+        batch: int = 0,
+        quiet: bool | None = None,
+    ) -> None:
+        self.verb, self.total, self.start, self.kind, self.batch = verb, total, start, kind, batch
+        self.done, self.began, self.told = start, time.monotonic(), time.monotonic()
+        self.quiet = follows() if quiet is None else quiet
+        self.console = Console(stderr=True, quiet=self.quiet)
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        text = TextColumn("{task.fields[note]}")
+        self.bar = Bar(TextColumn(verb), *columns, text, console=self.console, transient=True)
+        self.task = self.bar.add_task(verb, total=total, completed=start, note="")
+
+    def __enter__(self) -> Progress:
+        if self.console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self.bar.stop()
+
+    @property
+    def seconds(self) -> float:
+        """Since this process began."""
+        return round(time.monotonic() - self.began, 1)
+
+    def advance(self, count: int = 1, note: str = "") -> None:
+        """So many more are done."""
+        self.done += count
+        now = time.monotonic()
+        rate = (self.done - self.start) / max(now - self.began, 1e-9)
+        note = f"{rate * (self.batch or 1):.0f} {self.kind}/s" + (f", {note}" if note else "")
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=self.done, note=note)
+        elif now - self.told > EVERY and not self.quiet:
+            left = (self.total - self.done) / max(rate, 1e-9)
+            step = "step " if self.batch else ""
+            print(f"{self.verb}: {step}{self.done}/{self.total}, {note}, {left:.0f} s left", file=sys.stderr)
+            self.told = now
+
+
+def follows(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether torchrun, SLURM or Fabric started this process beside another one, which does the talking."""
+    return any(env.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def passing(things: Iterable[T], verb: str, *, total: int, kind: str = "pictures") -> Iterator[T]:
+    """Each of `things`, and how many of `total` have gone by is shown."""
+    with Progress(verb, total=total, kind=kind) as progress:
+        for thing in things:
+            yield thing
+            progress.advance()
