@@ -21,6 +21,7 @@ from tests.small import folder
 @pytest.fixture
 def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line for each that is done."""
+    monkeypatch.setattr(progress, "FIRST", -1.0)
     monkeypatch.setattr(progress, "EVERY", -1.0)
 
 

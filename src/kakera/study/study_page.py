@@ -6,7 +6,8 @@ import shlex
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from kakera.study import duration, report
+from kakera import duration
+from kakera.study import report
 from kakera.study.conduct import Finished
 from kakera.study.ledger import COSTS, write_csv
 from kakera.study.material import PRETRAIN, Material

@@ -63,7 +63,7 @@ def train(
     empty = shell(task.model) if options.strategy == "fsdp" else None
     peak = peak_rate(options.base_rate, plan.batch)
     model = fabric.setup_module(task.model)
-    optimizer = _optimizer(task.model, plan, peak, fabric.device)
+    optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
     start = run.restore(task.model, optimizer, **average.parts)
@@ -89,7 +89,7 @@ def train(
             rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = _backward(task, model, pieces, team)
+            loss = _backward(task, model, pieces, team, progress)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
             )
@@ -134,7 +134,7 @@ def train(
     return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
 
 
-def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
+def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress: Progress) -> float:
     """Gradients of a step's mean loss, of which this returns this process's part.
 
     Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
@@ -154,11 +154,12 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
             loss = task.loss(model, piece.to(fabric.device))
             fabric.backward(loss * (share * team.size))
         part += loss.item() * share
+        progress.within(number + 1, len(pieces))
     return part
 
 
-def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
-    """On groups by depth and decay, AdamW in one fused kernel where there is one."""
+def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
+    """The optimiser that the options name, on groups by depth and decay, AdamW in one fused kernel where there is one."""
     options = plan.options
     parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]

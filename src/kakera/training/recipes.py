@@ -119,7 +119,7 @@ _RANGES = {
     "unreadable_share": (0.0, 1.0),
     "devices": (0, 4096),
     "nodes": (0, 65536),
-    "accumulate": (1, 1 << 20),
+    "accumulate": (0, 1 << 20),
     "timeout": (1.0, 1e6),
 }
 
