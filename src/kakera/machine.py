@@ -113,7 +113,7 @@ def _gflops(device: object, dtype: object) -> float:
     while time.perf_counter() - began < 0.1:
         start = time.perf_counter()
         for _ in range(3):
-            a @ a
+            torch.mm(a, a)
         if device.type == "cuda":
             torch.cuda.synchronize()
         best = min(best, (time.perf_counter() - start) / 3)

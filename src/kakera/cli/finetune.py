@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_table, print_written
+from kakera.cli.output import default_folder, print_plan, print_table, print_written
 from kakera.training.options import FinetuneOptions
 
 
@@ -13,9 +13,14 @@ def run(words: Sequence[str]) -> int:
     """Train a classifier and print its evaluation."""
     parser = Arguments("finetune", "Train a classifier; without --from from scratch.")
     parser.add_recipe()
+    parser.add_plan()
     parser.add_options(FinetuneOptions)
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("finetune", given["data"]))
+    if given.pop("plan"):
+        from kakera.training.finetune import plan_finetune
+
+        return print_plan(plan_finetune(given.pop("data"), **given))
     from kakera.training.finetune import finetune
 
     trained = finetune(given.pop("data"), **given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kakera.errors import OptionError, sentence
+
+if TYPE_CHECKING:
+    from kakera.training.forecast import Forecast
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -33,6 +37,13 @@ def default_folder(verb: str, data: str) -> str:
     if not name:
         raise OptionError(sentence("--out", got="nothing", expected="a run folder", do="name one"))
     return str(Path("runs") / f"{verb}-{name}")
+
+
+def print_plan(forecast: Forecast) -> int:
+    """What a training would do, and how to begin it."""
+    print("\n".join(forecast.lines()))
+    print("next: the same without --plan")
+    return 0
 
 
 WRITTEN = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_written
+from kakera.cli.output import default_folder, print_plan, print_written
 from kakera.training.options import PretrainOptions
 
 
@@ -13,9 +13,14 @@ def run(words: Sequence[str]) -> int:
     """Pretrain, or go on with it."""
     parser = Arguments("pretrain", "Learn from pictures without labels by guessing hidden patches.")
     parser.add_recipe()
+    parser.add_plan()
     parser.add_options(PretrainOptions)
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("pretrain", given["data"]))
+    if given.pop("plan"):
+        from kakera.training.pretrain import plan_pretrain
+
+        return print_plan(plan_pretrain(given.pop("data"), **given))
     from kakera.training.pretrain import pretrain
 
     trained = pretrain(given.pop("data"), **given)

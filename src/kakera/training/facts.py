@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,20 +24,20 @@ def facts_of(dataset: Dataset, count: int = 0) -> Facts:
     train = dataset.part("train")
     held_out = dataset.part("test")
     held_out = held_out if len(held_out) else dataset.part("val")
-    common = {
-        "count": min(count, len(train)) or len(train),
-        "channels": dataset.channels,
-        "held_out": len(held_out),
-        "classes": len(dataset.classes),
-    }
+    common = Facts(
+        min(count, len(train)) or len(train),
+        channels=dataset.channels,
+        held_out=len(held_out),
+        classes=len(dataset.classes),
+    )
     numbers = np.unique(np.linspace(0, max(len(train) - 1, 0), SAMPLE).astype(int))[: len(train)]
     if train.sounds is not None:
         lengths = list(_lengths(train, numbers))
         seconds = float(np.percentile(lengths, 90)) if lengths else 0.0
-        return Facts(recordings=True, seconds=round(seconds, 2), **common)
+        return replace(common, recordings=True, seconds=round(seconds, 2))
     sizes = list(_sizes(train, numbers))
     middle = np.median(sizes, axis=0) if sizes else (LARGE, LARGE)
-    return Facts(size=(int(middle[0]), int(middle[1])), **common)
+    return replace(common, size=(int(middle[0]), int(middle[1])))
 
 
 def _sizes(dataset: Dataset, numbers: Iterable[int]) -> Iterable[tuple[int, int]]:

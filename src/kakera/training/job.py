@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,7 @@ from kakera.data.dataset import Dataset
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
+from kakera.progress import follows
 from kakera.training.costs import StepCost
 from kakera.training.fit import fit
 from kakera.training.forecast import Forecast
@@ -25,40 +26,42 @@ from kakera.training.rules import LIMIT
 from kakera.training.team import Team
 from kakera.training.timing import seconds_of_a_step
 
-O = TypeVar("O", PretrainOptions, FinetuneOptions)
+Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
 WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
 @dataclass(frozen=True)
-class Job(Generic[O]):
+class Job(Generic[Chosen]):
     """`options` and data of one training; `limit` in seconds, 0 where it may take any time."""
 
-    options: O
+    options: Chosen
     prepared: Prepared
     announce: bool
     limit: float
     begun: bool
     """Whether the run folder holds a run already: it goes on as it began."""
-    started: float = field(default_factory=time.monotonic)
+    started: float
+    """When it began to look at the data, in seconds of `time.monotonic`."""
 
     @classmethod
     def resolve(
         cls,
-        kind: type[O],
+        kind: type[Chosen],
         data: str | Path | Dataset,
         recipe: str,
         given: dict[str, Any],
         start: InputSpec | None = None,
         *,
         announce: bool,
-    ) -> Job[O]:
+    ) -> Job[Chosen]:
         """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
+        started = time.monotonic()
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
         begun = chosen_before(options.out, recipe) is not None
-        return cls(options, prepared, announce, limit, begun)
+        return cls(options, prepared, announce, limit, begun, started)
 
     def forecast(
         self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0
@@ -113,7 +116,7 @@ class Job(Generic[O]):
         *,
         always: bool = False,
     ) -> Forecast:
-        """The forecast with steps that were measured, cut to the limit; a run that has begun keeps its length.
+        """The forecast with measured steps, cut to the limit; a run that has begun keeps its length.
 
         Several processes go by the estimate. Weights are put back.
         """
@@ -124,9 +127,8 @@ class Job(Generic[O]):
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
         if long and team.size == 1 and forecast.plan.options.strategy != "fsdp" and team.fabric is not None:
             step = seconds_of_a_step(task, plan, team.fabric)
-            forecast = replace(
-                forecast, step_seconds=step, measured=True, spent=time.monotonic() - self.started
-            )
+            spent = time.monotonic() - self.started
+            forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
         cut = forecast.shorter()
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
@@ -151,6 +153,4 @@ def finished(out: str | Path) -> bool:
 
 
 def _speaks(forecast: Forecast) -> bool:
-    from kakera.progress import follows
-
     return not follows() and not finished(forecast.out)

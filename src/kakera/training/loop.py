@@ -159,7 +159,7 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress:
 
 
 def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
-    """The optimiser that the options name, on groups by depth and decay, AdamW in one fused kernel where there is one."""
+    """The optimiser that the options name, on groups by depth and decay; one fused kernel where there is one."""
     options = plan.options
     parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]

@@ -65,7 +65,7 @@ class LearningOptions:
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """With several processes: each holds all weights (ddp), or its share of them (fsdp)."""
     accumulate: int = 0
-    """Pieces that a process takes a batch in: less memory, the same batch and rate; 0 fits them to the memory."""
+    """Pieces that a process takes a batch in, for less memory; 0 fits them to the memory there is."""
     recompute: bool = False
     """Compute layers again for their gradients instead of keeping them: less memory, a third more time."""
     timeout: float = 600
@@ -188,7 +188,7 @@ class ProbeOptions(DataOptions):
     layers: tuple[int, ...] = (-1,)
     """Layers whose tokens are read; -1 is the last, after the final norm."""
     time: str = ""
-    """How long it may take, such as 10m: fewer draws, then fewer counts, then no fine-tuning; empty for any."""
+    """How long it may take, such as 10m: fewer draws, then no fine-tuning; empty for any."""
     device: str = "auto"
     """Where tokens are computed and networks fine-tuned: cpu, cuda, mps or auto."""
     labels: tuple[int, ...] = (100, 1000, 0)
