@@ -19,6 +19,7 @@ from kakera.model.cnn import RESNETS, ResNet, resnet_shape
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES, shape_of
 from kakera.training.engine import engine
+from kakera.training.finetune_page import FinetunePage
 from kakera.training.head import start_from_ridge
 from kakera.training.loop import train
 from kakera.training.options import FinetuneOptions
@@ -37,6 +38,7 @@ from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
+from kakera.training.watch import Watch
 
 
 def finetune(
@@ -67,8 +69,10 @@ def finetune(
     inputs = saved.inputs
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     run = Run(out, {**config, "classes": list(saved.classes)}, Team(engine(chosen)))
+    fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
@@ -85,11 +89,11 @@ def finetune(
             ema=chosen.ema,
         )
         task = Classification(saved.model, inputs, chosen, several=saved.several)
-        model = train(task, plan, run, verb="finetune")
+        watch = Watch(saved, prepared.dataset, plan, run)
+        model = train(task, plan, run, verb="finetune", each_epoch=watch)
         assert isinstance(model, Classifier | ResNet)
-        return finish(
-            run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers, chosen.device
-        )
+        unseen = held_out(prepared.dataset)[1]
+        return finish(run, replace(saved, model=model), unseen, prepared.workers, chosen.device, page)
 
 
 def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:

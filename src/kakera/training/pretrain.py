@@ -21,10 +21,12 @@ from kakera.model.sizes import shape_of
 from kakera.storage import write_atomically
 from kakera.training.device import whereabouts
 from kakera.training.engine import engine
+from kakera.training.history import warn_if_stalled
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.prepare import Prepared, augmentation, prepare, require_patches
+from kakera.training.pretrain_page import PretrainPage
 from kakera.training.run import Run
 from kakera.training.shown import shown
 from kakera.training.tasks import Pretraining
@@ -54,8 +56,9 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     run = Run(out, config, Team(engine(chosen)))
+    page = PretrainPage(pictures, chosen)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
         model.initialise(generator(chosen.seed))
         saved = Saved(model, inputs)
@@ -73,6 +76,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
         every = max(1, round(chosen.epochs / DRAWN))
 
         def draw(epoch: int, model: nn.Module) -> None:
+            warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
                 assert isinstance(model, MaskedAutoencoder)
                 path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
@@ -80,7 +84,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         assert isinstance(trained, MaskedAutoencoder)
-        return finish(run, replace(saved, model=trained))
+        return finish(run, replace(saved, model=trained), page=page)
 
 
 def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:

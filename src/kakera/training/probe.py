@@ -135,6 +135,7 @@ def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Itera
                 label_seed=seed,
                 seed=seed,
                 device=options.device,
+                baselines=False,
             )
             assert trained.evaluation is not None
             assert trained.evaluation.score is not None

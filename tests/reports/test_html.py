@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from kakera.study import report
+from kakera.reports import html
 
 
 class Tags(HTMLParser):
@@ -21,26 +21,26 @@ class Tags(HTMLParser):
 
 def test_every_tag_is_closed() -> None:
     parts = [
-        report.heading("a"),
-        report.paragraph("b"),
-        report.code("c"),
-        report.table([("x", "y"), ("1", "2")]),
-        report.confusion([[3, 1], [0, 4]], ["p", "q"]),
-        report.picture(b"png", caption="d"),
+        html.heading("a"),
+        html.paragraph("b"),
+        html.code("c"),
+        html.table([("x", "y"), ("1", "2")]),
+        html.confusion([[3, 1], [0, 4]], ["p", "q"]),
+        html.picture(b"png", caption="d"),
     ]
-    assert Tags(report.page("title", *parts)).open == []
+    assert Tags(html.page("title", *parts)).open == []
 
 
 def test_text_is_escaped() -> None:
     hostile = '<script>alert("x")</script>'
-    parts = [report.heading(hostile), report.paragraph(hostile), report.code(hostile)]
-    parts += [report.table([(hostile,)]), report.confusion([[1]], [hostile])]
-    parts += [report.picture(b"", caption=hostile)]
-    assert "<script>" not in report.page(hostile, *parts)
+    parts = [html.heading(hostile), html.paragraph(hostile), html.code(hostile)]
+    parts += [html.table([(hostile,)]), html.confusion([[1]], [hostile])]
+    parts += [html.picture(b"", caption=hostile)]
+    assert "<script>" not in html.page(hostile, *parts)
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
-    page = report.page("t", report.picture(b"abc", caption="c"))
+    page = html.page("t", html.picture(b"abc", caption="c"))
     sources = [attributes["src"] for tag, attributes in Tags(page).seen if tag == "img"]
     assert sources == ["data:image/png;base64,YWJj"]
     assert "http" not in page
@@ -49,7 +49,7 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
 def test_the_shade_of_a_cell_is_its_share_of_the_truth() -> None:
     shades = [
         attributes["style"]
-        for tag, attributes in Tags(report.confusion([[3, 1], [0, 0]], ["p", "q"])).seen
+        for tag, attributes in Tags(html.confusion([[3, 1], [0, 0]], ["p", "q"])).seen
         if tag == "td"
     ]
     assert shades == ["--share: 0.637", "--share: 0.212", "--share: 0.000", "--share: 0.000"]
