@@ -84,7 +84,7 @@ def demo(
         _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
             folder = out / f"{'finetuned' if start else 'scratch'}-{count}"
-            words = {"start": start, "labels": count, "recipe": recipe, "baselines": False}
+            words: dict[str, Any] = {"start": start, "labels": count, "recipe": recipe, "baselines": False}
             tuned = finetune(dataset, out=folder, **{**words, **options})
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0

@@ -32,9 +32,10 @@ def next_steps(
             "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-rate."
         )
     if trained and not learned:
+        longer = 3 * history.records[-1]["epoch"]
         found.append(
-            f"Train longer (--epochs {3 * options.epochs:g}): it is right on {100 * trained[-1]:.0f} % of "
-            "the training files, so it has not learned these yet."
+            f"Train longer (--epochs {longer:g}): it is right on {100 * trained[-1]:.0f} % of the training "
+            "files, so it has not learned these yet."
         )
     if learned and watched and trained[-1] - watched[-1] > GAP:
         found.append("It knows the training files by heart: more --mixup, --cutmix or --drop-path.")

@@ -73,9 +73,9 @@ class Baselines:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Baselines:
         """The inverse of `to_json`. Raises TypeError or KeyError for other values."""
-        found = tuple(Baseline(**one) for one in values["found"])
-        rows, notes = tuple(values["rows"]), tuple(values["notes"])
-        return cls(**{**values, "found": found, "rows": rows, "notes": notes})
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("rows", "notes")}
+        tuples["found"] = tuple(Baseline(**one) for one in values["found"])
+        return cls(**{**values, **tuples})
 
 
 def measure_baselines(

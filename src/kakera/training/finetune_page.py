@@ -55,12 +55,13 @@ class FinetunePage:
                 predictions = predict_part(trained.saved, unseen, self.workers, device=self.options.device)
             baselines = self._baselines(trained.folder, unseen, predictions, history)
             verdict = judge(unseen, part, predictions, baselines)
+        advice = next_steps(self.options, self.data, history, verdict)
         return html.page(
             f"kakera finetune: {self.data.name}",
-            self._opening(verdict),
+            self._opening(verdict, advice),
             page_parts.skipped(trained.folder),
             *self._warnings(history, trained, part),
-            *self._try_next(trained, history, verdict),
+            *_try_next(trained, advice, verdict),
             *_compared(verdict, baselines),
             *self._curves(history),
             *self._looked_at(unseen, trained, predictions, evaluation),
@@ -98,13 +99,14 @@ class FinetunePage:
         write_atomically(path, json.dumps(found.to_json()).encode() + b"\n")
         return found
 
-    def _opening(self, verdict: Verdict | None) -> str:
+    def _opening(self, verdict: Verdict | None, advice: list[str]) -> str:
         if verdict is None:
             text = "Nothing was measured, since the data have no labelled test files."
             return html.verdict(
                 f"{text} Put some files into a test part to know what this is worth.", "doubt"
             )
-        return html.verdict(verdict.text, verdict.level) + html.note(method_of(verdict.measure))
+        text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
+        return html.verdict(text, verdict.level) + html.note(method_of(verdict.measure))
 
     def _warnings(self, history: History, trained: Trained, part: str) -> list[str]:
         evaluation = trained.evaluation
@@ -121,21 +123,18 @@ class FinetunePage:
             found.append("there are no test files; measured on the validation part")
         return [html.warning(text) for text in found if text]
 
-    def _try_next(self, trained: Trained, history: History, verdict: Verdict | None) -> list[str]:
-        texts = next_steps(self.options, self.data, history, verdict)
-        commands = f"kakera predict {trained.folder} FILES\nkakera explain {trained.folder} FILES"
-        heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
-        return [html.heading(heading), html.items(texts), html.code(commands)]
-
     def _curves(self, history: History) -> list[str]:
         parts = [html.heading("How it learned"), page_parts.loss_curves(history)]
-        names = {"train_accuracy": "training files, as they are", "val_accuracy": "validation files"}
+        names = {"train_accuracy": "training files", "val_accuracy": "validation files"}
         lines = [Line(name, [(x, 100 * y) for x, y in history.points(key)]) for key, name in names.items()]
         drawn = plot([line for line in lines if line.points], x="epoch", y="accuracy", high=100.0)
         if drawn:
             return [
                 *parts,
-                html.figure(drawn, caption="Accuracy in per cent, on a fixed sample of each part."),
+                html.figure(
+                    drawn,
+                    caption="Accuracy in per cent, without augmentation, on a fixed sample of each part.",
+                ),
             ]
         return [*parts, html.note("Too short a training to measure the accuracy on the way.")]
 
@@ -178,6 +177,12 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
             f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
         )
+
+
+def _try_next(trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
+    commands = f"kakera predict {trained.folder} FILES\nkakera explain {trained.folder} FILES"
+    heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
+    return [html.heading(heading), html.items(advice), html.code(commands)]
 
 
 def _compared(verdict: Verdict | None, baselines: Baselines | None) -> list[str]:

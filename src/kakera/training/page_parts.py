@@ -20,7 +20,7 @@ from kakera.training.run import UNREADABLE
 def loss_curves(history: History) -> str:
     """The loss of the training, and of the files that were watched."""
     lines = [Line("training loss, with augmentation", history.points("loss"))]
-    names = {"train_loss": "the same training files, as they are", "val_loss": "validation files"}
+    names = {"train_loss": "training files without augmentation", "val_loss": "validation files"}
     lines += [Line(name, history.points(key)) for key, name in names.items()]
     drawn = plot([line for line in lines if line.points], x="epoch", y="loss")
     return html.figure(drawn, caption="Loss over the epochs.") if drawn else html.note("No epoch was logged.")

@@ -67,8 +67,8 @@ def finish(
         evaluation = _evaluated(predictions, held_out, saved)
     run.team.lead(lambda: _write(run, saved, evaluation))
     trained = Trained(run.folder, saved, evaluation, run.team.leads)
-    if page is not None:
-        write_page(trained, predictions, page)
+    if page is not None and trained.leads:
+        write_page(run.folder, lambda: page(trained, predictions))
     return trained
 
 
@@ -80,24 +80,22 @@ def _write(run: Run, saved: Saved, evaluation: Evaluation | None) -> None:
     run.drop_checkpoints()
 
 
-def write_page(trained: Trained, predictions: Predictions | None, page: Page) -> None:
-    """Write `report.html` where this process leads; a failure is one line on stderr and no more.
+def write_page(folder: Path, make: Callable[[], str]) -> None:
+    """Write `report.html` into a folder; a failure is one line on stderr and no more.
 
-    The weights are on disk by then, and the same command, given again, makes what is missing.
+    All that matters is on disk by then, and the same command, given again, makes what is missing.
     """
-    path = trained.folder / REPORT
-    if not trained.leads:
-        return
+    path = folder / REPORT
     try:
-        write_atomically(path, page(trained, predictions).encode())
+        write_atomically(path, make().encode())
     except StorageError as error:
-        print(f"warning: {error}; the model is saved", file=sys.stderr)
+        print(f"warning: {error}", file=sys.stderr)
     except Exception as error:  # whatever it is, the training is not lost for it
         said = sentence(
             str(path),
             got=f"{type(error).__name__} ({error})",
             expected="a page",
-            do="the model is saved, and the same command tries again",
+            do="all else is saved; the same command tries again",
         )
         print(f"warning: {said}", file=sys.stderr)
 
@@ -136,6 +134,6 @@ def reopen(run: Run, page: Page | None = None) -> Trained:
             values["confusion"] = tuple(map(tuple, values["confusion"]))
         evaluation = Evaluation(**values)
     trained = Trained(run.folder, load_model(run.folder), evaluation, run.team.leads)
-    if page is not None and not (run.folder / REPORT).exists():
-        write_page(trained, None, page)
+    if page is not None and trained.leads and not (run.folder / REPORT).exists():
+        write_page(run.folder, lambda: page(trained, None))
     return trained

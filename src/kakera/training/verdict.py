@@ -46,7 +46,8 @@ def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Bas
     )
     name = f"the best baseline ({best.name}: {_percent(score)})"
     points = f"{abs(100 * gap.value):.1f} points"
-    sure = f" (95 % interval of the difference {100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
+    ends = " to ".join(f"{100 * end:+.1f}".replace("-", "−") for end in (gap.low, gap.high))
+    sure = f" (95 % interval of the difference {ends})"
     if gap.low > 0:
         text = f"Above {name} by {points}{sure}: {reached}."
         return Verdict(text, "good", measure, value, best, gap)
