@@ -53,3 +53,24 @@ def test_the_shade_of_a_cell_is_its_share_of_the_truth() -> None:
         if tag == "td"
     ]
     assert shades == ["--share: 0.637", "--share: 0.212", "--share: 0.000", "--share: 0.000"]
+
+
+def test_new_parts_are_closed_and_escaped_too() -> None:
+    hostile = "<b>&"
+    parts = [
+        html.verdict(hostile, "bad"),
+        html.warning(hostile),
+        html.items([hostile]),
+        html.details(hostile, html.note(hostile)),
+        html.gallery([html.Card(html.audio(b"wav"), hostile, hostile)], sounds=True),
+        html.bars([(hostile, 0.5, (hostile,))], ("a", "b"), own=hostile),
+    ]
+    page = html.page("t", *parts)
+    assert Tags(page).open == []
+    assert "<b>" not in page
+
+
+def test_the_width_of_a_bar_is_its_share() -> None:
+    text = html.bars([("a", 0.25, ("25 %",)), ("b", 1.5, ("",))], ("name", "share"), own="b")
+    styles = [attributes.get("style") for tag, attributes in Tags(text).seen if tag == "span"]
+    assert styles == ["width: 25.0%", "width: 100.0%"]

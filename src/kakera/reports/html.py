@@ -50,6 +50,8 @@ svg.plot text { fill: currentColor; }
 details { margin: 1rem 0; } summary { cursor: pointer; }
 """
 
+LONGEST = 24  # letters of a name beside a cell
+
 Level = Literal["good", "doubt", "bad"]
 
 
@@ -94,7 +96,7 @@ def verdict(text: str, level: Level) -> str:
 
 def warning(text: str) -> str:
     """What to look at before going on."""
-    return f'<p class="warning">Warning: {escape(text)}</p>'
+    return f'<p class="warning">Warning: {escape(text)}.</p>'
 
 
 def items(texts: Sequence[str]) -> str:
@@ -167,13 +169,17 @@ def bars(rows: Sequence[tuple[str, float, Sequence[str]]], header: Sequence[str]
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     """Rows are the truth, columns the guesses; the darker a cell, the larger its share of its row."""
-    lines = [_row(["truth \\ guess", *classes], "th")]
+    lines = [_row(["truth \\ guess", *map(_short, classes)], "th")]
     for name, row in zip(classes, counts, strict=True):
         total = max(sum(row), 1)
         cells = "".join(_shaded(count, 0.85 * count / total) for count in row)
-        lines.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
+        lines.append(f"<tr><th>{escape(_short(name))}</th>{cells}</tr>")
     kind = "confusion many" if len(classes) > 6 else "confusion"
     return f'<div class="wide"><table class="{kind}">{"".join(lines)}</table></div>'
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def _shaded(count: int, share: float) -> str:

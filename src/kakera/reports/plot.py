@@ -31,6 +31,7 @@ def plot(
     if not points:
         return ""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
+    whole = all(float(x).is_integer() for x in xs)  # epochs: no half of one is named
     across = _ticks(min(xs), max(xs))
     up = _ticks(min(ys) if low is None else min(low, *ys), max(ys) if high is None else max(high, *ys))
     first, last = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
@@ -44,7 +45,7 @@ def plot(
     parts += [
         _text(at((value, up[0]))[0], HEIGHT - BOTTOM + 17, f"{value:g}", "middle")
         for value in across
-        if first <= value <= last
+        if first <= value <= last and (float(value).is_integer() or not whole)
     ]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, x, "middle"))
     parts += [_line([at(point) for point in line.points], number) for number, line in enumerate(kept)]

@@ -10,6 +10,7 @@ from kakera.training.verdict import Verdict
 
 PICTURES = "google/vit-base-patch16-224-in21k, or the small facebook/deit-tiny-patch16-224"
 RECORDINGS = "MIT/ast-finetuned-audioset-10-10-0.4593"
+ENOUGH = 0.97  # of the best baseline
 FEW = 100  # labelled files a class: below, more of them help more than anything else
 GAP = 0.1  # of accuracy, between training and validation files
 
@@ -21,6 +22,8 @@ def next_steps(
     trained, watched = history.values("train_accuracy"), history.values("val_accuracy")
     learned = bool(trained) and trained[-1] >= PERFECT
     found: list[str] = []
+    if verdict is not None and verdict.baseline is not None and verdict.baseline >= ENOUGH:
+        found.append("A simple classifier is enough to tell these classes apart: no network is needed.")
     if not options.start:
         names = PICTURES if data.sounds is None else RECORDINGS
         found.append(f"Start from published weights: --from {names}.")

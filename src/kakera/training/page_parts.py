@@ -79,7 +79,7 @@ def skipped(folder: Path) -> str:
     if count < 1:
         return ""
     return html.warning(
-        f"{count} unreadable file{'' if count == 1 else 's'} skipped; {UNREADABLE} names them."
+        f"{count} unreadable file{'' if count == 1 else 's'} skipped; {UNREADABLE} names them"
     )
 
 

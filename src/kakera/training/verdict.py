@@ -29,6 +29,11 @@ class Verdict:
     best: Baseline | None = None
     gap: Range | None = None
 
+    @property
+    def baseline(self) -> float | None:
+        """What the best baseline reaches."""
+        return None if self.best is None else score_of(self.best, self.measure)
+
 
 def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Baselines | None) -> Verdict:
     """Compare predictions for a labelled part with the baselines on the same files."""
