@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_plan, print_table, print_written
+from kakera.cli.output import default_folder, print_plan, print_report, print_table, print_written
 from kakera.training.options import FinetuneOptions
 
 
@@ -33,4 +33,5 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
     print_written(trained.folder)
     print(f"next: kakera predict {trained.folder} FILE…")
+    print_report(trained.folder)
     return 0

@@ -51,6 +51,7 @@ WRITTEN = (
     "kakera.json",
     "evaluation.json",
     "metrics.jsonl",
+    "report.html",
     "pictures",
     "unreadable.csv",
 )
@@ -64,3 +65,10 @@ def print_written(folder: Path) -> None:
         with skipped.open(newline="") as file:
             count = sum(1 for _ in csv.reader(file)) - 1
         print(f"{count} unreadable file{'' if count == 1 else 's'} skipped: see {skipped}")
+
+
+def print_report(folder: Path) -> None:
+    """Where the page of a run is, if it could be written."""
+    path = folder / "report.html"
+    if path.exists():
+        print(f"{path}: open it in a browser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_plan, print_written
+from kakera.cli.output import default_folder, print_plan, print_report, print_written
 from kakera.training.options import PretrainOptions
 
 
@@ -30,4 +30,5 @@ def run(words: Sequence[str]) -> int:
     print(
         f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
     )
+    print_report(trained.folder)
     return 0

@@ -20,6 +20,7 @@ from kakera.model.encoder import Encoder
 from kakera.model.sizes import SIZES, VitShape, shape_of
 from kakera.training.costs import classifier_cost, resnet_cost
 from kakera.training.engine import engine
+from kakera.training.finetune_page import FinetunePage
 from kakera.training.forecast import Forecast
 from kakera.training.head import start_from_ridge
 from kakera.training.job import Job, described
@@ -39,6 +40,7 @@ from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
+from kakera.training.watch import Watch
 
 
 def finetune(
@@ -69,19 +71,21 @@ def finetune(
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     run = Run(out, {**config, "classes": list(saved.classes), "chosen": forecast.chosen()}, team)
+    fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
         if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
             start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
         task = Classification(saved.model, inputs, chosen, several=saved.several)
-        model = train(task, plan, run, verb="finetune")
+        watch = Watch(saved, prepared.dataset, plan, run)
+        model = train(task, plan, run, verb="finetune", each_epoch=watch)
         assert isinstance(model, Classifier | ResNet)
-        return finish(
-            run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers, chosen.device
-        )
+        unseen = held_out(prepared.dataset)[1]
+        return finish(run, replace(saved, model=model), unseen, prepared.workers, chosen.device, page)
 
 
 def plan_finetune(

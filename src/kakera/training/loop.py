@@ -30,6 +30,7 @@ from kakera.training.sharded import gathered, shell, whole
 from kakera.training.team import Team
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
+EachEpoch = Callable[[int, nn.Module], dict[str, float] | None]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -47,11 +48,10 @@ class Task(Protocol):
         ...
 
 
-def train(
-    task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: Callable[[int, nn.Module], None] | None = None
-) -> nn.Module:
+def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch | None = None) -> nn.Module:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
+    What `each_epoch`, called with the number of the epoch and the model, measures goes into the metrics.
     Raises DivergedError after many steps in a row without a finite gradient, DataError where too few
     pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
     """
@@ -112,14 +112,15 @@ def train(
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
                 epoch, mean = done // plan.steps_per_epoch, sum(losses) / max(len(losses), 1)
                 losses.clear()
-                run.log(
-                    {"step": done, "epoch": epoch, "loss": mean, "rate": rate, "seconds": progress.seconds}
-                )
-                with storing(run.folder):
-                    board.log_metrics({"loss": mean, "rate": rate}, step=done)
+                noted: dict[str, float] = {}
                 if each_epoch is not None:
                     with aside():
-                        each_epoch(epoch, task.model if empty is None else gathered(task.model, empty))
+                        whole_model = task.model if empty is None else gathered(task.model, empty)
+                        noted = each_epoch(epoch, whole_model) or {}
+                seen = {"step": done, "epoch": epoch, "loss": mean, "rate": rate}
+                run.log({**seen, **noted, "seconds": progress.seconds})
+                with storing(run.folder):
+                    board.log_metrics({"loss": mean, "rate": rate, **noted}, step=done)
             if saves or stops or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
@@ -157,8 +158,7 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress:
         progress.within(number + 1, len(pieces))
     return part
 
-
-def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
+    """The optimiser that the options name, on groups by depth and decay."""
     """The optimiser that the options name, on groups by depth and decay; one fused kernel where there is one."""
     options = plan.options
     parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)

@@ -171,6 +171,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """SpecAugment: blank up to this many seconds of a spectrogram."""
     band_stripe: int = 0
     """SpecAugment: blank up to this many mel bands of a spectrogram."""
+    baselines: bool = True
+    """Measure simple classifiers on the same split, and say in the report whether this one is above them."""
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,13 @@ from kakera.training.costs import mae_cost
 from kakera.training.device import whereabouts
 from kakera.training.engine import engine
 from kakera.training.forecast import Forecast
+from kakera.training.history import warn_if_stalled
 from kakera.training.job import Job, described
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.prepare import Prepared, augmentation, require_patches
+from kakera.training.pretrain_page import PretrainPage
 from kakera.training.run import Run
 from kakera.training.shown import shown
 from kakera.training.tasks import Pretraining
@@ -64,8 +66,9 @@ def pretrain(
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
     run = Run(out, {**config, "chosen": forecast.chosen()}, team)
+    page = PretrainPage(plan.train, chosen)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
         saved = Saved(model, inputs)
         run.describe(saved)
@@ -74,6 +77,7 @@ def pretrain(
         every = max(1, round(chosen.epochs / DRAWN))
 
         def draw(epoch: int, model: nn.Module) -> None:
+            warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
                 assert isinstance(model, MaskedAutoencoder)
                 path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
@@ -81,7 +85,7 @@ def pretrain(
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         assert isinstance(trained, MaskedAutoencoder)
-        return finish(run, replace(saved, model=trained))
+        return finish(run, replace(saved, model=trained), page=page)
 
 
 def plan_pretrain(

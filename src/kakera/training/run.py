@@ -33,7 +33,7 @@ METRICS, UNREADABLE = "metrics.jsonl", "unreadable.csv"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
 FREE = {  # may differ between a run and its resumption
     *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
-    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
+    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout", "baselines"),
 }
 
 
