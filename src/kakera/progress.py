@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 T = TypeVar("T")
-EVERY = 20.0  # seconds between lines where there is no terminal
+FIRST = 1.5  # seconds until the first line where there is no terminal
+EVERY = 20.0  # seconds between lines there
 
 
 class Progress:
@@ -35,7 +36,8 @@ class Progress:
         quiet: bool | None = None,
     ) -> None:
         self.verb, self.total, self.start, self.kind, self.batch = verb, total, start, kind, batch
-        self.done, self.began, self.told = start, time.monotonic(), time.monotonic()
+        self.done, self.began = start, time.monotonic()
+        self.told = time.monotonic() - EVERY + min(FIRST, EVERY)
         self.quiet = follows() if quiet is None else quiet
         self.console = Console(stderr=True, quiet=self.quiet)
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
