@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 
 T = TypeVar("T")
 EVERY = 20.0  # seconds between lines where there is no terminal
-FIRST = 3.0  # seconds until the first of them
+FIRST = 1.5  # seconds until the first of them
 
 
 class Progress:

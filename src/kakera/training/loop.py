@@ -158,8 +158,9 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress:
         progress.within(number + 1, len(pieces))
     return part
 
+
+def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
     """The optimiser that the options name, on groups by depth and decay."""
-    """The optimiser that the options name, on groups by depth and decay; one fused kernel where there is one."""
     options = plan.options
     parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
