@@ -21,7 +21,6 @@ from tests.small import QUICK, pictures
 from tests.training.commands import PRETRAIN, some_npz, start, wait_for_a_checkpoint
 from tests.training.faults import model_at
 
-
 WRITES: dict[str, Callable[[Run], object]] = {
     "log": lambda run: run.log({"step": 1}),
     "save": lambda run: run.save(1, *model_at(1)),

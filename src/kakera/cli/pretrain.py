@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from kakera.cli.arguments import Arguments
 from kakera.cli.output import default_folder, print_written
@@ -12,7 +14,8 @@ from kakera.training.options import PretrainOptions
 def run(words: Sequence[str]) -> int:
     """Pretrain, or go on with it."""
     parser = Arguments("pretrain", "Learn from pictures without labels by guessing hidden patches.")
-    parser.add_recipe()
+    parser.add_recipe("pretrain")
+    parser.resolve = _resolve
     parser.add_options(PretrainOptions)
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("pretrain", given["data"]))
@@ -26,3 +29,11 @@ def run(words: Sequence[str]) -> int:
         f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
     )
     return 0
+
+
+def _resolve(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that apply to some data, by name. Raises KakeraError."""
+    from kakera.training.prepare import prepare
+
+    data, recipe = given.pop("data"), given.pop("recipe", "")
+    return asdict(prepare(PretrainOptions, data, recipe, given)[0])

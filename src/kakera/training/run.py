@@ -26,6 +26,7 @@ from kakera.formats.native import WEIGHTS, Saved, assemble, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics
 from kakera.training.configuration import CONFIG, require_same
+from kakera.training.fitting import fitting
 from kakera.training.lock import LOCK, locked
 from kakera.training.metrics import METRICS
 from kakera.training.numerics import describe_change, numerics
@@ -82,7 +83,7 @@ class Run:
         """
         with ExitStack() as stack:
             self.team.lead(lambda: self._enter(stack))
-            with self.team.together(), self.stop:
+            with fitting(self.config), self.team.together(), self.stop:
                 yield
 
     def _enter(self, stack: ExitStack) -> None:

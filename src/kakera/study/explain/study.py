@@ -24,6 +24,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
+from kakera.out_of_memory import memory_for
 from kakera.study.explain.album import Album
 from kakera.study.explain.model_plates import model_plates, require_cnn, untrained_cnn
 from kakera.study.explain.options import ExplainOptions
@@ -61,6 +62,7 @@ class Explained:
         return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
 
 
+@memory_for("explain", "name fewer files, or lower --samples")
 def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
