@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kakera.data.jpeg import plain_jpeg
 from kakera.errors import UnreadableFileError
+from kakera.out_of_memory import raise_lack
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of a stereo camera, is a JPEG
@@ -55,6 +56,7 @@ def decode(
     except UnreadableFileError:
         raise
     except Exception as error:  # decoders raise nearly every kind of error on broken files
+        raise_lack(error)
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
 
 

@@ -15,6 +15,7 @@ from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
 from kakera.errors import UnreadableFileError
+from kakera.out_of_memory import memory_for
 from kakera.progress import passing
 
 
@@ -61,6 +62,7 @@ class Inspection:
         )
 
 
+@memory_for("inspect", "inspect a part of the data, or end other programs")
 def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
     """Read everything once. Raises DataError where none can be read."""
     if dataset.sounds is not None:

@@ -66,7 +66,7 @@ def finetune(
     )
     forecast = _forecast(job, before)
     job.show(forecast)
-    prepared = job.prepared.held()
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
     saved, plan, forecast, team = _ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
@@ -99,7 +99,8 @@ def plan_finetune(
     given = {**options, "out": str(out), "start": str(start)}
     job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
     forecast = _forecast(job, before)
-    return _ready(job, forecast, job.prepared.held(), before, always=True)[2]
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    return _ready(job, forecast, prepared, before, always=True)[2]
 
 
 def _ready(

@@ -20,11 +20,12 @@ from kakera.storage import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
 from kakera.training.engine import engine
+from kakera.training.metrics import METRICS
 from kakera.training.muon import Muon
 from kakera.training.parameters import groups
 from kakera.training.plan import Plan
 from kakera.training.recompute import recomputed
-from kakera.training.run import METRICS, UNREADABLE, Run
+from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
 from kakera.training.sharded import gathered, shell, whole
 from kakera.training.team import Team

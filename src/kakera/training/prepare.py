@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from kakera import duration
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.memory import hold
-from kakera.data.sounds import ArraySounds
+from kakera.data.dataset import Dataset
+from kakera.data.memory import at_hand, hold
+from kakera.data.shrink import stored_side
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
 from kakera.errors import DataError, OptionError, sentence
@@ -90,13 +90,20 @@ class Prepared:
     def _limit(self) -> int:
         return min(HELD, int(SHARE * self.machine.memory))
 
-    def held(self) -> Prepared:
-        """The same with what is small enough decoded and in memory. Raises DataError."""
-        dataset = hold(self.dataset, self._limit)
+    def held(self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0) -> Prepared:
+        """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
+
+        With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
+        at least `crop_least` of their area need.
+        """
+        if any(size) and self.dataset.sounds is None:
+            shorter = stored_side(max(size), crop_least)
+            dataset = hold(self.dataset, self._limit, shorter=shorter, size=size)
+        else:
+            dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise _no_training(dataset)
-        in_memory = isinstance(dataset.pictures, ArrayPictures | ArraySounds)
-        return replace(self, dataset=dataset, workers=0 if in_memory and self.alone else self.workers)
+        return replace(self, dataset=dataset, workers=0 if at_hand(dataset) and self.alone else self.workers)
 
 
 def prepare(

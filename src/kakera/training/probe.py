@@ -15,6 +15,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, sentence
 from kakera.formats.load import load
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
@@ -68,6 +69,7 @@ def spread(scores: list[float]) -> str:
     return f"{mean} ± {100 * stdev(scores):.1f}" if len(scores) > 1 else mean
 
 
+@memory_for("probe", "give fewer --layers or --pools, or lower --workers")
 def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **options: Any) -> ProbeReport:
     """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
 

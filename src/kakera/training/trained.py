@@ -73,10 +73,12 @@ def finish(
 
 
 def _write(run: Run, saved: Saved, evaluation: Evaluation | None) -> None:
+    run.require_own()
     if evaluation is not None:
         text = json.dumps(evaluation.to_json(), indent=2)
         write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
     save_model(run.folder, saved)
+    run.require_own()  # what was deleted while these were written is not reported as finished
     run.drop_checkpoints()
 
 
