@@ -101,7 +101,7 @@ def store(name: str, records: Sequence[NDArray[np.uint8]], index: Index) -> None
     """Write a piece: the bytes of its pictures one after another, then its index. Raises StorageError."""
     with whole_file(folder() / f"{name}.pixels") as file:
         for record in records:
-            file.write(memoryview(record))
+            file.write(record.data)
     content = {
         "entries": [entry.tolist() for entry in index.entries],
         "unreadable": index.unreadable,
@@ -137,7 +137,7 @@ def _size(path: Path) -> int:
 
 def check(record: NDArray[np.uint8]) -> int:
     """The checksum of an entry."""
-    return zlib.crc32(memoryview(record))
+    return zlib.crc32(record.data)
 
 
 def say(line: str) -> None:

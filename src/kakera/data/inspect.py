@@ -107,7 +107,7 @@ def _read_all(dataset: Dataset) -> tuple[dict[int, _Facts], list[UnreadableFileE
             return error
         size = (values.shape[0], values.shape[1])
         digest = hashlib.blake2b(repr(size).encode(), digest_size=16)
-        digest.update(memoryview(values.reshape(-1)))
+        digest.update(values.reshape(-1).data)
         return _Facts(digest.digest(), size, sums(values))
 
     found: dict[int, _Facts] = {}

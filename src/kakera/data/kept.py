@@ -17,6 +17,8 @@ from kakera.data.shrink import shrunken
 class Source(Protocol):
     """Where the whole pictures are."""
 
+    def __len__(self) -> int: ...
+
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C). Raises UnreadableFileError."""
         ...
