@@ -99,8 +99,7 @@ def plan_finetune(
     given = {**options, "out": str(out), "start": str(start)}
     job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
     forecast = _forecast(job, before)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
-    return _ready(job, forecast, prepared, before, always=True)[2]
+    return _ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
 
 def _ready(

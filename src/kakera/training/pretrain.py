@@ -97,7 +97,7 @@ def plan_pretrain(
     """
     job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=True)
     forecast = _forecast(job)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
     model.initialise(generator(chosen.seed))
