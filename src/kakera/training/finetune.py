@@ -66,7 +66,8 @@ def finetune(
     saved = _model(prepared, chosen, before)
     inputs = saved.inputs
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes)}, Team(engine(chosen)))
+    config |= {"classes": list(saved.classes), "digest": prepared.digest}
+    run = Run(out, config, Team(engine(chosen)))
     if run.finished:
         return reopen(run)
     with run.held():

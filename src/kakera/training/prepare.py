@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.digest import digest
 from kakera.data.memory import hold
 from kakera.data.sounds import ArraySounds
 from kakera.data.sources import open_dataset
@@ -46,6 +47,8 @@ class Prepared:
     """The side of the square that the model sees, in pixels, unless another is asked for."""
     workers: int
     """Processes to read with."""
+    digest: dict[str, str] = field(default_factory=dict)
+    """Of the files as they were opened, the labels and the split: `kakera.data.digest`."""
 
     def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
         """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
@@ -84,6 +87,7 @@ def prepare(
     )
     if start:
         _same_kind(dataset, start)
+    found = digest(dataset)
     if dataset.sounds is not None and not recipe:
         options = options_from(kind, "audio-micro", given)
     dataset = hold(_heard(with_channels(dataset, channels) if channels else dataset, options, start))
@@ -92,12 +96,12 @@ def prepare(
             sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
         )
     if dataset.sounds is not None:
-        return options, Prepared(dataset, 0, _workers(dataset, options))
+        return options, Prepared(dataset, 0, _workers(dataset, options), found)
     side = max(start.size) if start else _side(dataset)
     if not recipe:
         small = (options.image or side) <= SMALL
         options = options_from(kind, "micro" if small else "paper", given)
-    return options, Prepared(dataset, side, _workers(dataset, options))
+    return options, Prepared(dataset, side, _workers(dataset, options), found)
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:

@@ -11,6 +11,7 @@ from torch import nn
 
 from kakera import chance
 from kakera.data.dataset import Dataset
+from kakera.data.digest import LABELS
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator
@@ -53,6 +54,7 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
     model = MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
     pictures = prepared.dataset.part("train")
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
+    config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
     run = Run(out, config, Team(engine(chosen)))
     if run.finished:
         return reopen(run)

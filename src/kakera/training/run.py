@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from kakera.data.digest import changed
 from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, Saved, assemble, write_description
@@ -29,7 +30,7 @@ from kakera.training.sharded import like
 from kakera.training.stop import Stop
 from kakera.training.team import Team
 
-METRICS, UNREADABLE = "metrics.jsonl", "unreadable.csv"
+METRICS, UNREADABLE, DIGEST = "metrics.jsonl", "unreadable.csv", "digest"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
 FREE = {  # may differ between a run and its resumption
     *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
@@ -229,14 +230,15 @@ def require_same(path: Path, config: dict[str, Any]) -> None:
         raise RunError(
             sentence(str(path), got=error, expected="a configuration", do="choose another --out")
         ) from error
-    other = [n for n in names if n not in FREE and there.get(n) != here.get(n)]
-    if other:
-        got = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
-        raise RunError(
-            sentence(
-                str(path.parent),
-                got=f"a run of another configuration ({got})",
-                expected="the same, to go on with it",
-                do="give the same options or choose another --out",
-            )
-        )
+    before, now = there.get(DIGEST), here.get(DIGEST)
+    moved = {"data"} if before is not None and before == now else set[str]()  # a copy elsewhere
+    other = [n for n in names if n not in FREE | moved | {DIGEST} and there.get(n) != here.get(n)]
+    differing = changed(before, now)
+    if other or differing:
+        options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        got = f"a run of another configuration ({options})"
+        if differing:  # first, since sizes, means and classes differ with the data
+            got = f"data that changed since the run began (other {', '.join(differing)})"
+        expected = "the same, to go on with it"
+        do = "give the same options and data, or choose another --out"
+        raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
