@@ -75,7 +75,7 @@ def _files(dataset: Dataset) -> Iterator[bytes]:
     elif isinstance(pictures, ShardPictures):
         yield from _packed(pictures.shards, pictures.rows)
     elif isinstance(pictures, ArrayPictures | ArraySounds):
-        arrays = [pictures.arrays[row] for row in pictures.rows]
+        arrays = [pictures.arrays[row] for row in pictures.rows.tolist()]
         yield repr([array.shape for array in arrays]).encode()
         yield from (_sample(arrays[row]) for row in chosen)
 

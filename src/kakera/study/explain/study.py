@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.files import open_files
 from kakera.data.images import decode
+from kakera.data.items import Files
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.explain.attention import attention_distances
 from kakera.explain.extent import Extent
@@ -29,7 +31,6 @@ from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import Subject, picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
-from kakera.training.predict import opened
 from kakera.training.recipes import build
 from kakera.training.shown import Shown, shown
 from kakera.training.view import View
@@ -58,12 +59,13 @@ class Explained:
         return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
 
 
-def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
+def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
-    `options` are the fields of `ExplainOptions`. Of a recording one window is looked at, and of that what
-    the recording fills. A file that cannot be read is passed over and named in the result. Raises RunError
-    for the model, DataError where no file is left or there are too many, OptionError, StorageError.
+    `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
+    at, and of that what the recording fills. A file that cannot be read is passed over and named in the
+    result. Raises RunError for the model, DataError where no file is left or there are too many, OptionError,
+    StorageError.
     """
     asked = _options(options)
     saved = model if isinstance(model, Saved) else load(model)
@@ -126,8 +128,8 @@ def _token(patch: int, grid: Grid) -> int:
     return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
 
 
-def _read(saved: Saved, files: Sequence[str | Path], start: float) -> tuple[Shown, list[str]]:
-    dataset = opened(saved.inputs, files)
+def _read(saved: Saved, files: Files, start: float) -> tuple[Shown, list[str]]:
+    dataset = open_files(files, saved.inputs)
     if not 1 <= len(dataset) <= MOST:
         kind = "pictures" if saved.inputs.sound is None else "recordings"
         raise DataError(
