@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from kakera.data.loader import evaluation_batches
+from kakera.data.memory import hold
 from kakera.data.sources import open_dataset
 from kakera.errors import UnreadableFileError
 from kakera.formats.native import Saved, generator
@@ -86,6 +87,17 @@ def test_evaluation_takes_in_what_prepare_returns(tmp_path: Path) -> None:
     assert torch.equal(taken_in(saved, lambda: measure(saved, data)), expected)
     (batch,) = evaluation_batches(data, (32, 32), batch=8)
     assert torch.equal(saved.inputs.normalise(batch.pictures), expected)
+
+
+def test_pictures_kept_smaller_for_training_are_evaluated_as_prepare_returns_them(tmp_path: Path) -> None:
+    for number in range(3):
+        values = np.random.default_rng(number).integers(0, 256, (120 + 30 * number, 200, 3), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+    kept = hold(open_dataset(tmp_path), shorter=48, size=(32, 32))
+    assert min(kept.pictures.read(0).shape[:2]) == 48
+    saved = classifier(InputSpec(3, 32, 32, (0.4,) * 3, (0.3,) * 3))
+    (batch,) = evaluation_batches(kept, (32, 32), batch=8)
+    assert torch.equal(saved.inputs.normalise(batch.pictures), saved.prepare(tmp_path))
 
 
 def test_a_picture_is_cut_resized_and_normalised_as_written_out_here() -> None:

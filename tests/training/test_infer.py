@@ -50,6 +50,7 @@ def test_what_has_been_read_is_told(
 ) -> None:
     monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     monkeypatch.setattr("kakera.progress.EVERY", -1.0)
+    monkeypatch.setattr("kakera.progress.FIRST", -1.0)
     scores(classifier(), pictures(7, 0), progress=progress)
     features(classifier(), pictures(7, 0), [-1], ["mean"], progress=progress)
     told = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]

@@ -19,6 +19,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
 Format = Literal["transformers", "timm", "mae", "onnx"]
@@ -54,6 +55,7 @@ class Converted:
         ]
 
 
+@memory_for("convert", "end other programs, or give a lower --size")
 def convert(
     source: str | Path,
     target: str | Path,
