@@ -70,7 +70,8 @@ def finetune(
     saved, plan, forecast, team = _ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes), "chosen": forecast.chosen()}, team)
+    config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
+    run = Run(out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
     page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
     if run.finished:
