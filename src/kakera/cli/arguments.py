@@ -47,12 +47,12 @@ class Arguments(argparse.ArgumentParser):
     def _refusal(self, message: str, do: str) -> OptionError:
         return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
 
-    def parse_args(self, words: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         """The options that are given. Raises OptionError, with the nearest name for one that is not known.
 
         Help that follows other words shows the values that apply with these, where the verb has a `resolve`.
         """
-        words = list(sys.argv[1:] if words is None else words)
+        words = list(sys.argv[1:] if args is None else args)
         asks = [word for word in words if word in ("-h", "--help")]
         if asks and len(words) > len(asks) and self.resolve is not None:
             self._show_values([word for word in words if word not in asks], self.resolve)
