@@ -114,7 +114,7 @@ class Job(Generic[Chosen]):
 
     def show(self, forecast: Forecast) -> None:
         """Print the plan, unless the run is finished or goes on."""
-        if self.announce and not self.begun and _speaks(forecast):
+        if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
     def timed(
