@@ -8,7 +8,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
@@ -47,7 +47,7 @@ class Arguments(argparse.ArgumentParser):
     def _refusal(self, message: str, do: str) -> OptionError:
         return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
         """The options that are given. Raises OptionError, with the nearest name for one that is not known.
 
         Help that follows other words shows the values that apply with these, where the verb has a `resolve`.
