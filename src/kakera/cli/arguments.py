@@ -47,7 +47,9 @@ class Arguments(argparse.ArgumentParser):
     def _refusal(self, message: str, do: str) -> OptionError:
         return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
 
-    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # its overloads are not ours
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> Any:
         """The options that are given. Raises OptionError, with the nearest name for one that is not known.
 
         Help that follows other words shows the values that apply with these, where the verb has a `resolve`.
