@@ -47,7 +47,7 @@ class Arguments(argparse.ArgumentParser):
     def _refusal(self, message: str, do: str) -> OptionError:
         return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
 
-    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # its overloads are not ours
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # the stubs know overloads only
         self, args: Iterable[str] | None = None, namespace: Any = None
     ) -> Any:
         """The options that are given. Raises OptionError, with the nearest name for one that is not known.
@@ -95,8 +95,13 @@ class Arguments(argparse.ArgumentParser):
             "--recipe",
             default="",
             help="micro, paper, another that ships with kakera, or a TOML file of options; flags win over it "
-            "(default: micro for pictures up to 64 pixels, else paper)",
+            "(default: by the data, the machine and the time; see docs/defaults.md)",
         )
+
+    def add_plan(self) -> None:
+        """`--plan`: say what would be done, and do nothing."""
+        text = "print what would be done: network, steps, time from a few real ones, memory, files"
+        self.add_argument("--plan", action="store_true", default=False, help=text)
 
     def add_options(self, kind: type[Any], *, without: Sequence[str] = ()) -> None:
         """One flag for each field of a dataclass; only those that are given appear in the result.
