@@ -1,11 +1,11 @@
-"""Pictures a second of an epoch of pretraining above 64 pixels: decoded each time or cut whole, and kept small.
+"""Pictures a second of an epoch of pretraining above 64 pixels: read as before, and kept small.
 
     python benchmarks/epochs.py                      # 1 000 photographs of 1 000 x 750, made here
     python benchmarks/epochs.py --data FOLDER --json found.json
 
 The same network (micro, 96 pixels, patches of 8) learns from the same pictures in two ways that take turns:
-"before", pictures in memory as large as they are, or, beyond the limit, decoded each time by worker processes,
-and batches cut between the steps; "after", kept as `hold` keeps them with `shorter`, and cut by a thread
+"before", pictures in memory as large as they are, or, beyond the limit, decoded each time by processes, and
+batches cut between the steps; "after", kept as `hold` keeps them with `shorter`, and cut by a thread
 meanwhile. A ratio is taken within each round; said are the fastest turns and the median ratio. What the
 network takes alone, without reading, is the limit of both.
 """
@@ -50,11 +50,11 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = (750, 1000)) -
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         draw = np.random.default_rng(number)
-        picture = np.full((*size, 3), 128.0)
+        picture = np.full((*size, 3), 128, np.float32)
         for side in (3, 8, 20, 60, 180):
             small = draw.integers(0, 256, (side, side * 4 // 3, 3), dtype=np.uint8)
-            large = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
-            picture += (np.asarray(large, np.float64) - 128) * 3 / side**0.5 / 2
+            large = Image.fromarray(small).resize((size[1], size[0]), Image.Resampling.BICUBIC)
+            picture += (np.asarray(large, np.float32) - 128) * (1.5 / side**0.5)
         Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / f"{number:05}.jpg", quality=90)
     return folder
 
@@ -65,7 +65,7 @@ def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraini
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
     model = MaskedAutoencoder(Encoder(shape, channels=channels, size=inputs.size), shape.decoder)
     model.initialise(generator(0))
-    return Pretraining(model, inputs, PretrainOptions()), torch.optim.AdamW(model.parameters(), fused=True)
+    return Pretraining(model, inputs, PretrainOptions("")), torch.optim.AdamW(model.parameters(), fused=True)
 
 
 def learn(task: Pretraining, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]) -> int:
@@ -81,7 +81,7 @@ def learn(task: Pretraining, optimizer: torch.optim.Optimizer, batches: Iterable
 
 def in_turns(dataset: Dataset, image: int, epoch: int) -> Iterator[Batch]:
     """As batches were made of pictures in memory: each when the one before has been learned from."""
-    reader = loader._Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
+    reader = loader.Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     for places in Order(len(dataset), 0, BATCH, (epoch + 1) * per_epoch, epoch * per_epoch, ALL):
         yield reader.__getitems__(places)
@@ -91,7 +91,7 @@ def ahead(dataset: Dataset, image: int, epoch: int, processes: int) -> Iterator[
     """As training makes them."""
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     steps, start = (epoch + 1) * per_epoch, epoch * per_epoch
-    reader = loader._Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
+    reader = loader.Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
     yield from workers.batches_of(reader, Order(len(dataset), 0, BATCH, steps, start, ALL), processes)
 
 
