@@ -20,7 +20,12 @@ from __future__ import annotations
 
 def sentence(subject: str, *, got: object, expected: object, do: str) -> str:
     """One line in the house's form: "subject: got …, expected …; do"."""
-    return " ".join(f"{subject}: got {got}, expected {expected}; {do}".split())
+    return printable(" ".join(f"{subject}: got {got}, expected {expected}; {do}".split()))
+
+
+def printable(text: object) -> str:
+    """Return a text that can be written as UTF-8: what of a file's name is none is shown as \\udce9."""
+    return str(text).encode(errors="backslashreplace").decode()
 
 
 class KakeraError(Exception):
@@ -37,8 +42,8 @@ class UnreadableFileError(InputError):
     """One file cannot be read as a picture or a recording. `reason` is a short phrase without the path."""
 
     def __init__(self, path: object, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = str(path)
+        self.path = printable(path)
+        super().__init__(f"{self.path}: {reason}")
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[UnreadableFileError], tuple[str, str]]:

@@ -80,10 +80,16 @@ def test_files_are_read_when_they_are_asked_for_and_chosen_by_path(tmp_path: Pat
 def test_the_labelled_are_those_that_carry_one() -> None:
     assert dataset().labelled.tolist() == [0, 1, 3, 4, 5]
     assert dataset(None).labelled.tolist() == []
-    several = dataset(np.eye(6, 3, k=-1, dtype=bool))
-    assert several.several
     assert not dataset().several
-    assert several.labelled.tolist() == [1, 2, 3]
+
+
+def test_none_of_several_labels_is_a_label_but_not_where_a_whole_part_has_none() -> None:
+    labels = np.zeros((6, 3), dtype=bool)
+    labels[3, 1] = labels[2, 0] = True  # in train and in val
+    several = dataset(labels)
+    assert several.several
+    assert [str(SPLIT[row]) for row in (0, 2, 3, 5)] == ["train", "val", "train", "train"]
+    assert several.labelled.tolist() == [0, 2, 3, 5]
 
 
 @pytest.mark.parametrize(("split", "labels"), [(SPLIT[:5], LABELS), (SPLIT, LABELS[:5]), (SPLIT, LABELS[:0])])

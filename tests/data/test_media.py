@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from kakera.data.dataset import FilePictures
-from kakera.data.media import files_below, is_sound, of_one_kind, opened
+from kakera.data.media import Kind, files_below, is_sound, kind_of, natural, opened, other_kind
 from kakera.data.sounds import FileSounds
 
 CASES = [
@@ -21,10 +21,25 @@ def test_the_kind_is_what_most_of_the_files_are(names: list[str], sound: bool) -
     assert is_sound([Path(name) for name in names]) == sound
 
 
-def test_what_is_of_the_other_kind_is_left_out() -> None:
-    songs = [Path("a.wav"), Path("b.ogg"), Path("cover.png")]
-    assert of_one_kind(songs) == songs[:2]
-    assert of_one_kind([*songs, Path("1.jpg"), Path("2.jpg")]) == [songs[2], Path("1.jpg"), Path("2.jpg")]
+@pytest.mark.parametrize("asked", ["pictures", "recordings"])
+def test_a_kind_that_is_asked_for_is_taken(asked: Kind) -> None:
+    assert kind_of(["a.wav", "b.ogg", "cover.png"], asked) == asked
+
+
+def test_what_is_of_the_other_kind_is_named_with_the_flag_that_takes_it() -> None:
+    (songs,) = other_kind(["b10.wav", "b2.ogg", "cover.png", "notes.txt"], "pictures")
+    assert songs.line() == "2 recordings (--kind recordings takes these): b2.ogg, b10.wav"
+    (covers,) = other_kind(["a.wav", "b.ogg", "cover.png"], "recordings")
+    assert covers.line() == "1 pictures (--kind pictures takes these): cover.png"
+    assert other_kind(["a.wav"], "recordings") == []
+
+
+def test_no_two_names_are_equal_to_natural_order() -> None:
+    names = ["1", "01", "001", "a1", "a01", "1\u0661", "\u00b2", "10\u00b2", "2" * 5000, "", "0", "00"]
+    assert len({tuple(natural(name)) for name in names}) == len(names)
+    assert sorted(sorted(names), key=natural) == sorted(sorted(names, reverse=True), key=natural)
+    assert sorted(["10\u00b2", "9", "10"], key=natural) == ["9", "10", "10\u00b2"]
+    assert sorted(["1" * 5000, "2" * 4999, "3"], key=natural) == ["3", "2" * 4999, "1" * 5000]
 
 
 def test_files_below_are_in_natural_order_without_hidden_ones(tmp_path: Path) -> None:

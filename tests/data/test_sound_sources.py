@@ -72,7 +72,8 @@ def test_a_table_may_name_parts_of_recordings_with_several_labels(tmp_path: Path
         ("a.wav,x,now,", "got start and end now, for a.wav"),
         ("a.wav,x,nan,2", "got start and end nan,2 for a.wav"),
         ("a.wav,x,1,2\na.wav,y,1,2", "got a.wav more than once"),
-        ("a.wav,x,,\nb.flac,x,,\nc.png,x,,", "got pictures among recordings, expected files of one kind"),
+        ("a.wav,x,1.0,2\na.wav,x,1,2.00", "got a.wav more than once"),
+        ("a.wav,x,,\n./a.wav,y,0,", "got a.wav and ./a.wav, one file, more than once, with labels x and y"),
     ],
 )
 def test_a_table_that_cannot_be_meant_is_one_line(rows: str, words: str, tmp_path: Path) -> None:

@@ -97,8 +97,11 @@ def test_missing_files_are_listed_and_the_rest_is_kept(name: str, tmp_path: Path
     ("text", "words"),
     [
         ("file,label\nno.png,x\n", "got 1 rows and none of their files, expected files beside the table"),
-        ("file,label\na.png,x\nb.png,x\na.png,y\n", "got a.png more than once, expected each file once"),
-        ("picture,label\na.png,x\n", "got columns picture, label, expected file,label[,split]"),
+        (
+            "file,label\na.png,x\nb.png,x\na.png,y\n",
+            "got a.png more than once, with labels x and y (lines 2 and 4), expected each",
+        ),
+        ("thing,label\na.png,x\n", "got columns thing, label, expected file,label[,split]"),
         ("", "got columns none, expected file,label[,split]"),
         ("\n\n", "got columns none"),
         ("file,label\n", "got no rows"),

@@ -21,6 +21,8 @@ FIRST = (  # in the help, before all others
     *("data", "out", "start", "labels", "time", "image", "size", "model", "epochs", "batch", "device"),
     *("workers", "budget"),
 )
+KINDS = ("any", "pictures", "recordings")
+KIND_HELP = "what to take where both are there; any: what most files are (default: any)"
 LONG = 20  # options: from here on the usage does not list them
 FLAGS = {"start": "--from"}  # `from` is a word of Python's own
 

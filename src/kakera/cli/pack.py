@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import KIND_HELP, KINDS, Arguments
 
 
 def run(words: Sequence[str]) -> int:
@@ -31,6 +31,7 @@ def run(words: Sequence[str]) -> int:
     )
     parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a processor (default: 0)")
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
+    parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     given = parser.parse_args(words)
     from kakera.data.pack import pack
 
@@ -42,6 +43,7 @@ def run(words: Sequence[str]) -> int:
         shard_size=given.shard_size,
         workers=given.workers,
         channels=given.channels or None,
+        kind=given.kind,
     )
     print("\n".join(found.lines()))
     print(f"next: kakera pretrain {given.shards}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kakera.data import audio_faults
 from kakera.data.stored import Source, Stored, opened
-from kakera.errors import MissingExtraError, UnreadableFileError, sentence
+from kakera.errors import MissingExtraError, UnreadableFileError, printable, sentence
 from kakera.out_of_memory import raise_lack
 from kakera.sound.spec import MIX
 
@@ -120,7 +120,7 @@ def subtype(source: Source) -> str:
 
 def name(source: Source) -> str:
     """What to call it in a message."""
-    return "recording" if isinstance(source, bytes) else str(source)
+    return "recording" if isinstance(source, bytes) else printable(source)
 
 
 def _check(source: Source) -> None:

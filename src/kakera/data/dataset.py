@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from kakera.data.images import decode
 from kakera.data.kept import KeptPictures
+from kakera.data.left import LeftOut
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError, printable, sentence
 
 PARTS = ("train", "val", "test")
 
@@ -83,8 +84,8 @@ class FilePictures:
         return decode(self.paths[index], self.channels)
 
     def name(self, index: int) -> str:
-        """The path."""
-        return str(self.paths[index])
+        """The path, in letters that can be written."""
+        return printable(self.paths[index])
 
 
 class ChosenPictures:
@@ -121,8 +122,9 @@ def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
 class Dataset:
     """n pictures, the part each belongs to, and their labels where there are any.
 
-    `split` (n,) holds "train", "val" or "test". `labels` is int64 (n,), −1 where a picture has none,
-    or bool (n, classes) where a picture may carry several. `unreadable` are files already left out.
+    `split` (n,) holds "train", "val" or "test". `labels` is int64 (n,), −1 where a picture has none, or bool
+    (n, classes) where a picture may carry several, or none of the classes. `unreadable` are files that are
+    already left out.
     """
 
     name: str
@@ -132,6 +134,10 @@ class Dataset:
     classes: tuple[str, ...] = ()
     labels: NDArray[Any] | None = None
     unreadable: tuple[UnreadableFileError, ...] = ()
+    left: tuple[LeftOut, ...] = ()
+    """What is there and not read, and why."""
+    notes: tuple[str, ...] = ()
+    """What was decided about classes and parts, where another might have decided otherwise."""
 
     def __post_init__(self) -> None:
         count = len(self.pictures)
@@ -166,11 +172,17 @@ class Dataset:
 
     @property
     def labelled(self) -> NDArray[np.int64]:
-        """The indices of the pictures that carry a label."""
+        """The indices of the pictures whose label is known.
+
+        Where a picture may carry several, one without any carries none of the classes, which is known too;
+        but a part in which no picture carries one is not labelled.
+        """
         if self.labels is None:
             return np.empty(0, dtype=np.int64)
-        known = self.labels.any(axis=1) if self.several else self.labels >= 0
-        return np.flatnonzero(known)
+        if not self.several:
+            return np.flatnonzero(self.labels >= 0)
+        known = [part for part in PARTS if self.labels[self.split == part].any()]
+        return np.flatnonzero(np.isin(self.split, known))
 
     def part(self, name: str) -> Dataset:
         """The pictures of one part: "train", "val" or "test"; there may be none."""

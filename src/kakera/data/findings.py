@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.left import LeftOut, files_line
 
 LISTED = 20  # examples shown of each finding
 
@@ -45,6 +46,24 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
         name: {part: int(carries[dataset.split == part, number].sum()) for part in PARTS}
         for number, name in enumerate(dataset.classes)
     }
+
+
+def taken_lines(
+    total: int, things: str, left: Sequence[LeftOut], notes: Sequence[str], unreadable: int
+) -> list[str]:
+    """For reading: how many files were taken, left out and unreadable, and what was decided."""
+    return ["files: " + files_line(total, things, left, unreadable), *(f"note: {note}" for note in notes)]
+
+
+def label_notes(before: Dataset, kept: Dataset) -> list[str]:
+    """Sentences on classes of which no file can be read, and on files that carry none of several labels."""
+    full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
+    gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]
+    notes = [f"classes of which no file can be read: {', '.join(gone)}"] if gone else []
+    if kept.several and kept.labels is not None:
+        none = int((~kept.labels[kept.labelled].any(axis=1)).sum())
+        notes += [f"{none:,} {kept.kind} carry none of the classes"] if none else []
+    return notes
 
 
 def class_lines(

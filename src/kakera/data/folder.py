@@ -2,58 +2,118 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kakera.data import images
 from kakera.data.dataset import Dataset
-from kakera.data.media import SUFFIXES, files_below, natural, of_one_kind, opened
-from kakera.errors import DataError, sentence
+from kakera.data.layout import arrange
+from kakera.data.left import LeftOut, left_out
+from kakera.data.media import SUFFIXES, Kind, files_below, kind_of, kind_suffixes, natural, opened, other_kind
+from kakera.data.tree import Tree, suffix_of, tree
+from kakera.errors import DataError, printable, sentence
 
-_PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_INSTEAD = {  # of what may be meant where a file lies in a folder of pictures
+    ".csv": "a table is read where it is named as the data",
+    ".tsv": "a table is read where it is named as the data",
+    ".npz": "arrays are read where they are named as the data",
+    ".tar": "shards are read where they are named as the data",
+}
 
 
-def open_folder(folder: Path, channels: int | None) -> tuple[Dataset, bool]:
-    """The pictures or recordings of a folder, and whether its sub-folders split them. Raises DataError."""
-    parts = {child: _PARTS[child.name.lower()] for child in _folders(folder) if child.name.lower() in _PARTS}
-    split_here = "train" in parts.values()
-    roots = parts if split_here else {folder: "train"}
-    files = {root: files_below(root, SUFFIXES) for root in roots}
-    wanted = set(of_one_kind([path for paths in files.values() for path in paths]))
-    found = [
-        (path, part, path.relative_to(root).parts[0] if len(path.relative_to(root).parts) > 1 else "")
-        for root, part in roots.items()
-        for path in files[root]
-        if path in wanted
-    ]
-    if not found:
-        raise DataError(
-            sentence(
-                str(folder),
-                got="no picture and no recording",
-                expected=f"files ending in {', '.join(sorted(SUFFIXES))}",
-                do="name the folder that holds them",
-            )
-        )
-    names = sorted({label for _, _, label in found if label}, key=natural)
-    flat = any(not label for _, _, label in found)  # files beside the folders: no classes
-    classes = () if flat else tuple(names)
-    paths = [path for path, _, _ in found]
-    pictures, chosen = opened(paths, channels)
+def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
+    """The pictures or recordings of a folder, and whether its sub-folders split them. Raises DataError.
+
+    `kind` chooses where both are there; else what most are is taken. All that is not is named in `left`.
+    """
+    below = tree(folder)
+    names = [name for name in below.names if suffix_of(name) in SUFFIXES]
+    kind = kind_of(names, kind)
+    taken = sorted((name for name in names if suffix_of(name) in kind_suffixes(kind)), key=natural)
+    if not taken:
+        raise _nothing(folder, kind, names, below)
+    found = arrange(printable(folder), [name.split("/") for name in taken], kind)
+    labels = [class_name(label) for *_, label in found.rows]
+    classes = tuple(sorted({label for label in labels if label}, key=natural))
+    number = {label: code for code, label in enumerate(classes)} | {"": -1}
+    pictures, chosen = opened([folder / taken[row] for row, *_ in found.rows], channels, kind=kind)
     dataset = Dataset(
-        str(folder),
+        printable(folder),
         pictures,
         channels=chosen,
-        split=np.array([part for _, part, _ in found]),
+        split=np.array([part for _, part, _ in found.rows]),
         classes=classes,
-        labels=np.array([classes.index(label) for _, _, label in found]) if classes else None,
+        labels=np.array([number[label] for label in labels]) if classes else None,
+        left=(*found.left, *other_kind(names, kind), *_rest(below), *below.left()),
+        notes=(*found.notes, *_emptied(below, taken, found.above), *alike(classes)),
     )
-    return dataset, split_here and len(set(parts.values())) > 1
+    return dataset, found.divided
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+def class_name(folder: str) -> str:
+    """Return what to call the class of a folder: one form of each letter, also where it is not UTF-8."""
+    return unicodedata.normalize("NFC", printable(folder))
+
+
+def alike(classes: Sequence[str]) -> list[str]:
+    """Return a sentence on classes whose names differ in case or blanks alone."""
+    folded = Counter("".join(name.casefold().split()) for name in classes)
+    same = [name for name in classes if folded["".join(name.casefold().split())] > 1]
+    return [f"classes whose names differ in case or blanks alone: {', '.join(same)}"] if same else []
+
+
+def _rest(below: Tree) -> list[LeftOut]:
+    """Files that are neither pictures nor recordings, by suffix."""
+    rest: dict[str, list[str]] = {}
+    for name in below.names:
+        suffix = suffix_of(name)
+        if suffix not in SUFFIXES:
+            rest.setdefault(suffix, []).append(name)
+    return [
+        entry
+        for suffix, names in sorted(rest.items())
+        for entry in left_out(
+            f"{suffix or 'suffixless'} files",
+            _INSTEAD.get(suffix, "no kind that is read"),
+            sorted(names, key=natural),
+        )
+    ]
+
+
+def _emptied(below: Tree, taken: Collection[str], above: Collection[tuple[str, ...]]) -> list[str]:
+    """Folders that would be a class or a part if any of their files were taken."""
+
+    def place(name: str) -> str:
+        """The innermost such folder that a file lies in."""
+        path = name.split("/")
+        depths = [len(one) for one in above if len(path) > len(one) + 1 and tuple(path[: len(one)]) == one]
+        return "/".join(path[: max(depths) + 1]) if depths else ""
+
+    if len(taken) == len(below.names):
+        return []
+    full, chosen = {place(name) for name in taken}, set(taken)
+    empty = Counter(folder for n in below.names if n not in chosen and (folder := place(n)) not in full)
+    shown = ", ".join(f"{printable(folder)}/ ({count})" for folder, count in sorted(empty.items()) if folder)
+    return [f"folders with files of which none is taken: {shown}"] if shown else []
+
+
+def _nothing(folder: Path, kind: Kind, names: Sequence[str], below: Tree) -> DataError:
+    suffixes = SUFFIXES if kind == "any" else kind_suffixes(kind)
+    got = {"any": "no picture and no recording", "pictures": "no picture", "recordings": "no recording"}
+    left = [each.line() for each in (*other_kind(names, kind), *_rest(below), *below.left())]
+    there = f" (but {'; '.join(left[:3])})" if left else ""
+    return DataError(
+        sentence(
+            printable(folder),
+            got=(got[kind] if names else got["any"]) + there,
+            expected=f"files ending in {', '.join(sorted(suffixes))}",
+            do="name the folder that holds them",
+        )
+    )
 
 
 def pictures_below(root: Path) -> list[Path]:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.findings import class_lines, classes_of, equals, finding_lines
+from kakera.data.findings import class_lines, classes_of, equals, finding_lines, label_notes, taken_lines
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
+from kakera.data.left import LeftOut
+from kakera.data.media import Kind
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
 from kakera.errors import UnreadableFileError
@@ -41,6 +43,10 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
+    left: tuple[LeftOut, ...] = field(default=())
+    """What is there and was not read, and why."""
+    notes: tuple[str, ...] = field(default=())
+    """What was decided about classes and parts."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -58,6 +64,7 @@ class Inspection:
             "sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes[:5]) + more,
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
+        lines += taken_lines(total, "pictures", self.left, self.notes, len(self.unreadable))
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
         return lines + finding_lines(
             self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
@@ -66,14 +73,17 @@ class Inspection:
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
 def inspect_dataset(
-    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0
+    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0, kind: Kind = "any"
 ) -> Inspection | SoundInspection:
     """Read everything once, of a data set or of what `open_dataset` opens, and count it.
 
-    `channels` (1 or 3) and `seed`, of the split where the data bring none, are for a path or name. Raises
-    DataError where none can be read.
+    `channels` (1 or 3), `seed`, of the split where the data bring none, and `kind`, pictures or recordings,
+    are for a path or name. Raises DataError where none can be read.
     """
-    dataset = data if isinstance(data, Dataset) else open_dataset(data, channels=channels, seed=seed)
+    if isinstance(data, Dataset):
+        dataset = data
+    else:
+        dataset = open_dataset(data, channels=channels, seed=seed, kind=kind)
     if dataset.sounds is not None:
         return inspect_sounds(dataset)
     found, broken = _read_all(dataset)
@@ -94,6 +104,8 @@ def inspect_dataset(
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        left=dataset.left,
+        notes=(*dataset.notes, *label_notes(dataset, kept)),
     )
 
 

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from kakera.data.audio import Header
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.findings import Pairs, class_lines, classes_of, equals, finding_lines, listed
+from kakera.data.findings import (
+    Pairs,
+    class_lines,
+    classes_of,
+    equals,
+    finding_lines,
+    label_notes,
+    listed,
+    taken_lines,
+)
+from kakera.data.left import LeftOut
 from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
@@ -49,6 +59,10 @@ class SoundInspection:
     duplicates: Pairs
     leaks: Pairs
     contradictions: Pairs
+    left: tuple[LeftOut, ...] = ()
+    """What is there and was not read, and why."""
+    notes: tuple[str, ...] = ()
+    """What was decided about classes and parts."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -67,6 +81,7 @@ class SoundInspection:
             f"silence: {100 * self.silence:.1f} % of the time",
             *listed("silent recordings", self.silent),
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
+            *taken_lines(sum(self.parts.values()), "recordings", self.left, self.notes, len(self.unreadable)),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
         ]
@@ -126,6 +141,8 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        left=dataset.left,
+        notes=(*dataset.notes, *label_notes(dataset, kept)),
     )
 
 

@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from kakera.data import audio, images
 from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
+from kakera.data.left import LeftOut, left_out
 from kakera.data.sounds import FileSounds
+from kakera.data.tree import suffix_of, tree
 from kakera.errors import UnreadableFileError
 from kakera.sound.spec import SoundSpec
 
 SUFFIXES = images.SUFFIXES | audio.SUFFIXES
 
+Kind: TypeAlias = Literal["any", "pictures", "recordings"]
+"""What a data set is made of; any: what most of its files are."""
+
 
 def files_below(root: Path, suffixes: Collection[str]) -> list[Path]:
     """Files with one of the suffixes, below `root`, in natural order; hidden ones are passed over."""
-    found = [
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in suffixes
-        and not path.is_dir()
-        and not any(word.startswith(".") for word in path.relative_to(root).parts)
-    ]
-    return sorted(found, key=lambda path: natural(path.as_posix()))
+    names = [name for name in tree(root).names if suffix_of(name) in suffixes]
+    return [root / name for name in sorted(names, key=natural)]
 
 
 def natural(text: str) -> list[tuple[int, str]]:
-    """Sorts picture2 before picture10."""
-    return [(int(w), "") if w.isdigit() else (-1, w) for w in re.split(r"([0-9]+)", text)]
+    """Sort picture2 before picture10; no two texts are equal, so the order depends on nothing else."""
+    found = re.split(r"([0-9]+)", text)
+    found[1::2] = [digits.lstrip("0") for digits in found[1::2]]  # of any length: int() has a limit
+    return [*((len(w) if i % 2 else -1, w) for i, w in enumerate(found)), (-2, text)]
+
+
+def kind_of(names: Sequence[str], asked: Kind) -> Kind:
+    """The kind that is asked for; of any the one that most files are, by their names."""
+    if asked != "any":
+        return asked
+    sounds = sum(suffix_of(name) in audio.SUFFIXES for name in names)
+    return "recordings" if 2 * sounds > len(names) else "pictures"
+
+
+def kind_suffixes(kind: Kind) -> frozenset[str]:
+    """Of the files of a kind."""
+    return audio.SUFFIXES if kind == "recordings" else images.SUFFIXES
+
+
+def other_kind(names: Iterable[str], kind: Kind) -> list[LeftOut]:
+    """What is left out of these names of pictures and recordings, since one kind is taken."""
+    other: Kind = "pictures" if kind == "recordings" else "recordings"
+    found = [name for name in names if suffix_of(name) in kind_suffixes(other)]
+    return left_out(other, f"--kind {other} takes these", sorted(found, key=natural))
 
 
 def is_sound(paths: Sequence[Path]) -> bool:
     """Whether most of the files are recordings, by their names."""
-    return 2 * sum(path.suffix.lower() in audio.SUFFIXES for path in paths) > len(paths)
+    return kind_of([path.name for path in paths], "any") == "recordings"
 
 
-def of_one_kind(paths: Sequence[Path]) -> list[Path]:
-    """The files of the kind that most are of: a cover beside songs is no part of the data."""
-    sound = is_sound(paths)
-    return [path for path in paths if (path.suffix.lower() in audio.SUFFIXES) == sound]
-
-
-def opened(paths: Sequence[Path], channels: int | None, spans: Sequence[Span] = ()) -> tuple[Pictures, int]:
+def opened(
+    paths: Sequence[Path], channels: int | None, spans: Sequence[Span] = (), kind: Kind = "any"
+) -> tuple[Pictures, int]:
     """Pictures or recordings, and how many channels they have; `spans` are of recordings, in seconds."""
-    if is_sound(paths):
+    if kind == "recordings" or (kind == "any" and is_sound(paths)):
         return FileSounds(paths, SoundSpec(), spans), 1
     chosen = channels or grey_or_colour(paths)
     return FilePictures(paths, chosen), chosen

@@ -16,6 +16,8 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from kakera.data.dataset import Dataset
+from kakera.data.left import LeftOut, files_line
+from kakera.data.media import Kind
 from kakera.data.pack_job import Job, Store, require
 from kakera.data.packers import pack_shards
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
@@ -44,12 +46,16 @@ class Packed:
     kept: int
     size: int
     unreadable: tuple[tuple[str, str], ...]
+    left: tuple[LeftOut, ...] = ()
+    """What the source holds beside, and why it was not packed."""
 
     def lines(self) -> list[str]:
         """For reading: one fact a line."""
         before = f", {self.kept} of them from before" if self.kept else ""
         what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
+        if self.left:
+            found.append("files: " + files_line(self.count, self.kind, self.left, len(self.unreadable)))
         if self.unreadable:
             count = len(self.unreadable)
             plural = "" if count == 1 else "s"
@@ -67,6 +73,7 @@ def pack(
     shard_size: int = SHARD_SIZE,
     workers: int = 0,
     channels: int | None = None,
+    kind: Kind = "any",
 ) -> Packed:
     """Write a folder of shards that can be opened like any data set, and read by webdataset.
 
@@ -75,7 +82,7 @@ def pack(
     samples. `workers` processes, by default one a processor. What an earlier, interrupted call has finished
     is checked and kept. Raises DataError, OptionError, StorageError.
     """
-    dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels)
+    dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels, kind)
     require(dataset, side, store, shard_size, workers)
     files = store == "files" or dataset.sounds is not None
     job = Job(
@@ -151,7 +158,16 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     }
     write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
     size = sum(row["bytes"] for row in rows)
-    return Packed(job.folder, job.dataset.kind, count, job.count, kept, size, tuple(sorted(unreadable)))
+    return Packed(
+        job.folder,
+        job.dataset.kind,
+        count,
+        job.count,
+        kept,
+        size,
+        tuple(sorted(unreadable)),
+        job.dataset.left,
+    )
 
 
 def _options(job: Job) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.folder import alike
+from kakera.data.left import SHOWN, LeftOut
 from kakera.data.media import natural
 from kakera.data.shard_index import RECORDINGS, ShardIndex
 from kakera.data.shards import Shard, ShardPictures, ShardRecording, Shards
@@ -68,8 +70,21 @@ def joined(
         classes=classes,
         labels=None if labels is None else labels[rows],
         unreadable=tuple(unreadable),
+        left=_left(parts),
+        notes=tuple(alike(classes)),
     )
     return dataset, all(index.facts.get("divided") for index in indexes)
+
+
+def _left(parts: Sequence[Part]) -> tuple[LeftOut, ...]:
+    """What the tar files hold beside; of one kind and reason together."""
+    found: dict[tuple[str, str], LeftOut] = {}
+    for part in parts:
+        for what, count, why, examples in part.index.facts.get("left", []):
+            named = [f"{part.shard.path.name}: {name}" for name in examples]
+            before = found.get((what, why), LeftOut(what, 0, why))
+            found[what, why] = LeftOut(what, before.count + count, why, (*before.examples, *named)[:SHOWN])
+    return tuple(found.values())
 
 
 def _places(shard: int, count: int) -> NDArray[np.int64]:
@@ -79,7 +94,7 @@ def _places(shard: int, count: int) -> NDArray[np.int64]:
 def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
     """Those of all; where all are small numbers, also those between."""
     names = {name for index in indexes for name in index.classes}
-    if names and all(name.isdecimal() and len(name) < 6 for name in names):
+    if names and all(name.isascii() and name.isdecimal() and len(name) < 6 for name in names):
         return tuple(map(str, range(1 + max(map(int, names)))))
     return tuple(sorted(names, key=natural))
 

@@ -15,7 +15,8 @@ from kakera.data.media import SUFFIXES, natural
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_join import Part, joined
 from kakera.data.shards import Shard
-from kakera.data.tar import index_tar
+from kakera.data.tar import RULE, index_tar
+from kakera.data.tree import suffix_of, tree
 from kakera.errors import DataError, StorageError, sentence
 from kakera.storage import write_atomically
 
@@ -72,7 +73,7 @@ def expanded(pattern: str) -> list[str]:
     choices: list[list[str]] = []
     for inner in _BRACES.findall(pattern):
         first, dots, last = inner.partition("..")
-        if dots and first.isdigit() and last.isdigit() and 0 <= int(last) - int(first) < 1_000_000:
+        if dots and _is_number(first) and _is_number(last) and 0 <= int(last) - int(first) < 1_000_000:
             choices.append([f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)])
         elif dots:
             raise DataError(
@@ -84,6 +85,10 @@ def expanded(pattern: str) -> list[str]:
     return ["".join(map("".join, zip(template, (*words, ""), strict=True))) for words in product(*choices)]
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 20
+
+
 def _tars(folder: Path) -> list[Path]:
     found = (path for path in folder.glob("*.tar") if path.is_file() and not path.name.startswith("."))
     return sorted(found, key=lambda path: natural(path.name))
@@ -91,7 +96,7 @@ def _tars(folder: Path) -> list[Path]:
 
 def _has_pictures(folder: Path) -> bool:
     """Then a tar file beside them is only what they came in."""
-    return any(path.suffix.lower() in SUFFIXES for one in ("*", "*/*") for path in folder.glob(one))
+    return any(suffix_of(name) in SUFFIXES for name in tree(folder).names)
 
 
 def _latest(address: str, path: Path) -> Path:
@@ -177,7 +182,10 @@ def _own(tar: Path) -> Part:
     index = None
     with suppress(OSError, DataError):  # made anew where it is missing, damaged or of another file
         index = read_index(path.read_bytes(), path)
-    known = index is not None and ("sha256" in index.facts or index.facts.get("mtime") == stat.st_mtime_ns)
+    known = index is not None and (
+        "sha256" in index.facts
+        or (index.facts.get("mtime") == stat.st_mtime_ns and index.facts.get("rule") == RULE)
+    )
     if index is None or not known or index.size != stat.st_size:
         index = index_tar(tar)
         index.facts["mtime"] = stat.st_mtime_ns

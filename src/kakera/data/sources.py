@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -12,46 +13,63 @@ from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder
 from kakera.data.idx import find_images, is_idx, open_idx
+from kakera.data.left import left_out
+from kakera.data.media import SUFFIXES, Kind
 from kakera.data.npz import open_npz
 from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.split import stratified
 from kakera.data.table import open_table
+from kakera.data.tree import suffix_of, tree
 from kakera.errors import DataError, sentence
 
 
 def open_dataset(
-    source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
+    source: str | Path,
+    *,
+    channels: int | None = None,
+    seed: int = 0,
+    val: float = 0.0,
+    test: float = 0.2,
+    kind: Kind = "any",
 ) -> Dataset:
     """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
     Or shards: a folder of them, tar files, their address. A source that brings no split is split by class
     from the seed: `val` and `test` are shares of it. A folder that has the name of a built-in set is meant
-    by ./name. Raises DataError.
+    by ./name. `kind`, pictures or recordings, chooses where a folder or a table has both; any is the one
+    that most files are. Raises DataError.
     """
-    dataset, divided = open_source(source, channels)
+    dataset, divided = open_source(source, channels, kind)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
     return replace(dataset, split=np.asarray(codes))
 
 
-def open_source(source: str | Path, channels: int | None = None) -> tuple[Dataset, bool]:
+def open_source(source: str | Path, channels: int | None = None, kind: Kind = "any") -> tuple[Dataset, bool]:
     """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
+    if kind not in get_args(Kind):
+        raise DataError(sentence("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one"))
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return with_channels(built_in, channels or built_in.channels), True
-    dataset, divided = open_shards(source, channels) if is_shards(source) else _open(Path(source), channels)
+    if is_shards(source):
+        dataset, divided = open_shards(source, channels)
+    else:
+        dataset, divided = _open(Path(source), channels, kind)
+    if kind not in ("any", dataset.kind):
+        raise DataError(sentence(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out"))
     return with_channels(dataset, channels or dataset.channels), divided
 
 
-def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
+def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
     if path.is_dir():
         images = find_images(path)
-        return open_idx(images, str(path)) if images else open_folder(path, channels)
+        return _idx_folder(path, images) if images else open_folder(path, channels, kind)
     if not path.is_file():
         raise _error(path, "nothing of this name", "a folder, a table, IDX, .npz or .tar files, or demo")
     if path.suffix.lower() in (".csv", ".tsv"):
-        return open_table(path, channels)
+        return open_table(path, channels, kind)
     if path.suffix.lower() == ".npz":
         return open_npz(path)
     if is_idx(path):
@@ -61,6 +79,13 @@ def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:
         "a file of another kind",
         "a .csv, .tsv, .npz or IDX file, or a folder of pictures or recordings",
     )
+
+
+def _idx_folder(folder: Path, images: list[Path]) -> tuple[Dataset, bool]:
+    dataset, divided = open_idx(images, str(folder))
+    beside = [name for name in tree(folder).names if suffix_of(name) in SUFFIXES]
+    left = left_out("pictures or recordings", "the IDX files beside them are read", sorted(beside))
+    return replace(dataset, left=(*dataset.left, *left)), divided
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:

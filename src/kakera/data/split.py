@@ -71,9 +71,11 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
 
     Classes differ by one at most, except that a class with too few gives all it has. With one seed
     the draws are nested: the first 100 are among the first 1000. Raises DataError where fewer than
-    `count` are labelled.
+    `count` are labelled. Of several labels, a picture with none counts as of a class of its own.
     """
     classes = strata(labels)
+    if labels.ndim == 2:
+        classes = np.where(classes < 0, labels.shape[1], classes)  # the last to be drawn from in a round
     known = np.flatnonzero(classes >= 0)
     if not 0 < count <= len(known):
         raise DataError(
@@ -85,7 +87,8 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
             )
         )
     position = chance.order(seed, 0, len(labels), "few").argsort()
-    turn = chance.order(seed, 0, int(classes.max()) + 1, "few-classes").argsort()
+    count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
+    turn = np.append(chance.order(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes)
     round_of = np.empty(len(labels), dtype=np.int64)
     for members in _members(classes):
         group = np.flatnonzero(members)

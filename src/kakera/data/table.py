@@ -5,62 +5,86 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections import Counter
+import os
 from pathlib import Path
 
 import numpy as np
 
 from kakera.data.audio import WHOLE, Span
 from kakera.data.dataset import Dataset
-from kakera.data.media import is_sound, of_one_kind, opened
+from kakera.data.folder import alike
+from kakera.data.left import left_out
+from kakera.data.media import Kind, kind_of, kind_suffixes, opened, other_kind
+from kakera.data.part_names import part_of
+from kakera.data.rows import Row, require_once, rows_of
+from kakera.data.tree import suffix_of
 from kakera.errors import DataError, UnreadableFileError, sentence
 
-_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
-
-def open_table(table: Path, channels: int | None) -> tuple[Dataset, bool]:
+def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
     """The pictures or recordings that a table names, and whether it splits them. Raises DataError.
 
-    Paths are relative to the table. Missing files are listed as unreadable.
+    Paths are relative to the table. Missing files are listed as unreadable. `kind` chooses where both are
+    named; else what most are is taken, and the rest is `left` out.
     """
-    rows = _rows(table)
-    present = [row for row in rows if _is_file(table.parent / row["file"])]
-    there = {row["file"] for row in present}
+    rows, without, unused = rows_of(table)
+    splits = _splits(table, rows)
+    if splits is None:
+        unused = [*unused, *([rows[0].columns["split"]] if "split" in rows[0].columns else [])]
+    found = [_file(table.parent, row.file) for row in rows]
     missing = tuple(
-        UnreadableFileError(table.parent / row["file"], "got no file of this name, expected a file")
-        for row in rows
-        if row["file"] not in there
+        UnreadableFileError(path, "got no file of this name, expected a file")
+        for path, identity in found
+        if identity is None
     )
-    if not present:
+    names = [row.file for row in rows]
+    kind = kind_of(names, kind)
+    other = kind_suffixes("pictures" if kind == "recordings" else "recordings")
+    chosen = [n for n, row in enumerate(rows) if found[n][1] is not None and suffix_of(row.file) not in other]
+    if not chosen:
         raise _error(table, f"{len(rows)} rows and none of their files", "files beside the table")
-    given = [
-        [word.strip() for word in (row.get("label") or "").split("|") if word.strip()] for row in present
-    ]
+    paths, present = [found[n][0] for n in chosen], [rows[n] for n in chosen]
+    parts = [splits[n] if splits else "train" for n in chosen]
+    spans = [_span(table, row) for row in present] if kind == "recordings" else []
+    identities = [(*(found[n][1] or ()), *(spans[place] if spans else ())) for place, n in enumerate(chosen)]
+    require_once(table, present, paths, identities, parts)
+    given = [row.labels for row in present]
     classes = tuple(sorted({word for words in given for word in words}))
-    paths = [table.parent / row["file"] for row in present]
-    if len(of_one_kind(paths)) < len(paths) and is_sound(paths):
-        raise _error(table, "pictures among recordings", "files of one kind")
-    spans = [_span(table, row) for row in present] if is_sound(paths) else []
-    pictures, chosen = opened(paths, channels, spans)
+    pictures, depth = opened(paths, channels, spans, kind=kind)
     dataset = Dataset(
         str(table),
         pictures,
-        channels=chosen,
-        split=np.array([_split(table, row) for row in present]),
+        channels=depth,
+        split=np.array(parts),
         classes=classes,
         labels=_labels(given, classes),
         unreadable=missing,
+        left=(
+            *other_kind([name for name, (_, identity) in zip(names, found, strict=True) if identity], kind),
+            *left_out("columns", "no meaning here", unused),
+            *left_out("rows", "they name no file", [f"line {line}" for line in without]),
+        ),
+        notes=(*_emptied(rows, classes), *alike(classes)),
     )
-    return dataset, any(row.get("split") for row in present)
+    return dataset, splits is not None
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, or behind a closed door
-        return False
+def _file(folder: Path, name: str) -> tuple[Path, tuple[int, int] | None]:
+    """The path, and which file it is; None where there is no such file.
+
+    Where the name alone is none, blanks around it and Windows' \\ count as mistakes.
+    """
+    first = folder / name
+    for other in dict.fromkeys((name, name.strip(), name.strip().replace("\\", "/"))):
+        path = folder / other
+        try:
+            if path.is_file():
+                stat = path.stat()
+                return path, (stat.st_dev, stat.st_ino or hash(os.path.realpath(path)))
+        except (OSError, ValueError):  # a name that is too long, or behind a closed door
+            continue
+    return first, None
 
 
 def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | None:
@@ -71,43 +95,38 @@ def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | No
     return np.array([[name in words for name in classes] for words in given])
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            dialect = "excel-tab" if table.suffix.lower() == ".tsv" else "excel"
-            reader = csv.DictReader(file, dialect=dialect, strict=True)
-            names = reader.fieldnames or []
-            rows = [row for row in reader if row.get("file")]
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise _error(table, f"a table that cannot be read ({error})", "UTF-8 with a header") from error
-    if "file" not in names:
-        raise _error(table, f"columns {', '.join(names) or 'none'}", "file,label[,split][,start,end]")
-    if not rows:
-        raise _error(table, "no rows", "one for each file")
-    named = ("file", "start", "end") if is_sound([Path(row["file"]) for row in rows]) else ("file",)
-    twice, times = Counter(tuple(row.get(name) for name in named) for row in rows).most_common(1)[0]
-    if times > 1:
-        raise _error(table, f"{twice[0]} more than once", "each file once, several labels joined by |")
-    return rows
+def _emptied(rows: list[Row], classes: tuple[str, ...]) -> list[str]:
+    gone = sorted({word for row in rows for word in row.labels} - {*classes})
+    return [f"classes of which no file is taken: {', '.join(gone)}"] if gone else []
 
 
-def _span(table: Path, row: dict[str, str]) -> Span:
+def _splits(table: Path, rows: list[Row]) -> list[str] | None:
+    """The part of each row; None where the table says none, or its column means something else.
+
+    Raises DataError for a word that is no part, where others are or the column is called split.
+    """
+    parts = [part_of(row.split) if row.split else "train" for row in rows]
+    if not any(row.split for row in rows):
+        return None
+    unknown = [row for row, part in zip(rows, parts, strict=True) if part is None]
+    plain = rows[0].columns["split"].strip().casefold() == "split"
+    if unknown and not plain and not any(row.split and part for row, part in zip(rows, parts, strict=True)):
+        return None
+    if unknown:
+        raise _error(table, f"split {unknown[0].split} for {unknown[0].file}", "train, val or test")
+    return [part or "train" for part in parts]
+
+
+def _span(table: Path, row: Row) -> Span:
     """Start and end in seconds. Raises DataError."""
-    words = [(row.get(name) or "").strip() for name in ("start", "end")]
+    words = (row.start, row.end)
     try:
         start, end = (float(word) if word else other for word, other in zip(words, WHOLE, strict=True))
     except ValueError:
         start = end = math.nan
     if not 0 <= start < end:
-        raise _error(table, f"start and end {','.join(words)} for {row['file']}", "seconds, the end later")
+        raise _error(table, f"start and end {','.join(words)} for {row.file}", "seconds, the end later")
     return start, end
-
-
-def _split(table: Path, row: dict[str, str]) -> str:
-    word = (row.get("split") or "train").strip().lower()
-    if word not in _SPLITS:
-        raise _error(table, f"split {word} for {row['file']}", "train, val or test")
-    return _SPLITS[word]
 
 
 def _error(table: Path, got: str, expected: str) -> DataError:

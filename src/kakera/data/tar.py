@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from kakera.data import audio, images
 from kakera.data.media import natural
-from kakera.data.shard_index import PICTURES, RECORD, RECORDINGS, ShardIndex, kind_fact
+from kakera.data.members import Sample, members_of
+from kakera.data.part_names import part_of
+from kakera.data.shard_index import RECORD, ShardIndex, kind_fact
 from kakera.errors import DataError, sentence
 
 BLOCK = 512
-MOST_TEXT = 1 << 20  # bytes of a .json, .cls or .txt member
-SPLITS = {"train": 0, "val": 1, "valid": 1, "validation": 1, "test": 2}
+CODES = {"train": 0, "val": 1, "test": 2}
+RULE = 2  # of what is a sample: an index by an older rule is made anew
 
 
 class TarWriter:
@@ -51,17 +49,6 @@ class TarWriter:
         self.size += len(content)
 
 
-@dataclass
-class _Sample:
-    key: str
-    content: tuple[int, int] | None = None  # offset, length
-    kinds: set[str] = field(default_factory=set)  # PICTURES, RECORDINGS, or, which cannot be used, both
-    shape: tuple[int, int, int] = (0, 0, 0)
-    labels: tuple[str, ...] | None = None
-    text: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-
-
 def index_tar(path: Path) -> ShardIndex:
     """The index of somebody's shard: pictures, uint8 .npy arrays or recordings, .cls, .json or .txt beside.
 
@@ -70,23 +57,26 @@ def index_tar(path: Path) -> ShardIndex:
     try:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
-            samples = [sample for sample in _samples(tar) if sample.content is not None]
+            members = members_of(tar, str(path))
             if tar.offset + BLOCK > size:  # where the next header would be, or the block of zeros at the end
                 raise tarfile.ReadError("its end is missing")
+    except DataError:
+        raise
     except Exception as error:  # of what tarfile makes of broken bytes only some are TarErrors
         got = f"a damaged or compressed tar file ({' '.join(str(error).split())[:80]})"
         raise _error(path, got) from error
+    samples = members.samples
     if not samples:
         raise _error(path, "no picture and no recording in it")
-    counts = Counter(kind for sample in samples for kind in sample.kinds)
+    counts = Counter(sample.kind for sample in samples)
     if len(counts) > 1:
         got = " and ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         raise DataError(sentence(str(path), got=got, expected="one of both", do="pack them apart"))
     records = np.zeros(len(samples), RECORD)
+    splits = _splits(path, samples)
     for number, sample in enumerate(samples):
-        assert sample.content is not None
-        split = SPLITS.get(str(sample.facts.get("split", "train")).lower(), 0)
-        records[number] = (number, *sample.content, *sample.shape[:2], 0, sample.shape[2], split)
+        place = sample.offset, sample.length, *sample.shape[:2]
+        records[number] = (number, *place, 0, sample.shape[2], splits[number] if splits else 0)
     labels, classes = _labels(samples)
     return ShardIndex(
         records,
@@ -94,89 +84,28 @@ def index_tar(path: Path) -> ShardIndex:
         classes,
         b"\0".join(_name(sample).encode(errors="replace").replace(b"\0", b"?") for sample in samples),
         size,
-        {"divided": all("split" in sample.facts for sample in samples)} | kind_fact(next(iter(counts))),
+        {"divided": splits is not None, "rule": RULE, "left": [astuple(each) for each in members.left]}
+        | kind_fact(next(iter(counts))),
     )
 
 
-def _samples(tar: tarfile.TarFile) -> Iterator[_Sample]:
-    current: _Sample | None = None
-    for member in tar:
-        folder, _, base = member.name.rpartition("/")
-        key, dot, suffix = base.partition(".")
-        key = f"{folder}/{key}" if folder else key
-        if not member.isreg() or member.issparse() or not dot or base[0] == ".":
-            continue
-        if current is None or current.key != key:
-            if current is not None:
-                yield current
-            current = _Sample(key)
-        _take(current, "." + suffix.lower().rpartition(".")[2], tar, member)
-    if current is not None:
-        yield current
+def _splits(path: Path, samples: list[Sample]) -> list[int] | None:
+    """The code of each sample's part; None where not all say one. Raises DataError for another word."""
+    words = [str(sample.facts["split"]) for sample in samples if "split" in sample.facts]
+    parts = [part_of(word) for word in words]
+    if None in parts and any(parts):
+        got, expected = f"split {words[parts.index(None)]}", "train, val or test"
+        raise DataError(sentence(str(path), got=got, expected=expected, do="pack it with one of these"))
+    if len(words) < len(samples) or not all(parts):
+        return None
+    return [CODES[part] for part in parts if part]
 
 
-def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    sound = suffix in audio.SUFFIXES
-    if sound or suffix in images.SUFFIXES or suffix == ".npy":
-        sample.kinds.add(RECORDINGS if sound else PICTURES)
-        if sample.content is None:
-            sample.content = (member.offset_data, member.size)
-            sample.shape = _pixels(tar, member) if suffix == ".npy" else (0, 0, 0)
-    elif suffix in (".cls", ".txt", ".json") and member.size <= MOST_TEXT:
-        file = tar.extractfile(member)
-        text = file.read().decode(errors="replace").strip() if file else ""
-        if suffix == ".cls":
-            sample.labels = sample.labels or ((text,) if text else ())
-        elif suffix == ".txt":
-            sample.text = text
-        else:
-            _facts(sample, text)
-
-
-def _facts(sample: _Sample, text: str) -> None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return
-    if not isinstance(found, dict):
-        return
-    sample.facts = found
-    for name in ("labels", "label", "class", "cls"):
-        given = found.get(name)
-        if isinstance(given, str | int):
-            sample.labels = (str(given),)
-            return
-        if isinstance(given, list):
-            sample.labels = tuple(map(str, given))
-            return
-
-
-def _pixels(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[int, int, int]:
-    """The shape of an array that can be read as it stands; zeros where it cannot."""
-    file = tar.extractfile(member)
-    try:
-        assert file is not None
-        start = io.BytesIO(file.read(1024))
-        version = np.lib.format.read_magic(start)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, fortran, dtype = read(start)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return 0, 0, 0
-    shape = (*shape, 1) if len(shape) == 2 else shape
-    whole = len(shape) == 3 and start.tell() + int(np.prod(shape, dtype=object)) == member.size
-    if fortran or dtype != np.uint8 or not whole or shape[2] not in (1, 3):
-        return 0, 0, 0
-    height, width, depth = shape
-    return height, width, depth
-
-
-def _name(sample: _Sample) -> str:
+def _name(sample: Sample) -> str:
     return str(sample.facts.get("name") or sample.key)
 
 
-def _labels(samples: list[_Sample]) -> tuple[Any, tuple[str, ...]]:
+def _labels(samples: list[Sample]) -> tuple[Any, tuple[str, ...]]:
     """Labels as in `ShardIndex`. A .txt is a class where the words recur, else a caption, and passed over."""
     texts = Counter(sample.text for sample in samples if sample.text)
     if all(sample.labels is None for sample in samples) and 2 * len(texts) <= len(samples):

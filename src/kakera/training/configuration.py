@@ -16,7 +16,7 @@ FREE = {  # may differ between a run and its resumption
     *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
     *("baselines", "chosen", "digest"),
 }
-NEW = {"time": ""}  # options that runs from before them do not have, and what those did
+NEW = {"time": "", "kind": "any"}  # options that runs from before them do not have, and what those did
 
 
 def require_same(path: Path, config: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
 from kakera.training.options import LearningOptions
 from kakera.training.plan import Plan
-from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
+from kakera.training.plan_parts import busy_notes, data_line, files_of, machine_line, memory_line
 from kakera.training.prepare import Prepared
 from kakera.training.rules import Verb, warnings
 
@@ -67,13 +67,17 @@ class Forecast:
         return [
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
             f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}",
+            f"  files: {files_of(self.prepared.dataset)}",
             f"  model: {self.model}{self._why('model')}{self._why('window')}",
             f"  length: {self._length()}",
             f"  time: {self._time()}",
             f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
             f"  machine: {machine_line(self.prepared, self.precision + self._why('precision'))}",
             f"  writes: {self._writes()}",
-            *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
+            *(
+                f"  note: {text}"
+                for text in (*self.prepared.dataset.notes, *self.notes, *busy_notes(self.prepared.machine))
+            ),
             *(f"  warning: {text}" for text in self.warnings()),
         ]
 

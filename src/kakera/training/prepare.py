@@ -11,7 +11,9 @@ from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
+from kakera.data.media import Kind
 from kakera.data.memory import at_hand, hold
+from kakera.data.shard_source import is_shards
 from kakera.data.shrink import stored_side
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
@@ -144,7 +146,9 @@ def resolve(
     dataset = (
         data
         if isinstance(data, Dataset)
-        else open_dataset(data, channels=channels or None, seed=options.seed)
+        else open_dataset(
+            data, channels=channels or None, seed=options.seed, kind=_kind(options, str(data), start)
+        )
     )
     if start:
         _same_kind(dataset, start)
@@ -169,6 +173,13 @@ def resolve(
     found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
     ruled = frozenset(set(choice.values) - set(given))
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
+
+
+def _kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
+    """The kind that is asked for; else, of files and tables, what the model to start from takes."""
+    if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
+        return options.kind
+    return "recordings" if start.sound else "pictures"
 
 
 def _alone(options: DataOptions) -> bool:
