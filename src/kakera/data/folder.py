@@ -77,7 +77,7 @@ def _rest(below: Tree) -> list[LeftOut]:
         entry
         for suffix, names in sorted(rest.items())
         for entry in left_out(
-            f"{suffix or 'suffixless'} files",
+            f"{suffix} files" if suffix else "files without a suffix",
             _INSTEAD.get(suffix, "no kind that is read"),
             sorted(names, key=natural),
         )

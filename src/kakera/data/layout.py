@@ -108,13 +108,15 @@ def _by_parts(
     found: Layout,
     start: tuple[str, ...],
 ) -> None:
-    inside = [path[1:] for path in files if len(path) > 1 and path[0] in parts]
-    depth = 1 + _shared(inside)
-    found.above += [(*start, folder, *inside[0][: depth - 1]) for folder in parts]
+    inside = {folder: [path[1:] for path in files if len(path) > 1 and path[0] == folder] for folder in parts}
+    shared = _shared([path for paths in inside.values() for path in paths])
+    depths = {folder: 1 + (shared or _twice(folder, paths)) for folder, paths in inside.items()}
+    found.above += [(*start, folder, *inside[folder][0][: depths[folder] - 1]) for folder in parts]
     found.divided = set(parts.values()) != {"train"}
     beside: dict[str, list[str]] = {}
     for number, path in enumerate(files):
         if len(path) > 1 and path[0] in parts:
+            depth = depths[path[0]]
             found.rows.append((number, parts[path[0]], path[depth] if len(path) > depth + 1 else ""))
         else:
             beside.setdefault(path[0] if len(path) > 1 else "", []).append("/".join(path))
@@ -122,6 +124,11 @@ def _by_parts(
     found.left += left_out(f"{kind} at the top", f"beside {_list(list(parts))}", strays)
     for folder, names in beside.items():
         found.left += left_out(f"{kind} in {folder}/", f"no part, beside {_list(list(parts))}", names)
+
+
+def _twice(folder: str, files: Sequence[Sequence[str]]) -> bool:
+    """Whether all files lie in a folder of the same name once more, as some archives unpack."""
+    return all(len(path) > 2 and path[0] == folder for path in files)
 
 
 def _by_classes(name: str, files: Sequence[Sequence[str]], kind: str, found: Layout) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,9 @@ class LeftOut:
 
     def line(self) -> str:
         """Return it in words: "2 .txt files (…): notes.txt, b.txt"."""
+        what = self.what if self.count != 1 else re.sub(r"(?<![.\w])([a-z]+)s\b", r"\1", self.what, count=1)
         shown = ", ".join(self.examples[:SHOWN]) + (", …" if self.count > SHOWN else "")
-        return f"{self.count:,} {self.what} ({self.why})" + (f": {shown}" if self.examples else "")
+        return f"{self.count:,} {what} ({self.why})" + (f": {shown}" if self.examples else "")
 
 
 def left_out(what: str, why: str, names: Sequence[str]) -> list[LeftOut]:

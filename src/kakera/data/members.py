@@ -72,7 +72,9 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
         elif suffix in _TEXTS and member.size <= MOST_TEXT:
             texts.setdefault(_key(folder, base), []).append(member)
         else:
-            aside.setdefault(f"{suffix or 'suffixless'} members", []).append(member.name)
+            aside.setdefault(f"{suffix} members" if suffix else "members without a suffix", []).append(
+                member.name
+            )
         known.add(member.name)
     samples: list[Sample] = []
     common = _common(list(media.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from kakera import chance
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.images import SUFFIXES
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds, spanned
+from kakera.data.tree import suffix_of
 from kakera.errors import OptionError, sentence
 
 Store = Literal["pixels", "files"]
@@ -65,6 +68,17 @@ class Job:
             return []
         above = os.path.commonpath([path.parent for path in paths])
         return [path.relative_to(above) for path in paths]
+
+    @cached_property
+    def suffix(self) -> str:
+        """Of all pictures that are kept as files: the most frequent one.
+
+        Hugging Face's datasets reads no shards whose members differ in it; decoders look at the content.
+        """
+        pictures = self.dataset.pictures
+        names = map(pictures.name, range(len(pictures)))
+        counts = Counter(suffix for name in names if (suffix := suffix_of(name)) in SUFFIXES)
+        return min(counts, key=lambda suffix: (-counts[suffix], suffix), default=".jpg")
 
     def name(self, row: int) -> str:
         """Without what all paths begin with; of a span with its times."""

@@ -6,7 +6,6 @@ import io
 import json
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +79,7 @@ def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
         return *dataset.sounds.file(row), (0, 0, 0)
     values = dataset.pictures.read(row)
     if job.files:
-        return *_file(dataset, row), (values.shape[0], values.shape[1], 0)
+        return _file(dataset, row), job.suffix, (values.shape[0], values.shape[1], 0)
     values = bounded(values, job.side)
     return _npy(values), ".npy", (values.shape[0], values.shape[1], values.shape[2])
 
@@ -102,13 +101,13 @@ def _npy(values: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _file(dataset: Dataset, row: int) -> tuple[bytes, str]:
+def _file(dataset: Dataset, row: int) -> bytes:
     pictures = dataset.pictures
     if isinstance(pictures, FilePictures):
         path = pictures.paths[row]
         try:
-            return path.read_bytes(), path.suffix.lower()
+            return path.read_bytes()
         except OSError as error:
             raise UnreadableFileError(path, f"got {error.strerror}, expected a picture") from error
     assert isinstance(pictures, ShardPictures)
-    return pictures.content(row), Path(pictures.name(row)).suffix.lower() or ".jpg"
+    return pictures.content(row)

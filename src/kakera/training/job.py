@@ -12,6 +12,7 @@ import numpy as np
 
 from kakera import duration
 from kakera.data.dataset import Dataset
+from kakera.data.findings import label_notes
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
@@ -24,6 +25,7 @@ from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.plan import Plan
+from kakera.training.plan_parts import files_of
 from kakera.training.prepare import Prepared, augmentation, resolve
 from kakera.training.recipes import verb_of
 from kakera.training.rules import LIMIT
@@ -128,9 +130,13 @@ class Job(Generic[Chosen]):
     ) -> Forecast:
         """The forecast with measured steps, cut to the limit; a run that has begun keeps its length.
 
+        Files that turned out to be unreadable are said before.
+
         Several processes go by the estimate. Weights are put back.
         """
         spent = time.monotonic() - self.started
+        if self.announce and team.leads and not always and not self.begun:
+            self._tell_unreadable(prepared)
         if not always:
             forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
@@ -147,6 +153,13 @@ class Job(Generic[Chosen]):
         if self.announce and found.measured and team.leads and not always:
             print("\n".join(found.update()), file=sys.stderr, flush=True)
         return found
+
+    def _tell_unreadable(self, prepared: Prepared) -> None:
+        """Print the line on the files again where some cannot be read, with the classes that this empties."""
+        before, now = self.prepared.dataset, prepared.dataset
+        if len(now.unreadable) > len(before.unreadable):
+            notes = [f"  note: {note}" for note in label_notes(before, now)]
+            print("\n".join([f"  files: {files_of(now)}", *notes]), file=sys.stderr, flush=True)
 
 
 def sample(prepared: Prepared, *, labelled: bool) -> Prepared:

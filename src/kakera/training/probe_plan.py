@@ -10,7 +10,7 @@ from kakera import duration
 from kakera.training.costs import FLOAT, PROCESS, StepCost
 from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
-from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
+from kakera.training.plan_parts import busy_notes, data_line, files_of, machine_line, memory_line
 from kakera.training.prepare import Prepared
 from kakera.training.probe_costs import seconds_of_all
 from kakera.training.probe_draws import Draw
@@ -67,6 +67,7 @@ class ProbePlan:
         return [
             f"plan: probe{f' -> {self.options.out}' if self.options.out else ''}",
             f"  data: {data_line(self.prepared.facts, measured=True)}",
+            f"  files: {files_of(self.prepared.dataset)}",
             f"  tokens: of {self.model}; read once from {self.files:,} files, "
             f"about {duration.words(self.token_seconds)}",
             f"  fits: {self._fits()}",
@@ -75,7 +76,10 @@ class ProbePlan:
             f"  memory: {memory_line(self._memory(), self.prepared.machine)}",
             f"  machine: {machine_line(self.prepared, self._precision())}",
             f"  writes: {self._writes()}",
-            *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
+            *(
+                f"  note: {text}"
+                for text in (*self.prepared.dataset.notes, *self.notes, *busy_notes(self.prepared.machine))
+            ),
             *(f"  warning: {text}" for text in self.warnings()),
         ]
 
