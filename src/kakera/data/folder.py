@@ -49,7 +49,11 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
         classes=classes,
         labels=np.array([number[label] for label in labels]) if classes else None,
         left=(*found.left, *other_kind(names, kind), *_rest(below), *below.left()),
-        notes=(*found.notes, *_emptied(below, taken, found.above), *alike(classes)),
+        notes=(
+            *map(printable, found.notes),
+            *_emptied(below, taken, found.above),
+            *alike(classes),
+        ),
     )
     return dataset, found.divided
 

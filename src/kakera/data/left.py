@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kakera.errors import printable
+
 SHOWN = 3  # examples
 
 
@@ -27,7 +29,7 @@ class LeftOut:
 
 def left_out(what: str, why: str, names: Sequence[str]) -> list[LeftOut]:
     """Return one entry for the things of these names; none where there are none."""
-    return [LeftOut(what, len(names), why, tuple(names[:SHOWN]))] if names else []
+    return [LeftOut(what, len(names), why, tuple(map(printable, names[:SHOWN])))] if names else []
 
 
 def files_line(taken: int, kind: str, left: Iterable[LeftOut], unreadable: int) -> str:
