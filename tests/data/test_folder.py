@@ -1,9 +1,12 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder, pictures_below
+from kakera.data.media import Kind
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
@@ -160,3 +163,84 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
     labels = open_folder(tree(tmp_path, "a/1.png"), None)[0].labels
     assert labels is not None
     assert labels.dtype == np.int64
+
+
+def left(dataset: Dataset) -> list[str]:
+    return [entry.line() for entry in dataset.left]
+
+
+def test_class_folders_that_are_links_are_classes_and_loops_are_named(tmp_path: Path) -> None:
+    tree(tmp_path, "store/x/1.png", "d/cat/1.png")
+    (tmp_path / "d" / "dog").symlink_to(tmp_path / "store" / "x")
+    (tmp_path / "d" / "cat" / "loop").symlink_to(tmp_path / "d")
+    dataset, _ = open_folder(tmp_path / "d", None)
+    assert dataset.classes == ("cat", "dog")
+    assert len(dataset) == 2
+    assert left(dataset) == ["1 link to folders (these are read already): cat/loop"]
+
+
+def test_files_of_other_kinds_are_counted_by_suffix_and_emptied_folders_named(tmp_path: Path) -> None:
+    tree(tmp_path, "a/1.png", "b/1.xyz", "b/2.XYZ", "c/3.png", "notes.txt", "labels.csv", "README")
+    dataset, _ = open_folder(tmp_path, None)
+    assert dataset.classes == ("a", "c")
+    assert left(dataset) == [
+        "1 file without a suffix (no kind that is read): README",
+        "1 .csv file (a table is read where it is named as the data): labels.csv",
+        "1 .txt file (no kind that is read): notes.txt",
+        "2 .xyz files (no kind that is read): b/1.xyz, b/2.XYZ",
+    ]
+    assert dataset.notes == ("folders with files of which none is taken: b/ (2)",)
+
+
+def test_a_part_without_a_file_that_is_read_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/1.xyz")
+    dataset, divided = open_folder(tmp_path, None)
+    assert not divided
+    assert dataset.notes == ("folders with files of which none is taken: test/ (1)",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "other"), [("pictures", 2, 3), ("recordings", 3, 2), ("any", 3, 2)]
+)
+def test_of_two_kinds_one_is_taken_and_the_other_named(
+    kind: Kind, count: int, other: int, tmp_path: Path
+) -> None:
+    tree(tmp_path, "a/1.png", "a/2.png", "b/1.wav", "b/2.ogg", "b/3.wav")
+    dataset = open_dataset(tmp_path, kind=kind)
+    assert len(dataset) == count
+    assert f"{other} {'recordings' if kind == 'pictures' else 'pictures'} (--kind " in left(dataset)[0]
+
+
+def test_a_kind_that_is_not_there_is_one_line_that_says_what_is(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"got no picture \(but 1 recording \(--kind recordings takes these"):
+        open_dataset(tree(tmp_path, "a/1.wav"), kind="pictures")
+    with pytest.raises(DataError, match="got recordings, expected pictures|no picture"):
+        open_dataset(tmp_path / "a", kind="pictures")
+
+
+def test_a_class_whose_name_is_not_utf8_can_be_read_and_written(tmp_path: Path) -> None:
+    odd = os.fsencode(tree(tmp_path, "ok/1.png")) + b"/caf\xe9"
+    os.mkdir(odd)  # noqa: PTH102  # a Path takes no bytes
+    Path(os.fsdecode(odd + b"/1.png")).write_bytes(GREY)
+    dataset, _ = open_folder(tmp_path, None)
+    assert dataset.classes == ("caf\\udce9", "ok")
+    assert dataset.pictures.name(0).encode().endswith(b"caf\\udce9/1.png")
+    assert dataset.pictures.read(0).shape == (12, 16, 1)
+
+
+def test_one_letter_in_two_forms_is_one_class(tmp_path: Path) -> None:
+    tree(tmp_path, "train/caf\u00e9/1.png", "train/x/1.png", "test/cafe\u0301/1.png")
+    assert open_folder(tmp_path, None)[0].classes == ("caf\u00e9", "x")
+
+
+def test_classes_that_differ_in_case_alone_are_named(tmp_path: Path) -> None:
+    dataset, _ = open_folder(tree(tmp_path, "train/Cat/1.png", "test/cat/1.png", "train/dog/1.png"), None)
+    assert dataset.notes == ("classes whose names differ in case or blanks alone: Cat, cat",)
+
+
+def test_digits_that_are_no_numbers_are_sorted_as_letters(tmp_path: Path) -> None:
+    assert open_folder(tree(tmp_path, "10²/1.png", "9/1.png", "10/1.png"), None)[0].classes == (
+        "9",
+        "10",
+        "10²",
+    )

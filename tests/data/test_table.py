@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from kakera.data.dataset import Dataset
 from kakera.data.media import grey_or_colour
 from kakera.data.sources import open_dataset
 from kakera.data.table import open_table
@@ -138,3 +139,118 @@ def test_a_sample_of_the_headers_tells_grey_from_colour(tmp_path: Path) -> None:
 def test_channels_can_be_asked_for(channels: int, tmp_path: Path) -> None:
     dataset = open_dataset(table(tmp_path, "file\na.png\n"), channels=channels)
     assert dataset.pictures.read(0).shape == (12, 16, channels)
+
+
+def opened(root: Path, text: str) -> Dataset:
+    return open_table(table(root, text), None)[0]
+
+
+def left(dataset: Dataset) -> list[str]:
+    return [entry.line() for entry in dataset.left]
+
+
+@pytest.mark.parametrize(
+    "header", ["file,label,split", "File, Label ,Split", "filename,class,set", "path,CATEGORY,Partition"]
+)
+def test_columns_are_known_in_any_case_and_by_their_synonyms(header: str, tmp_path: Path) -> None:
+    dataset, divided = open_table(table(tmp_path, f"{header}\na.png,x,Training\nb.png,y,eval\n"), None)
+    assert divided
+    assert dataset.classes == ("x", "y")
+    assert dataset.split.tolist() == ["train", "test"]
+    assert dataset.left == ()
+
+
+def test_columns_that_mean_nothing_are_named(tmp_path: Path) -> None:
+    assert left(opened(tmp_path, "id,file,label,notes\n1,a.png,x,?\n")) == [
+        "2 columns (no meaning here): id, notes"
+    ]
+
+
+def test_a_synonym_of_split_with_other_words_is_ignored_and_named(tmp_path: Path) -> None:
+    dataset, divided = open_table(table(tmp_path, "file,label,set\na.png,x,A\nb.png,y,B\n"), None)
+    assert not divided
+    assert left(dataset) == ["1 column (no meaning here): set"]
+    with pytest.raises(DataError, match="got split B for b.png"):
+        opened(tmp_path, "file,label,set\na.png,x,train\nb.png,y,B\n")
+
+
+def test_rows_without_a_file_are_counted(tmp_path: Path) -> None:
+    assert left(opened(tmp_path, "file,label\na.png,x\n,y\n\n , \nb.png,z\n")) == [
+        "1 row (they name no file): line 3"
+    ]
+
+
+def test_more_cells_than_columns_are_no_silent_loss(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got 3 cells in line 3, expected 2, as in the header, or quotes"):
+        opened(tmp_path, "file,label\na.png,x,\nb.png,cat, black\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            "a.png,x,\n./a.png,y,",
+            "got a.png and ./a.png, one file, more than once, with labels x and y (lines 2 and 3)",
+        ),
+        ("a.png,x,\nsub/../a.png,,", "with labels x and none"),
+        ("a.png,x|y,\nHERE/a.png,x,", "with labels x|y and x"),
+        (
+            "a.png,x,train\nHERE/a.png,x,test",
+            "more than once, in train and in test (lines 2 and 3), expected each file in",
+        ),
+        (
+            "a.png,x,train\nlink.png,x,val",
+            "got a.png and link.png, one file, more than once, in train and in val",
+        ),
+        (
+            "a.png,x,train\nhard.png,x,test",
+            "got a.png and hard.png, one file, more than once, in train and in test",
+        ),
+        (
+            "a.png,x,\n./a.png,x,",
+            "a.png and ./a.png, one file, more than once (lines 2 and 3), expected each",
+        ),
+        ("a.png,x,\nlink.png,x,", "got a.png and link.png, one file, more than once (lines 2 and 3)"),
+    ],
+)
+def test_the_same_file_twice_is_named_as_what_it_is(rows: str, words: str, tmp_path: Path) -> None:
+    path = table(tmp_path, "file,label,split\n" + rows.replace("HERE", str(tmp_path)) + "\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
+    with pytest.raises(DataError) as caught:
+        open_table(path, None)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hard_link_of_the_same_part_and_label_is_another_file(tmp_path: Path) -> None:
+    path = table(tmp_path, "file,label\na.png,x\nhard.png,x\nb.png,y\n")
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
+    assert len(open_table(path, None)[0]) == 3
+
+
+def test_blanks_and_backslashes_in_a_path_are_mistakes_where_no_such_file_is(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "x.png").write_bytes(GREY)
+    dataset = opened(tmp_path, "file,label\n a.png,x\nsub\\x.png,y\n")
+    assert (len(dataset), dataset.unreadable) == (2, ())
+
+
+def test_classes_of_missing_files_alone_are_named(tmp_path: Path) -> None:
+    assert opened(tmp_path, "file,label\na.png,x\nno.png,y\n").notes == (
+        "classes of which no file is taken: y",
+    )
+
+
+def test_recordings_among_pictures_are_left_out_with_the_flag_that_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "s.wav").write_bytes(b"")
+    path = table(tmp_path, "file,label\na.png,x\ns.wav,y\nb.png,x\n")
+    assert left(open_table(path, None)[0]) == ["1 recording (--kind recordings takes these): s.wav"]
+    dataset, _ = open_table(path, None, "recordings")
+    assert (dataset.kind, len(dataset), dataset.classes) == ("recordings", 1, ("y",))
+
+
+def test_none_of_several_labels_is_known_and_a_part_without_labels_is_not(tmp_path: Path) -> None:
+    text = "file,label,split\na.png,x|y,train\nb.png,,train\nc.png,x,test\nd.png,,test\ne.png,,val\n"
+    assert opened(tmp_path, text).labelled.tolist() == [0, 1, 2, 3]

@@ -3,14 +3,16 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kakera.data.dataset import Dataset
 from kakera.data.pack import pack
-from kakera.data.shard_index import SUFFIX
+from kakera.data.shard_index import SUFFIX, read_index
 from kakera.data.shard_source import expanded
 from kakera.data.sources import open_dataset
 from kakera.data.tar import TarWriter, index_tar
@@ -251,3 +253,117 @@ def test_braces_are_written_out(pattern: str, wanted: list[str]) -> None:
 def test_a_range_that_is_none_is_one_line(pattern: str) -> None:
     with pytest.raises(DataError, match="expected a range such as"):
         expanded(pattern)
+
+
+def keyed(path: Path, *names: str) -> Dataset:
+    """A tar file of these members, each picture another one."""
+    members: dict[str, bytes] = {}
+    for number, name in enumerate(names):
+        text = name.rpartition(".")[2] in ("cls", "txt", "json")
+        members[name] = f"{number}".encode() if text else encoded(np.roll(NOISE, number, axis=0))
+    return open_dataset(tar(path / "x.tar", members), test=0.0)
+
+
+def named(dataset: Dataset) -> list[str]:
+    return [dataset.pictures.name(row) for row in range(len(dataset))]
+
+
+@pytest.mark.parametrize(
+    ("members", "names"),
+    [
+        ([f"img.{n}.png" for n in range(12)], [f"img.{n}" for n in range(12)]),
+        (["cam1.2024.000.png", "cam1.2024.001.png"], ["cam1.2024.000", "cam1.2024.001"]),
+        (["a.png", "a.1.png", "a.2.png"], ["a", "a.1", "a.2"]),
+        (["a.png", "a.jpg", "b.png"], ["a.png", "a.jpg", "b"]),
+        (["d/x.l.png", "d/x.r.png", "d/y.l.png"], ["d/x.l", "d/x.r", "d/y"]),
+    ],
+)
+def test_a_second_picture_of_a_key_is_a_sample(members: list[str], names: list[str], tmp_path: Path) -> None:
+    found = keyed(tmp_path, *members)
+    assert named(found) == names
+    for number in range(len(members)):
+        assert np.array_equal(found.pictures.read(number), np.roll(NOISE, number, axis=0))
+    assert found.left == ()
+
+
+def test_each_of_several_pictures_of_a_key_has_the_label_of_its_own_name(tmp_path: Path) -> None:
+    found = keyed(tmp_path, "c.7.png", "c.7.cls", "c.8.png", "c.8.cls", "d.7.png", "d.8.png", "d.cls")
+    assert found.labels is not None
+    assert [found.classes[label] for label in found.labels] == ["1", "3", "6", "6"]
+
+
+def test_what_every_key_has_beside_its_picture_is_left_out_and_counted(tmp_path: Path) -> None:
+    found = keyed(tmp_path, "a.jpg", "a.seg.png", "b.jpg", "b.seg.png")
+    assert named(found) == ["a", "b"]
+    assert [entry.line() for entry in found.left] == [
+        "2 further members of a key (one of them is read): x.tar: a.seg.png, x.tar: b.seg.png"
+    ]
+
+
+def test_members_of_a_key_need_not_stand_together(tmp_path: Path) -> None:
+    found = keyed(tmp_path, "a.png", "b.png", "b.cls", "a.cls")
+    assert found.labels is not None
+    assert [found.classes[label] for label in found.labels] == ["3", "2"]
+
+
+def test_members_that_are_left_over_are_counted_also_from_the_index(tmp_path: Path) -> None:
+    keyed(tmp_path, "a.png", "lost.cls", "README", ".h.png", "b.xyz")
+    again = open_dataset(tmp_path / "x.tar")
+    assert sorted(entry.line() for entry in again.left) == [
+        "1 .xyz member (they are not read): x.tar: b.xyz",
+        "1 hidden member (they are not read): x.tar: .h.png",
+        "1 member without a suffix (they are not read): x.tar: README",
+        "1 text without a picture or a recording (they are not read): x.tar: lost.cls",
+    ]
+
+
+def test_a_name_twice_is_one_line(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as file:
+        for _ in range(2):
+            info = tarfile.TarInfo("a.png")
+            info.size = len(PICTURE["png"])
+            file.addfile(info, io.BytesIO(PICTURE["png"]))
+    with pytest.raises(DataError, match=r"x\.tar: got a\.png twice, expected each name once; pack it again$"):
+        open_dataset(tmp_path / "x.tar")
+
+
+def test_links_in_a_tar_file_are_counted(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as file:
+        info = tarfile.TarInfo("a.png")
+        info.size = len(PICTURE["png"])
+        file.addfile(info, io.BytesIO(PICTURE["png"]))
+        link = tarfile.TarInfo("b.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "a.png"
+        file.addfile(link)
+    (entry,) = open_dataset(tmp_path / "x.tar").left
+    assert entry.line() == "1 link or other special members (they are not read): x.tar: b.png"
+
+
+def test_an_index_by_an_older_rule_is_made_anew(tmp_path: Path) -> None:
+    keyed(tmp_path, *[f"img.{n}.png" for n in range(3)])
+    path = tmp_path / f"x{SUFFIX}"
+    old = read_index(path.read_bytes(), path)
+    del old.facts["rule"]
+    few = replace(old, records=old.records[:1], names=b"img")
+    path.write_bytes(few.to_bytes())
+    assert len(open_dataset(tmp_path / "x.tar")) == 3
+
+
+def test_parts_in_json_are_known_in_any_case(tmp_path: Path) -> None:
+    tar(tmp_path / "x.tar", sample("a", json='{"split": "Training"}') | sample("b", json='{"split": "eval"}'))
+    assert open_dataset(tmp_path / "x.tar").split.tolist() == ["train", "test"]
+    tar(tmp_path / "y.tar", sample("a", json='{"split": "train"}') | sample("b", json='{"split": "third"}'))
+    with pytest.raises(DataError, match="got split third, expected train, val or test"):
+        open_dataset(tmp_path / "y.tar")
+
+
+def test_a_tar_file_beside_parts_is_named(tmp_path: Path) -> None:
+    for name in ("train/a", "train/b", "test/a"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.png").write_bytes(PICTURE["png"])
+    tar(tmp_path / "flowers.tar", sample("gone"))
+    found = open_dataset(tmp_path)
+    assert (len(found), found.classes) == (3, ("a", "b"))
+    assert [entry.line() for entry in found.left] == [
+        "1 .tar file (shards are read where they are named as the data): flowers.tar"
+    ]
