@@ -165,8 +165,8 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
     assert labels.dtype == np.int64
 
 
-def left(dataset: Dataset) -> list[str]:
-    return [entry.line() for entry in dataset.left]
+def left(dataset: Dataset, root: Path) -> list[tuple[str, str]]:
+    return [(path.removeprefix(f"{root}/"), why) for path, why in dataset.left]
 
 
 def test_class_folders_that_are_links_are_classes_and_loops_are_named(tmp_path: Path) -> None:
@@ -176,27 +176,33 @@ def test_class_folders_that_are_links_are_classes_and_loops_are_named(tmp_path: 
     dataset, _ = open_folder(tmp_path / "d", None)
     assert dataset.classes == ("cat", "dog")
     assert len(dataset) == 2
-    assert left(dataset) == ["1 link to folders (these are read already): cat/loop"]
+    assert left(dataset, tmp_path / "d") == [("cat/loop", "a link to a folder that is read already")]
 
 
 def test_files_of_other_kinds_are_counted_by_suffix_and_emptied_folders_named(tmp_path: Path) -> None:
     tree(tmp_path, "a/1.png", "b/1.xyz", "b/2.XYZ", "c/3.png", "notes.txt", "labels.csv", "README")
     dataset, _ = open_folder(tmp_path, None)
     assert dataset.classes == ("a", "c")
-    assert left(dataset) == [
-        "1 file without a suffix (no kind that is read): README",
-        "1 .csv file (a table is read where it is named as the data): labels.csv",
-        "1 .txt file (no kind that is read): notes.txt",
-        "2 .xyz files (no kind that is read): b/1.xyz, b/2.XYZ",
+    assert left(dataset, tmp_path) == [
+        ("README", ""),
+        ("b/1.xyz", ""),
+        ("b/2.XYZ", ""),
+        ("labels.csv", "a table is read where it is named as the data"),
+        ("notes.txt", ""),
     ]
-    assert dataset.notes == ("folders with files of which none is taken: b/ (2)",)
+    assert dataset.emptied == ("b",)
 
 
 def test_a_part_without_a_file_that_is_read_is_named(tmp_path: Path) -> None:
     tree(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/1.xyz")
     dataset, divided = open_folder(tmp_path, None)
     assert not divided
-    assert dataset.notes == ("folders with files of which none is taken: test/ (1)",)
+    assert dataset.emptied == ("test",)
+
+
+def test_a_class_of_which_one_part_has_no_file_is_named_with_the_part(tmp_path: Path) -> None:
+    tree(tmp_path, "train/a/1.png", "train/b/1.xyz", "test/b/1.png", "test/a/1.png")
+    assert open_folder(tmp_path, None)[0].emptied == ("train/b",)
 
 
 @pytest.mark.parametrize(
@@ -208,11 +214,14 @@ def test_of_two_kinds_one_is_taken_and_the_other_named(
     tree(tmp_path, "a/1.png", "a/2.png", "b/1.wav", "b/2.ogg", "b/3.wav")
     dataset = open_dataset(tmp_path, kind=kind)
     assert len(dataset) == count
-    assert f"{other} {'recordings' if kind == 'pictures' else 'pictures'} (--kind " in left(dataset)[0]
+    flag = "--kind recordings" if kind == "pictures" else "--kind pictures"
+    assert [why for _, why in dataset.left] == [f"{flag} takes these"] * other
 
 
 def test_a_kind_that_is_not_there_is_one_line_that_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"got no picture \(but 1 recording \(--kind recordings takes these"):
+    with pytest.raises(
+        DataError, match=r"got no picture, but not read: 1 \.wav \(--kind recordings takes"
+    ):
         open_dataset(tree(tmp_path, "a/1.wav"), kind="pictures")
     with pytest.raises(DataError, match="got recordings, expected pictures|no picture"):
         open_dataset(tmp_path / "a", kind="pictures")

@@ -85,9 +85,11 @@ def test_a_class_that_has_the_name_of_a_part_is_said() -> None:
 
 def test_what_lies_beside_the_parts_is_left_out_by_name() -> None:
     found = laid("train/a/1", "test/a/1", "extra/c/1", "extra/c/2", "poster")
-    assert [entry.line() for entry in found.left] == [
-        "1 picture at the top (beside train, test): poster",
-        "2 pictures in extra/ (no part, beside train, test): extra/c/1, extra/c/2",
+    beside = "beside train, test"
+    assert found.left == [
+        ("extra/c/1", f"in extra/, which is no part, {beside}"),
+        ("extra/c/2", f"in extra/, which is no part, {beside}"),
+        ("poster", f"at the top, {beside}"),
     ]
 
 

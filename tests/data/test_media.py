@@ -27,10 +27,11 @@ def test_a_kind_that_is_asked_for_is_taken(asked: Kind) -> None:
 
 
 def test_what_is_of_the_other_kind_is_named_with_the_flag_that_takes_it() -> None:
-    (songs,) = other_kind(["b10.wav", "b2.ogg", "cover.png", "notes.txt"], "pictures")
-    assert songs.line() == "2 recordings (--kind recordings takes these): b2.ogg, b10.wav"
-    (covers,) = other_kind(["a.wav", "b.ogg", "cover.png"], "recordings")
-    assert covers.line() == "1 pictures (--kind pictures takes these): cover.png"
+    assert other_kind(["b10.wav", "b2.ogg", "cover.png", "notes.txt"], "pictures") == [
+        ("b2.ogg", "--kind recordings takes these"),
+        ("b10.wav", "--kind recordings takes these"),
+    ]
+    assert other_kind(["a.wav", "cover.png"], "recordings") == [("cover.png", "--kind pictures takes these")]
     assert other_kind(["a.wav"], "recordings") == []
 
 

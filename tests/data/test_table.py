@@ -145,10 +145,6 @@ def opened(root: Path, text: str) -> Dataset:
     return open_table(table(root, text), None)[0]
 
 
-def left(dataset: Dataset) -> list[str]:
-    return [entry.line() for entry in dataset.left]
-
-
 @pytest.mark.parametrize(
     "header", ["file,label,split", "File, Label ,Split", "filename,class,set", "path,CATEGORY,Partition"]
 )
@@ -161,23 +157,22 @@ def test_columns_are_known_in_any_case_and_by_their_synonyms(header: str, tmp_pa
 
 
 def test_columns_that_mean_nothing_are_named(tmp_path: Path) -> None:
-    assert left(opened(tmp_path, "id,file,label,notes\n1,a.png,x,?\n")) == [
-        "2 columns (no meaning here): id, notes"
-    ]
+    assert opened(tmp_path, "id,file,label,notes\n1,a.png,x,?\n").notes == (
+        "columns without a meaning here: id, notes",
+    )
 
 
 def test_a_synonym_of_split_with_other_words_is_ignored_and_named(tmp_path: Path) -> None:
     dataset, divided = open_table(table(tmp_path, "file,label,set\na.png,x,A\nb.png,y,B\n"), None)
     assert not divided
-    assert left(dataset) == ["1 column (no meaning here): set"]
+    assert dataset.notes == ("columns without a meaning here: set",)
     with pytest.raises(DataError, match="got split B for b.png"):
         opened(tmp_path, "file,label,set\na.png,x,train\nb.png,y,B\n")
 
 
 def test_rows_without_a_file_are_counted(tmp_path: Path) -> None:
-    assert left(opened(tmp_path, "file,label\na.png,x\n,y\n\n , \nb.png,z\n")) == [
-        "1 row (they name no file): line 3"
-    ]
+    found = opened(tmp_path, "file,label\na.png,x\n,y\n\n , \nb.png,z\n")
+    assert found.notes == ("rows that name no file: 1 (line 3)",)
 
 
 def test_more_cells_than_columns_are_no_silent_loss(tmp_path: Path) -> None:
@@ -238,15 +233,14 @@ def test_blanks_and_backslashes_in_a_path_are_mistakes_where_no_such_file_is(tmp
 
 
 def test_classes_of_missing_files_alone_are_named(tmp_path: Path) -> None:
-    assert opened(tmp_path, "file,label\na.png,x\nno.png,y\n").notes == (
-        "classes of which no file is taken: y",
-    )
+    assert opened(tmp_path, "file,label\na.png,x\nno.png,y\n").emptied == ("y",)
 
 
 def test_recordings_among_pictures_are_left_out_with_the_flag_that_takes_them(tmp_path: Path) -> None:
     (tmp_path / "s.wav").write_bytes(b"")
     path = table(tmp_path, "file,label\na.png,x\ns.wav,y\nb.png,x\n")
-    assert left(open_table(path, None)[0]) == ["1 recording (--kind recordings takes these): s.wav"]
+    left = ((f"{tmp_path}/s.wav", "--kind recordings takes these"),)
+    assert open_table(path, None)[0].left == left
     dataset, _ = open_table(path, None, "recordings")
     assert (dataset.kind, len(dataset), dataset.classes) == ("recordings", 1, ("y",))
 

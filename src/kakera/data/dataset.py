@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kakera.data.images import decode
 from kakera.data.kept import KeptPictures
-from kakera.data.left import LeftOut
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
@@ -134,8 +133,10 @@ class Dataset:
     classes: tuple[str, ...] = ()
     labels: NDArray[Any] | None = None
     unreadable: tuple[UnreadableFileError, ...] = ()
-    left: tuple[LeftOut, ...] = ()
-    """What is there and not read, and why."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Files beside them that were not opened, and why not."""
+    emptied: tuple[str, ...] = ()
+    """Folders and classes that have no file left."""
     notes: tuple[str, ...] = ()
     """What was decided about classes and parts, where another might have decided otherwise."""
 

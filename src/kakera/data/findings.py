@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.left import LeftOut, files_line
+from kakera.data.tree import suffix_of
 
+SHOWN = 6  # suffixes in a line
+EXAMPLES = 3  # files that are not read
 LISTED = 20  # examples shown of each finding
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -48,22 +51,51 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
     }
 
 
-def taken_lines(
-    total: int, things: str, left: Sequence[LeftOut], notes: Sequence[str], unreadable: int
-) -> list[str]:
-    """For reading: how many files were taken, left out and unreadable, and what was decided."""
-    return ["files: " + files_line(total, things, left, unreadable), *(f"note: {note}" for note in notes)]
+def taken_line(dataset: Dataset) -> str:
+    """One line: files taken by suffix, left, unreadable, classes without a file, and what was decided."""
+    pictures, broken = dataset.pictures, dataset.unreadable
+    names = [pictures.name(index) for index in range(len(pictures))]
+    files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
+    counts = Counter(map(_suffix, names)).most_common(SHOWN) if files else []
+    shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
+    words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
+    words += left_lines(dataset.left, dataset.emptied)
+    if broken:
+        first = f"{broken[0].path}: {broken[0].reason}"
+        words.append(f"unreadable: {len(broken)} ({first}{'; …' if len(broken) > 1 else ''})")
+    return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
 
 
-def label_notes(before: Dataset, kept: Dataset) -> list[str]:
-    """Sentences on classes of which no file can be read, and on files that carry none of several labels."""
+def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
+    """For reading: files that were not opened, by suffix and reason; folders and classes without a file."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path, reason in left:
+        groups.setdefault((_suffix(path), reason), []).append(path)
+    found: list[str] = []
+    for (suffix, reason), paths in sorted(groups.items(), key=lambda one: (not one[0][1], -len(one[1]))):
+        more = ", …" if len(paths) > EXAMPLES else ""
+        shown = ", ".join(paths[:EXAMPLES]) + more
+        found.append(f"not read: {len(paths)} {suffix}" + (f" ({reason})" if reason else "") + f": {shown}")
+    return found + [f"class without a file that can be read: {name}" for name in emptied]
+
+
+def _suffix(path: str) -> str:
+    return suffix_of(path) or "without a suffix"
+
+
+def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
+    """Return those without a file, also the classes of which no file can be read."""
     full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
     gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]
-    notes = [f"classes of which no file can be read: {', '.join(gone)}"] if gone else []
-    if kept.several and kept.labels is not None:
-        none = int((~kept.labels[kept.labelled].any(axis=1)).sum())
-        notes += [f"{none:,} {kept.kind} carry none of the classes"] if none else []
-    return notes
+    return (*before.emptied, *gone)
+
+
+def none_notes(dataset: Dataset) -> list[str]:
+    """A sentence on files that may carry several labels and carry none, where there are any."""
+    if not dataset.several or dataset.labels is None:
+        return []
+    none = int((~dataset.labels[dataset.labelled].any(axis=1)).sum())
+    return [f"{none:,} {dataset.kind} carry none of the classes"] if none else []
 
 
 def class_lines(

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from kakera.data import images
 from kakera.data.dataset import Dataset
+from kakera.data.findings import left_lines
 from kakera.data.layout import arrange
-from kakera.data.left import LeftOut, left_out
-from kakera.data.media import SUFFIXES, Kind, files_below, kind_of, kind_suffixes, natural, opened, other_kind
+from kakera.data.media import (
+    SUFFIXES,
+    Kind,
+    files_below,
+    kind_of,
+    kind_suffixes,
+    left_below,
+    natural,
+    opened,
+    other_kind,
+)
 from kakera.data.tree import Tree, suffix_of, tree
 from kakera.errors import DataError, printable, sentence
-
-_INSTEAD = {  # of what may be meant where a file lies in a folder of pictures
-    ".csv": "a table is read where it is named as the data",
-    ".tsv": "a table is read where it is named as the data",
-    ".npz": "arrays are read where they are named as the data",
-    ".tar": "shards are read where they are named as the data",
-}
 
 
 def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
@@ -48,10 +51,10 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
         split=np.array([part for _, part, _ in found.rows]),
         classes=classes,
         labels=np.array([number[label] for label in labels]) if classes else None,
-        left=(*found.left, *other_kind(names, kind), *_rest(below), *below.left()),
+        left=(*_below(folder, (*found.left, *other_kind(names, kind))), *left_below(below)),
+        emptied=_emptied(below, taken, found.above),
         notes=(
             *map(printable, found.notes),
-            *_emptied(below, taken, found.above),
             *alike(classes),
         ),
     )
@@ -70,25 +73,11 @@ def alike(classes: Sequence[str]) -> list[str]:
     return [f"classes whose names differ in case or blanks alone: {', '.join(same)}"] if same else []
 
 
-def _rest(below: Tree) -> list[LeftOut]:
-    """Files that are neither pictures nor recordings, by suffix."""
-    rest: dict[str, list[str]] = {}
-    for name in below.names:
-        suffix = suffix_of(name)
-        if suffix not in SUFFIXES:
-            rest.setdefault(suffix, []).append(name)
-    return [
-        entry
-        for suffix, names in sorted(rest.items())
-        for entry in left_out(
-            f"{suffix} files" if suffix else "files without a suffix",
-            _INSTEAD.get(suffix, "no kind that is read"),
-            sorted(names, key=natural),
-        )
-    ]
+def _below(folder: Path, names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(printable(f"{folder}/{name}"), why) for name, why in names]
 
 
-def _emptied(below: Tree, taken: Collection[str], above: Collection[tuple[str, ...]]) -> list[str]:
+def _emptied(below: Tree, taken: Collection[str], above: Collection[tuple[str, ...]]) -> tuple[str, ...]:
     """Folders that would be a class or a part if any of their files were taken."""
 
     def place(name: str) -> str:
@@ -98,22 +87,21 @@ def _emptied(below: Tree, taken: Collection[str], above: Collection[tuple[str, .
         return "/".join(path[: max(depths) + 1]) if depths else ""
 
     if len(taken) == len(below.names):
-        return []
+        return ()
     full, chosen = {place(name) for name in taken}, set(taken)
-    empty = Counter(folder for n in below.names if n not in chosen and (folder := place(n)) not in full)
-    shown = ", ".join(f"{printable(folder)}/ ({count})" for folder, count in sorted(empty.items()) if folder)
-    return [f"folders with files of which none is taken: {shown}"] if shown else []
+    empty = {folder for n in below.names if n not in chosen and (folder := place(n)) not in full}
+    return tuple(printable(folder) for folder in sorted(empty, key=natural) if folder)
 
 
 def _nothing(folder: Path, kind: Kind, names: Sequence[str], below: Tree) -> DataError:
-    suffixes = SUFFIXES if kind == "any" else kind_suffixes(kind)
-    got = {"any": "no picture and no recording", "pictures": "no picture", "recordings": "no recording"}
-    left = [each.line() for each in (*other_kind(names, kind), *_rest(below), *below.left())]
-    there = f" (but {'; '.join(left[:3])})" if left else ""
+    """The error of a folder without a file to take, with the first of what is there instead."""
+    suffixes = SUFFIXES if kind == "any" or not names else kind_suffixes(kind)
+    got = f"no {kind.removesuffix('s')}" if names else "no picture and no recording"
+    left = left_lines([*_below(folder, other_kind(names, kind)), *left_below(below)], ())
     return DataError(
         sentence(
             printable(folder),
-            got=(got[kind] if names else got["any"]) + there,
+            got=", but ".join([got, *left[:1]]),
             expected=f"files ending in {', '.join(sorted(suffixes))}",
             do="name the folder that holds them",
         )

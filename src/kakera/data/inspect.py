@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.findings import class_lines, classes_of, equals, finding_lines, label_notes, taken_lines
+from kakera.data.findings import (
+    class_lines,
+    classes_of,
+    emptied,
+    equals,
+    finding_lines,
+    left_lines,
+    none_notes,
+)
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
-from kakera.data.left import LeftOut
 from kakera.data.media import Kind
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
@@ -43,9 +50,11 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
-    left: tuple[LeftOut, ...] = field(default=())
-    """What is there and was not read, and why."""
-    notes: tuple[str, ...] = field(default=())
+    left: tuple[tuple[str, str], ...] = ()
+    """Files beside the pictures that were not opened, and why not."""
+    emptied: tuple[str, ...] = ()
+    """Folders and classes that have no file left."""
+    notes: tuple[str, ...] = ()
     """What was decided about classes and parts."""
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +73,7 @@ class Inspection:
             "sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes[:5]) + more,
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
-        lines += taken_lines(total, "pictures", self.left, self.notes, len(self.unreadable))
+        lines += [f"note: {note}" for note in self.notes] + left_lines(self.left, self.emptied)
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
         return lines + finding_lines(
             self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
@@ -105,7 +114,8 @@ def inspect_dataset(
         leaks=leaks,
         contradictions=contradictions,
         left=dataset.left,
-        notes=(*dataset.notes, *label_notes(dataset, kept)),
+        emptied=emptied(dataset, kept),
+        notes=(*dataset.notes, *none_notes(kept)),
     )
 
 

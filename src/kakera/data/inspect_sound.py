@@ -17,13 +17,12 @@ from kakera.data.findings import (
     Pairs,
     class_lines,
     classes_of,
+    emptied,
     equals,
     finding_lines,
-    label_notes,
     listed,
-    taken_lines,
+    none_notes,
 )
-from kakera.data.left import LeftOut
 from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
@@ -59,8 +58,10 @@ class SoundInspection:
     duplicates: Pairs
     leaks: Pairs
     contradictions: Pairs
-    left: tuple[LeftOut, ...] = ()
-    """What is there and was not read, and why."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Files beside the recordings that were not opened, and why not."""
+    emptied: tuple[str, ...] = ()
+    """Folders and classes that have no file left."""
     notes: tuple[str, ...] = ()
     """What was decided about classes and parts."""
 
@@ -142,7 +143,8 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         leaks=leaks,
         contradictions=contradictions,
         left=dataset.left,
-        notes=(*dataset.notes, *label_notes(dataset, kept)),
+        emptied=emptied(dataset, kept),
+        notes=(*dataset.notes, *none_notes(kept)),
     )
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kakera.data.left import SHOWN, LeftOut, left_out
 from kakera.data.part_names import part_of, parts_of
 from kakera.errors import DataError, sentence
+
+SHOWN = 3  # examples
 
 
 @dataclass
@@ -18,7 +19,8 @@ class Layout:
     rows: list[tuple[int, str, str]] = field(default_factory=list)
     divided: bool = False
     """Whether the folders say the parts."""
-    left: list[LeftOut] = field(default_factory=list)
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """Names of files that are not taken, and why."""
     notes: list[str] = field(default_factory=list)
     """What was decided, where another might have decided otherwise."""
     above: list[tuple[str, ...]] = field(default_factory=list)
@@ -40,9 +42,9 @@ def arrange(name: str, files: Sequence[Sequence[str]], kind: str) -> Layout:
     parts = _parts(name, folders, inner, found)
     found.above.append(start)
     if parts:
-        _by_parts(inner, parts, kind, found, start)
+        _by_parts(inner, parts, found, start)
     else:
-        _by_classes(name, inner, kind, found)
+        _by_classes(name, inner, found, start)
     _tell_unlabelled(inner, kind, found)
     return found
 
@@ -104,7 +106,6 @@ def _require_classes(
 def _by_parts(
     files: Sequence[Sequence[str]],
     parts: dict[str, str],
-    kind: str,
     found: Layout,
     start: tuple[str, ...],
 ) -> None:
@@ -120,10 +121,10 @@ def _by_parts(
             found.rows.append((number, parts[path[0]], path[depth] if len(path) > depth + 1 else ""))
         else:
             beside.setdefault(path[0] if len(path) > 1 else "", []).append("/".join(path))
-    strays = beside.pop("", [])
-    found.left += left_out(f"{kind} at the top", f"beside {_list(list(parts))}", strays)
     for folder, names in beside.items():
-        found.left += left_out(f"{kind} in {folder}/", f"no part, beside {_list(list(parts))}", names)
+        where = f"in {folder}/, which is no part" if folder else "at the top"
+        why = f"{where}, beside {_list(list(parts))}"
+        found.left += [("/".join((*start, name)), why) for name in names]
 
 
 def _twice(folder: str, files: Sequence[Sequence[str]]) -> bool:
@@ -131,7 +132,7 @@ def _twice(folder: str, files: Sequence[Sequence[str]]) -> bool:
     return all(len(path) > 2 and path[0] == folder for path in files)
 
 
-def _by_classes(name: str, files: Sequence[Sequence[str]], kind: str, found: Layout) -> None:
+def _by_classes(name: str, files: Sequence[Sequence[str]], found: Layout, start: tuple[str, ...]) -> None:
     """One folder a class; parts below the classes count where all classes have them."""
     below = [part_of(path[1]) if len(path) > 2 else None for path in files]
     known = {part for part in below if part}
@@ -142,8 +143,7 @@ def _by_classes(name: str, files: Sequence[Sequence[str]], kind: str, found: Lay
             do = "put the parts above the classes: train/CLASS, test/CLASS"
             raise DataError(sentence(name, got=got, expected="parts for all of them", do=do))
         found.divided = True
-        strays = ["/".join(path) for path in files if len(path) == 1]
-        found.left += left_out(f"{kind} at the top", "in no part", strays)
+        found.left += [("/".join((*start, *path)), "in no part") for path in files if len(path) == 1]
         found.rows = [(n, part, files[n][0]) for n, part in enumerate(below) if part]
         return
     found.rows = [(n, "train", path[0] if len(path) > 1 else "") for n, path in enumerate(files)]

@@ -10,13 +10,18 @@ from typing import Literal, TypeAlias
 from kakera.data import audio, images
 from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
-from kakera.data.left import LeftOut, left_out
 from kakera.data.sounds import FileSounds
-from kakera.data.tree import suffix_of, tree
-from kakera.errors import UnreadableFileError
+from kakera.data.tree import Tree, suffix_of, tree
+from kakera.errors import UnreadableFileError, printable
 from kakera.sound.spec import SoundSpec
 
 SUFFIXES = images.SUFFIXES | audio.SUFFIXES
+
+_INSTEAD = {  # what may be meant by files that lie among others
+    **dict.fromkeys((".csv", ".tsv"), "a table is read where it is named as the data"),
+    ".npz": "arrays are read where they are named as the data",
+    ".tar": "shards are read where they are named as the data",
+}
 
 Kind: TypeAlias = Literal["any", "pictures", "recordings"]
 """What a data set is made of; any: what most of its files are."""
@@ -48,11 +53,22 @@ def kind_suffixes(kind: Kind) -> frozenset[str]:
     return audio.SUFFIXES if kind == "recordings" else images.SUFFIXES
 
 
-def other_kind(names: Iterable[str], kind: Kind) -> list[LeftOut]:
-    """What is left out of these names of pictures and recordings, since one kind is taken."""
+def other_kind(names: Iterable[str], kind: Kind) -> list[tuple[str, str]]:
+    """(name, why) of those of these pictures and recordings that are not of the kind that is taken."""
     other: Kind = "pictures" if kind == "recordings" else "recordings"
     found = [name for name in names if suffix_of(name) in kind_suffixes(other)]
-    return left_out(other, f"--kind {other} takes these", sorted(found, key=natural))
+    return [(name, f"--kind {other} takes these") for name in sorted(found, key=natural)]
+
+
+def left_below(root: Path | Tree) -> list[tuple[str, str]]:
+    """(path, why) of what is below a folder and is neither a picture nor a recording.
+
+    "" is why for files of any other kind.
+    """
+    below = root if isinstance(root, Tree) else tree(root)
+    rest = sorted((name for name in below.names if suffix_of(name) not in SUFFIXES), key=natural)
+    found = [(f"{below.root}/{name}", _INSTEAD.get(suffix_of(name), "")) for name in rest]
+    return [(printable(path), why) for path, why in (*found, *below.left())]
 
 
 def is_sound(paths: Sequence[Path]) -> bool:

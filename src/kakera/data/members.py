@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from kakera.data import audio, images
-from kakera.data.left import LeftOut, left_out
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.errors import DataError, printable, sentence
 
@@ -41,7 +40,8 @@ class Members:
     """The samples of a tar file, and what it holds beside them."""
 
     samples: list[Sample]
-    left: list[LeftOut]
+    left: list[tuple[str, str]]
+    """Names of members that are not read, and why."""
 
 
 def members_of(tar: tarfile.TarFile, name: str) -> Members:
@@ -53,7 +53,7 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
     """
     media: dict[str, list[tarfile.TarInfo]] = {}
     texts: dict[str, list[tarfile.TarInfo]] = {}
-    aside: dict[str, list[str]] = {}
+    aside: list[tuple[str, str]] = []
     known: set[str] = set()
     for member in tar:
         folder, _, base = member.name.rpartition("/")
@@ -61,9 +61,9 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
         if member.isdir():
             continue
         if base.startswith("."):
-            aside.setdefault("hidden members", []).append(member.name)
+            aside.append((member.name, "a hidden name"))
         elif not member.isreg() or member.issparse():
-            aside.setdefault("links or other special members", []).append(member.name)
+            aside.append((member.name, "a link or a device, no file"))
         elif member.name in known:
             got = f"{member.name} twice"
             raise DataError(sentence(name, got=got, expected="each name once", do="pack it again"))
@@ -72,24 +72,17 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
         elif suffix in _TEXTS and member.size <= MOST_TEXT:
             texts.setdefault(_key(folder, base), []).append(member)
         else:
-            aside.setdefault(f"{suffix} members" if suffix else "members without a suffix", []).append(
-                member.name
-            )
+            aside.append((member.name, ""))
         known.add(member.name)
     samples: list[Sample] = []
     common = _common(list(media.values()))
     unused = {text.name for found in texts.values() for text in found}
     for key, found in media.items():
         own, others = _own(found, common)
-        aside.setdefault("further members of a key", []).extend(member.name for member in others)
+        aside += [(member.name, "beside the picture or recording of its key") for member in others]
         samples += _samples(tar, key, own, texts.get(key, []), unused)
-    aside["texts without a picture or a recording"] = sorted(unused)
-    why = {"further members of a key": "one of them is read"}
-    left = [
-        entry
-        for what, names in aside.items()
-        for entry in left_out(what, why.get(what, "they are not read"), [printable(each) for each in names])
-    ]
+    aside += [(name, "without a picture or a recording") for name in sorted(unused)]
+    left = [(printable(member), why) for member, why in aside]
     return Members(sorted(samples, key=lambda sample: sample.offset), left)
 
 

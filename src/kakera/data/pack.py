@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from kakera.data.dataset import Dataset
-from kakera.data.left import LeftOut, files_line
+from kakera.data.findings import left_lines
 from kakera.data.media import Kind
 from kakera.data.pack_job import Job, Store, require
 from kakera.data.packers import pack_shards
@@ -46,16 +46,15 @@ class Packed:
     kept: int
     size: int
     unreadable: tuple[tuple[str, str], ...]
-    left: tuple[LeftOut, ...] = ()
-    """What the source holds beside, and why it was not packed."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Files that the source holds beside, and why they were not packed."""
 
     def lines(self) -> list[str]:
         """For reading: one fact a line."""
         before = f", {self.kept} of them from before" if self.kept else ""
         what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
-        if self.left:
-            found.append("files: " + files_line(self.count, self.kind, self.left, len(self.unreadable)))
+        found += left_lines(self.left, ())
         if self.unreadable:
             count = len(self.unreadable)
             plural = "" if count == 1 else "s"

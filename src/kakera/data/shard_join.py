@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folder import alike
-from kakera.data.left import SHOWN, LeftOut
 from kakera.data.media import natural
 from kakera.data.shard_index import RECORDINGS, ShardIndex
 from kakera.data.shards import Shard, ShardPictures, ShardRecording, Shards
@@ -70,21 +69,14 @@ def joined(
         classes=classes,
         labels=None if labels is None else labels[rows],
         unreadable=tuple(unreadable),
-        left=_left(parts),
+        left=tuple(
+            (f"{part.shard.path}/{member}", why)
+            for part in parts
+            for member, why in part.index.facts.get("left", [])
+        ),
         notes=tuple(alike(classes)),
     )
     return dataset, all(index.facts.get("divided") for index in indexes)
-
-
-def _left(parts: Sequence[Part]) -> tuple[LeftOut, ...]:
-    """What the tar files hold beside; of one kind and reason together."""
-    found: dict[tuple[str, str], LeftOut] = {}
-    for part in parts:
-        for what, count, why, examples in part.index.facts.get("left", []):
-            named = [f"{part.shard.path.name}: {name}" for name in examples]
-            before = found.get((what, why), LeftOut(what, 0, why))
-            found[what, why] = LeftOut(what, before.count + count, why, (*before.examples, *named)[:SHOWN])
-    return tuple(found.values())
 
 
 def _places(shard: int, count: int) -> NDArray[np.int64]:

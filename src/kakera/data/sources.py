@@ -13,14 +13,13 @@ from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder
 from kakera.data.idx import find_images, is_idx, open_idx
-from kakera.data.left import left_out
 from kakera.data.media import SUFFIXES, Kind
 from kakera.data.npz import open_npz
 from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.split import stratified
 from kakera.data.table import open_table
 from kakera.data.tree import suffix_of, tree
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError, printable, sentence
 
 
 def open_dataset(
@@ -84,8 +83,8 @@ def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
 def _idx_folder(folder: Path, images: list[Path]) -> tuple[Dataset, bool]:
     dataset, divided = open_idx(images, str(folder))
     beside = [name for name in tree(folder).names if suffix_of(name) in SUFFIXES]
-    left = left_out("pictures or recordings", "the IDX files beside them are read", sorted(beside))
-    return replace(dataset, left=(*dataset.left, *left)), divided
+    left = [(printable(f"{folder}/{name}"), "the IDX files beside are read") for name in sorted(beside)]
+    return replace(dataset, left=tuple(left)), divided
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:

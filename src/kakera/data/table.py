@@ -14,12 +14,11 @@ import numpy as np
 from kakera.data.audio import WHOLE, Span
 from kakera.data.dataset import Dataset
 from kakera.data.folder import alike
-from kakera.data.left import left_out
 from kakera.data.media import Kind, kind_of, kind_suffixes, opened, other_kind
 from kakera.data.part_names import part_of
 from kakera.data.rows import Row, require_once, rows_of
 from kakera.data.tree import suffix_of
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError, printable, sentence
 
 
 def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
@@ -60,12 +59,14 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
         classes=classes,
         labels=_labels(given, classes),
         unreadable=missing,
-        left=(
-            *other_kind([name for name, (_, identity) in zip(names, found, strict=True) if identity], kind),
-            *left_out("columns", "no meaning here", unused),
-            *left_out("rows", "they name no file", [f"line {line}" for line in without]),
+        left=tuple(
+            (printable(table.parent / name), why)
+            for name, why in other_kind(
+                [n for n, (_, identity) in zip(names, found, strict=True) if identity], kind
+            )
         ),
-        notes=(*_emptied(rows, classes), *alike(classes)),
+        emptied=tuple(sorted({word for row in rows for word in row.labels} - {*classes})),
+        notes=(*_unused(unused, without), *alike(classes)),
     )
     return dataset, splits is not None
 
@@ -95,9 +96,10 @@ def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | No
     return np.array([[name in words for name in classes] for words in given])
 
 
-def _emptied(rows: list[Row], classes: tuple[str, ...]) -> list[str]:
-    gone = sorted({word for row in rows for word in row.labels} - {*classes})
-    return [f"classes of which no file is taken: {', '.join(gone)}"] if gone else []
+def _unused(columns: list[str], lines: list[int]) -> list[str]:
+    notes = [f"columns without a meaning here: {', '.join(columns)}"] if columns else []
+    shown = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
+    return notes + ([f"rows that name no file: {len(lines)} (line {shown})"] if lines else [])
 
 
 def _splits(table: Path, rows: list[Row]) -> list[str] | None:

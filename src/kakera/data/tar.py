@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections import Counter
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -84,8 +83,7 @@ def index_tar(path: Path) -> ShardIndex:
         classes,
         b"\0".join(_name(sample).encode(errors="replace").replace(b"\0", b"?") for sample in samples),
         size,
-        {"divided": splits is not None, "rule": RULE, "left": [astuple(each) for each in members.left]}
-        | kind_fact(next(iter(counts))),
+        {"divided": splits is not None, "rule": RULE, "left": members.left} | kind_fact(next(iter(counts))),
     )
 
 

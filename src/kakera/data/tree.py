@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kakera.data.left import LeftOut, left_out
-
 
 @dataclass
 class Tree:
@@ -24,14 +22,15 @@ class Tree:
     odd: list[str] = field(default_factory=list)
     """What is no file: pipes, sockets, devices."""
 
-    def left(self) -> list[LeftOut]:
-        """Return what is there and is not in `names`."""
-        return [
-            *left_out("hidden names", "they begin with a dot", sorted(self.hidden)),
-            *left_out("links to folders", "these are read already", sorted(self.again)),
-            *left_out("folders", "they cannot be opened", sorted(self.closed)),
-            *left_out("pipes or devices", "they are no files", sorted(self.odd)),
-        ]
+    def left(self) -> list[tuple[str, str]]:
+        """Return (path, why) of what is there and is not in `names`."""
+        whys = {
+            "a hidden name": self.hidden,
+            "a link to a folder that is read already": self.again,
+            "a folder that cannot be opened": self.closed,
+            "a pipe or a device, no file": self.odd,
+        }
+        return [(f"{self.root}/{name}", why) for why, names in whys.items() for name in sorted(names)]
 
 
 def tree(root: Path) -> Tree:
@@ -67,9 +66,9 @@ def _enter(found: Tree, start: str, links: list[str], known: set[tuple[int, int]
             with os.scandir(path) as entries:
                 for entry in entries:
                     _sort(found, entry, f"{name}/{entry.name}" if name else entry.name, folders, links)
-        except OSError as error:
+        except OSError:
             entered = True
-            found.closed.append(f"{name or '.'} ({error.strerror})")
+            found.closed.append(name)
     return entered
 
 

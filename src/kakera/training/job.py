@@ -12,7 +12,6 @@ import numpy as np
 
 from kakera import duration
 from kakera.data.dataset import Dataset
-from kakera.data.findings import label_notes
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
@@ -25,7 +24,6 @@ from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.plan_parts import files_of
 from kakera.training.prepare import Prepared, augmentation, resolve
 from kakera.training.recipes import verb_of
 from kakera.training.rules import LIMIT
@@ -35,6 +33,7 @@ from kakera.training.timing import seconds_of_a_step
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
 SAMPLE = 256  # files that a plan is timed with
+FINISHED = "{out} holds a finished run: nothing is trained anew; for another one add --out {out}-2"
 WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
@@ -104,6 +103,7 @@ class Job(Generic[Chosen]):
             model,
             seconds,
             limit=self.limit,
+            notes=(FINISHED.format(out=options.out),) if finished(options.out) else (),
             precision=precision,
             before=self.options,
         )
@@ -111,10 +111,12 @@ class Job(Generic[Chosen]):
     def sample(self, size: tuple[int, int]) -> Prepared:
         """Some of the data, decoded for a model that sees `size`: enough to time a few steps with."""
         labelled = isinstance(self.options, FinetuneOptions)
-        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least)
+        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least, quiet=True)
 
     def show(self, forecast: Forecast) -> None:
-        """Print the plan, unless the run is finished or goes on."""
+        """Print the plan, unless the run goes on; of a finished one that it is."""
+        if self.announce and finished(forecast.out) and not follows():
+            print(f"note: {'; '.join(forecast.notes)}", file=sys.stderr, flush=True)
         if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
@@ -130,13 +132,9 @@ class Job(Generic[Chosen]):
     ) -> Forecast:
         """The forecast with measured steps, cut to the limit; a run that has begun keeps its length.
 
-        Files that turned out to be unreadable are said before.
-
         Several processes go by the estimate. Weights are put back.
         """
-        spent = time.monotonic() - self.started
-        if self.announce and team.leads and not always and not self.begun:
-            self._tell_unreadable(prepared)
+        spent, shown = time.monotonic() - self.started, forecast
         if not always:
             forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
@@ -150,16 +148,10 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        if self.announce and found.measured and team.leads and not always:
-            print("\n".join(found.update()), file=sys.stderr, flush=True)
+        changed = found.measured or found.notes != shown.notes
+        if self.announce and changed and team.leads and not always:
+            print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found
-
-    def _tell_unreadable(self, prepared: Prepared) -> None:
-        """Print the line on the files again where some cannot be read, with the classes that this empties."""
-        before, now = self.prepared.dataset, prepared.dataset
-        if len(now.unreadable) > len(before.unreadable):
-            notes = [f"  note: {note}" for note in label_notes(before, now)]
-            print("\n".join([f"  files: {files_of(now)}", *notes]), file=sys.stderr, flush=True)
 
 
 def sample(prepared: Prepared, *, labelled: bool) -> Prepared:

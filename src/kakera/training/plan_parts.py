@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from kakera.data.dataset import Dataset
-from kakera.data.left import files_line
 from kakera.machine import Machine
 from kakera.training.fit import gigabytes
 from kakera.training.prepare import Prepared
@@ -21,11 +19,6 @@ def data_line(facts: Facts, *, measured: bool) -> str:
         shown = f"{facts.count:,} pictures, about {facts.size[1]} x {facts.size[0]} pixels, {colour}"
     held_out = f"; {facts.held_out:,} to measure on" if measured else ""
     return f"{shown}, for training{held_out}"
-
-
-def files_of(dataset: Dataset) -> str:
-    """How many files are taken for all parts, left out, and known to be unreadable."""
-    return files_line(len(dataset), dataset.kind, dataset.left, len(dataset.unreadable))
 
 
 def memory_line(needed: float, machine: Machine) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kakera import duration
+from kakera.data import cache
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
+from kakera.data.findings import emptied, taken_line
 from kakera.data.media import Kind
 from kakera.data.memory import at_hand, hold
 from kakera.data.shard_source import is_shards
@@ -95,11 +97,13 @@ class Prepared:
     def _limit(self) -> int:
         return min(HELD, int(SHARE * self.machine.memory))
 
-    def held(self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0) -> Prepared:
+    def held(
+        self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0, *, quiet: bool = False
+    ) -> Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_least` of their area need.
+        at least `crop_least` of their area need. Unless `quiet`, a line says what was taken and what was not.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
@@ -109,6 +113,8 @@ class Prepared:
             dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise _no_training(dataset)
+        if not quiet:
+            cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset))))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
         return replace(self, dataset=dataset, workers=workers, digest=found)
 

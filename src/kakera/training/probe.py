@@ -109,7 +109,7 @@ def plan_probe(data: str | Path | Dataset, *, start: str | Path, **options: Any)
     """
     plan, saved = _planned(data, start, options, announce=True)
     began = time.monotonic()
-    prepared = _held(sample(plan.prepared, labelled=True), saved, plan)
+    prepared = _held(sample(plan.prepared, labelled=True), saved, plan, quiet=True)
     read = (time.monotonic() - began) / len(prepared.dataset) * len(plan.prepared.dataset)
     files = labelled_part(prepared.dataset, "train")
     most = max(LEAST, int(ENOUGH * plan.files / plan.token_seconds))
@@ -174,12 +174,12 @@ def _estimate(
     return plan if before is None else replace(plan, limit=before.limit, spent=before.spent)
 
 
-def _held(prepared: Prepared, saved: Saved, plan: ProbePlan) -> Prepared:
+def _held(prepared: Prepared, saved: Saved, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
     """The data decoded once, no larger than tokens and fine-tunings need them."""
     if not plan.tunings:
-        return prepared.held(saved.inputs.size)
+        return prepared.held(saved.inputs.size, quiet=quiet)
     first = plan.tunings[0]
-    return prepared.held(first.forecast.plan.size, first.job.options.crop_least)
+    return prepared.held(first.forecast.plan.size, first.job.options.crop_least, quiet=quiet)
 
 
 def _labelled(prepared: Prepared) -> int:
