@@ -219,9 +219,7 @@ def test_of_two_kinds_one_is_taken_and_the_other_named(
 
 
 def test_a_kind_that_is_not_there_is_one_line_that_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"got no picture, but not read: 1 \.wav \(--kind recordings takes"
-    ):
+    with pytest.raises(DataError, match=r"got no picture, but not read: 1 \.wav \(--kind recordings takes"):
         open_dataset(tree(tmp_path, "a/1.wav"), kind="pictures")
     with pytest.raises(DataError, match="got recordings, expected pictures|no picture"):
         open_dataset(tmp_path / "a", kind="pictures")

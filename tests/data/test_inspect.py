@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.findings import LISTED
+from kakera.data.findings import LISTED, left_lines, taken_line
 from kakera.data.inspect import inspect_dataset
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
 from kakera.errors import DataError, UnreadableFileError
-from tests.data.files import NOISE, on_disk
+from tests.data.files import NOISE, encoded, on_disk
 from tests.small import folder, pictures
 
 A, B, C, D = (np.roll(NOISE, turn, axis=0) for turn in range(4))
@@ -130,3 +130,45 @@ def test_a_path_and_a_name_are_opened(tmp_path: Path) -> None:
     assert inspect_dataset("demo", channels=3).channels == 3
     with pytest.raises(DataError, match="nothing of this name"):
         inspect_dataset(str(tmp_path / "nowhere"))
+
+
+def test_what_is_left_out_is_counted_by_suffix_and_reason_with_examples() -> None:
+    left = [("d/poster.png", "at the top"), *((f"d/{n}.txt", "") for n in range(5)), ("d/READ.ME/x", "")]
+    assert left_lines(left, ("train/b",)) == [
+        "not read: 1 .png (at the top): d/poster.png",
+        "not read: 5 .txt: d/0.txt, d/1.txt, d/2.txt, …",
+        "not read: 1 without a suffix: d/READ.ME/x",
+        "class without a file that can be read: train/b",
+    ]
+
+
+def test_inspection_says_what_was_left_out_emptied_and_decided(tmp_path: Path) -> None:
+    folder(tmp_path / "d", count=3)
+    (tmp_path / "d" / "notes.txt").write_text("notes")
+    (tmp_path / "d" / "gone").mkdir()
+    (tmp_path / "d" / "gone" / "1.png").write_bytes(b"no picture")
+    (tmp_path / "d" / "stray.png").write_bytes(encoded(NOISE))
+    found = inspect_dataset(tmp_path / "d")
+    assert found.emptied == ("gone",)
+    lines = found.lines()
+    assert f"not read: 1 .txt: {tmp_path}/d/notes.txt" in lines
+    assert "class without a file that can be read: gone" in lines
+    assert "note: 1 pictures of train lie in no class and have no label: stray.png" in lines
+    assert json.loads(json.dumps(found.to_json()))["left"] == [[f"{tmp_path}/d/notes.txt", ""]]
+
+
+def test_one_line_says_all_of_it(tmp_path: Path) -> None:
+    folder(tmp_path / "d", count=3)
+    (tmp_path / "d" / "song.wav").write_bytes(b"")
+    dataset = replace(open_dataset(tmp_path / "d"), unreadable=(GONE,), notes=("a note",))
+    assert taken_line(dataset) == (
+        f"{tmp_path}/d: 6 pictures (6 .png); not read: 1 .wav (--kind recordings takes these): "
+        f"{tmp_path}/d/song.wav; unreadable: 1 (gone.png: {GONE.reason}); a note"
+    )
+
+
+def test_those_that_carry_none_of_several_labels_are_counted(tmp_path: Path) -> None:
+    many = np.array([[1, 1], [0, 0], [1, 0], [0, 0], [0, 0], [0, 0]], dtype=bool)
+    found = inspect_dataset(replace(files(tmp_path, split="ttttts"), labels=many, classes=("x", "y")))
+    assert found.notes == ("2 pictures carry none of the classes",)
+    assert found.unlabelled == 1  # a test part without any label is not labelled

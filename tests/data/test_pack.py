@@ -1,5 +1,7 @@
 import csv
 import hashlib
+import io
+import json
 import random
 import signal
 import subprocess
@@ -18,6 +20,7 @@ from kakera.data.packers import pack_shards
 from kakera.data.shard_writer import bounded
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError, StorageError
+from tests.data.files import NOISE, encoded
 from tests.data.recordings import chirp, record
 from tests.small import folder
 
@@ -184,3 +187,32 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path
     assert kills >= 3
     assert digests(tmp_path / "shards") == digests(source)
     assert not list((tmp_path / "shards").glob(".0*"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_files_of_mixed_kinds_have_one_suffix_and_are_read_by_webdataset(tmp_path: Path) -> None:
+    import webdataset
+
+    (tmp_path / "d").mkdir()
+    written = {}
+    for number, kind in enumerate(("PNG", "JPEG", "PNG", "WEBP", "PNG")):
+        name = f"{number}.{kind.lower()}"
+        written[name] = encoded(np.roll(NOISE, number, axis=0), kind)
+        (tmp_path / "d" / name).write_bytes(written[name])
+    pack(tmp_path / "d", tmp_path / "s", store="files", workers=1)
+    shard = str(tmp_path / "s" / "000000.tar")
+    samples = list(webdataset.WebDataset(shard, shardshuffle=False))
+    assert {json.loads(sample["json"])["name"]: sample["png"] for sample in samples} == written
+    decoded = {
+        sample["json"]["name"]: np.asarray(sample["png"])
+        for sample in webdataset.WebDataset(shard, shardshuffle=False).decode("pil")
+    }
+    for name, content in written.items():
+        assert np.array_equal(decoded[name], np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+
+
+def test_what_is_not_packed_is_said(tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=3)
+    (root / "notes.txt").write_text("notes")
+    lines = pack(root, tmp_path / "s", workers=1).lines()
+    assert f"not read: 1 .txt: {root}/notes.txt" in lines

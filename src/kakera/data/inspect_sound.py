@@ -20,6 +20,7 @@ from kakera.data.findings import (
     emptied,
     equals,
     finding_lines,
+    left_lines,
     listed,
     none_notes,
 )
@@ -82,7 +83,8 @@ class SoundInspection:
             f"silence: {100 * self.silence:.1f} % of the time",
             *listed("silent recordings", self.silent),
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
-            *taken_lines(sum(self.parts.values()), "recordings", self.left, self.notes, len(self.unreadable)),
+            *(f"note: {note}" for note in self.notes),
+            *left_lines(self.left, self.emptied),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
         ]
