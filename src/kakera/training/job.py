@@ -33,7 +33,6 @@ from kakera.training.timing import seconds_of_a_step
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
 SAMPLE = 256  # files that a plan is timed with
-FINISHED = "{out} holds a finished run: nothing is trained anew; for another one add --out {out}-2"
 WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
@@ -103,7 +102,6 @@ class Job(Generic[Chosen]):
             model,
             seconds,
             limit=self.limit,
-            notes=(FINISHED.format(out=options.out),) if finished(options.out) else (),
             precision=precision,
             before=self.options,
         )
@@ -114,9 +112,7 @@ class Job(Generic[Chosen]):
         return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least, quiet=True)
 
     def show(self, forecast: Forecast) -> None:
-        """Print the plan, unless the run goes on; of a finished one that it is."""
-        if self.announce and finished(forecast.out) and not follows():
-            print(f"note: {'; '.join(forecast.notes)}", file=sys.stderr, flush=True)
+        """Print the plan, unless the run is finished or goes on."""
         if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
@@ -134,7 +130,7 @@ class Job(Generic[Chosen]):
 
         Several processes go by the estimate. Weights are put back.
         """
-        spent, shown = time.monotonic() - self.started, forecast
+        spent = time.monotonic() - self.started
         if not always:
             forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
@@ -148,9 +144,8 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        changed = found.measured or found.notes != shown.notes
-        if self.announce and changed and team.leads and not always:
-            print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
+        if self.announce and found.measured and team.leads and not always:
+            print("\n".join(found.update()), file=sys.stderr, flush=True)
         return found
 
 
