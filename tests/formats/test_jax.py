@@ -25,7 +25,7 @@ def file(path: Path, dtype: Any = np.float32, **changes: Any) -> Path:
 def test_the_outputs_are_those_of_timm(tmp_path: Path) -> None:
     x, expected = KEPT["jax/input"], KEPT["jax/output"]
     single = load(file(tmp_path / "single.npz"))
-    double = load(file(tmp_path / "double.npz", np.float64))
+    double = load(file(tmp_path / "double.npz", np.float64), dtype=torch.float64)
     with torch.inference_mode():
         assert far(single.model(x).double(), expected) < 1e-5
         assert far(double.model(x.double()), expected) < 1e-10
@@ -37,7 +37,9 @@ def test_a_whole_base_model_gives_the_scores_of_timm(tmp_path: Path) -> None:
     for dtype, most in ((np.float32, 1e-5), (np.float64, 1e-10)):
         arrays = {name: tensor.numpy().astype(dtype) for name, tensor in tensors.items()}
         np.savez(tmp_path / "file.npz", **arrays)
-        found = load(tmp_path / "file.npz").model
+        found = load(
+            tmp_path / "file.npz", dtype=torch.float64 if dtype is np.float64 else torch.float32
+        ).model
         with torch.inference_mode():
             scores = found(x.double() if dtype is np.float64 else x).double()
         assert far(scores, KEPT["jax base/output"]) < most

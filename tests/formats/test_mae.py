@@ -92,7 +92,7 @@ def test_the_outputs_are_those_of_the_formula(
 ) -> None:
     w = {name: tensor.to(dtype) for name, tensor in weights(head).items()}
     torch.save({"model": w, "args": argparse.Namespace(model="vit")}, tmp_path / "file.pth")
-    ours = load(tmp_path / "file.pth")
+    ours = load(tmp_path / "file.pth", dtype=dtype)
     x = pictures(2, 3, (SIDE, SIDE)).to(dtype)
     tokens = by_the_formula(w, x)
     norm = "fc_norm" if head == "mean" else "norm"

@@ -10,7 +10,8 @@ from einops import rearrange
 from torch import Tensor
 
 from kakera.errors import OptionError, sentence
-from kakera.formats.native import Saved, generator
+from kakera.formats.description import VALUES
+from kakera.formats.native import Saved, distinct, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
@@ -49,6 +50,10 @@ def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
     inputs = saved.inputs
     if size == inputs.size:
         return saved
+    if inputs.channels * size[0] * size[1] > VALUES:
+        raise OptionError(
+            sentence("size", got=_times(size), expected=f"at most {VALUES} values", do="choose a smaller one")
+        )
     found = replace(inputs, height=size[0], width=size[1])
     model = saved.model
     if not isinstance(model, ResNet):
@@ -143,4 +148,6 @@ def _reclassed(saved: Saved, classes: Classes) -> Saved:
     model.initialise_head(generator(0))
     model.to(next(old.parameters()))
     note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
-    return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))
+    return distinct(
+        replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))
+    )

@@ -21,6 +21,7 @@ from kakera.model.sizes import SIZES, shape_of
 from kakera.training.engine import engine
 from kakera.training.head import start_from_ridge
 from kakera.training.loop import train
+from kakera.training.notes import noted
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
 from kakera.training.prepare import (
@@ -53,7 +54,7 @@ def finetune(
     Transformer or a ResNet, trained from scratch. `options` are the fields of `FinetuneOptions`.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    before = load(start) if start else None
+    before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
     chosen, prepared = prepare(FinetuneOptions, data, recipe, given, before.inputs if before else None)
     require_classes(prepared.dataset)

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
-from kakera.errors import DataError, OptionError, sentence
+from kakera.errors import DataError, OptionError, RunError, sentence
 from kakera.formats import onnx
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.int8 import Given, quantise
@@ -24,10 +25,13 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.training.infer import scores
 from kakera.training.options import ProbeOptions
+from kakera.training.predict import THRESHOLD
 from kakera.training.prepare import held_out, prepare
 
 CALIBRATED = 128  # pictures of the train part, evenly spaced
 BATCH = 16
+MOST_LOST = 2.0  # percentage points of accuracy that int8 may cost
+LEAST_ALIKE = 0.95  # share that gets the same label, where no label is known
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,24 @@ class Quantised:
     """Of the float32 and of the int8 model; None without labels."""
 
     @property
+    def costly(self) -> str:
+        """What is lost where that is too much: accuracy, or without labels agreement; else nothing."""
+        if self.loss is not None:
+            return f"{self.loss:.2f} points of accuracy lost" if self.loss > MOST_LOST else ""
+        return f"the same label for {100 * self.agreement:.1f} %" if self.agreement < LEAST_ALIKE else ""
+
+    @property
     def loss(self) -> float | None:
         """Percentage points of accuracy that int8 costs; None without labels."""
         return None if self.accuracies is None else 100 * (self.accuracies[0] - self.accuracies[1])
 
     def lines(self) -> list[str]:
         """For people to read."""
+        notes = self.source.notes
+        return [*([f"read: {', '.join(notes)}"] if notes else []), *self.cost()]
+
+    def cost(self) -> list[str]:
+        """What was written and what it costs, for people to read."""
         found = [
             f"{self.target}: int8, calibrated on {self.calibrated}",
             f"on {self.count} unseen: {100 * self.agreement:.1f} % get the same label, "
@@ -64,13 +80,20 @@ class Quantised:
 
 
 def convert_int8(
-    source: str | Path, target: str | Path, *, calibrate: str | Path | Dataset, **changes: Any
+    source: str | Path,
+    target: str | Path,
+    *,
+    calibrate: str | Path | Dataset,
+    allow_loss: bool = False,
+    **changes: Any,
 ) -> Quantised:
     """Write the classifier of `source` as an int8 graph in a new folder, calibrated on a data set.
 
     Ranges are read from its train part; the cost is measured on its test part, or its val part, or where
-    there is neither on the train part itself. `changes` are those of `load`: size and channels. Raises
-    OptionError for a model without classes, DataError, RunError, MissingExtraError, StorageError.
+    there is neither on the train part itself. Where int8 loses more than 2 points of accuracy, or without
+    labels gives less than 95 % the same label, nothing is written unless `allow_loss` is set. `changes` are
+    those of `load`: size and channels. Raises OptionError for a model without classes, RunError for such a
+    loss, DataError, MissingExtraError, StorageError.
     """
     saved, target = load(source, **changes), Path(target)
     if not isinstance(saved.model, Classifier | ResNet):
@@ -87,9 +110,23 @@ def convert_int8(
     )
     seen = held_out(prepared.dataset)[1]
     found = _measured(saved, files[onnx.FILE], seen if len(seen) else train, target, len(chosen))
-    files["README.md"] += ("\n" + "\n".join(found.lines()[1:]) + "\n").encode()
+    if found.costly and not allow_loss:
+        _refuse(found)
+    files["README.md"] += ("\n" + "\n".join(found.cost()[1:]) + "\n").encode()
     write_folder(target, files)
     return found
+
+
+def _refuse(found: Quantised) -> NoReturn:
+    allowed = f"at most {MOST_LOST:g} points" if found.loss is not None else f"{100 * LEAST_ALIKE:g} %"
+    raise RunError(
+        sentence(
+            str(found.target),
+            got=f"{found.costly}, on {found.count} unseen",
+            expected=allowed,
+            do="calibrate on more data, leave --int8 out, or add --allow-loss; nothing was written",
+        )
+    )
 
 
 def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
@@ -118,7 +155,14 @@ def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibr
         target,
         len(before),
         calibrated,
-        float((before.argmax(axis=1) == after.argmax(axis=1)).mean()),
+        _agreement(before, after, several=saved.several),
         float(np.abs(before - after).mean()),
         accuracies,
     )
+
+
+def _agreement(before: NDArray[np.float32], after: NDArray[np.float32], *, several: bool) -> float:
+    """Share of the rows of probabilities with the same label, or the same labels where there may be several."""
+    if several:
+        return float(((before >= THRESHOLD) == (after >= THRESHOLD)).all(axis=1).mean())
+    return float((before.argmax(axis=1) == after.argmax(axis=1)).mean())

@@ -21,6 +21,7 @@ from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.inputs import InputSpec
 from kakera.training.device import placed
 from kakera.training.infer import scored, scores
+from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Saved | OnnxModel
 FEW = 256  # files: that many are read sooner than processes are started
@@ -102,7 +103,7 @@ def _placed(saved: Saved | OnnxModel, device: str) -> AbstractContextManager[obj
 def _model(model: Source) -> Saved | OnnxModel:
     if isinstance(model, Saved | OnnxModel):
         return model
-    return open_onnx(model) if is_onnx(model) else load(model)
+    return open_onnx(model) if is_onnx(model) else noted(load(model), model)
 
 
 def _readers(dataset: Dataset, workers: int) -> int:

@@ -20,6 +20,7 @@ from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune
 from kakera.training.infer import features
+from kakera.training.notes import noted
 from kakera.training.options import ProbeOptions
 from kakera.training.prepare import held_out, labelled_part, prepare, require_classes
 from kakera.training.probes import PROBES
@@ -71,7 +72,7 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
 
     `options` are the fields of `ProbeOptions`. Raises DataError, OptionError, RunError.
     """
-    saved = load(start)
+    saved = noted(load(start), start)
     given = {**options, "start": str(start)}
     chosen, prepared = prepare(ProbeOptions, data, recipe or "paper", given, saved.inputs)
     dataset = prepared.dataset
