@@ -162,7 +162,7 @@ def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibr
 
 
 def _agreement(before: NDArray[np.float32], after: NDArray[np.float32], *, several: bool) -> float:
-    """Share of the rows of probabilities with the same label, or the same labels where there may be several."""
+    """Share of the rows of probabilities with the same label, or with the same labels of several."""
     if several:
         return float(((before >= THRESHOLD) == (after >= THRESHOLD)).all(axis=1).mean())
     return float((before.argmax(axis=1) == after.argmax(axis=1)).mean())
