@@ -21,9 +21,8 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
     from kakera.data.inspect import inspect_dataset
-    from kakera.data.sources import open_dataset
 
-    found = inspect_dataset(open_dataset(given.data, channels=given.channels or None, seed=given.seed))
+    found = inspect_dataset(given.data, channels=given.channels or None, seed=given.seed)
     print(json.dumps(found.to_json(), indent=2) if given.json else "\n".join(found.lines()))
     if not given.json:
         print(f"next: kakera pretrain {given.data}")

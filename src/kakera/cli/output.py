@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -12,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kakera.errors import OptionError, sentence
+
+if TYPE_CHECKING:
+    from kakera.training.forecast import Forecast
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -35,11 +39,19 @@ def default_folder(verb: str, data: str) -> str:
     return str(Path("runs") / f"{verb}-{name}")
 
 
+def print_plan(forecast: Forecast) -> int:
+    """What a training would do, and how to begin it."""
+    print("\n".join(forecast.lines()))
+    print("next: the same without --plan")
+    return 0
+
+
 WRITTEN = (
     "model.safetensors",
     "kakera.json",
     "evaluation.json",
     "metrics.jsonl",
+    "report.html",
     "pictures",
     "unreadable.csv",
 )
@@ -53,3 +65,10 @@ def print_written(folder: Path) -> None:
         with skipped.open(newline="") as file:
             count = sum(1 for _ in csv.reader(file)) - 1
         print(f"{count} unreadable file{'' if count == 1 else 's'} skipped: see {skipped}")
+
+
+def print_report(folder: Path) -> None:
+    """Where the page of a run is, if it could be written."""
+    path = folder / "report.html"
+    if path.exists():
+        print(f"{path}: open it in a browser")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from kakera.errors import RunError, sentence
 from kakera.formats.wrappers import contents, unwrapped
+from kakera.out_of_memory import raise_lack
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 PICKLE = "pytorch_model.bin"
@@ -53,6 +54,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except Exception as error:  # safetensors and the system each have errors of their own
+        raise_lack(error)
         raise RunError(
             sentence(
                 str(path),
@@ -102,6 +104,7 @@ def read_pickle(path: Path) -> Any:
         got = f"a pickle that would call {code[1]}" if code else "half a pickle, or something else"
         raise _refusal(path, got) from error
     except Exception as error:  # a damaged pickle can fail in any way
+        raise_lack(error)
         got = (str(error).splitlines() or ["nothing"])[0]
         raise _refusal(path, got) from error
 

@@ -41,6 +41,8 @@ class Material:
     """The options to call each kind of training with."""
     recipes: dict[str, LearningOptions]
     """All options of each kind of training, from its recipe and these words."""
+    digest: dict[str, str]
+    """Of files, labels and split."""
 
     def pretrain(self, out: Path, **changes: Any) -> Trained:
         """`kakera pretrain` on all training pictures."""
@@ -48,7 +50,8 @@ class Material:
 
     def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> Trained:
         """`kakera finetune` with the words of a kind of training."""
-        return finetune(dataset, out=out, **{**self.words[kind], **changes})
+        words: dict[str, Any] = {"baselines": False, **self.words[kind], **changes}
+        return finetune(dataset, out=out, **words)
 
     def steps(self, kind: str, count: int, **changes: Any) -> tuple[int, int]:
         """How many steps a training on `count` pictures takes, and how many make an epoch."""
@@ -80,6 +83,7 @@ class Material:
             "labelled": len(self.labelled),
             "test": len(self.test),
             "classes": list(self.dataset.classes),
+            "digest": self.digest,
         }
 
 
@@ -112,7 +116,8 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
         # A fine-tuning hears as its start does.
         given |= {"start": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
         recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
-    return Material(prepared.dataset, shape, Grid.cover(inputs.size, shape.patch), inputs, words, recipes)
+    grid = Grid.cover(inputs.size, shape.patch)
+    return Material(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
 
 
 def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, str]:

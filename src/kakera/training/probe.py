@@ -13,8 +13,9 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError, StoppedError, sentence
 from kakera.formats.load import load
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
@@ -23,7 +24,9 @@ from kakera.training.infer import features
 from kakera.training.notes import noted
 from kakera.training.options import ProbeOptions
 from kakera.training.prepare import held_out, labelled_part, prepare, require_classes
+from kakera.training.probe_page import probe_page
 from kakera.training.probes import PROBES
+from kakera.training.trained import write_page
 
 FINETUNED = "fine-tuned"
 
@@ -67,6 +70,7 @@ def spread(scores: list[float]) -> str:
     return f"{mean} ± {100 * stdev(scores):.1f}" if len(scores) > 1 else mean
 
 
+@memory_for("probe", "give fewer --layers or --pools, or lower --workers")
 def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **options: Any) -> ProbeReport:
     """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
 
@@ -105,12 +109,29 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
                 assert score is not None
                 results.append(ProbeResult(name, layer, pool, count, seed, score))
     if chosen.finetune:
-        results += _finetuned(dataset, chosen, train)
+        try:
+            results += _finetuned(dataset, chosen, train)
+        except StoppedError as error:
+            if chosen.out:
+                raise
+            raise StoppedError(
+                "stopped; nothing is kept without --out, the same command begins again"
+            ) from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)
         write_atomically(Path(chosen.out) / "probe.json", text.encode() + b"\n")
+        write_page(Path(chosen.out), lambda: _page(report, chosen, test))
     return report
+
+
+def _page(report: ProbeReport, options: ProbeOptions, test: Dataset) -> str:
+    scores = [
+        (f"{r.probe}, {r.pool}, layer {r.layer}" if r.pool else r.probe, r.labels, r.score)
+        for r in report.results
+    ]
+    measure = "mean average precision" if test.several else "accuracy"
+    return probe_page(options, scores, report.table(), f"{len(test)} {test.kind}", measure)
 
 
 def _draws(train: Dataset, options: ProbeOptions) -> Iterator[tuple[int, int, Any]]:
@@ -136,6 +157,7 @@ def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Itera
                 label_seed=seed,
                 seed=seed,
                 device=options.device,
+                baselines=False,
             )
             assert trained.evaluation is not None
             assert trained.evaluation.score is not None

@@ -1,0 +1,61 @@
+"""The configuration of a run, `config.json`: what may differ where a run goes on, and what may not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from kakera.data.digest import changed
+from kakera.errors import RunError, sentence
+
+CONFIG, DIGEST = "config.json", "digest"
+FREE = {  # may differ between a run and its resumption
+    *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
+    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
+    *("baselines", "chosen", "digest"),
+}
+NEW = {"time": ""}  # options that runs from before them do not have, and what those did
+
+
+def require_same(path: Path, config: dict[str, Any]) -> None:
+    """Raises RunError where the configuration in a file is another, but for what may differ."""
+    try:
+        here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
+        names = sorted(there.keys() | here.keys())
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunError(
+            sentence(str(path), got=error, expected="a configuration", do="choose another --out")
+        ) from error
+    known = [name for name in names if name not in FREE and (name in there or here[name] != NEW.get(name))]
+    before, now = there.get(DIGEST), here.get(DIGEST)
+    moved = {"data"} if before is not None and before == now else set[str]()  # a copy elsewhere
+    other = [name for name in known if name not in moved and there.get(name) != here.get(name)]
+    differing = changed(before, now)
+    if other or differing:
+        options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        got = f"a run of another configuration ({options})"
+        if differing:  # first, since sizes, means and classes differ with the data
+            got = f"data that changed since the run began (other {', '.join(differing)})"
+        expected = "the same, to go on with it"
+        do = "give the same options and data, or choose another --out"
+        raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
+
+
+def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:
+    """Return what the rules chose of the options `kind` when the run in `out` began; None where none has.
+
+    The same command then goes on with the same choice, however fast the machine is by now. A run from before
+    there were rules keeps all its options, unless a recipe names them.
+    """
+    try:
+        config = json.loads((Path(out) / CONFIG).read_text()) if out else {}
+    except (OSError, ValueError):
+        return None
+    if not isinstance(config, dict) or not config:
+        return None
+    names = {each.name for each in fields(kind)} - {"data", "out"}
+    chosen = config.get("chosen", {} if recipe else config)
+    found = {name: value for name, value in chosen.items() if name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
