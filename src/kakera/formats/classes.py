@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 
-def told_apart(names: Sequence[str]) -> tuple[str, ...]:
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names with a number after each that occurred before: "crane", "crane (2)"."""
     seen, taken = Counter[str](), set(names)
     found: list[str] = []
@@ -21,7 +21,7 @@ def told_apart(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def notes_on(names: Sequence[str]) -> tuple[str, ...]:
+def note_on_duplicates(names: Sequence[str]) -> tuple[str, ...]:
     """Return a note on names that occur more than once, or none."""
     several = [name for name, count in Counter(names).items() if count > 1]
     if not several:

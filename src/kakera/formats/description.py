@@ -13,12 +13,13 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Read
 from kakera.model.cnn import RESNETS
 from kakera.model.sizes import LayerKind
-from kakera.sound.spec import PRESETS
+from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
 CHANNELS = 4096
 VALUES = 2**28  # of one input: 1 GiB in float32
 POINTS = 2**20  # of one Fourier transform
+LAYERS = 10_000
 
 
 def check(content: object, tensors: Collection[str]) -> None:
@@ -66,10 +67,20 @@ def inputs_of(content: object) -> InputSpec:
     if "sound" in values:
         _check_sound(mapping("sound", values["sound"]))
     found = InputSpec.from_json(dict(values))
-    if found.sound is not None and found.sound.points > POINTS:
-        got, expected = f"{found.sound.points} points", f"at most {POINTS}"
-        raise OptionError(sentence("sound's fft", got=got, expected=expected, do="correct frame and fft"))
+    if found.sound is not None:
+        _require_fitting(found.sound, found.width)
     return found
+
+
+def _require_fitting(sound: SoundSpec, frames: int) -> None:
+    """Raises OptionError for a Fourier transform or a window that fits no memory."""
+    samples = sound.samples(frames)
+    if sound.points > POINTS:
+        got, expected = f"{sound.points} points", f"at most {POINTS}"
+        raise OptionError(sentence("sound's fft", got=got, expected=expected, do="correct frame and fft"))
+    if samples > VALUES:
+        got, expected = f"{samples} samples for {frames} frames", f"at most {VALUES}"
+        raise OptionError(sentence("sound's hop", got=got, expected=expected, do="correct hop or rate"))
 
 
 def _check_sound(values: Mapping[str, Any]) -> None:
@@ -102,7 +113,7 @@ def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str
     """`tensors` is None for a decoder that is named and not made."""
     for name in ("width", "heads"):
         whole(f"{where}'s {name}", values[name])
-    depth = whole(f"{where}'s depth", values["depth"], least=0)
+    depth = whole(f"{where}'s depth", values["depth"], least=0, most=LAYERS)
     if tensors is not None:
         require_layers(depth, tensors)
     kind, plain = mapping(f"{where}'s kind", values.get("kind", {})), LayerKind()

@@ -17,7 +17,7 @@ from kakera.errors import RunError, sentence
 from kakera.formats.about import about
 from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.checksum import read_sealed, sealed
-from kakera.formats.classes import notes_on, told_apart
+from kakera.formats.classes import note_on_duplicates, unique_names
 from kakera.formats.description import check
 from kakera.formats.preparation import prepared
 from kakera.formats.wrappers import unwrapped
@@ -161,8 +161,8 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
 
 def distinct(saved: Saved) -> Saved:
     """The same with a name of its own for each class, and a note where names were alike."""
-    notes = (*saved.notes, *notes_on(saved.classes))
-    return replace(saved, classes=told_apart(saved.classes), notes=notes)
+    notes = (*saved.notes, *note_on_duplicates(saved.classes))
+    return replace(saved, classes=unique_names(saved.classes), notes=notes)
 
 
 def build(description: dict[str, Any]) -> Saved:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kakera.errors import RunError, missing_extra, sentence
 from kakera.formats.build import UNFIT
-from kakera.formats.classes import told_apart
+from kakera.formats.classes import unique_names
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, words
 from kakera.formats.int8 import Given
@@ -70,7 +70,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
         inputs, several = inputs_of(description["inputs"]), flag("several", description.get("several", False))
         found = words("found", description["found"])
         names = mapping("id2label", description.get("id2label", {}))
-        classes = told_apart(words("id2label", [names[str(number)] for number in range(len(names))]))
+        classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
     except (OSError, *UNFIT, RecursionError) as error:
         raise _unfit(
             file.parent / CONFIG, error, "the description that kakera writes beside a graph"
@@ -107,7 +107,7 @@ def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> N
         if not same:
             do = "copy model.onnx and config.json from the same folder"
             raise RunError(
-                sentence(str(file), got=_said(got), expected=f"{_said(expected)}, as {CONFIG} says", do=do)
+                sentence(str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do)
             )
 
 
@@ -118,9 +118,9 @@ def _alike(got: tuple[object, ...], expected: Axes) -> bool:
     return len(got) == len(expected) and all(one == other for one, other in both)
 
 
-def _said(ports: Mapping[str, tuple[object, ...]]) -> str:
-    shapes = (" x ".join(str(n) if isinstance(n, int) else "any" for n in axes) for axes in ports.values())
-    return " and ".join(f"{name} of {shape}" for name, shape in zip(ports, shapes, strict=True)) or "nothing"
+def _shapes(ports: Mapping[str, tuple[object, ...]]) -> str:
+    axes = (" x ".join(str(n) if isinstance(n, int) else "any" for n in each) for each in ports.values())
+    return " and ".join(f"{name} of {shape}" for name, shape in zip(ports, axes, strict=True)) or "nothing"
 
 
 def _unfit(path: Path, error: Exception, expected: str) -> RunError:
