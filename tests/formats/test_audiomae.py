@@ -106,3 +106,15 @@ def test_a_name_that_is_too_many_is_listed(tmp_path: Path) -> None:
     torch.save({"model": {**weights(), "blocks.0.attn.gate": torch.zeros(1)}}, tmp_path / "file.pth")
     with pytest.raises(RunError, match=r"1 unknown \(blocks.0.attn.gate\)"):
         load(tmp_path / "file.pth")
+
+
+def test_with_the_527_classes_of_audioset_there_may_be_several_labels(tmp_path: Path) -> None:
+    w = weights("mean", 192, 1)
+    width = w["head.weight"].shape[1]
+    torch.save(
+        {"model": {**w, "head.weight": torch.zeros(527, width), "head.bias": torch.zeros(527)}},
+        tmp_path / "f.pth",
+    )
+    found = load(tmp_path / "f.pth")
+    assert found.several
+    assert any("several labels" in note for note in found.notes)

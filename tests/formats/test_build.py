@@ -1,4 +1,4 @@
-"""Weights that are no floating-point numbers, or not finite, are refused in one line that names the tensor."""
+"""Weights that are no floats, or not finite, are refused in one line that names the tensor."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -95,3 +95,30 @@ def test_another_file_of_arrays_gets_one_line(tmp_path: Path) -> None:
     np.savez(tmp_path / "file.npz", x_train=np.zeros(3))
     with pytest.raises(RunError, match="an original Vision Transformer"):
         load(tmp_path / "file.npz")
+
+
+def as_bfloat16(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The upper half of each float32, which NumPy keeps without knowing what it is: dtype "V2"."""
+    return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16).view("V2")
+
+
+def test_bfloat16_is_read_as_the_upper_half_of_float32(tmp_path: Path) -> None:
+    arrays = {name: tensor.numpy() for name, tensor in weights("jax").items()}
+    np.savez(tmp_path / "half.npz", **{name: as_bfloat16(array) for name, array in arrays.items()})
+    with np.load(tmp_path / "half.npz") as kept:
+        assert kept["cls"].dtype == np.dtype("V2")
+    cut = {n: (a.view(np.uint32) & 0xFFFF0000).view(np.float32) for n, a in arrays.items()}
+    half, whole = load(tmp_path / "half.npz"), load(file(tmp_path / "whole.npz", **cut))
+    after, before = half.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    with torch.inference_mode():
+        assert 0 < far(half.model(KEPT["jax/input"]).double(), KEPT["jax/output"]) < 0.1
+
+
+def test_ml_dtypes_writes_the_same_bytes(tmp_path: Path) -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    array = np.random.default_rng(0).standard_normal(100).astype(np.float32)
+    cut = (array.view(np.uint32) & 0xFFFF0000).view(np.float32)
+    np.savez(tmp_path / "file.npz", a=cut.astype(bfloat16))
+    with np.load(tmp_path / "file.npz") as kept:
+        assert kept["a"].tobytes() == as_bfloat16(cut).tobytes()

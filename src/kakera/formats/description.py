@@ -54,9 +54,7 @@ def inputs_of(content: object) -> InputSpec:
     values = mapping("inputs", content)
     channels = whole("channels", values["channels"], most=CHANNELS)
     height, width = (whole(side, values[side]) for side in ("height", "width"))
-    if channels * height * width > VALUES:
-        got, most = f"{channels} channels of {height} x {width}", f"at most {VALUES} values"
-        raise OptionError(sentence("inputs", got=got, expected=most, do="correct the size"))
+    require_values(channels, (height, width))
     for name in ("mean", "std"):
         numbers(name, values[name], channels)
     for name in ("scale", "blank"):
@@ -70,6 +68,13 @@ def inputs_of(content: object) -> InputSpec:
     if found.sound is not None:
         _require_fitting(found.sound, found.width)
     return found
+
+
+def require_values(channels: int, size: tuple[int, int]) -> None:
+    """Raises OptionError for a size that fits no memory."""
+    if channels * size[0] * size[1] > VALUES:
+        got, most = f"{channels} channels of {size[0]} x {size[1]}", f"at most {VALUES} values"
+        raise OptionError(sentence("size", got=got, expected=most, do="choose a smaller one"))
 
 
 def _require_fitting(sound: SoundSpec, frames: int) -> None:

@@ -14,7 +14,7 @@ from kakera.errors import OptionError, sentence
 from kakera.formats import names, prefix
 from kakera.formats.ast_inputs import recordings, several_of
 from kakera.formats.build import require_layers, without_memory
-from kakera.formats.description import CHANNELS
+from kakera.formats.description import CHANNELS, require_values
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
@@ -209,13 +209,14 @@ def inputs_of(
     preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
 ) -> tuple[InputSpec, tuple[str, ...]]:
     """What `preprocessor_config.json` says, and what had to be assumed because it does not."""
+    require_values(channels, size)
     notes = () if preprocessing else ("no preprocessor_config.json: mean and deviation 0.5 assumed",)
     normalise, rescale = (
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")
     )
-    given = (preprocessing.get(key) for key in ("image_mean", "image_std"))
-    mean, std = (numbers("image_mean and image_std", 0.5 if v is None else v, channels) for v in given)
+    given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
+    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
     if not normalise:
         mean, std = (0.0,) * channels, (1.0,) * channels
     # A float64 factor of 1/255 is not inverted exactly.
