@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> int:
         "--allow-loss",
         action="store_true",
         default=False,
-        help="write int8 even where it loses over 2 points of accuracy, or 5 %% get another label",
+        help="write int8 even where it loses over 2 points of accuracy, or 5 %% of the labels",
     )
     given = parser.parse_args(words)
     changes: dict[str, Any] = {"size": _size(given.size), "channels": given.channels}

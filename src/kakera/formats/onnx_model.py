@@ -107,7 +107,9 @@ def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> N
         if not same:
             do = "copy model.onnx and config.json from the same folder"
             raise RunError(
-                sentence(str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do)
+                sentence(
+                    str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do
+                )
             )
 
 
