@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,16 @@ def test_kakeras_own_folders_and_graphs_tell_them_apart_too(tmp_path: Path) -> N
     ours, theirs = predict(tmp_path / "run", [root])[0], predict(tmp_path / "graph", [root])[0]
     assert len(ours.probabilities) == 10
     assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-5)
+
+
+def test_a_bundle_made_by_hand_has_a_name_for_each_class_and_keeps_its_one_note() -> None:
+    made = replace(classifier(), classes=("a",) * 10)
+    assert len(set(made.classes)) == 10
+    again = replace(made, several=True)
+    assert (again.classes, again.notes) == (made.classes, made.notes)
+    assert len(made.notes) == 1
+
+
+def test_a_new_head_tells_them_apart(tmp_path: Path) -> None:
+    save_model(tmp_path, classifier())
+    assert load(tmp_path, classes=["crane", "crane"]).classes == ("crane", "crane (2)")

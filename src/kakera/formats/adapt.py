@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kakera.errors import OptionError, sentence
 from kakera.formats.description import require_values
-from kakera.formats.native import Saved, distinct, generator
+from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
@@ -145,6 +145,4 @@ def _reclassed(saved: Saved, classes: Classes) -> Saved:
     model.initialise_head(generator(0))
     model.to(next(old.parameters()))
     note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
-    return distinct(
-        replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))
-    )
+    return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))

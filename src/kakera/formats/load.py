@@ -14,7 +14,7 @@ from kakera.errors import RunError, sentence
 from kakera.formats import hub, jax, timm, transformers
 from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.doubts import alike
-from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, distinct, load_model
+from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
 from kakera.formats.plain import read_file
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 
@@ -40,7 +40,7 @@ def load(
     width), `channels` and `classes` (a number, or names) change what it takes in and tells apart: see
     `adapt`. `revision` and `token` are for the hub. Raises OptionError, RunError.
     """
-    saved = distinct(_load(source, revision, token, whole=size is None))
+    saved = _load(source, revision, token, whole=size is None)
     kept = next(saved.model.parameters()).dtype
     if kept != dtype:
         saved.model.to(dtype)

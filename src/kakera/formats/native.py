@@ -48,6 +48,11 @@ class Saved:
     resampling: Resampling = field(default="bicubic", compare=False)
     """How the library that they come from resizes positions."""
 
+    def __post_init__(self) -> None:
+        # A class is a position: names that stand for several get a number, and a note.
+        object.__setattr__(self, "notes", (*self.notes, *note_on_duplicates(self.classes)))
+        object.__setattr__(self, "classes", unique_names(self.classes))
+
     @property
     def encoder(self) -> Encoder:
         """The Vision Transformer inside. Raises RunError for a CNN."""
@@ -156,13 +161,7 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
     require_numbers({name: weights[name] for name in sorted(floats)}, str(folder / WEIGHTS))
     fill(saved.model, {name: t.float() if name in floats else t for name, t in weights.items()})
     saved.model.eval()
-    return distinct(replace(saved, notes=notes))
-
-
-def distinct(saved: Saved) -> Saved:
-    """The same with a name of its own for each class, and a note where names were alike."""
-    notes = (*saved.notes, *note_on_duplicates(saved.classes))
-    return replace(saved, classes=unique_names(saved.classes), notes=notes)
+    return replace(saved, notes=(*saved.notes, *notes))
 
 
 def build(description: dict[str, Any]) -> Saved:

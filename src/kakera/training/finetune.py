@@ -97,7 +97,7 @@ def plan_finetune(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    before = load(start) if start else None
+    before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
     job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
     forecast = _forecast(job, before)
