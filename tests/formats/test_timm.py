@@ -218,3 +218,25 @@ def test_without_any_token_before_the_patches_it_is_refused(tmp_path: Path) -> N
     save_file(tensors, place / "model.safetensors")
     with pytest.raises(RunError, match="no class token and no register"):
         load(place)
+
+
+def test_one_number_is_the_mean_of_all_channels(tmp_path: Path) -> None:
+    inputs = load(folder("token", tmp_path, pretrained_cfg={"mean": 0.4, "std": [0.2, 0.3]})).inputs
+    assert (inputs.mean, inputs.std) == ((0.4, 0.4), (0.2, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pretrained_cfg": {"mean": "0.4", "std": 0.2}}, "mean: got '0.4'"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "img_size": 10**9}}, "positions: got"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 0}}, "num_heads: got 0"),
+        ({"kakera": {"several": "no"}}, "several: got 'no'"),
+        ({"kakera": {"inputs": []}}, "inputs: got []"),
+    ],
+)
+def test_a_value_that_cannot_be_gets_one_line(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        load(folder("token", tmp_path, **changes))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
