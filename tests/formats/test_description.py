@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kakera.errors import RunError
+from kakera.errors import OptionError, RunError
+from kakera.formats.description import inputs_of
 from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, Saved, save_model
 from kakera.inputs import InputSpec
@@ -112,6 +113,12 @@ def test_a_spectrogram_that_cannot_be_gets_one_line(
     name: str, value: Any, words: str, tmp_path: Path
 ) -> None:
     assert words in refusal(described(tmp_path, ("inputs", "sound", name), value, inputs=HEARD))
+
+
+def test_filters_that_fit_no_memory_are_refused_whatever_the_model_is() -> None:
+    wide = {**HEARD.to_json(), "height": 2**22, "sound": {**SOUND.to_json(), "bins": 2**22}}
+    with pytest.raises(OptionError, match="4194304 filters of 256 points"):
+        inputs_of(wide)
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '"mae"', "[" * 100_000, '{"kind": "mae"}'])

@@ -78,11 +78,14 @@ def require_values(channels: int, size: tuple[int, int]) -> None:
 
 
 def _require_fitting(sound: SoundSpec, frames: int) -> None:
-    """Raises OptionError for a Fourier transform or a window that fits no memory."""
+    """Raises OptionError for a Fourier transform, mel filters or a window that fit no memory."""
     samples = sound.samples(frames)
     if sound.points > POINTS:
         got, expected = f"{sound.points} points", f"at most {POINTS}"
         raise OptionError(sentence("sound's fft", got=got, expected=expected, do="correct frame and fft"))
+    if sound.bins * sound.points > VALUES:
+        got, expected = f"{sound.bins} filters of {sound.points} points", f"at most {VALUES} values"
+        raise OptionError(sentence("sound's bins", got=got, expected=expected, do="correct bins or fft"))
     if samples > VALUES:
         got, expected = f"{samples} samples for {frames} frames", f"at most {VALUES}"
         raise OptionError(sentence("sound's hop", got=got, expected=expected, do="correct hop or rate"))
