@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich import box
 from rich.console import Console
@@ -14,8 +14,13 @@ from rich.text import Text
 
 from kakera.errors import OptionError, sentence
 
-if TYPE_CHECKING:
-    from kakera.training.forecast import Forecast
+
+class Printable(Protocol):
+    """A plan of some verb."""
+
+    def lines(self) -> list[str]:
+        """For people to read."""
+        ...
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -39,9 +44,9 @@ def default_folder(verb: str, data: str) -> str:
     return str(Path("runs") / f"{verb}-{name}")
 
 
-def print_plan(forecast: Forecast) -> int:
-    """What a training would do, and how to begin it."""
-    print("\n".join(forecast.lines()))
+def print_plan(plan: Printable) -> int:
+    """What a verb would do, and how to begin it."""
+    print("\n".join(plan.lines()))
     print("next: the same without --plan")
     return 0
 
