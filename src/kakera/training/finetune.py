@@ -55,10 +55,9 @@ def finetune(
 ) -> Trained:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
-    `start` is a run to take the encoder from; without one, `model` names a size of the Vision
-    Transformer or a ResNet, trained from scratch; without either the rules of docs/defaults.md choose.
-    `options` are the fields of `FinetuneOptions`. `announce` prints the plan before it begins.
-    Raises DataError, OptionError, RunError, StorageError.
+    `start` is a run to take the encoder from; without one, `model` names a size of the Vision Transformer or
+    a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
+    of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
     """
     before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
