@@ -62,7 +62,13 @@ RECIPES: dict[str, tuple[Any, Any, dict[str, Any], dict[str, Any]]] = {
         hf.ASTConfig,
         hf.ASTForAudioClassification,
         {"num_labels": 527},
-        {"num_mel_bins": 128, "max_length": 1024, "sampling_rate": 16000, "mean": -4.2677393, "std": 4.5689974},
+        {
+            "num_mel_bins": 128,
+            "max_length": 1024,
+            "sampling_rate": 16000,
+            "mean": -4.2677393,
+            "std": 4.5689974,
+        },
     ),
 }
 

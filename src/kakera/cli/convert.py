@@ -56,6 +56,12 @@ def run(words: Sequence[str]) -> int:
         _require(bool(given.calibrate), "--int8", "with --calibrate DATA")
         found = convert_int8(given.source, given.target, calibrate=given.calibrate, **changes)
     print("\n".join(found.lines()))
+    from kakera.training.advice import after_convert, situation, trained_on
+
+    data = given.calibrate or trained_on(given.source)
+    graph, classifier = given.to == "onnx", bool(found.source.classes) and not given.encoder
+    lines = after_convert(situation(data) if data else None, given.target, classifier=classifier, graph=graph)
+    print(*lines, sep="\n", end="\n" if lines else "")
     return 0
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_table, print_written
+from kakera.cli.output import print_table, print_written
+from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
 
 
@@ -18,7 +19,8 @@ def run(words: Sequence[str]) -> int:
     given.setdefault("out", default_folder("finetune", given["data"]))
     from kakera.training.finetune import finetune
 
-    trained = finetune(given.pop("data"), **given)
+    data = given.pop("data")
+    trained = finetune(data, **given)
     if not trained.leads:
         return 0
     if trained.evaluation is None:
@@ -27,5 +29,9 @@ def run(words: Sequence[str]) -> int:
         print_table(trained.evaluation.table())
         print(trained.evaluation.summary())
     print_written(trained.folder)
-    print(f"next: kakera predict {trained.folder} FILE…")
+    from kakera.model.cnn import ResNet
+    from kakera.training.advice import after_finetune, situation
+
+    transformer = not isinstance(trained.saved.model, ResNet)
+    print(*after_finetune(situation(data), trained.folder, transformer=transformer), sep="\n")
     return 0

@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kakera.errors import OptionError, sentence
-
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """Rows of text, the header first; numbers to the right."""
@@ -25,14 +23,6 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     console = Console()
     # Where nobody looks at a terminal no line is cut or wrapped.
     Console(width=None if console.is_terminal else 500).print(table)
-
-
-def default_folder(verb: str, data: str) -> str:
-    """`runs/pretrain-flowers` for `kakera pretrain pictures/flowers`."""
-    name = Path(data).resolve().stem
-    if not name:
-        raise OptionError(sentence("--out", got="nothing", expected="a run folder", do="name one"))
-    return str(Path("runs") / f"{verb}-{name}")
 
 
 WRITTEN = (

@@ -38,6 +38,7 @@ def run(words: Sequence[str]) -> int:
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
     given = parser.parse_args(words)
+    from kakera.training.advice import after_predict
     from kakera.training.predict import predict, predict_windows
 
     if given.windows:
@@ -52,6 +53,7 @@ def run(words: Sequence[str]) -> int:
         header = ("file", "seconds")[: 1 + given.windows]
         rows = [_row(prediction, given.top, windows=given.windows) for prediction in found]
         print_table([(*header, "label", "probabilities"), *rows])
+        print(*after_predict(given.model, given.files), sep="\n")
     broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_written
+from kakera.cli.output import print_written
+from kakera.training.folders import default_folder
 from kakera.training.options import PretrainOptions
 
 
@@ -18,11 +19,12 @@ def run(words: Sequence[str]) -> int:
     given.setdefault("out", default_folder("pretrain", given["data"]))
     from kakera.training.pretrain import pretrain
 
-    trained = pretrain(given.pop("data"), **given)
+    data = given.pop("data")
+    trained = pretrain(data, **given)
     if not trained.leads:
         return 0
     print_written(trained.folder)
-    print(
-        f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
-    )
+    from kakera.training.advice import after_pretrain, situation
+
+    print(*after_pretrain(situation(data), trained.folder), sep="\n")
     return 0

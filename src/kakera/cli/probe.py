@@ -19,9 +19,13 @@ def run(words: Sequence[str]) -> int:
         raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
     from kakera.training.probe import probe
 
-    report = probe(given.pop("data"), **given)
+    data = given.pop("data")
+    report = probe(data, **given)
     print_table(report.table())
     print("in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
+    from kakera.training.advice import after_probe
+
+    print(*after_probe(data, given["start"]), sep="\n")
     return 0

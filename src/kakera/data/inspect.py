@@ -14,8 +14,12 @@ from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import class_lines, classes_of, equals, finding_lines
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.statistics import mean_std
+from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
 from kakera.progress import passing
+
+FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
+ONE_COLOUR = "all pictures are of one colour: there is nothing to see in them"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,14 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
+    warnings: tuple[str, ...] = field(default=())
+    """What will spoil a training or its measure, one sentence each."""
+
+    @property
+    def side(self) -> int:
+        """The median of the pictures' longer sides, in pixels."""
+        sides = {size: max(map(int, size.split(" x "))) for size in self.sizes}
+        return int(np.median(np.repeat([*sides.values()], [*self.sizes.values()])))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -56,9 +68,8 @@ class Inspection:
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
-        return lines + finding_lines(
-            self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
-        )
+        lines += finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures")
+        return lines + [f"warning: {text}" for text in self.warnings]
 
 
 def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
@@ -83,6 +94,7 @@ def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        warnings=(*data_warnings(kept), *([ONE_COLOUR] if len(kept) > 1 and max(std) <= FLAT else [])),
     )
 
 
