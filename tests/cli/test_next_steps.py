@@ -12,7 +12,7 @@ from kakera.cli import study
 from kakera.cli.main import main
 from tests.small import folder
 from tests.training.songs import songs
-from tests.training.test_advice import commands
+from tests.training.test_next_commands import commands
 
 RECIPE = ["--recipe", "demo", "--epochs", "1", "--batch", "8"]
 SHORT = {

@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
     print_written(trained.folder)
     from kakera.model.cnn import ResNet
-    from kakera.training.advice import after_finetune, situation
+    from kakera.training.next_commands import after_finetune, situation
 
     transformer = not isinstance(trained.saved.model, ResNet)
     print(*after_finetune(situation(data), trained.folder, transformer=transformer), sep="\n")

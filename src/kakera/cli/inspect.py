@@ -22,7 +22,7 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     from kakera.data.inspect import Inspection, inspect_dataset
     from kakera.data.sources import open_dataset
-    from kakera.training.advice import Situation, after_inspect
+    from kakera.training.next_commands import Situation, after_inspect
 
     dataset = open_dataset(given.data, channels=given.channels or None, seed=given.seed)
     found = inspect_dataset(dataset)

@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
     given = parser.parse_args(words)
-    from kakera.training.advice import after_predict
+    from kakera.training.next_commands import after_predict
     from kakera.training.predict import predict, predict_windows
 
     if given.windows:

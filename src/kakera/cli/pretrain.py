@@ -24,7 +24,7 @@ def run(words: Sequence[str]) -> int:
     if not trained.leads:
         return 0
     print_written(trained.folder)
-    from kakera.training.advice import after_pretrain, situation
+    from kakera.training.next_commands import after_pretrain, situation
 
     print(*after_pretrain(situation(data), trained.folder), sep="\n")
     return 0

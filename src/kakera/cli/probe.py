@@ -25,7 +25,7 @@ def run(words: Sequence[str]) -> int:
     print("in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
-    from kakera.training.advice import after_probe
+    from kakera.training.next_commands import after_probe
 
     print(*after_probe(data, given["start"]), sep="\n")
     return 0

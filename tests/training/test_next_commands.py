@@ -12,8 +12,8 @@ import pytest
 
 from kakera.data.dataset import ArrayPictures
 from kakera.data.sources import open_dataset
-from kakera.training import advice
-from kakera.training.advice import Situation
+from kakera.training import next_commands
+from kakera.training.next_commands import Situation
 from tests.data.files import write_idx
 from tests.small import folder, pictures
 from tests.training.songs import songs
@@ -85,11 +85,11 @@ AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 def test_what_to_start_from_follows_from_number_size_labels_and_kind(
     situation: Situation, expected: list[str]
 ) -> None:
-    assert starts(advice.after_inspect(situation)) == expected
+    assert starts(next_commands.after_inspect(situation)) == expected
 
 
 def test_licence_and_download_stand_beside_each_command_that_downloads() -> None:
-    lines = advice.after_inspect(FEW)
+    lines = next_commands.after_inspect(FEW)
     assert sum("--from facebook/dinov2-small" in line for line in lines) == 2
     for line in lines:
         if "--from facebook" in line:
@@ -99,46 +99,46 @@ def test_licence_and_download_stand_beside_each_command_that_downloads() -> None
 
 
 def test_without_network_the_folder_is_fetched_elsewhere_and_named_as_a_path() -> None:
-    (fetch,) = [words for words in commands(advice.after_inspect(FEW)) if words[0] == "hf"]
+    (fetch,) = [words for words in commands(next_commands.after_inspect(FEW)) if words[0] == "hf"]
     assert fetch[:3] == ["hf", "download", "facebook/dinov2-small"]
     assert fetch[-2:] == ["--local-dir", "dinov2-small"]
-    assert any("HF_HUB_OFFLINE=1" in line for line in advice.after_inspect(FEW))
+    assert any("HF_HUB_OFFLINE=1" in line for line in next_commands.after_inspect(FEW))
 
 
 def test_names_with_blanks_are_quoted_for_the_shell() -> None:
-    for words in commands(advice.after_inspect(FEW)):
+    for words in commands(next_commands.after_inspect(FEW)):
         assert "my pictures" in words or words[0] == "hf"
-    line = advice.after_predict("runs/my model", ["a b.png"])[0]
+    line = next_commands.after_predict("runs/my model", ["a b.png"])[0]
     assert line == "next: kakera predict 'runs/my model' 'a b.png' --csv > predictions.csv"
 
 
 def test_numbers_and_sizes_are_said() -> None:
-    assert advice.after_inspect(FEW)[0] == (
+    assert next_commands.after_inspect(FEW)[0] == (
         "next: 637 pictures of about 400 pixels are few: start from published weights, downloaded once:"
     )
     one = replace(FEW, count=1, kind="recordings", side=0)
-    assert advice.after_inspect(one)[0].startswith("next: 1 recording is few")
+    assert next_commands.after_inspect(one)[0].startswith("next: 1 recording is few")
 
 
 def test_after_pretraining_comes_fine_tuning_or_a_probe_or_a_look() -> None:
     run = "runs/pretrain-my pictures"
-    assert starts(advice.after_pretrain(FEW, run)) == [f"finetune {run}", f"probe {run}"]
-    assert starts(advice.after_pretrain(replace(FEW, measured=0), run)) == [f"finetune {run}"]
-    assert commands(advice.after_pretrain(replace(FEW, labelled=0), run)) == [
+    assert starts(next_commands.after_pretrain(FEW, run)) == [f"finetune {run}", f"probe {run}"]
+    assert starts(next_commands.after_pretrain(replace(FEW, measured=0), run)) == [f"finetune {run}"]
+    assert commands(next_commands.after_pretrain(replace(FEW, labelled=0), run)) == [
         ["kakera", "explain", run, "my pictures"]
     ]
-    assert starts(advice.after_pretrain(replace(FEW, labelled=0, files=""), run)) == ["convert"]
+    assert starts(next_commands.after_pretrain(replace(FEW, labelled=0, files=""), run)) == ["convert"]
 
 
 def test_after_fine_tuning_come_predictions_and_of_a_transformer_a_look() -> None:
-    assert starts(advice.after_finetune(FEW, "run")) == ["predict", "explain"]
-    assert starts(advice.after_finetune(FEW, "run", transformer=False)) == ["predict"]
-    assert starts(advice.after_finetune(replace(FEW, files=""), "run")) == ["convert"]
+    assert starts(next_commands.after_finetune(FEW, "run")) == ["predict", "explain"]
+    assert starts(next_commands.after_finetune(FEW, "run", transformer=False)) == ["predict"]
+    assert starts(next_commands.after_finetune(replace(FEW, files=""), "run")) == ["convert"]
 
 
 def test_after_a_conversion_the_data_of_the_run_are_tried() -> None:
     def after(s: Situation | None, *, classifier: bool, graph: bool) -> list[str]:
-        return starts(advice.after_convert(s, "new", classifier=classifier, graph=graph))
+        return starts(next_commands.after_convert(s, "new", classifier=classifier, graph=graph))
 
     assert after(FEW, classifier=True, graph=True) == ["predict"]
     assert after(FEW, classifier=False, graph=False) == ["probe new"]
@@ -147,12 +147,12 @@ def test_after_a_conversion_the_data_of_the_run_are_tried() -> None:
 
 
 def test_after_a_study_its_share_is_taken() -> None:
-    assert advice.after_study("x", 0.6) == ["next: kakera pretrain x --hide 0.6 --out runs/pretrain-x"]
-    assert advice.after_study("x") == ["next: kakera pretrain x --out runs/pretrain-x"]
+    assert next_commands.after_study("x", 0.6) == ["next: kakera pretrain x --hide 0.6 --out runs/pretrain-x"]
+    assert next_commands.after_study("x") == ["next: kakera pretrain x --out runs/pretrain-x"]
 
 
 def test_of_many_files_the_command_is_not_written_out() -> None:
-    assert advice.after_predict("run", list("abcd")) == [
+    assert next_commands.after_predict("run", list("abcd")) == [
         "next: the same command with --csv > predictions.csv"
     ]
 
@@ -172,23 +172,23 @@ def test_of_a_table_a_test_file_is_named(tmp_path: Path) -> None:
     ]
     table = tmp_path / "table.csv"
     table.write_text("file,label,split\n" + "\n".join(rows) + "\n")
-    assert Path(advice.situation(str(table)).files) == tmp_path / "bag" / "1.png"
+    assert Path(next_commands.situation(str(table)).files) == tmp_path / "bag" / "1.png"
 
 
 def test_arrays_have_no_files_and_names_stand_for_themselves(tmp_path: Path) -> None:
     write_idx(tmp_path, "train", np.zeros((4, 8, 8), np.uint8), np.arange(4, dtype=np.uint8) % 2)
-    assert advice.situation(str(tmp_path)).files == ""
-    assert advice.situation("demo").files == "demo"
+    assert next_commands.situation(str(tmp_path)).files == ""
+    assert next_commands.situation("demo").files == "demo"
 
 
 def test_recordings_are_counted(tmp_path: Path) -> None:
     songs(tmp_path, count=4)
-    s = advice.situation(str(tmp_path))
+    s = next_commands.situation(str(tmp_path))
     assert (s.kind, s.classifiable, s.files) == ("recordings", True, str(tmp_path))
 
 
 def test_of_data_that_have_gone_only_the_name_is_known(tmp_path: Path) -> None:
-    assert advice.situation(str(tmp_path / "gone")) == Situation(str(tmp_path / "gone"))
+    assert next_commands.situation(str(tmp_path / "gone")) == Situation(str(tmp_path / "gone"))
 
 
 def test_pictures_in_memory_without_labels_are_counted_too() -> None:
@@ -203,14 +203,14 @@ def test_what_a_run_was_trained_on_is_read_from_it(tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text(json.dumps(config))
         return tmp_path
 
-    assert advice.trained_on(run(verb="finetune", data="demo")) == "demo"
-    assert advice.trained_on(run(verb="finetune", data=str(tmp_path))) == str(tmp_path)
-    assert advice.trained_on(run(verb="finetune", data="gone")) == ""
-    assert advice.trained_on(run(model_type="vit", data="demo")) == ""
-    assert advice.trained_on(tmp_path / "nothing") == ""
+    assert next_commands.trained_on(run(verb="finetune", data="demo")) == "demo"
+    assert next_commands.trained_on(run(verb="finetune", data=str(tmp_path))) == str(tmp_path)
+    assert next_commands.trained_on(run(verb="finetune", data="gone")) == ""
+    assert next_commands.trained_on(run(model_type="vit", data="demo")) == ""
+    assert next_commands.trained_on(tmp_path / "nothing") == ""
 
 
-def test_advice_needs_no_torch() -> None:
-    script = "import sys, kakera.training.advice; print('torch' in sys.modules)"
+def test_next_commands_needs_no_torch() -> None:
+    script = "import sys, kakera.training.next_commands; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
