@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
-GROUND = {"errors", "grid", "inputs", "chance", "storage", "progress"}
+GROUND = {"errors", "grid", "inputs", "chance", "storage", "progress", "duration", "machine", "out_of_memory"}
 BASE = GROUND | {"sound"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),
@@ -16,11 +16,12 @@ BELOW = {
     "data": BASE,
     "formats": BASE | {"model"},
     "explain": BASE | {"model"},
-    "training": BASE | {"model", "data", "formats", "explain"},
-    "study": BASE | {"model", "data", "formats", "explain", "training"},
-    "web": BASE | {"model", "data", "formats", "explain", "training"},
-    "bench": BASE | {"model", "data", "formats", "explain", "training", "study"},
-    "cli": BASE | {"model", "data", "formats", "explain", "training", "study", "web", "bench"},
+    "reports": GROUND - {"inputs"},
+    "training": BASE | {"model", "data", "formats", "explain", "reports"},
+    "study": BASE | {"model", "data", "formats", "explain", "reports", "training"},
+    "web": BASE | {"model", "data", "formats", "explain", "reports", "training"},
+    "bench": BASE | {"model", "data", "formats", "explain", "reports", "training", "study"},
+    "cli": BASE | {"model", "data", "formats", "explain", "reports", "training", "study", "web", "bench"},
 }
 
 

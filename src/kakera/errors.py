@@ -8,6 +8,7 @@
     │   └── RunError               a run folder, a checkpoint or a model file
     │       └── DivergedError      a training whose loss is no longer finite
     ├── StorageError               the disk is full or refuses to be written (exit code 2)
+    ├── OutOfMemoryError           more memory is needed than there is (exit code 2)
     ├── MissingExtraError          an optional dependency is not installed (exit code 2)
     └── StoppedError               a training that was asked to stop, and can go on (exit code 0)
 
@@ -62,6 +63,10 @@ class DivergedError(RunError):
 
 class StorageError(KakeraError, OSError):
     """Something could not be written; what was there before is still whole."""
+
+
+class OutOfMemoryError(KakeraError, MemoryError):
+    """More memory is needed than there is, in this process, in one that reads for it, or on a GPU."""
 
 
 class MissingExtraError(KakeraError, ImportError):

@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 
 T = TypeVar("T")
 EVERY = 20.0  # seconds between lines where there is no terminal
+FIRST = 1.5  # seconds until the first of them
 
 
 class Progress:
@@ -35,7 +36,9 @@ class Progress:
         quiet: bool | None = None,
     ) -> None:
         self.verb, self.total, self.start, self.kind, self.batch = verb, total, start, kind, batch
-        self.done, self.began, self.told = start, time.monotonic(), time.monotonic()
+        self.done, self.began = start, time.monotonic()
+        self.due = self.began + FIRST
+        """When the next line is printed."""
         self.quiet = follows() if quiet is None else quiet
         self.console = Console(stderr=True, quiet=self.quiet)
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -67,11 +70,21 @@ class Progress:
         note = f"{rate * (self.batch or 1):.0f} {self.kind}/s" + (f", {note}" if note else "")
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.done, note=note)
-        elif now - self.told > EVERY and not self.quiet:
+        elif now > self.due and not self.quiet:
             left = (self.total - self.done) / max(rate, 1e-9)
             step = "step " if self.batch else ""
-            print(f"{self.verb}: {step}{self.done}/{self.total}, {note}, {left:.0f} s left", file=sys.stderr)
-            self.told = now
+            self._print(f"{step}{self.done}/{self.total}, {note}, {left:.0f} s left")
+
+    def within(self, done: int, pieces: int) -> None:
+        """So many pieces of a step are done: shown where a step takes long."""
+        if self.console.is_terminal or self.quiet or done == pieces:
+            return
+        if time.monotonic() > self.due:
+            self._print(f"step {self.done}/{self.total}, {done} of {pieces} pieces of the next")
+
+    def _print(self, text: str) -> None:
+        print(f"{self.verb}: {text}", file=sys.stderr, flush=True)
+        self.due = time.monotonic() + EVERY
 
 
 def follows(env: Mapping[str, str] = os.environ) -> bool:

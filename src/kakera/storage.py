@@ -21,10 +21,19 @@ def storing(path: Path) -> Generator[None]:
     except StorageError:
         raise
     except OSError as error:
-        got = error.strerror or error
         raise StorageError(
-            sentence(str(path), got=got, expected="room to write", do="free some; nothing is lost")
+            sentence(
+                str(path), got=error.strerror or error, expected="room to write", do=_what_to_do(error.errno)
+            )
         ) from error
+
+
+def _what_to_do(number: int | None) -> str:
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "allow writing there; nothing is lost"
+    if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ESTALE):
+        return "look at what became of the folder, or choose another"
+    return "free some; nothing is lost"
 
 
 @contextmanager

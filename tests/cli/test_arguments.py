@@ -1,5 +1,7 @@
+import contextlib
+import io
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -50,6 +52,64 @@ def test_what_is_wrong_is_an_option_error_of_one_line(words: list[str]) -> None:
     with pytest.raises(OptionError, match="kakera test: got .*, expected the options of its help") as caught:
         parse(*words)
     assert "\n" not in str(caught.value)
+
+
+def printed_help(parser: Arguments, *words: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as text, pytest.raises(SystemExit):
+        parser.parse_args(words)
+    return " ".join(text.getvalue().split())
+
+
+def test_help_after_some_data_shows_the_values_that_apply() -> None:
+    parser = Arguments("test", "A test.")
+    parser.add_options(Options)
+    parser.resolve = lambda given: {"kind": "blue", "many": (7, 8), "long_name": given["long_name"] * 2}
+    said = printed_help(parser, "here", "--long-name", "3", "--help")
+    assert "A colour: 100 % one of them. (default: blue)" in said
+    assert "Some numbers. (default: 7 8)" in said
+    assert "(default: 6.0)" in said
+
+
+def test_help_for_data_that_is_not_there_says_so() -> None:
+    def refuse(given: dict[str, Any]) -> dict[str, Any]:
+        raise OptionError(f"{given['where']}: got nothing, expected a folder; name one")
+
+    parser = Arguments("test", "A test.")
+    parser.add_options(Options)
+    parser.resolve = refuse
+    said = printed_help(parser, "here", "--help")
+    assert "A colour: 100 % one of them. (default: red)" in said
+    assert said.endswith("not known: here: got nothing, expected a folder; name one")
+
+
+def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
+    parser = Arguments("finetune", "A test.")
+    parser.add_recipe("finetune", "scratch")
+    parser.add_options(FinetuneOptions)
+    said = printed_help(parser, "--help")
+    assert "Passes over the training pictures. (default: by the data; see docs/defaults.md)" in said
+    assert "AdamW's second. (default: 0.999)" in said
+
+
+def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:
+    parser = Arguments("finetune", "A test.")
+    parser.add_options(FinetuneOptions)
+    said = printed_help(parser, "--help")
+    order = [
+        "--out",
+        "--from",
+        "--labels",
+        "--image",
+        "--model",
+        "--epochs",
+        "--batch",
+        "--device",
+        "--workers",
+    ]
+    places = [said.index(f"{flag} ") for flag in order]
+    group = said.index("How the weights are moved:")
+    assert places == sorted(places)
+    assert places[-1] < group < said.index("--weight-decay ")
 
 
 def test_help_is_the_string_under_each_field() -> None:

@@ -16,15 +16,26 @@ def arrays(side: int, channels: int = 1, count: int = 4) -> Dataset:
     return Dataset("arrays", ArrayPictures(values), channels, np.full(count, "train"))
 
 
-@pytest.mark.parametrize(
-    ("side", "size", "recipe"), [(28, 28, "micro"), (64, 64, "micro"), (65, 224, "paper")]
-)
+@pytest.mark.parametrize(("side", "patch"), [(28, ()), (40, ()), (41, (8,)), (64, (8,))])
 def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
-    side: int, size: int, recipe: str
+    side: int, patch: tuple[int, ...]
 ) -> None:
-    options, prepared = prepare(PretrainOptions, arrays(side), "", {})
-    assert prepared.inputs(options.image, (4, 4)).size == (size, size)
-    assert options == prepare(PretrainOptions, arrays(side), recipe, {})[0]
+    options, prepared = prepare(PretrainOptions, arrays(side), "", {"epochs": 9})
+    assert prepared.inputs(options.image, (4, 4)).size == (-(-side // 4) * 4,) * 2
+    same = {"epochs": 9, "patch": patch}
+    assert options == prepare(PretrainOptions, arrays(side), "micro", same)[0]
+
+
+def test_few_large_pictures_are_made_small() -> None:
+    options, prepared = prepare(PretrainOptions, arrays(65), "", {})
+    assert (options.size, options.image, options.patch) == ("micro", 64, (8,))
+    assert prepared.reasons["model"].endswith("4 pictures are too few for more")
+
+
+def test_a_recipe_that_is_named_is_the_papers_at_224_pixels() -> None:
+    options, prepared = prepare(PretrainOptions, arrays(65), "paper", {})
+    assert (options.size, options.batch) == ("base", 4096)
+    assert prepared.inputs(options.image, (16, 16)).size == (224, 224)
 
 
 def test_the_size_is_rounded_up_to_the_patch() -> None:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import re
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import KakeraError, OptionError, sentence
+from kakera.training.recipes import changed_by_recipes
+from kakera.training.suggest import DATA, did_you_mean
 
+Resolve: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
+FIRST = (  # in the help, before all others
+    *("data", "out", "start", "labels", "time", "image", "size", "model", "epochs", "batch", "device"),
+    *("workers", "budget"),
+)
+LONG = 20  # options: from here on the usage does not list them
 FLAGS = {"start": "--from"}  # `from` is a word of Python's own
 
 
@@ -19,6 +29,9 @@ class Arguments(argparse.ArgumentParser):
     """An ArgumentParser whose errors are the house's: one line, exit code 2."""
 
     def __init__(self, verb: str, purpose: str) -> None:
+        self.resolve: Resolve | None = None
+        """From what is given to the values that apply to it; the verb may set it."""
+        self._changed: frozenset[str] = frozenset()
         super().__init__(
             prog=f"kakera {verb}",
             description=purpose,
@@ -29,33 +42,110 @@ class Arguments(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise OptionError instead of printing the usage."""
-        raise OptionError(
-            sentence(self.prog, got=message, expected="the options of its help", do=f"try {self.prog} --help")
-        )
+        raise self._refusal(message, f"try {self.prog} --help")
 
-    def add_recipe(self) -> None:
-        """`--recipe`: what changes many defaults at once."""
+    def _refusal(self, message: str, do: str) -> OptionError:
+        return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
+
+    def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # the stubs know overloads only
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """The options that are given. Raises OptionError, with the nearest name for one that is not known.
+
+        Help that follows other words shows the values that apply with these, where the verb has a `resolve`.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        asks = [word for word in words if word in ("-h", "--help")]
+        if asks and len(words) > len(asks) and self.resolve is not None:
+            self._show_values([word for word in words if word not in asks], self.resolve)
+        given, rest = self.parse_known_args(words, namespace)
+        if rest:
+            flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
+            known = [action.dest for action in self._actions if action.option_strings]
+            do = did_you_mean(flags[0], known) if flags else ""
+            if not do and flags and flags[0].lstrip("-").replace("-", "_") in DATA:
+                do = "give the data as the first word, without a flag"
+            for action in self._actions if do.startswith("did you mean") else ():
+                if action.option_strings:
+                    do = re.sub(rf"(mean|or) {action.dest}(?=\b)", rf"\1 {action.option_strings[0]}", do)
+            raise self._refusal(f"unrecognized arguments: {' '.join(rest)}", do or f"try {self.prog} --help")
+        return given
+
+    def _show_values(self, words: list[str], resolve: Resolve) -> None:
+        """Print the help with the values that apply to these words, and end."""
+        try:
+            given = vars(self.parse_known_args(words)[0])
+            values = resolve(dict(given))
+            self.epilog = f"The defaults are those for {given.get('data', 'this data')}."
+        except (KakeraError, KeyError) as error:
+            values = {}
+            self.epilog = f"The defaults for this data are not known: {error}"
+        for action in self._actions:
+            if action.dest in values and action.dest != "data":
+                text = (action.help or "").rpartition(" (default: ")[0] or action.help or ""
+                shown = _shown(values[action.dest]).replace("%", "%%")
+                action.help = f"{text} (default: {shown})" if shown else text
+        self.print_help()
+        raise SystemExit(0)
+
+    def add_recipe(self, *verbs: str) -> None:
+        """`--recipe`: what changes many defaults at once; `verbs` are those whose recipes may apply."""
+        self._changed = changed_by_recipes(verbs)
         self.add_argument(
             "--recipe",
             default="",
             help="micro, paper, another that ships with kakera, or a TOML file of options; flags win over it "
-            "(default: micro for pictures up to 64 pixels, else paper)",
+            "(default: by the data, the machine and the time; see docs/defaults.md)",
         )
 
+    def add_plan(self) -> None:
+        """`--plan`: say what would be done, and do nothing."""
+        text = "print what would be done: network, steps, time from a few real ones, memory, files"
+        self.add_argument("--plan", action="store_true", default=False, help=text)
+
     def add_options(self, kind: type[Any], *, without: Sequence[str] = ()) -> None:
-        """One flag for each field of a dataclass; only those that are given appear in the result."""
-        hints, texts = get_type_hints(kind), help_texts(kind)
-        for field in fields(kind):
+        """One flag for each field of a dataclass; only those that are given appear in the result.
+
+        The dozen that matter first come first, the others in one group for each dataclass that has them.
+        """
+        hints, texts, groups = get_type_hints(kind), help_texts(kind), dict[str, Any]()
+        if len(hints) > LONG:
+            self.usage = f"{self.prog} DATA [options]"
+        for field in sorted(fields(kind), key=lambda field: _place(field.name)):
             if field.name in without:
                 continue
             if field.default is MISSING:
                 self.add_argument(field.name, metavar=field.name.upper(), help=texts[field.name])
                 continue
+            place: Any = self
+            if field.name not in FIRST:
+                title = _owner(kind, field.name)
+                place = groups.get(title) or groups.setdefault(title, self.add_argument_group(title))
             flag = FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
-            default = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-            shown = f" (default: {default})" if default not in ("", False) else ""
-            text = (texts.get(field.name, "") + shown).replace("%", "%%")
-            self.add_argument(flag, dest=field.name, help=text, **_kind_of(hints[field.name]))
+            shown = _shown(field.default)
+            if field.name in self._changed:
+                shown = "by the data; see docs/defaults.md"
+            text = texts.get(field.name, "") + (f" (default: {shown})" if shown else "")
+            place.add_argument(
+                flag, dest=field.name, help=text.replace("%", "%%"), **_kind_of(hints[field.name])
+            )
+
+
+def _shown(value: object) -> str:
+    """A default as it is typed; nothing for what is empty or off."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, cast("Sequence[object]", value)))
+    return "" if value is False else str(value)
+
+
+def _place(name: str) -> int:
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _owner(kind: type[Any], name: str) -> str:
+    """The first sentence of the dataclass that brings a field in, without its source."""
+    owner = next(part for part in reversed(kind.__mro__) if name in inspect.get_annotations(part))
+    return (owner.__doc__ or owner.__name__).splitlines()[0].partition(" (")[0].rstrip(".")
 
 
 def _kind_of(hint: Any) -> dict[str, Any]:

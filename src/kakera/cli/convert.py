@@ -56,7 +56,8 @@ def run(words: Sequence[str]) -> int:
         _require(bool(given.calibrate), "--int8", "with --calibrate DATA")
         found = convert_int8(given.source, given.target, calibrate=given.calibrate, **changes)
     print("\n".join(found.lines()))
-    from kakera.training.next_commands import after_convert, situation, trained_on
+    from kakera.training.next_commands import after_convert
+    from kakera.training.situation import situation, trained_on
 
     data = given.calibrate or trained_on(given.source)
     graph, classifier = given.to == "onnx", bool(found.source.classes) and not given.encoder

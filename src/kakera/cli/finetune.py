@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import print_table, print_written
+from kakera.cli.output import print_plan, print_report, print_table, print_written
 from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
 
@@ -13,10 +15,16 @@ from kakera.training.options import FinetuneOptions
 def run(words: Sequence[str]) -> int:
     """Train a classifier and print its evaluation."""
     parser = Arguments("finetune", "Train a classifier; without --from from scratch.")
-    parser.add_recipe()
+    parser.add_recipe("finetune", "scratch")
+    parser.add_plan()
+    parser.resolve = _resolve
     parser.add_options(FinetuneOptions)
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("finetune", given["data"]))
+    if given.pop("plan"):
+        from kakera.training.finetune import plan_finetune
+
+        return print_plan(plan_finetune(given.pop("data"), **given), ["finetune", *words])
     from kakera.training.finetune import finetune
 
     data = given.pop("data")
@@ -30,8 +38,21 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
     print_written(trained.folder)
     from kakera.model.cnn import ResNet
-    from kakera.training.next_commands import after_finetune, situation
+    from kakera.training.next_commands import after_finetune
+    from kakera.training.situation import situation
 
     transformer = not isinstance(trained.saved.model, ResNet)
     print(*after_finetune(situation(data), trained.folder, transformer=transformer), sep="\n")
+    print_report(trained.folder)
     return 0
+
+
+def _resolve(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that apply to some data, by name. Raises KakeraError."""
+    from kakera.formats.load import load
+    from kakera.training.prepare import resolve
+
+    given.pop("plan", None)
+    data, recipe = given.pop("data"), given.pop("recipe", "")
+    start = load(given["start"]).inputs if given.get("start") else None
+    return asdict(resolve(FinetuneOptions, data, recipe, given, start)[0])

@@ -22,7 +22,8 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     from kakera.data.inspect import Inspection, inspect_dataset
     from kakera.data.sources import open_dataset
-    from kakera.training.next_commands import Situation, after_inspect
+    from kakera.training.next_commands import after_inspect
+    from kakera.training.situation import count
 
     dataset = open_dataset(given.data, channels=given.channels or None, seed=given.seed)
     found = inspect_dataset(dataset)
@@ -30,5 +31,5 @@ def run(words: Sequence[str]) -> int:
         print(json.dumps(found.to_json(), indent=2))
         return 0
     side = found.side if isinstance(found, Inspection) else 0
-    print(*found.lines(), *after_inspect(Situation.of(dataset, given.data, side=side)), sep="\n")
+    print(*found.lines(), *after_inspect(count(dataset, given.data, side=side)), sep="\n")
     return 0

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 
 import kakera
+from kakera.cli.interrupts import Interrupts
 from kakera.errors import KakeraError, OptionError, sentence
+from kakera.out_of_memory import out_of_memory
 
 VERBS = {
     "demo": "everything below, on pictures that ship inside; ends with a report to open",
@@ -24,31 +26,56 @@ VERBS = {
     "serve": "the explorer: look inside models, in the browser",
 }
 
+LOWER = {
+    **dict.fromkeys(("pretrain", "finetune"), "lower --image, --batch or --workers, or raise --accumulate"),
+    "probe": "give fewer --layers or --pools, or lower --workers",
+    "study": "lower --image or --workers, or give a smaller --size",
+    "predict": "lower --workers, or name fewer files",
+    "explain": "name fewer files, or lower --samples",
+    "pack": "lower --workers or --shard-size",
+    "serve": "open fewer models",
+    "bench": "try --quick",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0, 2 for what the user can correct, 130 for Ctrl-C."""
+    """Run one verb; returns 0, 2 for what the user can correct, 130 for Ctrl-C, 143 for SIGTERM."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        if not words or words[0] in ("-h", "--help"):
-            print(_help())
+    verb = words[0] if words else ""
+    with Interrupts(verb, take=arguments is None) as interrupts:
+        try:
+            return _run(words)
+        except KakeraError as error:
+            print(f"kakera: {error}", file=sys.stderr)
+            return error.exit_code
+        except KeyboardInterrupt:
+            return interrupts.end()
+        except BrokenPipeError:  # the reader of our output has gone: `kakera inspect … | head`
+            sys.stderr.close()
             return 0
-        if words[0] in ("-V", "--version"):
-            print(f"kakera {kakera.__version__}")
-            return 0
-        if words[0] not in VERBS:
-            raise OptionError(
-                sentence("kakera", got=words[0], expected=", ".join(VERBS), do="try kakera --help")
-            )
-        return importlib.import_module(f"kakera.cli.{words[0]}").run(words[1:])
-    except KakeraError as error:
-        print(f"kakera: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("kakera: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output has gone: `kakera inspect … | head`
-        sys.stderr.close()
+        except Exception as error:
+            if interrupts.number:  # an import that was interrupted
+                return interrupts.end()
+            lack = out_of_memory(error, f"kakera {verb}", LOWER.get(verb, "end other programs"))
+            if lack is None:
+                raise
+            print(f"kakera: {lack}", file=sys.stderr)
+            return lack.exit_code
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
         return 0
+    if words[0] in ("-V", "--version"):
+        print(f"kakera {kakera.__version__}")
+        return 0
+    if words[0] not in VERBS:
+        from kakera.training.suggest import did_you_mean
+
+        do = did_you_mean(words[0], list(VERBS), "kakera {}") or "try kakera --help"
+        raise OptionError(sentence("kakera", got=words[0], expected=", ".join(VERBS), do=do))
+    return importlib.import_module(f"kakera.cli.{words[0]}").run(words[1:])
 
 
 def _help() -> str:

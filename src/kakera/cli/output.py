@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from kakera.training.forecast import Forecast
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -25,11 +30,19 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     Console(width=None if console.is_terminal else 500).print(table)
 
 
+def print_plan(forecast: Forecast, words: Sequence[str]) -> int:
+    """What a training would do, and the command that begins it: `words` without `--plan`."""
+    print("\n".join(forecast.lines()))
+    print(f"next: {shlex.join(['kakera', *(word for word in words if word != '--plan')])}")
+    return 0
+
+
 WRITTEN = (
     "model.safetensors",
     "kakera.json",
     "evaluation.json",
     "metrics.jsonl",
+    "report.html",
     "pictures",
     "unreadable.csv",
 )
@@ -43,3 +56,10 @@ def print_written(folder: Path) -> None:
         with skipped.open(newline="") as file:
             count = sum(1 for _ in csv.reader(file)) - 1
         print(f"{count} unreadable file{'' if count == 1 else 's'} skipped: see {skipped}")
+
+
+def print_report(folder: Path) -> None:
+    """Where the page of a run is, if it could be written."""
+    path = folder / "report.html"
+    if path.exists():
+        print(f"{path}: open it in a browser")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import print_written
+from kakera.cli.output import print_plan, print_report, print_written
 from kakera.training.folders import default_folder
 from kakera.training.options import PretrainOptions
 
@@ -13,10 +15,16 @@ from kakera.training.options import PretrainOptions
 def run(words: Sequence[str]) -> int:
     """Pretrain, or go on with it."""
     parser = Arguments("pretrain", "Learn from pictures without labels by guessing hidden patches.")
-    parser.add_recipe()
+    parser.add_recipe("pretrain")
+    parser.add_plan()
+    parser.resolve = _resolve
     parser.add_options(PretrainOptions)
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("pretrain", given["data"]))
+    if given.pop("plan"):
+        from kakera.training.pretrain import plan_pretrain
+
+        return print_plan(plan_pretrain(given.pop("data"), **given), ["pretrain", *words])
     from kakera.training.pretrain import pretrain
 
     data = given.pop("data")
@@ -24,7 +32,18 @@ def run(words: Sequence[str]) -> int:
     if not trained.leads:
         return 0
     print_written(trained.folder)
-    from kakera.training.next_commands import after_pretrain, situation
+    from kakera.training.next_commands import after_pretrain
+    from kakera.training.situation import situation
 
     print(*after_pretrain(situation(data), trained.folder), sep="\n")
+    print_report(trained.folder)
     return 0
+
+
+def _resolve(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that apply to some data, by name. Raises KakeraError."""
+    from kakera.training.prepare import resolve
+
+    given.pop("plan", None)
+    data, recipe = given.pop("data"), given.pop("recipe", "")
+    return asdict(resolve(PretrainOptions, data, recipe, given)[0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import print_table
+from kakera.cli.output import print_report, print_table
 from kakera.errors import OptionError, sentence
 from kakera.training.options import ProbeOptions
 
@@ -25,6 +26,7 @@ def run(words: Sequence[str]) -> int:
     print("in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
+        print_report(Path(given["out"]))
     from kakera.training.next_commands import after_probe
 
     print(*after_probe(data, given["start"]), sep="\n")

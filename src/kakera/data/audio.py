@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kakera.data import audio_faults
 from kakera.data.stored import Source, Stored, opened
 from kakera.errors import MissingExtraError, UnreadableFileError, sentence
+from kakera.out_of_memory import raise_lack
 from kakera.sound.spec import MIX
 
 SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
@@ -144,6 +145,7 @@ def _every_channel(source: Source, file: Any, first: int, last: int, dtype: str 
         file.seek(early)
         values = file.read(last - early, dtype=dtype, always_2d=True)[first - early :]
     except Exception as error:  # decoders raise several kinds of error on broken files
+        raise_lack(error)
         raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     if len(values) < last - first:
         raise UnreadableFileError(name(source), audio_faults.cut_short(first + len(values), file.frames))
@@ -164,6 +166,7 @@ def _opened(source: Source) -> Generator[tuple[Any, Header]]:
     try:
         file = soundfile.SoundFile(source if isinstance(source, Path) else opened(source))
     except Exception as error:
+        raise_lack(error)
         raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
     with file:
         found = Header(file.format, file.samplerate, file.channels, file.frames)

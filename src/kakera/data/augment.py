@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -99,6 +100,19 @@ def crop(
         stacked = torch.from_numpy(part).permute(2, 0, 1)[None]
         part = interpolate(stacked, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
     return np.ascontiguousarray((part[:, ::-1] if flip else part).transpose(2, 0, 1))
+
+
+def crops(
+    pictures: Sequence[NDArray[np.uint8]],
+    boxes: NDArray[np.float64],
+    size: tuple[int, int],
+    flip: NDArray[np.bool_],
+) -> NDArray[np.uint8]:
+    """`crop` of each picture: (n, C, height, width)."""
+    found = np.empty((len(pictures), pictures[0].shape[2], *size), np.uint8)
+    for into, picture, box, mirrored in zip(found, pictures, boxes, flip.tolist(), strict=True):
+        into[:] = crop(picture, box, size, flip=mirrored)
+    return found
 
 
 def shift(pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int) -> NDArray[np.uint8]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, choose
 from kakera.data.images import with_depth
+from kakera.data.kept import KeptPictures
 from kakera.data.shards import ShardPictures
 from kakera.errors import DataError, sentence
 
@@ -27,6 +28,9 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
         return replace(dataset, pictures=FilePictures(pictures.paths, channels), channels=channels)
     if isinstance(pictures, ShardPictures):
         return replace(dataset, pictures=pictures.converted(channels), channels=channels)
+    if isinstance(pictures, KeptPictures):  # what is kept has the other number of channels
+        files = choose(pictures.source, pictures.rows)
+        return with_channels(replace(dataset, pictures=files), channels)
     assert isinstance(pictures, ArrayPictures)
     block = pictures.block
     converted = (

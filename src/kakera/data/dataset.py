@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.images import decode
+from kakera.data.kept import KeptPictures
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
@@ -109,7 +110,7 @@ def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
     """The pictures at `rows`, without reading or copying any."""
     if isinstance(pictures, ArrayPictures):
         return ArrayPictures(pictures.arrays, pictures.names, pictures.rows[rows])
-    if isinstance(pictures, Sounds | ShardPictures):
+    if isinstance(pictures, Sounds | ShardPictures | KeptPictures):
         return pictures.take(rows)
     if isinstance(pictures, FilePictures):
         return FilePictures([pictures.paths[row] for row in rows], pictures.channels)

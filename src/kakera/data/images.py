@@ -16,10 +16,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kakera.data.jpeg import plain_jpeg
 from kakera.errors import UnreadableFileError
+from kakera.out_of_memory import raise_lack
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of a stereo camera, is a JPEG
 MOST_PIXELS = 100_000_000
+STRIP = 1 << 20  # pixels converted at a time
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 
 _WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
@@ -54,6 +56,7 @@ def decode(
     except UnreadableFileError:
         raise
     except Exception as error:  # decoders raise nearly every kind of error on broken files
+        raise_lack(error)
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
 
 
@@ -114,15 +117,29 @@ def _grey(image: Image.Image) -> bool:
 
 
 def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_eight_bits(np.asarray(image), image))
-    elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        image = Image.alpha_composite(white, layer).convert("RGB")
-    values = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    return values.reshape(*values.shape[:2], channels)
+    values = np.empty((image.height, image.width, channels), np.uint8)
+    rows = max(1, STRIP // max(image.width, 1))
+    for top in range(0, image.height, rows):  # a large picture would take several times its memory at once
+        box = (0, top, image.width, min(top + rows, image.height))
+        strip = _opaque(image if rows >= image.height else image.crop(box))
+        values[top : box[3]] = _array(strip.convert("L" if channels == 1 else "RGB"), channels)
+    return values
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Laid on white."""
+    if not image.has_transparency_data:
+        return image
+    layer = image.convert("RGBA")
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def _array(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    return np.asarray(image).reshape(image.height, image.width, channels)
 
 
 def _eight_bits(values: NDArray[Any], image: Image.Image) -> NDArray[np.uint8]:

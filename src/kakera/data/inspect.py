@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,10 +11,12 @@ import numpy as np
 
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import class_lines, classes_of, equals, finding_lines
+from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
-from kakera.data.statistics import mean_std
+from kakera.data.statistics import Sums, chosen, mean_std_of, sums
 from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
+from kakera.out_of_memory import memory_for
 from kakera.progress import passing
 
 FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
@@ -72,20 +73,21 @@ class Inspection:
         return lines + [f"warning: {text}" for text in self.warnings]
 
 
+@memory_for("inspect", "inspect a part of the data, or end other programs")
 def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
     """Read everything once. Raises DataError where none can be read."""
     if dataset.sounds is not None:
         return inspect_sounds(dataset)
-    digests, shapes, broken = _read_all(dataset)
-    good = np.array(sorted(digests), dtype=np.int64)
-    kept = dataset.take(good)
-    mean, std = mean_std(kept if len(good) else dataset)
+    found, broken = _read_all(dataset)
+    kept, facts = dataset.take(sorted(found)), [found[index] for index in sorted(found)]
+    mean, std = mean_std_of((facts[number].sums for number in chosen(len(facts))), dataset.name)
+    digests = {index: fact.digest for index, fact in found.items()}
     duplicates, leaks, contradictions = equals(dataset, digests)
     return Inspection(
         name=dataset.name,
         channels=dataset.channels,
         parts={part: int((kept.split == part).sum()) for part in PARTS},
-        sizes=dict(Counter(f"{height} x {width}" for height, width in shapes)),
+        sizes=dict(Counter(f"{height} x {width}" for height, width in (fact.size for fact in facts))),
         classes=classes_of(kept),
         unlabelled=len(kept) - len(kept.labelled) if kept.labels is not None else len(kept),
         mean=mean,
@@ -98,31 +100,37 @@ def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
     )
 
 
-def _read_all(
-    dataset: Dataset,
-) -> tuple[dict[int, bytes], list[tuple[int, int]], list[UnreadableFileError]]:
-    """A digest of the values of each readable picture, all sizes, and the errors."""
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is kept of a picture: a digest of its values, its size, and their sums."""
 
-    def read(index: int) -> tuple[bytes, tuple[int, int]] | UnreadableFileError:
+    digest: bytes
+    size: tuple[int, int]
+    sums: Sums
+
+
+def _read_all(dataset: Dataset) -> tuple[dict[int, _Facts], list[UnreadableFileError]]:
+    """The facts of each readable picture, which is decoded once, and the errors."""
+
+    def read(index: int) -> _Facts | UnreadableFileError:
         try:
             values = np.ascontiguousarray(dataset.pictures.read(index))
         except UnreadableFileError as error:
             return error
-        shape = (values.shape[0], values.shape[1])
-        return hashlib.blake2b(repr(shape).encode() + values.tobytes(), digest_size=16).digest(), shape
+        size = (values.shape[0], values.shape[1])
+        digest = hashlib.blake2b(repr(size).encode(), digest_size=16)
+        digest.update(values.reshape(-1).data)
+        return _Facts(digest.digest(), size, sums(values))
 
-    digests: dict[int, bytes] = {}
-    shapes: list[tuple[int, int]] = []
+    found: dict[int, _Facts] = {}
     broken: list[UnreadableFileError] = []
-    with ThreadPoolExecutor() as pool:
-        reading = pool.map(read, range(len(dataset)))
-        for index, found in enumerate(passing(reading, "inspect", total=len(dataset))):
-            if isinstance(found, UnreadableFileError):
-                broken.append(found)
-            else:
-                digests[index] = found[0]
-                shapes.append(found[1])
-    return digests, shapes, broken
+    reading = in_order(read, len(dataset), decoding_bytes(dataset.pictures))
+    for index, facts in enumerate(passing(reading, "inspect", total=len(dataset))):
+        if isinstance(facts, UnreadableFileError):
+            broken.append(facts)
+        else:
+            found[index] = facts
+    return found, broken
 
 
 def _numbers(values: tuple[float, ...]) -> str:

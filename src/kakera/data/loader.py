@@ -14,6 +14,7 @@ from kakera import chance
 from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.kept import KeptPictures
 from kakera.data.listen import Crops, Windows
 from kakera.data.order import ALL, Order, Place, Share, Straight
 from kakera.data.workers import batches_of
@@ -80,29 +81,34 @@ class _Reader(TorchDataset[Any]):
             assert isinstance(pictures, ArrayPictures)
             whole = block[pictures.rows[wanted]].transpose(0, 3, 1, 2)
             return np.where(flip[:, None, None, None], whole[..., ::-1], whole), everyone, ()
+        whole = augment.is_whole(kind.crop)
         read: list[NDArray[np.uint8]] = []
         kept: list[int] = []
         broken: list[UnreadableFileError] = []
         for row, index in enumerate(wanted):
             try:
-                read.append(pictures.read(int(index)))
+                read.append(self._middle(int(index), flip[row]) if whole else pictures.read(int(index)))
                 kept.append(row)
             except UnreadableFileError as error:
                 broken.append(error)
         rows = np.array(kept, dtype=np.int64)
-        boxes = self._boxes(read, kind, noise[rows])
-        cutter = augment.cut if augment.is_whole(kind.crop) else augment.crop
-        cut = [cutter(p, b, self.size, flip=bool(flip[r])) for p, b, r in zip(read, boxes, rows, strict=True)]
-        empty = np.zeros((0, self.dataset.channels, *self.size), np.uint8)
-        return np.stack(cut) if cut else empty, rows, tuple(broken)
+        if not read:
+            return np.zeros((0, self.dataset.channels, *self.size), np.uint8), rows, tuple(broken)
+        if whole:
+            return np.stack(read), rows, tuple(broken)
+        sizes = np.array([picture.shape[:2] for picture in read])
+        boxes = augment.random_boxes(noise[rows, 3:], sizes, kind.crop, kind.ratio)
+        return augment.crops(read, boxes, self.size, flip[rows]), rows, tuple(broken)
 
-    def _boxes(
-        self, read: list[NDArray[np.uint8]], kind: Augmentation, noise: NDArray[np.float64]
-    ) -> list[tuple[float, float, float, float]] | NDArray[np.float64]:
-        if augment.is_whole(kind.crop) or not read:
-            return [augment.centre_box((p.shape[0], p.shape[1]), self.size) for p in read]
-        sizes = np.array([p.shape[:2] for p in read])
-        return augment.random_boxes(noise[:, 3:], sizes, kind.crop, kind.ratio)
+    def _middle(self, index: int, flip: np.bool_) -> NDArray[np.uint8]:
+        """The middle of a whole picture, (C, *size)."""
+        pictures = self.dataset.pictures
+        if isinstance(pictures, KeptPictures):
+            middle = pictures.middle(index, self.size)
+            return middle[..., ::-1] if flip else middle
+        picture: NDArray[np.uint8] = pictures.read(index)
+        box = augment.centre_box((picture.shape[0], picture.shape[1]), self.size)
+        return augment.cut(picture, box, self.size, flip=bool(flip))
 
 
 def training_batches(

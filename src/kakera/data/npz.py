@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kakera.data.dataset import Dataset
 from kakera.data.parts import Piece, join_parts
 from kakera.errors import DataError, sentence
+from kakera.out_of_memory import raise_lack
 
 _IMAGES = ("images", "x", "data", "arr_0")
 _LABELS = ("labels", "y", "target", "arr_1")
@@ -49,6 +50,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
             arrays = np.load(file, allow_pickle=False)
             return {key: arrays[key] for key in arrays.files}
     except Exception as error:  # broken archives raise nearly every kind of error
+        raise_lack(error)
         raise _error(path, f"a file that cannot be read ({error})", "a .npz file of plain arrays") from error
 
 

@@ -23,6 +23,7 @@ from kakera.data.shard_source import CONTENTS, PLAN
 from kakera.data.sounds import FileSounds
 from kakera.data.sources import open_source
 from kakera.errors import DataError, OptionError, sentence
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
 SIDE = 256
@@ -56,6 +57,7 @@ class Packed:
         return found
 
 
+@memory_for("pack", "lower --workers or --shard-size")
 def pack(
     data: str | Path | Dataset,
     shards: str | Path,

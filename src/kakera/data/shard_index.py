@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.errors import DataError, sentence
+from kakera.out_of_memory import raise_lack
 
 VERSION = 1
 PICTURES, RECORDINGS = "pictures", "recordings"  # what an index may be of
@@ -90,6 +91,7 @@ def read_index(content: bytes, path: Path | str) -> ShardIndex:
         )
         fault = "another version" if facts.pop("version") != VERSION else _fault(index)
     except Exception as error:  # zip files and arrays raise nearly every kind of error on broken bytes
+        raise_lack(error)
         fault, index = f"a damaged index ({' '.join(str(error).split())[:80]})", None
     if fault or index is None:
         raise DataError(

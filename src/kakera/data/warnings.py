@@ -9,7 +9,7 @@ from kakera.data.findings import classes_of
 
 FEW = 3  # files of a class, up to which nothing can be learned or measured with confidence
 FEW_TESTED = 30  # files to measure on, below which one of them moves the accuracy by more than three points
-UNEVEN = 3.0  # times as many files in the largest class as in the smallest
+UNEVEN = 1.5  # times as many files in the largest class as in the smallest: then classes count, not files
 NAMED = 3  # classes named in a sentence; the rest is a count
 
 
@@ -36,8 +36,8 @@ def data_warnings(dataset: Dataset) -> list[str]:
         found += [f"no labelled test {things}: a classifier trained on these will not be measured"]
     if part == "val":
         found += [f"no labelled test {things}: accuracy is measured on the val part"]
-    if not dataset.several:
-        found += _uneven({name: parts["train"] for name, parts in counts.items()}, things)
+    if part and not dataset.several:
+        found += _uneven({name: parts[part] for name, parts in counts.items()}, part, things)
     return found
 
 
@@ -50,7 +50,7 @@ def measured_part(dataset: Dataset) -> str:
 def uneven(counts: Sequence[int]) -> bool:
     """Return whether accuracy would hide the smaller classes, so that balanced accuracy comes first."""
     present = [count for count in counts if count]
-    return len(present) > 1 and max(present) >= UNEVEN * min(present)
+    return len(present) > 1 and max(present) > UNEVEN * min(present)
 
 
 def _few_trained(counts: Mapping[str, Mapping[str, int]], things: str) -> list[str]:
@@ -100,12 +100,12 @@ def _few_in_all(dataset: Dataset, part: str, things: str) -> list[str]:
     return [f"accuracy rests on {count} {part} {noun} in all: {points}"]
 
 
-def _uneven(counts: Mapping[str, int], things: str) -> list[str]:
+def _uneven(counts: Mapping[str, int], part: str, things: str) -> list[str]:
     present = {name: count for name, count in counts.items() if count}
     if not uneven([*present.values()]):
         return []
     least, most = min(present, key=present.__getitem__), max(present, key=present.__getitem__)
     return [
-        f"uneven classes: {most} has {present[most]} training {things}, {least} {present[least]}; "
-        "balanced accuracy, the mean over the classes, is shown first"
+        f"uneven classes: {most} has {present[most]} {part} {things}, {least} {present[least]}; "
+        "balanced accuracy, the mean over the classes, comes first"
     ]

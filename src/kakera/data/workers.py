@@ -1,11 +1,14 @@
-"""Processes that read batches ahead, and how they end."""
+"""Processes or threads that read batches ahead, and how they end."""
 
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import weakref
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -13,8 +16,10 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera.data.batch import Batch
-from kakera.data.order import Order, Straight
+from kakera.data.order import Order, Place, Straight
 from kakera.errors import DataError, StorageError
+
+THREADS = 4  # at most, where there are no processes
 
 
 def batches_of(
@@ -22,21 +27,44 @@ def batches_of(
 ) -> Iterator[Batch]:
     """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line.
 
-    `pinned` for a GPU to fetch.
+    By `workers` processes; with none, by threads of this one, a few batches ahead. `pinned` for a GPU to
+    fetch.
     """
+    if not workers:
+        return _by_threads(reader, order, pinned)
     loader: DataLoader[Any] = DataLoader(
         reader,
         batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
         num_workers=workers,
         pin_memory=pinned,
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_heedless if workers else None,
+        prefetch_factor=4,
+        worker_init_fn=_heedless,
     )
     batches: Any = iter(loader)
-    if workers:
-        _LIVE.add(batches)
-    return _in_one_line(batches, [*batches._workers] if workers else [])
+    _LIVE.add(batches)
+    return _in_one_line(batches, [*batches._workers])
+
+
+def _by_threads(reader: Any, order: Order | Straight, pinned: bool) -> Iterator[Batch]:
+    """Batches made by threads, for half of the processors, while the network computes."""
+
+    def read(places: list[Place]) -> Batch:
+        batch: Batch = reader.__getitems__(places)
+        return batch.pin_memory() if pinned else batch
+
+    threads = max(1, min(THREADS, (os.cpu_count() or 1) // 2))
+    pending: deque[Future[Batch]] = deque()
+    pool = ThreadPoolExecutor(threads, "batches")
+    try:
+        for places in order:
+            pending.append(pool.submit(read, places))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _in_one_line(batches: Any, workers: list[BaseProcess]) -> Iterator[Batch]:
@@ -47,8 +75,7 @@ def _in_one_line(batches: Any, workers: list[BaseProcess]) -> Iterator[Batch]:
         words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
         raise type(error)(words) from None
     finally:
-        if workers:
-            _end(batches, workers)
+        _end(batches, workers)
 
 
 _LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes

@@ -20,6 +20,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
 Format = Literal["transformers", "timm", "mae", "onnx"]
@@ -84,6 +85,7 @@ def about(saved: Saved) -> str:
     return "encoder: " + ", ".join(parts)
 
 
+@memory_for("convert", "end other programs, or give a lower --size")
 def convert(
     source: str | Path,
     target: str | Path,

@@ -18,6 +18,7 @@ from kakera.formats.int8 import Given
 from kakera.formats.judge import session_of
 from kakera.formats.onnx import FILE
 from kakera.inputs import InputSpec
+from kakera.out_of_memory import raise_lack
 
 CONFIG = "config.json"
 
@@ -75,6 +76,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
     except ImportError as error:
         raise missing_extra("onnxruntime", "onnx") from error
     except Exception as error:  # ONNX Runtime raises kinds of its own
+        raise_lack(error)
         raise _unfit(file, error, "a graph of ONNX") from error
     names = description.get("id2label", {})
     classes = tuple(names[str(number)] for number in range(len(names)))

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kakera.errors import RunError, sentence
+from kakera.out_of_memory import raise_lack
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 
@@ -24,6 +25,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except Exception as error:  # safetensors and the system each have errors of their own
+        raise_lack(error)
         raise RunError(
             sentence(
                 str(path),
@@ -47,6 +49,7 @@ def read_pickle(path: Path) -> Any:
         got = f"a pickle that would call {code[1]}" if code else "half a pickle, or something else"
         raise _refusal(path, got) from error
     except Exception as error:  # a damaged pickle can fail in any way
+        raise_lack(error)
         got = (str(error).splitlines() or ["nothing"])[0]
         raise _refusal(path, got) from error
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kakera import duration
 from kakera.errors import RunError, sentence
 from kakera.storage import write_atomically
-from kakera.study import duration
 from kakera.study.claims import Claims
 from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan
-from kakera.training.run import require_same
+from kakera.training.configuration import require_same
 
 CLAIMS, UNITS, CONFIG = "claims", "units", "config.json"
 PAUSE = 1.0  # seconds between two looks at what others are doing

@@ -16,8 +16,8 @@ from kakera.data.sources import open_dataset
 from kakera.data.split import few
 from kakera.explain.reconstruct import legend
 from kakera.model.mae import MaskedAutoencoder
+from kakera.reports import html
 from kakera.storage import write_atomically
-from kakera.study import report
 from kakera.training.evaluate import evaluate
 from kakera.training.finetune import finetune
 from kakera.training.infer import features
@@ -84,7 +84,8 @@ def demo(
         _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
             folder = out / f"{'finetuned' if start else 'scratch'}-{count}"
-            tuned = finetune(dataset, out=folder, start=start, labels=count, recipe=recipe, **options)
+            words: dict[str, Any] = {"start": start, "labels": count, "recipe": recipe, "baselines": False}
+            tuned = finetune(dataset, out=folder, **{**words, **options})
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0
     assert tuned is not None
@@ -131,26 +132,26 @@ def _page(found: Demonstration, pretrained: Trained, tuned: Trained, most: int, 
     assert evaluation is not None
     assert evaluation.confusion is not None
     classes = tuned.saved.classes
-    return report.page(
+    return html.page(
         "kakera demo",
-        report.paragraph(
+        html.paragraph(
             "A masked autoencoder saw pictures without labels and learned to guess the three quarters of "
             "each that were hidden. Then a classifier was trained with few labels, once from scratch and "
             f"once from what the autoencoder had learned. This run took {seconds:.0f} seconds."
         ),
-        report.heading("What was learned without labels"),
-        report.picture(sheet.read_bytes(), caption=f"Unseen pictures, in threes: {legend(model)}."),
-        report.heading("What that is worth with few labels"),
-        report.table(found.table()),
-        report.paragraph(
+        html.heading("What was learned without labels"),
+        html.picture(sheet.read_bytes(), caption=f"Unseen pictures, in threes: {legend(model)}."),
+        html.heading("What that is worth with few labels"),
+        html.table(found.table()),
+        html.paragraph(
             f"Accuracy in per cent on {evaluation.count} unseen pictures, one draw of the labels. The two "
             "fine-tuned rows are the same network with the same recipe; they differ in where they start."
         ),
-        report.heading(f"What is confused with what, {most} labels, fine-tuned"),
-        report.confusion(evaluation.confusion, classes),
-        report.heading("Your own pictures"),
-        report.paragraph("One folder a class, or one folder of anything for pretraining alone:"),
-        report.code(
+        html.heading(f"What is confused with what, {most} labels, fine-tuned"),
+        html.confusion(evaluation.confusion, classes),
+        html.heading("Your own pictures"),
+        html.paragraph("One folder a class, or one folder of anything for pretraining alone:"),
+        html.code(
             "kakera inspect FOLDER\n"
             "kakera pretrain FOLDER --out runs/mine\n"
             "kakera finetune FOLDER --from runs/mine --out runs/classifier\n"

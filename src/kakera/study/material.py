@@ -48,7 +48,8 @@ class Material:
 
     def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> Trained:
         """`kakera finetune` with the words of a kind of training."""
-        return finetune(dataset, out=out, **{**self.words[kind], **changes})
+        words: dict[str, Any] = {"baselines": False, **self.words[kind], **changes}
+        return finetune(dataset, out=out, **words)
 
     def steps(self, kind: str, count: int, **changes: Any) -> tuple[int, int]:
         """How many steps a training on `count` pictures takes, and how many make an epoch."""

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from kakera import duration
 from kakera.errors import OptionError, RunError, sentence
 from kakera.storage import write_atomically
-from kakera.study import duration
 from kakera.study.study_options import StudyOptions
 
 PLAN, RESULT = "plan.json", "result.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from kakera import duration
 from kakera.errors import OptionError, sentence
-from kakera.study import duration
 from kakera.training.options import DataOptions
 from kakera.training.recipes import build
 

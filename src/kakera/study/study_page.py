@@ -6,7 +6,8 @@ import shlex
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from kakera.study import duration, report
+from kakera import duration
+from kakera.reports import html
 from kakera.study.conduct import Finished
 from kakera.study.ledger import COSTS, write_csv
 from kakera.study.material import PRETRAIN, Material
@@ -34,14 +35,14 @@ def time_and_command(finished: Finished, name: str, options: StudyOptions) -> li
     """How long it took beside what was estimated, what the budget left out, how to repeat it."""
     spent = sum(finished.spent.values())
     return [
-        report.heading("Plan, time and command"),
-        report.table(finished.plan.table()),
-        report.paragraph(
+        html.heading("Plan, time and command"),
+        html.table(finished.plan.table()),
+        html.paragraph(
             f"Estimated before the work: {duration.words(finished.plan.seconds)}. It took "
             f"{duration.words(spent)} of work, all processes and interrupted attempts counted together."
         ),
-        *(report.paragraph(capital(line) + ".") for line in finished.plan.remarks()),
-        report.code(command(name, options)),
+        *(html.paragraph(capital(line) + ".") for line in finished.plan.remarks()),
+        html.code(command(name, options)),
     ]
 
 
@@ -53,21 +54,21 @@ def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
         seconds = material.inputs.sound.seconds(material.inputs.sound.samples(width))
         seen = f"{height} mel bands by {width} frames, {seconds:.2f} seconds at a time,"
     parts = [
-        report.heading("Settings"),
-        report.paragraph(
+        html.heading("Settings"),
+        html.paragraph(
             f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them "
             f"with a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
             f"{seen} as {material.grid.rows} x {material.grid.cols} patches. "
             f"The Vision Transformer has {material.shape.depth} layers of width "
             f"{material.shape.width} with {material.shape.heads} heads."
         ),
-        report.table([("option of the study", "value"), *_rows(chosen)]),
+        html.table([("option of the study", "value"), *_rows(chosen)]),
     ]
     for kind, recipe in sorted(material.recipes.items()):
         values = {name: value for name, value in asdict(recipe).items() if name not in OWN}
         if kind == PRETRAIN and chosen["pretrain_epochs"]:
             values["epochs"] = chosen["pretrain_epochs"]  # which a budget may have changed
-        parts.append(report.table([(f"option of {kind}", "value"), *_rows(values)]))
+        parts.append(html.table([(f"option of {kind}", "value"), *_rows(values)]))
     return parts
 
 

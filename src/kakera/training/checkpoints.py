@@ -25,9 +25,12 @@ def step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
 
 
-def write(folder: Path, step: int, tensors: dict[str, Tensor]) -> None:
-    """One more; once it is on the disk, what is older than the one before is removed. Raises StorageError."""
-    write_tensors(_path(folder, step), tensors, {"step": str(step)})
+def write(folder: Path, step: int, tensors: dict[str, Tensor], texts: dict[str, str]) -> None:
+    """One more, with texts in its header. Raises StorageError.
+
+    Once it is on the disk, what is older than the one before is removed.
+    """
+    write_tensors(_path(folder, step), tensors, {**texts, "step": str(step)})
     for old in paths(folder)[:-KEPT]:
         with suppress(OSError):  # the next save tries again
             old.unlink()
@@ -52,11 +55,11 @@ def _path(folder: Path, step: int) -> Path:
     return folder / "checkpoints" / f"step-{step:09d}.safetensors"
 
 
-def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Tensor]] | None:
-    """Step and tensors of the newest whole one, with a warning for each that is not; None if there are none.
+def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Tensor], dict[str, str]] | None:
+    """Step, tensors and texts of the newest whole one; None if there are none.
 
-    `set_aside` renames the damaged, so that they do not count as the newest any more. Raises RunError where
-    all are damaged.
+    A warning is printed for each that is damaged. `set_aside` renames these, so that they do not count as
+    the newest any more. Raises RunError where all are damaged.
     """
     found, reasons = paths(folder), list[str]()
     for path in reversed(found):
@@ -70,7 +73,7 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
                 if set_aside:
                     path.rename(path.with_name(f"{path.name}.damaged"))
             continue
-        return step, tensors
+        return step, tensors, texts
     if not reasons:
         return None
     raise RunError(

@@ -17,9 +17,13 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
 from kakera.model.encoder import Encoder
-from kakera.model.sizes import SIZES, shape_of
+from kakera.model.sizes import SIZES, VitShape, shape_of
+from kakera.training.costs import classifier_cost, resnet_cost
 from kakera.training.engine import engine
+from kakera.training.finetune_page import FinetunePage
+from kakera.training.forecast import Forecast
 from kakera.training.head import start_from_ridge
+from kakera.training.job import Job, described
 from kakera.training.loop import train
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
@@ -28,7 +32,6 @@ from kakera.training.prepare import (
     augmentation,
     held_out,
     labelled_part,
-    prepare,
     require_classes,
     require_patches,
 )
@@ -37,6 +40,7 @@ from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
+from kakera.training.watch import Watch
 
 
 def finetune(
@@ -45,51 +49,127 @@ def finetune(
     out: str | Path,
     start: str | Path = "",
     recipe: str = "",
+    announce: bool = True,
     **options: Any,
 ) -> Trained:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
     `start` is a run to take the encoder from; without one, `model` names a size of the Vision
-    Transformer or a ResNet, trained from scratch. `options` are the fields of `FinetuneOptions`.
+    Transformer or a ResNet, trained from scratch; without either the rules of docs/defaults.md choose.
+    `options` are the fields of `FinetuneOptions`. `announce` prints the plan before it begins.
     Raises DataError, OptionError, RunError, StorageError.
     """
     before = load(start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    chosen, prepared = prepare(FinetuneOptions, data, recipe, given, before.inputs if before else None)
-    require_classes(prepared.dataset)
-    if prepared.dataset.sounds is not None:
-        _require_waves(chosen)
-    pictures = labelled_part(prepared.dataset, "train")
-    assert pictures.labels is not None
-    if chosen.labels:
-        pictures = pictures.take(few(pictures.labels, chosen.labels, chosen.label_seed))
-    saved = _model(prepared, chosen, before)
-    inputs = saved.inputs
+    job = Job.resolve(
+        FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=announce
+    )
+    forecast = _forecast(job, before)
+    job.show(forecast)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    saved, plan, forecast, team = _ready(job, forecast, prepared, before)
+    chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes)}, Team(engine(chosen)))
+    run = Run(out, {**config, "classes": list(saved.classes), "chosen": forecast.chosen()}, team)
+    fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
         if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
             start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
-        plan = Plan(
-            train=pictures,
-            size=inputs.size,
-            augmentation=augmentation(chosen),
-            options=chosen,
-            seed=chosen.seed,
-            workers=prepared.workers,
-            layer_decay=chosen.layer_decay if before else 1.0,
-            ema=chosen.ema,
-        )
         task = Classification(saved.model, inputs, chosen, several=saved.several)
-        model = train(task, plan, run, verb="finetune")
+        watch = Watch(saved, prepared.dataset, plan, run)
+        model = train(task, plan, run, verb="finetune", each_epoch=watch)
         assert isinstance(model, Classifier | ResNet)
-        return finish(
-            run, replace(saved, model=model), held_out(prepared.dataset)[1], prepared.workers, chosen.device
+        unseen = held_out(prepared.dataset)[1]
+        return finish(run, replace(saved, model=model), unseen, prepared.workers, chosen.device, page)
+
+
+def plan_finetune(
+    data: str | Path | Dataset, *, out: str | Path, start: str | Path = "", recipe: str = "", **options: Any
+) -> Forecast:
+    """What `finetune` with the same arguments would do: steps, time from a few real ones, memory, files.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    before = load(start) if start else None
+    given = {**options, "out": str(out), "start": str(start)}
+    job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
+    forecast = _forecast(job, before)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    return _ready(job, forecast, prepared, before, always=True)[2]
+
+
+def _ready(
+    job: Job[FinetuneOptions],
+    forecast: Forecast,
+    prepared: Prepared,
+    before: Saved | None,
+    *,
+    always: bool = False,
+) -> tuple[Saved, Plan, Forecast, Team]:
+    """The classifier to train and its data, with the length that the limit leaves."""
+    chosen = _options(forecast)
+    pictures = labelled_part(prepared.dataset, "train")
+    assert pictures.labels is not None
+    if chosen.labels:
+        pictures = pictures.take(few(pictures.labels, chosen.labels, chosen.label_seed))
+    saved = _model(prepared, chosen, before)
+    assert isinstance(saved.model, Classifier | ResNet)
+    team = Team(engine(chosen))
+    plan = Plan(
+        train=pictures,
+        size=saved.inputs.size,
+        augmentation=augmentation(chosen),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+        layer_decay=chosen.layer_decay if before else 1.0,
+        ema=chosen.ema,
+    )
+    task = Classification(saved.model, saved.inputs, chosen, several=saved.several)
+    forecast = job.timed(forecast, task, plan, prepared, team, always=always)
+    return saved, forecast.plan, forecast, team
+
+
+def _forecast(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
+    """From headers alone. Raises DataError where there are no classes, OptionError."""
+    chosen, dataset = job.options, job.prepared.dataset
+    require_classes(dataset)
+    if dataset.sounds is not None:
+        _require_waves(chosen)
+    count = len(labelled_part(dataset, "train"))
+    count = min(chosen.labels, count) or count
+    classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
+    if isinstance(before, Saved) and isinstance(before.model, ResNet):
+        cnn, size = before.model.shape, before.inputs.size
+    elif before is None and chosen.model in RESNETS:
+        cnn = resnet_shape(chosen.model)
+        size = job.prepared.size(chosen.image, (1, 1), chosen.seconds)
+    else:
+        shape = before.encoder.shape if before else _shape(chosen)
+        own = before.inputs.size if before else (0, 0)
+        if before is None or (dataset.sounds is not None and chosen.seconds):
+            own = job.prepared.size(chosen.image, shape.patch, chosen.seconds)
+        size = (chosen.image, chosen.image) if before and chosen.image else own
+        cost = classifier_cost(shape, size, channels, classes)
+        name = f"from {chosen.start}" if before else f"{chosen.model}, from scratch"
+        return job.forecast(
+            cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
         )
+    cost = resnet_cost(cnn, size, channels, classes)
+    text = (
+        f"{chosen.model if before is None else 'ResNet from ' + chosen.start}, {size[0]} x {size[1]} pixels"
+    )
+    return job.forecast(cost, text, size, divisible=False, train=count)
+
+
+def _options(forecast: Forecast) -> FinetuneOptions:
+    assert isinstance(forecast.plan.options, FinetuneOptions)
+    return forecast.plan.options
 
 
 def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:
@@ -144,10 +224,15 @@ def _from_scratch(
     if options.model in RESNETS:
         inputs = prepared.inputs(options.image, (1, 1), options.seconds)
         return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
-    if options.model not in SIZES:
-        names = ", ".join([*SIZES, *RESNETS])
-        raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
-    shape = require_patches(shape_of(options.model), options.patch, options.stride)
+    shape = _shape(options)
     inputs = prepared.inputs(options.image, shape.patch, options.seconds)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
     return Classifier(encoder, classes, options.pool), inputs
+
+
+def _shape(options: FinetuneOptions) -> VitShape:
+    """Of a Transformer from scratch. Raises OptionError."""
+    if options.model not in SIZES:
+        names = ", ".join([*SIZES, *RESNETS])
+        raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
+    return require_patches(shape_of(options.model), options.patch, options.stride)

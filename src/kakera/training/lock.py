@@ -21,8 +21,11 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Generator[None, None, None]:
-    """Hold the folder. Raises RunError where another process does; without locks on a file system, warns."""
+def locked(folder: Path) -> Generator[int, None, None]:
+    """Hold the folder; gives the open file of its lock. Raises RunError where another process holds it.
+
+    On a file system without locks it warns.
+    """
     path = folder / LOCK
     with storing(path):
         place = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -31,7 +34,7 @@ def locked(folder: Path) -> Generator[None, None, None]:
         with suppress(OSError):  # who holds it is a courtesy
             os.ftruncate(place, 0)
             os.write(place, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
-        yield
+        yield place
     finally:
         os.close(place)
 

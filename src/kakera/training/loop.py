@@ -20,16 +20,18 @@ from kakera.storage import storing
 from kakera.training.average import Average
 from kakera.training.compiled import compiled
 from kakera.training.engine import engine
+from kakera.training.metrics import METRICS
 from kakera.training.muon import Muon
 from kakera.training.parameters import groups
 from kakera.training.plan import Plan
 from kakera.training.recompute import recomputed
-from kakera.training.run import METRICS, UNREADABLE, Run
+from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
 from kakera.training.sharded import gathered, shell, whole
 from kakera.training.team import Team
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
+EachEpoch = Callable[[int, nn.Module], dict[str, float] | None]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -47,11 +49,10 @@ class Task(Protocol):
         ...
 
 
-def train(
-    task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: Callable[[int, nn.Module], None] | None = None
-) -> nn.Module:
+def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch | None = None) -> nn.Module:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
+    What `each_epoch`, called with the number of the epoch and the model, measures goes into the metrics.
     Raises DivergedError after many steps in a row without a finite gradient, DataError where too few
     pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
     """
@@ -63,7 +64,7 @@ def train(
     empty = shell(task.model) if options.strategy == "fsdp" else None
     peak = peak_rate(options.base_rate, plan.batch)
     model = fabric.setup_module(task.model)
-    optimizer = _optimizer(task.model, plan, peak, fabric.device)
+    optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
     start = run.restore(task.model, optimizer, **average.parts)
@@ -89,7 +90,7 @@ def train(
             rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = _backward(task, model, pieces, team)
+            loss = _backward(task, model, pieces, team, progress)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
             )
@@ -112,14 +113,15 @@ def train(
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
                 epoch, mean = done // plan.steps_per_epoch, sum(losses) / max(len(losses), 1)
                 losses.clear()
-                run.log(
-                    {"step": done, "epoch": epoch, "loss": mean, "rate": rate, "seconds": progress.seconds}
-                )
-                with storing(run.folder):
-                    board.log_metrics({"loss": mean, "rate": rate}, step=done)
+                noted: dict[str, float] = {}
                 if each_epoch is not None:
                     with aside():
-                        each_epoch(epoch, task.model if empty is None else gathered(task.model, empty))
+                        whole_model = task.model if empty is None else gathered(task.model, empty)
+                        noted = each_epoch(epoch, whole_model) or {}
+                seen = {"step": done, "epoch": epoch, "loss": mean, "rate": rate}
+                run.log({**seen, **noted, "seconds": progress.seconds})
+                with storing(run.folder):
+                    board.log_metrics({"loss": mean, "rate": rate, **noted}, step=done)
             if saves or stops or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
@@ -134,7 +136,7 @@ def train(
     return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
 
 
-def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
+def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress: Progress) -> float:
     """Gradients of a step's mean loss, of which this returns this process's part.
 
     Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
@@ -154,11 +156,12 @@ def _backward(task: Task, model: Any, pieces: list[Batch], team: Team) -> float:
             loss = task.loss(model, piece.to(fabric.device))
             fabric.backward(loss * (share * team.size))
         part += loss.item() * share
+        progress.within(number + 1, len(pieces))
     return part
 
 
-def _optimizer(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
-    """On groups by depth and decay, AdamW in one fused kernel where there is one."""
+def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
+    """The optimiser that the options name, on groups by depth and decay."""
     options = plan.options
     parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]

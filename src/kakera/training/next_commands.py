@@ -5,27 +5,17 @@ Lines that begin with `next: `, `or:   ` or two blanks are commands, with a comm
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from kakera.data.builtin import NAMES
-from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.shard_index import PICTURES
-from kakera.data.sounds import ArraySounds
-from kakera.data.sources import open_dataset
-from kakera.data.warnings import measured_part
-from kakera.errors import KakeraError
 from kakera.formats.published import FIRST, LIGHT, published
 from kakera.training.folders import default_folder
 
 SMALL = 64  # pixels: up to here pictures are learned from alone, in minutes
 MANY = 20_000  # training files from which pretraining on them alone is worth its hours
-CONFIG = "config.json"
 HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
 
@@ -47,43 +37,10 @@ class Situation:
     files: str = ""
     """What `predict` and `explain` take: the data, one of its files, or nothing for arrays."""
 
-    @classmethod
-    def of(cls, dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
-        """Count a data set that was opened as `data`; no picture is read."""
-        known = dataset.split[dataset.labelled]
-        return cls(
-            data=str(data),
-            kind=dataset.kind,
-            count=int((dataset.split == "train").sum()),
-            classes=len(dataset.classes),
-            labelled=int((known == "train").sum()),
-            measured=int((known == measured_part(dataset)).sum()),
-            side=side,
-            files=_files(dataset, str(data)),
-        )
-
     @property
     def classifiable(self) -> bool:
         """Whether there are classes to tell apart."""
         return self.classes > 1 and self.labelled > 0
-
-
-def situation(data: str) -> Situation:
-    """Count a data set anew, by its name; of one that has gone since nothing is known but the name."""
-    try:
-        return Situation.of(open_dataset(data), data)
-    except KakeraError:
-        return Situation(data)
-
-
-def trained_on(run: str | Path) -> str:
-    """The name of the data that a run was trained on; nothing where that is not known or not there."""
-    try:
-        config = json.loads((Path(run) / CONFIG).read_text())
-    except (OSError, ValueError):
-        return ""
-    data = str(config.get("data", "")) if isinstance(config, dict) and "verb" in config else ""
-    return data if Path(data).exists() or data in NAMES else ""
 
 
 def command(*words: str) -> str:
@@ -212,16 +169,3 @@ def _offline(s: Situation) -> list[str]:
         "then copy that folder here (HF_HUB_OFFLINE=1 keeps kakera from asking the hub):",
         f"  {command('finetune', s.data, '--from', f'./{folder}', '--out', out)}",
     ]
-
-
-def _files(dataset: Dataset, data: str) -> str:
-    """The data themselves, where files lie in a folder, in shards or under a built-in name."""
-    place = Path(data)
-    if not place.exists() or place.suffix == ".tar":
-        return data
-    if isinstance(dataset.pictures, ArrayPictures | ArraySounds):
-        return ""
-    if place.is_dir():
-        return data
-    test = np.flatnonzero(dataset.split == (measured_part(dataset) or "train"))
-    return dataset.pictures.name(int(test[0])) if len(test) else ""

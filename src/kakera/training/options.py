@@ -28,6 +28,8 @@ class DataOptions:
 class LearningOptions:
     """How the weights are moved."""
 
+    time: str = ""
+    """How long it may take, such as 10m or 2h30m: network and epochs follow; empty for at most 30 minutes."""
     epochs: float = 100
     """Passes over the training pictures."""
     least_steps: int = 0
@@ -62,8 +64,8 @@ class LearningOptions:
     """Machines; 0 takes what torchrun or SLURM started, else one."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """With several processes: each holds all weights (ddp), or its share of them (fsdp)."""
-    accumulate: int = 1
-    """Pieces that a process takes a batch in: less memory, the same batch and learning rate."""
+    accumulate: int = 0
+    """Pieces that a process takes a batch in, for less memory; 0 fits them to the memory there is."""
     recompute: bool = False
     """Compute layers again for their gradients instead of keeping them: less memory, a third more time."""
     timeout: float = 600
@@ -169,6 +171,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """SpecAugment: blank up to this many seconds of a spectrogram."""
     band_stripe: int = 0
     """SpecAugment: blank up to this many mel bands of a spectrogram."""
+    baselines: bool = True
+    """Measure simple classifiers on the same split, and say in the report whether this one is above them."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,8 @@ class ProbeOptions(DataOptions):
     """Class token, mean of the patch tokens, or both side by side."""
     layers: tuple[int, ...] = (-1,)
     """Layers whose tokens are read; -1 is the last, after the final norm."""
+    time: str = ""
+    """How long it may take, such as 10m: fewer draws, then no fine-tuning; empty for any."""
     device: str = "auto"
     """Where tokens are computed and networks fine-tuned: cpu, cuda, mps or auto."""
     labels: tuple[int, ...] = (100, 1000, 0)

@@ -50,7 +50,7 @@ class Plan:
 
     def share(self, team: Team) -> Share:
         """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
-        each = self.options.accumulate
+        each = max(self.options.accumulate, 1)
         pieces = team.size * each
         if pieces > 1 and self.batch < 2 * pieces:
             raise OptionError(

@@ -19,6 +19,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.inputs import InputSpec
+from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
 from kakera.training.infer import scored, scores
 
@@ -39,6 +40,7 @@ class Prediction:
     """Where a window of a recording begins and ends, in seconds; None for the whole file."""
 
 
+@memory_for("predict", "lower --workers, or name fewer files")
 def predict(
     model: Source, files: Sequence[str | Path], *, workers: int = -1, device: str = "auto"
 ) -> list[Prediction]:

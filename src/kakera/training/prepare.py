@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
+from kakera import duration
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.memory import hold
-from kakera.data.sounds import ArraySounds
+from kakera.data.dataset import Dataset
+from kakera.data.memory import at_hand, hold
+from kakera.data.shrink import stored_side
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
-from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
+from kakera.errors import DataError, OptionError, sentence
 from kakera.inputs import InputSpec
+from kakera.machine import Machine, this_machine, usable_cores
 from kakera.model.sizes import VitShape
 from kakera.sound.spec import preset
+from kakera.training.facts import facts_of
 from kakera.training.launch import processes
 from kakera.training.options import (
     DataOptions,
     FinetuneOptions,
     LearningOptions,
     PretrainOptions,
+    ProbeOptions,
     SoundOptions,
 )
-from kakera.training.recipes import options_from, pair
-from kakera.training.spectrograms import spectrogram_inputs
-
-SMALL = 64  # pixels: up to here pictures are taken as they are, above at 224
-LARGE = 224
+from kakera.training.recipes import build, options_from, pair
+from kakera.training.rules import LARGE, SMALL, Choice, Facts, Verb, choose
+from kakera.training.spectrograms import frames, spectrogram_inputs
 
 Options = TypeVar("Options", bound=DataOptions)
+
+HELD = 2 << 30  # bytes of pictures or waveforms that are kept in memory, at most
+SHARE = 0.25  # of the free memory, at most
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set, held in memory where it is small."""
+    """A data set, held in memory where it is small, and why its options are what they are."""
 
     dataset: Dataset
     side: int
     """The side of the square that the model sees, in pixels, unless another is asked for."""
     workers: int
     """Processes to read with."""
+    facts: Facts
+    machine: Machine
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why the rules chose the network and the length: empty for what was given, or a recipe's."""
+    ruled: frozenset[str] = frozenset()
+    """Names of the options that the rules chose."""
+    alone: bool = False
+    """Whether nobody has named a number of workers: then data in memory are read without any."""
 
     def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
         """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
@@ -54,9 +65,45 @@ class Prepared:
         """
         if self.dataset.sounds is not None:
             return spectrogram_inputs(self.dataset, seconds, patch)
-        height, width = (image or -(-self.side // side) * side for side in patch)
+        height, width = self.size(image, patch, seconds)
         mean, std = mean_std(self.dataset.part("train"))
         return InputSpec(self.dataset.channels, height, width, mean, std)
+
+    def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
+        """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
+        sounds = self.dataset.sounds
+        if sounds is not None:
+            return sounds.spec.bins, frames(seconds, sounds.spec, patch)
+        height, width = (image or -(-self.side // side) * side for side in patch)
+        return height, width
+
+    def bytes_held(self) -> int:
+        """About what the decoded data take in memory, if they are small enough to be kept there."""
+        facts = self.facts
+        each = (
+            facts.seconds * 16_000 * 4 if facts.recordings else facts.size[0] * facts.size[1] * facts.channels
+        )
+        whole = int(each * len(self.dataset))
+        return whole if whole <= self._limit else 0
+
+    @property
+    def _limit(self) -> int:
+        return min(HELD, int(SHARE * self.machine.memory))
+
+    def held(self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0) -> Prepared:
+        """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
+
+        With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
+        at least `crop_least` of their area need.
+        """
+        if any(size) and self.dataset.sounds is None:
+            shorter = stored_side(max(size), crop_least)
+            dataset = hold(self.dataset, self._limit, shorter=shorter, size=size)
+        else:
+            dataset = hold(self.dataset, self._limit)
+        if not len(dataset.part("train")):
+            raise _no_training(dataset)
+        return replace(self, dataset=dataset, workers=0 if at_hand(dataset) and self.alone else self.workers)
 
 
 def prepare(
@@ -66,14 +113,26 @@ def prepare(
     given: dict[str, Any],
     start: InputSpec | None = None,
 ) -> tuple[Options, Prepared]:
-    """The options and the data. Without a recipe: "micro" for pictures up to 64 pixels, else "paper".
+    """The options and the data, held in memory where they are small: `resolve`, then `held`."""
+    options, prepared = resolve(kind, data, recipe, given, start)
+    return options, prepared.held()
 
-    Recordings get "audio-micro". `start` is what the model to start from takes in. Raises DataError,
-    OptionError.
+
+def resolve(
+    kind: type[Options],
+    data: str | Path | Dataset,
+    recipe: str,
+    given: dict[str, Any],
+    start: InputSpec | None = None,
+) -> tuple[Options, Prepared]:
+    """The options and the data set, of which nothing but a few headers has been read yet.
+
+    Without a recipe the rules choose (`rules.choose`), or, where the run has begun before, what they chose
+    then. `start` is what the model to start from takes in. Raises DataError, OptionError.
     """
     name = data.name if isinstance(data, Dataset) else str(data)
     given = {name: value for name, value in given.items() if value is not None} | {"data": name}
-    options = options_from(kind, recipe or "paper", given)
+    options = options_from(kind, recipe, given) if recipe else build(kind, given)
     channels = start.channels if start and not start.sound else options.channels
     if isinstance(options, FinetuneOptions) and options.channels:
         channels = options.channels  # a start is changed for them
@@ -84,20 +143,63 @@ def prepare(
     )
     if start:
         _same_kind(dataset, start)
-    if dataset.sounds is not None and not recipe:
-        options = options_from(kind, "audio-micro", given)
-    dataset = hold(_heard(with_channels(dataset, channels) if channels else dataset, options, start))
     if not len(dataset.part("train")):
-        raise DataError(
-            sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
-        )
-    if dataset.sounds is not None:
-        return options, Prepared(dataset, 0, _workers(dataset, options))
-    side = max(start.size) if start else _side(dataset)
-    if not recipe:
-        small = (options.image or side) <= SMALL
-        options = options_from(kind, "micro" if small else "paper", given)
-    return options, Prepared(dataset, side, _workers(dataset, options))
+        raise _no_training(dataset)
+    if dataset.sounds is None and channels:
+        dataset = with_channels(dataset, channels)
+    machine = this_machine(getattr(options, "device", "auto"), measure=_alone(options))
+    facts = facts_of(dataset, options.labels if isinstance(options, FinetuneOptions) else 0)
+    choice = Choice("")
+    if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
+        span = duration.seconds(options.time) if options.time else 0.0
+        choice = choose(verb_of(options), facts, machine, span, given)
+    before = chosen_before(getattr(options, "out", ""), recipe)
+    if before is not None and not isinstance(options, ProbeOptions):
+        choice = Choice(choice.recipe, before, choice.reasons)
+    if choice.recipe or choice.values:
+        options = options_from(kind, recipe or choice.recipe, {**choice.values, **given})
+    dataset = _heard(dataset, options, start)
+    side = max(start.size) if start else max(facts.size)
+    side = side if start or side <= SMALL else LARGE
+    found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
+    ruled = frozenset(set(choice.values) - set(given))
+    return options, replace(found, ruled=ruled, alone=options.workers < 0)
+
+
+def chosen_before(out: str, recipe: str) -> dict[str, Any] | None:
+    """What the rules chose when the run in this folder began; None where none has.
+
+    The same command then goes on with the same choice, however fast the machine is by now. A run from before
+    there were rules keeps all its options, unless a recipe names them.
+    """
+    try:
+        config = json.loads((Path(out) / "config.json").read_text()) if out else {}
+    except (OSError, ValueError):
+        return None
+    if not isinstance(config, dict) or not config:
+        return None
+    names = {each.name for each in fields(PretrainOptions)} | {each.name for each in fields(FinetuneOptions)}
+    old = {} if recipe else {name: config[name] for name in names - {"data", "out"} if name in config}
+    values = config.get("chosen", old)
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+
+
+def verb_of(options: DataOptions) -> Verb:
+    """Which rules apply: fine-tuning without a start is training from scratch."""
+    if isinstance(options, FinetuneOptions):
+        return "finetune" if options.start else "scratch"
+    return "pretrain"
+
+
+def _alone(options: DataOptions) -> bool:
+    """Whether one process trains: of several each would measure another speed."""
+    return not isinstance(options, LearningOptions) or processes(options) == (1, 1)
+
+
+def _no_training(dataset: Dataset) -> DataError:
+    return DataError(
+        sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
+    )
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:
@@ -170,25 +272,9 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
     return replace(dataset, pictures=dataset.sounds.heard(spec))
 
 
-def _workers(dataset: Dataset, options: DataOptions) -> int:
+def _workers(options: DataOptions) -> int:
+    """Processes that read what is not in memory: one a core, shared by the processes that train here."""
     if options.workers >= 0:
         return options.workers
-    if isinstance(dataset.pictures, ArrayPictures | ArraySounds):
-        return 0
     together = processes(options)[0] if isinstance(options, LearningOptions) else 1
-    return max(1, (os.cpu_count() or 1) // together)
-
-
-def _side(dataset: Dataset) -> int:
-    pictures = dataset.pictures
-    if isinstance(pictures, ArrayPictures) and pictures.block is not None:
-        side = max(pictures.block.shape[1:3])
-        return side if side <= SMALL else LARGE
-    sides: list[int] = []
-    for index in np.linspace(0, len(dataset) - 1, min(len(dataset), 16)).astype(int):
-        try:
-            sides.append(max(pictures.read(int(index)).shape[:2]))
-        except UnreadableFileError:
-            continue
-    side = int(np.median(sides)) if sides else LARGE
-    return side if side <= SMALL else LARGE
+    return max(1, usable_cores() // together)

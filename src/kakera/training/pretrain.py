@@ -14,17 +14,24 @@ from kakera.data.dataset import Dataset
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator
+from kakera.grid import Grid
+from kakera.inputs import InputSpec
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
 from kakera.storage import write_atomically
+from kakera.training.costs import mae_cost
 from kakera.training.device import whereabouts
 from kakera.training.engine import engine
+from kakera.training.forecast import Forecast
+from kakera.training.history import warn_if_stalled
+from kakera.training.job import Job, described
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import Prepared, augmentation, prepare, require_patches
+from kakera.training.prepare import Prepared, augmentation, require_patches
+from kakera.training.pretrain_page import PretrainPage
 from kakera.training.run import Run
 from kakera.training.shown import shown
 from kakera.training.tasks import Pretraining
@@ -36,43 +43,41 @@ SHOWN = 12  # pictures on a sheet of reconstructions
 DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
 
 
-def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any) -> Trained:
+def pretrain(
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", announce: bool = True, **options: Any
+) -> Trained:
     """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
 
-    `recipe` is "paper", a name that ships with kakera, or a TOML file; `options` are the fields of
-    `PretrainOptions` and win over it. Called again with the same arguments it goes on where it stopped.
+    `recipe` is "paper", a name that ships with kakera, or a TOML file; without one the rules of
+    docs/defaults.md choose. `options` are the fields of `PretrainOptions` and win over both. `announce`
+    prints the plan before it begins. Called again with the same arguments it goes on where it stopped.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    given = {**options, "out": str(out)}
-    chosen, prepared = prepare(PretrainOptions, data, recipe, given)
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
-    inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
-    kept(encoder.grid.count, chosen.hide)  # refuses a share that leaves nothing to see
-    decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    model = MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
-    pictures = prepared.dataset.part("train")
-    config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, config, Team(engine(chosen)))
+    job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=announce)
+    forecast = _forecast(job)
+    job.show(forecast)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
+    model = _model(chosen, inputs)
+    model.initialise(generator(chosen.seed))
+    team = Team(engine(chosen))
+    plan = _plan(chosen, prepared, inputs.size)
+    forecast = job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team)
+    chosen, plan = _options(forecast), forecast.plan
+    config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
+    run = Run(out, {**config, "chosen": forecast.chosen()}, team)
+    page = PretrainPage(plan.train, chosen)
     if run.finished:
-        return reopen(run)
+        return reopen(run, page)
     with run.held():
-        model.initialise(generator(chosen.seed))
         saved = Saved(model, inputs)
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)
-        plan = Plan(
-            train=pictures,
-            size=inputs.size,
-            augmentation=augmentation(chosen),
-            options=chosen,
-            seed=chosen.seed,
-            workers=prepared.workers,
-        )
         samples = _samples(prepared)
         every = max(1, round(chosen.epochs / DRAWN))
 
         def draw(epoch: int, model: nn.Module) -> None:
+            warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
                 assert isinstance(model, MaskedAutoencoder)
                 path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
@@ -80,7 +85,65 @@ def pretrain(data: str | Path | Dataset, *, out: str | Path, recipe: str = "", *
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         assert isinstance(trained, MaskedAutoencoder)
-        return finish(run, replace(saved, model=trained))
+        return finish(run, replace(saved, model=trained), page=page)
+
+
+def plan_pretrain(
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any
+) -> Forecast:
+    """What `pretrain` with the same arguments would do: steps, time from a few real ones, memory, files.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=True)
+    forecast = _forecast(job)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
+    model = _model(chosen, inputs)
+    model.initialise(generator(chosen.seed))
+    plan = _plan(chosen, prepared, inputs.size)
+    team = Team(engine(chosen))
+    return job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team, always=True)
+
+
+def _forecast(job: Job[PretrainOptions]) -> Forecast:
+    """From headers alone."""
+    chosen, prepared = job.options, job.prepared
+    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    size = prepared.size(chosen.image, shape.patch, chosen.seconds)
+    kept(Grid.cover(size, shape.patch).count, chosen.hide)  # refuses a share that leaves nothing to see
+    channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
+    cost = mae_cost(shape, size, channels, chosen.hide, gradients=chosen.gradients)
+    name = chosen.size
+    return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
+
+
+def _options(forecast: Forecast) -> PretrainOptions:
+    assert isinstance(forecast.plan.options, PretrainOptions)
+    return forecast.plan.options
+
+
+def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
+    chosen = _options(forecast)
+    return chosen.image, require_patches(shape_of(chosen.size), chosen.patch).patch, chosen.seconds
+
+
+def _model(chosen: PretrainOptions, inputs: InputSpec) -> MaskedAutoencoder:
+    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
+    return MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
+
+
+def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) -> Plan:
+    return Plan(
+        train=prepared.dataset.part("train"),
+        size=size,
+        augmentation=augmentation(chosen),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+    )
 
 
 def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:

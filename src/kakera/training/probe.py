@@ -15,6 +15,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DataError, sentence
 from kakera.formats.load import load
+from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
@@ -22,7 +23,9 @@ from kakera.training.finetune import finetune
 from kakera.training.infer import features
 from kakera.training.options import ProbeOptions
 from kakera.training.prepare import held_out, labelled_part, prepare, require_classes
+from kakera.training.probe_page import probe_page
 from kakera.training.probes import PROBES
+from kakera.training.trained import write_page
 
 FINETUNED = "fine-tuned"
 
@@ -66,6 +69,7 @@ def spread(scores: list[float]) -> str:
     return f"{mean} ± {100 * stdev(scores):.1f}" if len(scores) > 1 else mean
 
 
+@memory_for("probe", "give fewer --layers or --pools, or lower --workers")
 def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **options: Any) -> ProbeReport:
     """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
 
@@ -109,7 +113,17 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)
         write_atomically(Path(chosen.out) / "probe.json", text.encode() + b"\n")
+        write_page(Path(chosen.out), lambda: _page(report, chosen, test))
     return report
+
+
+def _page(report: ProbeReport, options: ProbeOptions, test: Dataset) -> str:
+    scores = [
+        (f"{r.probe}, {r.pool}, layer {r.layer}" if r.pool else r.probe, r.labels, r.score)
+        for r in report.results
+    ]
+    measure = "mean average precision" if test.several else "accuracy"
+    return probe_page(options, scores, report.table(), f"{len(test)} {test.kind}", measure)
 
 
 def _draws(train: Dataset, options: ProbeOptions) -> Iterator[tuple[int, int, Any]]:
@@ -135,6 +149,7 @@ def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Itera
                 label_seed=seed,
                 seed=seed,
                 device=options.device,
+                baselines=False,
             )
             assert trained.evaluation is not None
             assert trained.evaluation.score is not None

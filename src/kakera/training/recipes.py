@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kakera.errors import OptionError, sentence
 from kakera.training.options import FinetuneOptions
+from kakera.training.suggest import did_you_mean
 
 T = TypeVar("T")
 
@@ -43,13 +44,22 @@ def build(kind: type[T], values: dict[str, Any]) -> T:
                 "options",
                 got=", ".join(unknown) or f"no {', '.join(missing)}",
                 expected="some of " + ", ".join(known),
-                do="correct the name",
+                do=_correction(unknown, list(known)),
             )
         )
     hints = get_type_hints(kind)
     options = kind(**{name: _as_tuple(value, hints[name]) for name, value in values.items()})
     _check(options)
     return options
+
+
+def _correction(unknown: Sequence[str], known: Sequence[str]) -> str:
+    """What is most likely meant: the nearest names, of several unknown ones each."""
+    meant = {name: did_you_mean(name, known) for name in unknown}
+    if len(meant) > 1:
+        found = [f"{name}: {text}" for name, text in meant.items() if text]
+        return ", ".join(found) or "correct the name"
+    return next(iter(meant.values()), "") or "correct the name"
 
 
 def _as_tuple(value: Any, hint: Any) -> Any:
@@ -92,6 +102,15 @@ def read_recipe(verb: str, name: str) -> dict[str, Any]:
         ) from error
 
 
+def changed_by_recipes(verbs: Sequence[str]) -> frozenset[str]:
+    """The names of options that a recipe of these verbs changes, of those that ship with kakera."""
+    found: set[str] = set()
+    for file in (resources.files("kakera") / "recipes").iterdir():
+        if file.name.endswith(".toml") and file.name.partition("-")[0] in verbs:
+            found |= set(tomllib.loads(file.read_text()))
+    return frozenset(found)
+
+
 _RANGES = {
     "hide": (0.0, 0.999),
     "predicted": (1e-3, 1.0),
@@ -119,7 +138,7 @@ _RANGES = {
     "unreadable_share": (0.0, 1.0),
     "devices": (0, 4096),
     "nodes": (0, 65536),
-    "accumulate": (1, 1 << 20),
+    "accumulate": (0, 1 << 20),
     "timeout": (1.0, 1e6),
 }
 

@@ -35,27 +35,30 @@ class Ridge:
     errors: Array
 
 
-def ridge(train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
+def ridge(
+    train: Features, labels: Labels, test: Features, *, classes: int, seed: int, grid: Array = GRID
+) -> Array:
     """Scores (m, classes): least-squares estimates of the probability of each class.
 
     Train (n, d) and test (m, d) are standardised by train, the targets ±1, the scores brought from −1 … 1
-    to 0 … 1 (0.5 is the border); they may go beyond. Labels int (n,) or bool (n, classes). Nothing is
-    drawn: `seed` is there for the signature of all probes. Raises DataError as `labelled` does.
+    to 0 … 1 (0.5 is the border); they may go beyond. Labels int (n,) or bool (n, classes); `grid` are
+    the penalties to choose from. Nothing is drawn: `seed` is there for the signature of all probes. Raises
+    DataError as `labelled` does.
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = standardise(train, test)
-    found = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0)
+    found = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0, grid)
     return (test @ found.weights + found.intercept + 1.0) / 2.0
 
 
-def fit(features: Array, targets: Array) -> Ridge:
+def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
     """Fit targets (n, classes) to features (n, d), with an intercept that is not penalised."""
     mean, offset = features.mean(axis=0), targets.mean(axis=0)
     features, targets = features - mean, targets - offset
     axes, spread = _principal_axes(features)
     placed = features @ axes
     pull = placed.T @ targets
-    penalties = GRID * (spread.mean() if len(spread) else 1.0)
+    penalties = grid * (spread.mean() if len(spread) else 1.0)
     shrink = 1.0 / (spread[:, None] + penalties)
     leverage = 1.0 / len(features) + placed**2 @ shrink
     # A lone sample has leverage 1 and residual 0, which is no error either.

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -23,18 +24,19 @@ from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, Saved, assemble, write_description
 from kakera.storage import append, write_atomically
-from kakera.training import checkpoints
+from kakera.training import checkpoints, metrics
+from kakera.training.configuration import CONFIG, require_same
+from kakera.training.fitting import fitting
 from kakera.training.lock import LOCK, locked
+from kakera.training.metrics import METRICS
+from kakera.training.numerics import describe_change, numerics
+from kakera.training.run_folder import require_own
 from kakera.training.sharded import like
 from kakera.training.stop import Stop
 from kakera.training.team import Team
 
-METRICS, UNREADABLE = "metrics.jsonl", "unreadable.csv"
+UNREADABLE = "unreadable.csv"
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
-FREE = {  # may differ between a run and its resumption
-    *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
-    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
-}
 
 
 class Run:
@@ -49,11 +51,12 @@ class Run:
         self.config = json.loads(json.dumps(config))
         self.team = team or Team()
         self.stop = Stop()
+        self._lock: int | None = None
         self.team.lead(self._open)
         self._unreadable = _listed(self.folder / UNREADABLE)
 
     def _open(self) -> None:
-        path = self.folder / "config.json"
+        path = self.folder / CONFIG
         if path.exists():
             require_same(path, self.config)
         elif self.folder.exists() and (not self.folder.is_dir() or _holds_something(self.folder)):
@@ -62,7 +65,15 @@ class Run:
                     str(self.folder), got="something else", expected="a new folder", do="choose another --out"
                 )
             )
-        write_atomically(path, json.dumps(self.config, indent=2).encode() + b"\n")
+        self._write_config()
+
+    def _write_config(self) -> None:
+        write_atomically(self.folder / CONFIG, json.dumps(self.config, indent=2).encode() + b"\n")
+
+    def require_own(self) -> None:
+        """Raises RunError where the folder was deleted, moved or replaced: nothing is written there then."""
+        if self.team.leads and not require_own(self.folder, self.config, self._lock):
+            self._write_config()
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
@@ -72,17 +83,21 @@ class Run:
         """
         with ExitStack() as stack:
             self.team.lead(lambda: self._enter(stack))
-            with self.team.together(), self.stop:
+            with fitting(self.config), self.team.together(), self.stop:
                 yield
 
     def _enter(self, stack: ExitStack) -> None:
-        stack.enter_context(locked(self.folder))
-        require_same(self.folder / "config.json", self.config)  # another may have begun just before us
+        self._lock = stack.enter_context(locked(self.folder))
+        stack.callback(self._let_go)
+        require_same(self.folder / CONFIG, self.config)  # another may have begun just before us
         for folder in (self.folder, self.folder / "checkpoints", self.folder / "pictures"):
             for path in folder.glob(".*"):
                 if UNFINISHED.fullmatch(path.name):
                     with suppress(OSError):
                         path.unlink()
+
+    def _let_go(self) -> None:
+        self._lock = None
 
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
@@ -90,7 +105,12 @@ class Run:
 
     def describe(self, saved: Saved) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
-        self.team.lead(lambda: write_description(self.folder, saved))
+
+        def write() -> None:
+            self.require_own()
+            write_description(self.folder, saved)
+
+        self.team.lead(write)
 
     @property
     def finished(self) -> bool:
@@ -100,21 +120,15 @@ class Run:
     def log(self, values: dict[str, Any]) -> None:
         """One line of metrics."""
         if self.team.leads:
+            self.require_own()
             append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
     def forget_after(self, step: int) -> None:
         """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
         path = self.folder / METRICS
-        if not path.exists() or not self.team.leads:
-            return
-        lines: list[str] = []
-        for line in path.read_text().splitlines():
-            try:
-                if json.loads(line)["step"] <= step:
-                    lines.append(line)
-            except (ValueError, KeyError):
-                continue
-        write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+        if path.exists() and self.team.leads:
+            self.require_own()
+            metrics.drop_after(path, step)
 
     def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> int:
         """Write down files that were skipped, with their reasons; each once. Returns how many there are."""
@@ -126,6 +140,7 @@ class Run:
             writer.writerow(["file", "reason"])
             writer.writerows(self._unreadable.items())
             if self.team.leads:
+                self.require_own()
                 write_atomically(self.folder / UNREADABLE, text.getvalue().encode())
         return len(self._unreadable)
 
@@ -142,7 +157,13 @@ class Run:
             if isinstance(tensor, DTensor):  # one at a time, since the whole may be larger than a device
                 gathered = tensor.full_tensor()
                 tensors[name] = gathered.cpu() if self.team.leads else gathered.new_empty(0)
-        self.team.lead(lambda: checkpoints.write(self.folder, step, tensors))
+        texts = {"numerics": json.dumps(numerics(self.team, self.config))}
+
+        def write() -> None:
+            self.require_own()
+            checkpoints.write(self.folder, step, tensors, texts)
+
+        self.team.lead(write)
 
     def drop_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -151,14 +172,22 @@ class Run:
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
         """Put the newest whole checkpoint back; returns its step, 0 where there is none.
 
-        Damaged ones are set aside. Raises RunError where there are checkpoints and none of them is whole.
+        Damaged ones are set aside; what makes the sums of this process others than those of the one that
+        saved is said in one line. Raises RunError where there are checkpoints and none of them is whole.
         """
         found: list[tuple[int, dict[str, Tensor]]] = []
 
         def look() -> int:
             newest = checkpoints.newest(self.folder, set_aside=True)
-            found.extend([newest] if newest else [])
-            return newest[0] if newest else 0
+            if newest is None:
+                metrics.report_repeated(self.folder / METRICS)
+                return 0
+            step, tensors, texts = newest
+            found.append((step, tensors))
+            change = describe_change(texts.get("numerics", ""), numerics(self.team, self.config))
+            if change:
+                print(f"kakera: {self.folder}: {change}", file=sys.stderr)
+            return step
 
         step = self.team.lead(look)
         if not step:
@@ -214,29 +243,7 @@ def open_run(folder: str | Path) -> tuple[Saved, int | None]:
     found = checkpoints.newest(folder)
     if found is None:  # the run has been finished this moment
         return load(folder), None
-    step, tensors = found
+    step, tensors, _ = found
     title = "average." if any(name.startswith("average.") for name in tensors) else "model."
     kept = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
     return assemble(folder, lambda: kept), step
-
-
-def require_same(path: Path, config: dict[str, Any]) -> None:
-    """Raises RunError where the configuration in a file is another, but for what may differ."""
-    try:
-        here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
-        names = sorted(there.keys() | here.keys())
-    except (OSError, ValueError, AttributeError) as error:
-        raise RunError(
-            sentence(str(path), got=error, expected="a configuration", do="choose another --out")
-        ) from error
-    other = [n for n in names if n not in FREE and there.get(n) != here.get(n)]
-    if other:
-        got = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
-        raise RunError(
-            sentence(
-                str(path.parent),
-                got=f"a run of another configuration ({got})",
-                expected="the same, to go on with it",
-                do="give the same options or choose another --out",
-            )
-        )

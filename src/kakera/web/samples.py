@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,23 +24,25 @@ def open_samples(pictures: str, runs: Sequence[str | Path], spec: SoundSpec | No
     """Up to MOST readable pictures: those named, else of what the runs learned from, else the demo's.
 
     With a `spec` recordings, as it hears them; there may be none, since none ship with kakera. Raises
-    DataError where some were named and none can be read.
+    DataError where some were named and none can be read; where more were named, one line on stderr says so.
     """
     if pictures:
-        found = _some(pictures, spec)
+        found, count = _some(pictures, spec)
         if not len(found):
             kind = "picture" if spec is None else "recording"
             raise DataError(
                 sentence(pictures, got=f"no readable {kind}", expected="some", do="name another folder")
             )
+        if count > len(found):
+            print(f"kakera: {pictures}: {len(found)} of {count:,} {found.kind} are offered", file=sys.stderr)
         return found
     for source in dict.fromkeys(_learned_from(runs)):
         with suppress(KakeraError):
-            found = _some(source, spec)
+            found, _ = _some(source, spec)
             if len(found):
                 return found
     if spec is None:
-        return _some("demo", spec)
+        return _some("demo", spec)[0]
     return Dataset("recordings", FileSounds([], spec), 1, np.empty(0, "<U5"))
 
 
@@ -49,13 +52,13 @@ def _learned_from(runs: Sequence[str | Path]) -> Iterator[str]:
             yield str(json.loads((Path(run) / "config.json").read_text())["data"])
 
 
-def _some(source: str, spec: SoundSpec | None) -> Dataset:
-    """Evenly spaced ones of those that can be read."""
+def _some(source: str, spec: SoundSpec | None) -> tuple[Dataset, int]:
+    """Evenly spaced ones of those that can be read, and how many files there are."""
     dataset = open_pictures([source], COLOUR) if spec is None else open_recordings([source], spec)
     order = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), 4 * MOST)).astype(int))
     readable = [int(number) for number in order if _reads(dataset, int(number))]
     step = max(1, len(readable) // MOST)
-    return dataset.take(readable[::step][:MOST])
+    return dataset.take(readable[::step][:MOST]), len(dataset)
 
 
 def _reads(dataset: Dataset, number: int) -> bool:

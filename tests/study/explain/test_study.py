@@ -155,3 +155,28 @@ def test_bad_input_is_one_line(
     assert error.startswith("kakera: ")
     assert error.count("\n") == 1
     assert not (here / "explained").exists()
+
+
+def test_of_many_files_the_first_24_are_shown_and_a_line_says_so(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(here / "many", classes=("bag",), count=30)
+    assert main(["explain", "classifier", "many/bag", "--out", "out"]) == 0
+    said = capsys.readouterr().err
+    assert said == "kakera: the first 24 of 30 pictures are shown; name files to choose others\n"
+    assert "The first 24 of 30 pictures are shown" in (here / "out" / "index.html").read_text()
+    first = [Path(name).name for name in sorted(str(path) for path in (here / "many" / "bag").iterdir())]
+    found = explain_files(classifier(), [str(here / "many" / "bag")], out="again")
+    assert {Path(row["file"]).name for row in found.files} <= set(first)
+    assert len(found.files) == 24
+    assert found.notes == ("the first 24 of 30 pictures are shown; name files to choose others",)
+
+
+def test_more_samples_than_a_page_has_room_for_are_cut_and_a_line_says_so(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["mae", "things/bag/0.png", "--samples", "20", "--out", "out"]
+    assert main(["explain", *words]) == 0
+    assert capsys.readouterr().err == "kakera: 16 of 20 samples are drawn of each file\n"
+    with np.load(here / "out" / "numbers.npz") as numbers:
+        assert len(numbers["01-0-hidden"]) == 16

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kakera.reports import html
 from kakera.storage import write_atomically
-from kakera.study import report
 from kakera.study.conduct import Finished
 from kakera.study.curves import Curve, draw
 from kakera.study.data_size import tables
@@ -82,20 +82,20 @@ def _page(
     ]
     picture = draw(curves, x="labels", y=f"test {measure}, per cent", logarithmic=len(counts) > 1, scale=100)
     caption = f"Means and 95 % intervals over {comparison.seeds} seeds."
-    return report.page(
+    return html.page(
         f"CNN, Transformer or masked autoencoder? {school.material.dataset.name}",
-        report.paragraph("Question: which network should learn from these pictures, for how many labels?"),
-        report.paragraph(f"Answer: {ends} {crossed}"),
-        report.paragraph(f"Recommendation: {advice}"),
-        report.drawing(picture, caption=caption),
+        html.paragraph("Question: which network should learn from these pictures, for how many labels?"),
+        html.paragraph(f"Answer: {ends} {crossed}"),
+        html.paragraph(f"Recommendation: {advice}"),
+        html.drawing(picture, caption=caption),
         *tables.numbers(comparison, measure),
         *tables.longer(comparison, _longer(finished), measure, _epochs(school, chosen)),
         *tables.saturation(finals),
         *tables.shifted(finals, comparison, measure),
         *tables.networks(school, finals, finished),
         *tables.tuning(school, finals, validation, chosen),
-        report.heading("What would change the answer"),
-        report.paragraph(_changes(school, chosen)),
+        html.heading("What would change the answer"),
+        html.paragraph(_changes(school, chosen)),
         *settings(school.material, chosen),
         *time_and_command(finished, "data-size", options),
     )

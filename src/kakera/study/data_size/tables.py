@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kakera.study import report
+from kakera.reports import html
 from kakera.study.conduct import Finished
 from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
 from kakera.study.data_size.moved import MOST
@@ -40,18 +40,18 @@ def numbers(comparison: Comparison, measure: str) -> list[str]:
     gaps = [(f"{TITLES[a]} − {TITLES[b]}", *map(points, comparison.differences(a, b))) for a, b in PAIRS]
     crossed = [comparison.crossing(a, b) + "." for a, b in PAIRS]
     return [
-        report.heading("The numbers"),
-        report.table([header, *rows]),
-        report.paragraph(
+        html.heading("The numbers"),
+        html.table([header, *rows]),
+        html.paragraph(
             f"Test {measure} in per cent, mean ± half of the 95 % t-interval over {comparison.seeds} seeds. "
             "A seed draws the labels (subsets are nested and class-balanced), first weights and order."
         ),
-        report.table([header, *gaps]),
-        report.paragraph(
+        html.table([header, *gaps]),
+        html.paragraph(
             "Differences in points, paired by seed: all networks saw the same labels. Claims are made where "
             "a difference stays outside the noise with all those of its row judged together (Holm)."
         ),
-        *(report.paragraph(capital(text)) for text in crossed),
+        *(html.paragraph(capital(text)) for text in crossed),
     ]
 
 
@@ -79,14 +79,14 @@ def longer(
             differences = [points(paired(by_count[count], others[count])) for count in counts]
             gaps.append((f"{length:g}, − {TITLES[other]}", *differences))
     return [
-        report.heading("What longer pretraining gives"),
-        report.paragraph(
+        html.heading("What longer pretraining gives"),
+        html.paragraph(
             f"{capital(TITLES[MAE])}, test {measure} in per cent after pretrainings of so many epochs, "
             f"fine-tuned at the rates that were chosen after {epochs:g}:"
         ),
-        report.table(rows),
-        report.paragraph("The same, in points above the others, paired by seed:"),
-        report.table(gaps),
+        html.table(rows),
+        html.paragraph("The same, in points above the others, paired by seed:"),
+        html.table(gaps),
     ]
 
 
@@ -106,10 +106,10 @@ def saturation(finals: list[Final]) -> list[str]:
         where = listed([f"{TITLES[model]} at {labels} labels" for model, labels in places])
         text = f"Warning: cut short, so that more epochs might change their place: {where}."
     return [
-        report.heading("Were the schedules long enough?"),
-        report.paragraph(text),
-        report.table(rows),
-        report.paragraph(
+        html.heading("Were the schedules long enough?"),
+        html.paragraph(text),
+        html.table(rows),
+        html.paragraph(
             "Late gain: how much the last quarter of the steps lowered the training loss. A training counts "
             "as cut short with less than 99 % of its training pictures right and a late gain above 2 %, "
             "or less than 90 % right."
@@ -142,14 +142,12 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         maps = row(model, lambda r: r["moved"]["maps"], 100)
         changes.append((TITLES[model], *features, f"{maps} ({cell} {unit})"))
     return [
-        report.heading(f"What a shift does ({count} labels)"),
-        report.paragraph(f"Test {measure} in per cent, the pictures moved {ways}, the mean of these:"),
-        report.table(scores),
-        report.paragraph(
-            "Change of what the head sees, and of the maps beside the shifted maps, in per cent:"
-        ),
-        report.table(changes),
-        report.paragraph(
+        html.heading(f"What a shift does ({count} labels)"),
+        html.paragraph(f"Test {measure} in per cent, the pictures moved {ways}, the mean of these:"),
+        html.table(scores),
+        html.paragraph("Change of what the head sees, and of the maps beside the shifted maps, in per cent:"),
+        html.table(changes),
+        html.paragraph(
             "0 is the same, 100 as different as two unrelated pictures. A CNN's maps move with the picture "
             "(translation equivariance), but for borders; a Transformer's tokens need not. What moves in "
             f"from outside is {behind}. On at most {MOST} test pictures; “in place” on all."
@@ -183,7 +181,7 @@ def networks(school: School, finals: list[Final], finished: Finished) -> list[st
         if factor > ROUGHLY
         else ": about equal."
     )
-    return [report.heading("The networks"), report.table(rows), report.paragraph(text)]
+    return [html.heading("The networks"), html.table(rows), html.paragraph(text)]
 
 
 def tuning(school: School, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
@@ -210,8 +208,8 @@ def tuning(school: School, finals: list[Final], validation: str, chosen: dict[st
     if len(rates) == 1:
         texts = ["One rate for each network, its recipe's times this: nothing was tuned."]
     return [
-        report.heading("Learning rates"),
-        report.paragraph(texts[0]),
-        report.table(rows),
-        *map(report.paragraph, texts[1:]),
+        html.heading("Learning rates"),
+        html.paragraph(texts[0]),
+        html.table(rows),
+        *map(html.paragraph, texts[1:]),
     ]

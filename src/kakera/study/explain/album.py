@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.explain.picture import png
+from kakera.reports import html
 from kakera.storage import write_atomically
-from kakera.study import report
 from kakera.study.explain.plate import Plate
 
 PAGE, NUMBERS = "index.html", "numbers.npz"
@@ -29,12 +29,12 @@ class Album:
 
     def section(self, title: str, prefix: str, plates: Sequence[Plate]) -> None:
         """A heading and its plates; their files begin with `prefix`."""
-        self.parts.append(report.heading(title))
+        self.parts.append(html.heading(title))
         for plate in plates:
             content = png(plate.image)
             write_atomically(self.folder / f"{prefix}{plate.name}.png", content)
             self.written.append(f"{prefix}{plate.name}.png")
-            self.parts.append(report.picture(content, caption=f"{plate.title}. {plate.caption}"))
+            self.parts.append(html.picture(content, caption=f"{plate.title}. {plate.caption}"))
             self.numbers |= {f"{prefix}{name}": values for name, values in plate.numbers.items()}
 
     def finish(self, title: str, opening: str) -> None:
@@ -42,6 +42,6 @@ class Album:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **self.numbers)  # type: ignore[arg-type]  # names are ours
         write_atomically(self.folder / NUMBERS, buffer.getvalue())
-        page = report.page(title, report.paragraph(opening), *self.parts)
+        page = html.page(title, html.paragraph(opening), *self.parts)
         write_atomically(self.folder / PAGE, page.encode())
         self.written += [NUMBERS, PAGE]

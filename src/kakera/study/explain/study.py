@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
+from kakera.out_of_memory import memory_for
 from kakera.study.explain.album import Album
 from kakera.study.explain.model_plates import model_plates, require_cnn, untrained_cnn
 from kakera.study.explain.options import ExplainOptions
@@ -52,20 +54,25 @@ class Explained:
     """
     written: tuple[str, ...]
     unreadable: tuple[UnreadableFileError, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out because a page has no room for it, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
         return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
 
 
+@memory_for("explain", "name fewer files, or lower --samples")
 def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
     `options` are the fields of `ExplainOptions`. Of a recording one window is looked at, and of that what
-    the recording fills. A file that cannot be read is passed over and named in the result. Raises RunError
-    for the model, DataError where no file is left or there are too many, OptionError, StorageError.
+    the recording fills. A file that cannot be read is passed over and named in the result. Of more than 24
+    files the first 24 are looked at, and of more than 16 samples 16 are drawn: one line on stderr, the page
+    and `notes` say so. Raises RunError for the model, DataError where no file is left, OptionError,
+    StorageError.
     """
-    asked = _options(options)
+    asked, notes = _options(options)
     saved = model if isinstance(model, Saved) else load(model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
@@ -73,7 +80,7 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
     _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
     cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
-    looked, names = _read(saved, files, asked.at)
+    looked, names = _read(saved, files, asked.at, notes)
     extents = [Extent.of(saved.encoder, width) for width in looked.widths]
     tokens = [_token(asked.patch, extent.grid) for extent in extents]
     hidden = [_masks(asked, extent.grid) for extent in extents]
@@ -93,16 +100,26 @@ def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **opti
         rows.append(_numbers(saved, name, row, view, plates, prefix))
         seen.append(view)
     album.section("The model", "model-", list(model_plates(saved, seen, looked, tokens[0], cnn)))
-    album.finish(f"Looking into {_title(model)}", f"{kind[0].upper()}{kind[1:]}.")
-    return Explained(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable)
+    opening = " ".join(f"{part[0].upper()}{part[1:]}." for part in (kind, *notes))
+    album.finish(f"Looking into {_title(model)}", opening)
+    return Explained(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable, tuple(notes))
 
 
-def _options(given: dict[str, Any]) -> ExplainOptions:
-    asked = build(ExplainOptions, given)
+def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
+    """What is asked for, and a list of notes: at most MOST_SAMPLES reconstructions fit on a page."""
+    asked, notes = build(ExplainOptions, given), list[str]()
     if not 0 <= asked.at < math.inf:
         raise OptionError(sentence("at", got=asked.at, expected="seconds from 0", do="correct it"))
+    if asked.samples > MOST_SAMPLES:
+        _note(notes, f"{MOST_SAMPLES} of {asked.samples:,} samples are drawn of each file")
+        asked = replace(asked, samples=MOST_SAMPLES)
     checked("samples", asked.samples, 1, MOST_SAMPLES)
-    return asked
+    return asked, notes
+
+
+def _note(notes: list[str], text: str) -> None:
+    notes.append(text)
+    print(f"kakera: {text}", file=sys.stderr)
 
 
 def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
@@ -126,13 +143,17 @@ def _token(patch: int, grid: Grid) -> int:
     return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
 
 
-def _read(saved: Saved, files: Sequence[str | Path], start: float) -> tuple[Shown, list[str]]:
+def _read(
+    saved: Saved, files: Sequence[str | Path], start: float, notes: list[str]
+) -> tuple[Shown, list[str]]:
+    """The first MOST files. Raises DataError for none, UnreadableFileError where none of them can be read."""
     dataset = opened(saved.inputs, files)
-    if not 1 <= len(dataset) <= MOST:
-        kind = "pictures" if saved.inputs.sound is None else "recordings"
-        raise DataError(
-            sentence("files", got=f"{len(dataset)} {kind}", expected=f"1 to {MOST}", do="name some files")
-        )
+    kind = "recordings" if saved.inputs.sound else "pictures"
+    if not len(dataset):
+        raise DataError(sentence("files", got=f"0 {kind}", expected="at least one", do="name some files"))
+    if len(dataset) > MOST:
+        _note(notes, f"the first {MOST} of {len(dataset):,} {kind} are shown; name files to choose others")
+        dataset = dataset.take(range(MOST))
     looked = shown(dataset, saved.inputs, start)
     if not len(looked):
         raise looked.batch.unreadable[0]

@@ -15,8 +15,8 @@ from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import random
+from kakera.reports import html
 from kakera.storage import write_atomically
-from kakera.study import report
 from kakera.study.conduct import UNITS, Finished
 from kakera.study.curves import Curve, draw
 from kakera.study.intervals import interval
@@ -86,35 +86,35 @@ def _page(
             Curve(title(m), [share[r] for r in kept], [interval(answer.scores[m][r]) for r in kept])
             for m in methods
         ]
-        return report.drawing(
+        return html.drawing(
             draw(curves, x="patches hidden, per cent", y=f"test {measure}, per cent", scale=100),
             caption=f"Means and 95 % intervals over {finished.plan.chosen['seeds']} seeds; true shares.",
         )
 
-    return report.page(
+    return html.page(
         f"Which masking ratio? {material.dataset.name}",
-        report.paragraph(
+        html.paragraph(
             "Question: how large a share of the patches should a masked autoencoder hide, for these pictures?"
         ),
-        report.paragraph("Answer: " + " ".join(answer.sentences())),
-        report.heading("Fine-tuning"),
+        html.paragraph("Answer: " + " ".join(answer.sentences())),
+        html.heading("Fine-tuning"),
         figure(tuned),
-        report.heading("Probes on frozen tokens (ridge regression)"),
+        html.heading("Probes on frozen tokens (ridge regression)"),
         figure(probed),
-        report.heading("The numbers"),
+        html.heading("The numbers"),
         _table(answer, kept, material.grid.count),
-        report.paragraph(
+        html.paragraph(
             f"Test {measure} in per cent, mean ± half of the 95 % t-interval over the seeds. “Behind” and "
             "“cannot be told” come from paired differences over the seeds (same labels, same first weights), "
             "all ratios judged together (Holm)."
         ),
-        *([report.heading("Beside the paper's 75 %"), *map(report.paragraph, texts)] if texts else []),
-        report.heading("What each ratio costs"),
+        *([html.heading("Beside the paper's 75 %"), *map(html.paragraph, texts)] if texts else []),
+        html.heading("What each ratio costs"),
         _costs(finished, kept),
-        report.heading("The same pictures at each ratio"),
-        report.picture(_sheet(finished, material, kept), caption=_legend(finished, material, kept)),
-        report.heading("What would change the answer"),
-        report.paragraph(
+        html.heading("The same pictures at each ratio"),
+        html.picture(_sheet(finished, material, kept), caption=_legend(finished, material, kept)),
+        html.heading("What would change the answer"),
+        html.paragraph(
             "Longer pretraining, which the paper gives 800 epochs; another patch size, since 75 % of few "
             "large patches is another task than 75 % of many small ones; rates tuned for each ratio, "
             "where here one recipe serves all; more seeds, which narrow the intervals. The MAE paper (ViT-L, "
@@ -130,7 +130,7 @@ def _table(answer: Answer, kept: Mapping[float, int], count: int) -> str:
     for ratio, keep in kept.items():
         cells = (per_cent(interval(answer.scores[m][ratio])) for m in answer.methods())
         rows.append((f"{ratio:.0%}", f"{keep} of {count}", *cells))
-    return report.table(rows)
+    return html.table(rows)
 
 
 def _costs(finished: Finished, kept: Mapping[float, int]) -> str:
@@ -153,7 +153,7 @@ def _costs(finished: Finished, kept: Mapping[float, int]) -> str:
                 amount(whole[ratio]),
             )
         )
-    return report.table(rows)
+    return html.table(rows)
 
 
 def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) -> bytes:

@@ -1,6 +1,6 @@
 import pytest
 
-from kakera.study import duration
+from kakera import duration
 from tests.refusals import refused
 
 

@@ -1,0 +1,120 @@
+"""What this machine offers: cores, memory that is still free, a GPU. torch is imported only to measure."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+MATRIX = 1024  # rows of the square matrices whose product is timed
+CPU_GFLOPS = 80.0  # of one core, where nothing is measured: a processor with AVX2
+GPU_GFLOPS = 100_000.0  # of one GPU in bf16, where nothing is measured
+
+
+@dataclass(frozen=True)
+class Machine:
+    """`memory` and `gpu_memory` are bytes that are free now; `gflops` are those of large matrix products.
+
+    `gpu` is the name of the GPU, empty where the CPU computes. With a GPU, `gflops` are the GPU's.
+    """
+
+    cores: int
+    memory: int
+    gflops: float
+    gpu: str = ""
+    gpu_memory: int = 0
+
+    @property
+    def training_memory(self) -> int:
+        """Free bytes where the network computes."""
+        return self.gpu_memory if self.gpu else self.memory
+
+
+def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
+    """Look at the machine that this process runs on; `device` is an option's: auto, cpu, cuda or mps.
+
+    `measure` times a matrix product (a tenth of a second); otherwise nominal rates are taken.
+    """
+    import torch
+
+    cores = usable_cores()
+    if device != "cpu" and torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        rate = _gflops(torch.device("cuda"), torch.bfloat16) if measure else GPU_GFLOPS
+        return Machine(cores, free_memory(), rate, torch.cuda.get_device_name(), free)
+    rate = _gflops(torch.device("cpu"), torch.float32) if measure else cores * CPU_GFLOPS
+    return Machine(cores, free_memory(), rate)
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: fewer than there are under taskset or SLURM."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that this process can still take: the least of what the system, a container and ulimit leave.
+
+    Read from /proc/meminfo, from the limits of cgroups (version 2 and 1) and from `ulimit -v`; where none
+    of these can be read, 4 GiB.
+    """
+    found = [
+        *_available(proc / "meminfo"),
+        *_below_limit(cgroup / "memory.max", cgroup / "memory.current"),
+        *_below_limit(
+            cgroup / "memory" / "memory.limit_in_bytes", cgroup / "memory" / "memory.usage_in_bytes"
+        ),
+        *_below_ulimit(proc / "self" / "statm"),
+    ]
+    return max(min(found, default=4 << 30), 0)
+
+
+def _available(path: Path) -> list[int]:
+    try:
+        lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+        return [int(lines["MemAvailable"].split()[0]) * 1024]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def _below_limit(limit: Path, used: Path) -> list[int]:
+    """What a cgroup leaves; nothing where it sets no limit ("max", or a number beyond any memory)."""
+    try:
+        most = int(limit.read_text())
+        return [most - int(used.read_text())] if most < 1 << 60 else []
+    except (OSError, ValueError):
+        return []
+
+
+def _below_ulimit(statm: Path) -> list[int]:
+    """What `ulimit -v` leaves of the address space."""
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most == resource.RLIM_INFINITY:
+            return []
+        return [most - int(statm.read_text().split()[0]) * resource.getpagesize()]
+    except (ImportError, OSError, ValueError, IndexError):
+        return []
+
+
+def _gflops(device: object, dtype: object) -> float:
+    """Rate of a product of square matrices, best of a few."""
+    import time
+
+    import torch
+
+    assert isinstance(device, torch.device)
+    assert isinstance(dtype, torch.dtype)
+    a = torch.ones(MATRIX, MATRIX, device=device, dtype=dtype)
+    best, began = float("inf"), time.perf_counter()
+    while time.perf_counter() - began < 0.1:
+        start = time.perf_counter()
+        for _ in range(3):
+            torch.mm(a, a)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, (time.perf_counter() - start) / 3)
+    return 2 * MATRIX**3 / best / 1e9

@@ -1,0 +1,51 @@
+"""What to try after a fine-tuning, from what it reached and how."""
+
+from __future__ import annotations
+
+from kakera.data.dataset import Dataset
+from kakera.formats.published import FIRST, published
+from kakera.training.baselines import FROZEN
+from kakera.training.history import PERFECT, History
+from kakera.training.options import FinetuneOptions
+from kakera.training.verdict import Verdict
+
+ENOUGH = 0.97  # of the best baseline
+FEW = 100  # labelled files a class: below, more of them help more than anything else
+GAP = 0.1  # of accuracy, between training and validation files
+
+
+def next_steps(
+    options: FinetuneOptions, data: Dataset, history: History, verdict: Verdict | None
+) -> list[str]:
+    """Sentences, the most promising first."""
+    trained, watched = history.values("train_accuracy"), history.values("val_accuracy")
+    learned = bool(trained) and trained[-1] >= PERFECT
+    found: list[str] = []
+    if verdict is not None and verdict.baseline is not None and verdict.baseline >= ENOUGH:
+        found.append("A simple classifier is enough to tell these classes apart: no network is needed.")
+    if not options.start:
+        first = published(FIRST[data.kind])
+        found.append(f"Start from published weights: --from {first.name} ({first.facts()}).")
+        found.append(
+            "Without network: kakera pretrain on all files, also those without labels, and --from its run."
+        )
+    if verdict is not None and verdict.best is not None and verdict.best.name == FROZEN:
+        found.append(
+            "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-rate."
+        )
+    if trained and not learned:
+        longer = 3 * history.records[-1]["epoch"]
+        found.append(
+            f"Train longer (--epochs {longer:g}): it is right on {100 * trained[-1]:.0f} % of the training "
+            "files, so it has not learned these yet."
+        )
+    if learned and watched and trained[-1] - watched[-1] > GAP:
+        found.append("It knows the training files by heart: more --mixup, --cutmix or --drop-path.")
+    classes = max(len(data.classes), 1)
+    labelled = len(data.part("train").labelled)
+    if options.labels and options.labels < labelled:
+        found.append(f"Use all {labelled} labels instead of {options.labels}.")
+    elif labelled < FEW * classes:
+        found.append(f"Label more files: there are {labelled / classes:.0f} a class for training.")
+    found.append("Look at the worst mistakes below: wrong labels and classes that overlap show there.")
+    return found

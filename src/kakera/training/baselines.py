@@ -1,0 +1,181 @@
+"""What is reached without the network: classifiers that a minute pays for, on the same split and labels.
+
+A network that is not above them has learned nothing that its training was needed for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import chance
+from kakera.data.dataset import Dataset
+from kakera.errors import KakeraError
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier
+from kakera.training.device import placed
+from kakera.training.evaluate import evaluate
+from kakera.training.features import Features, Labels, indicators
+from kakera.training.infer import features
+from kakera.training.ridge import GRID, ridge
+from kakera.training.simple_features import picture_features, sound_features
+
+MOST = 10_000  # files of a part: more change the measures by less than a point
+NEIGHBOURS = 10  # that vote where a file may have several labels
+BLOCK = 512  # test files whose distances are computed at once
+MAJORITY, FROZEN = "majority class", "frozen start, ridge"
+NAMES = {  # of the features, for a linear map; the nearest neighbour looks at pixels and spectra alone
+    "pixels": "16 x 16 pixels, ridge",
+    "histograms": "colours and edges, ridge",
+    "spectrum": "mean spectrum, ridge",
+}
+NEAREST = {"pixels": "16 x 16 pixels, nearest", "spectrum": "mean spectrum, nearest"}
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One classifier and its measures on the test files; those that do not apply are None.
+
+    `hits` has a character for each test file: 1 where it was right; empty where files have several labels.
+    """
+
+    name: str
+    accuracy: float | None
+    balanced_accuracy: float | None
+    mean_average_precision: float | None
+    hits: str = ""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, how many files of how many they saw, and what was left out."""
+
+    train: int
+    train_of: int
+    test_of: int
+    rows: tuple[int, ...]
+    """Numbers of the test files, in the order of `hits`."""
+    found: tuple[Baseline, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Baselines:
+        """The inverse of `to_json`. Raises TypeError or KeyError for other values."""
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("rows", "notes")}
+        tuples["found"] = tuple(Baseline(**one) for one in values["found"])
+        return cls(**{**values, **tuples})
+
+
+def measure_baselines(
+    train: Dataset,
+    test: Dataset,
+    *,
+    start: Callable[[], Saved] | None = None,
+    frozen: int = MOST,
+    workers: int = 0,
+    device: str = "auto",
+) -> Baselines:
+    """Fit each baseline to labelled training files and measure it on labelled test files.
+
+    At most `MOST` of each part are looked at, drawn by a fixed seed. `start` gives the encoder that
+    fine-tuning began with: its frozen tokens are read from at most `frozen` files of both parts together.
+    Raises DataError where no file can be read.
+    """
+    began = time.monotonic()
+    whole = Baselines(0, len(train), len(test), (), ())
+    train, test_rows = train.take(_some(len(train))), _some(len(test))
+    test = test.take(test_rows)
+    look = picture_features if train.sounds is None else sound_features
+    (seen, kept), (unseen, test_kept) = look(train), look(test)
+    train, test, test_rows = train.take(kept), test.take(test_kept), test_rows[test_kept]
+    assert train.labels is not None
+    assert test.labels is not None
+    classes = len(train.classes)
+    scores = {MAJORITY: _prior(train.labels, len(test), classes)}
+    for kind, values in seen.items():
+        scores[NAMES[kind]] = _linear(values, train.labels, unseen[kind], classes)
+        if kind in NEAREST:
+            scores[NEAREST[kind]] = nearest(values, train.labels, unseen[kind], classes)
+    notes: list[str] = []
+    if start is not None:
+        try:
+            scores[FROZEN] = _frozen(start(), train, test, frozen, workers, device)
+        except (KakeraError, ValueError) as error:
+            notes.append(f"{FROZEN}: left out, {error}")
+    found = tuple(_measured(name, values, test) for name, values in scores.items())
+    rows, seconds = tuple(test_rows.tolist()), round(time.monotonic() - began, 1)
+    return replace(whole, train=len(train), rows=rows, found=found, notes=tuple(notes), seconds=seconds)
+
+
+def nearest(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
+    """Scores (m, classes): the label of the nearest training file by Euclid, 1 for it and 0 for the others.
+
+    Where files have several labels, the shares of the `NEIGHBOURS` nearest that have each. Train (n, d),
+    test (m, d), labels int (n,) or bool (n, classes).
+    """
+    targets = indicators(labels, classes=classes)
+    count = min(NEIGHBOURS if labels.dtype == np.bool_ else 1, len(train))
+    lengths, scores = np.square(train).sum(axis=1), np.empty((len(test), classes))
+    for start in range(0, len(test), BLOCK):
+        distances = lengths - 2 * test[start : start + BLOCK] @ train.T
+        if count == 1:
+            scores[start : start + BLOCK] = targets[distances.argmin(axis=1)]
+        else:
+            chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
+            scores[start : start + BLOCK] = targets[chosen].mean(axis=1)
+    return scores
+
+
+def _prior(labels: Labels, count: int, classes: int) -> Scores:
+    """The shares of the classes among the training files, for each of `count` files."""
+    return np.tile(indicators(labels, classes=classes).mean(axis=0), (count, 1))
+
+
+def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
+    return ridge(train, labels, test, classes=classes, seed=0, grid=GRID[::4])
+
+
+def _frozen(saved: Saved, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
+    """Ridge on the tokens of the start. Raises ValueError where it has none, or there is no time for them."""
+    if not isinstance(saved.model, Classifier):
+        raise ValueError("a CNN has no tokens")
+    room = most - len(test)
+    if room < min(len(train), 2 * len(train.classes)):
+        raise ValueError("reading its tokens would take more than a tenth of the training's time")
+    train = train.take(_some(len(train), room))
+    assert train.labels is not None
+    with placed(saved, device):
+        tokens, rows = [], []
+        for part, name in ((train, "frozen start"), (test, "frozen start, test")):
+            found, kept = features(saved, part, [-1], [saved.model.pool], workers=workers, progress=name)
+            tokens.append(found[-1, saved.model.pool])
+            rows.append(kept)
+    if len(rows[1]) != len(test):
+        raise ValueError("some test files could not be read again")
+    return _linear(tokens[0], train.labels[rows[0]], tokens[1], len(train.classes))
+
+
+def _measured(name: str, scores: Scores, test: Dataset) -> Baseline:
+    labels = test.labels
+    assert labels is not None
+    found = evaluate(scores, labels, test.classes)
+    hits: Iterable[bool] = [] if test.several else (scores.argmax(axis=1) == labels).tolist()
+    text = "".join("1" if hit else "0" for hit in hits)
+    return Baseline(name, found.accuracy, found.balanced_accuracy, found.mean_average_precision, text)
+
+
+def _some(count: int, most: int = MOST) -> NDArray[np.int64]:
+    """The numbers of at most `most` things, rising; always the same ones."""
+    return np.sort(chance.order(0, 0, count, "baselines")[:most])

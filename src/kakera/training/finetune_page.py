@@ -1,0 +1,239 @@
+"""The page of a fine-tuning: is it any good, where is it wrong, what did it cost, what to try next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kakera.data.dataset import Dataset
+from kakera.formats.native import Saved
+from kakera.reports import html
+from kakera.reports.plot import Line, plot
+from kakera.storage import write_atomically
+from kakera.training import page_parts, samples_shown
+from kakera.training.advice import next_steps
+from kakera.training.baselines import Baselines, measure_baselines
+from kakera.training.evaluation import Evaluation
+from kakera.training.history import History, chance_loss, memorised, stalled
+from kakera.training.options import FinetuneOptions
+from kakera.training.prepare import held_out, labelled_part
+from kakera.training.trained import Predictions, Trained, predict_part
+from kakera.training.verdict import PARTS, Verdict, judge, method_of, score_of
+
+BASELINES = "baselines.json"
+FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
+CONFUSED = 16  # classes in the picture of the confusion
+PAIRS = 15  # of classes, most confused first
+ROWS = 30  # of the table of classes that are not folded away
+FEW = 3  # test files of a class say next to nothing
+
+
+@dataclass(frozen=True, eq=False)
+class FinetunePage:
+    """What the page needs beside the finished run."""
+
+    data: Dataset
+    train: Dataset
+    """The labelled files that were trained on."""
+    options: FinetuneOptions
+    workers: int
+    start: Callable[[], Saved] | None
+    """Makes the classifier as it was before training, where it began from another's weights."""
+
+    def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
+        """Make the page. Baselines are measured, and stored, the first time."""
+        part, unseen = held_out(self.data)
+        history = History.of(trained.folder)
+        evaluation, verdict, baselines = trained.evaluation, None, None
+        if evaluation is not None and len(unseen):
+            if predictions is None:
+                predictions = predict_part(trained.saved, unseen, self.workers, device=self.options.device)
+            baselines = self._baselines(trained.folder, unseen, predictions, history)
+            verdict = judge(unseen, part, predictions, baselines)
+        advice = next_steps(self.options, self.data, history, verdict)
+        return html.page(
+            f"kakera finetune: {self.data.name}",
+            self._opening(verdict, advice),
+            page_parts.skipped(trained.folder),
+            *self._warnings(history, trained, part),
+            *_try_next(trained, advice, verdict),
+            *_compared(verdict, baselines),
+            *self._curves(history),
+            *self._looked_at(unseen, trained, predictions, evaluation),
+            html.heading("What it cost, and how it was set"),
+            html.paragraph(self._story(trained)),
+            page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
+            page_parts.settings(asdict(self.options)),
+        )
+
+    def _baselines(
+        self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
+    ) -> Baselines | None:
+        """Those stored in the run, or measured now and stored."""
+        if not self.options.baselines:
+            return None
+        path = folder / BASELINES
+        try:
+            return Baselines.from_json(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError, KeyError):
+            pass  # none yet, or cut short
+        each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
+        time = max(FROZEN_SECONDS, FROZEN_SHARE * history.seconds)
+        try:
+            found = measure_baselines(
+                self.train,
+                unseen,
+                start=self.start,
+                frozen=int(time / each),
+                workers=self.workers,
+                device=self.options.device,
+            )
+        except Exception as error:  # the page is worth more than they are
+            print(f"warning: the baselines were left out: {type(error).__name__}, {error}", file=sys.stderr)
+            return None
+        write_atomically(path, json.dumps(found.to_json()).encode() + b"\n")
+        return found
+
+    def _opening(self, verdict: Verdict | None, advice: list[str]) -> str:
+        if verdict is None:
+            text = "Nothing was measured, since the data have no labelled test files."
+            return html.verdict(
+                f"{text} Put some files into a test part to know what this is worth.", "doubt"
+            )
+        text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
+        return html.verdict(text, verdict.level) + html.note(method_of(verdict.measure))
+
+    def _warnings(self, history: History, trained: Trained, part: str) -> list[str]:
+        evaluation = trained.evaluation
+        val = len(labelled_part(self.data, "val"))
+        train, held = history.points("train_accuracy"), history.points("val_accuracy")
+        found = [stalled(history.values("loss"), chance_loss(trained.saved)), memorised(train, held, val)]
+        if evaluation is not None:
+            few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
+            if few:
+                found.append(f"at most {FEW} {PARTS[part]} files in {_some(few)}: their numbers say little")
+            if evaluation.absent:
+                found.append(f"no {PARTS[part]} file in {_some(evaluation.absent)}: nothing is known of them")
+        if evaluation is not None and part == "val":
+            found.append("there are no test files; measured on the validation part")
+        return [html.warning(text) for text in found if text]
+
+    def _curves(self, history: History) -> list[str]:
+        parts = [html.heading("How it learned"), page_parts.loss_curves(history)]
+        names = {"train_accuracy": "training files", "val_accuracy": "validation files"}
+        lines = [Line(name, [(x, 100 * y) for x, y in history.points(key)]) for key, name in names.items()]
+        drawn = plot([line for line in lines if line.points], x="epoch", y="accuracy", high=100.0)
+        if drawn:
+            return [
+                *parts,
+                html.figure(
+                    drawn,
+                    caption="Accuracy in per cent, without augmentation, on a fixed sample of each part.",
+                ),
+            ]
+        return [*parts, html.note("Too short a training to measure the accuracy on the way.")]
+
+    def _looked_at(
+        self,
+        unseen: Dataset,
+        trained: Trained,
+        predictions: Predictions | None,
+        evaluation: Evaluation | None,
+    ) -> list[str]:
+        if evaluation is None or predictions is None:
+            return []
+        sounds, inputs = unseen.sounds is not None, trained.saved.inputs
+        wrong = samples_shown.mistakes(unseen, predictions, inputs)
+        right = samples_shown.successes(unseen, predictions, inputs)
+        parts = [*_confused(evaluation), html.heading("The worst mistakes")]
+        parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
+        parts.append(html.heading("The surest right answers"))
+        parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
+        return [*parts, html.heading("Class by class"), self._classes(evaluation)]
+
+    def _classes(self, evaluation: Evaluation) -> str:
+        assert self.train.labels is not None
+        labels = self.train.labels
+        counts = (
+            labels.sum(axis=0)
+            if self.train.several
+            else np.bincount(labels, minlength=len(self.data.classes))
+        )
+        header, *body = evaluation.table()
+        rows = [(header[0], "training", "test", *header[2:])]
+        rows += [(row[0], str(count), *row[1:]) for row, count in zip(body, counts.tolist(), strict=True)]
+        table = html.table(rows)
+        return table if len(rows) <= ROWS + 1 else html.details(f"All {len(rows) - 1} classes", table)
+
+    def _story(self, trained: Trained) -> str:
+        start = f"It started from {self.options.start}." if self.options.start else "It started from scratch."
+        return (
+            f"{page_parts.network(trained.saved)} {start} It was trained on {len(self.train)} labelled "
+            f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
+            f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
+        )
+
+
+def _try_next(trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
+    commands = f"kakera predict {trained.folder} FILES\nkakera explain {trained.folder} FILES"
+    heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
+    return [html.heading(heading), html.items(advice), html.code(commands)]
+
+
+def _compared(verdict: Verdict | None, baselines: Baselines | None) -> list[str]:
+    """The network beside the baselines, best first."""
+    if verdict is None or baselines is None:
+        return []
+    rows = [("this network", verdict.value.value)]
+    rows += [(one.name, score_of(one, verdict.measure) or 0.0) for one in baselines.found]
+    rows.sort(key=lambda row: -row[1])
+    lines = [(name, score, (f"{100 * score:.1f} %",)) for name, score in rows]
+    said = f"Each baseline was fitted to {baselines.train} labelled training files"
+    said += f" (drawn from {baselines.train_of})" if baselines.train < baselines.train_of else ""
+    said += f" and measured on {len(baselines.rows)} files"
+    said += f" (drawn from {baselines.test_of})" if len(baselines.rows) < baselines.test_of else ""
+    return [
+        html.heading("Beside simple classifiers, on the same files"),
+        html.bars(lines, ("classifier", verdict.measure), own="this network"),
+        html.note(f"{said}, in {page_parts.words(baselines.seconds)} together."),
+        *(html.note(text) for text in baselines.notes),
+    ]
+
+
+def _confused(evaluation: Evaluation) -> list[str]:
+    """Counts of each class taken for each other, of many classes the most confused ones."""
+    if evaluation.confusion is None:
+        return []
+    counts = np.array(evaluation.confusion)
+    names = [row.name for row in evaluation.per_class]
+    wrong = counts - np.diag(counts.diagonal())
+    parts = [html.heading("What is confused with what")]
+    chosen = np.arange(len(names))
+    if len(names) > CONFUSED:
+        chosen = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:CONFUSED])
+        parts.append(html.note(f"The {CONFUSED} of {len(names)} classes with the most mistakes."))
+    parts.append(html.confusion(counts[np.ix_(chosen, chosen)].tolist(), [names[i] for i in chosen]))
+    parts.append(
+        html.note("Rows are the truth, columns the answers; the darker, the larger the share of a row.")
+    )
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [(int(place) // len(names), int(place) % len(names)) for place in order]
+    rows = [(names[i], names[j], f"{wrong[i, j]} of {counts[i].sum()}") for i, j in pairs if wrong[i, j]]
+    if len(names) > 3 and rows:
+        parts.append(
+            html.details(
+                "The pairs that are confused most", html.table([("truth", "taken for", "files"), *rows])
+            )
+        )
+    return parts
+
+
+def _some(names: list[str] | tuple[str, ...], most: int = 6) -> str:
+    """Names, of many the first few."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

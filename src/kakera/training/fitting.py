@@ -1,0 +1,27 @@
+"""A training that does not fit into memory says what to lower, and that it goes on."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from kakera.out_of_memory import memory_for
+
+
+def fitting(config: dict[str, Any]) -> AbstractContextManager[None]:
+    """Within, a lack of memory is an OutOfMemoryError; `config` is the run's, its options by name."""
+    what = config.get("verb", "training")
+    if config.get("batch"):
+        what += f" with --batch {config['batch']} --accumulate {config.get('accumulate', 1)}"
+    return memory_for(what, advice(config))
+
+
+def advice(config: dict[str, Any]) -> str:
+    """What to lower. Another --accumulate, --recompute or --workers goes on with the same run."""
+    if str(config.get("model", "")).startswith("resnet"):
+        return "run it again with a lower --batch or --image, or fewer --workers, and another --out"
+    words = f"run the same command with --accumulate {2 * config.get('accumulate', 1)}"
+    if not config.get("recompute"):
+        words += ", and --recompute if need be"
+    words += ", or fewer --workers: it goes on from its last checkpoint"
+    return words + "; or lower --image, with another --out"

@@ -1,0 +1,156 @@
+"""What a training will do, before it does it: network, steps, time, memory, files; and what is likely to go
+wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kakera import duration
+from kakera.training.costs import FLOAT, StepCost
+from kakera.training.fit import Fit, gigabytes
+from kakera.training.options import LearningOptions
+from kakera.training.plan import Plan
+from kakera.training.prepare import Prepared
+from kakera.training.rules import Verb, warnings
+
+BESIDE = 5.0  # seconds: a run folder, drawings, a report
+MEASURING = 1 / 3  # of a training step: a picture that is only looked at
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A plan to print; `step_seconds` are estimated from the machine's rate unless they were `measured`."""
+
+    verb: Verb
+    out: Path
+    prepared: Prepared
+    plan: Plan
+    cost: StepCost
+    fit: Fit
+    model: str
+    """The network in a few words."""
+    step_seconds: float
+    measured: bool = False
+    limit: float = 0.0
+    """Seconds that the training may take; 0 for any."""
+    notes: tuple[str, ...] = ()
+    """What was changed to keep the limit."""
+    precision: str = "32-true"
+    spent: float = 0.0
+    """Seconds that have gone by already, for reading."""
+    extra: float = BESIDE
+    before: LearningOptions | None = None
+    """The options before anything was fitted or cut."""
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole: steps, measuring on what is held out, and what stands beside."""
+        return self.spent + self.plan.steps * self.step_seconds + self.after
+
+    @property
+    def after(self) -> float:
+        """Seconds after the last step."""
+        facts = self.prepared.facts
+        looked = facts.held_out if self.verb != "pretrain" else 0
+        return self.extra + looked * MEASURING * self.step_seconds / self.plan.batch
+
+    @property
+    def rate(self) -> float:
+        """Samples a second."""
+        return self.plan.batch / max(self.step_seconds, 1e-9)
+
+    def lines(self) -> list[str]:
+        """For people to read, one line each."""
+        return [
+            f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
+            f"  data: {self._data()}",
+            f"  model: {self.model}{self._why('model')}{self._why('window')}",
+            f"  length: {self._length()}",
+            f"  time: {self._time()}",
+            f"  memory: about {gigabytes(self.fit.memory)} of {self._room()}; {self._pieces()}",
+            f"  machine: {self._machine()}",
+            f"  writes: {self._writes()}",
+            *(f"  note: {text}" for text in self.notes),
+            *(f"  warning: {text}" for text in self.warnings()),
+        ]
+
+    def warnings(self) -> list[str]:
+        """What is likely to be regretted."""
+        things = self.prepared.facts.things
+        return warnings(self.cost.tokens, self.plan.steps, self.rate, self.verb, things)
+
+    def shorter(self) -> Forecast:
+        """The same with fewer epochs, where it takes longer than the limit."""
+        if not self.limit or self.seconds <= self.limit:
+            return self
+        room = max(self.limit - self.spent - self.after, self.step_seconds)
+        steps = max(1, int(room / self.step_seconds))
+        options = self.plan.options
+        before = duration.words(self.seconds)
+        epochs = float(f"{steps / self.plan.steps_per_epoch:.4g}")
+        plan = replace(
+            self.plan, options=replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
+        )
+        note = f"all of it would take {before}: cut to {plan.steps} steps; --time gives it longer"
+        return replace(self, plan=plan, notes=(*self.notes, note))
+
+    def update(self) -> list[str]:
+        """What has become clear since the plan was printed: the time, and what was cut."""
+        return [f"  time: {self._time()}", *(f"  note: {text}" for text in self.notes)]
+
+    def chosen(self) -> dict[str, Any]:
+        """The options that nobody has given: by the rules, by the memory, by the limit. For config.json."""
+        options = asdict(self.plan.options)
+        changed = set[str]()
+        if self.before is not None:
+            changed = {name for name, value in asdict(self.before).items() if value != options[name]}
+        return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
+
+    def _data(self) -> str:
+        facts = self.prepared.facts
+        if facts.recordings:
+            shown = f"{facts.count:,} recordings, nine of ten up to {facts.seconds:.1f} s"
+        else:
+            colour = {1: "grey", 3: "colour"}.get(facts.channels, f"{facts.channels} channels")
+            shown = f"{facts.count:,} pictures, about {facts.size[1]} x {facts.size[0]} pixels, {colour}"
+        measured = f"; {facts.held_out:,} to measure on" if self.verb != "pretrain" else ""
+        return f"{shown}, for training{measured}"
+
+    def _why(self, name: str) -> str:
+        reason = self.prepared.reasons.get(name, "")
+        return f" ({reason})" if reason else ""
+
+    def _length(self) -> str:
+        plan, things = self.plan, self.prepared.facts.things
+        epochs = plan.steps / plan.steps_per_epoch
+        return f"{plan.steps:,} steps of {plan.batch} {things}, {epochs:.3g} epochs{self._why('length')}"
+
+    def _time(self) -> str:
+        how = "measured on a few steps" if self.measured else "estimated"
+        limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
+        rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
+        return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
+
+    def _room(self) -> str:
+        machine = self.prepared.machine
+        return f"{gigabytes(machine.training_memory)} free" + (f" on {machine.gpu}" if machine.gpu else "")
+
+    def _pieces(self) -> str:
+        if self.fit.pieces == 1:
+            return "a batch at once"
+        return f"each batch in {self.fit.pieces} pieces (--accumulate)"
+
+    def _machine(self) -> str:
+        machine = self.prepared.machine
+        where = machine.gpu or f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
+        workers = self.prepared.workers
+        reading = f"{workers} processes read" if workers else "data are read by the training process"
+        return f"{where}, {self.precision}; {reading}"
+
+    def _writes(self) -> str:
+        size = FLOAT * self.cost.parameters
+        room = f"{gigabytes(size)}, while training {gigabytes(7 * size)}"
+        names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
+        return f"{self.out}: {names} (about {room})"

@@ -1,0 +1,156 @@
+"""A training from its first look at the data to its final length: options, forecast, a few real steps."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from kakera import duration
+from kakera.data.dataset import Dataset
+from kakera.formats.native import WEIGHTS
+from kakera.inputs import InputSpec
+from kakera.model.sizes import VitShape
+from kakera.progress import follows
+from kakera.training.costs import StepCost
+from kakera.training.fit import fit
+from kakera.training.forecast import Forecast
+from kakera.training.launch import processes
+from kakera.training.loop import Task
+from kakera.training.options import FinetuneOptions, PretrainOptions
+from kakera.training.plan import Plan
+from kakera.training.prepare import Prepared, augmentation, chosen_before, resolve, verb_of
+from kakera.training.rules import LIMIT
+from kakera.training.team import Team
+from kakera.training.timing import seconds_of_a_step
+
+Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
+
+WORTH = 20.0  # seconds: shorter trainings are not timed before
+
+
+@dataclass(frozen=True)
+class Job(Generic[Chosen]):
+    """`options` and data of one training; `limit` in seconds, 0 where it may take any time."""
+
+    options: Chosen
+    prepared: Prepared
+    announce: bool
+    limit: float
+    begun: bool
+    """Whether the run folder holds a run already: it goes on as it began."""
+    started: float
+    """When it began to look at the data, in seconds of `time.monotonic`."""
+
+    @classmethod
+    def resolve(
+        cls,
+        kind: type[Chosen],
+        data: str | Path | Dataset,
+        recipe: str,
+        given: dict[str, Any],
+        start: InputSpec | None = None,
+        *,
+        announce: bool,
+    ) -> Job[Chosen]:
+        """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
+        started = time.monotonic()
+        options, prepared = resolve(kind, data, recipe, given, start)
+        free = announce and not recipe and given.get("epochs") is None
+        limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
+        begun = chosen_before(options.out, recipe) is not None
+        return cls(options, prepared, announce, limit, begun, started)
+
+    def forecast(
+        self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0
+    ) -> Forecast:
+        """What it will take, from the cost of one sample; the batch is fitted to the memory."""
+        options, prepared = self.options, self.prepared
+        count = train or prepared.facts.count
+        devices, nodes = processes(options)
+        fitted = fit(
+            cost,
+            prepared.machine,
+            min(options.batch, count),
+            processes=devices,
+            pieces=options.accumulate,
+            divisible=divisible,
+            data=prepared.bytes_held(),
+        )
+        smaller = {"batch": fitted.batch} if fitted.batch < min(options.batch, count) else {}
+        options = replace(options, accumulate=fitted.pieces, **smaller)
+        rows = prepared.dataset.part("train").take(range(count))
+        plan = Plan(rows, size, augmentation(options), options, options.seed, prepared.workers)
+        seconds = cost.seconds(prepared.machine.gflops) * plan.batch / (devices * nodes)
+        precision = options.precision
+        if precision == "auto":
+            precision = "bf16-mixed" if prepared.machine.gpu else "32-true"
+        return Forecast(
+            verb_of(options),
+            Path(options.out),
+            prepared,
+            plan,
+            cost,
+            fitted,
+            model,
+            seconds,
+            limit=self.limit,
+            precision=precision,
+            before=self.options,
+        )
+
+    def show(self, forecast: Forecast) -> None:
+        """Print the plan, unless the run is finished or goes on."""
+        if self.announce and not self.begun and _speaks(forecast):
+            print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
+
+    def timed(
+        self,
+        forecast: Forecast,
+        task: Task,
+        plan: Plan,
+        prepared: Prepared,
+        team: Team,
+        *,
+        always: bool = False,
+    ) -> Forecast:
+        """The forecast with measured steps, cut to the limit; a run that has begun keeps its length.
+
+        Several processes go by the estimate. Weights are put back.
+        """
+        spent = time.monotonic() - self.started
+        forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        if self.begun and not always:
+            return forecast
+        long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
+        if long and team.size == 1 and forecast.plan.options.strategy != "fsdp" and team.fabric is not None:
+            step = seconds_of_a_step(task, plan, team.fabric)
+            spent = time.monotonic() - self.started
+            forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
+        cut = forecast.shorter()
+        epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
+        options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
+        found = replace(cut, plan=replace(cut.plan, options=options))
+        if self.announce and found.measured and team.leads and not always:
+            print("\n".join(found.update()), file=sys.stderr, flush=True)
+        return found
+
+
+def described(cost: StepCost, size: tuple[int, int], shape: VitShape) -> str:
+    """Parameters, picture and patch of a network."""
+    count = cost.parameters / 1e6
+    many = f"{count:.1f}" if count < 10 else f"{count:.0f}"
+    return (
+        f"{many} million parameters, {size[0]} x {size[1]} in patches of {shape.patch[0]} x {shape.patch[1]}"
+    )
+
+
+def finished(out: str | Path) -> bool:
+    """Whether a run folder holds a finished model."""
+    return (Path(out) / WEIGHTS).exists()
+
+
+def _speaks(forecast: Forecast) -> bool:
+    return not follows() and not finished(forecast.out)

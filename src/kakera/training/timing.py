@@ -1,0 +1,72 @@
+"""How long a step takes on this machine, from a few real ones; the weights are put back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import islice
+
+import torch
+from lightning_fabric import Fabric
+
+from kakera.data.order import Share
+from kakera.training.loop import Task, adamw_or_muon
+from kakera.training.plan import Plan
+
+ENOUGH = 2.5  # seconds of steps, after a first one
+MOST = 12  # steps
+
+
+def seconds_of_a_step(task: Task, plan: Plan, fabric: Fabric) -> float:
+    """Read batches, forward, backward, optimiser: seconds of a whole step, the mean over a few.
+
+    Of a step in many pieces as many pieces are timed as there is time for. Weights and buffers of
+    `task.model` are as before afterwards, on the CPU.
+    """
+    model = task.model
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    pieces = max(plan.options.accumulate, 1)
+    model.to(fabric.device).train()
+    optimizer = adamw_or_muon(model, plan, 0.0, fabric.device)
+    try:
+        reading, learning, count = _pieces(task, plan, fabric, optimizer, pieces)
+    finally:
+        model.zero_grad(set_to_none=True)
+        model.cpu()
+        model.load_state_dict(before)
+    readers = max(plan.workers, 1)
+    together = max(reading / readers, learning) if plan.workers else reading + learning
+    return together / count * pieces
+
+
+def _pieces(
+    task: Task, plan: Plan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
+) -> tuple[float, float, int]:
+    """Seconds of reading and of learning, and of how many pieces; the first one is not counted."""
+    alone = replace(plan, workers=0)
+    steps = alone.steps_from(0, Share(0, pieces, pieces))
+    reading = learning = 0.0
+    count, first = 0, True
+    began = time.perf_counter()
+    batches = (piece for step in islice(steps, MOST) for piece in step)
+    while True:
+        start = time.perf_counter()
+        piece = next(batches, None)
+        if piece is None:
+            break
+        read = time.perf_counter()
+        with fabric.autocast():
+            loss = task.loss(task.model, piece.to(fabric.device))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
+        end = time.perf_counter()
+        if first and plan.steps * pieces > 1:
+            first, began = False, time.perf_counter()
+            continue
+        reading, learning, count = reading + read - start, learning + end - read, count + 1
+        if end - began > ENOUGH:
+            break
+    return reading, learning, max(count, 1)

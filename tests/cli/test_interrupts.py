@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM, as real processes get them: one line that is true of the verb, at any moment."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.interrupts import ENDED
+from kakera.cli.main import VERBS
+from tests.small import folder
+
+ENDS = (-signal.SIGINT, 130)  # an import that is interrupted makes Python end by the signal itself
+
+
+def stopped(words: list[str], after: float, number: int = signal.SIGINT) -> tuple[int, str]:
+    command = [sys.executable, "-m", "kakera", *words]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    time.sleep(after)
+    os.killpg(process.pid, number)
+    _, error = process.communicate(timeout=60)
+    return process.returncode, error
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder(tmp_path_factory.mktemp("data") / "many", count=60, side=600)
+
+
+def test_every_verb_has_its_line() -> None:
+    assert ENDED.keys() == VERBS.keys()
+
+
+@pytest.mark.parametrize("after", [0.3, 0.6, 1.0])
+def test_at_any_moment_after_the_start_one_line_and_no_traceback(after: float, many: Path) -> None:
+    code, error = stopped(["inspect", str(many)], after)
+    assert code in ENDS
+    assert error == "kakera: stopped; nothing was written\n"
+
+
+def test_the_loader_of_a_model_is_stopped_as_its_verb_says(tmp_path: Path, many: Path) -> None:
+    code, error = stopped(["pretrain", str(many), "--out", str(tmp_path / "run"), "--recipe", "micro"], 1.0)
+    assert code in ENDS
+    assert re.fullmatch("kakera: stopped; the same command goes on from the last checkpoint, or .*\n", error)
+
+
+def test_sigterm_is_one_line_too(many: Path) -> None:
+    assert stopped(["inspect", str(many)], 1.0, signal.SIGTERM) == (
+        143,
+        "kakera: stopped; nothing was written\n",
+    )

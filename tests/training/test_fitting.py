@@ -1,0 +1,44 @@
+"""A training that does not fit says what to lower, and goes on with that."""
+
+from pathlib import Path
+
+import pytest
+
+import kakera
+from kakera.errors import OutOfMemoryError
+from kakera.training import loop
+from kakera.training.fitting import advice
+from tests.small import QUICK, pictures
+
+CPU = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1073741824 bytes."
+
+
+def test_it_is_kakeras_error_and_with_more_pieces_the_same_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = QUICK | {"checkpoint_seconds": 0}
+    backward, steps = loop._backward, 0
+
+    def lack(*given: object) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            raise RuntimeError(CPU)
+        return backward(*given)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(loop, "_backward", lack)
+    with pytest.raises(
+        OutOfMemoryError, match="^pretrain with --batch 16 --accumulate 1: got .* 1.0 GiB more"
+    ) as caught:
+        kakera.pretrain(pictures(), out=tmp_path / "run", **options)
+    assert "run the same command with --accumulate 2" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list((tmp_path / "run" / "checkpoints").glob("step-*2.safetensors"))
+    trained = kakera.pretrain(pictures(), out=tmp_path / "run", accumulate=2, **options)
+    assert (trained.folder / "model.safetensors").exists()
+
+
+def test_a_cnn_is_not_sent_to_pieces_that_it_cannot_take() -> None:
+    assert "--accumulate" not in advice({"model": "resnet-18", "accumulate": 1})
+    assert "--accumulate 8" in advice({"model": "base", "accumulate": 4})
+    assert "--recompute" not in advice({"accumulate": 1, "recompute": True})

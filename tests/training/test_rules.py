@@ -1,0 +1,119 @@
+"""What the rules choose: a table of data and machines, and what a batch then takes in memory."""
+
+import itertools
+
+import pytest
+
+from kakera.errors import OptionError
+from kakera.machine import Machine
+from kakera.model.sizes import SIZES
+from kakera.training.costs import PROCESS, classifier_cost, mae_cost
+from kakera.training.fit import CPU_PIECE, fit
+from kakera.training.recipes import read_recipe
+from kakera.training.rules import Choice, Facts, choose, warnings
+
+TWO = Machine(2, 20 << 30, 200.0)
+SIXTEEN = Machine(16, 100 << 30, 1500.0)
+GPU = Machine(16, 100 << 30, 400_000.0, "a GPU", 130 << 30)
+SMALL = Machine(2, 3 << 30, 100.0)
+
+
+def chosen(count: int, side: int, machine: Machine, channels: int = 3, time: float = 0.0) -> Choice:
+    return choose("pretrain", Facts(count, (side, side), channels), machine, time)
+
+
+def shown(choice: Choice) -> tuple[str, str, int, int]:
+    values = {**read_recipe("pretrain", choice.recipe), **choice.values}
+    return choice.recipe, values.get("size", "base"), values.get("image", 0), values.get("patch", (4,))[0]
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "two", "sixteen", "gpu"),
+    [
+        (100, 32, ("micro", "micro", 0, 4), ("micro", "micro", 0, 4), ("micro", "micro", 0, 4)),
+        (1000, 64, ("micro", "micro", 0, 8), ("micro", "micro", 0, 8), ("micro", "micro", 0, 8)),
+        (100, 224, ("few", "micro", 64, 8), ("few", "micro", 64, 8), ("few", "micro", 64, 8)),
+        (1000, 1000, ("few", "micro", 64, 8), ("few", "micro", 64, 8), ("few", "micro", 64, 8)),
+        (10_000, 4000, ("few", "micro", 96, 8), ("few", "micro", 96, 8), ("few", "micro", 96, 8)),
+        (60_000, 500, ("few", "mini", 128, 16), ("few", "tiny", 160, 16), ("few", "tiny", 160, 16)),
+        (1_300_000, 500, ("few", "micro", 64, 8), ("few", "micro", 64, 8), ("paper", "base", 224, 16)),
+    ],
+)
+def test_the_network_follows_from_data_and_machine(
+    count: int,
+    side: int,
+    two: tuple[str, str, int, int],
+    sixteen: tuple[str, str, int, int],
+    gpu: tuple[str, str, int, int],
+) -> None:
+    found = [shown(chosen(count, side, machine)) for machine in (TWO, SIXTEEN, GPU)]
+    assert found == [two, sixteen, gpu]
+
+
+@pytest.mark.parametrize(
+    ("count", "side", "machine", "channels"),
+    [*itertools.product((100, 1000, 10_000), (32, 64, 224, 1000, 4000), (SMALL, TWO, SIXTEEN, GPU), (1, 3))],
+)
+def test_no_choice_needs_more_memory_than_there_is(
+    count: int, side: int, machine: Machine, channels: int
+) -> None:
+    choice = chosen(count, side, machine, channels)
+    values = {**read_recipe("pretrain", choice.recipe), **choice.values}
+    shape = SIZES[values["size"]].with_patch((values.get("patch", (4,))[0],) * 2)
+    image = values.get("image") or side
+    cost = mae_cost(shape, (image, image), channels, 0.75, gradients=values.get("gradients", False))
+    batch = min(values.get("batch", 4096), count)
+    found = fit(cost, machine, batch)
+    assert found.batch == batch
+    assert found.memory < machine.training_memory
+    assert found.memory < 4 << 30
+
+
+def test_few_pictures_are_repeated_and_many_are_not() -> None:
+    assert chosen(637, 300, TWO).values["epochs"] == 235  # 150 000 / 637
+    assert chosen(100, 300, TWO).values["epochs"] == 800
+    assert "epochs" not in chosen(60_000, 28, TWO, 1).values
+
+
+def test_with_more_time_a_larger_network_is_chosen() -> None:
+    assert shown(chosen(300_000, 500, TWO))[1] == "micro"
+    assert shown(chosen(300_000, 500, TWO, time=14 * 86400))[1] == "small"
+
+
+def test_what_is_given_narrows_the_choice() -> None:
+    found = choose("pretrain", Facts(500, (300, 300)), TWO, given={"image": 224, "epochs": 3})
+    assert found.values["patch"] == (16,)
+    assert "epochs" not in found.values
+
+
+def test_short_recordings_get_a_short_window() -> None:
+    assert choose("pretrain", Facts(9000, recordings=True, seconds=1.0), TWO).values["seconds"] == 1.1
+    assert "seconds" not in choose("pretrain", Facts(9000, recordings=True, seconds=7.0), TWO).values
+
+
+def test_the_papers_batch_is_taken_in_pieces_on_a_cpu() -> None:
+    cost = mae_cost(SIZES["base"], (224, 224), 3, 0.75)
+    found = fit(cost, TWO, 4096)
+    assert found.pieces > 100
+    assert found.memory < cost.states + PROCESS + 1.1 * CPU_PIECE
+
+
+def test_a_network_that_cannot_fit_is_refused_in_one_line() -> None:
+    cost = classifier_cost(SIZES["huge"], (224, 224), 3, 10)
+    with pytest.raises(OptionError, match=r"^memory: got 3\.2 GB free .* expected about .*; choose a smaller"):
+        fit(cost, SMALL, 64)
+
+
+def test_a_cnn_gets_a_smaller_batch_instead_of_pieces() -> None:
+    cost = classifier_cost(SIZES["base"], (224, 224), 3, 10)
+    found = fit(cost, TWO, 1024, divisible=False)
+    assert found.pieces == 1
+    assert found.batch < 1024
+
+
+def test_what_will_be_regretted_is_said_before() -> None:
+    text = " ".join(warnings(3136, 9, 2.0, "pretrain"))
+    assert "3,136 patches" in text
+    assert "2.0 pictures a second" in text
+    assert "9 steps are too few" in text
+    assert warnings(64, 1000, 300.0, "pretrain") == []
