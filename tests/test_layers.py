@@ -14,7 +14,7 @@ BELOW = {
     "inputs": GROUND | {"sound"},
     "model": GROUND,
     "data": BASE,
-    "formats": BASE | {"model"},
+    "formats": BASE | {"model", "data"},
     "explain": BASE | {"model"},
     "reports": GROUND - {"inputs"},
     "training": BASE | {"model", "data", "formats", "explain", "reports"},

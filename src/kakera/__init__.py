@@ -1,8 +1,8 @@
 """kakera (かけら, fragment): learn from pictures and sounds by guessing what a few fragments leave out.
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`; `load`
-opens a model, `explain` is the room of what a model sees. They are imported when they are first used.
+`embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`;
+`load` opens a model, `explain` is the room of what a model sees. They are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kakera.study.demo import demo
     from kakera.study.explain.study import explain_files
     from kakera.study.mask_ratio.study import study_mask_ratio
+    from kakera.training.embed import embed
     from kakera.training.finetune import finetune
     from kakera.training.int8 import convert_int8
     from kakera.training.predict import predict
@@ -35,6 +36,7 @@ __all__ = [
     "convert",
     "convert_int8",
     "demo",
+    "embed",
     "explain",
     "explain_files",
     "finetune",
@@ -55,6 +57,7 @@ _PLACES = {
     "convert": "formats.convert.convert",
     "convert_int8": "training.int8.convert_int8",
     "demo": "study.demo.demo",
+    "embed": "training.embed.embed",
     "explain": "explain",
     "explain_files": "study.explain.study.explain_files",
     "finetune": "training.finetune.finetune",

@@ -88,7 +88,7 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
     assert "Passes over the training pictures. (default: by the data; see docs/defaults.md)" in said
-    assert "AdamW's second. (default: 0.999)" in said
+    assert "How often to save what is needed to go on. (default: 60)" in said
 
 
 def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:

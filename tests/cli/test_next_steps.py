@@ -109,7 +109,9 @@ def test_from_small_pictures_to_a_conversion_each_verb_names_the_next(
     assert follow(probe, capsys) == [finetune]
     predict, explain = follow(finetune, capsys)
     assert follow(explain, capsys) == []
-    (table,) = follow(predict, capsys)
+    page, table = follow(predict, capsys)
+    (again,) = follow(page, capsys)
+    assert again == table
     assert table == [*predict, "--csv", ">", "predictions.csv"]
     convert = ["kakera", "convert", "runs/finetune-things", "runs/timm", "--to", "timm"]
     (predict,) = follow(convert, capsys)

@@ -8,10 +8,11 @@ import pytest
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.findings import LISTED
 from kakera.data.inspect import inspect_dataset
+from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
 from kakera.errors import DataError, UnreadableFileError
 from tests.data.files import NOISE, on_disk
-from tests.small import pictures
+from tests.small import folder, pictures
 
 A, B, C, D = (np.roll(NOISE, turn, axis=0) for turn in range(4))
 GONE = UnreadableFileError("gone.png", "got no file of this name, expected a picture")
@@ -134,3 +135,12 @@ def test_the_demo_has_nothing_wrong_with_it() -> None:
 def test_nothing_readable_is_one_line(values: dict[str, bytes], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="files: got no readable picture, expected at least one"):
         inspect_dataset(on_disk(tmp_path, values))
+
+
+def test_a_path_and_a_name_are_opened(tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=3)
+    for given in (root, str(root)):
+        assert inspect_dataset(given) == inspect_dataset(open_dataset(root))
+    assert inspect_dataset("demo", channels=3).channels == 3
+    with pytest.raises(DataError, match="nothing of this name"):
+        inspect_dataset(str(tmp_path / "nowhere"))

@@ -17,12 +17,13 @@ from kakera.cli.main import main
 from kakera.data import fetch
 from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
+from kakera.data.files import open_recordings
 from kakera.data.inspect import inspect_dataset
 from kakera.data.inspect_sound import SoundInspection
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.pack import pack
 from kakera.data.sounds import ArraySounds, FileSounds, Sounds
-from kakera.data.sources import open_dataset, open_recordings
+from kakera.data.sources import open_dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, encoded

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset, open_pictures
+from kakera.data.sources import open_dataset
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded, idx, on_disk, write_idx
 from tests.small import folder
@@ -126,25 +126,3 @@ def test_a_data_set_is_opened_without_decoding_its_files(tmp_path: Path) -> None
     (root / "bag" / "0.png").write_bytes(b"broken")
     dataset: Dataset = open_dataset(root)
     assert (len(dataset), dataset.unreadable) == (6, ())
-
-
-def test_pictures_to_look_at_come_in_the_order_given(tmp_path: Path) -> None:
-    root = folder(tmp_path / "d", count=2)
-    found = open_pictures([root / "boot" / "1.png", root / "bag"], 3)
-    names = [Path(found.pictures.name(index)).relative_to(root).as_posix() for index in range(len(found))]
-    assert names == ["boot/1.png", "bag/0.png", "bag/1.png"]
-    assert found.pictures.read(0).shape[-1] == 3
-
-
-def test_a_folder_without_pictures_shows_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got no picture, expected some; name another folder"):
-        open_pictures([tmp_path], 1)
-
-
-def test_the_name_of_a_built_in_set_means_a_picture_of_each_class() -> None:
-    demo, found = open_dataset("demo"), open_pictures(["demo"], 1)
-    assert [found.pictures.name(index) for index in range(10)] == list(demo.classes)
-    test = demo.part("test")
-    assert test.labels is not None
-    first = int(np.flatnonzero(test.labels == 8)[0])
-    assert (found.pictures.read(8) == test.pictures.read(first)).all()

@@ -105,3 +105,21 @@ def test_weights_of_another_model_get_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="a description that fits its weights") as caught:
         load_model(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("saved", models(), ids=lambda saved: type(saved.model).__name__)
+def test_a_bundle_says_in_one_line_what_it_is(saved: Saved) -> None:
+    text = repr(saved)
+    assert text.startswith("Saved(")
+    assert "3 channels of 28 × 32" in text
+    assert "\n" not in text
+
+
+def test_a_bundle_is_saved_and_moved(tmp_path: Path) -> None:
+    saved = models()[0]
+    assert saved.to("meta") is saved
+    assert saved.device.type == "meta"
+    saved = models()[0]
+    saved.save(tmp_path / "run")
+    for name, tensor in load_model(str(tmp_path / "run")).model.state_dict().items():
+        torch.testing.assert_close(tensor, saved.model.state_dict()[name], rtol=0, atol=0)

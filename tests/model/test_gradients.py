@@ -81,3 +81,10 @@ def test_no_cell_has_a_mean_square_above_1() -> None:
     cells = oriented_gradients(100 * random(2, 3, 16, 16), (8, 8)).reshape(-1, ORIENTATIONS)
     assert cells.square().mean(dim=1).max() <= 1
     assert cells.square().mean(dim=1).max() > 0.999
+
+
+def test_pictures_of_mixed_precision_have_the_gradients_of_the_same_values() -> None:
+    pictures = torch.rand(2, 3, 16, 16).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = oriented_gradients(pictures, (8, 8))
+    torch.testing.assert_close(mixed, oriented_gradients(pictures.float(), (8, 8)), rtol=0, atol=1e-5)

@@ -6,6 +6,7 @@ import torch
 
 from kakera.data.dataset import Dataset, FilePictures
 from kakera.errors import OptionError
+from kakera.formats import preparation
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
@@ -30,7 +31,7 @@ def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
 
 
 def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infer, "PIXELS", 3 * 28 * 28)
+    monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     saved, data = classifier(), pictures(7, 0)
     assert [len(part.samples) for part, _ in infer.scored(saved, data)] == [3, 3, 1]
     found, numbers, broken = scores(saved, data)
@@ -47,8 +48,9 @@ def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: py
 def test_what_has_been_read_is_told(
     progress: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(infer, "PIXELS", 3 * 28 * 28)
+    monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     monkeypatch.setattr("kakera.progress.EVERY", -1.0)
+    monkeypatch.setattr("kakera.progress.FIRST", -1.0)
     scores(classifier(), pictures(7, 0), progress=progress)
     features(classifier(), pictures(7, 0), [-1], ["mean"], progress=progress)
     told = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]

@@ -100,7 +100,7 @@ def test_without_network_the_folder_is_fetched_elsewhere_and_named_as_a_path() -
 def test_names_with_blanks_are_quoted_for_the_shell() -> None:
     for words in commands(next_commands.after_inspect(FEW)):
         assert "my pictures" in words or words[0] == "hf"
-    line = next_commands.after_predict("runs/my model", ["a b.png"])[0]
+    line = next_commands.after_predict("runs/my model", ["a b.png"], page="p.html")[0]
     assert line == "next: kakera predict 'runs/my model' 'a b.png' --csv > predictions.csv"
 
 
@@ -143,9 +143,14 @@ def test_after_a_study_its_share_is_taken() -> None:
     assert next_commands.after_study("x") == ["next: kakera pretrain x --out runs/pretrain-x"]
 
 
-def test_of_many_files_the_command_is_not_written_out() -> None:
+def test_after_predictions_come_a_page_and_a_table_and_many_files_are_not_written_out() -> None:
+    assert commands(next_commands.after_predict("run", ["a"])) == [
+        ["kakera", "predict", "run", "a", "--page", "predictions.html"],
+        ["kakera", "predict", "run", "a", "--csv", ">", "predictions.csv"],
+    ]
     assert next_commands.after_predict("run", list("abcd")) == [
-        "next: the same command with --csv > predictions.csv"
+        "next: the same command with --page predictions.html",
+        "or:   the same command with --csv > predictions.csv",
     ]
 
 

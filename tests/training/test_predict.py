@@ -83,3 +83,21 @@ def test_packed_pictures_are_predicted_and_a_damaged_one_says_why(model: Path, t
     assert len(found) == 6
     (broken,) = (prediction for prediction in found if prediction.unreadable)
     assert broken.unreadable == "got a damaged picture, expected the packed bytes"
+
+
+def test_a_folder_bytes_an_image_and_an_array_are_predicted_alike(model: Path, tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=1, classes=("bag",))
+    path = root / "bag" / "0.png"
+    expected = predict(model, str(root))[0]
+    with Image.open(path) as image:
+        given = [path.read_bytes(), image, np.array(image), path]
+        found = predict(model, (one for one in given))
+    assert [one.probabilities for one in found] == [found[-1].probabilities] * 4
+    assert found[0].probabilities == pytest.approx(expected.probabilities, abs=1e-5)  # another batch
+    assert [one.file for one in found] == ["picture[0]", str(path), "picture[2]", str(path)]
+
+
+def test_bytes_that_cannot_be_read_say_why_under_their_place(model: Path) -> None:
+    found = predict(model, [np.zeros((9, 9), np.uint8), b"no picture", b""])
+    assert [one.unreadable[:15] for one in found] == ["", "got a text file", "got an empty fi"]
+    assert [one.file for one in found] == ["picture[0]", "picture[1]", "picture[2]"]

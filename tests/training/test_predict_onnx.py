@@ -74,5 +74,5 @@ def test_many_files_are_read_by_processes_and_predicted_alike(
     root = folder(tmp_path / "d", count=3)
     alone = predict(written[0], [root], workers=0)
     monkeypatch.setattr("kakera.training.predict.FEW", 2)
-    monkeypatch.setattr("kakera.training.infer.PIXELS", 2 * 28 * 28)
+    monkeypatch.setattr("kakera.formats.preparation.PIXELS", 2 * 28 * 28)
     assert predict(written[0], [root]) == alone

@@ -100,7 +100,9 @@ def test_the_papers_batch_is_taken_in_pieces_on_a_cpu() -> None:
 
 def test_a_network_that_cannot_fit_is_refused_in_one_line() -> None:
     cost = classifier_cost(SIZES["huge"], (224, 224), 3, 10)
-    with pytest.raises(OptionError, match=r"^memory: got 3\.2 GB free .* expected about .*; choose a smaller"):
+    with pytest.raises(
+        OptionError, match=r"^memory: got 3\.2 GB free .* expected about .*; choose a smaller"
+    ):
         fit(cost, SMALL, 64)
 
 

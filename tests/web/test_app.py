@@ -7,7 +7,7 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from kakera.data.sources import open_pictures
+from kakera.data.files import open_pictures
 from kakera.explain import look
 from kakera.explain.seen import Seen
 from kakera.formats.native import load_model

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from kakera.data.sources import open_pictures
+from kakera.data.files import open_pictures
 from kakera.web import shelf as module
 from kakera.web.pictures import Pictures
 from kakera.web.refusals import UnknownError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kakera.cli.arguments import Arguments
 from kakera.cli.output import print_table
+from kakera.errors import OptionError, sentence
 
 if TYPE_CHECKING:
     from kakera.training.predict import Prediction
@@ -37,14 +38,37 @@ def run(words: Sequence[str]) -> int:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
+    parser.add_argument(
+        "--page",
+        metavar="FILE.html",
+        default="",
+        help="write a page: thumbnails, or players of recordings",
+    )
+    parser.add_argument(
+        "--order",
+        choices=("surest", "given"),
+        default="surest",
+        help="of the page: by probability, highest first, or as the files were given (default: surest)",
+    )
     given = parser.parse_args(words)
+    if given.page and given.windows:
+        raise OptionError(
+            sentence("--page", got="--windows as well", expected="whole files", do="leave out one of them")
+        )
+    from kakera.data.files import open_files
     from kakera.training.next_commands import after_predict
-    from kakera.training.predict import predict, predict_windows
+    from kakera.training.predict import open_model, predict, predict_windows
 
+    model = open_model(given.model)
     if given.windows:
-        found = list(predict_windows(given.model, given.files, workers=given.workers, device=given.device))
+        found = list(predict_windows(model, given.files, workers=given.workers, device=given.device))
     else:
-        found = predict(given.model, given.files, workers=given.workers, device=given.device)
+        dataset = open_files(given.files, model.inputs)
+        found = predict(model, dataset, workers=given.workers, device=given.device)
+        if given.page:
+            from kakera.training.prediction_page import write_prediction_page
+
+            write_prediction_page(given.page, given.model, dataset, model.inputs, found, order=given.order)
     if given.json:
         print(json.dumps([_plain(prediction) for prediction in found], indent=2))
     elif given.csv:
@@ -53,7 +77,9 @@ def run(words: Sequence[str]) -> int:
         header = ("file", "seconds")[: 1 + given.windows]
         rows = [_row(prediction, given.top, windows=given.windows) for prediction in found]
         print_table([(*header, "label", "probabilities"), *rows])
-        print(*after_predict(given.model, given.files), sep="\n")
+        print(*after_predict(given.model, given.files, page=given.page), sep="\n")
+    if given.page:
+        print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
     broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)

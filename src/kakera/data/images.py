@@ -60,6 +60,17 @@ def decode(
         raise UnreadableFileError(_name(source), _reason(source, error)) from error
 
 
+def from_image(image: Image.Image, channels: int, name: str = "picture") -> NDArray[np.uint8]:
+    """Convert an image of Pillow as `decode` does a file. Raises UnreadableFileError, which names `name`."""
+    try:
+        _require_few_pixels(image, name, MOST_PIXELS)
+        return _values(image, channels)
+    except UnreadableFileError as error:
+        raise UnreadableFileError(name, error.reason) from error
+    except Exception as error:  # an image that has been opened and not read yet
+        raise UnreadableFileError(name, _reason(b"", error)) from error
+
+
 def header(source: Source) -> tuple[int, int, int]:
     """(height, width, channels) without decoding; channels is 1 (grey) or 3. Raises UnreadableFileError."""
     try:
@@ -85,12 +96,19 @@ def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 def _open(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     _hush()
     image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
+    try:
+        _require_few_pixels(image, _name(source), most_pixels)
+    except UnreadableFileError:
+        image.close()
+        raise
+    return image
+
+
+def _require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
     width, height = image.size
     if width * height > most_pixels:
-        image.close()
         reason = f"got {width} x {height} pixels, expected at most {most_pixels:,}; make it smaller"
-        raise UnreadableFileError(_name(source), reason)
-    return image
+        raise UnreadableFileError(name, reason)
 
 
 def _hush() -> None:

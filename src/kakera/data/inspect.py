@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import class_lines, classes_of, equals, finding_lines
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
+from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
 from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
@@ -74,8 +76,15 @@ class Inspection:
 
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
-def inspect_dataset(dataset: Dataset) -> Inspection | SoundInspection:
-    """Read everything once. Raises DataError where none can be read."""
+def inspect_dataset(
+    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0
+) -> Inspection | SoundInspection:
+    """Read everything once, of a data set or of what `open_dataset` opens, and count it.
+
+    `channels` (1 or 3) and `seed`, of the split where the data bring none, are for a path or name. Raises
+    DataError where none can be read.
+    """
+    dataset = data if isinstance(data, Dataset) else open_dataset(data, channels=channels, seed=seed)
     if dataset.sounds is not None:
         return inspect_sounds(dataset)
     found, broken = _read_all(dataset)

@@ -21,6 +21,23 @@ class Stored(ABC):
         """Raises UnreadableFileError where its bytes are not those that were stored."""
 
 
+class Content(Stored):
+    """What is in a file that has been read already, or stands for one, under a name."""
+
+    def __init__(self, content: bytes, name: str) -> None:
+        self.content, self.name = content, name
+
+    def open(self) -> BinaryIO:
+        """Return the bytes as a file."""
+        return io.BytesIO(self.content)
+
+    def check(self) -> None:
+        """Do nothing: the bytes are what was given."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
 Source: TypeAlias = Path | bytes | Stored
 """A file, what is in one, or a part of a larger one."""
 

@@ -11,15 +11,14 @@ from typing import Literal
 
 from kakera.errors import RunError, sentence
 from kakera.formats import mae, onnx, timm_writing, transformers_writing
+from kakera.formats.about import about
 from kakera.formats.adapt import Size, adapt
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.judge import difference
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
-from kakera.model.mae import MaskedAutoencoder
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -54,35 +53,6 @@ class Converted:
             f"{self.target}: largest difference of the outputs {self.difference:.1e}, run by {self.judge}",
             *([self.hint] if self.hint else []),
         ]
-
-
-READS = {
-    "class": "the class token",
-    "mean": "the mean",
-    "distilled": "the class and the distillation token",
-    "halves": "the mean of the class and the distillation token",
-    "class and mean": "the class token and the mean",
-}
-
-
-def about(saved: Saved) -> str:
-    """Kind, size, inputs, and what it gives, in one line."""
-    model, inputs = saved.model, saved.inputs
-    channels = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
-    taken = f"{channels} of {inputs.height} × {inputs.width}"
-    if isinstance(model, ResNet):
-        return f"CNN: {len(model.layers)} blocks, {taken}, {len(saved.classes)} classes"
-    shape = saved.encoder.shape
-    parts = [f"{shape.depth} layers of {shape.width} with {shape.heads} heads"]
-    parts += [f"patches of {shape.patch[0]} × {shape.patch[1]}"]
-    parts += [taken]
-    if isinstance(model, MaskedAutoencoder):
-        parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
-        return "masked autoencoder: " + ", ".join(parts)
-    if isinstance(model, Classifier):
-        parts += [f"{len(saved.classes)} classes from {READS[model.pool]}"]
-        return "classifier: " + ", ".join(parts)
-    return "encoder: " + ", ".join(parts)
 
 
 @memory_for("convert", "end other programs, or give a lower --size")

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from kakera.data.items import Files
 from kakera.errors import RunError, sentence
+from kakera.formats.about import about
 from kakera.formats.checksum import read_sealed, sealed
+from kakera.formats.preparation import prepared
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
@@ -48,6 +52,34 @@ class Saved:
                 sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
             )
         return self.model if isinstance(self.model, Encoder) else self.model.encoder
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model is on."""
+        return next(self.model.parameters()).device
+
+    def prepare(self, files: Files) -> Float[Tensor, "b c H W"]:
+        """Return files as the network takes them in, normalised, on its device: as evaluation does.
+
+        A path, a folder or a built-in name; bytes, an image of Pillow, an array (H, W) or (H, W, C) of uint8
+        or of floats from 0 to 1; of a model of recordings also (waveform, rate in hertz); or several of
+        these. A picture is decoded upright, laid on white where it is transparent, cut to the middle, and
+        resized; a recording becomes its windows one after another. Raises DataError for what can be no
+        file, UnreadableFileError for the first that cannot be read.
+        """
+        return prepared(self.inputs, files, self.device)
+
+    def to(self, device: str | torch.device) -> Saved:
+        """Move the model to a device, and return this bundle."""
+        self.model.to(device)
+        return self
+
+    def save(self, folder: str | Path) -> None:
+        """Write `kakera.json` and `model.safetensors` into a folder. Raises StorageError."""
+        save_model(Path(folder), self)
+
+    def __repr__(self) -> str:
+        return f"Saved({about(self)})"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -47,7 +47,7 @@ def oriented_gradients(pictures: Float[Tensor, "b c H W"], patch: tuple[int, int
     first = place.floor().clamp(max=ORIENTATIONS - 1)  # rounding may give the end of the range itself
     for_second = (place - first) * length
     low = rearrange(first.long(), "b c H W -> b c 1 H W")
-    votes = pictures.new_zeros(*pictures.shape[:2], ORIENTATIONS, *pictures.shape[2:])
+    votes = length.new_zeros(*pictures.shape[:2], ORIENTATIONS, *pictures.shape[2:])
     for bins, vote in ((low, length - for_second), ((low + 1) % ORIENTATIONS, for_second)):
         votes.scatter_(2, bins, rearrange(vote, "b c H W -> b c 1 H W"))
     cut_down, cut_across = cells(patch)

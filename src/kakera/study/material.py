@@ -41,6 +41,8 @@ class Material:
     """The options to call each kind of training with."""
     recipes: dict[str, LearningOptions]
     """All options of each kind of training, from its recipe and these words."""
+    digest: dict[str, str]
+    """Of files, labels and split."""
 
     def pretrain(self, out: Path, **changes: Any) -> Trained:
         """`kakera pretrain` on all training pictures."""
@@ -81,6 +83,7 @@ class Material:
             "labelled": len(self.labelled),
             "test": len(self.test),
             "classes": list(self.dataset.classes),
+            "digest": self.digest,
         }
 
 
@@ -113,7 +116,8 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
         # A fine-tuning hears as its start does.
         given |= {"start": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
         recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
-    return Material(prepared.dataset, shape, Grid.cover(inputs.size, shape.patch), inputs, words, recipes)
+    grid = Grid.cover(inputs.size, shape.patch)
+    return Material(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
 
 
 def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, str]:

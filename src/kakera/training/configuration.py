@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kakera.data.digest import changed
 from kakera.errors import RunError, sentence
 
-CONFIG = "config.json"
+CONFIG, DIGEST = "config.json", "digest"
 FREE = {  # may differ between a run and its resumption
     *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
     *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
-    *("baselines", "chosen"),
+    *("baselines", "chosen", "digest"),
 }
 NEW = {"time": ""}  # options that runs from before them do not have, and what those did
 
@@ -27,14 +28,15 @@ def require_same(path: Path, config: dict[str, Any]) -> None:
             sentence(str(path), got=error, expected="a configuration", do="choose another --out")
         ) from error
     known = [name for name in names if name not in FREE and (name in there or here[name] != NEW.get(name))]
-    other = [name for name in known if there.get(name) != here.get(name)]
-    if other:
-        got = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
-        raise RunError(
-            sentence(
-                str(path.parent),
-                got=f"a run of another configuration ({got})",
-                expected="the same, to go on with it",
-                do="give the same options or choose another --out",
-            )
-        )
+    before, now = there.get(DIGEST), here.get(DIGEST)
+    moved = {"data"} if before is not None and before == now else set[str]()  # a copy elsewhere
+    other = [name for name in known if name not in moved and there.get(name) != here.get(name)]
+    differing = changed(before, now)
+    if other or differing:
+        options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        got = f"a run of another configuration ({options})"
+        if differing:  # first, since sizes, means and classes differ with the data
+            got = f"data that changed since the run began (other {', '.join(differing)})"
+        expected = "the same, to go on with it"
+        do = "give the same options and data, or choose another --out"
+        raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))

@@ -34,7 +34,7 @@ def placed(saved: Saved, name: str) -> Generator[torch.device, None, None]:
 
 def whereabouts(saved: Saved) -> torch.device:
     """The device that the model is on."""
-    return next(saved.model.parameters()).device
+    return saved.device
 
 
 def _list(here: dict[str, bool]) -> str:

@@ -34,10 +34,10 @@ def facts_of(dataset: Dataset, count: int = 0) -> Facts:
     if train.sounds is not None:
         lengths = list(_lengths(train, numbers))
         seconds = float(np.percentile(lengths, 90)) if lengths else 0.0
-        return replace(common, recordings=True, seconds=round(seconds, 2))
+        return replace(common, recordings=True, seconds=round(seconds, 2), readable=bool(lengths))
     sizes = list(_sizes(train, numbers))
     middle = np.median(sizes, axis=0) if sizes else (LARGE, LARGE)
-    return replace(common, size=(int(middle[0]), int(middle[1])))
+    return replace(common, size=(int(middle[0]), int(middle[1])), readable=bool(sizes))
 
 
 def _sizes(dataset: Dataset, numbers: Iterable[int]) -> Iterable[tuple[int, int]]:

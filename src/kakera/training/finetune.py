@@ -70,7 +70,8 @@ def finetune(
     saved, plan, forecast, team = _ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
-    run = Run(out, {**config, "classes": list(saved.classes), "chosen": forecast.chosen()}, team)
+    config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
+    run = Run(out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
     page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
     if run.finished:
@@ -99,8 +100,7 @@ def plan_finetune(
     given = {**options, "out": str(out), "start": str(start)}
     job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
     forecast = _forecast(job, before)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
-    return _ready(job, forecast, prepared, before, always=True)[2]
+    return _ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
 
 def _ready(

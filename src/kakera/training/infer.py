@@ -15,10 +15,10 @@ from torch import Tensor
 
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
-from kakera.data.loader import evaluation_batches
 from kakera.errors import OptionError, UnreadableFileError, sentence
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, entering
+from kakera.formats.preparation import batches
 from kakera.inputs import InputSpec
 from kakera.model import roles
 from kakera.model.classifier import Classifier, Read, pooled
@@ -28,9 +28,6 @@ from kakera.model.trace import Trace
 from kakera.progress import Progress
 from kakera.training.device import whereabouts
 from kakera.training.view import View
-
-BATCH, PIXELS = 256, 2**22  # pictures at a time, and how large they are together: 83 of 224 x 224
-WINDOWS = 16  # of recordings at a time: 10 seconds each take 20 MB on their way
 
 
 @torch.inference_mode()
@@ -98,11 +95,13 @@ def features(
     *,
     workers: int = 0,
     progress: str = "",
+    unreadable: list[UnreadableFileError] | None = None,
 ) -> tuple[dict[tuple[int, Read], NDArray[np.float32]], NDArray[np.int64]]:
     """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
     The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
-    as in the lecture; −1 is the last. `progress` is as in `scores`. Raises OptionError for another layer.
+    as in the lecture; −1 is the last. `progress` is as in `scores`; what could not be read is added to
+    `unreadable`. Raises OptionError for another layer.
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
@@ -119,6 +118,8 @@ def features(
     view = View.of(encoder, saved.inputs)
     for part in _batches(saved.inputs, dataset, workers, progress):
         numbers.append(part.samples)
+        if unreadable is not None:
+            unreadable += part.unreadable
         part = part.to(whereabouts(saved))
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = roles.entering(None, view.absent(part))
@@ -132,11 +133,9 @@ def features(
 
 
 def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:
-    """As many at a time as fit in little memory. Workers read the next ones while the model computes."""
-    fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
-    batch = WINDOWS if dataset.sounds is not None else fitting
+    """Yield batches and show how far they are. Workers read the next ones while the model computes."""
     with Progress(progress, total=len(dataset), kind=dataset.kind, quiet=None if progress else True) as shown:
-        for part in evaluation_batches(dataset, inputs.size, batch=batch, workers=workers):
+        for part in batches(dataset, inputs, workers):
             yield part
             if len(part.samples):  # in their order; of a recording there may be more windows to come
                 shown.advance(int(part.samples[-1]) + 1 - shown.done)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from kakera import duration
 from kakera.data.dataset import Dataset
 from kakera.formats.native import WEIGHTS
@@ -28,6 +30,7 @@ from kakera.training.timing import seconds_of_a_step
 
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
+SAMPLE = 256  # files that a plan is timed with
 WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
@@ -101,9 +104,17 @@ class Job(Generic[Chosen]):
             before=self.options,
         )
 
+    def sample(self, size: tuple[int, int]) -> Prepared:
+        """Some of the data, decoded for a model that sees `size`: enough to time a few steps with."""
+        train = np.flatnonzero(self.prepared.dataset.split == "train")
+        rows = train[np.unique(np.linspace(0, len(train) - 1, SAMPLE).astype(int))]
+        return replace(self.prepared, dataset=self.prepared.dataset.take(rows)).held(
+            size, self.options.crop_least
+        )
+
     def show(self, forecast: Forecast) -> None:
         """Print the plan, unless the run is finished or goes on."""
-        if self.announce and not self.begun and _speaks(forecast):
+        if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
     def timed(
@@ -121,12 +132,13 @@ class Job(Generic[Chosen]):
         Several processes go by the estimate. Weights are put back.
         """
         spent = time.monotonic() - self.started
-        forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        if not always:
+            forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
             return forecast
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
         if long and team.size == 1 and forecast.plan.options.strategy != "fsdp" and team.fabric is not None:
-            step = seconds_of_a_step(task, plan, team.fabric)
+            step = seconds_of_a_step(task, plan, team.fabric) * forecast.plan.batch / plan.batch
             spent = time.monotonic() - self.started
             forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
         cut = forecast.shorter()

@@ -16,6 +16,7 @@ from kakera.training.folders import default_folder
 
 SMALL = 64  # pixels: up to here pictures are learned from alone, in minutes
 MANY = 20_000  # training files from which pretraining on them alone is worth its hours
+NAMED = 3  # files that a command is written out with
 HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
 
@@ -94,11 +95,11 @@ def after_probe(data: str, start: str | Path) -> list[str]:
     return _next([command("finetune", data, "--from", str(start), "--out", default_folder("finetune", data))])
 
 
-def after_predict(model: str, files: Sequence[str]) -> list[str]:
-    """How to keep the probabilities of all classes."""
-    if len(files) > 3:
-        return ["next: the same command with --csv > predictions.csv"]
-    return _next([f"{command('predict', model, *files)} --csv > predictions.csv"])
+def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[str]:
+    """A page of thumbnails or players, unless there is one, and a table of all probabilities."""
+    same = command("predict", model, *files) if len(files) <= NAMED else "the same command with"
+    lines = [] if page else [f"{same} --page predictions.html"]
+    return _next([*lines, f"{same} --csv > predictions.csv"])
 
 
 def after_study(data: str, hide: float | None = None) -> list[str]:

@@ -189,8 +189,6 @@ class ProbeOptions(DataOptions):
     """Class token, mean of the patch tokens, or both side by side."""
     layers: tuple[int, ...] = (-1,)
     """Layers whose tokens are read; -1 is the last, after the final norm."""
-    time: str = ""
-    """How long it may take, such as 10m: fewer draws, then no fine-tuning; empty for any."""
     device: str = "auto"
     """Where tokens are computed and networks fine-tuned: cpu, cuda, mps or auto."""
     labels: tuple[int, ...] = (100, 1000, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kakera.data.dataset import Dataset
+from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.files import open_files
+from kakera.data.items import Files
 from kakera.data.shards import ShardPictures
-from kakera.data.sources import open_pictures, open_recordings
+from kakera.data.sounds import ArraySounds
 from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
-from kakera.inputs import InputSpec
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
 from kakera.training.infer import scored, scores
@@ -41,24 +42,27 @@ class Prediction:
 
 
 @memory_for("predict", "lower --workers, or name fewer files")
-def predict(
-    model: Source, files: Sequence[str | Path], *, workers: int = -1, device: str = "auto"
-) -> list[Prediction]:
-    """Predictions for files, for all in folders or in shards, or for samples of a built-in set.
+def predict(model: Source, files: Files, *, workers: int = -1, device: str = "auto") -> list[Prediction]:
+    """Predict files, all in folders or in shards, or samples of a built-in set, in the order given.
+
+    `files` is one of these, or several: a path or a name; the bytes of a file, or a file opened as bytes; an
+    image of Pillow; an array (H, W) or (H, W, C) of uint8 or of floats from 0 to 1, (n, H, W, C) for n of
+    them; a tensor (C, H, W); for a model of recordings also (waveform, rate in hertz); or a `Dataset`. A
+    string is one path. What has no name is called picture[0] by its place.
 
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
     gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
     in float32 or int8: then ONNX Runtime computes, on the CPU. `workers` are processes that read while the
     model computes; -1 chooses: one a core where there are many files, none where there are few. `device` is
     cpu, cuda, mps or auto. Raises RunError for the model or the device, DataError where a folder holds
-    nothing to read.
+    nothing to read and for what can be no file.
     """
-    saved = _model(model)
-    dataset = opened(saved.inputs, files)
+    saved = open_model(model)
+    dataset = open_files(files, saved.inputs)
     names = [dataset.pictures.name(number) for number in range(len(dataset))]
     with _placed(saved, device):
         probabilities, numbers, broken = scores(
-            saved, dataset, workers=_readers(dataset, workers), progress="predict"
+            saved, dataset, workers=readers(dataset, workers), progress="predict"
         )
     reasons = {error.path: error.reason for error in broken}
     known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
@@ -71,21 +75,21 @@ def predict(
 
 
 def predict_windows(
-    model: Source, files: Sequence[str | Path], *, workers: int = -1, device: str = "auto"
+    model: Source, files: Files, *, workers: int = -1, device: str = "auto"
 ) -> Iterator[Prediction]:
-    """A prediction for each window of each recording, as they are read.
+    """Predict each window of each recording, and yield each as it is read; `files` are as in `predict`.
 
     Raises OptionError for a model of pictures, and as `predict` does.
     """
-    saved = _model(model)
+    saved = open_model(model)
     spec = saved.inputs.sound
     if spec is None:
         raise OptionError(
             sentence("windows", got="a model of pictures", expected="one of recordings", do="leave it out")
         )
-    dataset, told = opened(saved.inputs, files), set[str]()
+    dataset, told = open_files(files, saved.inputs), set[str]()
     with _placed(saved, device):
-        for part, values in scored(saved, dataset, workers=_readers(dataset, workers)):
+        for part, values in scored(saved, dataset, workers=readers(dataset, workers)):
             assert part.starts is not None
             assert part.lengths is not None
             for error in part.unreadable:
@@ -101,23 +105,19 @@ def _placed(saved: Saved | OnnxModel, device: str) -> AbstractContextManager[obj
     return placed(saved, device) if isinstance(saved, Saved) else nullcontext()
 
 
-def _model(model: Source) -> Saved | OnnxModel:
+def open_model(model: Source) -> Saved | OnnxModel:
+    """Open a model, or a graph of ONNX, unless it is open. Raises RunError."""
     if isinstance(model, Saved | OnnxModel):
         return model
     return open_onnx(model) if is_onnx(model) else load(model)
 
 
-def _readers(dataset: Dataset, workers: int) -> int:
+def readers(dataset: Dataset, workers: int) -> int:
+    """Return how many processes read; of −1 as many as there are cores, none for few files or for arrays."""
     if workers >= 0:
         return workers
-    return (os.cpu_count() or 1) if len(dataset) > FEW else 0
-
-
-def opened(inputs: InputSpec, files: Sequence[str | Path]) -> Dataset:
-    """Files of the kind that a model takes in. Raises DataError."""
-    if inputs.sound is not None:
-        return open_recordings(files, inputs.sound)
-    return open_pictures(files, inputs.channels)
+    in_memory = isinstance(dataset.pictures, ArrayPictures | ArraySounds)
+    return (os.cpu_count() or 1) if len(dataset) > FEW and not in_memory else 0
 
 
 def _where(dataset: Dataset, number: int) -> str:

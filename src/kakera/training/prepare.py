@@ -11,6 +11,7 @@ from kakera import duration
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
+from kakera.data.digest import digest
 from kakera.data.memory import at_hand, hold
 from kakera.data.shrink import stored_side
 from kakera.data.sources import open_dataset
@@ -57,6 +58,8 @@ class Prepared:
     """Names of the options that the rules chose."""
     alone: bool = False
     """Whether nobody has named a number of workers: then data in memory are read without any."""
+    digest: dict[str, str] = field(default_factory=dict)
+    """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
 
     def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
         """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
@@ -96,6 +99,7 @@ class Prepared:
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
         at least `crop_least` of their area need.
         """
+        found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_least)
             dataset = hold(self.dataset, self._limit, shorter=shorter, size=size)
@@ -103,7 +107,8 @@ class Prepared:
             dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise _no_training(dataset)
-        return replace(self, dataset=dataset, workers=0 if at_hand(dataset) and self.alone else self.workers)
+        workers = 0 if at_hand(dataset) and self.alone else self.workers
+        return replace(self, dataset=dataset, workers=workers, digest=found)
 
 
 def prepare(

@@ -11,6 +11,7 @@ from torch import nn
 
 from kakera import chance
 from kakera.data.dataset import Dataset
+from kakera.data.digest import LABELS
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator
@@ -65,6 +66,7 @@ def pretrain(
     forecast = job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team)
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
+    config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
     run = Run(out, {**config, "chosen": forecast.chosen()}, team)
     page = PretrainPage(plan.train, chosen)
     if run.finished:
@@ -97,7 +99,7 @@ def plan_pretrain(
     """
     job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=True)
     forecast = _forecast(job)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
     model.initialise(generator(chosen.seed))

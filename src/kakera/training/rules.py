@@ -46,6 +46,8 @@ class Facts:
     held_out: int = 0
     """Samples that the result is measured on."""
     classes: int = 0
+    readable: bool = True
+    """Whether any of the headers that were looked at could be read."""
 
     @property
     def things(self) -> str:

@@ -55,11 +55,11 @@ def _cards(
     for row in rows.tolist():
         number = int(predictions.numbers[row])
         try:
-            media = _media(dataset, number, inputs)
+            tags = media(dataset, number, inputs)
         except UnreadableFileError:
             continue  # it was readable a moment ago, and no longer is
         title = _title(dataset, number, predictions.probabilities[row])
-        cards.append(Card(media, title, PurePath(dataset.pictures.name(number)).name))
+        cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
             break
     return cards
@@ -84,7 +84,11 @@ def _title(dataset: Dataset, number: int, found: NDArray[np.floating]) -> str:
     return f"{names}; {what}: {classes[worst]} ({100 * found[worst]:.0f} %)"
 
 
-def _media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
+def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
+    """Return the tags of a thumbnail; of a recording its spectrogram and a player of the first seconds.
+
+    Raises UnreadableFileError.
+    """
     name = dataset.pictures.name(number)
     if dataset.sounds is None:
         return image(*_ordered(thumbnail(dataset.pictures.read(number)), name))

@@ -11,8 +11,8 @@ from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.listen import windows_at
 from kakera.data.loader import evaluation_batches
+from kakera.formats.preparation import stored, widths
 from kakera.inputs import InputSpec
-from kakera.training.view import stored, widths
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from kakera.data.batch import Batch
+from kakera.formats.preparation import stored, widths
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
 from kakera.model.presence import beyond
-from kakera.sound.logmel import blank_after, log_mel
-from kakera.sound.spec import SoundSpec
 
 
 @dataclass(frozen=True)
@@ -49,21 +47,3 @@ class View:
             return None
         found = beyond(widths(batch, self.inputs.sound), self.grid, self.step)
         return found if bool(found.any()) else None
-
-
-def stored(batch: Batch, inputs: InputSpec) -> Num[Tensor, "b c H W"]:
-    """Pictures as they are; recordings as spectrograms, where they have ended the mean, or `blank`."""
-    spec = inputs.sound
-    if spec is None:
-        return batch.pictures
-    # The front end keeps float32 where the model computes in less.
-    with torch.autocast(batch.pictures.device.type, enabled=False):
-        spectrograms = log_mel(batch.pictures, spec)
-    blank = inputs.mean[0] if inputs.blank is None else inputs.blank
-    return blank_after(spectrograms, widths(batch, spec), blank)
-
-
-def widths(batch: Batch, spec: SoundSpec) -> Tensor:
-    """How many whole frames each recording of a batch has, (b,)."""
-    assert batch.lengths is not None
-    return ((batch.lengths - spec.frame_samples) // spec.hop_samples + 1).clamp(min=1)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.dataset import Dataset
+from kakera.data.files import open_pictures, open_recordings
 from kakera.data.sounds import FileSounds
-from kakera.data.sources import open_pictures, open_recordings
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
 

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.files import open_files
 from kakera.data.images import decode
+from kakera.data.items import Files
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.explain.attention import attention_distances
 from kakera.explain.extent import Extent
@@ -31,7 +33,6 @@ from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import Subject, picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
-from kakera.training.predict import opened
 from kakera.training.recipes import build
 from kakera.training.shown import Shown, shown
 from kakera.training.view import View
@@ -63,13 +64,14 @@ class Explained:
 
 
 @memory_for("explain", "name fewer files, or lower --samples")
-def explain_files(model: str | Path | Saved, files: Sequence[str | Path], **options: Any) -> Explained:
+def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
-    `options` are the fields of `ExplainOptions`. Of a recording one window is looked at, and of that what
-    the recording fills. A file that cannot be read is passed over and named in the result. Of more than 24
-    files the first 24 are looked at, and of more than 16 samples 16 are drawn: one line on stderr, the page
-    and `notes` say so. Raises RunError for the model, DataError where no file is left, OptionError,
+    `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
+    at, and of that what the recording fills. A file that cannot be read is passed over and named in the
+    result. Of more than 24 files the first 24 are looked at, and of more than 16 samples 16 are drawn: one
+    line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no file is
+    left, OptionError,
     StorageError.
     """
     asked, notes = _options(options)
@@ -143,11 +145,9 @@ def _token(patch: int, grid: Grid) -> int:
     return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
 
 
-def _read(
-    saved: Saved, files: Sequence[str | Path], start: float, notes: list[str]
-) -> tuple[Shown, list[str]]:
+def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
     """The first MOST files. Raises DataError for none, UnreadableFileError where none of them can be read."""
-    dataset = opened(saved.inputs, files)
+    dataset = open_files(files, saved.inputs)
     kind = "recordings" if saved.inputs.sound else "pictures"
     if not len(dataset):
         raise DataError(sentence("files", got=f"0 {kind}", expected="at least one", do="name some files"))

@@ -1,0 +1,138 @@
+"""A short digest of a data set: a run that is resumed must find the same files, labels and split.
+
+Names are taken from the folder that all files share, so a copy elsewhere has the same digest. Nothing is
+decoded; the time is linear in the number of files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.shards import ShardPictures, ShardRecording, Shards
+from kakera.data.sounds import ArraySounds, FileSounds
+from kakera.data.stored import Source
+
+FILES, LABELS, SPLIT = "files", "labels", "split"
+SAMPLED = 4096  # files, evenly spaced, whose content is looked at as well
+PIECE = 4096  # bytes: how much of each, in the middle and at the end; values of an array
+
+
+def digest(dataset: Dataset) -> dict[str, str]:
+    """Return short digests of the files (names, sizes, some content), the labels with the classes, the split.
+
+    The size is that of the file in bytes; of an array in memory it is the shape. Of arrays named by paths
+    only the names count: how large decoded files are kept depends on the machine.
+    """
+    return {
+        FILES: _hash(_files(dataset)),
+        LABELS: _hash([_joined(dataset.classes), _labels(dataset)]),
+        SPLIT: _hash([_joined(dataset.split.tolist())]),
+    }
+
+
+def changed(before: object, now: object) -> list[str]:
+    """Return which of files, labels and split differ; none where either has no digest, as older runs."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return []
+    return [name for name in (FILES, LABELS, SPLIT) if name in now and before.get(name) != now[name]]
+
+
+def _hash(pieces: Iterable[bytes]) -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for piece in pieces:
+        found.update(len(piece).to_bytes(8, "little") + piece)
+    return found.hexdigest()
+
+
+def _joined(names: Iterable[str]) -> bytes:
+    return "\0".join(names).encode(errors="surrogateescape")
+
+
+def _labels(dataset: Dataset) -> bytes:
+    labels = dataset.labels
+    if labels is None:
+        return b""
+    return np.packbits(labels).tobytes() if dataset.several else labels.astype("<i8").tobytes()
+
+
+def _files(dataset: Dataset) -> Iterator[bytes]:
+    """Yield names, then sizes, then some of the content."""
+    pictures, count = dataset.pictures, len(dataset)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
+    yield _joined(_relative([pictures.name(row) for row in range(count)]))
+    if isinstance(pictures, FilePictures):
+        yield from _on_disk(pictures.paths, chosen)
+    elif isinstance(pictures, FileSounds):
+        yield np.array(pictures.spans, "<f8").tobytes()
+        yield from _on_disk(pictures.paths, chosen)
+    elif isinstance(pictures, ShardPictures):
+        yield from _packed(pictures.shards, pictures.rows)
+    elif isinstance(pictures, ArrayPictures | ArraySounds) and not any(os.sep in n for n in pictures.names):
+        arrays = [pictures.arrays[row] for row in pictures.rows.tolist()]
+        yield repr([array.shape for array in arrays]).encode()
+        yield from (_sample(arrays[row]) for row in chosen)
+
+
+def _relative(names: Sequence[str]) -> list[str]:
+    """Paths without the folder that all of them share; other names as they are."""
+    if not any(os.sep in name for name in names):
+        return list(names)
+    paths = [os.path.abspath(name) for name in names]  # noqa: PTH100  # a Path costs ten times the call
+    shared = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120
+    return [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in paths]
+
+
+def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
+    yield b" ".join(str(_size(source)).encode() for source in sources)
+    yield from (_pieces(sources[row]) for row in chosen)
+
+
+def _size(source: Source) -> int:
+    """In bytes; −1 for a file that is not there."""
+    if isinstance(source, bytes):
+        return len(source)
+    if isinstance(source, Path):
+        try:
+            return source.stat().st_size
+        except OSError:
+            return -1
+    return int(source.shards.table[source.row]["length"]) if isinstance(source, ShardRecording) else -1
+
+
+def _pieces(source: Source) -> bytes:
+    """The middle and the end of a file: where files of one kind and size differ."""
+    if isinstance(source, bytes):
+        return source[len(source) // 2 :][:PIECE] + source[-PIECE:]
+    if isinstance(source, Path):
+        try:
+            with source.open("rb", buffering=0) as file:
+                size = file.seek(0, 2)
+                file.seek(size // 2)
+                middle = file.read(PIECE)
+                file.seek(max(0, size - PIECE))
+                return middle + file.read(PIECE)
+        except OSError:
+            return b""
+    if isinstance(source, ShardRecording):
+        return b"".join(_packed(source.shards, np.array([source.row])))
+    return b""
+
+
+def _packed(shards: Shards, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    """The sizes and checksums that the index of a shard holds."""
+    table = shards.table[rows]
+    yield table["length"].astype("<i8").tobytes()
+    yield table["crc"].astype("<i8").tobytes()
+
+
+def _sample(array: NDArray[Any]) -> bytes:
+    """Evenly spaced values."""
+    return array.reshape(-1)[:: max(1, array.size // PIECE)].tobytes()

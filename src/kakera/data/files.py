@@ -1,0 +1,126 @@
+"""Files to look at or to listen to, and whatever stands for them, as a data set in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from kakera.data import audio
+from kakera.data.builtin import open_builtin
+from kakera.data.channels import with_channels
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
+from kakera.data.folder import pictures_below
+from kakera.data.items import Files, items, picture, recording
+from kakera.data.joined import MemoryPictures, joined
+from kakera.data.media import files_below
+from kakera.data.shard_source import is_shards, open_shards
+from kakera.data.sounds import FileSounds, Sounds
+from kakera.errors import DataError, sentence
+from kakera.inputs import InputSpec
+from kakera.sound.spec import SoundSpec
+
+
+def open_files(files: Files, inputs: InputSpec) -> Dataset:
+    """Open files of the kind that a model takes in: see `open_pictures` and `open_recordings`."""
+    if inputs.sound is not None:
+        return open_recordings(files, inputs.sound)
+    return open_pictures(files, inputs.channels)
+
+
+def open_pictures(files: Files, channels: int) -> Dataset:
+    """Open pictures to look at, in the order given, with 1 or 3 channels.
+
+    A folder means all pictures below it, shards mean all that is in them, the name of a built-in data set
+    means `samples` of it; given alone, the last two keep their labels. `items` says what else may be given.
+    Files and bytes are decoded when they are read; images of Pillow and arrays are converted now. Raises
+    DataError where a folder holds no picture, and for what can be no picture.
+    """
+    found = [_pictures(item, channels, f"picture[{number}]") for number, item in _numbered(files)]
+    if len(found) == 1 and isinstance(found[0], Dataset):
+        return found[0]
+    parts = [each.pictures if isinstance(each, Dataset) else each for each in found]
+    together = joined(parts, channels)
+    return Dataset("pictures", together, channels, np.full(len(together), "test"))
+
+
+def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
+    """Open recordings to listen to by a spec, in the order given: as `open_pictures`. Raises DataError."""
+    found = [_recordings(item, spec, f"recording[{number}]") for number, item in _numbered(files)]
+    if len(found) == 1 and isinstance(found[0], Dataset):
+        return found[0]
+    sounds = [each.pictures if isinstance(each, Dataset) else each for each in found]
+    parts = [each for each in sounds if isinstance(each, FileSounds)]
+    paths = [path for part in parts for path in part.paths]
+    together = FileSounds(paths, spec, [span for part in parts for span in part.spans])
+    return Dataset("recordings", together, 1, np.full(len(paths), "test"))
+
+
+def samples(dataset: Dataset) -> Dataset:
+    """Take the first test picture of each class, named after it; `dataset` has one label a picture."""
+    test = dataset.part("test")
+    labels = np.asarray(test.labels)
+    first = test.take([int(np.flatnonzero(labels == number)[0]) for number in range(len(test.classes))])
+    if first.sounds is not None:
+        return first
+    return replace(
+        first, pictures=ArrayPictures([*map(first.pictures.read, range(len(first)))], test.classes)
+    )
+
+
+def _numbered(files: Files) -> Iterator[tuple[int, Any]]:
+    """A data set counts as one item."""
+    return enumerate([files] if isinstance(files, Dataset) else items(files))
+
+
+def _pictures(item: Any, channels: int, name: str) -> Dataset | Pictures:
+    dataset = _data_set(item)
+    if dataset is not None:
+        if dataset.sounds is not None:
+            raise _other_kind(dataset, "recordings", "pictures")
+        return with_channels(dataset, channels)
+    if isinstance(item, str | Path):
+        return FilePictures(_expanded(Path(item), "picture"), channels)
+    found, name = picture(item, channels, name)
+    return MemoryPictures([found], [name], channels)
+
+
+def _recordings(item: Any, spec: SoundSpec, name: str) -> Dataset | Sounds:
+    dataset = _data_set(item)
+    if dataset is not None:
+        if dataset.sounds is None:
+            raise _other_kind(dataset, "pictures", "recordings")
+        return replace(dataset, pictures=dataset.sounds.heard(spec))
+    if isinstance(item, str | Path):
+        return FileSounds(_expanded(Path(item), "recording"), spec)
+    return FileSounds([recording(item, name)], spec)
+
+
+def _data_set(item: Any) -> Dataset | None:
+    """A data set, or what one name means that is not a file's or a folder's of files."""
+    if isinstance(item, Dataset):
+        return item
+    built_in = open_builtin(item) if isinstance(item, str) else None
+    if built_in is not None:
+        return samples(built_in)
+    is_name = isinstance(item, str | Path) and is_shards(item)
+    return open_shards(item, None)[0] if is_name else None
+
+
+def _expanded(path: Path, kind: Literal["picture", "recording"]) -> list[Path]:
+    """The files below a folder; a file, whether it is there or not, as it is."""
+    if not path.is_dir():
+        return [path]
+    found = pictures_below(path) if kind == "picture" else files_below(path, audio.SUFFIXES)
+    if not found:
+        raise DataError(sentence(str(path), got=f"no {kind}", expected="some", do="name another folder"))
+    return found
+
+
+def _other_kind(dataset: Dataset, got: str, expected: str) -> DataError:
+    return DataError(
+        sentence(dataset.name, got=got, expected=f"{expected}, as the model's", do="name other files")
+    )
