@@ -10,6 +10,7 @@ import transformers as hf
 
 from kakera.cli import study
 from kakera.cli.main import main
+from kakera.study import demo
 from tests.small import folder
 from tests.training.songs import songs
 from tests.training.test_next_commands import commands
@@ -137,3 +138,18 @@ def test_the_plan_of_a_study_names_the_study(
         "0.75",
     ]
     assert follow([*words, "--plan"], capsys) == [words]
+
+
+def test_a_plan_names_the_training(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(hub / "my things", count=10)
+    words = ["kakera", "pretrain", "my things", "--epochs", "1"]
+    assert follow([*words, "--plan"], capsys, {}) == [words]
+
+
+def test_the_demo_ends_with_the_path_of_its_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = demo.Demonstration(Path("runs/demo/report.html"), {"x": {100: 0.5}})
+    monkeypatch.setattr(demo, "demo", lambda *_, **__: found)
+    assert main(["demo"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "runs/demo/report.html: open it in a browser"

@@ -210,3 +210,11 @@ def test_what_is_tried_first_is_in_the_table() -> None:
 
 def test_licences_that_forbid_commerce_are_named() -> None:
     assert "NC" in published("facebook/vit-mae-base").licence
+
+
+def test_the_docs_have_each_row() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "convert.md").read_text()
+    for row in PUBLISHED:
+        (line,) = [line for line in page.splitlines() if line.startswith(f"| `{row.name}`")]
+        facts = (row.kind, f"{row.parameters / 1e6:.1f} million", f"{row.megabytes} MB", row.licence)
+        assert all(f"| {fact} |" in line for fact in (*facts, row.trained_on, row.take))
