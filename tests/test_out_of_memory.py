@@ -14,9 +14,8 @@ CPU = (
     "allocate 3221225472 bytes. Error code 12 (Cannot allocate memory)"
 )
 GPU = (
-    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.72 GiB "
-    "of which 1.50 GiB "
-    "is free. Process 1 has 138 GiB memory in use."
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139.72 GiB of which "
+    "1.50 GiB is free. Process 1 has 138 GiB memory in use."
 )
 WAYS = {
     "torch": "torch.zeros(1 << 33)",

@@ -89,7 +89,7 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
         (["--seconds", "0.01"], "seconds: got 0.01, expected 0.1 to 120"),
         (["--image", "64"], "image: got 64, expected 0 for recordings"),
         (["--channels", "3"], "got recordings and 3 channels, expected 1"),
-        (["--patch", "7", "8"], "patch: got 7 x 8 for a picture of 80 x 320"),
+        (["--patch", "7", "8"], "patch: got 7 x 8 for a picture of 80 x 96"),
         (["--patch", "8", "8", "8"], "patch: got (8, 8, 8), expected one or two whole numbers"),
         (["--hide", "0.999"], "hidden share: got 0.999, which keeps 0 of"),
     ],

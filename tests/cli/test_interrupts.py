@@ -19,13 +19,26 @@ ENDS = (-signal.SIGINT, 130)  # an import that is interrupted makes Python end b
 
 def stopped(words: list[str], after: float, number: int = signal.SIGINT) -> tuple[int, str]:
     command = [sys.executable, "-m", "kakera", *words]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, process_group=0
-    )
-    time.sleep(after)
-    os.killpg(process.pid, number)
-    _, error = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+        preexec_fn=listen,
+    ) as process:
+        time.sleep(after)
+        os.killpg(process.pid, number)
+        try:
+            _, error = process.communicate(timeout=60)
+        finally:
+            process.kill()
     return process.returncode, error
+
+
+def listen() -> None:
+    """Signals as a terminal leaves them: what a shell starts in the background ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -55,9 +55,9 @@ def test_mask_ratio_hears_with_the_recipe_for_sound(data: Path, tmp_path: Path) 
     assert {float(row["ratio"]) for row in rows(tmp_path / "study" / "results.csv")} == {0.5, 0.75}
     inputs = load_model(tmp_path / "study" / "units" / "pretrain-0.5-s0").inputs
     assert inputs.sound is not None
-    assert (inputs.size, inputs.sound.bins) == ((80, 320), 80)
+    assert (inputs.size, inputs.sound.bins) == ((80, 120), 80)
     page = (tmp_path / "study" / "report.html").read_text()
-    assert "80 mel bands by 320 frames, 3.21 seconds at a time, as 5 x 40 patches" in page
+    assert "80 mel bands by 120 frames, 1.22 seconds at a time, as 5 x 15 patches" in page
     assert page.count("data:image/png;base64,") == 1
 
 

@@ -5,8 +5,9 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
+import kakera.training.probe as probing
 from kakera.data.dataset import Dataset
-from kakera.errors import DataError, OptionError, RunError
+from kakera.errors import DataError, OptionError, RunError, StoppedError
 from kakera.formats.native import load_model
 from kakera.training.evaluate import evaluate
 from kakera.training.infer import features
@@ -106,3 +107,16 @@ def test_no_labels_are_refused(pretrained: Path) -> None:
 def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         probe(pictures(), start=tmp_path / "nowhere")
+
+
+def test_stopped_without_out_it_does_not_promise_to_go_on(
+    pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> list[object]:
+        raise StoppedError("stopped after step 3 of 9, which is saved; the same command goes on")
+
+    monkeypatch.setattr(probing, "_finetuned", stop)
+    with pytest.raises(StoppedError, match="nothing is kept without --out"):
+        probe(pictures(), start=pretrained, labels=(10,), seeds=1, probes=("ridge",))
+    with pytest.raises(StoppedError, match="the same command goes on"):
+        probe(pictures(), start=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))

@@ -1,14 +1,18 @@
 """What the rules choose: a table of data and machines, and what a batch then takes in memory."""
 
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 
 from kakera.errors import OptionError
 from kakera.machine import Machine
 from kakera.model.sizes import SIZES
+from kakera.training.configuration import chosen_before
 from kakera.training.costs import PROCESS, classifier_cost, mae_cost
 from kakera.training.fit import CPU_PIECE, fit
+from kakera.training.options import PretrainOptions
 from kakera.training.recipes import read_recipe
 from kakera.training.rules import Choice, Facts, choose, warnings
 
@@ -119,3 +123,16 @@ def test_what_will_be_regretted_is_said_before() -> None:
     assert "2.0 pictures a second" in text
     assert "9 steps are too few" in text
     assert warnings(64, 1000, 300.0, "pretrain") == []
+
+
+def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(tmp_path: Path) -> None:
+    config = {"chosen": {"epochs": 3.5, "patch": [8], "model": "micro"}, "epochs": 3.5, "seed": 4}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert chosen_before(PretrainOptions, str(tmp_path), "") == {"epochs": 3.5, "patch": (8,)}
+    assert chosen_before(PretrainOptions, str(tmp_path / "none"), "") is None
+
+
+def test_a_run_from_before_there_were_rules_keeps_its_options(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"verb": "pretrain", "epochs": 9, "patch": [4]}))
+    assert chosen_before(PretrainOptions, str(tmp_path), "") == {"epochs": 9, "patch": (4,)}
+    assert chosen_before(PretrainOptions, str(tmp_path), "paper") == {}

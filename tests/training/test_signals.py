@@ -36,9 +36,10 @@ def test_a_signal_saves_and_says_how_to_go_on(
     (os.killpg if everyone else os.kill)(process.pid, number)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 0, error.decode()
-    assert error.decode().startswith("kakera: stopped after step ")
-    assert error.decode().count("\n") == 1
-    step = error.decode().split()[4]
+    assert "Traceback" not in error.decode()
+    (line,) = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    assert line.startswith("kakera: stopped after step ")
+    step = line.split()[4]
     assert (out / "checkpoints" / f"step-{int(step):09d}.safetensors").exists()
     finish(start("pretrain", data, out, PRETRAIN))
     assert (whole / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()

@@ -86,7 +86,7 @@ def _relative(names: Sequence[str]) -> list[str]:
     if not any(os.sep in name for name in names):
         return list(names)
     paths = [os.path.abspath(name) for name in names]  # noqa: PTH100  # a Path costs ten times the call
-    shared = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120
+    shared = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120  # as above
     return [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in paths]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,21 @@ def require_same(path: Path, config: dict[str, Any]) -> None:
         expected = "the same, to go on with it"
         do = "give the same options and data, or choose another --out"
         raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
+
+
+def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:
+    """Return what the rules chose of the options `kind` when the run in `out` began; None where none has.
+
+    The same command then goes on with the same choice, however fast the machine is by now. A run from before
+    there were rules keeps all its options, unless a recipe names them.
+    """
+    try:
+        config = json.loads((Path(out) / CONFIG).read_text()) if out else {}
+    except (OSError, ValueError):
+        return None
+    if not isinstance(config, dict) or not config:
+        return None
+    names = {each.name for each in fields(kind)} - {"data", "out"}
+    chosen = config.get("chosen", {} if recipe else config)
+    found = {name: value for name, value in chosen.items() if name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}

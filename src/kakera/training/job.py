@@ -16,6 +16,7 @@ from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape
 from kakera.progress import follows
+from kakera.training.configuration import chosen_before
 from kakera.training.costs import StepCost
 from kakera.training.fit import fit
 from kakera.training.forecast import Forecast
@@ -23,7 +24,8 @@ from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import Prepared, augmentation, chosen_before, resolve, verb_of
+from kakera.training.prepare import Prepared, augmentation, resolve
+from kakera.training.recipes import verb_of
 from kakera.training.rules import LIMIT
 from kakera.training.team import Team
 from kakera.training.timing import seconds_of_a_step
@@ -63,7 +65,7 @@ class Job(Generic[Chosen]):
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
-        begun = chosen_before(options.out, recipe) is not None
+        begun = chosen_before(kind, options.out, recipe) is not None
         return cls(options, prepared, announce, limit, begun, started)
 
     def forecast(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from kakera.inputs import InputSpec
 from kakera.machine import Machine, this_machine, usable_cores
 from kakera.model.sizes import VitShape
 from kakera.sound.spec import preset
+from kakera.training.configuration import chosen_before
 from kakera.training.facts import facts_of
 from kakera.training.launch import processes
 from kakera.training.options import (
@@ -31,8 +31,8 @@ from kakera.training.options import (
     ProbeOptions,
     SoundOptions,
 )
-from kakera.training.recipes import build, options_from, pair
-from kakera.training.rules import LARGE, SMALL, Choice, Facts, Verb, choose
+from kakera.training.recipes import build, options_from, pair, verb_of
+from kakera.training.rules import LARGE, SMALL, Choice, Facts, choose
 from kakera.training.spectrograms import frames, spectrogram_inputs
 
 Options = TypeVar("Options", bound=DataOptions)
@@ -158,7 +158,7 @@ def resolve(
     if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
         span = duration.seconds(options.time) if options.time else 0.0
         choice = choose(verb_of(options), facts, machine, span, given)
-    before = chosen_before(getattr(options, "out", ""), recipe)
+    before = chosen_before(kind, getattr(options, "out", ""), recipe)
     if before is not None and not isinstance(options, ProbeOptions):
         choice = Choice(choice.recipe, before, choice.reasons)
     if choice.recipe or choice.values:
@@ -169,31 +169,6 @@ def resolve(
     found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
     ruled = frozenset(set(choice.values) - set(given))
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
-
-
-def chosen_before(out: str, recipe: str) -> dict[str, Any] | None:
-    """What the rules chose when the run in this folder began; None where none has.
-
-    The same command then goes on with the same choice, however fast the machine is by now. A run from before
-    there were rules keeps all its options, unless a recipe names them.
-    """
-    try:
-        config = json.loads((Path(out) / "config.json").read_text()) if out else {}
-    except (OSError, ValueError):
-        return None
-    if not isinstance(config, dict) or not config:
-        return None
-    names = {each.name for each in fields(PretrainOptions)} | {each.name for each in fields(FinetuneOptions)}
-    old = {} if recipe else {name: config[name] for name in names - {"data", "out"} if name in config}
-    values = config.get("chosen", old)
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
-
-
-def verb_of(options: DataOptions) -> Verb:
-    """Which rules apply: fine-tuning without a start is training from scratch."""
-    if isinstance(options, FinetuneOptions):
-        return "finetune" if options.start else "scratch"
-    return "pretrain"
 
 
 def _alone(options: DataOptions) -> bool:

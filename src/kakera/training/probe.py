@@ -13,7 +13,7 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError, StoppedError, sentence
 from kakera.formats.load import load
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
@@ -108,7 +108,14 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
                 assert score is not None
                 results.append(ProbeResult(name, layer, pool, count, seed, score))
     if chosen.finetune:
-        results += _finetuned(dataset, chosen, train)
+        try:
+            results += _finetuned(dataset, chosen, train)
+        except StoppedError as error:
+            if chosen.out:
+                raise
+            raise StoppedError(
+                "stopped; nothing is kept without --out, the same command begins again"
+            ) from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kakera.errors import OptionError, sentence
-from kakera.training.options import FinetuneOptions
+from kakera.training.options import DataOptions, FinetuneOptions
 from kakera.training.suggest import did_you_mean
 
 T = TypeVar("T")
@@ -31,6 +31,13 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
         return build(kind, {**values, **given})
     except OptionError as error:
         raise OptionError(f"{recipe}: {error}") from error
+
+
+def verb_of(options: DataOptions) -> Literal["pretrain", "finetune", "scratch"]:
+    """Return which recipes and rules apply: fine-tuning without a start is training from scratch."""
+    if isinstance(options, FinetuneOptions):
+        return "finetune" if options.start else "scratch"
+    return "pretrain"
 
 
 def build(kind: type[T], values: dict[str, Any]) -> T:
