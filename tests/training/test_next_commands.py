@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from kakera.training import next_commands
+from kakera.formats import published
+from kakera.training import next_commands, rules
 from kakera.training.next_commands import Situation
 
 FEW = Situation(
     "my pictures", count=637, classes=8, labelled=637, measured=160, side=400, files="my pictures"
 )
+SMALL = replace(FEW, side=28)
 COMMANDS = ("next: kakera ", "or:   kakera ", "  kakera ", "  hf ")
 
 
@@ -114,8 +116,8 @@ def test_numbers_and_sizes_are_said() -> None:
 
 def test_after_pretraining_comes_fine_tuning_or_a_probe_or_a_look() -> None:
     run = "runs/pretrain-my pictures"
-    assert starts(next_commands.after_pretrain(FEW, run)) == [f"finetune {run}", f"probe {run}"]
-    assert starts(next_commands.after_pretrain(replace(FEW, measured=0), run)) == [f"finetune {run}"]
+    assert starts(next_commands.after_pretrain(SMALL, run)) == [f"finetune {run}", f"probe {run}"]
+    assert starts(next_commands.after_pretrain(replace(SMALL, measured=0), run)) == [f"finetune {run}"]
     assert commands(next_commands.after_pretrain(replace(FEW, labelled=0), run)) == [
         ["kakera", "explain", run, "my pictures"]
     ]
@@ -123,9 +125,30 @@ def test_after_pretraining_comes_fine_tuning_or_a_probe_or_a_look() -> None:
 
 
 def test_after_fine_tuning_come_predictions_and_of_a_transformer_a_look() -> None:
-    assert starts(next_commands.after_finetune(FEW, "run")) == ["predict", "explain"]
-    assert starts(next_commands.after_finetune(FEW, "run", transformer=False)) == ["predict"]
-    assert starts(next_commands.after_finetune(replace(FEW, files=""), "run")) == ["convert"]
+    assert starts(next_commands.after_finetune(SMALL, "run")) == ["predict", "explain"]
+    assert starts(next_commands.after_finetune(SMALL, "run", transformer=False)) == ["predict"]
+    assert starts(next_commands.after_finetune(replace(SMALL, files=""), "run")) == ["convert"]
+
+
+def test_after_every_training_with_few_and_large_pictures_published_weights_are_named() -> None:
+    hub = "finetune facebook/dinov2-small"
+    assert starts(next_commands.after_pretrain(FEW, "run")) == ["finetune run", "probe run", hub]
+    assert starts(next_commands.after_finetune(FEW, "run")) == ["predict", "explain", hub]
+    assert starts(next_commands.after_finetune(FEW, "run", from_hub=True)) == ["predict", "explain"]
+    assert starts(next_commands.after_pretrain(replace(FEW, count=20_000), "run")) == [
+        "finetune run",
+        "probe run",
+    ]
+    *_, line = next_commands.after_pretrain(FEW, "run")
+    assert line.endswith("--out 'runs/finetune-my pictures-published'  # 88 MB, licence Apache-2.0")
+
+
+def test_a_page_shows_the_commands_alone() -> None:
+    assert next_commands.bare(["next: kakera a", "or:   kakera b  # c"]) == "kakera a\nkakera b  # c"
+
+
+def test_small_is_the_same_for_the_advice_and_for_the_rules() -> None:
+    assert published.SMALL == rules.SMALL
 
 
 def test_after_a_conversion_the_data_of_the_run_are_tried() -> None:

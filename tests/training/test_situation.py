@@ -7,7 +7,7 @@ import numpy as np
 from kakera.data.dataset import ArrayPictures
 from kakera.data.sources import open_dataset
 from kakera.training.next_commands import Situation
-from kakera.training.situation import count, situation, trained_on
+from kakera.training.situation import is_published, situation, situation_of, trained_on
 from tests.data.files import write_idx
 from tests.small import folder, pictures
 from tests.training.songs import songs
@@ -15,7 +15,7 @@ from tests.training.songs import songs
 
 def test_a_folder_is_counted_and_can_be_predicted(tmp_path: Path) -> None:
     place = folder(tmp_path / "things", count=10)
-    s = count(open_dataset(place), place, side=28)
+    s = situation_of(open_dataset(place), place, side=28)
     assert (s.count, s.labelled, s.classes, s.measured, s.side) == (16, 16, 2, 4, 28)
     assert s.files == str(place)
     assert s.classifiable
@@ -37,6 +37,26 @@ def test_arrays_have_no_files_and_names_stand_for_themselves(tmp_path: Path) -> 
     assert situation("demo").files == "demo"
 
 
+def test_of_a_data_set_in_memory_the_commands_leave_the_names_open() -> None:
+    s = situation_of(replace(pictures(6, 4), name="mine"), "mine")
+    assert (s.data, s.files) == ("DATA", "FILES")
+
+
+def test_the_size_of_pictures_is_looked_up_in_their_headers(tmp_path: Path) -> None:
+    assert situation(str(folder(tmp_path / "things", count=4, side=80))).side == 80
+
+
+def test_a_run_is_no_published_start_and_a_name_or_a_folder_of_weights_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"verb": "pretrain", "data": "demo"}')
+    (tmp_path / "vit").mkdir()
+    (tmp_path / "vit" / "config.json").write_text('{"model_type": "vit"}')
+    assert not is_published(tmp_path / "run")
+    assert is_published(tmp_path / "vit")
+    assert is_published("facebook/dinov2-small")
+    assert not is_published("")
+
+
 def test_recordings_are_counted(tmp_path: Path) -> None:
     songs(tmp_path, count=4)
     s = situation(str(tmp_path))
@@ -50,7 +70,7 @@ def test_of_data_that_have_gone_only_the_name_is_known(tmp_path: Path) -> None:
 def test_pictures_in_memory_without_labels_are_counted_too() -> None:
     dataset = replace(pictures(6, 4), labels=None, classes=())
     assert isinstance(dataset.pictures, ArrayPictures)
-    s = count(dataset, "demo")
+    s = situation_of(dataset, "demo")
     assert (s.count, s.labelled, s.measured, s.classifiable) == (6, 0, 0, False)
 
 

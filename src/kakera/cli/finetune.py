@@ -39,10 +39,15 @@ def run(words: Sequence[str]) -> int:
     print_written(trained.folder)
     from kakera.model.cnn import ResNet
     from kakera.training.next_commands import after_finetune
-    from kakera.training.situation import situation
+    from kakera.training.situation import is_published, situation
 
-    transformer = not isinstance(trained.saved.model, ResNet)
-    print(*after_finetune(situation(data), trained.folder, transformer=transformer), sep="\n")
+    lines = after_finetune(
+        situation(data),
+        trained.folder,
+        transformer=not isinstance(trained.saved.model, ResNet),
+        from_hub=is_published(given.get("start", "")),
+    )
+    print(*lines, sep="\n")
     print_report(trained.folder)
     return 0
 

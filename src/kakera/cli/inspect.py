@@ -23,7 +23,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.data.inspect import Inspection, inspect_dataset
     from kakera.data.sources import open_dataset
     from kakera.training.next_commands import after_inspect
-    from kakera.training.situation import count
+    from kakera.training.situation import situation_of
 
     dataset = open_dataset(given.data, channels=given.channels or None, seed=given.seed)
     found = inspect_dataset(dataset)
@@ -31,5 +31,5 @@ def run(words: Sequence[str]) -> int:
         print(json.dumps(found.to_json(), indent=2))
         return 0
     side = found.side if isinstance(found, Inspection) else 0
-    print(*found.lines(), *after_inspect(count(dataset, given.data, side=side)), sep="\n")
+    print(*found.lines(), *after_inspect(situation_of(dataset, given.data, side=side)), sep="\n")
     return 0

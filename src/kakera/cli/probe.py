@@ -26,8 +26,9 @@ def run(words: Sequence[str]) -> int:
     print("in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
-        print_report(Path(given["out"]))
     from kakera.training.next_commands import after_probe
 
     print(*after_probe(data, given["start"]), sep="\n")
+    if "out" in given:
+        print_report(Path(given["out"]))
     return 0

@@ -118,6 +118,13 @@ FIRST = {"pictures": "facebook/dinov2-small", "recordings": "MIT/ast-finetuned-a
 """Which one to try first, of pictures and of recordings."""
 LIGHT = "timm/vit_tiny_patch16_224.augreg_in21k"
 """Which one a CPU trains quickly."""
+SMALL = 64  # pixels: up to here pictures are learned from alone, in minutes
+ENOUGH = 20_000  # training files from which pretraining on them alone is worth its hours
+
+
+def knows_more(kind: str, count: int, side: int) -> bool:
+    """Return whether published weights know more than `count` pictures of `side` pixels, or recordings."""
+    return count < ENOUGH and (kind != "pictures" or side > SMALL)
 
 
 def published(name: str) -> Published:

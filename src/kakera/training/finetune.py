@@ -36,6 +36,7 @@ from kakera.training.prepare import (
     require_patches,
 )
 from kakera.training.run import Run
+from kakera.training.situation import situation_of
 from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
@@ -73,7 +74,8 @@ def finetune(
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
     run = Run(out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
-    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
     if run.finished:
         return reopen(run, page)
     with run.held():

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kakera.data.shard_index import PICTURES
-from kakera.formats.published import FIRST, LIGHT, published
+from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
 
-SMALL = 64  # pixels: up to here pictures are learned from alone, in minutes
-MANY = 20_000  # training files from which pretraining on them alone is worth its hours
 NAMED = 3  # files that a command is written out with
 HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
@@ -43,6 +41,11 @@ class Situation:
         """Whether there are classes to tell apart."""
         return self.classes > 1 and self.labelled > 0
 
+    @property
+    def wants_published(self) -> bool:
+        """Whether published weights know more than what can be learned from these files alone."""
+        return knows_more(self.kind, self.count, self.side)
+
 
 def command(*words: str) -> str:
     """A line for a shell, quoted where names hold blanks."""
@@ -53,7 +56,7 @@ def after_inspect(s: Situation) -> list[str]:
     """Whether to start from published weights or from the data alone, with commands for either."""
     if s.kind == PICTURES and s.side <= SMALL:
         return ["next: small pictures are learned from alone, in minutes:", *_alone(s)]
-    if s.count >= MANY:
+    if not s.wants_published:
         lines = [f"next: {s.count} {s.kind} are enough to learn from alone:", *_alone(s)]
         return [*lines, "or start from published weights:", *_from_hub(s)] if s.classifiable else lines
     if not s.classifiable:
@@ -72,22 +75,32 @@ def after_inspect(s: Situation) -> list[str]:
 
 
 def after_pretrain(s: Situation, run: str | Path) -> list[str]:
-    """Fine-tuning, and the probe that trains nothing; without labels, what was learned."""
+    """Fine-tuning, the probe that trains nothing, and published weights where these know more.
+
+    Without labels, a look at what was learned.
+    """
     if s.classifiable:
         lines = [command("finetune", s.data, "--from", str(run), "--out", default_folder("finetune", s.data))]
         lines += [command("probe", s.data, "--from", str(run), "--no-finetune")] if s.measured else []
-        return _next(lines)
+        return _next([*lines, *_published_instead(s)])
     if s.files:
         return _next([command("explain", str(run), s.files)])
     return _next([command("convert", str(run), f"{run}-encoder", "--to", "transformers", "--encoder")])
 
 
-def after_finetune(s: Situation, run: str | Path, *, transformer: bool = True) -> list[str]:
-    """Predictions, and where the network looks; `transformer` is False of a CNN."""
+def after_finetune(
+    s: Situation, run: str | Path, *, transformer: bool = True, from_hub: bool = False
+) -> list[str]:
+    """Predictions, where the network looks, and published weights where these know more.
+
+    `transformer` is False of a CNN, `from_hub` is True where it started from published weights.
+    """
     if not s.files:
-        return _next([command("convert", str(run), f"{run}-onnx", "--to", "onnx")])
-    lines = [command("predict", str(run), s.files)]
-    return _next([*lines, command("explain", str(run), s.files)] if transformer else lines)
+        lines = [command("convert", str(run), f"{run}-onnx", "--to", "onnx")]
+    else:
+        lines = [command("predict", str(run), s.files)]
+        lines += [command("explain", str(run), s.files)] if transformer else []
+    return _next([*lines, *([] if from_hub else _published_instead(s))])
 
 
 def after_probe(data: str, start: str | Path) -> list[str]:
@@ -124,6 +137,22 @@ def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, 
     return []
 
 
+def bare(lines: Sequence[str]) -> str:
+    """The commands alone, one a line: for a page."""
+    return "\n".join(line.removeprefix("next: ").removeprefix("or:   ") for line in lines)
+
+
+def start_published(s: Situation, *, suffix: str = "") -> str:
+    """Fine-tuning from the weights to try first, with download size and licence as a comment."""
+    first = published(FIRST[s.kind])
+    out = default_folder("finetune", s.data) + suffix
+    return f"{command('finetune', s.data, '--from', first.name, '--out', out)}  # {first.facts()}"
+
+
+def _published_instead(s: Situation) -> list[str]:
+    return [start_published(s, suffix="-published")] if s.wants_published and s.classifiable else []
+
+
 def _next(commands: Sequence[str]) -> list[str]:
     return [f"{'or:   ' if number else 'next: '}{line}" for number, line in enumerate(commands)]
 
@@ -150,7 +179,7 @@ def _from_hub(s: Situation) -> list[str]:
     if s.measured:
         probe = command("probe", s.data, "--from", first.name, "--no-finetune")
         lines += [f"{probe}  # {first.facts()}; trains nothing, minutes"]
-    lines += [f"{command('finetune', s.data, '--from', first.name, '--out', out)}  # {first.facts()}"]
+    lines += [start_published(s)]
     if s.kind == PICTURES:
         light = published(LIGHT)
         tune = command("finetune", s.data, "--from", light.name, "--out", f"{out}-light")

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
+from kakera.training.next_commands import after_probe, bare
 from kakera.training.options import ProbeOptions
 
 Score = tuple[str, int, float]
@@ -49,5 +50,5 @@ def probe_page(
                 "Frozen tokens close to it: a probe is enough, and takes seconds.",
             ]
         ),
-        html.code(f"kakera finetune {options.data} --from {options.start}"),
+        html.code(bare(after_probe(options.data, options.start))),
     )

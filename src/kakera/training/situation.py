@@ -4,51 +4,74 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kakera.data.builtin import NAMES
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.shard_source import is_address
 from kakera.data.sounds import ArraySounds
 from kakera.data.sources import open_dataset
 from kakera.data.warnings import measured_part
 from kakera.errors import KakeraError
+from kakera.training.facts import facts_of
 from kakera.training.next_commands import Situation
 
 CONFIG = "config.json"
+UNNAMED = ("DATA", "FILES")  # stand in commands where the data are objects in memory
 
 
-def count(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
+def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
     """Count a data set that was opened as `data`; no picture is read."""
-    known = dataset.split[dataset.labelled]
+    known, name = dataset.split[dataset.labelled], str(data)
+    there = _there(name)
     return Situation(
-        data=str(data),
+        data=name if there else UNNAMED[0],
         kind=dataset.kind,
         count=int((dataset.split == "train").sum()),
         classes=len(dataset.classes),
         labelled=int((known == "train").sum()),
         measured=int((known == measured_part(dataset)).sum()),
         side=side,
-        files=_files(dataset, str(data)),
+        files=_files(dataset, name) if there else UNNAMED[1],
     )
 
 
 def situation(data: str) -> Situation:
-    """Count a data set anew, by its name; of one that has gone since nothing is known but the name."""
+    """Count a data set anew, by its name, and look at a few headers.
+
+    Of one that has gone since nothing is known but the name.
+    """
     try:
-        return count(open_dataset(data), data)
+        dataset = open_dataset(data)
+        return situation_of(dataset, data, side=max(facts_of(dataset).size))
     except KakeraError:
         return Situation(data)
 
 
 def trained_on(run: str | Path) -> str:
     """The name of the data that a run was trained on; nothing where that is not known or not there."""
+    data = str(_config(run).get("data", ""))
+    return data if _there(data) else ""
+
+
+def is_published(start: str | Path) -> bool:
+    """Return whether a start is others' weights: named, and no run of kakera."""
+    return bool(str(start)) and not _config(start)
+
+
+def _config(run: str | Path) -> dict[str, Any]:
+    """The options of a run; empty where a folder is none."""
     try:
         config = json.loads((Path(run) / CONFIG).read_text())
     except (OSError, ValueError):
-        return ""
-    data = str(config.get("data", "")) if isinstance(config, dict) and "verb" in config else ""
-    return data if Path(data).exists() or data in NAMES else ""
+        return {}
+    return config if isinstance(config, dict) and "verb" in config else {}
+
+
+def _there(data: str) -> bool:
+    return Path(data).exists() or data in NAMES or is_address(data)
 
 
 def _files(dataset: Dataset, data: str) -> str:
