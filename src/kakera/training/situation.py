@@ -19,22 +19,20 @@ from kakera.training.facts import facts_of
 from kakera.training.next_commands import Situation
 
 CONFIG = "config.json"
-UNNAMED = ("DATA", "FILES")  # stand in commands where the data are objects in memory
 
 
 def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
     """Count a data set that was opened as `data`; no picture is read."""
     known, name = dataset.split[dataset.labelled], str(data)
-    there = _there(name)
     return Situation(
-        data=name if there else UNNAMED[0],
+        data=named(name),
         kind=dataset.kind,
         count=int((dataset.split == "train").sum()),
         classes=len(dataset.classes),
         labelled=int((known == "train").sum()),
         measured=int((known == measured_part(dataset)).sum()),
         side=side,
-        files=_files(dataset, name) if there else UNNAMED[1],
+        files=_files(dataset, name) if _there(name) else "FILES",
     )
 
 
@@ -48,6 +46,11 @@ def situation(data: str) -> Situation:
         return situation_of(dataset, data, side=max(facts_of(dataset).size))
     except KakeraError:
         return Situation(data)
+
+
+def named(data: str) -> str:
+    """Return the data as a command names them: of objects in memory, which have no place, only DATA."""
+    return data if _there(data) else "DATA"
 
 
 def trained_on(run: str | Path) -> str:
