@@ -97,6 +97,11 @@ def test_no_test_pictures_are_refused(pretrained: Path) -> None:
         probe(pictures(40, 0), start=pretrained, finetune=False)
 
 
+def test_few_files_to_measure_on_are_warned_of(pretrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    probe(pictures(40, 20), start=pretrained, probes=("ridge",), labels=(0,), finetune=False)
+    assert "warning: accuracy rests on 20 test pictures in all" in capsys.readouterr().err
+
+
 def test_no_labels_are_refused(pretrained: Path) -> None:
     data = pictures()
     bare = Dataset(data.name, data.pictures, 1, data.split, data.classes, np.full(len(data), -1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
+from kakera.data.warnings import data_warnings
 from kakera.errors import DataError, StoppedError, sentence
 from kakera.formats.load import load
 from kakera.out_of_memory import memory_for
@@ -85,6 +87,8 @@ def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **
         raise DataError(
             sentence(dataset.name, got="no labelled test pictures", expected="some", do="add a test split")
         )
+    for text in data_warnings(dataset):
+        print(f"warning: {text}", file=sys.stderr)
     with placed(saved, chosen.device):
         tokens = partial(
             features, layers=chosen.layers, pools=chosen.pools, workers=prepared.workers, progress="tokens"
