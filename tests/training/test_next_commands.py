@@ -143,6 +143,23 @@ def test_after_every_training_with_few_and_large_pictures_published_weights_are_
     assert line.endswith("--out 'runs/finetune-my pictures-published'  # 88 MB, licence Apache-2.0")
 
 
+def test_runs_from_published_weights_and_from_the_data_alone_have_folders_of_their_own() -> None:
+    outs = {
+        words[words.index("--from") + 1]: words[words.index("--out") + 1]
+        for words in commands(next_commands.after_inspect(FEW))
+        if "--out" in words and "--from" in words
+    }
+    assert outs == {
+        "facebook/dinov2-small": "runs/finetune-my pictures-published",
+        "./dinov2-small": "runs/finetune-my pictures-published",
+        "timm/vit_tiny_patch16_224.augreg_in21k": "runs/finetune-my pictures-light",
+        "runs/pretrain-my pictures": "runs/finetune-my pictures",
+    }
+    for hub, end in ((True, "x-published"), (False, "x")):
+        (line,) = next_commands.after_probe("x", "start", from_hub=hub)
+        assert line.endswith(f"--out runs/finetune-{end}")
+
+
 def test_a_page_shows_the_commands_alone() -> None:
     assert next_commands.bare(["next: kakera a", "or:   kakera b  # c"]) == "kakera a\nkakera b  # c"
 

@@ -27,8 +27,9 @@ def run(words: Sequence[str]) -> int:
     if "out" in given:
         print(f"{given['out']}: probe.json")
     from kakera.training.next_commands import after_probe
+    from kakera.training.situation import is_published
 
-    print(*after_probe(data, given["start"]), sep="\n")
+    print(*after_probe(data, given["start"], from_hub=is_published(given["start"])), sep="\n")
     if "out" in given:
         print_report(Path(given["out"]))
     return 0

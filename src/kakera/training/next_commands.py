@@ -14,6 +14,7 @@ from kakera.data.shard_index import PICTURES
 from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
 
+PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
 NAMED = 3  # files that a command is written out with
 HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
@@ -103,9 +104,10 @@ def after_finetune(
     return _next([*lines, *([] if from_hub else _published_instead(s))])
 
 
-def after_probe(data: str, start: str | Path) -> list[str]:
-    """Fine-tuning from the same weights."""
-    return _next([command("finetune", data, "--from", str(start), "--out", default_folder("finetune", data))])
+def after_probe(data: str, start: str | Path, *, from_hub: bool = False) -> list[str]:
+    """Fine-tuning from the same weights; `from_hub` is True of published ones."""
+    out = default_folder("finetune", data) + (PUBLISHED if from_hub else "")
+    return _next([command("finetune", data, "--from", str(start), "--out", out)])
 
 
 def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[str]:
@@ -142,15 +144,15 @@ def bare(lines: Sequence[str]) -> str:
     return "\n".join(line.removeprefix("next: ").removeprefix("or:   ") for line in lines)
 
 
-def start_published(s: Situation, *, suffix: str = "") -> str:
+def start_published(s: Situation) -> str:
     """Fine-tuning from the weights to try first, with download size and licence as a comment."""
     first = published(FIRST[s.kind])
-    out = default_folder("finetune", s.data) + suffix
+    out = default_folder("finetune", s.data) + PUBLISHED
     return f"{command('finetune', s.data, '--from', first.name, '--out', out)}  # {first.facts()}"
 
 
 def _published_instead(s: Situation) -> list[str]:
-    return [start_published(s, suffix="-published")] if s.wants_published and s.classifiable else []
+    return [start_published(s)] if s.wants_published and s.classifiable else []
 
 
 def _next(commands: Sequence[str]) -> list[str]:
@@ -192,7 +194,7 @@ def _offline(s: Situation) -> list[str]:
     folder = name.partition("/")[2]
     wanted = [word for pattern in HUB_FILES for word in ("--include", pattern)]
     fetch = shlex.join(["hf", "download", name, *wanted, "--local-dir", folder])
-    out = default_folder("finetune", s.data)
+    out = default_folder("finetune", s.data) + PUBLISHED
     return [
         "without network, on a machine that has one:",
         f"  {fetch}",

@@ -9,6 +9,7 @@ from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.training.next_commands import after_probe, bare
 from kakera.training.options import ProbeOptions
+from kakera.training.situation import is_published
 
 Score = tuple[str, int, float]
 """A method by its name, the number of labels, and a score 0 … 1 of one draw of them."""
@@ -50,5 +51,5 @@ def probe_page(
                 "Frozen tokens close to it: a probe is enough, and takes seconds.",
             ]
         ),
-        html.code(bare(after_probe(options.data, options.start))),
+        html.code(bare(after_probe(options.data, options.start, from_hub=is_published(options.start)))),
     )
