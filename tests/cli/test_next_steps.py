@@ -1,16 +1,13 @@
 """Every command that a verb prints as the next one runs as it is printed, but for how long it trains."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-import huggingface_hub
 import pytest
-import transformers as hf
 
 from kakera.cli import study
 from kakera.cli.main import main
 from kakera.study import demo
+from tests.hub import small_hub
 from tests.small import folder
 from tests.training.songs import songs
 from tests.training.test_next_commands import commands
@@ -26,12 +23,6 @@ SOUND = {
     "pretrain": ["--epochs", "1", "--size", "nano"],
     "finetune": ["--epochs", "1", "--least-steps", "1"],
 }
-TINY: dict[str, Any] = {
-    "hidden_size": 24,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 3,
-    "intermediate_size": 48,
-}
 
 
 def follow(
@@ -45,20 +36,9 @@ def follow(
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub gives a small encoder of its kind for every name; the same lies in folders here."""
+    """A folder to work in, and a small hub, of which two folders have been fetched to here."""
     monkeypatch.chdir(tmp_path)
-    pictures, sounds = tmp_path / "dinov2-small", tmp_path / "ast-finetuned-audioset-10-10-0.4593"
-    hf.Dinov2Model(hf.Dinov2Config(**TINY, image_size=28, patch_size=14)).save_pretrained(pictures)
-    config = hf.ASTConfig(**TINY, num_mel_bins=128, max_length=64, num_labels=3)
-    hf.ASTForAudioClassification(config).save_pretrained(sounds)
-    extractor = {"num_mel_bins": 128, "max_length": 64, "sampling_rate": 16000}
-    (sounds / "preprocessor_config.json").write_text(json.dumps(extractor))
-
-    def give(name: str, **options: Any) -> str:
-        return str(sounds if name.startswith("MIT/") else pictures)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", give)
-    return tmp_path
+    return small_hub(tmp_path, monkeypatch)
 
 
 def test_all_that_inspect_advises_for_large_pictures_runs(
