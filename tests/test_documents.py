@@ -114,16 +114,15 @@ def test_every_python_block_runs(world: Path, tmp_path: Path) -> None:
 
 def test_what_sets_up_a_machine_names_targets_extras_and_files_that_exist() -> None:
     readme, make = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
-    lines = [
-        line for text in re.findall(r"^```sh\n(.*?)^```", readme, re.M | re.S) for line in text.splitlines()
-    ]
+    sh_blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    lines = [line for text in sh_blocks for line in text.splitlines()]
     targets = [line.split()[1] for line in lines if line.startswith("make ")]
     assert targets == ["demo", "test"]
     assert all(re.search(rf"^{target}:", make, re.M) for target in targets)
     assert "test -x $(BIN)/pip ||" in make  # what was installed into .venv before is kept
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"'(?:kakera|\.)\[(\w+)\]'", readme)) <= set(extras)
-    assert {place for place in re.findall(r" -c (\S+)", readme)} == {"constraints.txt"}
+    assert set(re.findall(r" -c (\S+)", readme)) == {"constraints.txt"}
     assert re.search(r"^torch==", (ROOT / "constraints.txt").read_text(), re.M)
 
 
