@@ -9,6 +9,7 @@ from pathlib import Path
 MATRIX = 1024  # rows of the square matrices whose product is timed
 CPU_GFLOPS = 80.0  # of one core, where nothing is measured: a processor with AVX2
 GPU_GFLOPS = 100_000.0  # of one GPU in bf16, where nothing is measured
+HALVES = 3.0  # times the rate of float32: from here on bf16 is worth its rounding on a CPU
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Machine:
     gflops: float
     gpu: str = ""
     gpu_memory: int = 0
+    halves: bool = False
+    """Whether the CPU multiplies matrices in bf16 at least three times as fast as in float32 (AMX)."""
 
     @property
     def training_memory(self) -> int:
@@ -43,7 +46,8 @@ def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
         rate = _gflops(torch.device("cuda"), torch.bfloat16) if measure else GPU_GFLOPS
         return Machine(cores, free_memory(), rate, torch.cuda.get_device_name(), free)
     rate = _gflops(torch.device("cpu"), torch.float32) if measure else cores * CPU_GFLOPS
-    return Machine(cores, free_memory(), rate)
+    halves = measure and _gflops(torch.device("cpu"), torch.bfloat16) > HALVES * rate
+    return Machine(cores, free_memory(), rate, halves=halves)
 
 
 def usable_cores() -> int:

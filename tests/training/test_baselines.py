@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.media import files_below, opened
 from kakera.data.sources import open_dataset
 from kakera.sound.logmel import log_mel
 from kakera.training import baselines
-from kakera.training.baselines import FROZEN, MAJORITY, NAMES, NEAREST, Baselines, measure_baselines
+from kakera.training.baselines import BALANCED, FROZEN, MAJORITY, NAMES, NEAREST, Baselines, measure_baselines
 from kakera.training.finetune import finetune
 from kakera.training.simple_features import colours, picture_features, sound_features
 from tests.small import QUICK, pictures
@@ -61,6 +62,27 @@ def test_the_linear_map_is_scikit_learns_ridge_with_the_penalty_that_it_chooses(
     model = RidgeCV(alphas, gcv_mode="svd").fit(seen, 2 * np.eye(10)[train.labels] - 1)
     guesses = model.predict(unseen).argmax(axis=1)
     assert named(found, NAMES["pixels"]).accuracy == np.mean(guesses == test.labels)
+
+
+def test_colours_and_edges_with_balanced_classes_are_scikit_learns_logistic_regression() -> None:
+    data = pictures(260, 100)
+    assert data.labels is not None
+    kept = np.flatnonzero((data.labels != 3) | (np.arange(360) % 5 == 0))  # class 3 is rare
+    train, test = parts(data.take(kept))
+    found = measure_baselines(train, test)
+    seen, unseen = (picture_features(part)[0]["histograms"] for part in (train, test))
+    weights = len(train) / (10 * np.bincount(train.labels))  # type: ignore[arg-type]
+    scaler = StandardScaler().fit(seen)
+    model = LogisticRegression(C=baselines.STRENGTH, class_weight=dict(enumerate(weights)), max_iter=2000)
+    guesses = model.fit(scaler.transform(seen), train.labels).predict(scaler.transform(unseen))
+    assert abs(named(found, BALANCED).accuracy - np.mean(guesses == test.labels)) <= 0.01
+
+
+def test_a_class_without_a_training_file_is_never_guessed_by_the_logistic_regression() -> None:
+    seen = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    scores = baselines.balanced_logistic(seen, np.array([0, 2] * 10), seen, 3)
+    assert np.all(scores[:, 1] == 0)
+    assert np.allclose(scores.sum(axis=1), 1)
 
 
 def test_hits_say_which_files_were_right(found: Baselines) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,13 @@ def test_few_pictures_are_repeated_and_many_are_not() -> None:
 def test_with_more_time_a_larger_network_is_chosen() -> None:
     assert shown(chosen(300_000, 500, TWO))[1] == "micro"
     assert shown(chosen(300_000, 500, TWO, time=14 * 86400))[1] == "small"
+
+
+def test_a_cpu_that_is_fast_in_bf16_trains_in_it_and_a_gpu_decides_by_itself() -> None:
+    fast = replace(TWO, halves=True)
+    assert chosen(500, 300, fast).values["precision"] == "bf16-mixed"
+    assert "precision" not in chosen(500, 300, TWO).values
+    assert "precision" not in chosen(500, 300, replace(GPU, halves=True)).values
 
 
 def test_what_is_given_narrows_the_choice() -> None:

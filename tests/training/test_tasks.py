@@ -1,4 +1,8 @@
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from kakera import chance
@@ -11,7 +15,7 @@ from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import among, random
 from kakera.model.sizes import shape_of
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.tasks import Classification, Pretraining
+from kakera.training.tasks import Classification, Pretraining, log_prior
 from tests.small import pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -28,12 +32,14 @@ def encoder() -> Encoder:
     return Encoder(shape_of("nano"), channels=1, size=(28, 28))
 
 
-def classification(*, several: bool = False, **given: float) -> Classification:
+def classification(
+    *, several: bool = False, labels: NDArray[Any] | None = None, **given: float
+) -> Classification:
     model = Classifier(encoder(), 10)
     model.initialise(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     options = FinetuneOptions(data="", **{**PLAIN, **given})
-    return Classification(model, INPUTS, options, several=several)
+    return Classification(model, INPUTS, options, several=several, labels=labels)
 
 
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
@@ -98,3 +104,29 @@ def test_a_step_s_loss_is_the_same_every_time() -> None:
 def test_stochastic_depth_is_at_work() -> None:
     still, dropping = classification(), classification(drop_path=0.9)
     assert not torch.equal(still.loss(still.model, batch()), dropping.loss(dropping.model, batch()))
+
+
+def test_class_balance_adds_the_log_of_the_class_shares_to_the_scores_of_the_loss() -> None:
+    labels = np.array([0] * 6 + [1] * 3 + [2] * 1 + [-1] * 5)
+    task, found = classification(labels=labels, class_balance=0.5), batch()
+    assert found.labels is not None
+    shares = [6 / 17, 3 / 17, 1 / 17, *[1 / 17] * 7]  # those without a label count as one
+    scores = task.model(INPUTS.normalise(found.pictures)) + 0.5 * torch.tensor(shares).log()
+    torch.testing.assert_close(
+        task.loss(task.model, found), functional.cross_entropy(scores, found.labels), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_with_full_balance_the_best_constant_scores_favour_no_class() -> None:
+    # The loss of scores that do not depend on the picture is least where all of them are equal.
+    labels = np.array([0] * 90 + [1] * 10)
+    adjustment = log_prior(labels, 2)
+    scores = torch.zeros(2, requires_grad=True)
+    loss = functional.cross_entropy((scores + adjustment).expand(100, 2), torch.from_numpy(labels))
+    (gradient,) = torch.autograd.grad(loss, scores)
+    torch.testing.assert_close(gradient, torch.zeros(2), rtol=0, atol=1e-6)
+
+
+def test_several_labels_are_not_adjusted() -> None:
+    labels = np.zeros((4, 10), dtype=np.bool_)
+    assert classification(several=True, labels=labels, class_balance=1.0).adjustment is None

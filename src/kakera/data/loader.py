@@ -23,7 +23,7 @@ from kakera.errors import DataError, UnreadableFileError, sentence
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
 
 
-class _Reader(TorchDataset[Any]):
+class Reader(TorchDataset[Any]):
     """Reads whole batches, in the main process or in a worker."""
 
     def __init__(
@@ -132,7 +132,7 @@ def training_batches(
     """
     sounds, whole = dataset.sounds, min(batch, len(dataset))
     reader = (
-        _Reader(dataset, size, augmentation, seed, whole)
+        Reader(dataset, size, augmentation, seed, whole)
         if sounds is None
         else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed, whole)
     )
@@ -163,4 +163,4 @@ def evaluation_batches(
     if sounds is not None:
         windows = Windows(dataset, sounds.spec.samples(size[1]))
         return batches_of(windows, Straight(len(windows), batch), workers)
-    return batches_of(_Reader(dataset, size, None, 0, len(dataset)), Straight(len(dataset), batch), workers)
+    return batches_of(Reader(dataset, size, None, 0, len(dataset)), Straight(len(dataset), batch), workers)

@@ -83,7 +83,7 @@ def finetune(
         assert isinstance(saved.model, Classifier | ResNet)
         if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
             start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
-        task = Classification(saved.model, inputs, chosen, several=saved.several)
+        task = Classification(saved.model, inputs, chosen, several=saved.several, labels=pictures.labels)
         watch = Watch(saved, prepared.dataset, plan, run)
         model = train(task, plan, run, verb="finetune", each_epoch=watch)
         assert isinstance(model, Classifier | ResNet)
@@ -132,7 +132,7 @@ def _ready(
         layer_decay=chosen.layer_decay if before else 1.0,
         ema=chosen.ema,
     )
-    task = Classification(saved.model, saved.inputs, chosen, several=saved.several)
+    task = Classification(saved.model, saved.inputs, chosen, several=saved.several, labels=pictures.labels)
     forecast = job.timed(forecast, task, plan, prepared, team, always=always)
     return saved, forecast.plan, forecast, team
 

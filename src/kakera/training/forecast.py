@@ -166,7 +166,7 @@ class Forecast:
         where = machine.gpu or f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
         workers = self.prepared.workers
         reading = f"{workers} processes read" if workers else "data are read by the training process"
-        return f"{where}, {self.precision}; {reading}"
+        return f"{where}, {self.precision}{self._why('precision')}; {reading}"
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters

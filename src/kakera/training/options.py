@@ -151,6 +151,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """Stochastic depth of the last layer."""
     smoothing: float = 0.1
     """Label smoothing."""
+    class_balance: float = 0.0
+    """Of single labels: logit adjustment (Menon et al. 2021) for rare classes, from 0, none, to 1, full."""
     mixup: float = 0.8
     """Beta parameter of mixup; 0 for none. Recordings are mixed as waveforms."""
     cutmix: float = 1.0

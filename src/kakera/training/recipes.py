@@ -127,6 +127,7 @@ _RANGES = {
     "weight_decay": (0.0, 1e3),
     "drop_path": (0.0, 0.99),
     "smoothing": (0.0, 0.99),
+    "class_balance": (0.0, 1.0),
     "erasing": (0.0, 1.0),
     "ema": (0.0, 1.0),
     "crop_least": (1e-3, 1.0),

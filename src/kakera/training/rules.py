@@ -7,7 +7,7 @@ command line, or by a recipe that is named, is never changed here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kakera.machine import Machine
@@ -25,6 +25,7 @@ LEAST_EPOCHS = 5.0  # a network is too large where the time is too short for so 
 MOST_EPOCHS = 800.0  # of pretraining: the MAE paper's
 MANY = 500_000  # small pictures that are worth a larger network
 SEEN = {"few": 150_000, "micro": 150_000, "audio-micro": 100_000}  # samples seen in pretraining, at least
+BF16 = "this processor is fast in it; --precision 32-true for float32"
 SHORTEST = 1.0  # seconds of recordings
 
 
@@ -89,6 +90,15 @@ def choose(
     A fine-tuning from a start keeps that network and its picture size; only its length is chosen.
     """
     given = given or {}
+    choice = _network(verb, facts, machine, time, given)
+    if machine.halves and not machine.gpu and "precision" not in given:
+        values = {"precision": "bf16-mixed", **choice.values}
+        choice = replace(choice, values=values, reasons={**choice.reasons, "precision": BF16})
+    return choice
+
+
+def _network(verb: Verb, facts: Facts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
+    """Recipe, network, picture size and length."""
     if facts.recordings:
         return _lengthened(verb, facts, _recordings(facts), time, given)
     if verb == "finetune":

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -56,15 +60,27 @@ class Pretraining:
 
 
 class Classification:
-    """Name what a picture shows: cross-entropy on soft targets, or one yes or no a class."""
+    """Name what a picture shows: cross-entropy on soft targets, or one yes or no a class.
+
+    `labels` (n,) are those of all training pictures; their shares are what `class_balance` adjusts for.
+    """
 
     def __init__(
-        self, model: Classifier | ResNet, inputs: InputSpec, options: FinetuneOptions, *, several: bool
+        self,
+        model: Classifier | ResNet,
+        inputs: InputSpec,
+        options: FinetuneOptions,
+        *,
+        several: bool,
+        labels: NDArray[Any] | None = None,
     ) -> None:
         self.model: nn.Module = model
         self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
         self.view = View.of(model, inputs)
+        self.adjustment: Tensor | None = None
+        if options.class_balance and labels is not None and not several:
+            self.adjustment = options.class_balance * log_prior(labels, self.classes)
 
     def weight(self, batch: Batch) -> float:
         """Each sample counts the same."""
@@ -83,6 +99,8 @@ class Classification:
         scores = model(pictures, survive) if absent is None else model(pictures, survive, absent=absent)
         if self.several:
             return functional.binary_cross_entropy_with_logits(scores, targets)
+        if self.adjustment is not None:
+            scores = scores + self.adjustment.to(scores.device)
         return functional.cross_entropy(scores, targets)
 
     def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -111,3 +129,13 @@ class Classification:
             self.options.seed, batch.epoch, batch.samples.numpy(), "drop-path", 2 * self.depth
         )
         return survival(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)
+
+
+def log_prior(labels: NDArray[Any], classes: int) -> Tensor:
+    """Return the logarithm of each class's share of the labels (n,), as (classes,); −1 is no label.
+
+    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the scores themselves learn to
+    be right for classes of equal size. A class without a label counts as if it had one.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=classes).clip(min=1)
+    return torch.from_numpy(np.log(counts / counts.sum())).float()
