@@ -11,7 +11,7 @@ from kakera import duration
 from kakera.data.warnings import data_warnings
 from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
-from kakera.training.options import LearningOptions
+from kakera.training.options import DataOptions, LearningOptions
 from kakera.training.plan import Plan
 from kakera.training.plan_warnings import plan_warnings
 from kakera.training.prepare import Prepared
@@ -82,6 +82,7 @@ class Forecast:
     def warnings(self) -> dict[str, str]:
         """What is likely to be regretted, a sentence for each kind."""
         plan, prepared = self.plan, self.prepared
+        assert isinstance(plan.options, DataOptions)
         found = plan_warnings(
             self.verb,
             prepared.facts,
