@@ -1,11 +1,15 @@
 """Free memory is the least of what the system, a container and ulimit leave."""
 
+import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from kakera.machine import free_memory, this_machine, usable_cores
+import pytest
+
+from kakera.machine import busy_cores, free_memory, this_machine, usable_cores
 
 
 def proc(root: Path, available: int) -> Path:
@@ -52,3 +56,43 @@ def test_this_machine_has_cores_memory_and_a_rate() -> None:
     assert machine.gflops > 0.1
     assert not machine.gpu
     assert machine.training_memory == machine.memory > resource.getpagesize()
+
+
+class Ticking:
+    """A /proc/stat of one core for each that there is: idle ticks, and `busy` busy seconds more each time."""
+
+    def __init__(self, busy: float) -> None:
+        self.busy, self.looks = busy, 0
+
+    def read_text(self) -> str:
+        ticks = round(self.looks * self.busy * os.sysconf("SC_CLK_TCK"))
+        self.looks += 1
+        first, *others = sorted(os.sched_getaffinity(0))
+        lines = [f"cpu{first} {ticks} 0 0 {500 * self.looks} {70 * self.looks} 0 0 0 0 0"]
+        lines += [f"cpu{other} 0 0 0 100 0 0 0 0 0 0" for other in others]
+        return "\n".join(
+            ["cpu 1 1 1 1 1 1 1 1 1 1", *lines, "cpu9999 77 0 0 0 0 0 0 0 0 0", "intr 1 2 3", ""]
+        )
+
+
+def test_cores_that_others_use_are_seconds_at_work_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
+    found = busy_cores(Ticking(0.06), 0.1)  # type: ignore[arg-type]  # all that is asked of a path
+    assert 0.3 < found <= 0.6  # 0.06 s of 0.1 s, or a little more where this process is late
+
+
+def test_what_this_process_computes_itself_is_not_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = iter([1.0, 1.06])
+    monkeypatch.setattr(time, "process_time", lambda: next(spent))
+    assert busy_cores(Ticking(0.06), 0.1) == pytest.approx(0.0, abs=0.01)  # type: ignore[arg-type]
+
+
+def test_without_a_count_of_ticks_the_load_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.75, 0.0, 0.0))
+    assert busy_cores(tmp_path / "stat") == 0.75
+    monkeypatch.setattr(os, "getloadavg", lambda: (1e6, 0.0, 0.0))
+    assert busy_cores(tmp_path / "stat") == usable_cores()
+
+
+def test_an_unmeasured_machine_is_taken_to_be_quiet() -> None:
+    assert this_machine("cpu", measure=False).busy == 0.0

@@ -46,7 +46,7 @@ def test_a_step_takes_a_batch(
         shown.advance(note="loss 0.5000")
     seconds = 10 - began
     assert capsys.readouterr().err == (
-        f"pretrain: step 5/10, {64 / seconds:.0f} pictures/s, loss 0.5000, {5 * seconds:.0f} s left\n"
+        f"pretrain: step 5/10, {64 / seconds:.2g} pictures/s, loss 0.5000, {5 * seconds:.0f} s left\n"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ MATRIX = 1024  # rows of the square matrices whose product is timed
 CPU_GFLOPS = 80.0  # of one core, where nothing is measured: a processor with AVX2
 GPU_GFLOPS = 100_000.0  # of one GPU in bf16, where nothing is measured
 HALVES = 3.0  # times the rate of float32: from here on bf16 is worth its rounding on a CPU
+LOOK = 0.1  # seconds: how long it is watched what other processes do
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Machine:
     gpu_memory: int = 0
     halves: bool = False
     """Whether the CPU multiplies matrices in bf16 at least three times as fast as in float32 (AMX)."""
+    busy: float = 0.0
+    """How many of the cores other processes use now."""
 
     @property
     def training_memory(self) -> int:
@@ -36,18 +40,19 @@ class Machine:
 def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
     """Look at the machine that this process runs on; `device` is an option's: auto, cpu, cuda or mps.
 
-    `measure` times a matrix product (a tenth of a second); otherwise nominal rates are taken.
+    `measure` times a matrix product and looks at what other processes do, a tenth of a second each;
+    otherwise nominal rates are taken.
     """
     import torch
 
-    cores = usable_cores()
+    cores, busy = usable_cores(), busy_cores() if measure else 0.0
     if device != "cpu" and torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         rate = _gflops(torch.device("cuda"), torch.bfloat16) if measure else GPU_GFLOPS
-        return Machine(cores, free_memory(), rate, torch.cuda.get_device_name(), free)
+        return Machine(cores, free_memory(), rate, torch.cuda.get_device_name(), free, busy=busy)
     rate = _gflops(torch.device("cpu"), torch.float32) if measure else cores * CPU_GFLOPS
     halves = measure and _gflops(torch.device("cpu"), torch.bfloat16) > HALVES * rate
-    return Machine(cores, free_memory(), rate, halves=halves)
+    return Machine(cores, free_memory(), rate, halves=halves, busy=busy)
 
 
 def usable_cores() -> int:
@@ -55,6 +60,37 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def busy_cores(stat: Path = Path("/proc/stat"), seconds: float = LOOK) -> float:
+    """Return how many of the cores that this process may use are taken by other processes.
+
+    From /proc/stat before and after `seconds`, less what this process itself computes meanwhile; where there
+    is no such file, the system's load of the last minute; else 0.
+    """
+    before, own, began = _seconds_at_work(stat), time.process_time(), time.monotonic()
+    if before is None:
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        return min(load, usable_cores())
+    time.sleep(seconds)
+    after, own, span = _seconds_at_work(stat), time.process_time() - own, time.monotonic() - began
+    if after is None:
+        return 0.0
+    return min(max((after - before - own) / span, 0.0), usable_cores())
+
+
+def _seconds_at_work(stat: Path) -> float | None:
+    """All seconds that the usable cores have been at work since the system began; None where nobody says."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(usable_cores())
+    names = {f"cpu{number}" for number in usable}
+    try:
+        rows = [line.split() for line in stat.read_text().splitlines()]
+        ticks = [
+            sum(map(int, row[1:9])) - int(row[4]) - int(row[5]) for row in rows if row[:1] and row[0] in names
+        ]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
 
 
 def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -106,8 +142,6 @@ def _below_ulimit(statm: Path) -> list[int]:
 
 def _gflops(device: object, dtype: object) -> float:
     """Rate of a product of square matrices, best of a few."""
-    import time
-
     import torch
 
     assert isinstance(device, torch.device)

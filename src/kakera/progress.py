@@ -67,7 +67,10 @@ class Progress:
         self.done += count
         now = time.monotonic()
         rate = (self.done - self.start) / max(now - self.began, 1e-9)
-        note = f"{rate * (self.batch or 1):.0f} {self.kind}/s" + (f", {note}" if note else "")
+        seen = rate * (self.batch or 1)
+        note = f"{f'{seen:.0f}' if seen >= 10 else f'{seen:.2g}'} {self.kind}/s" + (
+            f", {note}" if note else ""
+        )
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.done, note=note)
         elif now > self.due and not self.quiet:

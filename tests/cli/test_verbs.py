@@ -39,6 +39,23 @@ def test_from_a_folder_to_predictions(here: Path, capsys: pytest.CaptureFixture[
     assert "%" in out
 
 
+def test_a_probe_is_planned_and_then_begins_with_its_plan(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["pretrain", "things", *QUICK])
+    words = ["probe", "things", "--from", "runs/pretrain-things", "--labels", "8", "--time", "5m"]
+    capsys.readouterr()
+    assert main([*words, "--plan"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("plan: probe\n")
+    assert "limit 5 min" in out
+    assert out.endswith("next: the same without --plan\n")
+    assert main([*words, "--no-finetune", "--probes", "ridge"]) == 0
+    out, error = capsys.readouterr()
+    assert error.startswith("plan: probe\n")
+    assert "accuracy in per cent" in out
+
+
 def test_predictions_as_json_and_csv(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["finetune", "things", "--out", "runs/c", *TUNE])
     capsys.readouterr()

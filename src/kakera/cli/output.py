@@ -6,15 +6,20 @@ import csv
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from kakera.training.forecast import Forecast
+
+class Printable(Protocol):
+    """A plan of some verb."""
+
+    def lines(self) -> list[str]:
+        """For people to read."""
+        ...
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
@@ -30,9 +35,9 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     Console(width=None if console.is_terminal else 500).print(table)
 
 
-def print_plan(forecast: Forecast, words: Sequence[str]) -> int:
-    """What a training would do, and the command that begins it: `words` without `--plan`."""
-    print("\n".join(forecast.lines()))
+def print_plan(plan: Printable, words: Sequence[str]) -> int:
+    """What a verb would do, and the command that begins it: `words` without `--plan`."""
+    print("\n".join(plan.lines()))
     print(f"next: {shlex.join(['kakera', *(word for word in words if word != '--plan')])}")
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import print_report, print_table
+from kakera.cli.output import print_plan, print_report, print_table
 from kakera.errors import OptionError, sentence
 from kakera.training.options import ProbeOptions
 
@@ -14,16 +14,19 @@ from kakera.training.options import ProbeOptions
 def run(words: Sequence[str]) -> int:
     """Probe frozen tokens and print the table."""
     parser = Arguments("probe", "Simple classifiers on frozen tokens, with fine-tuning beside them.")
+    parser.add_plan()
     parser.add_options(ProbeOptions, without=("image", "channels"))
     given = vars(parser.parse_args(words))
     if "start" not in given:
         raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
-    from kakera.training.probe import probe
+    from kakera.training.probe import plan_probe, probe
 
     data = given.pop("data")
-    report = probe(data, **given)
+    if given.pop("plan"):
+        return print_plan(plan_probe(data, **given), ["probe", *words])
+    report = probe(data, announce=True, **given)
     print_table(report.table())
-    print("in per cent, mean ± standard deviation over the draws of the labels")
+    print(f"{report.measure} in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
     from kakera.training.next_commands import after_probe

@@ -9,6 +9,7 @@ import numpy as np
 
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
 from kakera.data.images import header
+from kakera.data.kept import KeptPictures
 from kakera.data.shards import ShardPictures
 from kakera.errors import UnreadableFileError
 from kakera.training.rules import LARGE, Facts
@@ -42,6 +43,8 @@ def facts_of(dataset: Dataset, count: int = 0) -> Facts:
 
 def _sizes(dataset: Dataset, numbers: Iterable[int]) -> Iterable[tuple[int, int]]:
     pictures = dataset.pictures
+    if isinstance(pictures, KeptPictures):  # as large as they are, not as they are kept
+        numbers, pictures = pictures.rows[list(numbers)], pictures.source
     for index in map(int, numbers):
         try:
             if isinstance(pictures, FilePictures):

@@ -65,15 +65,22 @@ def finetune(
     job = Job.resolve(
         FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=announce
     )
-    forecast = _forecast(job, before)
+    forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
-    saved, plan, forecast, team = _ready(job, forecast, prepared, before)
+    return trained_as(forecast, job, prepared, before)
+
+
+def trained_as(
+    forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Saved | None
+) -> Trained:
+    """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
+    saved, plan, forecast, team = ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
-    run = Run(out, config, team)
-    fresh = (lambda: _model(prepared, chosen, load(start))) if start else None
+    run = Run(chosen.out, config, team)
+    fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
     if run.finished:
@@ -101,11 +108,11 @@ def plan_finetune(
     before = load(start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
     job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
-    forecast = _forecast(job, before)
-    return _ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
+    forecast = forecast_of(job, before)
+    return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
 
-def _ready(
+def ready(
     job: Job[FinetuneOptions],
     forecast: Forecast,
     prepared: Prepared,
@@ -113,12 +120,16 @@ def _ready(
     *,
     always: bool = False,
 ) -> tuple[Saved, Plan, Forecast, Team]:
-    """The classifier to train and its data, with the length that the limit leaves."""
+    """The classifier to train and its data, with the length that the limit leaves.
+
+    `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
+    """
     chosen = _options(forecast)
     pictures = labelled_part(prepared.dataset, "train")
     assert pictures.labels is not None
     if chosen.labels:
-        pictures = pictures.take(few(pictures.labels, chosen.labels, chosen.label_seed))
+        count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
+        pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
     saved = _model(prepared, chosen, before)
     assert isinstance(saved.model, Classifier | ResNet)
     team = Team(engine(chosen))
@@ -137,7 +148,7 @@ def _ready(
     return saved, forecast.plan, forecast, team
 
 
-def _forecast(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
+def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
     """From headers alone. Raises DataError where there are no classes, OptionError."""
     chosen, dataset = job.options, job.prepared.dataset
     require_classes(dataset)

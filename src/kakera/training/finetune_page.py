@@ -26,9 +26,9 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.prepare import held_out, labelled_part
 from kakera.training.situation import is_published
 from kakera.training.trained import Predictions, Trained, predict_part
-from kakera.training.verdict import PARTS, Verdict, judge, method_of, score_of
+from kakera.training.verdict import PARTS, Verdict, judge, method_of
 
-BASELINES = "baselines.json"
+BASELINES, OWN = "baselines.json", "this network"
 FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
 CONFUSED = 16  # classes in the picture of the confusion
 PAIRS = 15  # of classes, most confused first
@@ -67,7 +67,11 @@ class FinetunePage:
             page_parts.skipped(trained.folder),
             *self._warnings(history, trained, part),
             *self._try_next(trained, advice, verdict),
-            *_compared(verdict, baselines),
+            *(
+                page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN)
+                if verdict
+                else []
+            ),
             *self._curves(history),
             *self._looked_at(unseen, trained, predictions, evaluation),
             html.heading("What it cost, and how it was set"),
@@ -193,26 +197,6 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
             f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
         )
-
-
-def _compared(verdict: Verdict | None, baselines: Baselines | None) -> list[str]:
-    """The network beside the baselines, best first."""
-    if verdict is None or baselines is None:
-        return []
-    rows = [("this network", verdict.value.value)]
-    rows += [(one.name, score_of(one, verdict.measure) or 0.0) for one in baselines.found]
-    rows.sort(key=lambda row: -row[1])
-    lines = [(name, score, (f"{100 * score:.1f} %",)) for name, score in rows]
-    said = f"Each baseline was fitted to {baselines.train} labelled training files"
-    said += f" (drawn from {baselines.train_of})" if baselines.train < baselines.train_of else ""
-    said += f" and measured on {len(baselines.rows)} files"
-    said += f" (drawn from {baselines.test_of})" if len(baselines.rows) < baselines.test_of else ""
-    return [
-        html.heading("Beside simple classifiers, on the same files"),
-        html.bars(lines, ("classifier", verdict.measure), own="this network"),
-        html.note(f"{said}, in {page_parts.words(baselines.seconds)} together."),
-        *(html.note(text) for text in baselines.notes),
-    ]
 
 
 def _confused(evaluation: Evaluation) -> list[str]:

@@ -13,6 +13,7 @@ from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
 from kakera.training.options import DataOptions, LearningOptions
 from kakera.training.plan import Plan
+from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.plan_warnings import plan_warnings
 from kakera.training.prepare import Prepared
 from kakera.training.rules import Verb
@@ -68,14 +69,14 @@ class Forecast:
         """For people to read, one line each."""
         return [
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
-            f"  data: {self._data()}",
+            f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}",
             f"  model: {self.model}{self._why('model')}{self._why('window')}",
             f"  length: {self._length()}",
             f"  time: {self._time()}",
-            f"  memory: about {gigabytes(self.fit.memory)} of {self._room()}; {self._pieces()}",
-            f"  machine: {self._machine()}",
+            f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
+            f"  machine: {machine_line(self.prepared, self.precision + self._why('precision'))}",
             f"  writes: {self._writes()}",
-            *(f"  note: {text}" for text in self.notes),
+            *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
             *(f"  warning: {text}" for text in self.warnings().values()),
         ]
 
@@ -101,14 +102,16 @@ class Forecast:
             return self
         room = max(self.limit - self.spent - self.after, self.step_seconds)
         steps = max(1, int(room / self.step_seconds))
-        options = self.plan.options
         before = duration.words(self.seconds)
-        epochs = float(f"{steps / self.plan.steps_per_epoch:.4g}")
-        plan = replace(
-            self.plan, options=replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
-        )
-        note = f"all of it would take {before}: cut to {plan.steps} steps; --time gives it longer"
-        return replace(self, plan=plan, notes=(*self.notes, note))
+        cut = self.cut_to(steps)
+        note = f"all of it would take {before}: cut to {cut.plan.steps} steps; --time gives it longer"
+        return replace(cut, notes=(*self.notes, note))
+
+    def cut_to(self, steps: int) -> Forecast:
+        """The same with so many steps."""
+        options, epochs = self.plan.options, float(f"{steps / self.plan.steps_per_epoch:.4g}")
+        options = replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
+        return replace(self, plan=replace(self.plan, options=options))
 
     def update(self, before: Forecast) -> list[str]:
         """What has become clear since `before` was printed: the time, what was cut, and of what to warn."""
@@ -128,16 +131,6 @@ class Forecast:
             changed = {name for name, value in asdict(self.before).items() if value != options[name]}
         return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
 
-    def _data(self) -> str:
-        facts = self.prepared.facts
-        if facts.recordings:
-            shown = f"{facts.count:,} recordings, nine of ten up to {facts.seconds:.1f} s"
-        else:
-            colour = {1: "grey", 3: "colour"}.get(facts.channels, f"{facts.channels} channels")
-            shown = f"{facts.count:,} pictures, about {facts.size[1]} x {facts.size[0]} pixels, {colour}"
-        measured = f"; {facts.held_out:,} to measure on" if self.verb != "pretrain" else ""
-        return f"{shown}, for training{measured}"
-
     def _why(self, name: str) -> str:
         reason = self.prepared.reasons.get(name, "")
         return f" ({reason})" if reason else ""
@@ -153,21 +146,10 @@ class Forecast:
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
 
-    def _room(self) -> str:
-        machine = self.prepared.machine
-        return f"{gigabytes(machine.training_memory)} free" + (f" on {machine.gpu}" if machine.gpu else "")
-
     def _pieces(self) -> str:
         if self.fit.pieces == 1:
             return "a batch at once"
         return f"each batch in {self.fit.pieces} pieces (--accumulate)"
-
-    def _machine(self) -> str:
-        machine = self.prepared.machine
-        where = machine.gpu or f"{machine.cores} core{'' if machine.cores == 1 else 's'}"
-        workers = self.prepared.workers
-        reading = f"{workers} processes read" if workers else "data are read by the training process"
-        return f"{where}, {self.precision}{self._why('precision')}; {reading}"
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters

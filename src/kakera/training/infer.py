@@ -105,11 +105,7 @@ def features(
     """
     encoder = saved.encoder
     depth = encoder.shape.depth
-    for layer in layers:
-        if not -depth - 1 <= layer <= depth:
-            raise OptionError(
-                sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
-            )
+    require_layers(encoder, layers)
     nothing = torch.zeros(0, 2 + encoder.shape.registers, encoder.shape.width, device=whereabouts(saved))
     found: dict[tuple[int, Read], list[Tensor]] = {
         (layer, pool): [pooled(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
@@ -130,6 +126,16 @@ def features(
     kept = torch.cat(numbers).numpy()
     means = {key: _each_once(torch.cat(rows).numpy(), kept, dataset) for key, rows in found.items()}
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)
+
+
+def require_layers(encoder: Encoder, layers: Sequence[int]) -> None:
+    """Raises OptionError for a layer that the encoder does not have."""
+    depth = encoder.shape.depth
+    for layer in layers:
+        if not -depth - 1 <= layer <= depth:
+            raise OptionError(
+                sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
+            )
 
 
 def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:

@@ -108,11 +108,8 @@ class Job(Generic[Chosen]):
 
     def sample(self, size: tuple[int, int]) -> Prepared:
         """Some of the data, decoded for a model that sees `size`: enough to time a few steps with."""
-        train = np.flatnonzero(self.prepared.dataset.split == "train")
-        rows = train[np.unique(np.linspace(0, len(train) - 1, SAMPLE).astype(int))]
-        return replace(self.prepared, dataset=self.prepared.dataset.take(rows)).held(
-            size, self.options.crop_least
-        )
+        labelled = isinstance(self.options, FinetuneOptions)
+        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least)
 
     def show(self, forecast: Forecast) -> None:
         """Print the plan, unless the run is finished or goes on."""
@@ -151,6 +148,16 @@ class Job(Generic[Chosen]):
         if self.announce and changed and team.leads and not always:
             print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found
+
+
+def sample(prepared: Prepared, *, labelled: bool) -> Prepared:
+    """Up to 256 evenly spaced training files; `labelled` takes those with a label, where there are any."""
+    dataset = prepared.dataset
+    rows = np.flatnonzero(dataset.split == "train")
+    known = np.intersect1d(rows, dataset.labelled) if labelled else rows
+    rows = known if len(known) else rows
+    some = np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))
+    return replace(prepared, dataset=dataset.take(rows[some]))
 
 
 def described(cost: StepCost, size: tuple[int, int], shape: VitShape) -> str:

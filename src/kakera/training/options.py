@@ -184,7 +184,9 @@ class ProbeOptions(DataOptions):
     start: str = ""
     """The run whose tokens are probed."""
     out: str = ""
-    """A folder for probe.json; empty writes none."""
+    """A folder for probe.json, report.html and the fine-tunings; empty writes none."""
+    time: str = ""
+    """How long it may take, such as 10m: fine-tuning is cut to it; empty for at most 30 minutes."""
     probes: tuple[Literal["ridge", "logistic", "nearest", "linear"], ...] = ("ridge", "logistic", "nearest")
     """Which; linear is the MAE paper's protocol."""
     pools: tuple[Pooling, ...] = ("class", "mean")
@@ -201,3 +203,5 @@ class ProbeOptions(DataOptions):
     """Show fine-tuning beside the probes."""
     finetune_recipe: str = ""
     """Its recipe; empty takes the one for these pictures."""
+    baselines: bool = True
+    """With --out, measure simple classifiers on the same split for the report."""

@@ -11,10 +11,12 @@ from kakera.formats.native import Saved, parameters
 from kakera.model.cnn import ResNet
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
+from kakera.training.baselines import Baselines
 from kakera.training.device import device_of
 from kakera.training.history import History
 from kakera.training.options import LearningOptions
 from kakera.training.run import UNREADABLE
+from kakera.training.verdict import score_of
 
 
 def loss_curves(history: History) -> str:
@@ -41,6 +43,25 @@ def cost(history: History, saved: Saved, options: LearningOptions, pictures: int
         ),
     ]
     return html.table(rows)
+
+
+def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None, marked: str) -> list[str]:
+    """Scores 0 … 1 of what was trained beside the baselines, best first; nothing without baselines."""
+    if baselines is None:
+        return []
+    rows = [*own.items(), *((one.name, score_of(one, measure) or 0.0) for one in baselines.found)]
+    rows.sort(key=lambda row: -row[1])
+    lines = [(name, score, (f"{100 * score:.1f} %",)) for name, score in rows]
+    said = f"Each baseline was fitted to {baselines.train} labelled training files"
+    said += f" (drawn from {baselines.train_of})" if baselines.train < baselines.train_of else ""
+    said += f" and measured on {len(baselines.rows)} files"
+    said += f" (drawn from {baselines.test_of})" if len(baselines.rows) < baselines.test_of else ""
+    return [
+        html.heading("Beside simple classifiers, on the same files"),
+        html.bars(lines, ("classifier", measure), own=marked),
+        html.note(f"{said}, in {words(baselines.seconds)} together."),
+        *(html.note(text) for text in baselines.notes),
+    ]
 
 
 def network(saved: Saved) -> str:

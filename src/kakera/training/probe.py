@@ -5,163 +5,243 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import duration
 from kakera.data.dataset import Dataset
-from kakera.data.split import few
-from kakera.data.warnings import data_warnings
+from kakera.data.memory import at_hand
 from kakera.errors import DataError, StoppedError, sentence
 from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.model.classifier import Read
 from kakera.out_of_memory import memory_for
+from kakera.progress import Progress, follows
 from kakera.storage import write_atomically
+from kakera.training.costs import classifier_cost
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
-from kakera.training.finetune import finetune
-from kakera.training.infer import features
+from kakera.training.evaluation import Evaluation
+from kakera.training.infer import features, require_layers
+from kakera.training.job import WORTH, described, sample
 from kakera.training.options import ProbeOptions
-from kakera.training.prepare import held_out, labelled_part, prepare, require_classes
-from kakera.training.probe_page import probe_page
-from kakera.training.probes import PROBES
+from kakera.training.prepare import Prepared, held_out, labelled_part, require_classes, resolve
+from kakera.training.probe_costs import fit_seconds, seconds_of_all
+from kakera.training.probe_draws import draws_of
+from kakera.training.probe_page import ProbePage
+from kakera.training.probe_plan import ProbePlan, estimated
+from kakera.training.probe_results import FINETUNED, ProbeReport, ProbeResult
+from kakera.training.probe_tuning import tunings_of
+from kakera.training.probes import FOLDS, PROBES
+from kakera.training.rules import LIMIT
 from kakera.training.trained import write_page
+from kakera.training.verdict import measure_of
 
-FINETUNED = "fine-tuned"
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """One measurement: accuracy, or mean average precision where a picture may carry several labels."""
-
-    probe: str
-    layer: int
-    pool: str
-    labels: int
-    seed: int
-    score: float
+Tokens = dict[tuple[int, Read], NDArray[np.float32]]
+LEAST, ENOUGH = 8, 3.0  # files, and seconds: how much the tokens are timed with
+MEMORY = "give fewer --layers or --pools, or lower --workers"
 
 
-@dataclass(frozen=True)
-class ProbeReport:
-    """All measurements of one call."""
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """Results of all fits, and the scores (m, classes) of those to the first draw of the most labels."""
 
-    results: tuple[ProbeResult, ...]
-
-    def table(self) -> list[tuple[str, ...]]:
-        """Rows of text, header first: mean ± standard deviation over the seeds, in per cent."""
-        counts = sorted({result.labels for result in self.results})
-        rows = [("probe", "tokens", *(f"{count} labels" for count in counts))]
-        for kind in dict.fromkeys((r.probe, r.layer, r.pool) for r in self.results):
-            probe, layer, pool = kind
-            of_kind = [r for r in self.results if (r.probe, r.layer, r.pool) == kind]
-            cells = [spread([r.score for r in of_kind if r.labels == count]) for count in counts]
-            where = "all" if probe == FINETUNED else f"{pool}, layer {'last' if layer == -1 else layer}"
-            rows.append((probe, where, *cells))
-        return rows
+    results: list[ProbeResult]
+    scores: dict[str, NDArray[np.float64]]
+    numbers: NDArray[np.int64]
+    """Of the m test files that could be read."""
 
 
-def spread(scores: list[float]) -> str:
-    """Mean ± standard deviation in per cent; – for none."""
-    if not scores:
-        return "–"
-    mean = f"{100 * fmean(scores):.1f}"
-    return f"{mean} ± {100 * stdev(scores):.1f}" if len(scores) > 1 else mean
-
-
-@memory_for("probe", "give fewer --layers or --pools, or lower --workers")
-def probe(data: str | Path | Dataset, *, start: str | Path, recipe: str = "", **options: Any) -> ProbeReport:
+@memory_for("probe", MEMORY)
+def probe(
+    data: str | Path | Dataset, *, start: str | Path, announce: bool = False, **options: Any
+) -> ProbeReport:
     """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
 
-    `options` are the fields of `ProbeOptions`. Raises DataError, OptionError, RunError.
+    `options` are the fields of `ProbeOptions`. `announce` prints the plan before it begins, and gives all of
+    it at most 30 minutes where neither `time` nor `finetune_recipe` says otherwise. Raises DataError,
+    OptionError, RunError.
     """
-    saved = load(start)
-    given = {**options, "start": str(start)}
-    chosen, prepared = prepare(ProbeOptions, data, recipe or "paper", given, saved.inputs)
-    dataset = prepared.dataset
-    require_classes(dataset)
-    train, (_, test) = labelled_part(dataset, "train"), held_out(dataset)
-    if not len(test):
-        raise DataError(
-            sentence(dataset.name, got="no labelled test pictures", expected="some", do="add a test split")
-        )
-    for text in data_warnings(dataset):
-        print(f"warning: {text}", file=sys.stderr)
-    with placed(saved, chosen.device):
-        tokens = partial(
-            features, layers=chosen.layers, pools=chosen.pools, workers=prepared.workers, progress="tokens"
-        )
-        (seen, numbers), (unseen, test_numbers) = tokens(saved, train), tokens(saved, test)
-    train, test = train.take(numbers), test.take(test_numbers)
-    assert train.labels is not None
-    assert test.labels is not None
-    results: list[ProbeResult] = []
-    for count, seed, rows in _draws(train, chosen):
-        for layer, pool in seen:
-            for name in chosen.probes:
-                scores = PROBES[name](
-                    seen[layer, pool][rows],
-                    train.labels[rows],
-                    unseen[layer, pool],
-                    classes=len(dataset.classes),
-                    seed=seed,
-                )
-                score = evaluate(scores, test.labels, dataset.classes).score
-                assert score is not None
-                results.append(ProbeResult(name, layer, pool, count, seed, score))
-    if chosen.finetune:
-        try:
-            results += _finetuned(dataset, chosen, train)
-        except StoppedError as error:
-            if chosen.out:
-                raise
-            raise StoppedError(
-                "stopped; nothing is kept without --out, the same command begins again"
-            ) from error
+    began = time.monotonic()
+    plan, saved = _planned(data, start, options, announce=announce)
+    chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not follows()
+    if speaks:
+        print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
+    prepared = _held(plan.prepared, saved, plan)
+    if _labelled(prepared) != _labelled(plan.prepared):  # some cannot be read
+        plan = _estimate(chosen, replace(plan.prepared, dataset=prepared.dataset), saved, plan)
+    (part, test), train = held_out(prepared.dataset), labelled_part(prepared.dataset, "train")
+    probed = _probed(plan, saved, train, test, prepared.workers)
+    plan = replace(plan, token_seconds=0.0, fit_seconds=0.0, spent=time.monotonic() - began)
+    tuned = _timed(plan, prepared) if announce or plan.limit else plan.shorter()
+    if speaks and plan.tunings:
+        print("\n".join(tuned.update()), file=sys.stderr, flush=True)
+    results = [*probed.results]
+    try:
+        results += _finetuned(tuned, prepared, results[0].measure)
+    except StoppedError as error:
+        if chosen.out:
+            raise
+        raise StoppedError("stopped; nothing is kept without --out, the same command begins again") from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)
         write_atomically(Path(chosen.out) / "probe.json", text.encode() + b"\n")
-        write_page(Path(chosen.out), lambda: _page(report, chosen, test))
+        page = ProbePage(chosen, report, train, test, part, prepared.workers, tuned.notes)
+        best = report.best_probe()
+        scores, rows = probed.scores[best.name], plan.draws[-1].rows
+        write_page(Path(chosen.out), lambda: page(rows, scores, probed.numbers))
     return report
 
 
-def _page(report: ProbeReport, options: ProbeOptions, test: Dataset) -> str:
-    scores = [
-        (f"{r.probe}, {r.pool}, layer {r.layer}" if r.pool else r.probe, r.labels, r.score)
-        for r in report.results
-    ]
-    measure = "mean average precision" if test.several else "accuracy"
-    return probe_page(options, scores, report.table(), f"{len(test)} {test.kind}", measure)
+@memory_for("probe", MEMORY)
+def plan_probe(data: str | Path | Dataset, *, start: str | Path, **options: Any) -> ProbePlan:
+    """What `probe` with the same arguments would do: tokens, fits, fine-tunings, time from a few real ones.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    plan, saved = _planned(data, start, options, announce=True)
+    began = time.monotonic()
+    prepared = _held(sample(plan.prepared, labelled=True), saved, plan)
+    read = (time.monotonic() - began) / len(prepared.dataset) * len(plan.prepared.dataset)
+    files = labelled_part(prepared.dataset, "train")
+    most = max(LEAST, int(ENOUGH * plan.files / plan.token_seconds))
+    files, began = files.take(range(min(most, len(files)))), time.monotonic()
+    with placed(saved, plan.options.device):
+        tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
+    each = (time.monotonic() - began) / len(files)
+    read = read if at_hand(prepared.dataset) else 0.0  # else it is part of what the tokens take
+    plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
+    return _timed(_with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
 
 
-def _draws(train: Dataset, options: ProbeOptions) -> Iterator[tuple[int, int, Any]]:
-    """(labels, seed, rows) for each count that there is; all labels are drawn once."""
+def _with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> ProbePlan:
+    """The plan with the time of the fits, after one of logistic regression to the tokens of some files."""
+    classes, labels = len(files.classes), files.labels
+    assert labels is not None
+    if "logistic" not in plan.options.probes or len(files) < FOLDS * classes:
+        return plan
+    began = time.monotonic()
+    PROBES["logistic"](tokens, labels, tokens, classes=classes, seed=0)
+    took, width = time.monotonic() - began, tokens.shape[1]
+    hardness = took / fit_seconds("logistic", len(files), len(files), width, classes)
+    counts, tested = [draw.labels for draw in plan.draws], len(held_out(plan.prepared.dataset)[1])
+    seconds = seconds_of_all(plan.options, counts, tested, plan.cost.width, classes, hardness)
+    return replace(plan, fit_seconds=seconds)
+
+
+def _planned(
+    data: str | Path | Dataset, start: str | Path, options: dict[str, Any], *, announce: bool
+) -> tuple[ProbePlan, Saved]:
+    """From headers alone."""
+    began, saved = time.monotonic(), load(start)
+    given = {**options, "start": str(start)}
+    chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
+    require_classes(prepared.dataset)
+    if not len(held_out(prepared.dataset)[1]):
+        do = "add a test split"
+        raise DataError(
+            sentence(prepared.dataset.name, got="no labelled test pictures", expected="some", do=do)
+        )
+    require_layers(saved.encoder, chosen.layers)
+    free = announce and not chosen.finetune_recipe
+    limit = duration.seconds(chosen.time) if chosen.time else LIMIT if free else 0.0
+    plan = _estimate(chosen, prepared, saved)
+    return replace(plan, limit=limit, spent=time.monotonic() - began), saved
+
+
+def _estimate(
+    chosen: ProbeOptions, prepared: Prepared, saved: Saved, before: ProbePlan | None = None
+) -> ProbePlan:
+    """The plan, with the limit of one made before."""
+    train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
+    inputs, shape = saved.inputs, saved.encoder.shape
+    cost = classifier_cost(shape, inputs.size, inputs.channels, len(prepared.dataset.classes))
+    windows, draws = 1.0, draws_of(train, chosen)
+    if inputs.sound is not None:
+        windows = max(1.0, prepared.facts.seconds / inputs.sound.seconds(inputs.sound.samples(inputs.width)))
+    model = f"{chosen.start}, {described(cost, inputs.size, shape)}"
+    plan = estimated(chosen, prepared, cost, model, draws, len(test), windows)
+    if chosen.finetune:
+        plan = replace(plan, tunings=tunings_of(chosen, prepared, draws, saved, len(train)))
+    return plan if before is None else replace(plan, limit=before.limit, spent=before.spent)
+
+
+def _held(prepared: Prepared, saved: Saved, plan: ProbePlan) -> Prepared:
+    """The data decoded once, no larger than tokens and fine-tunings need them."""
+    if not plan.tunings:
+        return prepared.held(saved.inputs.size)
+    first = plan.tunings[0]
+    return prepared.held(first.forecast.plan.size, first.job.options.crop_least)
+
+
+def _labelled(prepared: Prepared) -> int:
+    return len(labelled_part(prepared.dataset, "train"))
+
+
+def _probed(plan: ProbePlan, saved: Saved, train: Dataset, test: Dataset, workers: int) -> Probed:
+    """Every probe on every kind of tokens, for every draw."""
+    chosen = plan.options
+    rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
+    with placed(saved, chosen.device):
+        tokens = partial(
+            features, layers=chosen.layers, pools=chosen.pools, workers=workers, progress="tokens"
+        )
+        (seen, kept), (unseen, numbers) = tokens(saved, train.take(rows)), tokens(saved, test)
+    rows = rows[kept]
     assert train.labels is not None
-    counts = {min(count or len(train), len(train)) for count in options.labels}
-    for count in sorted(counts):
-        for seed in range(options.seeds if count < len(train) else 1):
-            yield count, seed, few(train.labels, count, seed)
+    assert test.labels is not None
+    labels, truth = train.labels[rows], test.labels[numbers]
+    measure = measure_of(truth)
+    found, scores = list[ProbeResult](), dict[str, NDArray[np.float64]]()
+    with Progress("probes", total=plan.fits, kind="fits") as progress:
+        for draw in plan.draws:
+            mine = np.isin(rows, draw.rows)
+            for layer, pool in seen:
+                for name in chosen.probes:
+                    values = PROBES[name](
+                        seen[layer, pool][mine],
+                        labels[mine],
+                        unseen[layer, pool],
+                        classes=len(train.classes),
+                        seed=draw.seed,
+                    )
+                    score = _score(evaluate(values, truth, train.classes), measure)
+                    result = ProbeResult(name, layer, pool, draw.labels, draw.seed, score, measure)
+                    found.append(result)
+                    if draw.labels == plan.draws[-1].labels and draw.seed == 0:
+                        scores[result.name] = values
+                    progress.advance()
+    return Probed(found, scores, numbers)
 
 
-def _finetuned(dataset: Dataset, options: ProbeOptions, train: Dataset) -> Iterator[ProbeResult]:
+def _score(evaluation: Evaluation, measure: str) -> float:
+    score = getattr(evaluation, measure.replace(" ", "_"))
+    assert isinstance(score, float)
+    return score
+
+
+def _timed(plan: ProbePlan, prepared: Prepared, *, always: bool = False) -> ProbePlan:
+    """The plan with a few real steps of fine-tuning, cut to the limit; `always`: also of short ones."""
+    began, left = time.monotonic(), [tuning for tuning in plan.tunings if not tuning.done]
+    if left and (always or sum(tuning.seconds for tuning in left) > WORTH):
+        rate = max(left, key=lambda tuning: tuning.labels).measured(prepared)
+        plan = replace(plan, tunings=tuple(tuning.at(rate) for tuning in plan.tunings), measured=True)
+    return replace(plan, spent=plan.spent + time.monotonic() - began).shorter()
+
+
+def _finetuned(plan: ProbePlan, prepared: Prepared, measure: str) -> Iterator[ProbeResult]:
     """The same labels, all weights trained: in folders below `out`, or ones that are thrown away."""
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(options.out or temporary)
-        for count, seed, _ in _draws(train, options):
-            trained = finetune(
-                dataset,
-                out=root / f"finetuned-{count}-{seed}",
-                start=options.start,
-                recipe=options.finetune_recipe,
-                labels=count,
-                label_seed=seed,
-                seed=seed,
-                device=options.device,
-                baselines=False,
-            )
+        for tuning in plan.tunings:
+            trained = tuning.into(Path(plan.options.out or temporary)).train(prepared)
             assert trained.evaluation is not None
-            assert trained.evaluation.score is not None
-            yield ProbeResult(FINETUNED, -1, "", count, seed, trained.evaluation.score)
+            score = _score(trained.evaluation, measure)
+            yield ProbeResult(FINETUNED, -1, "", tuning.labels, tuning.seed, score, measure)

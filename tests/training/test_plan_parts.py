@@ -1,0 +1,47 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kakera.machine import Machine
+from kakera.training import prepare
+from kakera.training.finetune import plan_finetune
+from kakera.training.plan_parts import busy_notes, data_line
+from kakera.training.pretrain import plan_pretrain, pretrain
+from kakera.training.probe import plan_probe
+from kakera.training.rules import Facts
+from tests.small import QUICK, pictures
+
+TWO = Machine(2, 20 << 30, 200.0)
+NOTE = "other processes use 1.5 of 2 cores: the times are longer than on a quiet machine"
+
+
+def test_a_busy_machine_is_a_note() -> None:
+    assert busy_notes(replace(TWO, busy=1.5)) == [NOTE]
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.4])
+def test_a_quiet_machine_is_none(busy: float) -> None:
+    assert busy_notes(replace(TWO, busy=busy)) == []
+
+
+def test_half_a_core_of_sixteen_does_not_matter() -> None:
+    assert busy_notes(replace(TWO, cores=16, busy=0.5)) == []
+
+
+def test_every_plan_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = pretrain(pictures(), out=tmp_path / "mae", **QUICK).folder
+    monkeypatch.setattr(prepare, "this_machine", lambda *_, **__: replace(TWO, busy=1.5))
+    plans = [
+        plan_pretrain(pictures(), out=tmp_path / "a", **QUICK),
+        plan_finetune(pictures(), out=tmp_path / "b", start=start, **QUICK),
+        plan_probe(pictures(), start=start, labels=(20,), seeds=1, finetune=False),
+    ]
+    for plan in plans:
+        assert plan.lines().count(f"  note: {NOTE}") == 1
+
+
+def test_what_is_measured_on_is_named_where_something_is_measured() -> None:
+    facts = Facts(2000, (60, 80), 3, held_out=500)
+    assert data_line(facts, measured=False) == "2,000 pictures, about 80 x 60 pixels, colour, for training"
+    assert data_line(facts, measured=True).endswith("for training; 500 to measure on")
