@@ -59,4 +59,4 @@ def test_the_command_ends_with_where_the_page_is(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/probe/report.html: open it in a browser"
     page = (tmp_path / "probe" / "report.html").read_text()
     assert Tags(page).open == []
-    assert "With 8 labels" in page
+    assert "with 8 labels" in page

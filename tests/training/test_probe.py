@@ -95,7 +95,8 @@ def test_no_test_pictures_are_refused(pretrained: Path) -> None:
 
 
 def test_few_files_to_measure_on_are_warned_of(pretrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    probe(pictures(40, 20), start=pretrained, probes=("ridge",), labels=(0,), finetune=False)
+    some = {"probes": ("ridge",), "labels": (0,), "finetune": False}
+    probe(pictures(40, 20), start=pretrained, announce=True, **some)
     assert "warning: accuracy rests on 20 test pictures in all" in capsys.readouterr().err
 
 
