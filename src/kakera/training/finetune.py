@@ -62,9 +62,8 @@ def finetune(
     """
     before = load(start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(
-        FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=announce
-    )
+    inputs = before.inputs if before else None
+    job = Job.resolve(FinetuneOptions, data, recipe, given, inputs, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
