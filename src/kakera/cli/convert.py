@@ -64,6 +64,13 @@ def run(words: Sequence[str]) -> int:
         changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
         found = convert_int8(given.source, given.target, **changes)
     print("\n".join(found.lines()))
+    from kakera.training.next_commands import after_convert
+    from kakera.training.situation import situation, trained_on
+
+    data = given.calibrate or trained_on(given.source)
+    graph, classifier = given.to == "onnx", bool(found.source.classes) and not given.encoder
+    lines = after_convert(situation(data) if data else None, given.target, classifier=classifier, graph=graph)
+    print(*lines, sep="\n", end="\n" if lines else "")
     return 0
 
 

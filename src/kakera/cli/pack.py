@@ -33,6 +33,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
     given = parser.parse_args(words)
     from kakera.data.pack import pack
+    from kakera.training.next_commands import after_pack
 
     found = pack(
         given.data,
@@ -44,5 +45,5 @@ def run(words: Sequence[str]) -> int:
         channels=given.channels or None,
     )
     print("\n".join(found.lines()))
-    print(f"next: kakera pretrain {given.shards}")
+    print(*after_pack(given.shards), sep="\n")
     return 0

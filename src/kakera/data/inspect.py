@@ -16,9 +16,13 @@ from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
+from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
 from kakera.progress import passing
+
+FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
+ONE_COLOUR = "all pictures are of one colour: there is nothing to see in them"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
+    warnings: tuple[str, ...] = field(default=())
+    """What will spoil a training or its measure, one sentence each."""
+
+    @property
+    def side(self) -> int:
+        """The median of the pictures' longer sides, in pixels."""
+        sides = {size: max(map(int, size.split(" x "))) for size in self.sizes}
+        return int(np.median(np.repeat([*sides.values()], [*self.sizes.values()])))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -59,9 +71,8 @@ class Inspection:
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
-        return lines + finding_lines(
-            self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
-        )
+        lines += finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures")
+        return lines + [f"warning: {text}" for text in self.warnings]
 
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
@@ -94,6 +105,7 @@ def inspect_dataset(
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        warnings=(*data_warnings(kept), *([ONE_COLOUR] if len(kept) > 1 and max(std) <= FLAT else [])),
     )
 
 

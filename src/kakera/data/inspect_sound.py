@@ -15,6 +15,7 @@ from kakera.data.audio import Header
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import Pairs, class_lines, classes_of, equals, finding_lines, listed
 from kakera.data.sounds import Sounds
+from kakera.data.warnings import data_warnings
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
 
@@ -49,6 +50,8 @@ class SoundInspection:
     duplicates: Pairs
     leaks: Pairs
     contradictions: Pairs
+    warnings: tuple[str, ...] = ()
+    """What will spoil a training or its measure, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -69,6 +72,7 @@ class SoundInspection:
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
+            *(f"warning: {text}" for text in self.warnings),
         ]
 
 
@@ -126,6 +130,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        warnings=tuple(data_warnings(kept)),
     )
 
 

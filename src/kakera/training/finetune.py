@@ -37,6 +37,7 @@ from kakera.training.prepare import (
     require_patches,
 )
 from kakera.training.run import Run
+from kakera.training.situation import situation_of
 from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
@@ -61,9 +62,8 @@ def finetune(
     """
     before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(
-        FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=announce
-    )
+    inputs = before.inputs if before else None
+    job = Job.resolve(FinetuneOptions, data, recipe, given, inputs, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -80,7 +80,8 @@ def trained_as(
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
     run = Run(chosen.out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
-    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
     if run.finished:
         return reopen(run, page)
     with run.held():

@@ -130,7 +130,7 @@ class Job(Generic[Chosen]):
 
         Several processes go by the estimate. Weights are put back.
         """
-        spent = time.monotonic() - self.started
+        spent, shown = time.monotonic() - self.started, forecast
         if not always:
             forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
@@ -144,8 +144,9 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        if self.announce and found.measured and team.leads and not always:
-            print("\n".join(found.update()), file=sys.stderr, flush=True)
+        changed = found.measured or found.notes != shown.notes
+        if self.announce and changed and team.leads and not always:
+            print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
+from kakera.data.warnings import uneven
 from kakera.reports.html import Level
 from kakera.training import confidence
 from kakera.training.baselines import Baseline, Baselines
 from kakera.training.confidence import Range
 from kakera.training.trained import Predictions
 
-UNEVEN = 1.5  # times as many files in the largest class as in the smallest: then classes count, not files
 PARTS = {"test": "test", "val": "validation"}
 
 
@@ -67,9 +67,7 @@ def measure_of(labels: NDArray[np.int64] | NDArray[np.bool_]) -> str:
     """By what to compare: mean average precision, balanced accuracy where classes are uneven, or accuracy."""
     if labels.ndim == 2:
         return "mean average precision"
-    counts = np.bincount(labels)
-    counts = counts[counts > 0]
-    return "balanced accuracy" if counts.max() > UNEVEN * counts.min() else "accuracy"
+    return "balanced accuracy" if uneven(np.bincount(labels).tolist()) else "accuracy"
 
 
 def score_of(baseline: Baseline, measure: str) -> float | None:
