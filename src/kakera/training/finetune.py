@@ -62,8 +62,7 @@ def finetune(
     """
     before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    inputs = before.inputs if before else None
-    job = Job.resolve(FinetuneOptions, data, recipe, given, inputs, announce=announce)
+    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -106,7 +105,7 @@ def plan_finetune(
     """
     before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
+    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
