@@ -71,6 +71,7 @@ def part_of_the_demo(root: Path) -> Path:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     folder(root / "pictures", count=20)
+    folder(root / "new_pictures", count=2)
     songs(root / "recordings", count=8)
     return root
 

@@ -26,6 +26,7 @@ def run(words: Sequence[str]) -> int:
 
         return print_plan(plan_finetune(given.pop("data"), **given), ["finetune", *words])
     from kakera.training.finetune import finetune
+    from kakera.training.verdict import last_verdict
 
     data = given.pop("data")
     trained = finetune(data, **given)
@@ -36,6 +37,7 @@ def run(words: Sequence[str]) -> int:
     else:
         print_table(trained.evaluation.table())
         print(trained.evaluation.summary())
+        print(last_verdict(trained.folder))
     print_written(trained.folder)
     from kakera.model.cnn import ResNet
     from kakera.training.next_commands import after_finetune

@@ -24,7 +24,7 @@ STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
 def run(words: Sequence[str]) -> int:
     """Print the plan, carry it out, say where the report is."""
     if not words or words[0] in ("-h", "--help"):
-        parser = Arguments("study", "The lecture's two experiments on your data, each with a report.")
+        parser = Arguments("study", "Two experiments on your data, each with a report.")
         parser.epilog = "\n".join(
             f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items()
         )

@@ -26,7 +26,7 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.prepare import held_out, labelled_part
 from kakera.training.situation import is_published
 from kakera.training.trained import Predictions, Trained, predict_part
-from kakera.training.verdict import PARTS, Verdict, judge, method_of
+from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
 FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
@@ -60,6 +60,7 @@ class FinetunePage:
                 predictions = predict_part(trained.saved, unseen, self.workers, device=self.options.device)
             baselines = self._baselines(trained.folder, unseen, predictions, history)
             verdict = judge(unseen, part, predictions, baselines)
+            self._keep(trained.folder, verdict)
         advice = next_steps(self.options, self.data, history, verdict, self.situation)
         return html.page(
             f"kakera finetune: {self.data.name}",
@@ -68,7 +69,10 @@ class FinetunePage:
             *self._warnings(history, trained, part),
             *self._try_next(trained, advice, verdict),
             *(
-                page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN)
+                [
+                    *page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN),
+                    html.note(method_of(verdict.measure)),
+                ]
                 if verdict
                 else []
             ),
@@ -79,6 +83,11 @@ class FinetunePage:
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
         )
+
+    def _keep(self, folder: Path, verdict: Verdict) -> None:
+        """The verdict's sentence beside the page: the command prints it too."""
+        values = {"text": verdict.text, "measure": verdict.measure, "baseline": verdict.baseline}
+        write_atomically(folder / VERDICT, json.dumps(values).encode() + b"\n")
 
     def _baselines(
         self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
@@ -115,7 +124,7 @@ class FinetunePage:
                 f"{text} Put some files into a test part to know what this is worth.", "doubt"
             )
         text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
-        return html.verdict(text, verdict.level) + html.note(method_of(verdict.measure))
+        return html.verdict(text, verdict.level)
 
     def _warnings(self, history: History, trained: Trained, part: str) -> list[str]:
         evaluation = trained.evaluation

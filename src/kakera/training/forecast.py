@@ -74,7 +74,7 @@ class Forecast:
             f"  length: {self._length()}",
             f"  time: {self._time()}",
             f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
-            f"  machine: {machine_line(self.prepared, self.precision + self._why('precision'))}",
+            f"  machine: {machine_line(self.prepared, self._precision())}",
             f"  writes: {self._writes()}",
             *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
             *(f"  warning: {text}" for text in self.warnings().values()),
@@ -138,11 +138,18 @@ class Forecast:
     def _length(self) -> str:
         plan, things = self.plan, self.prepared.facts.things
         epochs = plan.steps / plan.steps_per_epoch
-        return f"{plan.steps:,} steps of {plan.batch} {things}, {epochs:.3g} epochs{self._why('length')}"
+        counted = f"{plan.steps:,} step{'' if plan.steps == 1 else 's'} of {plan.batch} {things}"
+        return f"{counted}, {epochs:.3g} epoch{'' if epochs == 1 else 's'}{self._why('length')}"
+
+    def _precision(self) -> str:
+        """The rules' reason is one for bf16; a run that goes on may be in float32."""
+        return self.precision + (self._why("precision") if self.precision == "bf16-mixed" else "")
 
     def _time(self) -> str:
         how = "measured on a few steps" if self.measured else "estimated"
         limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
+        if self.limit and self.seconds > self.limit:
+            limit += ", to which it is cut"
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
 
@@ -153,6 +160,6 @@ class Forecast:
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters
-        room = f"{gigabytes(size)}, while training {gigabytes(7 * size)}"
+        room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
         names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
-        return f"{self.out}: {names} (about {room})"
+        return f"{self.out}: {names} ({room})"

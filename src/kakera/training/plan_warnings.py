@@ -25,7 +25,8 @@ def plan_warnings(
     if rate < SLOW:
         found["speed"] = f"this machine trains on {rate:.1f} {things} a second: choose {smaller}"
     if steps < FEW_STEPS:
-        found["steps"] = f"{_counted(steps, 'step')} teach a network little: raise --epochs or --time"
+        teach = "teaches" if steps == 1 else "teach"
+        found["steps"] = f"{_counted(steps, 'step')} {teach} a network little: raise --epochs or --time"
     if epochs < 1:
         found["epochs"] = (
             f"only {max(1, round(100 * epochs))} % of the {things} will be seen, once: "

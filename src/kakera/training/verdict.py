@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from kakera.training.confidence import Range
 from kakera.training.trained import Predictions
 
 PARTS = {"test": "test", "val": "validation"}
+VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Verdict:
     def baseline(self) -> float | None:
         """What the best baseline reaches."""
         return None if self.best is None else score_of(self.best, self.measure)
+
+
+def last_verdict(folder: Path) -> str:
+    """The sentence that the page of a run begins with; empty where there is none."""
+    try:
+        return str(json.loads((folder / VERDICT).read_text())["text"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
 
 
 def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Baselines | None) -> Verdict:
@@ -60,6 +71,8 @@ def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Bas
         text = f"Not surely above {name}: {reached}, {points} more, which may be chance{sure}."
         return Verdict(text, "doubt", measure, value, best, gap)
     less = f"{points} less" if gap.value < 0 else "just as much"
+    if gap.value < 0 < gap.high:
+        less += ", which may be chance"
     return Verdict(f"Not above {name}: {reached}, {less}{sure}.", "bad", measure, value, best, gap)
 
 
