@@ -5,10 +5,11 @@ READY := .venv/ready
 
 .PHONY: demo test check lint kills fuzz speed pictures clean
 
+# DEMO: options of `kakera demo`; its last line is the report's path.
 demo: $(READY)
-	$(BIN)/kakera demo
+	$(BIN)/kakera demo $(DEMO)
 
-# A file's tests stay together, as they share what they set up; the longest file comes first.
+# Ends with what was left out, and why. A file's tests stay together, as they share what they set up; the longest file comes first.
 test: $(READY)
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -41,7 +42,9 @@ pictures: $(READY)
 	$(BIN)/python examples/explorer_pictures.py runs/demo/pretrain runs/demo/finetuned-1000
 
 $(READY): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { \
+	  echo "make: got no virtual environment from $(PYTHON), expected Python 3.11 or later with venv;" \
+	    "install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 2; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 

@@ -15,6 +15,8 @@ import scipy.linalg  # noqa: E402, F401  # only to be there, as numpy
 import threadpoolctl  # noqa: E402  # after the hook
 import torch  # noqa: E402  # after the hook
 
+from tests import left_out  # noqa: E402  # after the hook
+
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)
 threadpoolctl.threadpool_limits(1)
@@ -28,3 +30,9 @@ hypothesis.settings.load_profile("unhurried")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The file that takes longest first, so that no process is left with it alone at the end."""
     items.sort(key=lambda item: item.path.name != "test_documents.py")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out and why, so that nobody takes a skipped test for one that holds."""
+    for line in left_out.lines(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(line)

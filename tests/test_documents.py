@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from kakera.cli.main import main
 from kakera.data.idx import read_idx
 from tests.data.files import write_idx
+from tests.hub import small_hub
 from tests.small import folder
 from tests.training.songs import songs
 
@@ -69,6 +71,7 @@ def part_of_the_demo(root: Path) -> Path:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     folder(root / "pictures", count=20)
+    folder(root / "new_pictures", count=2)
     songs(root / "recordings", count=8)
     return root
 
@@ -77,6 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_shell_block_runs(
     world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    small_hub(world / "hub", monkeypatch)
     monkeypatch.chdir(world)
     monkeypatch.setenv("KAKERA_FASHION_MNIST", str(part_of_the_demo(world / "idx")))
     ran = 0
@@ -107,6 +111,20 @@ def test_every_python_block_runs(world: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
+
+
+def test_what_sets_up_a_machine_names_targets_extras_and_files_that_exist() -> None:
+    readme, make = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    sh_blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    lines = [line for text in sh_blocks for line in text.splitlines()]
+    targets = [line.split()[1] for line in lines if line.startswith("make ")]
+    assert targets == ["demo", "test"]
+    assert all(re.search(rf"^{target}:", make, re.M) for target in targets)
+    assert "test -x $(BIN)/pip ||" in make  # what was installed into .venv before is kept
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"'(?:kakera|\.)\[(\w+)\]'", readme)) <= set(extras)
+    assert set(re.findall(r" -c (\S+)", readme)) == {"constraints.txt"}
+    assert re.search(r"^torch==", (ROOT / "constraints.txt").read_text(), re.M)
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -22,7 +22,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_from_a_folder_to_predictions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", "things", *QUICK]) == 0
-    assert "next: kakera finetune DATA --from runs/pretrain-things" in capsys.readouterr().out
+    assert (
+        "next: kakera finetune things --from runs/pretrain-things --out runs/finetune-things\n"
+        in capsys.readouterr().out
+    )
     assert main(["finetune", "things", "--from", "runs/pretrain-things", "--out", "runs/c", *TUNE]) == 0
     out = capsys.readouterr().out
     assert "accuracy" in out

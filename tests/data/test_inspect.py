@@ -76,14 +76,28 @@ def test_the_page_says_what_is_wrong_one_fact_a_line(tmp_path: Path) -> None:
     assert lines[0] == "files: 5 pictures, colour"
     assert lines[1] == "parts: train 3, test 2"
     assert lines[2] == "sizes: 12 x 16 (4), 4 x 16 (1)"
-    assert "  y: train 1, test 0  (one picture for training: too few to learn from)" in lines
+    assert "  y: train 1, test 0" in lines
     assert "  x: train 2, test 1" in lines
     assert "unreadable: 2" in lines
     assert f"  {tmp_path / '0.png'} = {tmp_path / '1.png'}" in lines
     assert "equal pictures in one part: 1" in lines
     assert "leaks between parts: 1" in lines
     assert "equal pictures, other labels: 1" in lines
+    assert "warning: class y has 1 training picture: too few to learn from" in lines
     assert all("\n" not in line for line in lines)
+
+
+def test_unreadable_pictures_do_not_count_in_the_warnings(tmp_path: Path) -> None:
+    found = inspect_dataset(files(tmp_path)).warnings
+    assert "class y has 1 training picture: too few to learn from" in found  # the other is 3.png
+    assert "accuracy of class z rests on 1 test picture" in found
+
+
+def test_pictures_of_one_colour_are_warned_of() -> None:
+    grey = [np.full((4, 4, 1), 77, np.uint8)] * 3
+    found = inspect_dataset(Dataset("d", ArrayPictures(grey), 1, np.full(3, "train"))).warnings
+    assert "all pictures are of one colour: there is nothing to see in them" in found
+    assert not any("one colour" in text for text in inspect_dataset(pictures(30, 10)).warnings)
 
 
 def test_of_many_findings_the_first_are_shown() -> None:

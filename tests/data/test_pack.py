@@ -79,7 +79,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{tmp_path / 'shards'}: 7 pictures in 3 shards, ")
     assert said[1] == f"2 unreadable files skipped: see {tmp_path / 'shards' / 'unreadable.csv'}"
-    assert said[2] == f"next: kakera pretrain {tmp_path / 'shards'}"
+    assert said[2] == f"next: kakera pretrain {tmp_path / 'shards'} --out runs/pretrain-shards"
     with (tmp_path / "shards" / "unreadable.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert [Path(row[0]).name for row in rows] == ["file", "0.png", "x.jpg"]

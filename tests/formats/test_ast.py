@@ -64,12 +64,15 @@ def test_a_classifier_gives_the_same_scores(stride: int, tmp_path: Path) -> None
     with torch.inference_mode():
         assert far(model(as_theirs(x)).logits, load(saved(model, tmp_path)).model(x)) < 1e-5
         model, x = model.double(), x.double()
-        assert far(model(as_theirs(x)).logits, load(saved(model, tmp_path)).model(x)) < 1e-10
+        assert (
+            far(model(as_theirs(x)).logits, load(saved(model, tmp_path), dtype=torch.float64).model(x))
+            < 1e-10
+        )
 
 
 def test_a_bare_model_gives_the_same_tokens(tmp_path: Path) -> None:
     model, x = drawn(hf.ASTModel(hf.ASTConfig(**SMALL))).double(), spectrograms().double()
-    found = load(saved(model, tmp_path))
+    found = load(saved(model, tmp_path), dtype=torch.float64)
     assert isinstance(found.model, Encoder)
     with torch.inference_mode():
         assert far(model(as_theirs(x)).last_hidden_state, found.model(x)) < 1e-10
@@ -85,7 +88,7 @@ def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> No
         assert far(model(as_theirs(x)).logits, found.model(x)) < 1e-5
         model, x = model.double(), x.double()
         model.save_pretrained(tmp_path)
-        assert far(model(as_theirs(x)).logits, load(tmp_path).model(x)) < 1e-10
+        assert far(model(as_theirs(x)).logits, load(tmp_path, dtype=torch.float64).model(x)) < 1e-10
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.655], ids=["short", "whole"])
@@ -208,7 +211,7 @@ def test_a_file_of_its_own_code_gives_the_same_scores(
     model, path = own_file(tmp_path, frames, stride, labels)
     double = {name: tensor.double() for name, tensor in torch.load(path, weights_only=True).items()}
     torch.save(double, path)
-    found, x = load(path), spectrograms(128, frames).double()
+    found, x = load(path, dtype=torch.float64), spectrograms(128, frames).double()
     assert found.inputs.size == (128, frames)
     assert found.encoder.shape.step == (stride, stride)
     assert any(f"{data}'s mean" in note and "assumed" in note for note in found.notes)
@@ -238,3 +241,37 @@ def test_names_that_are_too_many_are_listed(tmp_path: Path) -> None:
     torch.save({**content, "module.v.blocks.0.gate": torch.zeros(1)}, path)
     with pytest.raises(RunError, match=r"1 unknown \(v.blocks.0.gate\)"):
         load(path)
+
+
+@pytest.mark.filterwarnings("ignore:At least one mel filter")
+def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Path) -> None:
+    """As in AST's own demo: `torch.sigmoid(output)`; a softmax would share one out among them."""
+    model, path = own_file(tmp_path, 128, 10, 527)
+    found, wave = load(path), np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
+    assert found.several
+    assert any("several labels" in note and "AudioSet" in note for note in found.notes)
+    soundfile.write(tmp_path / "wave.wav", wave, 16000, subtype="FLOAT")
+    extractor = hf.ASTFeatureExtractor(max_length=128)
+    with torch.inference_mode():
+        expected = model(**extractor(wave, sampling_rate=16000, return_tensors="pt")).logits.sigmoid()[0]
+    given = predict(found, tmp_path / "wave.wav")[0].probabilities
+    assert [given[str(number)] for number in range(527)] == pytest.approx(expected.tolist(), abs=1e-3)
+    assert sum(given.values()) > 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem", "several"),
+    [
+        (527, None, True),
+        (527, "single_label_classification", False),
+        (10, "multi_label_classification", True),
+        (10, None, False),
+    ],
+)
+def test_a_configuration_says_whether_there_may_be_several_labels(
+    labels: int, problem: str | None, several: bool, tmp_path: Path
+) -> None:
+    config = hf.ASTConfig(**SMALL, num_labels=labels, problem_type=problem)
+    found = load(saved(hf.ASTForAudioClassification(config), tmp_path))
+    assert found.several == several
+    assert any("several labels" in note for note in found.notes) == (labels == 527 and problem is None)

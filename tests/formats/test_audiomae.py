@@ -75,7 +75,7 @@ def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> No
         "decoder_x.y": torch.zeros(1),
     }
     torch.save({"model": {**w, **decoder}}, tmp_path / "file.pth")
-    found, x = load(tmp_path / "file.pth"), frames()
+    found, x = load(tmp_path / "file.pth", dtype=torch.float64), frames()
     assert isinstance(found.model, Encoder)
     assert (found.inputs.size, found.encoder.grid) == ((128, 96), Grid(BANDS, TIMES))
     with torch.inference_mode():
@@ -91,7 +91,7 @@ def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> No
 def test_a_fine_tuned_one_gives_the_same_scores(width: int, depth: int, tmp_path: Path) -> None:
     w = weights("mean", width, depth)
     torch.save({"model": w}, tmp_path / "file.pth")
-    found, x = load(tmp_path / "file.pth"), frames()
+    found, x = load(tmp_path / "file.pth", dtype=torch.float64), frames()
     assert isinstance(found.model, Classifier)
     assert found.model.pool == "mean"
     assert any("ESC-50" in note for note in found.notes)
@@ -106,3 +106,15 @@ def test_a_name_that_is_too_many_is_listed(tmp_path: Path) -> None:
     torch.save({"model": {**weights(), "blocks.0.attn.gate": torch.zeros(1)}}, tmp_path / "file.pth")
     with pytest.raises(RunError, match=r"1 unknown \(blocks.0.attn.gate\)"):
         load(tmp_path / "file.pth")
+
+
+def test_with_the_527_classes_of_audioset_there_may_be_several_labels(tmp_path: Path) -> None:
+    w = weights("mean", 192, 1)
+    width = w["head.weight"].shape[1]
+    torch.save(
+        {"model": {**w, "head.weight": torch.zeros(527, width), "head.bias": torch.zeros(527)}},
+        tmp_path / "f.pth",
+    )
+    found = load(tmp_path / "f.pth")
+    assert found.several
+    assert any("several labels" in note for note in found.notes)

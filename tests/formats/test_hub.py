@@ -1,5 +1,6 @@
 """Names on the hub: no test asks the network."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,32 @@ def test_a_mistyped_run_is_said_to_be_neither_here_nor_there_and_what_was_meant(
     assert "did you mean runs/classifier?" in str(caught.value)
     with pytest.raises(RunError, match=r"no such file or folder.*did you mean .*classifier\?"):
         load(tmp_path / "runs" / "clasifier")
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        (["model.safetensors"], 1),
+        (["model.safetensors.index.json", "model-00001-of-00002.safetensors"], 2),
+        (["pytorch_model.bin"], 3),
+        (["pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin"], 4),
+    ],
+)
+def test_weights_are_asked_for_from_the_best_kind_to_the_last(
+    there: list[str], asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a folder that has them twice only one is downloaded, and all parts of one that is divided."""
+    on_the_hub = ["config.json", *there, *(["pytorch_model.bin"] if asked == 1 else [])]
+    calls = list[list[str]]()
+
+    def give(name: str, *, allow_patterns: list[str], **_: Any) -> str:
+        calls.append(allow_patterns)
+        for each in on_the_hub:
+            if any(fnmatch(each, pattern) for pattern in allow_patterns):
+                (tmp_path / each).touch()
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", give)
+    hub.fetch("someone/something")
+    assert len(calls) == asked
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", *there}

@@ -25,7 +25,7 @@ def file(path: Path, dtype: Any = np.float32, **changes: Any) -> Path:
 def test_the_outputs_are_those_of_timm(tmp_path: Path) -> None:
     x, expected = KEPT["jax/input"], KEPT["jax/output"]
     single = load(file(tmp_path / "single.npz"))
-    double = load(file(tmp_path / "double.npz", np.float64))
+    double = load(file(tmp_path / "double.npz", np.float64), dtype=torch.float64)
     with torch.inference_mode():
         assert far(single.model(x).double(), expected) < 1e-5
         assert far(double.model(x.double()), expected) < 1e-10
@@ -37,7 +37,9 @@ def test_a_whole_base_model_gives_the_scores_of_timm(tmp_path: Path) -> None:
     for dtype, most in ((np.float32, 1e-5), (np.float64, 1e-10)):
         arrays = {name: tensor.numpy().astype(dtype) for name, tensor in tensors.items()}
         np.savez(tmp_path / "file.npz", **arrays)
-        found = load(tmp_path / "file.npz").model
+        found = load(
+            tmp_path / "file.npz", dtype=torch.float64 if dtype is np.float64 else torch.float32
+        ).model
         with torch.inference_mode():
             scores = found(x.double() if dtype is np.float64 else x).double()
         assert far(scores, KEPT["jax base/output"]) < most
@@ -93,3 +95,30 @@ def test_another_file_of_arrays_gets_one_line(tmp_path: Path) -> None:
     np.savez(tmp_path / "file.npz", x_train=np.zeros(3))
     with pytest.raises(RunError, match="an original Vision Transformer"):
         load(tmp_path / "file.npz")
+
+
+def as_bfloat16(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The upper half of each float32, which NumPy keeps without knowing what it is: dtype "V2"."""
+    return (np.ascontiguousarray(array).view(np.uint32) >> 16).astype(np.uint16).view("V2")
+
+
+def test_bfloat16_is_read_as_the_upper_half_of_float32(tmp_path: Path) -> None:
+    arrays = {name: tensor.numpy() for name, tensor in weights("jax").items()}
+    np.savez(tmp_path / "half.npz", **{name: as_bfloat16(array) for name, array in arrays.items()})
+    with np.load(tmp_path / "half.npz") as kept:
+        assert kept["cls"].dtype == np.dtype("V2")
+    cut = {n: (a.view(np.uint32) & 0xFFFF0000).view(np.float32) for n, a in arrays.items()}
+    half, whole = load(tmp_path / "half.npz"), load(file(tmp_path / "whole.npz", **cut))
+    after, before = half.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    with torch.inference_mode():
+        assert 0 < far(half.model(KEPT["jax/input"]).double(), KEPT["jax/output"]) < 0.1
+
+
+def test_ml_dtypes_writes_the_same_bytes(tmp_path: Path) -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    array = np.random.default_rng(0).standard_normal(100).astype(np.float32)
+    cut = (array.view(np.uint32) & 0xFFFF0000).view(np.float32)
+    np.savez(tmp_path / "file.npz", a=cut.astype(bfloat16))
+    with np.load(tmp_path / "file.npz") as kept:
+        assert kept["a"].tobytes() == as_bfloat16(cut).tobytes()

@@ -22,7 +22,9 @@ from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from kakera.training.predict import predict
 from tests.formats.test_transformers import drawn, far, pictures
+from tests.small import folder
 
 WIDTH, DEPTH, HEADS, SIDE, PATCH = 192, 1, 3, 12, 4  # a width that the paper's sizes know
 
@@ -92,7 +94,7 @@ def test_the_outputs_are_those_of_the_formula(
 ) -> None:
     w = {name: tensor.to(dtype) for name, tensor in weights(head).items()}
     torch.save({"model": w, "args": argparse.Namespace(model="vit")}, tmp_path / "file.pth")
-    ours = load(tmp_path / "file.pth")
+    ours = load(tmp_path / "file.pth", dtype=dtype)
     x = pictures(2, 3, (SIDE, SIDE)).to(dtype)
     tokens = by_the_formula(w, x)
     norm = "fc_norm" if head == "mean" else "norm"
@@ -292,3 +294,18 @@ def test_what_is_too_many_and_missing_is_listed(tmp_path: Path) -> None:
 def _written(folder: Path) -> Path:
     (folder / "file.pth").write_bytes(mae.write(ours()["encoder"]))
     return folder / "file.pth"
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_file_in_another_precision_predicts_as_in_float32_and_a_note_says_so(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    w = {name: tensor.to(dtype) for name, tensor in weights("class").items()}
+    args = argparse.Namespace(model="vit")
+    torch.save({"model": w, "args": args}, tmp_path / "file.pth")
+    torch.save({"model": {n: t.float() for n, t in w.items()}, "args": args}, tmp_path / "single.pth")
+    path = folder(tmp_path / "d", count=1) / "bag" / "0.png"
+    (found,), (expected,) = (predict(tmp_path / f"{name}.pth", path) for name in ("file", "single"))
+    assert found.probabilities == expected.probabilities
+    noted = any("weights in float64 made float32" in note for note in load(tmp_path / "file.pth").notes)
+    assert noted == (dtype == torch.float64)

@@ -51,7 +51,7 @@ def expected(case: str) -> Tensor:
 @pytest.mark.parametrize("case", CONFIGS)
 def test_a_folder_of_timm_gives_the_same_outputs(case: str, tmp_path: Path) -> None:
     single = load(folder(case, tmp_path / "single"))
-    double = load(folder(case, tmp_path / "double", torch.float64))
+    double = load(folder(case, tmp_path / "double", torch.float64), dtype=torch.float64)
     x = KEPT[f"{case}/input"]
     with torch.inference_mode():
         assert far(single.model(x).double(), expected(case)) < 1e-5
@@ -78,7 +78,8 @@ def same_as_timm(case: str, source: Path, tensors: dict[str, Tensor], x: Tensor,
     """`source` is written in float32 and in float64, by `content` of the tensors, and read."""
     for dtype, most in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
         torch.save(content({name: tensor.to(dtype) for name, tensor in tensors.items()}), source)
-        found = load(source.parent if source.name == "pytorch_model.bin" else source)
+        place = source.parent if source.name == "pytorch_model.bin" else source
+        found = load(place, dtype=dtype)
         with torch.inference_mode():
             assert far(found.model(x.to(dtype)).double(), KEPT[f"{case}/output"]) < most
 
@@ -161,7 +162,7 @@ def test_a_state_dict_alone_is_read_as_timms_with_timms_statistics(
 
 def test_what_came_to_timm_from_elsewhere_is_taken_to_have_imagenets_statistics() -> None:
     tensors = {"blocks.0.ls1.gamma": torch.ones(1)}
-    assert timm._statistics(tensors, 3) == (MEAN, STD)
+    assert timm._statistics(tensors, 3)[:2] == (MEAN, STD)
 
 
 @pytest.mark.parametrize(("name", "told"), json.loads(TOLD["sizes"]).items())
@@ -184,7 +185,7 @@ def test_positions_are_resized_as_timm_does(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 3}}, "3 of 8"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 3}}, "3 heads for a width of 8"),
         ({"model_args": {**CONFIGS["token"]["model_args"], "img_size": 16}}, "positions"),
         ({"global_pool": "map"}, "map pooling"),
         ({"global_pool": "avg"}, "avg pooling after the norm"),
@@ -217,3 +218,25 @@ def test_without_any_token_before_the_patches_it_is_refused(tmp_path: Path) -> N
     save_file(tensors, place / "model.safetensors")
     with pytest.raises(RunError, match="no class token and no register"):
         load(place)
+
+
+def test_one_number_is_the_mean_of_all_channels(tmp_path: Path) -> None:
+    inputs = load(folder("token", tmp_path, pretrained_cfg={"mean": 0.4, "std": [0.2, 0.3]})).inputs
+    assert (inputs.mean, inputs.std) == ((0.4, 0.4), (0.2, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"pretrained_cfg": {"mean": "0.4", "std": 0.2}}, "mean: got '0.4'"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "img_size": 10**9}}, "positions: got"),
+        ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 0}}, "num_heads: got 0"),
+        ({"kakera": {"several": "no"}}, "several: got 'no'"),
+        ({"kakera": {"inputs": []}}, "inputs: got []"),
+    ],
+)
+def test_a_value_that_cannot_be_gets_one_line(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        load(folder("token", tmp_path, **changes))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import transformers as hf
@@ -74,7 +75,10 @@ def same_outputs(
     with torch.inference_mode():
         assert far(theirs(x)[output], load(saved(theirs, folder, preprocessing)).model(x)) < 1e-5
         theirs, x = theirs.double(), x.double()
-        assert far(theirs(x)[output], load(saved(theirs, folder, preprocessing)).model(x)) < 1e-10
+        assert (
+            far(theirs(x)[output], load(saved(theirs, folder, preprocessing), dtype=torch.float64).model(x))
+            < 1e-10
+        )
 
 
 MODELS = {
@@ -240,7 +244,7 @@ def changed(folder: Path, **values: Any) -> Path:
         ({"num_channels": 3}, "2"),
         ({"num_attention_heads": 5}, "5 of 24"),
         ({"hidden_act": "relu"}, "relu"),
-        ({"patch_size": "x"}, "ValueError"),
+        ({"patch_size": "x"}, "patch_size: got 'x'"),
         ({"qkv_bias": False}, "unknown"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -270,3 +274,87 @@ def test_swapped_shapes_get_one_line(tmp_path: Path) -> None:
     save_file({**tensors, name: tensors[name].T.contiguous()}, path)
     with pytest.raises(RunError, match=r"1.output.dense.weight as 40 x 24, expected 24 x 40"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "mean", "std"),
+    [
+        ({"image_mean": 0.5, "image_std": 0.25}, (0.5, 0.5), (0.25, 0.25)),
+        ({"image_mean": [0.1, 0.2], "image_std": 1}, (0.1, 0.2), (1.0, 1.0)),
+        ({"image_mean": None, "image_std": None}, (0.5, 0.5), (0.5, 0.5)),
+    ],
+)
+def test_one_number_is_the_mean_of_all_channels(
+    preprocessing: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...], tmp_path: Path
+) -> None:
+    inputs = load(saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path, preprocessing)).inputs
+    assert (inputs.mean, inputs.std) == (mean, std)
+
+
+def test_one_number_normalises_as_the_image_processor_does(tmp_path: Path) -> None:
+    config = hf.ViTConfig(**{**SMALL, "num_channels": 3, "image_size": 8, "patch_size": 4})
+    said = {"image_mean": 0.5, "image_std": 0.25, "size": {"height": 8, "width": 8}}
+    found = load(saved(hf.ViTModel(config), tmp_path, said))
+    values = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    processor = hf.ViTImageProcessorPil(image_mean=[0.5] * 3, image_std=[0.25] * 3, do_resize=False)
+    theirs = processor(values, return_tensors="pt")["pixel_values"]
+    ours = found.inputs.normalise(torch.from_numpy(values).permute(2, 0, 1)[None])
+    assert far(theirs, ours) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "words"),
+    [
+        ({"image_mean": "0.5"}, "image_mean: got '0.5'"),
+        ({"image_mean": [0.1, "x"]}, "image_mean: got 'x'"),
+        ({"image_std": [0.1, 0.2, 0.3]}, "2 and 3 values"),
+        ({"image_std": 0}, "expected positive numbers"),
+        ({"rescale_factor": "1/255"}, "rescale_factor: got '1/255'"),
+        ({"do_normalize": "no"}, "do_normalize: got 'no'"),
+    ],
+)
+def test_a_preprocessing_that_cannot_be_gets_one_line(
+    preprocessing: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError) as caught:
+        load(saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path, preprocessing))
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"num_hidden_layers": 10**9}, "1000000000 layers"),
+        ({"num_attention_heads": 0}, "num_attention_heads: got 0"),
+        ({"hidden_size": 3 * 2**24}, "expected 50331648"),
+        ({"hidden_size": True}, "hidden_size: got True"),
+        ({"image_size": 10**9}, "2 channels of 1000000000 x 1000000000"),
+        ({"image_size": 2**13}, "position_embeddings"),
+        ({"num_channels": 10**9}, "num_channels: got 1000000000"),
+        ({"intermediate_size": 10**9}, "expected 1000000000"),
+        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps: got '1e-12'"),
+        ({"qkv_bias": "yes"}, "qkv_bias: got 'yes'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_configuration_of_what_cannot_be_takes_no_memory_and_gets_one_line(
+    values: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    folder = changed(saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path), **values)
+    with pytest.raises(RunError) as caught:
+        load(folder)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [({"0": "a", "2": "b"}, "no 1"), ({"x": "a"}, "'x'"), (["a", "b"], "id2label: got ['a', 'b']")],
+)
+def test_labels_that_leave_places_out_get_one_line(labels: Any, words: str, tmp_path: Path) -> None:
+    folder = changed(saved(CLASSIFIERS["ViT"](), tmp_path), id2label=labels)
+    with pytest.raises(RunError) as caught:
+        load(folder)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -75,7 +75,8 @@ def test_data_that_changed_are_named_in_one_line(
         tuned(table)
     assert str(caught.value) == (
         f"{table.parent / 'run'}: got data that changed since the run began (other {named}), expected the "
-        "same, to go on with it; give the same options and data, or choose another --out"
+        "same, to go on with it; give the same options and data, or choose another "
+        f"--out, such as --out {table.parent / 'run'}-2"
     )
 
 

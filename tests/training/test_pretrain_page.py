@@ -18,7 +18,7 @@ def test_the_page_holds_the_last_reconstructions_and_what_to_do_next(tmp_path: P
     assert tags.open == []
     last = sorted((found / "pictures").iterdir())[-1].read_bytes()
     assert base64.b64encode(last).decode() in page
-    assert f"kakera finetune demo --from {found}" in page
+    assert f"kakera finetune demo --from {found} --out runs/finetune-demo" in page
     assert "trained on 40 pictures, without their labels, for 2 epochs" in page
 
 
@@ -59,4 +59,4 @@ def test_the_command_ends_with_where_the_page_is(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/probe/report.html: open it in a browser"
     page = (tmp_path / "probe" / "report.html").read_text()
     assert Tags(page).open == []
-    assert "With 8 labels" in page
+    assert "with 8 labels" in page

@@ -94,6 +94,12 @@ def test_no_test_pictures_are_refused(pretrained: Path) -> None:
         probe(pictures(40, 0), start=pretrained, finetune=False)
 
 
+def test_few_files_to_measure_on_are_warned_of(pretrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    some = {"probes": ("ridge",), "labels": (0,), "finetune": False}
+    probe(pictures(40, 20), start=pretrained, announce=True, **some)
+    assert "warning: accuracy rests on 20 test pictures in all" in capsys.readouterr().err
+
+
 def test_no_labels_are_refused(pretrained: Path) -> None:
     data = pictures()
     bare = Dataset(data.name, data.pictures, 1, data.split, data.classes, np.full(len(data), -1))

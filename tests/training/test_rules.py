@@ -15,7 +15,7 @@ from kakera.training.costs import PROCESS, classifier_cost, mae_cost
 from kakera.training.fit import CPU_PIECE, fit
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import read_recipe
-from kakera.training.rules import Choice, Facts, choose, warnings
+from kakera.training.rules import Choice, Facts, choose
 
 TWO = Machine(2, 20 << 30, 200.0)
 SIXTEEN = Machine(16, 100 << 30, 1500.0)
@@ -123,14 +123,6 @@ def test_a_cnn_gets_a_smaller_batch_instead_of_pieces() -> None:
     found = fit(cost, TWO, 1024, divisible=False)
     assert found.pieces == 1
     assert found.batch < 1024
-
-
-def test_what_will_be_regretted_is_said_before() -> None:
-    text = " ".join(warnings(3136, 9, 2.0, "pretrain"))
-    assert "3,136 patches" in text
-    assert "2.0 pictures a second" in text
-    assert "9 steps are too few" in text
-    assert warnings(64, 1000, 300.0, "pretrain") == []
 
 
 def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(tmp_path: Path) -> None:

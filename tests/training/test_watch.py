@@ -72,3 +72,29 @@ def test_recordings_are_watched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data = open_dataset(songs(tmp_path / "songs"))
     trained = finetune(data, out=tmp_path / "run", **{**SCRATCH, "baselines": False})
     assert 0 <= looks(trained.folder)[-1]["train_accuracy"] <= 1
+
+
+def test_learning_by_heart_is_warned_of_once_while_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    falling = iter(np.linspace(0.95, 0.05, 40).tolist())
+
+    def scripted(saved: object, sample: watch.Sample) -> tuple[float, float]:
+        return (1.0, 0.01) if len(sample.labels) == 60 else (next(falling), 2.0)
+
+    monkeypatch.setattr(watch, "SHARE", 10.0)
+    monkeypatch.setattr(watch, "measured", scripted)
+    finetune(with_val(), out=tmp_path / "run", **LONG)
+    said = [line for line in capsys.readouterr().err.splitlines() if "by heart" in line]
+    assert len(said) == 1
+    assert said[0].startswith(
+        "warning: the accuracy on training files is 100 %, while that on the val part fell"
+    )
+
+
+def test_a_fine_tuning_whose_loss_does_not_fall_is_warned_of_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune(with_val(), out=tmp_path / "run", **{**LONG, "epochs": 12.0, "base_rate": 0.0})
+    said = [line for line in capsys.readouterr().err.splitlines() if "did not fall" in line]
+    assert len(said) == 1

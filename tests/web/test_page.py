@@ -546,7 +546,7 @@ def test_another_grid_follows_the_same_place_and_hides_the_same_patches(page: Pa
 def test_a_model_says_in_one_sentence_what_it_cannot_do(page: Page) -> None:
     page.choose("compare", "classifier")
     assert page.part("predictions", "note").endswith("Knows no classes.")
-    assert page.part("reconstruction", "note", 2).startswith("Encoder only: no decoder")
+    assert page.part("reconstruction", "note", 2).startswith("Encoder only, without a decoder")
     assert not page.canvas("reconstruction", 2).is_displayed()
 
 

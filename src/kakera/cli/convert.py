@@ -46,16 +46,31 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument(
         "--calibrate", metavar="DATA", default="", help="what int8 is calibrated on, and its cost measured"
     )
+    parser.add_argument(
+        "--allow-loss",
+        action="store_true",
+        default=False,
+        help="write int8 even where it loses over 2 points of accuracy, or 5 %% of the labels",
+    )
     given = parser.parse_args(words)
     changes: dict[str, Any] = {"size": _size(given.size), "channels": given.channels}
     if not given.int8:
         _require(not given.calibrate, "--calibrate", "with --int8")
+        _require(not given.allow_loss, "--allow-loss", "with --int8")
         found = convert(given.source, given.target, to=given.to, encoder=given.encoder, **changes)
     else:
         _require(given.to == "onnx" and not given.encoder, "--int8", "with --to onnx, of a classifier")
         _require(bool(given.calibrate), "--int8", "with --calibrate DATA")
-        found = convert_int8(given.source, given.target, calibrate=given.calibrate, **changes)
+        changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
+        found = convert_int8(given.source, given.target, **changes)
     print("\n".join(found.lines()))
+    from kakera.training.next_commands import after_convert
+    from kakera.training.situation import situation, trained_on
+
+    data = given.calibrate or trained_on(given.source)
+    graph, classifier = given.to == "onnx", bool(found.source.classes) and not given.encoder
+    lines = after_convert(situation(data) if data else None, given.target, classifier=classifier, graph=graph)
+    print(*lines, sep="\n", end="\n" if lines else "")
     return 0
 
 

@@ -22,6 +22,7 @@ def run(words: Sequence[str]) -> int:
 
     result = demo(given.out, epochs=1.0, least_steps=1) if given.quick else demo(given.out)
     print_table(result.table(), title="accuracy on unseen pictures, per cent")
+    print("next: put your own pictures into a folder, one sub-folder a class, say pictures/, and run")
+    print("  kakera inspect pictures")
     print(f"{result.report}: open it in a browser")
-    print("next: kakera inspect FOLDER, with a folder of your own pictures")
     return 0

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_plan, print_report, print_table, print_written
+from kakera.cli.output import print_plan, print_report, print_table, print_written
+from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
 
 
@@ -23,10 +24,12 @@ def run(words: Sequence[str]) -> int:
     if given.pop("plan"):
         from kakera.training.finetune import plan_finetune
 
-        return print_plan(plan_finetune(given.pop("data"), **given))
+        return print_plan(plan_finetune(given.pop("data"), **given), ["finetune", *words])
     from kakera.training.finetune import finetune
+    from kakera.training.verdict import last_verdict
 
-    trained = finetune(given.pop("data"), **given)
+    data = given.pop("data")
+    trained = finetune(data, **given)
     if not trained.leads:
         return 0
     if trained.evaluation is None:
@@ -34,8 +37,19 @@ def run(words: Sequence[str]) -> int:
     else:
         print_table(trained.evaluation.table())
         print(trained.evaluation.summary())
+        print(last_verdict(trained.folder))
     print_written(trained.folder)
-    print(f"next: kakera predict {trained.folder} FILE…")
+    from kakera.model.cnn import ResNet
+    from kakera.training.next_commands import after_finetune
+    from kakera.training.situation import is_published, situation
+
+    lines = after_finetune(
+        situation(data),
+        trained.folder,
+        transformer=not isinstance(trained.saved.model, ResNet),
+        from_hub=is_published(given.get("start", "")),
+    )
+    print(*lines, sep="\n")
     print_report(trained.folder)
     return 0
 

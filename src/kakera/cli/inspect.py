@@ -21,10 +21,16 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
-    from kakera.data.inspect import inspect_dataset
+    from kakera.data.inspect import Inspection, inspect_dataset
+    from kakera.data.sources import open_dataset
+    from kakera.training.next_commands import after_inspect
+    from kakera.training.situation import situation_of
 
-    found = inspect_dataset(given.data, channels=given.channels or None, seed=given.seed, kind=given.kind)
-    print(json.dumps(found.to_json(), indent=2) if given.json else "\n".join(found.lines()))
-    if not given.json:
-        print(f"next: kakera pretrain {given.data}")
+    dataset = open_dataset(given.data, channels=given.channels or None, seed=given.seed, kind=given.kind)
+    found = inspect_dataset(dataset)
+    if given.json:
+        print(json.dumps(found.to_json(), indent=2))
+        return 0
+    side = found.side if isinstance(found, Inspection) else 0
+    print(*found.lines(), *after_inspect(situation_of(dataset, given.data, side=side)), sep="\n")
     return 0

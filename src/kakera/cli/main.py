@@ -18,7 +18,7 @@ VERBS = {
     "finetune": "a classifier, from a pretrained run or from scratch",
     "probe": "simple classifiers on frozen tokens, with fine-tuning beside them",
     "predict": "labels with probabilities for files",
-    "study": "the lecture's two experiments on your data: mask-ratio, data-size; with a report",
+    "study": "two experiments on your data, each with a report: mask-ratio, data-size",
     "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
     "convert": "a model for another library: transformers, timm, MAE, ONNX",
     "pack": "pictures or recordings into webdataset shards: checksummed, read in any order",

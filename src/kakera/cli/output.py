@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +12,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from kakera.errors import OptionError, sentence
 
 
 class Printable(Protocol):
@@ -36,18 +35,10 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     Console(width=None if console.is_terminal else 500).print(table)
 
 
-def default_folder(verb: str, data: str) -> str:
-    """`runs/pretrain-flowers` for `kakera pretrain pictures/flowers`."""
-    name = Path(data).resolve().stem
-    if not name:
-        raise OptionError(sentence("--out", got="nothing", expected="a run folder", do="name one"))
-    return str(Path("runs") / f"{verb}-{name}")
-
-
-def print_plan(plan: Printable) -> int:
-    """What a verb would do, and how to begin it."""
+def print_plan(plan: Printable, words: Sequence[str]) -> int:
+    """What a verb would do, and the command that begins it: `words` without `--plan`."""
     print("\n".join(plan.lines()))
-    print("next: the same without --plan")
+    print(f"next: {shlex.join(['kakera', *(word for word in words if word != '--plan')])}")
     return 0
 
 

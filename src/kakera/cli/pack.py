@@ -34,6 +34,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     given = parser.parse_args(words)
     from kakera.data.pack import pack
+    from kakera.training.next_commands import after_pack
 
     found = pack(
         given.data,
@@ -46,5 +47,5 @@ def run(words: Sequence[str]) -> int:
         kind=given.kind,
     )
     print("\n".join(found.lines()))
-    print(f"next: kakera pretrain {given.shards}")
+    print(*after_pack(given.shards), sep="\n")
     return 0

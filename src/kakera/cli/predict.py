@@ -56,6 +56,7 @@ def run(words: Sequence[str]) -> int:
             sentence("--page", got="--windows as well", expected="whole files", do="leave out one of them")
         )
     from kakera.data.files import open_files
+    from kakera.training.next_commands import after_predict
     from kakera.training.predict import open_model, predict, predict_windows
 
     model = open_model(given.model)
@@ -76,6 +77,7 @@ def run(words: Sequence[str]) -> int:
         header = ("file", "seconds")[: 1 + given.windows]
         rows = [_row(prediction, given.top, windows=given.windows) for prediction in found]
         print_table([(*header, "label", "probabilities"), *rows])
+        print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
     broken = [prediction for prediction in found if prediction.unreadable]

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_plan, print_report, print_written
+from kakera.cli.output import print_plan, print_report, print_written
+from kakera.training.folders import default_folder
 from kakera.training.options import PretrainOptions
 
 
@@ -23,16 +24,18 @@ def run(words: Sequence[str]) -> int:
     if given.pop("plan"):
         from kakera.training.pretrain import plan_pretrain
 
-        return print_plan(plan_pretrain(given.pop("data"), **given))
+        return print_plan(plan_pretrain(given.pop("data"), **given), ["pretrain", *words])
     from kakera.training.pretrain import pretrain
 
-    trained = pretrain(given.pop("data"), **given)
+    data = given.pop("data")
+    trained = pretrain(data, **given)
     if not trained.leads:
         return 0
     print_written(trained.folder)
-    print(
-        f"next: kakera finetune DATA --from {trained.folder}   or: kakera probe DATA --from {trained.folder}"
-    )
+    from kakera.training.next_commands import after_pretrain
+    from kakera.training.situation import situation
+
+    print(*after_pretrain(situation(data), trained.folder), sep="\n")
     print_report(trained.folder)
     return 0
 

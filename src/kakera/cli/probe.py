@@ -21,12 +21,18 @@ def run(words: Sequence[str]) -> int:
         raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
     from kakera.training.probe import plan_probe, probe
 
+    data = given.pop("data")
     if given.pop("plan"):
-        return print_plan(plan_probe(given.pop("data"), **given))
-    report = probe(given.pop("data"), announce=True, **given)
+        return print_plan(plan_probe(data, **given), ["probe", *words])
+    report = probe(data, announce=True, **given)
     print_table(report.table())
     print(f"{report.measure} in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
+    from kakera.training.next_commands import after_probe
+    from kakera.training.situation import is_published
+
+    print(*after_probe(data, given["start"], from_hub=is_published(given["start"])), sep="\n")
+    if "out" in given:
         print_report(Path(given["out"]))
     return 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from kakera.cli.arguments import Arguments
-from kakera.cli.output import default_folder, print_table
+from kakera.cli.output import print_table
 from kakera.errors import OptionError, sentence
 from kakera.study.study_options import DataSizeOptions, MaskRatioOptions, StudyOptions
+from kakera.training.folders import default_folder
 
 STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
     "mask-ratio": (
@@ -22,7 +24,7 @@ STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
 def run(words: Sequence[str]) -> int:
     """Print the plan, carry it out, say where the report is."""
     if not words or words[0] in ("-h", "--help"):
-        parser = Arguments("study", "The lecture's two experiments on your data, each with a report.")
+        parser = Arguments("study", "Two experiments on your data, each with a report.")
         parser.epilog = "\n".join(
             f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items()
         )
@@ -41,10 +43,14 @@ def run(words: Sequence[str]) -> int:
     given = vars(parser.parse_args(rest))
     only_plan = given.pop("plan")
     given.setdefault("out", default_folder(f"study-{name}", given["data"]))
-    return _plan(name, given) if only_plan else _study(name, given)
+    if only_plan:
+        _plan(name, given)
+        print(f"next: {shlex.join(['kakera', 'study', *(word for word in words if word != '--plan')])}")
+        return 0
+    return _study(name, given)
 
 
-def _plan(name: str, given: dict[str, Any]) -> int:
+def _plan(name: str, given: dict[str, Any]) -> None:
     if name == "mask-ratio":
         from kakera.study.mask_ratio.study import plan_mask_ratio as plan
     else:
@@ -53,21 +59,24 @@ def _plan(name: str, given: dict[str, Any]) -> int:
     print_table(found.table(), title=f"study {name}")
     for line in found.remarks():
         print(line)
-    print("next: the same without --plan")
-    return 0
 
 
 def _study(name: str, given: dict[str, Any]) -> int:
+    data, hide = given.pop("data"), None
     if name == "mask-ratio":
         from kakera.study.mask_ratio.study import study_mask_ratio
 
-        done = study_mask_ratio(given.pop("data"), **given)
+        done = study_mask_ratio(data, **given)
+        hide = done.answer.advised()
     else:
         from kakera.study.data_size.study import study_data_size
 
-        done = study_data_size(given.pop("data"), **given)
+        done = study_data_size(data, **given)
     for sentences in done.answer.sentences():
         print(sentences)
     print(f"{done.folder}: report.html, results.csv, costs.csv")
+    from kakera.training.next_commands import after_study
+
+    print(*after_study(data, hide), sep="\n")
     print(f"{done.folder / 'report.html'}: open it in a browser")
     return 0

@@ -15,6 +15,7 @@ from kakera.data.fillets import open_fillets
 from kakera.data.idx import find_images, open_idx
 from kakera.errors import DataError, StorageError, sentence
 
+NAMES = ("demo", "fashion-mnist", "fillets", "fillets-language")
 CLASSES = (
     "T-shirt/top",
     "Trouser",

@@ -107,9 +107,7 @@ def class_lines(
     lines = [f"classes: {len(classes)}, {unlabelled} {things} without a label"]
     for name, counts in classes.items():
         shown = ", ".join(f"{part} {n}" for part, n in counts.items() if parts[part])
-        one = things.removesuffix("s")
-        few = f"  (one {one} for training: too few to learn from)" if counts["train"] == 1 else ""
-        lines.append(f"  {name}: {shown}{few}")
+        lines.append(f"  {name}: {shown}")
     return lines
 
 

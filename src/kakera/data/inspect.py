@@ -25,9 +25,13 @@ from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.media import Kind
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
+from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
 from kakera.progress import passing
+
+FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
+ONE_COLOUR = "all pictures are of one colour: there is nothing to see in them"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,14 @@ class Inspection:
     """Folders and classes that have no file left."""
     notes: tuple[str, ...] = ()
     """What was decided about classes and parts."""
+    warnings: tuple[str, ...] = field(default=())
+    """What will spoil a training or its measure, one sentence each."""
+
+    @property
+    def side(self) -> int:
+        """The median of the pictures' longer sides, in pixels."""
+        sides = {size: max(map(int, size.split(" x "))) for size in self.sizes}
+        return int(np.median(np.repeat([*sides.values()], [*self.sizes.values()])))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -75,9 +87,8 @@ class Inspection:
         ]
         lines += [f"note: {note}" for note in self.notes] + left_lines(self.left, self.emptied)
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
-        return lines + finding_lines(
-            self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
-        )
+        lines += finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures")
+        return lines + [f"warning: {text}" for text in self.warnings]
 
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
@@ -116,6 +127,7 @@ def inspect_dataset(
         left=dataset.left,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
+        warnings=(*data_warnings(kept), *([ONE_COLOUR] if len(kept) > 1 and max(std) <= FLAT else [])),
     )
 
 

@@ -25,6 +25,7 @@ from kakera.data.findings import (
     none_notes,
 )
 from kakera.data.sounds import Sounds
+from kakera.data.warnings import data_warnings
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
 
@@ -65,6 +66,8 @@ class SoundInspection:
     """Folders and classes that have no file left."""
     notes: tuple[str, ...] = ()
     """What was decided about classes and parts."""
+    warnings: tuple[str, ...] = ()
+    """What will spoil a training or its measure, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -87,6 +90,7 @@ class SoundInspection:
             *left_lines(self.left, self.emptied),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
+            *(f"warning: {text}" for text in self.warnings),
         ]
 
 
@@ -147,6 +151,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         left=dataset.left,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
+        warnings=tuple(data_warnings(kept)),
     )
 
 

@@ -125,7 +125,7 @@ def legend(model: MaskedAutoencoder) -> str:
 def kind_of(model: nn.Module) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MaskedAutoencoder):
-        return "encoder only: no decoder, nothing can be reconstructed"
+        return "encoder only, without a decoder: guesses of hidden patches are left out"
     more = " and oriented gradients" if model.gradients else ""
     if model.normalised:
         return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"

@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor
 
 from kakera.errors import OptionError, sentence
+from kakera.formats.description import require_values
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -49,6 +50,7 @@ def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
     inputs = saved.inputs
     if size == inputs.size:
         return saved
+    require_values(inputs.channels, size)
     found = replace(inputs, height=size[0], width=size[1])
     model = saved.model
     if not isinstance(model, ResNet):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, sentence
 from kakera.formats import mae, names, prefix, timm
-from kakera.formats.ast_inputs import AUDIOSET, BINS, STATISTICS, spectrograms
+from kakera.formats.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
+from kakera.formats.build import without_memory
 from kakera.formats.names import Row, below
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
@@ -34,13 +35,8 @@ ROWS = (
 
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
     """The classifier of a state dict. Raises RunError."""
-    try:
+    with without_memory(str(path), expected="weights named as in AST's code", do="name another file"):
         saved = _build(tensors)
-    except (OptionError, KeyError, TypeError, ValueError, IndexError) as error:
-        got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
-        raise RunError(
-            sentence(str(path), got=got, expected="weights named as in AST's code", do="name another file")
-        ) from error
     patch = saved.encoder.shape.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": 1}
     found = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
@@ -66,7 +62,9 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     assumed = (
         f"{frames} frames, a stride of {stride[0]} × {stride[1]} and {data}'s mean and deviation assumed"
     )
-    return Saved(model, inputs, classes, notes=("AST's own code", assumed), resampling="cut")
+    several, more = several_of(len(classes))
+    notes = ("AST's own code", assumed, *more)
+    return Saved(model, inputs, classes, several, notes=notes, resampling="cut")
 
 
 def _window(count: int, patch: tuple[int, int]) -> tuple[tuple[int, int], int]:

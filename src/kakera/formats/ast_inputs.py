@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kakera.errors import OptionError, sentence
+from kakera.formats.fields import number
 from kakera.inputs import InputSpec
 from kakera.sound.spec import PRESETS
 
@@ -19,6 +20,9 @@ STATISTICS: dict[int, tuple[str, float, float]] = {  # by how many classes there
     50: ("ESC-50", -6.6268077, 5.358466),
     35: ("Speech Commands", -6.845978, 5.5654526),
 }
+SEVERAL = (
+    527  # classes of AudioSet: a recording has 2.7 of them in the mean, and a sigmoid is trained for each
+)
 PADDING = 0.0  # what stands in log-mel values beyond a recording's end, and is looked at
 
 
@@ -26,6 +30,13 @@ def spectrograms(frames: int, mean: float, std: float, bins: int = BINS) -> Inpu
     """Windows of so many frames of AST's front end; `std` is the deviation itself."""
     sound = replace(PRESETS["ast"], bins=bins)
     return InputSpec(1, bins, frames, (mean,), (2 * std,), scale=1.0, axes=AXES, sound=sound, blank=PADDING)
+
+
+def several_of(classes: int) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a recording may have several of so many classes, as AudioSet's 527, and a note."""
+    if classes != SEVERAL:
+        return False, ()
+    return True, ("several labels for each recording assumed, as in AudioSet: a sigmoid for each class",)
 
 
 def recordings(preprocessing: Mapping[str, Any], bins: int, frames: int) -> tuple[InputSpec, tuple[str, ...]]:
@@ -45,7 +56,7 @@ def recordings(preprocessing: Mapping[str, Any], bins: int, frames: int) -> tupl
                 do="take both configurations from the same model",
             )
         )
-    mean, std = (float(preprocessing.get(k, v)) for k, v in zip(("mean", "std"), AUDIOSET, strict=True))
+    mean, std = (number(k, preprocessing.get(k, v)) for k, v in zip(("mean", "std"), AUDIOSET, strict=True))
     if not preprocessing.get("do_normalize", True):
         mean, std = 0.0, 0.5
     return spectrograms(frames, mean, std, bins), notes

@@ -14,9 +14,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
 from kakera.formats import mae, names, timm
-from kakera.formats.ast_inputs import AUDIOSET, BINS, STATISTICS, spectrograms
+from kakera.formats.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
+from kakera.formats.build import without_memory
 from kakera.formats.native import Model, Saved
 from kakera.model.classifier import Classifier
 from kakera.model.encoder import Encoder
@@ -37,15 +37,9 @@ def is_one(tensors: Mapping[str, Tensor]) -> bool:
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
     """The encoder, or the classifier of the mean. A decoder is left behind. Raises RunError."""
     left = {name: tensor for name, tensor in tensors.items() if not name.startswith(DECODER)}
-    try:
+    expected = "weights named as in AudioMAE's code"
+    with without_memory(str(path), expected=expected, do="name another file"):
         saved = _build(left)
-    except (OptionError, KeyError, TypeError, ValueError, IndexError) as error:
-        got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
-        raise RunError(
-            sentence(
-                str(path), got=got, expected="weights named as in AudioMAE's code", do="name another file"
-            )
-        ) from error
     encoder = saved.encoder
     ours, norm = ("", "norm") if saved.model is encoder else ("encoder.", "fc_norm")
     norm = norm if f"{norm}.weight" in left else "norm"
@@ -77,4 +71,5 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Model = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"
-    return Saved(model, inputs, classes, notes=("AudioMAE's own code", assumed))
+    several, more = several_of(len(classes))
+    return Saved(model, inputs, classes, several, notes=("AudioMAE's own code", assumed, *more))

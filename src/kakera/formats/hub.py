@@ -9,6 +9,13 @@ from pathlib import Path
 from kakera.errors import RunError, sentence
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+# Weights, best first: one file, or an index and the parts it names.
+KINDS = (
+    ("model.safetensors",),
+    ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+    ("pytorch_model.bin",),
+    ("pytorch_model.bin.index.json", "pytorch_model-*-of-*.bin"),
+)
 TEXTS = ["config.json", "preprocessor_config.json", "kakera.json", "README.md"]
 
 
@@ -24,12 +31,16 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
     """
     from huggingface_hub import snapshot_download
 
-    def folder(pattern: str) -> Path:
-        return Path(snapshot_download(name, revision=revision, token=token, allow_patterns=[*TEXTS, pattern]))
+    def folder(kind: tuple[str, ...]) -> Path:
+        return Path(snapshot_download(name, revision=revision, token=token, allow_patterns=[*TEXTS, *kind]))
 
     try:
-        found = folder("model.safetensors")
-        return found if (found / "model.safetensors").exists() else folder("pytorch_model.bin")
+        found = Path()
+        for kind in KINDS:
+            found = folder(kind)
+            if any((found / name).exists() for name in kind):
+                break
+        return found
     except Exception as error:  # the hub's, httpx's and the system's, all of one meaning here
         raise RunError(
             sentence(

@@ -2,6 +2,8 @@
 
 Matrix products with weights are computed in int8, all else in float32: weights have one scale a column,
 activations one a tensor, from the smallest and largest value seen (Nagel et al. 2021, Sec. 2 and 3).
+The front end of a model of recordings stays in float32: energies span ten powers of ten, and one scale for
+all of them would leave only the loudest.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = Fal
         start, shaped, end = (str(Path(place) / f"{name}.onnx") for name in ("start", "shaped", "end"))
         Path(start).write_bytes(graph)
         shapes.quant_pre_process(start, shaped, skip_symbolic_shape=True)
+        kept = front_end(importlib.import_module("onnx").load(shaped))
         try:
             tools.quantize_static(
                 shaped,
@@ -60,6 +63,7 @@ def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = Fal
                 reader,
                 quant_format=tools.QuantFormat.QDQ,
                 op_types_to_quantize=operations,
+                nodes_to_exclude=kept,
                 per_channel=True,
                 activation_type=tools.QuantType.QUInt8,
                 weight_type=tools.QuantType.QInt8,
@@ -74,6 +78,22 @@ def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = Fal
                 sentence("calibration", got="no inputs", expected="at least one", do="name other data")
             ) from error
         return Path(end).read_bytes()
+
+
+def front_end(model: Any) -> list[str]:
+    """Return the names of the nodes of a graph that lead to the logarithm of a log-mel spectrogram.
+
+    No other part of a graph has a logarithm: of a model of pictures there are none.
+    """
+    makers = {name: node for node in model.graph.node for name in node.output}
+    waiting = [node for node in model.graph.node if node.op_type == "Log"]
+    found: dict[str, None] = {}
+    while waiting:
+        node = waiting.pop()
+        if node.name not in found:
+            found[node.name] = None
+            waiting += [makers[name] for name in node.input if name in makers]
+    return list(found)
 
 
 @contextmanager

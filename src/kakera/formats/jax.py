@@ -8,13 +8,16 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import RunError, sentence
 from kakera.formats import names, prefix
+from kakera.formats.build import require_layers, without_memory
 from kakera.formats.names import ROW, ROWS, Row, below
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
@@ -68,13 +71,8 @@ def read(path: Path) -> Saved:
     # A head behind a layer with a tanh is of no use here: the encoder alone is read.
     beyond = (*BEFORE_HEAD, "head/kernel", "head/bias") if BEFORE_HEAD[0] in tensors else ()
     tensors = {name: tensor for name, tensor in tensors.items() if name not in beyond}
-    try:
+    with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
         saved = _build(tensors, headless=bool(beyond))
-    except (OptionError, KeyError, TypeError, ValueError, IndexError) as error:
-        got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
-        raise RunError(
-            sentence(str(path), got=got, expected="an original Vision Transformer", do="name another file")
-        ) from error
     ours = "" if isinstance(saved.model, Encoder) else "encoder."
     shape = saved.encoder.shape
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
@@ -88,7 +86,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     """The arrays of a file; no object in it is unpickled. Raises RunError."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: torch.from_numpy(np.ascontiguousarray(file[name])) for name in file.files}
+            return {name: _tensor(file[name]) for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         got = (str(error).splitlines() or ["nothing"])[0]
         raise RunError(
@@ -98,11 +96,19 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """An array as a tensor. NumPy has no bfloat16 and keeps it as two bytes without a meaning ("V2")."""
+    if array.dtype.kind == "V" and array.dtype.itemsize == 2 and array.dtype.names is None:
+        return torch.from_numpy(np.ascontiguousarray(array).view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
 def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
     *patch, channels, width = tensors["embedding/kernel"].shape
     heads = tensors[f"Transformer/encoderblock_0/{ATTENTION}query/kernel"].shape[1]
     inside = tensors[f"Transformer/encoderblock_0/{MLP}Dense_0/kernel"].shape[1]
-    depth = 1 + max(int(name.split("/")[1].split("_")[1]) for name in tensors if "/encoderblock_" in name)
+    numbers = [int(name.split("/")[1].split("_")[1]) for name in tensors if "/encoderblock_" in name]
+    depth = require_layers(1 + max(numbers), tensors)
     side = round((tensors["Transformer/posembed_input/pos_embedding"].shape[1] - 1) ** 0.5)
     inputs = InputSpec(channels, side * patch[0], side * patch[1], (HALF,) * channels, (HALF,) * channels)
     kind = LayerKind(tanh_gelu=True).ratio_of(inside, width)

@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from kakera.errors import RunError, sentence
 from kakera.formats import hub, jax, timm, transformers
 from kakera.formats.adapt import Classes, Size, adapt
+from kakera.formats.doubts import alike
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
 from kakera.formats.plain import read_file
-from kakera.formats.weights import PICKLES, read_tensors
+from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 
+PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder
+FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
 
@@ -26,16 +31,23 @@ def load(
     classes: Classes | None = None,
     revision: str | None = None,
     token: str | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Saved:
-    """The model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
+    """Open the model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
 
-    What it is is told by what is in it. It comes on the CPU, in float32, ready to predict; `notes` say what
-    was found and assumed. `size` (pixels, or height and width), `channels` and `classes` (a number, or
-    names) change what it takes in and tells apart: see `adapt`. `revision` and `token` are for the hub.
-    Raises OptionError, RunError.
+    The format is detected from the contents. The model comes on the CPU, in `dtype` (float64 is for
+    comparisons), ready to predict; `notes` say what was found and assumed. `size` (pixels, or height and
+    width), `channels` and `classes` (a number, or names) change what it takes in and tells apart: see
+    `adapt`. `revision` and `token` are for the hub. Raises OptionError, RunError.
     """
     saved = _load(source, revision, token, whole=size is None)
+    kept = next(saved.model.parameters()).dtype
+    if kept != dtype:
+        saved.model.to(dtype)
+        note = f"weights in {str(kept).removeprefix('torch.')} made {str(dtype).removeprefix('torch.')}"
+        saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
+    saved = replace(saved, notes=(*saved.notes, *alike(saved.model)))
     return adapt(saved, size=size, channels=channels, classes=classes)
 
 
@@ -58,13 +70,20 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         return _file(place)
     if not (place / CONFIG).exists() or (place / DESCRIPTION).exists():
         return load_model(place)
-    config, card = _json(place / CONFIG), _licence(place / CARD)
+    saved = _folder(place, name, whole=whole)
+    return replace(saved, notes=(*saved.notes, *_licence(place / CARD)))
+
+
+def _folder(place: Path, name: str, *, whole: bool) -> Saved:
+    """Of a configuration of timm's or transformers', and the weights beside it."""
+    config = _json(place / CONFIG)
     preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
-    files = [place / name for name in (WEIGHTS, "pytorch_model.bin")]
+    files = [place / file for file in FILES]
     weights = next((file for file in files if file.exists()), files[0])
     if "architecture" in config and "model_type" not in config:
-        saved = timm.read(read_tensors(weights), name, config)
-        return replace(saved, notes=(*saved.notes, *card))
+        found = read_weights(weights)
+        saved = timm.read(found.tensors, name, config)
+        return replace(saved, notes=(*saved.notes, *found.notes))
     kind = str(config.get("model_type"))
     if kind not in transformers.KINDS:
         raise RunError(
@@ -75,20 +94,21 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
                 do="name another model",
             )
         )
-    saved = transformers.read(config, preprocessing, read_tensors(weights), name)
-    saved = replace(saved, notes=(*saved.notes, *card))
+    found = read_weights(weights)
+    saved = transformers.read(config, preprocessing, found.tensors, name)
+    saved = replace(saved, notes=(*saved.notes, *found.notes))
     size = transformers.cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
 
 def _file(path: Path) -> Saved:
     """Of a file alone; one that lies beside its description belongs to it."""
-    beside = path.name == WEIGHTS and any((path.parent / name).exists() for name in (DESCRIPTION, CONFIG))
-    if beside:
+    described = any((path.parent / name).exists() for name in (DESCRIPTION, CONFIG))
+    if described and (path.name in FILES or PART.search(path.name)):
         return _load(path.parent, None, None, whole=True)
     if path.suffix == ".npz":
         return jax.read(path)
-    if path.suffix in PICKLES or path.suffix == ".safetensors":
+    if path.suffix in PICKLES or path.suffix == ".safetensors" or path.name.endswith(INDEX):
         return read_file(path)
     raise RunError(
         sentence(
@@ -108,7 +128,7 @@ def _missing(path: Path) -> RunError:
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             sentence(str(path), got=error, expected="a JSON file", do="copy or download it again")
         ) from error

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from kakera.errors import OptionError, RunError, sentence
 from kakera.formats import names
+from kakera.formats.build import require_layers, without_memory
+from kakera.formats.description import inputs_of
+from kakera.formats.fields import flag, mapping, whole, words
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
 from kakera.formats.native import Model, Saved
 from kakera.grid import Grid
@@ -92,19 +95,10 @@ def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:
     """The model of a `.pth` file that holds `content`, its weights among it. Raises RunError."""
-    own = content.get("kakera", {})
-    try:
-        saved = _build(tensors, own, path.name, evidence(content, tensors))
-    except (OptionError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
-        got = f"({error})" if isinstance(error, OptionError) else f"no {error}"
-        raise RunError(
-            sentence(
-                str(path),
-                got=got,
-                expected="weights named as those of the MAE paper's code",
-                do="name another file",
-            )
-        ) from error
+    why, expected = evidence(content, tensors), "weights named as those of the MAE paper's code"
+    with without_memory(str(path), expected=expected, do="name another file"):
+        own = mapping("kakera", content.get("kakera", {}))
+        saved = _build(tensors, own, path.name, why)
     rows = _rows(saved)
     found = names.read(tensors, rows, source=str(path), axes=_axes(saved))
     names.fill(saved.model, found, rows, source=str(path))
@@ -131,7 +125,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
     count = tensors["pos_embed"].shape[1] - 1
     notes = [f"MAE's own code, {why}", LICENCE]
     if "inputs" in own:
-        inputs = InputSpec.from_json(own["inputs"])
+        inputs = inputs_of(own["inputs"])
         notes = ["MAE's layout, written by kakera"]
     else:
         side = round(count**0.5)
@@ -147,17 +141,17 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
     classes: tuple[str, ...] = ()
     if "decoder_embed.weight" in tensors:
         inside = tensors["decoder_embed.weight"].shape[0]
-        heads = own.get("decoder_heads") or max(1, inside // HEAD_WIDTH)
+        heads = whole("decoder_heads", own.get("decoder_heads", max(1, inside // HEAD_WIDTH)))
         decoder = DecoderShape(inside, depth_of(tensors, "decoder_blocks."), heads)
         # The released models that draw well were trained on plain pixels, and say so in their names.
-        normalised = own.get("normalised", "visualize" not in name)
+        normalised = flag("normalised", own.get("normalised", "visualize" not in name))
         notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
         model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
     elif "head.weight" in tensors:
         numbers = map(str, range(len(tensors["head.weight"])))
-        classes = tuple(own.get("classes") or numbers)
+        classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
         model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
-    return Saved(model, inputs, classes, bool(own.get("several", False)), tuple(notes))
+    return Saved(model, inputs, classes, flag("several", own.get("several", False)), tuple(notes))
 
 
 def _rows(saved: Saved) -> tuple[Row, ...]:
@@ -171,8 +165,10 @@ def _axes(saved: Saved) -> dict[str, int]:
 
 
 def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """How many layers there are, by their numbers."""
-    return 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix))
+    """How many layers there are, by their numbers. Raises OptionError for more than there are tensors."""
+    return require_layers(
+        1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix)), tensors
+    )
 
 
 def _heads(own: Mapping[str, Any], width: int) -> int:
@@ -183,7 +179,7 @@ def _heads(own: Mapping[str, Any], width: int) -> int:
         raise OptionError(
             sentence("width", got=width, expected=widths, do="take the file of a size that is known")
         )
-    return int(own.get("heads") or known[width])
+    return whole("heads", own["heads"]) if "heads" in own else known[width]
 
 
 def _require_expressible(saved: Saved) -> None:

@@ -11,6 +11,8 @@ from einops import EinopsError, rearrange
 from torch import Tensor, nn
 
 from kakera.errors import RunError, sentence
+from kakera.formats import build
+from kakera.formats.build import require_numbers
 
 AS_IT_IS = ("...", "...")
 ROW = ("1 1 d", "d")  # a token
@@ -53,12 +55,13 @@ def read(
     """Their tensors under our names and in our layout; `axes` are lengths that a form speaks of.
 
     `dropped` are patterns of what we have no use for. Raises RunError that lists what is left over or
-    missing, or names a tensor of another shape.
+    missing, or names a tensor of another shape, of another type than floating point, or with NaN.
     """
     left, found, missing = dict(tensors), dict[str, Tensor](), list[str]()
     for pattern in dropped:
         for name, _ in list(_matches(pattern, left)):
             del left[name]
+    require_numbers(left, source)
     for row in rows:
         for _, values in list(_matches(row.parts[0], left)):
             names = [_filled(part, values) for part in row.parts]
@@ -89,9 +92,10 @@ def write(
 
 
 def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, source: str) -> None:
-    """Put tensors under our names into a model: float64 stays what it is, all else becomes float32.
+    """Put tensors under our names into a model that was built `without_memory`.
 
-    Raises RunError where names or shapes are not the model's.
+    float64 stays what it is, all else becomes float32. Raises RunError where names or shapes are not the
+    model's.
     """
     wanted = model.state_dict()
     spare = [_theirs(name, rows) for name in found.keys() - wanted.keys()]
@@ -109,9 +113,7 @@ def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, 
                     do="take description and weights from the same model",
                 )
             )
-    if any(tensor.dtype == torch.float64 for tensor in found.values()):
-        model.double()
-    model.load_state_dict(dict(found))
+    build.fill(model, found)
 
 
 def _matches(pattern: str, names: Mapping[str, Tensor]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,12 @@ from torch import Tensor, nn
 from kakera.data.items import Files
 from kakera.errors import RunError, sentence
 from kakera.formats.about import about
+from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.checksum import read_sealed, sealed
+from kakera.formats.classes import note_on_duplicates, unique_names
+from kakera.formats.description import check
 from kakera.formats.preparation import prepared
+from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet
@@ -43,6 +47,11 @@ class Saved:
     """Of weights from elsewhere: what was found, and what had to be assumed."""
     resampling: Resampling = field(default="bicubic", compare=False)
     """How the library that they come from resizes positions."""
+
+    def __post_init__(self) -> None:
+        # A class is a position: names that stand for several get a number, and a note.
+        object.__setattr__(self, "notes", (*self.notes, *note_on_duplicates(self.classes)))
+        object.__setattr__(self, "classes", unique_names(self.classes))
 
     @property
     def encoder(self) -> Encoder:
@@ -132,7 +141,7 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         weights = read()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             sentence(
                 str(folder),
@@ -141,27 +150,25 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Saved:
                 do="name a finished run",
             )
         ) from error
-    try:
+    source, fits = str(folder / DESCRIPTION), "a description that fits its weights"
+    do = "copy both files from the same run"
+    weights, notes = unwrapped(weights, str(folder / WEIGHTS))
+    with without_memory(source, expected=fits, do=do):
+        check(description, weights)
         saved = build(description)
-        saved.model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise RunError(
-            sentence(
-                str(folder / DESCRIPTION),
-                got=str(error).splitlines()[0],
-                expected="a description that fits its weights",
-                do="copy both files from the same run",
-            )
-        ) from error
+        saved.model.load_state_dict({name: tensor.to("meta") for name, tensor in weights.items()})
+    floats = {name for name, tensor in saved.model.state_dict().items() if tensor.is_floating_point()}
+    require_numbers({name: weights[name] for name in sorted(floats)}, str(folder / WEIGHTS))
+    fill(saved.model, {name: t.float() if name in floats else t for name, t in weights.items()})
     saved.model.eval()
-    return saved
+    return replace(saved, notes=(*saved.notes, *notes))
 
 
 def build(description: dict[str, Any]) -> Saved:
     """An untrained model from its description."""
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
-    several = bool(description.get("several", False))
+    several = description.get("several", False)
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
         return Saved(model, inputs, classes, several)

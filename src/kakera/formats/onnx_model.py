@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.errors import RunError, missing_extra, sentence
+from kakera.formats.build import UNFIT
+from kakera.formats.classes import unique_names
+from kakera.formats.description import inputs_of
+from kakera.formats.fields import flag, mapping, words
 from kakera.formats.int8 import Given
 from kakera.formats.judge import session_of
 from kakera.formats.onnx import FILE
@@ -21,6 +26,8 @@ from kakera.inputs import InputSpec
 from kakera.out_of_memory import raise_lack
 
 CONFIG = "config.json"
+Axes: TypeAlias = tuple[int | None, ...]
+"""Lengths of axes; None for any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +66,12 @@ def open_onnx(source: str | Path) -> OnnxModel:
     """
     file = Path(source) if Path(source).suffix == ".onnx" else Path(source) / FILE
     try:
-        description = json.loads((file.parent / CONFIG).read_text())
-        inputs = InputSpec.from_json(description["inputs"])
-        found = description["found"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        description = mapping("description", json.loads((file.parent / CONFIG).read_text()))
+        inputs, several = inputs_of(description["inputs"]), flag("several", description.get("several", False))
+        found = words("found", description["found"])
+        names = mapping("id2label", description.get("id2label", {}))
+        classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
+    except (OSError, *UNFIT, RecursionError) as error:
         raise _unfit(
             file.parent / CONFIG, error, "the description that kakera writes beside a graph"
         ) from error
@@ -78,9 +87,42 @@ def open_onnx(source: str | Path) -> OnnxModel:
     except Exception as error:  # ONNX Runtime raises kinds of its own
         raise_lack(error)
         raise _unfit(file, error, "a graph of ONNX") from error
-    names = description.get("id2label", {})
-    classes = tuple(names[str(number)] for number in range(len(names)))
-    return OnnxModel(session, inputs, classes, bool(description.get("several", False)))
+    _require_fit(file, session, inputs, len(classes))
+    return OnnxModel(session, inputs, classes, several)
+
+
+def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:
+    """Raises RunError for a graph whose inputs or outputs are not those of its description."""
+    if inputs.sound is None:
+        entering: dict[str, Axes] = {"pictures": (None, inputs.channels, *inputs.size)}
+    else:
+        samples = inputs.sound.samples(inputs.width)
+        entering = {"waveforms": (None, samples), "lengths": (None,)}
+    given = {port.name: tuple(port.shape) for port in session.get_inputs()}
+    leaving = {port.name: tuple(port.shape) for port in session.get_outputs()}
+    asked: dict[str, Axes] = {"probabilities": (None, classes)}
+    there = {name: shape for name, shape in leaving.items() if name in asked}
+    for got, expected in ((given, entering), (there, asked)):
+        same = got.keys() == expected.keys() and all(_alike(got[name], expected[name]) for name in got)
+        if not same:
+            do = "copy model.onnx and config.json from the same folder"
+            raise RunError(
+                sentence(
+                    str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do
+                )
+            )
+
+
+def _alike(got: tuple[object, ...], expected: Axes) -> bool:
+    """Whether two shapes agree wherever both have a number."""
+    pairs = zip(got, expected, strict=False)
+    both = [(one, other) for one, other in pairs if isinstance(one, int) and other is not None]
+    return len(got) == len(expected) and all(one == other for one, other in both)
+
+
+def _shapes(ports: Mapping[str, tuple[object, ...]]) -> str:
+    axes = (" x ".join(str(n) if isinstance(n, int) else "any" for n in each) for each in ports.values())
+    return " and ".join(f"{name} of {shape}" for name, shape in zip(ports, axes, strict=True)) or "nothing"
 
 
 def _unfit(path: Path, error: Exception, expected: str) -> RunError:

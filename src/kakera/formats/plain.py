@@ -12,25 +12,32 @@ from torch import Tensor
 from kakera.errors import RunError, sentence
 from kakera.formats import ast, audiomae, mae, timm
 from kakera.formats.native import Saved
-from kakera.formats.weights import PICKLES, read_pickle, read_tensors, state_dict
+from kakera.formats.weights import read_weights
+from kakera.formats.wrappers import PATCHES, inside
 
-PARALLEL = "module."  # what PyTorch's DataParallel puts before every name
+AST = "v.pos_embed"
 
 
 def read_file(path: Path) -> Saved:
-    """AST's, AudioMAE's, MAE's and DeiT's own files, and timm's. Raises RunError."""
-    content = read_pickle(path) if path.suffix in PICKLES else read_tensors(path)
-    tensors = state_dict(content, path)
-    if all(name.startswith(PARALLEL) for name in tensors):
-        tensors = {name.removeprefix(PARALLEL): tensor for name, tensor in tensors.items()}
-    around: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
-    if "v.pos_embed" in tensors:
+    """AST's, AudioMAE's, MAE's, DeiT's and DINO's own files, and timm's. Raises RunError."""
+    weights = read_weights(path)
+    tensors, notes = (weights.tensors, ()) if AST in weights.tensors else inside(weights.tensors)
+    saved = _read(path, weights.around, tensors)
+    return replace(saved, notes=(*saved.notes, *weights.notes, *notes))
+
+
+def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:
+    if AST in tensors:
         return ast.read(path, tensors)
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
         raise _refusal(path, "names of transformers", "its config.json beside it", "name the folder of both")
-    if "patch_embed.proj.weight" not in tensors or "pos_embed" not in tensors:
+    if PATCHES not in tensors or "pos_embed" not in tensors:
         got = f"other names ({', '.join(sorted(tensors)[:3])})"
         raise _refusal(path, got, "a Vision Transformer of MAE's, AST's or timm's", "name another file")
+    if tensors[PATCHES].ndim != 4 or tensors["pos_embed"].ndim != 3:
+        raise _refusal(
+            path, "tensors of other axes", "patches of 4 axes, positions of 3", "name another file"
+        )
     if audiomae.is_one(tensors) and "kakera" not in around:
         return audiomae.read(path, tensors)
     if mae.evidence(around, tensors):

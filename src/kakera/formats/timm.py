@@ -10,8 +10,11 @@ from typing import Any
 
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, sentence
 from kakera.formats import mae, names, prefix
+from kakera.formats.build import without_memory
+from kakera.formats.description import inputs_of
+from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.names import ROW, ROWS, Row, below
 from kakera.formats.native import Model, Saved
 from kakera.formats.transformers_names import TOKENS
@@ -56,13 +59,8 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     tensors = dict(tensors)
     for pattern in DROPPED:
         tensors.pop(pattern, None)
-    try:
+    with without_memory(source, expected="a Vision Transformer of timm's", do="name another model"):
         saved = _build(tensors, config or {}, source)
-    except (OptionError, KeyError, TypeError, ValueError, IndexError) as error:
-        got = f"({error})" if isinstance(error, OptionError) else f"{type(error).__name__} {error}"
-        raise RunError(
-            sentence(source, got=got, expected="a Vision Transformer of timm's", do="name another model")
-        ) from error
     ours = "" if isinstance(saved.model, Encoder) else "encoder."
     rows = table(
         ours,
@@ -92,7 +90,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
     classes = tuple(map(str, labels or range(len(tensors["head.weight"]))))
     model: Model = Classifier(encoder, len(classes), _pool(tensors, config))
-    return Saved(model, inputs, classes, bool(own.get("several", False)), notes, "antialiased")
+    return Saved(model, inputs, classes, flag("several", own.get("several", False)), notes, "antialiased")
 
 
 def _registers(tensors: Mapping[str, Tensor]) -> int:
@@ -140,10 +138,7 @@ def _shape(
     if heads is None:
         heads = heads_of(width)
         notes = (f"{heads} heads assumed, as in timm's sizes",)
-    if width % int(heads):
-        raise OptionError(
-            sentence("num_heads", got=f"{heads} of {width}", expected="a divisor", do="correct config.json")
-        )
+    heads = whole("num_heads", heads)
     enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
     kind = LayerKind(
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
@@ -152,7 +147,7 @@ def _shape(
         gated=enter[0] == 2 * leave[1],
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
-    return VitShape(width, depth, int(heads), sides, decoder_for(width), kind, registers), notes
+    return VitShape(width, depth, heads, sides, decoder_for(width), kind, registers), notes
 
 
 def _inputs(
@@ -164,7 +159,7 @@ def _inputs(
 ) -> tuple[InputSpec, tuple[str, ...]]:
     """`first` is how many tokens stand before the patches."""
     if "inputs" in own:
-        return InputSpec.from_json(own["inputs"]), ()
+        return inputs_of(own["inputs"]), ()
     said, given = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
     channels, rows = tensors["patch_embed.proj.weight"].shape[1], tensors["pos_embed"].shape[1]
     size = given.get("img_size") or (said.get("input_size") or (0,))[1:]
@@ -182,16 +177,24 @@ def _inputs(
         do = "take config.json and weights from the same model"
         raise OptionError(sentence("positions", got=rows, expected=f"{height} x {width} pixels", do=do))
     if "mean" in said and "std" in said:
-        mean, std = tuple(map(float, said["mean"])), tuple(map(float, said["std"]))
+        mean, std = (numbers(name, said[name], channels) for name in ("mean", "std"))
     else:
-        mean, std = _statistics(tensors, channels)
-        notes += (f"a mean of {mean} and a deviation of {std} assumed",)
+        mean, std, why = _statistics(tensors, channels)
+        notes += (f"a mean of {mean} and a deviation of {std} assumed{why}",)
     return InputSpec(channels, height, width, mean, std), notes
 
 
-def _statistics(tensors: Mapping[str, Tensor], channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """timm's own ViTs have 0.5; what came from elsewhere (DeiT, MAE, DINOv2) has ImageNet's."""
+def _statistics(
+    tensors: Mapping[str, Tensor], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean, deviation, and why: timm's own ViTs have 0.5.
+
+    What came from elsewhere (DeiT, MAE, DINOv2) has ImageNet's, and so has an encoder without a head, as
+    self-distillation publishes it (DINO, Caron et al. 2021).
+    """
     elsewhere = ("dist_token", "reg_token", "fc_norm.weight", "blocks.0.ls1.gamma")
     if channels == 3 and any(name in tensors for name in elsewhere):
-        return mae.MEAN, mae.STD
-    return (HALF,) * channels, (HALF,) * channels
+        return mae.MEAN, mae.STD, ""
+    if channels == 3 and "head.weight" not in tensors:
+        return mae.MEAN, mae.STD, ", ImageNet's, as for DINO's encoders without a head"
+    return (HALF,) * channels, (HALF,) * channels, ""

@@ -10,11 +10,15 @@ from typing import Any
 
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, sentence
 from kakera.formats import names, prefix
-from kakera.formats.ast_inputs import recordings
+from kakera.formats.ast_inputs import recordings, several_of
+from kakera.formats.build import require_layers, without_memory
+from kakera.formats.description import CHANNELS, require_values
+from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
+from kakera.formats.transformers_defaults import DEFAULTS, OF_KIND
 from kakera.formats.transformers_names import (
     AST_HEAD,
     DROPPED,
@@ -36,41 +40,7 @@ AST, BEIT = "audio-spectrogram-transformer", "beit"
 DINOV2 = ("dinov2", "dinov2_with_registers")
 KINDS = ("vit", "deit", BEIT, "vit_mae", *DINOV2, AST)
 PREFIXES = ("vit", "deit", BEIT, *DINOV2, "audio_spectrogram_transformer")
-# What the library takes where a configuration says nothing.
-DEFAULTS: dict[str, Any] = {
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "layer_norm_eps": 1e-12,
-    "image_size": 224,
-    "patch_size": 16,
-    "num_channels": 3,
-    "qkv_bias": True,
-    "decoder_hidden_size": 512,
-    "decoder_num_hidden_layers": 8,
-    "decoder_num_attention_heads": 16,
-    "decoder_intermediate_size": 2048,
-    "norm_pix_loss": False,
-    "id2label": {0: "LABEL_0", 1: "LABEL_1"},
-    "mlp_ratio": 4,
-    "use_swiglu_ffn": False,
-    "num_register_tokens": 4,
-    "num_mel_bins": 128,
-    "max_length": 1024,
-    "frequency_stride": 10,
-    "time_stride": 10,
-    "use_mean_pooling": True,
-    "use_absolute_position_embeddings": False,
-    "use_relative_position_bias": False,
-    "use_shared_relative_position_bias": False,
-    "layer_scale_init_value": 0.1,
-}
-OF_KIND: dict[str, dict[str, Any]] = {
-    "dinov2": {"layer_norm_eps": 1e-6, "patch_size": 14},
-    "dinov2_with_registers": {"layer_norm_eps": 1e-6},
-}
+ONE, MANY = "single_label_classification", "multi_label_classification"
 EXACT, TANH = ("gelu",), ("gelu_pytorch_tanh", "gelu_new")
 RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST: "cut"}
 
@@ -81,14 +51,9 @@ def read(
     """The model of a configuration with these weights. Raises RunError."""
     kind = config["model_type"]
     pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
-    try:
+    with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
         given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
         saved = _build(given, preprocessing, set(tensors))
-    except (OptionError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        got = f"{type(error).__name__} {error}" if not isinstance(error, OptionError) else f"({error})"
-        raise RunError(
-            sentence(source, got=got, expected=f"the configuration of {', '.join(KINDS)}", do="correct it")
-        ) from error
     ours = "" if isinstance(saved.model, Encoder) else "encoder."
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
     rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
@@ -118,34 +83,50 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Saved:
     """The model without its weights, whose names tell what is there of it."""
     kind, shape = config["model_type"], shape_of(config)
+    require_layers(shape.depth, present)
     if kind == BEIT:
         _require_plain_beit(config, headed="classifier.weight" in present)
     if kind == AST:
-        inputs, notes = recordings(preprocessing, int(config["num_mel_bins"]), int(config["max_length"]))
+        bins, frames = (whole(name, config[name]) for name in ("num_mel_bins", "max_length"))
+        inputs, notes = recordings(preprocessing, bins, frames)
     else:
-        size = _pair(config["image_size"])
-        inputs, notes = inputs_of(preprocessing, int(config["num_channels"]), size)
+        channels = whole("num_channels", config["num_channels"], most=CHANNELS)
+        inputs, notes = inputs_of(preprocessing, channels, _pair("image_size", config["image_size"]))
     notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
     encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
     resampling = RESAMPLING.get(kind, "bicubic")
     if any(name.startswith("decoder.") for name in present):
-        kind_inside = shape.kind.ratio_of(config["decoder_intermediate_size"], config["decoder_hidden_size"])
-        decoder = DecoderShape(
-            config["decoder_hidden_size"],
-            config["decoder_num_hidden_layers"],
-            config["decoder_num_attention_heads"],
-            kind_inside,
+        width, depth, heads, inside = (
+            whole(name, config[name])
+            for name in (
+                "decoder_hidden_size",
+                "decoder_num_hidden_layers",
+                "decoder_num_attention_heads",
+                "decoder_intermediate_size",
+            )
         )
-        model: Model = MaskedAutoencoder(encoder, decoder, normalised=bool(config["norm_pix_loss"]))
+        decoder = DecoderShape(
+            width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
+        )
+        normalised = flag("norm_pix_loss", config["norm_pix_loss"])
+        model: Model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
         return Saved(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Saved(encoder, inputs, notes=notes, resampling=resampling)
-    labels = {int(number): str(name) for number, name in config["id2label"].items()}
-    classes = tuple(labels[number] for number in range(len(labels)))
-    several = config.get("problem_type") == "multi_label_classification"
+    labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
+    classes = tuple(labels[place] for place in range(len(labels)))
+    several, more = _several(config, len(classes))
     head_epsilon = shape.kind.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
-    return Saved(model, inputs, classes, several, notes, resampling)
+    return Saved(model, inputs, classes, several, (*notes, *more), resampling)
+
+
+def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
+    """Whether an input may have several labels, and a note where only the number of classes says so."""
+    problem = config.get("problem_type")
+    if problem is None:
+        return several_of(classes) if config["model_type"] == AST else (False, ())
+    return one_of("problem_type", problem, (ONE, MANY)) == MANY, ()
 
 
 def _require_plain_beit(config: Mapping[str, Any], *, headed: bool) -> None:
@@ -176,7 +157,8 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
 
 def shape_of(config: Mapping[str, Any]) -> VitShape:
     """What a configuration says of the encoder. Raises OptionError for an activation that is not GELU."""
-    act, width, heads = config["hidden_act"], int(config["hidden_size"]), int(config["num_attention_heads"])
+    act = config["hidden_act"]
+    width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
     if act not in EXACT + TANH:
         raise OptionError(
             sentence("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
@@ -186,23 +168,31 @@ def shape_of(config: Mapping[str, Any]) -> VitShape:
             sentence("heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration")
         )
     kind, model_type = _kind_of(config, width), config["model_type"]
-    registers = {"deit": 1, AST: 1, "dinov2_with_registers": int(config["num_register_tokens"])}
-    depth, patch = int(config["num_hidden_layers"]), _pair(config["patch_size"])
-    stride = (int(config["frequency_stride"]), int(config["time_stride"])) if model_type == AST else None
+    registers = {"deit": 1, AST: 1, "dinov2_with_registers": _registers(config)}
+    depth, patch = (
+        whole("num_hidden_layers", config["num_hidden_layers"]),
+        _pair("patch_size", config["patch_size"]),
+    )
+    strides = tuple(whole(name, config[name]) for name in ("frequency_stride", "time_stride"))
+    stride = (strides[0], strides[1]) if model_type == AST else None
     return VitShape(
         width, depth, heads, patch, decoder_for(width), kind, registers.get(model_type, 0), stride
     )
 
 
+def _registers(config: Mapping[str, Any]) -> int:
+    return whole("num_register_tokens", config["num_register_tokens"], least=0)
+
+
 def _kind_of(config: Mapping[str, Any], width: int) -> LayerKind:
-    dinov2, inside = config["model_type"] in DINOV2, int(config["intermediate_size"])
-    gated = dinov2 and bool(config["use_swiglu_ffn"])
+    dinov2, inside = config["model_type"] in DINOV2, whole("intermediate_size", config["intermediate_size"])
+    gated = dinov2 and flag("use_swiglu_ffn", config["use_swiglu_ffn"])
     if dinov2:
-        inside = dinov2_inside(width, config["mlp_ratio"], gated=gated)
-    scaled = config["model_type"] == BEIT and config["layer_scale_init_value"] > 0
+        inside = dinov2_inside(width, number("mlp_ratio", config["mlp_ratio"], positive=True), gated=gated)
+    scaled = config["model_type"] == BEIT and number("layer_scale", config["layer_scale_init_value"]) > 0
     return LayerKind(
-        epsilon=float(config["layer_norm_eps"]),
-        qkv_bias=bool(config["qkv_bias"]),
+        epsilon=number("layer_norm_eps", config["layer_norm_eps"], positive=True),
+        qkv_bias=flag("qkv_bias", config["qkv_bias"]),
         tanh_gelu=config["hidden_act"] in TANH,
         layer_scale=dinov2 or scaled,
         gated=gated,
@@ -219,25 +209,35 @@ def inputs_of(
     preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
 ) -> tuple[InputSpec, tuple[str, ...]]:
     """What `preprocessor_config.json` says, and what had to be assumed because it does not."""
+    require_values(channels, size)
     notes = () if preprocessing else ("no preprocessor_config.json: mean and deviation 0.5 assumed",)
-    normalise = preprocessing.get("do_normalize", True)
-    rescale = preprocessing.get("do_rescale", True)
-    mean, std = (preprocessing.get(key, [0.5] * channels) for key in ("image_mean", "image_std"))
+    normalise, rescale = (
+        preprocessing.get(key) is None or flag(key, preprocessing[key])
+        for key in ("do_normalize", "do_rescale")
+    )
+    given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
+    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
     if not normalise:
-        mean, std = [0.0] * channels, [1.0] * channels
+        mean, std = (0.0,) * channels, (1.0,) * channels
     # A float64 factor of 1/255 is not inverted exactly.
-    scale = round(1 / preprocessing.get("rescale_factor", 1 / 255), 6) if rescale else 1.0
-    return InputSpec(channels, *size, tuple(map(float, mean)), tuple(map(float, std)), scale), notes
+    factor = (
+        number("rescale_factor", preprocessing.get("rescale_factor", 1 / 255), positive=True)
+        if rescale
+        else 1
+    )
+    return InputSpec(channels, *size, mean, std, round(1 / factor, 6)), notes
 
 
 def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
     """The size that `preprocessor_config.json` cuts pictures to, where it does."""
     crop = preprocessing.get("crop_size") if preprocessing.get("do_center_crop") else None
-    if isinstance(crop, Mapping):
-        return int(crop["height"]), int(crop["width"])
-    return None if crop is None else _pair(crop)
+    crop = (crop.get("height"), crop.get("width")) if isinstance(crop, Mapping) else crop
+    return None if crop is None else _pair("crop_size", crop)
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    height, width = (value, value) if isinstance(value, int) else value
-    return int(height), int(width)
+def _pair(name: str, value: Any) -> tuple[int, int]:
+    both = (value, value) if isinstance(value, int) else value
+    if not isinstance(both, list | tuple) or len(both) != 2:
+        raise OptionError(sentence(name, got=repr(value), expected="one number or two", do="correct it"))
+    height, width = (whole(name, side) for side in both)
+    return height, width

@@ -23,10 +23,12 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
     """Two-dimensional sine and cosine vectors as in the MAE paper (App. A.1), class row of zeros first.
 
     Each row is [sin w | cos w | sin h | cos h], d/4 frequencies each: ω_i = 10000^(−i / (d/4)).
-    Computed in float64, returned in float32.
+    Computed in float64, returned in float32; on the meta device only their shape.
     """
     if width % 4:
         raise OptionError(sentence("width", got=width, expected="a multiple of 4", do="choose another width"))
+    if torch.get_default_device().type == "meta":
+        return torch.empty(1 + grid.count, width)
     quarter = width // 4
     frequencies = 10_000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
     rows, cols = torch.meshgrid(

@@ -31,6 +31,16 @@ class LayerKind:
 PLAIN = LayerKind()
 
 
+def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
+    """Raises OptionError for layers that cannot be."""
+    if width < 1 or depth < 0:
+        got = f"{depth} layers of {width}"
+        raise OptionError(sentence(where, got=got, expected="positive numbers", do="correct them"))
+    if heads < 1 or width % heads:
+        got, expected = f"{heads} heads for a width of {width}", "a number of heads that divides the width"
+        raise OptionError(sentence(where, got=got, expected=expected, do="correct heads or width"))
+
+
 @dataclass(frozen=True)
 class DecoderShape:
     """`depth` layers of `width` with `heads` heads.
@@ -43,6 +53,9 @@ class DecoderShape:
     heads: int
     kind: LayerKind = PLAIN
     cross: bool = False
+
+    def __post_init__(self) -> None:
+        _require_layers("decoder", self.width, self.depth, self.heads)
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,13 @@ class VitShape:
     registers: int = 0
     stride: tuple[int, int] | None = None
     """From one patch to the next, down and across; None for patches side by side."""
+
+    def __post_init__(self) -> None:
+        _require_layers("encoder", self.width, self.depth, self.heads)
+        if self.registers < 0:
+            raise OptionError(
+                sentence("registers", got=self.registers, expected="0 or more", do="correct the number")
+            )
 
     @property
     def step(self) -> tuple[int, int]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from kakera.data.dataset import Dataset
+from kakera.formats.published import FIRST, published
 from kakera.training.baselines import FROZEN
 from kakera.training.history import PERFECT, History
+from kakera.training.next_commands import Situation, command
 from kakera.training.options import FinetuneOptions
+from kakera.training.situation import is_published
 from kakera.training.verdict import Verdict
 
-PICTURES = "google/vit-base-patch16-224-in21k, or the small facebook/deit-tiny-patch16-224"
-RECORDINGS = "MIT/ast-finetuned-audioset-10-10-0.4593"
 ENOUGH = 0.97  # of the best baseline
 FEW = 100  # labelled files a class: below, more of them help more than anything else
 GAP = 0.1  # of accuracy, between training and validation files
 
 
 def next_steps(
-    options: FinetuneOptions, data: Dataset, history: History, verdict: Verdict | None
+    options: FinetuneOptions, data: Dataset, history: History, verdict: Verdict | None, situation: Situation
 ) -> list[str]:
     """Sentences, the most promising first."""
     trained, watched = history.values("train_accuracy"), history.values("val_accuracy")
@@ -24,12 +25,7 @@ def next_steps(
     found: list[str] = []
     if verdict is not None and verdict.baseline is not None and verdict.baseline >= ENOUGH:
         found.append("A simple classifier is enough to tell these classes apart: no network is needed.")
-    if not options.start:
-        names = PICTURES if data.sounds is None else RECORDINGS
-        found.append(f"Start from published weights: --from {names}.")
-        found.append(
-            "Without network: kakera pretrain on all files, also those without labels, and --from its run."
-        )
+    found += _starts(options, situation)
     if verdict is not None and verdict.best is not None and verdict.best.name == FROZEN:
         found.append(
             "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-rate."
@@ -49,4 +45,19 @@ def next_steps(
     elif labelled < FEW * classes:
         found.append(f"Label more files: there are {labelled / classes:.0f} a class for training.")
     found.append("Look at the worst mistakes below: wrong labels and classes that overlap show there.")
+    return found
+
+
+def _starts(options: FinetuneOptions, situation: Situation) -> list[str]:
+    """What to start from instead: published weights where these know more, else a pretraining."""
+    if is_published(options.start):
+        return []
+    found: list[str] = []
+    if situation.wants_published:
+        first = published(FIRST[situation.kind])
+        found.append(f"Start from published weights: --from {first.name} ({first.facts()}).")
+    if not options.start:
+        alone = command("pretrain", situation.data)
+        without = "Without network: " if found else ""
+        found.append(f"{without}{alone} learns from all files, also unlabelled ones; then --from its run.")
     return found

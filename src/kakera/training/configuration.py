@@ -39,7 +39,7 @@ def require_same(path: Path, config: dict[str, Any]) -> None:
         if differing:  # first, since sizes, means and classes differ with the data
             got = f"data that changed since the run began (other {', '.join(differing)})"
         expected = "the same, to go on with it"
-        do = "give the same options and data, or choose another --out"
+        do = f"give the same options and data, or choose another --out, such as --out {path.parent}-2"
         raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
 
 

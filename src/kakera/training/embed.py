@@ -16,6 +16,7 @@ from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier, Read
 from kakera.training.device import placed
 from kakera.training.infer import features
+from kakera.training.notes import noted
 from kakera.training.predict import readers
 
 
@@ -51,7 +52,7 @@ def embed(
     recording the mean over its windows is taken. Raises OptionError for the layer, RunError for the model
     or the device, DataError as `predict` does.
     """
-    saved = model if isinstance(model, Saved) else load(model)
+    saved = model if isinstance(model, Saved) else noted(load(model), model)
     chosen: Read = pool or (saved.model.pool if isinstance(saved.model, Classifier) else "class")
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
     with placed(saved, device):

@@ -27,6 +27,7 @@ def engine(options: LearningOptions) -> Fabric:
     if device == "cpu":
         keep_freed_memory()
     devices, nodes = processes(options)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the plan says what it would
     try:
         fabric = Fabric(
             accelerator=device,
@@ -41,7 +42,6 @@ def engine(options: LearningOptions) -> Fabric:
         raise RunError(
             sentence("device", got=device, expected="one that is here", do=f"try --device cpu ({error})")
         ) from error
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     try:
         fabric.launch()
     except (ValueError, RuntimeError, OSError) as error:

@@ -25,6 +25,7 @@ from kakera.training.forecast import Forecast
 from kakera.training.head import start_from_ridge
 from kakera.training.job import Job, described
 from kakera.training.loop import train
+from kakera.training.notes import noted
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
 from kakera.training.prepare import (
@@ -36,6 +37,7 @@ from kakera.training.prepare import (
     require_patches,
 )
 from kakera.training.run import Run
+from kakera.training.situation import situation_of
 from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
@@ -54,16 +56,13 @@ def finetune(
 ) -> Trained:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
-    `start` is a run to take the encoder from; without one, `model` names a size of the Vision
-    Transformer or a ResNet, trained from scratch; without either the rules of docs/defaults.md choose.
-    `options` are the fields of `FinetuneOptions`. `announce` prints the plan before it begins.
-    Raises DataError, OptionError, RunError, StorageError.
+    `start` is a run to take the encoder from; without one, `model` names a size of the Vision Transformer or
+    a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
+    of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
     """
-    before = load(start) if start else None
+    before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(
-        FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=announce
-    )
+    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -80,7 +79,8 @@ def trained_as(
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
     run = Run(chosen.out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
-    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh)
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
     if run.finished:
         return reopen(run, page)
     with run.held():
@@ -103,9 +103,9 @@ def plan_finetune(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    before = load(start) if start else None
+    before = noted(load(start), start) if start else None
     given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before.inputs if before else None, announce=True)
+    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved
+from kakera.model.cnn import ResNet
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
@@ -20,10 +21,12 @@ from kakera.training.advice import next_steps
 from kakera.training.baselines import Baselines, measure_baselines
 from kakera.training.evaluation import Evaluation
 from kakera.training.history import History, chance_loss, memorised, stalled
+from kakera.training.next_commands import Situation, after_finetune, bare
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepare import held_out, labelled_part
+from kakera.training.situation import is_published
 from kakera.training.trained import Predictions, Trained, predict_part
-from kakera.training.verdict import PARTS, Verdict, judge, method_of
+from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
 FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
@@ -44,6 +47,8 @@ class FinetunePage:
     workers: int
     start: Callable[[], Saved] | None
     """Makes the classifier as it was before training, where it began from another's weights."""
+    situation: Situation
+    """What advice and commands follow from."""
 
     def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
         """Make the page. Baselines are measured, and stored, the first time."""
@@ -55,15 +60,19 @@ class FinetunePage:
                 predictions = predict_part(trained.saved, unseen, self.workers, device=self.options.device)
             baselines = self._baselines(trained.folder, unseen, predictions, history)
             verdict = judge(unseen, part, predictions, baselines)
-        advice = next_steps(self.options, self.data, history, verdict)
+            self._keep(trained.folder, verdict)
+        advice = next_steps(self.options, self.data, history, verdict, self.situation)
         return html.page(
             f"kakera finetune: {self.data.name}",
             self._opening(verdict, advice),
             page_parts.skipped(trained.folder),
             *self._warnings(history, trained, part),
-            *_try_next(trained, advice, verdict),
+            *self._try_next(trained, advice, verdict),
             *(
-                page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN)
+                [
+                    *page_parts.compared({OWN: verdict.value.value}, verdict.measure, baselines, OWN),
+                    html.note(method_of(verdict.measure)),
+                ]
                 if verdict
                 else []
             ),
@@ -74,6 +83,11 @@ class FinetunePage:
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
         )
+
+    def _keep(self, folder: Path, verdict: Verdict) -> None:
+        """The verdict's sentence beside the page: the command prints it too."""
+        values = {"text": verdict.text, "measure": verdict.measure, "baseline": verdict.baseline}
+        write_atomically(folder / VERDICT, json.dumps(values).encode() + b"\n")
 
     def _baselines(
         self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
@@ -110,7 +124,7 @@ class FinetunePage:
                 f"{text} Put some files into a test part to know what this is worth.", "doubt"
             )
         text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
-        return html.verdict(text, verdict.level) + html.note(method_of(verdict.measure))
+        return html.verdict(text, verdict.level)
 
     def _warnings(self, history: History, trained: Trained, part: str) -> list[str]:
         evaluation = trained.evaluation
@@ -174,6 +188,17 @@ class FinetunePage:
         table = html.table(rows)
         return table if len(rows) <= ROWS + 1 else html.details(f"All {len(rows) - 1} classes", table)
 
+    def _try_next(self, trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
+        transformer = not isinstance(trained.saved.model, ResNet)
+        commands = after_finetune(
+            self.situation,
+            trained.folder,
+            transformer=transformer,
+            from_hub=is_published(self.options.start),
+        )
+        heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
+        return [html.heading(heading), html.items(advice), html.code(bare(commands))]
+
     def _story(self, trained: Trained) -> str:
         start = f"It started from {self.options.start}." if self.options.start else "It started from scratch."
         return (
@@ -181,12 +206,6 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
             f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
         )
-
-
-def _try_next(trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
-    commands = f"kakera predict {trained.folder} FILES\nkakera explain {trained.folder} FILES"
-    heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
-    return [html.heading(heading), html.items(advice), html.code(commands)]
 
 
 def _confused(evaluation: Evaluation) -> list[str]:

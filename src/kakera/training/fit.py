@@ -76,5 +76,7 @@ def _too_little(cost: StepCost, each: float, machine: Machine, fixed: float) -> 
 
 
 def gigabytes(count: float) -> str:
-    """Bytes as people read them: 0.4 GB, 12 GB."""
+    """Bytes as people read them: 0.4 GB, 12 GB, under 0.1 GB."""
+    if 0 < count < 0.05e9:
+        return "under 0.1 GB"
     return f"{count / 1e9:.1f} GB" if count < 10e9 else f"{count / 1e9:.0f} GB"

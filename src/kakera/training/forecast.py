@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from kakera import duration
+from kakera.data.warnings import data_warnings
 from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
-from kakera.training.options import LearningOptions
+from kakera.training.options import DataOptions, LearningOptions
 from kakera.training.plan import Plan
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
+from kakera.training.plan_warnings import plan_warnings
 from kakera.training.prepare import Prepared
-from kakera.training.rules import Verb, warnings
+from kakera.training.rules import Verb
+from kakera.training.situation import named
 
 BESIDE = 5.0  # seconds: a run folder, drawings, a report
 MEASURING = 1 / 3  # of a training step: a picture that is only looked at
@@ -71,16 +74,27 @@ class Forecast:
             f"  length: {self._length()}",
             f"  time: {self._time()}",
             f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
-            f"  machine: {machine_line(self.prepared, self.precision + self._why('precision'))}",
+            f"  machine: {machine_line(self.prepared, self._precision())}",
             f"  writes: {self._writes()}",
             *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
-            *(f"  warning: {text}" for text in self.warnings()),
+            *(f"  warning: {text}" for text in self.warnings().values()),
         ]
 
-    def warnings(self) -> list[str]:
-        """What is likely to be regretted."""
-        things = self.prepared.facts.things
-        return warnings(self.cost.tokens, self.plan.steps, self.rate, self.verb, things)
+    def warnings(self) -> dict[str, str]:
+        """What is likely to be regretted, a sentence for each kind."""
+        plan, prepared = self.plan, self.prepared
+        assert isinstance(plan.options, DataOptions)
+        found = plan_warnings(
+            self.verb,
+            prepared.facts,
+            named(plan.options.data),
+            tokens=self.cost.tokens,
+            rate=self.rate,
+            steps=plan.steps,
+            epochs=plan.steps / plan.steps_per_epoch,
+        )
+        labels = [] if self.verb == "pretrain" else data_warnings(prepared.dataset)
+        return found | {text: text for text in labels}
 
     def shorter(self) -> Forecast:
         """The same with fewer epochs, where it takes longer than the limit."""
@@ -99,9 +113,15 @@ class Forecast:
         options = replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
         return replace(self, plan=replace(self.plan, options=options))
 
-    def update(self) -> list[str]:
-        """What has become clear since the plan was printed: the time, and what was cut."""
-        return [f"  time: {self._time()}", *(f"  note: {text}" for text in self.notes)]
+    def update(self, before: Forecast) -> list[str]:
+        """What has become clear since `before` was printed: the time, what was cut, and of what to warn."""
+        known = before.warnings()
+        new = [text for kind, text in self.warnings().items() if kind not in known]
+        return [
+            f"  time: {self._time()}",
+            *(f"  note: {text}" for text in self.notes),
+            *(f"  warning: {text}" for text in new),
+        ]
 
     def chosen(self) -> dict[str, Any]:
         """The options that nobody has given: by the rules, by the memory, by the limit. For config.json."""
@@ -118,11 +138,18 @@ class Forecast:
     def _length(self) -> str:
         plan, things = self.plan, self.prepared.facts.things
         epochs = plan.steps / plan.steps_per_epoch
-        return f"{plan.steps:,} steps of {plan.batch} {things}, {epochs:.3g} epochs{self._why('length')}"
+        counted = f"{plan.steps:,} step{'' if plan.steps == 1 else 's'} of {plan.batch} {things}"
+        return f"{counted}, {epochs:.3g} epoch{'' if epochs == 1 else 's'}{self._why('length')}"
+
+    def _precision(self) -> str:
+        """The rules' reason is one for bf16; a run that goes on may be in float32."""
+        return self.precision + (self._why("precision") if self.precision == "bf16-mixed" else "")
 
     def _time(self) -> str:
         how = "measured on a few steps" if self.measured else "estimated"
         limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
+        if self.limit and self.seconds > self.limit:
+            limit += ", to which it is cut"
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
 
@@ -133,6 +160,6 @@ class Forecast:
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters
-        room = f"{gigabytes(size)}, while training {gigabytes(7 * size)}"
+        room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
         names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
-        return f"{self.out}: {names} (about {room})"
+        return f"{self.out}: {names} ({room})"

@@ -33,6 +33,7 @@ from kakera.training.timing import seconds_of_a_step
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
 SAMPLE = 256  # files that a plan is timed with
+FINISHED = "{out} holds a finished run: nothing is trained anew; for another one add --out {out}-2"
 WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
@@ -102,6 +103,7 @@ class Job(Generic[Chosen]):
             model,
             seconds,
             limit=self.limit,
+            notes=(FINISHED.format(out=options.out),) if finished(options.out) else (),
             precision=precision,
             before=self.options,
         )
@@ -112,7 +114,9 @@ class Job(Generic[Chosen]):
         return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least, quiet=True)
 
     def show(self, forecast: Forecast) -> None:
-        """Print the plan, unless the run is finished or goes on."""
+        """Print the plan, unless the run goes on; of a finished one that it is."""
+        if self.announce and finished(forecast.out) and not follows():
+            print(f"note: {'; '.join(forecast.notes)}", file=sys.stderr, flush=True)
         if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
@@ -130,7 +134,7 @@ class Job(Generic[Chosen]):
 
         Several processes go by the estimate. Weights are put back.
         """
-        spent = time.monotonic() - self.started
+        spent, shown = time.monotonic() - self.started, forecast
         if not always:
             forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
         if self.begun and not always:
@@ -144,8 +148,9 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        if self.announce and found.measured and team.leads and not always:
-            print("\n".join(found.update()), file=sys.stderr, flush=True)
+        changed = found.measured or found.notes != shown.notes
+        if self.announce and changed and team.leads and not always:
+            print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found
 
 

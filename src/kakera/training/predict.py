@@ -23,6 +23,7 @@ from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
 from kakera.training.infer import scored, scores
+from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Saved | OnnxModel
 FEW = 256  # files: that many are read sooner than processes are started
@@ -109,7 +110,7 @@ def open_model(model: Source) -> Saved | OnnxModel:
     """Open a model, or a graph of ONNX, unless it is open. Raises RunError."""
     if isinstance(model, Saved | OnnxModel):
         return model
-    return open_onnx(model) if is_onnx(model) else load(model)
+    return open_onnx(model) if is_onnx(model) else noted(load(model), model)
 
 
 def readers(dataset: Dataset, workers: int) -> int:

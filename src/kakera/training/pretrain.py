@@ -35,6 +35,7 @@ from kakera.training.prepare import Prepared, augmentation, require_patches
 from kakera.training.pretrain_page import PretrainPage
 from kakera.training.run import Run
 from kakera.training.shown import shown
+from kakera.training.situation import situation_of
 from kakera.training.tasks import Pretraining
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
@@ -68,7 +69,8 @@ def pretrain(
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
     config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
     run = Run(out, {**config, "chosen": forecast.chosen()}, team)
-    page = PretrainPage(plan.train, chosen)
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    page = PretrainPage(plan.train, chosen, situation)
     if run.finished:
         return reopen(run, page)
     with run.held():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
@@ -13,6 +11,7 @@ from kakera.reports import html
 from kakera.reports.media import sheet
 from kakera.training import page_parts
 from kakera.training.history import History, stalled
+from kakera.training.next_commands import Situation, after_pretrain, bare
 from kakera.training.options import PretrainOptions
 from kakera.training.trained import Predictions, Trained
 
@@ -25,6 +24,8 @@ class PretrainPage:
 
     train: Dataset
     options: PretrainOptions
+    situation: Situation
+    """What commands follow from."""
 
     def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
         """Make the page."""
@@ -34,8 +35,7 @@ class PretrainPage:
             *_opening(history),
             page_parts.skipped(trained.folder),
             html.heading("Next"),
-            html.paragraph("With labelled files, see what was learned, or train a classifier from it:"),
-            html.code(self._commands(trained.folder)),
+            html.code(bare(after_pretrain(self.situation, trained.folder))),
             html.heading("How it learned"),
             page_parts.loss_curves(history),
             *_reconstructions(trained),
@@ -43,16 +43,6 @@ class PretrainPage:
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
-        )
-
-    def _commands(self, folder: Path) -> str:
-        data = shlex.quote(self.options.data)
-        return "\n".join(
-            [
-                f"kakera probe {data} --from {folder}",
-                f"kakera finetune {data} --from {folder}",
-                f"kakera explain {folder} FILES",
-            ]
         )
 
     def _story(self, trained: Trained) -> str:

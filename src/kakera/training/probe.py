@@ -31,6 +31,7 @@ from kakera.training.evaluate import evaluate
 from kakera.training.evaluation import Evaluation
 from kakera.training.infer import features, require_layers
 from kakera.training.job import WORTH, described, sample
+from kakera.training.notes import noted
 from kakera.training.options import ProbeOptions
 from kakera.training.prepare import Prepared, held_out, labelled_part, require_classes, resolve
 from kakera.training.probe_costs import fit_seconds, seconds_of_all
@@ -141,7 +142,7 @@ def _planned(
     data: str | Path | Dataset, start: str | Path, options: dict[str, Any], *, announce: bool
 ) -> tuple[ProbePlan, Saved]:
     """From headers alone."""
-    began, saved = time.monotonic(), load(start)
+    began, saved = time.monotonic(), noted(load(start), start)
     given = {**options, "start": str(start)}
     chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
     require_classes(prepared.dataset)

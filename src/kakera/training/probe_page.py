@@ -14,8 +14,10 @@ from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.training import page_parts
 from kakera.training.baselines import Baselines, measure_baselines
+from kakera.training.next_commands import after_probe, bare
 from kakera.training.options import ProbeOptions
 from kakera.training.probe_results import FINETUNED, ProbeReport
+from kakera.training.situation import is_published, named
 from kakera.training.trained import Predictions
 from kakera.training.verdict import Verdict, judge, method_of
 
@@ -44,6 +46,7 @@ class ProbePage:
         classes) to the test files `numbers` (m,). Baselines are fitted to the same rows.
         """
         report, measure = self.report, self.report.measure
+        data, start = self.options.data, self.options.start
         best, most = report.best_probe(), report.counts[-1]
         baselines = self._baselines(rows)
         verdict = judge(self.test, self.part, Predictions(scores, numbers, 0.0), baselines)
@@ -56,7 +59,7 @@ class ProbePage:
             *(html.warning(text) for text in self.notes),
             html.heading("What to try next"),
             html.items(self._advice(verdict, tuned)),
-            html.code(f"kakera finetune {self.options.data} --from {self.options.start}"),
+            html.code(bare(after_probe(named(data), start, from_hub=is_published(start)))),
             *page_parts.compared(own, measure, baselines, best.name),
             html.heading("Every method"),
             html.table(report.table()),

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kakera import duration
+from kakera.data.warnings import data_warnings
 from kakera.training.costs import FLOAT, PROCESS, StepCost
 from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
+from kakera.training.plan_warnings import FEW_STEPS
 from kakera.training.prepare import Prepared
 from kakera.training.probe_costs import seconds_of_all
 from kakera.training.probe_draws import Draw
 from kakera.training.probe_tuning import Tuning
-from kakera.training.rules import FEW_STEPS
 
 BESIDE = 3.0  # seconds: opening the model, a report
 FORWARD = 1 / 3  # of a step of training: a file that only passes through the network
@@ -81,11 +82,13 @@ class ProbePlan:
 
     def warnings(self) -> list[str]:
         """What is likely to be regretted."""
+        found = data_warnings(self.prepared.dataset)
         if not self.limit or self._fixed <= self.limit:
-            return []
+            return found
         return [
+            *found,
             f"tokens and fits alone take {duration.words(self._fixed)}, which nothing cuts: fewer --probes "
-            "(logistic is slow), --labels, --layers or --pools are faster"
+            "(logistic is slow), --labels, --layers or --pools are faster",
         ]
 
     def update(self) -> list[str]:

@@ -24,9 +24,6 @@ LIMIT = 30 * 60.0  # seconds: of a training whose length nobody has chosen
 LEAST_EPOCHS = 5.0  # a network is too large where the time is too short for so many
 MOST_EPOCHS = 800.0  # of pretraining: the MAE paper's
 MANY = 500_000  # small pictures that are worth a larger network
-MOST_TOKENS = 1024  # patches a picture: with more, attention and memory grow out of hand
-FEW_STEPS = 100  # fewer teach a network nothing
-SLOW = 5.0  # pictures a second
 SEEN = {"few": 150_000, "micro": 150_000, "audio-micro": 100_000}  # samples seen in pretraining, at least
 BF16 = "this processor is fast in it; --precision 32-true for float32"
 SHORTEST = 1.0  # seconds of recordings
@@ -198,23 +195,3 @@ def _lengthened(verb: Verb, facts: Facts, choice: Choice, time: float, given: Ma
         return choice
     why = "all of the time is used" if time else f"{facts.count:,} {facts.things} are repeated"
     return Choice(choice.recipe, {**choice.values, "epochs": epochs}, {**choice.reasons, "length": why})
-
-
-def warnings(
-    tokens: int, steps: int, pictures_a_second: float, verb: Verb, things: str = "pictures"
-) -> list[str]:
-    """What is likely to be regretted, before the first step: a sentence for each."""
-    found: list[str] = []
-    if tokens > MOST_TOKENS:
-        found.append(
-            f"{tokens:,} patches a picture are very many: a larger --patch or a smaller --image is faster, "
-            "with patches of twice the side there are a quarter as many"
-        )
-    if pictures_a_second < SLOW:
-        found.append(
-            f"this machine trains on {pictures_a_second:.1f} {things} a second: choose a smaller --image, "
-            "a larger --patch or a smaller network"
-        )
-    if steps < FEW_STEPS and verb == "pretrain":
-        found.append(f"{steps} steps are too few to learn from: raise --epochs or --time")
-    return found

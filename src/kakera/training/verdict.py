@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
+from kakera.data.warnings import uneven
 from kakera.reports.html import Level
 from kakera.training import confidence
 from kakera.training.baselines import Baseline, Baselines
 from kakera.training.confidence import Range
 from kakera.training.trained import Predictions
 
-UNEVEN = 1.5  # times as many files in the largest class as in the smallest: then classes count, not files
 PARTS = {"test": "test", "val": "validation"}
+VERDICT = "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Verdict:
     def baseline(self) -> float | None:
         """What the best baseline reaches."""
         return None if self.best is None else score_of(self.best, self.measure)
+
+
+def last_verdict(folder: Path) -> str:
+    """The sentence that the page of a run begins with; empty where there is none."""
+    try:
+        return str(json.loads((folder / VERDICT).read_text())["text"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
 
 
 def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Baselines | None) -> Verdict:
@@ -60,6 +71,8 @@ def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Bas
         text = f"Not surely above {name}: {reached}, {points} more, which may be chance{sure}."
         return Verdict(text, "doubt", measure, value, best, gap)
     less = f"{points} less" if gap.value < 0 else "just as much"
+    if gap.value < 0 < gap.high:
+        less += ", which may be chance"
     return Verdict(f"Not above {name}: {reached}, {less}{sure}.", "bad", measure, value, best, gap)
 
 
@@ -67,9 +80,7 @@ def measure_of(labels: NDArray[np.int64] | NDArray[np.bool_]) -> str:
     """By what to compare: mean average precision, balanced accuracy where classes are uneven, or accuracy."""
     if labels.ndim == 2:
         return "mean average precision"
-    counts = np.bincount(labels)
-    counts = counts[counts > 0]
-    return "balanced accuracy" if counts.max() > UNEVEN * counts.min() else "accuracy"
+    return "balanced accuracy" if uneven(np.bincount(labels).tolist()) else "accuracy"
 
 
 def score_of(baseline: Baseline, measure: str) -> float | None:

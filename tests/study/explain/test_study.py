@@ -72,7 +72,7 @@ def test_it_writes_a_page_pictures_and_numbers(
     page = (here / "out" / "index.html").read_text()
     assert page.count("data:image/png;base64,") == len(wanted)
     assert "http" not in page  # nothing is fetched from elsewhere
-    said = "normalised pixels" if kind == "mae" else "Encoder only: no decoder"
+    said = "normalised pixels" if kind == "mae" else "Encoder only, without a decoder"
     assert said in page
 
 

@@ -33,6 +33,7 @@ from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import Subject, picture_plates
 from kakera.study.explain.plate import Plate
 from kakera.training.infer import probabilities
+from kakera.training.notes import noted
 from kakera.training.recipes import build
 from kakera.training.shown import Shown, shown
 from kakera.training.view import View
@@ -75,7 +76,7 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     StorageError.
     """
     asked, notes = _options(options)
-    saved = model if isinstance(model, Saved) else load(model)
+    saved = model if isinstance(model, Saved) else noted(load(model), model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
     checked("patch", asked.patch, 0, saved.encoder.grid.count)

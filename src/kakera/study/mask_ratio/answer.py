@@ -52,6 +52,10 @@ class Answer:
         )
         return "; ".join([opening, *parts]) + "."
 
+    def advised(self) -> float:
+        """The best ratio of fine-tuning with the most labels."""
+        return self.best([method for method in self.methods() if method[0] == TUNED][-1])
+
     def sentences(self) -> list[str]:
         """The answer: of fine-tuning with the most labels, and of the better probe with the most."""
         tuned = [method for method in self.methods() if method[0] == TUNED]

@@ -1,0 +1,132 @@
+"""What `kakera.json` may say: checked before anything of the size it names is made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any, get_args
+
+from kakera.errors import OptionError, sentence
+from kakera.formats.build import require_layers
+from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Read
+from kakera.model.cnn import RESNETS
+from kakera.model.sizes import LayerKind
+from kakera.sound.spec import PRESETS, SoundSpec
+
+KINDS = ("mae", "classifier", "encoder", "cnn")
+CHANNELS = 4096
+VALUES = 2**28  # of one input: 1 GiB in float32
+POINTS = 2**20  # of one Fourier transform
+LAYERS = 10_000
+
+
+def check(content: object, tensors: Collection[str]) -> None:
+    """Check each value of a description of weights with these names.
+
+    Raises OptionError that names the value, KeyError where one is missing.
+    """
+    values = mapping("description", content)
+    kind = one_of("kind", values["kind"], KINDS)
+    inputs_of(values["inputs"])
+    if kind in ("classifier", "cnn"):
+        words("classes", values.get("classes", ()))
+        flag("several", values.get("several", False))
+    if kind == "cnn":
+        one_of("shape", values["shape"], tuple(RESNETS))
+        return
+    _check_shape(mapping("shape", values["shape"]), tensors)
+    flag("learned", values["learned"])
+    if kind == "classifier":
+        one_of("pool", values["pool"], get_args(Read))
+        if values.get("head_epsilon") is not None:
+            number("head_epsilon", values["head_epsilon"], positive=True)
+    if kind == "mae":
+        _check_layers("decoder", mapping("decoder", values["decoder"]), tensors)
+        flag("decoder's cross", values["decoder"].get("cross", False))
+        flag("normalised", values["normalised"])
+        flag("gradients", values.get("gradients", False))
+
+
+def inputs_of(content: object) -> InputSpec:
+    """Return the inputs that a description names. Raises OptionError."""
+    values = mapping("inputs", content)
+    channels = whole("channels", values["channels"], most=CHANNELS)
+    height, width = (whole(side, values[side]) for side in ("height", "width"))
+    require_values(channels, (height, width))
+    for name in ("mean", "std"):
+        numbers(name, values[name], channels)
+    for name in ("scale", "blank"):
+        if values.get(name) is not None:
+            number(name, values[name])
+    if "axes" in values and len(words("axes", values["axes"])) != 2:
+        raise OptionError(sentence("axes", got=values["axes"], expected="two names", do="correct them"))
+    if "sound" in values:
+        _check_sound(mapping("sound", values["sound"]))
+    found = InputSpec.from_json(dict(values))
+    if found.sound is not None:
+        _require_fitting(found.sound, found.width)
+    return found
+
+
+def require_values(channels: int, size: tuple[int, int]) -> None:
+    """Raises OptionError for a size that fits no memory."""
+    if channels * size[0] * size[1] > VALUES:
+        got, most = f"{channels} channels of {size[0]} x {size[1]}", f"at most {VALUES} values"
+        raise OptionError(sentence("size", got=got, expected=most, do="choose a smaller one"))
+
+
+def _require_fitting(sound: SoundSpec, frames: int) -> None:
+    """Raises OptionError for a Fourier transform, mel filters or a window that fit no memory."""
+    samples = sound.samples(frames)
+    if sound.points > POINTS:
+        got, expected = f"{sound.points} points", f"at most {POINTS}"
+        raise OptionError(sentence("sound's fft", got=got, expected=expected, do="correct frame and fft"))
+    if sound.bins * sound.points > VALUES:
+        got, expected = f"{sound.bins} filters of {sound.points} points", f"at most {VALUES} values"
+        raise OptionError(sentence("sound's bins", got=got, expected=expected, do="correct bins or fft"))
+    if samples > VALUES:
+        got, expected = f"{samples} samples for {frames} frames", f"at most {VALUES}"
+        raise OptionError(sentence("sound's hop", got=got, expected=expected, do="correct hop or rate"))
+
+
+def _check_sound(values: Mapping[str, Any]) -> None:
+    kinds = {field.name: type(getattr(PRESETS["ast"], field.name)) for field in fields(PRESETS["ast"])}
+    for name, value in values.items():
+        kind = kinds[name]
+        if kind is bool:
+            flag(f"sound's {name}", value)
+        elif kind is int:
+            whole(f"sound's {name}", value, least=-1)
+        elif kind is float:
+            number(f"sound's {name}", value)
+
+
+def _check_shape(values: Mapping[str, Any], tensors: Collection[str]) -> None:
+    _check_layers("encoder", values, tensors)
+    _check_layers("decoder", mapping("decoder", values["decoder"]), None)
+    for name in ("patch", "stride"):
+        sides = values.get(name)
+        if name == "stride" and sides is None:
+            continue
+        if not isinstance(sides, list | tuple) or len(sides) != 2:
+            raise OptionError(sentence(name, got=sides, expected="height and width", do="correct it"))
+        for side in sides:
+            whole(name, side)
+    whole("registers", values.get("registers", 0), least=0)
+
+
+def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str] | None) -> None:
+    """`tensors` is None for a decoder that is named and not made."""
+    for name in ("width", "heads"):
+        whole(f"{where}'s {name}", values[name])
+    depth = whole(f"{where}'s depth", values["depth"], least=0, most=LAYERS)
+    if tensors is not None:
+        require_layers(depth, tensors)
+    kind, plain = mapping(f"{where}'s kind", values.get("kind", {})), LayerKind()
+    for name, value in kind.items():
+        if isinstance(getattr(plain, name), bool):
+            flag(f"{where}'s {name}", value)
+        else:
+            number(f"{where}'s {name}", value, positive=True)

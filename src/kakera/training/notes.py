@@ -1,0 +1,26 @@
+"""What was found and assumed of weights from elsewhere, on one line for people to read."""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from kakera.formats.native import Saved
+from kakera.progress import follows
+
+
+def noted(saved: Saved, source: str | Path) -> Saved:
+    """Return the model after its notes, if any, were printed to stderr: once for a source in a process.
+
+    Warnings come first. A process that follows another prints nothing.
+    """
+    if saved.notes and not follows():
+        _print(str(source), saved.notes)
+    return saved
+
+
+@lru_cache(maxsize=64)
+def _print(source: str, notes: tuple[str, ...]) -> None:
+    ordered = sorted(notes, key=lambda note: not note.startswith("warning"))
+    print(f"kakera: {source}: {'; '.join(ordered)}", file=sys.stderr, flush=True)

@@ -1,0 +1,135 @@
+"""Every command that a verb prints as the next one runs as it is printed, but for how long it trains."""
+
+from pathlib import Path
+
+import pytest
+
+from kakera.cli import study
+from kakera.cli.main import main
+from kakera.study import demo
+from tests.hub import small_hub
+from tests.small import folder
+from tests.training.songs import songs
+from tests.training.test_next_commands import commands
+
+RECIPE = ["--recipe", "demo", "--epochs", "1", "--batch", "8"]
+SHORT = {
+    "pretrain": [*RECIPE, "--image", "32"],
+    "finetune": [*RECIPE, "--least-steps", "1"],
+    "probe": ["--seeds", "1", "--probes", "ridge", "--labels", "0"],
+}
+SOUND = {
+    **SHORT,
+    "pretrain": ["--epochs", "1", "--size", "nano"],
+    "finetune": ["--epochs", "1", "--least-steps", "1"],
+}
+
+
+def follow(
+    words: list[str], capsys: pytest.CaptureFixture[str], short: dict[str, list[str]] = SHORT
+) -> list[list[str]]:
+    """Run a command; the commands that it prints."""
+    capsys.readouterr()
+    assert main([*words[1:], *short.get(words[1], [])]) == 0, capsys.readouterr().err
+    return commands(capsys.readouterr().out.splitlines())
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, and a small hub, of which two folders have been fetched to here."""
+    monkeypatch.chdir(tmp_path)
+    return small_hub(tmp_path, monkeypatch)
+
+
+def test_all_that_inspect_advises_for_large_pictures_runs(
+    hub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(hub / "my things", count=20, side=80)
+    advised = follow(["kakera", "inspect", "my things"], capsys)
+    assert [words[1] for words in advised] == [
+        "probe",
+        "finetune",
+        "finetune",
+        "download",
+        "finetune",
+        "pretrain",
+        "finetune",
+    ]
+    outs: set[str] = set()
+    for words in advised:
+        if words[0] == "hf":
+            continue
+        if words[1] == "finetune" and words[-1] in outs:
+            words = [*words, "--out", f"runs/{len(outs)}"]  # an alternative to one that has been run
+        outs.add(words[-1])
+        follow(words, capsys)
+
+
+def test_all_that_inspect_advises_for_recordings_runs(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    songs(hub / "recordings", count=6)
+    advised = follow(["kakera", "inspect", "recordings"], capsys)
+    assert [words[1] for words in advised] == [
+        "probe",
+        "finetune",
+        "download",
+        "finetune",
+        "pretrain",
+        "finetune",
+    ]
+    for words in (advised[0], advised[1], advised[4], [*advised[5], "--out", "runs/last"]):
+        follow(words, capsys, SOUND)
+
+
+def test_from_small_pictures_to_a_conversion_each_verb_names_the_next(
+    hub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(hub / "things", count=10)
+    (pretrain, finetune) = follow(["kakera", "inspect", "things"], capsys)
+    (again, probe) = follow(pretrain, capsys)
+    assert again == finetune
+    assert follow(probe, capsys) == [finetune]
+    predict, explain = follow(finetune, capsys)
+    assert follow(explain, capsys) == []
+    page, table = follow(predict, capsys)
+    (again,) = follow(page, capsys)
+    assert again == table
+    assert table == [*predict, "--csv", ">", "predictions.csv"]
+    convert = ["kakera", "convert", "runs/finetune-things", "runs/timm", "--to", "timm"]
+    (predict,) = follow(convert, capsys)
+    assert predict == ["kakera", "predict", "runs/timm", "things"]
+    follow(predict, capsys)
+
+
+def test_the_plan_of_a_study_names_the_study(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "_plan", lambda name, given: None)
+    words = [
+        "kakera",
+        "study",
+        "mask-ratio",
+        "things",
+        "--recipe",
+        "demo",
+        "--seeds",
+        "1",
+        "--ratios",
+        "0.5",
+        "0.75",
+    ]
+    assert follow([*words, "--plan"], capsys) == [words]
+
+
+def test_a_plan_names_the_training(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(hub / "my things", count=10)
+    words = ["kakera", "pretrain", "my things", "--epochs", "1"]
+    assert follow([*words, "--plan"], capsys, {}) == [words]
+
+
+def test_the_demo_ends_with_the_path_of_its_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = demo.Demonstration(Path("runs/demo/report.html"), {"x": {100: 0.5}})
+    monkeypatch.setattr(demo, "demo", lambda *_, **__: found)
+    assert main(["demo"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "runs/demo/report.html: open it in a browser"

@@ -1,0 +1,140 @@
+"""A description that says what cannot be is refused in one line, before memory is taken for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kakera.errors import OptionError, RunError
+from kakera.formats.description import inputs_of
+from kakera.formats.load import load
+from kakera.formats.native import DESCRIPTION, Saved, save_model
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.encoder import Encoder
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.sizes import shape_of
+from kakera.sound.spec import SoundSpec
+
+INPUTS = InputSpec(1, 16, 16, (0.3,), (0.35,))
+SOUND = SoundSpec(rate=8000, bins=16)
+HEARD = InputSpec(1, 16, 16, (0.3,), (0.35,), 1.0, ("frequency", "time"), SOUND)
+
+
+def encoder() -> Encoder:
+    return Encoder(shape_of("nano"), channels=1, size=(16, 16))
+
+
+def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSpec = INPUTS) -> Path:
+    """A folder whose description has another value; the weights are what they were."""
+    kind = "mae" if path[0] in ("decoder", "normalised") else "classifier"
+    mae = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
+    saved = Saved(mae, inputs) if kind == "mae" else Saved(Classifier(encoder(), 2), inputs, ("a", "b"))
+    save_model(place, saved)
+    content = json.loads((place / DESCRIPTION).read_text())
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    (place / DESCRIPTION).write_text(json.dumps(content))
+    return place
+
+
+def refusal(place: Path) -> str:
+    with pytest.raises(RunError) as caught:
+        load(place)
+    assert "\n" not in str(caught.value)
+    assert DESCRIPTION in str(caught.value)
+    return str(caught.value)
+
+
+WRONG: list[tuple[tuple[str, ...], Any, str]] = [
+    (("kind",), "poem", "kind: got 'poem'"),
+    (("shape",), "nano", "shape: got 'nano'"),
+    (("shape", "heads"), 0, "encoder's heads: got 0"),
+    (("shape", "heads"), 3, "3 heads for a width of 64"),
+    (("shape", "heads"), True, "encoder's heads: got True"),
+    (("shape", "depth"), 10**9, "encoder's depth: got 1000000000"),
+    (("shape", "depth"), 1e9, "encoder's depth: got 1000000000.0"),
+    (("shape", "depth"), 9999, "9999 layers"),
+    (("shape", "depth"), -1, "encoder's depth: got -1"),
+    (("shape", "width"), 2**31 - 4, "a description that fits its weights"),
+    (("shape", "width"), "64", "encoder's width: got '64'"),
+    (("shape", "patch"), [0, 4], "patch: got 0"),
+    (("shape", "patch"), 4, "patch: got 4"),
+    (("shape", "registers"), 10**9, "a description that fits its weights"),
+    (("shape", "kind", "epsilon"), "1e-6", "encoder's epsilon: got '1e-6'"),
+    (("shape", "kind", "gated"), 1, "encoder's gated: got 1"),
+    (("shape", "decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
+    (("decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
+    (("decoder", "heads"), 0, "decoder's heads: got 0"),
+    (("normalised",), "yes", "normalised: got 'yes'"),
+    (("learned",), None, "learned: got None"),
+    (("pool",), "max", "pool: got 'max'"),
+    (("classes",), [["a"], ["b"]], "classes: got ['a']"),
+    (("classes",), {"a": 0}, "classes: got {'a': 0}"),
+    (("classes",), "ab", "classes: got 'ab'"),
+    (("several",), "no", "several: got 'no'"),
+    (("several",), 0, "several: got 0"),
+    (("inputs",), None, "inputs: got None"),
+    (("inputs", "height"), 10**9, "1 channels of 1000000000 x 16"),
+    (("inputs", "channels"), 10**9, "channels: got 1000000000"),
+    (("inputs", "mean"), ["0.3"], "mean: got '0.3'"),
+    (("inputs", "mean"), [0.3, 0.3], "2 and 1 values"),
+    (("inputs", "std"), [0.0], "expected positive numbers"),
+    (("inputs", "std"), [float("nan")], "std: got nan"),
+    (("inputs", "scale"), "255", "scale: got '255'"),
+    (("inputs", "axes"), ["rows"], "axes: got ['rows']"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), WRONG, ids=[f"{'.'.join(p)}={v}" for p, v, _ in WRONG])
+def test_a_value_that_cannot_be_gets_one_line(
+    path: tuple[str, ...], value: Any, words: str, tmp_path: Path
+) -> None:
+    assert words in refusal(described(tmp_path, path, value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("rate", 10**9, "sound's rate: got 1000000000"),
+        ("rate", "8000", "sound's rate: got '8000'"),
+        ("centred", "no", "sound's centred: got 'no'"),
+        ("fft", 2**30, "1073741824 points"),
+        ("hop", 1e12, "samples for 16 frames"),
+        ("window", ["hann"], "sound's window"),
+        ("floor", 0, "sound's floor"),
+        ("pitch", 3, "pitch"),
+    ],
+)
+def test_a_spectrogram_that_cannot_be_gets_one_line(
+    name: str, value: Any, words: str, tmp_path: Path
+) -> None:
+    assert words in refusal(described(tmp_path, ("inputs", "sound", name), value, inputs=HEARD))
+
+
+def test_filters_that_fit_no_memory_are_refused_whatever_the_model_is() -> None:
+    wide = {**HEARD.to_json(), "height": 2**22, "sound": {**SOUND.to_json(), "bins": 2**22}}
+    with pytest.raises(OptionError, match="4194304 filters of 256 points"):
+        inputs_of(wide)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"mae"', "[" * 100_000, '{"kind": "mae"}'])
+def test_what_is_no_description_gets_one_line(content: str, tmp_path: Path) -> None:
+    save_model(tmp_path, Saved(encoder(), INPUTS))
+    (tmp_path / DESCRIPTION).write_text(content)
+    with pytest.raises(RunError) as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_description_from_before_there_were_kinds_and_registers_is_read(tmp_path: Path) -> None:
+    save_model(tmp_path, Saved(encoder(), INPUTS))
+    content = json.loads((tmp_path / DESCRIPTION).read_text())
+    for name in ("kind", "registers", "stride"):
+        content["shape"].pop(name)
+    (tmp_path / DESCRIPTION).write_text(json.dumps(content))
+    assert load(tmp_path).encoder.shape == shape_of("nano")

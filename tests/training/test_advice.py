@@ -1,0 +1,48 @@
+"""What a report advises, from the start, the data and the verdict."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kakera.training.advice import next_steps
+from kakera.training.history import History
+from kakera.training.next_commands import Situation
+from kakera.training.options import FinetuneOptions
+from tests.small import pictures
+
+FEW = Situation("things", count=637, classes=8, labelled=637, measured=160, side=400, files="things")
+HUB = "Start from published weights: --from facebook/dinov2-small (88 MB, licence Apache-2.0)."
+
+
+def advice(situation: Situation, start: str = "") -> list[str]:
+    options = FinetuneOptions(data="things", out="run", start=start)
+    return next_steps(options, pictures(), History(()), None, situation)
+
+
+def test_few_and_large_pictures_from_scratch_are_sent_to_published_weights_first() -> None:
+    first, second, *_ = advice(FEW)
+    assert first == HUB
+    assert second.startswith("Without network: kakera pretrain things learns from all files")
+
+
+def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"verb": "pretrain", "data": "things"}')
+    found = advice(FEW, str(tmp_path))
+    assert found[0] == HUB
+    assert not any("kakera pretrain" in text for text in found)
+
+
+@pytest.mark.parametrize("change", [{"side": 28}, {"count": 20_000}], ids=["small", "many"])
+def test_small_and_many_pictures_are_sent_to_their_own_pretraining(change: dict[str, int]) -> None:
+    first, *others = advice(replace(FEW, **change))
+    assert first.startswith("kakera pretrain things learns from all files")
+    assert not any("published" in text for text in others)
+
+
+def test_what_started_from_published_weights_is_not_sent_to_them_again() -> None:
+    assert not any("published" in text for text in advice(FEW, "facebook/dinov2-small"))
+
+
+def test_recordings_are_sent_to_weights_for_recordings() -> None:
+    assert "--from MIT/ast-finetuned" in advice(replace(FEW, kind="recordings", side=0))[0]

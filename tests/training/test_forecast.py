@@ -1,0 +1,80 @@
+"""What a plan prints, and what it adds once real steps have been timed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kakera.cli.main import main
+from kakera.training.finetune import finetune, plan_finetune
+from kakera.training.forecast import Forecast
+from kakera.training.pretrain import plan_pretrain
+from tests.small import QUICK, folder, pictures
+
+
+def printed(forecast: Forecast, kind: str) -> list[str]:
+    return [line.strip() for line in forecast.lines() if line.strip().startswith(kind)]
+
+
+@pytest.fixture
+def forecast(tmp_path: Path) -> Forecast:
+    return plan_pretrain(pictures(), out=tmp_path / "run", **{**QUICK, "epochs": 100.0})
+
+
+def test_classes_with_few_or_no_test_files_are_warned_of_before_a_fine_tuning(tmp_path: Path) -> None:
+    data = pictures(60, 40)
+    assert data.labels is not None
+    labels, classes = data.labels, data.classes
+    bags = np.flatnonzero((data.split == "test") & (labels == classes.index("Bag")))
+    tested = np.bincount(labels[data.split == "test"], minlength=10)
+    few = [name for name, count in zip(classes, tested, strict=True) if 0 < count <= 3 and name != "Bag"]
+    rest = data.take(np.setdiff1d(np.arange(len(data)), bags))
+    plan = plan_finetune(rest, out=tmp_path / "run", model="nano", **QUICK)
+    said = " ".join(printed(plan, "warning"))
+    assert "accuracy of class Bag cannot be measured: it has no test picture" in said
+    assert few
+    assert all(name in said for name in few[:3])
+
+
+def test_a_pretraining_says_nothing_of_classes(forecast: Forecast) -> None:
+    assert not any("class" in text for text in printed(forecast, "warning"))
+
+
+def test_what_timing_reveals_is_warned_of_once(forecast: Forecast) -> None:
+    fast = replace(forecast, step_seconds=1e-3)
+    slow = replace(forecast, step_seconds=60.0, measured=True)
+    assert "speed" not in fast.warnings()
+    new = [line for line in slow.update(fast) if "warning" in line]
+    assert len(new) == 1
+    assert "a second" in new[0]
+    assert not any("warning" in line for line in slow.update(slow))
+
+
+def test_a_training_cut_to_few_steps_is_warned_of(forecast: Forecast) -> None:
+    assert "steps" not in forecast.warnings()
+    before = replace(forecast, step_seconds=1.0, limit=20.0)
+    after = before.shorter()
+    assert after.plan.steps < 20
+    text = f"  warning: {after.plan.steps} steps teach a network little: raise --epochs or --time"
+    assert text in after.update(before)
+
+
+def test_a_plan_sends_few_and_large_pictures_to_published_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = str(folder(tmp_path / "things", count=20, side=80))
+    assert main(["pretrain", root, "--plan", "--epochs", "4"]) == 0
+    said = capsys.readouterr().out
+    assert f"published weights know more: kakera finetune {root} --from facebook/dinov2-small" in said
+
+
+def test_a_training_prints_its_warnings_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune(pictures(), out=tmp_path / "run", model="nano", **QUICK)
+    plan, _, after = capsys.readouterr().err.partition("  writes:")
+    assert "plan: finetune from scratch" in plan
+    steps = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert f"{steps} steps teach a network little" in after

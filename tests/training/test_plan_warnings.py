@@ -1,0 +1,78 @@
+"""What a plan warns of: a table of data, and of what a training would be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kakera.training.plan_warnings import plan_warnings
+from kakera.training.rules import Facts, Verb
+
+DIGITS = Facts(60_000, (28, 28), 1, classes=10)
+PHOTOGRAPHS = Facts(637, (300, 400), classes=8)
+SPEECH = Facts(300, recordings=True, seconds=3.0, classes=4)
+FINE: dict[str, Any] = {"tokens": 64, "rate": 300.0, "steps": 1000, "epochs": 20.0}
+
+
+def warned(verb: Verb, facts: Facts, **changes: float) -> dict[str, str]:
+    return plan_warnings(verb, facts, "my things", **{**FINE, **changes})
+
+
+def test_nothing_is_said_of_what_fits() -> None:
+    for verb in ("pretrain", "scratch", "finetune"):
+        assert warned(verb, DIGITS) == {}
+
+
+def test_a_picture_of_too_many_patches_is_warned_of_with_what_to_lower() -> None:
+    assert warned("pretrain", DIGITS, tokens=3136) == {
+        "patches": "3,136 patches a picture are very many: choose a smaller --image, a larger --patch "
+        "or a smaller network (--size)"
+    }
+    assert "fewer --seconds" in warned("scratch", SPEECH, tokens=3136)["patches"]
+    assert warned("finetune", DIGITS, tokens=3136)["patches"].endswith(
+        "choose a smaller --image or a smaller network to start from"
+    )
+
+
+def test_a_machine_that_is_too_slow_for_the_network_is_warned_of() -> None:
+    assert warned("finetune", SPEECH, rate=2.0)["speed"].startswith(
+        "this machine trains on 2.0 recordings a second"
+    )
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "scratch", "finetune"])
+def test_too_few_steps_to_learn_are_warned_of_for_every_training(verb: Verb) -> None:
+    assert warned(verb, DIGITS, steps=99) == {
+        "steps": "99 steps teach a network little: raise --epochs or --time"
+    }
+    assert warned(verb, DIGITS, steps=100) == {}
+
+
+def test_a_time_in_which_not_every_file_is_seen_is_warned_of() -> None:
+    assert "only 40 % of the pictures will be seen, once" in warned("pretrain", DIGITS, epochs=0.4)["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "facts", "expected"),
+    [
+        ("pretrain", PHOTOGRAPHS, True),
+        ("scratch", PHOTOGRAPHS, True),
+        ("finetune", PHOTOGRAPHS, False),
+        ("pretrain", replace(PHOTOGRAPHS, count=20_000), False),
+        ("pretrain", replace(PHOTOGRAPHS, size=(64, 64)), False),
+        ("pretrain", replace(PHOTOGRAPHS, classes=0), False),
+        ("scratch", SPEECH, True),
+    ],
+    ids=["pretraining", "from scratch", "from a start", "many", "small", "no classes", "recordings"],
+)
+def test_few_and_large_pictures_that_start_from_nothing_are_sent_to_published_weights(
+    verb: Verb, facts: Facts, expected: bool
+) -> None:
+    assert ("start" in warned(verb, facts)) == expected
+
+
+def test_the_published_weights_stand_there_as_a_complete_command_with_size_and_licence() -> None:
+    assert warned("pretrain", PHOTOGRAPHS)["start"] == (
+        "637 pictures of about 400 pixels are few to learn from alone, published weights know more: "
+        "kakera finetune 'my things' --from facebook/dinov2-small (88 MB, licence Apache-2.0)"
+    )
