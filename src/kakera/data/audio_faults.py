@@ -11,8 +11,8 @@ PIPE = 0x7F00_0000  # a WAV or AIFF that was written to a pipe says so many byte
 FEW = 1024  # samples that a header may say too much: some count themselves, or tags at the end
 ENDLESS = 1 << 48  # samples
 
-# What libsndfile reads by these first bytes: AIFF, RF64, Wave64, Core Audio, Sun and NeXT, SPHERE.
-SNDFILE = (b"FORM", b"RF64", b"riff\x2e\x91\xcf\x11", b"caff", b".snd", b"dns.", b"NIST_1A")
+# What libsndfile reads by these first bytes: AIFF, Wave64, Core Audio, Sun and NeXT, SPHERE.
+SNDFILE = (b"FORM", b"riff\x2e\x91\xcf\x11", b"caff", b".snd", b"dns.", b"NIST_1A")
 _AV = (
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a WMA or ASF file"),

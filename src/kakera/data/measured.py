@@ -30,7 +30,7 @@ from kakera.storage import whole_file
 VERSION = 1  # of what is measured, and how
 LONG = 0.02  # seconds: what took less is measured again rather than kept on disk
 IN_MEMORY = 64 << 20  # bytes
-ON_DISK = 32 << 30  # bytes; what was used longest ago goes first
+ON_DISK = 64 << 30  # bytes; what was used longest ago goes first
 FREE = 0.5  # of the space left on the disk that samples of one recording may take
 EVERY = 256  # measurements between two looks at how much the folder holds
 

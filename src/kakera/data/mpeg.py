@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,12 +108,16 @@ def promise(frame: bytes) -> Promise | None:
     return Promise(values[0], values[1], lame >> 12, lame & 0xFFF)
 
 
-def begin_of_sound(start: bytes) -> int:
-    """Bytes of an ID3v2 tag, which may be longer than `start`."""
-    if start[:3] != b"ID3" or len(start) < 10:
-        return 0
-    size = sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(start[6:10]))
-    return 10 + size + 10 * bool(start[5] & 0x10)
+def begin_of_sound(file: BinaryIO) -> int:
+    """Where the sound begins in a file: after its ID3v2 tags."""
+    at = 0
+    while True:
+        file.seek(at)
+        start = file.read(10)
+        if start[:3] != b"ID3" or len(start) < 10:
+            return at
+        size = sum((byte & 0x7F) << 7 * (3 - place) for place, byte in enumerate(start[6:10]))
+        at += 10 + size + 10 * bool(start[5] & 0x10)
 
 
 def end_of_sound(tail: bytes, size: int) -> int:

@@ -29,18 +29,17 @@ NONE = "got no whole frame of MPEG audio, expected at least one; copy or export 
 
 def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder:
     """The stream between two bytes of a file. Raises FaultError, and what soundfile raises."""
-    if end is None and (size := _as_promised(source)):
+    if end is None and (place := _as_promised(source)):
         named = isinstance(source, Path) and source.suffix.lower() == ".mp3"
-        return Sndfile(source if named else Splice(source, [ID3, (0, size)]))
+        return Sndfile(source if named else Splice(source, [ID3, place]))
     found = measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end))
     return Mpeg(source, found)
 
 
-def _as_promised(source: Source) -> int:
-    """The size of a file that has the bytes its first frame says: then it also has the samples. Else 0."""
+def _as_promised(source: Source) -> tuple[int, int] | None:
+    """Where the sound is in a file that has the bytes its first frame says: then it also has the samples."""
     with opened(source) as file:
-        start = file.read(10)
-        begin = mpeg.begin_of_sound(start)
+        begin = mpeg.begin_of_sound(file)
         file.seek(begin)
         frame = file.read(2048)
         size = file.seek(0, 2)
@@ -48,13 +47,14 @@ def _as_promised(source: Source) -> int:
         end = mpeg.end_of_sound(file.read(), size)
     header, promise = mpeg.frame_header(frame[:4]), mpeg.promise(frame)
     if header is None or promise is None or not header.size or not promise.frames:
-        return 0
-    return size if promise.size == end - begin else 0
+        return None
+    return (begin, end) if promise.size == end - begin else None
 
 
 def _measure(source: Source, start: int, end: int | None) -> Arrays:
+    with opened(source) as file:
+        first = start or mpeg.begin_of_sound(file)
     with _bytes(source) as content:
-        first = start or mpeg.begin_of_sound(content[:10])
         last = end or mpeg.end_of_sound(content[-TAIL:], len(content))
         frames, kinds = mpeg.scan(content, first, last)
         if len(frames):

@@ -10,7 +10,7 @@ from typing import BinaryIO
 BEGIN = b"OggS\0\x02"  # of a page that begins a stream
 LARGEST_PAGE = 65_307  # bytes
 PIECE = 1 << 20
-FIRST, LAST = 2, 4  # flags of a page
+CONTINUED, FIRST, LAST = 1, 2, 4  # flags of a page
 
 CODECS = {
     b"\x01vorbis": "Vorbis",
@@ -83,6 +83,38 @@ def links(file: BinaryIO) -> list[tuple[int, int]]:
         end = found.end
     size = file.seek(0, os.SEEK_END)
     return list(zip(starts, [*starts[1:], size], strict=True))
+
+
+def has_speech_frames(file: BinaryIO) -> bool:
+    """Whether an Opus packet is coded by SILK, alone or with CELT above it (RFC 6716, Sec. 3.1)."""
+    size, at = file.seek(0, os.SEEK_END), 0
+    content, start = b"", 0
+    while at < size:
+        if at + LARGEST_PAGE > start + len(content):
+            file.seek(at)
+            content, start = file.read(PIECE), at
+        head = page(content, at - start, start)
+        if head is None:
+            at = (
+                start + content.find(b"OggS", at - start + 1)
+                if b"OggS" in content[at - start + 1 :]
+                else size
+            )
+            continue
+        if not head.flags & FIRST and _speech(content[at - start : head.end - start], head):
+            return True
+        at = head.end
+    return False
+
+
+def _speech(content: bytes, head: Page) -> bool:
+    table = content[27 : 27 + content[26]]
+    place, fresh = 27 + len(table), not head.flags & CONTINUED
+    for size in table:
+        if fresh and size and content[place : place + 4] != b"Opus" and content[place] >> 3 < 16:
+            return True
+        place, fresh = place + size, size < 255
+    return False
 
 
 def codecs(file: BinaryIO, start: int) -> list[str]:

@@ -8,6 +8,7 @@ from kakera.data import ogg
 from kakera.data.av_decoder import Av
 from kakera.data.chain import Chain
 from kakera.data.decoder import Decoder, FaultError
+from kakera.data.kept_samples import Onwards
 from kakera.data.measured import Arrays, measured
 from kakera.data.sndfile import Sndfile
 from kakera.data.splice import Splice
@@ -28,8 +29,17 @@ def open_ogg(source: Source) -> Decoder:
         kind = next(kind for kind in kinds if kind not in (["Vorbis"], ["Opus"]))
         return Av(source, f"Ogg with {' and '.join(kind) or 'no stream'}")
     if len(found) == 1:
-        return _link(source, *found[0], alone=True)
-    return Chain(source, len(found), lambda number: _link(source, *found[number]), "ogg")
+        decoder = _link(source, *found[0], alone=True)
+    else:
+        decoder = Chain(source, len(found), lambda number: _link(source, *found[number]), "ogg")
+    if ["Opus"] in kinds and measured(source, "speech", lambda: _speech(source))["speech"]:
+        return Onwards(source, decoder, "ogg onwards")  # SILK never forgets quite what was before
+    return decoder
+
+
+def _speech(source: Source) -> Arrays:
+    with opened(source) as file:
+        return {"speech": np.array(ogg.has_speech_frames(file))}
 
 
 def _links(source: Source) -> Arrays:

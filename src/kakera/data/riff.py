@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 MPEG = (0x50, 0x55)  # format tags: layers I and II; layer III
+SNDFILE = (0, 1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40)  # those that libsndfile knows; 0 has none
 EXTENSIBLE = 0xFFFE
+UNKNOWN = 0xFFFF_FFFF
 MOST_CHUNKS = 1000
 
 
@@ -22,17 +24,19 @@ class Wave:
     end: int
     """Of the file."""
     order: Literal["little", "big"]
+    long: int = 0
+    """In RF64, the place of the eight bytes that say how many there are."""
 
 
 def wave(file: BinaryIO) -> Wave | None:
-    """Of a RIFF or RIFX file; None where it has no samples or is of another kind."""
+    """Of a RIFF, RIFX or RF64 file; None where it has no samples or is of another kind."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(12)
-    if head[:4] not in (b"RIFF", b"RIFX") or head[8:] != b"WAVE":
+    if head[:4] not in (b"RIFF", b"RIFX", b"RF64") or head[8:] != b"WAVE":
         return None
-    order: Literal["little", "big"] = "little" if head[:4] == b"RIFF" else "big"
-    tag, at = 0, 12
+    order: Literal["little", "big"] = "big" if head[:4] == b"RIFX" else "little"
+    tag, at, long, long_said = 0, 12, 0, 0
     for _ in range(MOST_CHUNKS):
         file.seek(at)
         chunk = file.read(8)
@@ -44,8 +48,11 @@ def wave(file: BinaryIO) -> Wave | None:
             tag = int.from_bytes(form[:2], order)
             if tag == EXTENSIBLE:
                 tag = int.from_bytes(form[24:26], order)
+        if chunk[:4] == b"ds64":
+            long, long_said = at + 16, int.from_bytes(file.read(16)[8:], order)
         if chunk[:4] == b"data":
-            return Wave(tag, at + 8, length, size, order)
+            said = long_said if long and length == UNKNOWN else length
+            return Wave(tag, at + 8, said, size, order, long)
         at += 8 + length + length % 2
     return None
 
