@@ -16,6 +16,7 @@ from kakera.data import mpeg
 from kakera.data.chain import differing
 from kakera.data.decoder import Decoder, FaultError, Header, extra
 from kakera.data.measured import Arrays, measured
+from kakera.data.quiet import quiet
 from kakera.data.sndfile import PREROLL, Sndfile
 from kakera.data.splice import Splice
 from kakera.data.stored import Source, opened
@@ -31,9 +32,13 @@ def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder
     """The stream between two bytes of a file. Raises FaultError, and what soundfile raises."""
     if end is None and (place := _as_promised(source)):
         named = isinstance(source, Path) and source.suffix.lower() == ".mp3"
-        return Sndfile(source if named else Splice(source, [ID3, place]))
-    found = measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end))
-    return Mpeg(source, found)
+        with quiet():
+            return Promised(source, Sndfile(source if named else Splice(source, [ID3, place])))
+    return _frames(source, start, end)
+
+
+def _frames(source: Source, start: int = 0, end: int | None = None) -> Mpeg:
+    return Mpeg(source, measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end)))
 
 
 def _as_promised(source: Source) -> tuple[int, int] | None:
@@ -105,8 +110,8 @@ class Mpeg(Decoder):
             return np.zeros((0, self.header.channels), dtype)
         begin = max(0, first - PREROLL["MPEG_LAYER_III"]) // self._each // ALIGNED * ALIGNED
         end = min(len(self._frames), -(-last // self._each) + 1)
-        content, before = self._stream(begin, end), (begin - 1) * self._each
-        with extra("soundfile", "audio").SoundFile(io.BytesIO(content)) as file:
+        content, before = self._stream(begin, end), (begin - ALIGNED) * self._each
+        with quiet(), extra("soundfile", "audio").SoundFile(io.BytesIO(content)) as file:
             return file.read(last - before, dtype=dtype, always_2d=True)[first - before :]
 
     def close(self) -> None:
@@ -114,21 +119,21 @@ class Mpeg(Decoder):
         self._file.close()
 
     def _stream(self, begin: int, end: int) -> bytes:
-        """A file of a quiet frame and these; those that need bytes from before them are mute.
+        """A file of quiet frames and these; those that need bytes from before them are mute.
 
         From the first frame libsndfile guesses how much there is, and reads no more: it is the smallest there
         is, and some more follow the last.
         """
         sizes = self._frames["size"][begin:end].tolist()
         content = bytearray(self._read(begin, end))
-        quiet = _quiet(bytes(content[: sizes[0]]))
+        before = ALIGNED * _quiet_frame(bytes(content[: sizes[0]]))
         at, gathered = 0, 0 if begin and self.subtype == "MPEG_LAYER_III" else RESERVOIR
         for size in sizes:
             if gathered >= RESERVOIR:
                 break
             gathered += _mute(content, at, size, gathered)
             at += size
-        return ID3 + quiet + content + content[-sizes[-1] :] * (2 + len(sizes) // 64)
+        return ID3 + before + content + content[-sizes[-1] :] * (2 + len(sizes) // 64)
 
     def _read(self, begin: int, end: int) -> bytes:
         frames = self._frames[begin:end]
@@ -138,6 +143,35 @@ class Mpeg(Decoder):
         if last - first == int(frames["size"].sum(dtype=np.int64)):
             return content
         return b"".join(content[at - first : at - first + size] for at, size in frames.tolist())
+
+
+class Promised(Decoder):
+    """A file whose length is known: libsndfile reads it onwards, and no headers need be looked for.
+
+    Elsewhere it is read by its frames: libmpg123 would start in the middle of what they share, and complain.
+    """
+
+    def __init__(self, source: Source, onwards: Sndfile) -> None:
+        """`onwards` is closed with it."""
+        self._source, self._onwards, self._next = source, onwards, 0
+        self._elsewhere: Mpeg | None = None
+        self.header, self.subtype = onwards.header, onwards.subtype
+
+    def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
+        """As every decoder."""
+        if first == self._next:
+            with quiet():
+                values = self._onwards.read(first, last, dtype)
+            self._next = first + len(values)
+            return values
+        self._elsewhere = self._elsewhere or _frames(self._source)
+        return self._elsewhere.read(first, last, dtype)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._onwards.close()
+        if self._elsewhere is not None:
+            self._elsewhere.close()
 
 
 def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:
@@ -152,7 +186,7 @@ def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:
     return size - 4 - header.side
 
 
-def _quiet(frame: bytes) -> bytes:
+def _quiet_frame(frame: bytes) -> bytes:
     """The smallest frame of the same kind, or of free format one as large: zeros are silence."""
     free = not frame[2] & 0xF0
     head = bytes([frame[0], frame[1] | 1, frame[2] if free else frame[2] & 0x0D | 0x10, frame[3]])
