@@ -122,7 +122,7 @@ def test_blocks_are_the_recording_in_pieces(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(found), values)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"mp3"}))
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_a_truncated_recording_is_refused(kind: str, share: float, tmp_path: Path) -> None:
     values = np.random.default_rng(0).standard_normal(48_000) * 0.1
@@ -140,7 +140,6 @@ def test_a_truncated_recording_is_refused(kind: str, share: float, tmp_path: Pat
         (b"this is not a recording\n", "a text file"),
         (b"  <!doctype html>", "an HTML or XML file"),
         (b"\x89PNG\r\n\x1a\n", "a picture"),
-        (b"\0\0\0\x20ftypM4A ", "an MP4 file"),
         (bytes(3000), "unknown bytes"),
     ],
 )

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import gcd, inf
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import audio_faults
-from kakera.data.stored import Source, Stored, opened
-from kakera.errors import MissingExtraError, UnreadableFileError, printable, sentence
+from kakera.data.decoder import Decoder, FaultError, Header, extra
+from kakera.data.open_decoder import open_decoder
+from kakera.data.sndfile import Sndfile
+from kakera.data.stored import Source, Stored
+from kakera.errors import KakeraError, UnreadableFileError, printable
 from kakera.out_of_memory import raise_lack
 from kakera.sound.spec import MIX
 
-SUFFIXES = frozenset({".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"})
+_PLAIN = ".wav .wave .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .w64 .rf64"
+_SOUND = ".m4a .m4b .aac .wma .spx .wv .tta .ape .mpc .amr .ac3 .mka .3gp"
+_VIDEO = ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg"
+WITHOUT_AV = frozenset(_PLAIN.split())
+WITH_AV = frozenset(f"{_SOUND} {_VIDEO}".split())  # by the extra kakera[av]
+SUFFIXES = WITHOUT_AV | WITH_AV
 MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees to either side
-# What a decoder needs before a place to be right at it: MP3 keeps bits, Opus filters, of earlier frames.
-PREROLL = {"MPEG_LAYER_III": 16_384, "OPUS": 16_384}  # samples, several times what both need
 
 Waveform: TypeAlias = NDArray[np.float32]
 Span: TypeAlias = tuple[float, float]
 """Begin and end in seconds: the samples between them, as if the recording had no others."""
 WHOLE: Span = (0.0, inf)
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says of itself; `samples` are those of one channel, at the file's own rate."""
-
-    kind: str
-    rate: int
-    channels: int
-    samples: int
-
-    @property
-    def seconds(self) -> float:
-        """Its duration."""
-        return self.samples / self.rate
-
-    def at(self, rate: int) -> int:
-        """How many samples it has at another rate."""
-        return self.samples * rate // self.rate
 
 
 def header(source: Source, span: Span = WHOLE) -> Header:
@@ -89,7 +74,7 @@ def read(
         last = min(found.samples, -(-(stop * found.rate + margin) // rate))
         values = _samples(source, file, begin + first, begin + last, channel)
         if found.rate != rate:
-            values = _soxr().resample(values, found.rate, rate, quality="HQ")
+            values = extra("soxr", "audio").resample(values, found.rate, rate, quality="HQ")
         skipped = start - first // own * wanted
         piece = np.zeros(stop - start, np.float32)  # the last sample may lie beyond what the filter gives
         there = values[skipped : skipped + len(piece)]
@@ -134,65 +119,54 @@ def _edges(found: Header, span: Span) -> tuple[int, int]:
     return first, last
 
 
-def _samples(source: Source, file: Any, first: int, last: int, channel: int) -> Waveform:
+def _samples(source: Source, file: Decoder, first: int, last: int, channel: int) -> Waveform:
     values = _every_channel(source, file, first, last)
     return values.mean(axis=1) if channel == MIX else np.ascontiguousarray(values[:, channel])
 
 
-def _every_channel(source: Source, file: Any, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-    early = max(0, first - PREROLL.get(file.subtype, 0))
-    try:
-        file.seek(early)
-        values = file.read(last - early, dtype=dtype, always_2d=True)[first - early :]
-    except Exception as error:  # decoders raise several kinds of error on broken files
-        raise_lack(error)
-        raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
+def _every_channel(
+    source: Source, file: Decoder, first: int, last: int, dtype: str = "float32"
+) -> NDArray[Any]:
+    with _faults(source):
+        values = file.read(first, last, dtype)
     if len(values) < last - first:
-        raise UnreadableFileError(name(source), audio_faults.cut_short(first + len(values), file.frames))
+        reason = audio_faults.cut_short(first + len(values), file.header.samples)
+        raise UnreadableFileError(name(source), reason)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
-        where = (first + int(np.argmin(finite))) / file.samplerate
+        where = (first + int(np.argmin(finite))) / file.header.rate
         reason = f"got a value that is no number at {where:.3f} s, expected −1 to 1; export it again"
         raise UnreadableFileError(name(source), reason)
     return values
 
 
 @contextmanager
-def _opened(source: Source) -> Generator[tuple[Any, Header]]:
-    soundfile = _soundfile()
-    fault = audio_faults.outside(source)
-    if fault:
-        raise UnreadableFileError(name(source), fault)
+def _opened(source: Source) -> Generator[tuple[Decoder, Header]]:
+    with _faults(source):
+        file = open_decoder(source)
     try:
-        file = soundfile.SoundFile(source if isinstance(source, Path) else opened(source))
-    except Exception as error:
-        raise_lack(error)
-        raise UnreadableFileError(name(source), audio_faults.damage(error)) from error
-    with file:
-        found = Header(file.format, file.samplerate, file.channels, file.frames)
-        fault = audio_faults.inside(found.rate, found.samples, file.extra_info)
+        found, log = file.header, file.log if isinstance(file, Sndfile) else ""
+        fault = audio_faults.inside(found.rate, found.samples, log)
         if fault:
             raise UnreadableFileError(name(source), fault)
-        yield file, found
+        yield file, replace(found, note=found.note or audio_faults.note(log))
+    finally:
+        file.close()
 
 
-def _soundfile() -> Any:
-    return _extra("soundfile")
-
-
-def _soxr() -> Any:
-    return _extra("soxr")
-
-
-def _extra(name: str) -> Any:
+@contextmanager
+def _faults(source: Source) -> Generator[None]:
+    """What goes wrong within is an UnreadableFileError that names the file; our own errors stay."""
     try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:  # OSError: the library that it wraps is not there
-        raise MissingExtraError(
-            sentence(
-                "recordings",
-                got=f"no {name}",
-                expected="the extra kakera[audio]",
-                do="pip install 'kakera[audio]'",
-            )
-        ) from error
+        yield
+    except FaultError as error:
+        raise UnreadableFileError(name(source), str(error)) from error
+    except KakeraError:
+        raise
+    except Exception as error:  # decoders raise several kinds of error on broken files
+        raise_lack(error)
+        if type(error).__module__ == "builtins" and isinstance(error, OSError) and error.strerror:
+            reason = audio_faults.unopened(error)
+        else:
+            reason = audio_faults.damage(error)
+        raise UnreadableFileError(name(source), reason) from error

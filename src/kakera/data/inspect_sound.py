@@ -33,6 +33,7 @@ SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
 STRETCH = 0.025  # seconds over which it is taken
 FULL = 0.999  # from here on a sample is at full scale
 RUN = 3  # so many of them in a row are clipped
+CANCELLED = 1e-3  # of the channels' mean power that their mean has left: less, and they cancel each other
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class SoundInspection:
     """Share of the time that is below −60 dB."""
     silent: tuple[str, ...]
     """Recordings that are nothing but silence."""
+    cancelled: tuple[str, ...]
+    """Recordings whose channels cancel each other: the mean of all channels is silent, and no channel is."""
+    noted: Pairs
+    """Recordings that are read though something is unusual about the file, and what."""
     clipped: tuple[tuple[str, int], ...]
     """Recordings that reach full scale, three samples in a row or more, and how many samples do so."""
     classes: dict[str, dict[str, int]]
@@ -85,6 +90,8 @@ class SoundInspection:
             "channels: " + _counted(self.channels),
             f"silence: {100 * self.silence:.1f} % of the time",
             *listed("silent recordings", self.silent),
+            *listed("channels cancel each other (hear one: --sound ast,channel=left)", self.cancelled),
+            *listed("read, but unusual", [f"{name}: {note}" for name, note in self.noted]),
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
             *(f"note: {note}" for note in self.notes),
             *left_lines(self.left, self.emptied),
@@ -103,6 +110,15 @@ class _Heard:
     clipped: int = 0
     stretches: int = 0
     silent: int = 0
+    power: float = 0.0
+    mixed: float = 0.0
+    """Sums of squares: of all channels, and of their mean."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the channels' mean has next to nothing of what is in them."""
+        together = self.power / self.header.channels
+        return self.silent < self.stretches and self.mixed < CANCELLED * together and self.header.channels > 1
 
 
 def inspect_sounds(dataset: Dataset) -> SoundInspection:
@@ -141,6 +157,8 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         total_seconds=float(seconds.sum()),
         silence=sum(e.silent for e in heard.values()) / sum(e.stretches for e in heard.values()),
         silent=tuple(sounds.name(i) for i, ear in heard.items() if ear.silent == ear.stretches),
+        cancelled=tuple(sounds.name(i) for i, ear in heard.items() if ear.cancelled),
+        noted=tuple((sounds.name(i), ear.header.note) for i, ear in heard.items() if ear.header.note),
         clipped=tuple((sounds.name(i), ear.clipped) for i, ear in heard.items() if ear.clipped),
         classes=classes_of(kept),
         unlabelled=len(kept) - len(kept.labelled),
@@ -162,6 +180,9 @@ def _listen(sounds: Sounds, index: int) -> _Heard:
     for block in sounds.blocks(index):
         digest.update(block.tobytes())
         ear.clipped += clipped(block)
+        if block.shape[1] > 1:
+            ear.power += float(np.square(block, dtype=np.float64).sum())
+            ear.mixed += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
         for first in range(0, len(block), length):
             ear.stretches += 1
             stretch = block[first : first + length]

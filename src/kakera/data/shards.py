@@ -137,6 +137,11 @@ class ShardRecording(Stored):
                 self, f"got a damaged recording in {shard}, expected the packed bytes; copy or pack it again"
             )
 
+    def identity(self) -> str:
+        """The shard, the place in it, and the checksum."""
+        shard = self.shards.shards[int(self.shards.places[self.row, 0])].path
+        return f"{shard} {self.shards.table[self.row].tolist()}"
+
     def __str__(self) -> str:
         return self.shards.name(self.row)
 

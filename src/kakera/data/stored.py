@@ -20,6 +20,10 @@ class Stored(ABC):
     def check(self) -> None:
         """Raises UnreadableFileError where its bytes are not those that were stored."""
 
+    def identity(self) -> str:
+        """What names these bytes and no others; empty where nothing short does."""
+        return ""
+
 
 class Content(Stored):
     """What is in a file that has been read already, or stands for one, under a name."""

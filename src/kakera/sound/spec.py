@@ -10,6 +10,7 @@ from kakera.errors import OptionError, sentence
 Window: TypeAlias = Literal["hann", "povey", "hamming", "blackman", "rectangular"]
 
 MIX = -1  # in place of a channel's number: the mean of all channels
+CHANNELS = {"mix": MIX, "left": 0, "right": 1}  # names that stand for numbers
 FLOOR = 2.0**-23  # float32's epsilon, 1.1920929e-7: no energy is smaller
 LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
 
@@ -29,7 +30,7 @@ class SoundSpec:
     rate: int = 16_000
     """Samples a second that recordings are brought to, in hertz."""
     channel: int = MIX
-    """The channel that is heard, counted from 0; −1 is the mean of all."""
+    """The channel that is heard, counted from 0; −1 is the mean of all (by name: left, right, mix)."""
     frame: float = 25.0
     """Length of a frame in milliseconds; a part of a sample is dropped."""
     hop: float = 10.0
@@ -128,8 +129,11 @@ def preset(words: str) -> SoundSpec:
     for change in changes:
         key, _, text = change.partition("=")
         _require(key in known, "changes", change, "some of " + ", ".join(f"{key}=" for key in known))
+        if key == "channel":
+            text = str(CHANNELS.get(text.lower(), text))
         try:
             values[key] = text.lower() == "true" if known[key] is bool else known[key](text)
         except ValueError:
-            _require(False, key, text, "a number")
+            names = " or " + ", ".join(CHANNELS) if key == "channel" else ""
+            _require(False, key, text, "a number" + names)
     return replace(PRESETS[name], **values)

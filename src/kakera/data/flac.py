@@ -1,0 +1,130 @@
+"""How long a FLAC file is that does not say it, and where another begins in it (RFC 9639)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import BinaryIO
+
+BEGIN = b"fLaC\0\0\0\x22"  # with a STREAMINFO block of its only size
+BEGIN_LAST = b"fLaC\x80\0\0\x22"  # the same where no other block follows
+HEAD = 42  # bytes up to the end of STREAMINFO
+AT_TOTAL = 21  # its byte whose lower half and the four after it are the number of samples
+MOST_SEARCHED = 32 << 20  # bytes; a longer file is searched only where its end does not fit its beginning
+_BLOCKS = {
+    1: 192,
+    **{code: 576 << code - 2 for code in range(2, 6)},
+    **{code: 256 << code - 8 for code in range(8, 16)},
+}
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What stands at the beginning."""
+
+    block: int
+    rate: int
+    channels: int
+    bits: int
+    samples: int
+    """0 where the encoder did not know, as it wrote to a pipe."""
+
+
+def stream_info(head: bytes) -> StreamInfo | None:
+    """From the first 42 bytes; None where they are no FLAC file's."""
+    if len(head) < HEAD or head[:4] != b"fLaC" or head[4] & 0x7F:
+        return None
+    word = int.from_bytes(head[18:26])
+    return StreamInfo(
+        int.from_bytes(head[8:10]),
+        word >> 44,
+        (word >> 41 & 7) + 1,
+        (word >> 36 & 31) + 1,
+        word & (1 << 36) - 1,
+    )
+
+
+def with_samples(head: bytes, samples: int) -> bytes:
+    """The first 42 bytes with another number of samples."""
+    word = int.from_bytes(head[18:26])
+    return head[:18] + (word >> 36 << 36 | samples).to_bytes(8) + head[26:]
+
+
+def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
+    """After the last frame that ends at byte `end`; 0 where no whole frame does."""
+    longest = info.block * info.channels * (info.bits // 8 + 1) + 256  # bytes of a frame without compression
+    start = max(0, end - longest)
+    file.seek(start)
+    tail = file.read(end - start)
+    at = len(tail)
+    while (at := tail.rfind(b"\xff", 0, at)) >= 0:
+        found = _frame_end(tail[at : at + 17], info)
+        if found and not _crc16(tail[at:]):
+            return found
+    return 0
+
+
+def begins(file: BinaryIO, info: StreamInfo) -> list[int]:
+    """The first bytes of the FLAC files that follow one another in this one."""
+    size = file.seek(0, os.SEEK_END)
+    if size > MOST_SEARCHED and samples_at_end(file, size, info) in (0, info.samples):
+        return [0]
+    found: list[int] = []
+    tail, start = b"", 0
+    file.seek(0)
+    while piece := file.read(1 << 20):
+        content = tail + piece
+        at = content.find(b"fLaC")
+        while at >= 0:
+            if content[at : at + 8] in (BEGIN, BEGIN_LAST):
+                found.append(start + at)
+            at = content.find(b"fLaC", at + 1)
+        tail = content[-7:]
+        start += len(content) - len(tail)
+    return sorted({*found, 0})
+
+
+def _frame_end(head: bytes, info: StreamInfo) -> int:
+    """The number of the sample after a frame, from its header; 0 where it is none of this stream."""
+    if len(head) < 6 or head[1] not in (0xF8, 0xF9) or head[3] & 1:
+        return 0
+    ones = 8 - (~head[4] & 0xFF).bit_length()
+    length = max(1, ones)
+    if ones == 1 or ones > 7:
+        return 0
+    number = head[4] & (0x7F >> ones)
+    for byte in head[5 : 4 + length]:
+        number = number << 6 | byte & 0x3F
+    at, code = 4 + length, head[2] >> 4
+    extra = {6: 1, 7: 2}.get(code, 0)
+    block = int.from_bytes(head[at : at + extra]) + 1 if extra else _BLOCKS.get(code, 0)
+    at += extra + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
+    if not block or at >= len(head) or _crc8(head[: at + 1]):
+        return 0
+    return (number if head[1] & 1 else number * info.block) + block
+
+
+def _crc8(content: bytes) -> int:
+    value = 0
+    for byte in content:
+        value = _table(0x07, 8)[value ^ byte]
+    return value
+
+
+def _crc16(content: bytes) -> int:
+    value, table = 0, _table(0x8005, 16)
+    for byte in content:
+        value = (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
+    return value
+
+
+@cache
+def _table(polynomial: int, bits: int) -> list[int]:
+    found: list[int] = []
+    for byte in range(256):
+        value = byte << bits - 8
+        for _ in range(8):
+            value = (value << 1 ^ (polynomial if value >> bits - 1 else 0)) & (1 << bits) - 1
+        found.append(value)
+    return found

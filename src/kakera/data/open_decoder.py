@@ -1,0 +1,65 @@
+"""Which decoder reads a file, by what it begins with."""
+
+from __future__ import annotations
+
+from kakera.data import audio_faults
+from kakera.data.av_decoder import Av
+from kakera.data.decoder import Decoder, FaultError
+from kakera.data.flac_decoder import open_flac
+from kakera.data.mpeg import begin_of_sound, frame_header, scan
+from kakera.data.mpeg_decoder import open_mpeg
+from kakera.data.ogg_decoder import open_ogg
+from kakera.data.sndfile import Sndfile
+from kakera.data.splice import Splice
+from kakera.data.stored import Source, opened
+from kakera.data.wave_decoder import open_wave
+
+SEARCHED = 1 << 16  # bytes in which frames are looked for where a file begins with something else
+FRAMES = 8  # so many in them are no accident
+
+
+def open_decoder(source: Source) -> Decoder:
+    """Raises FaultError, OSError, and what the library of its kind raises."""
+    with opened(source) as file:
+        tag, size = (
+            begin_of_sound(file),
+            file.seek(0, 2),
+        )  # ID3 stands before MPEG audio, and before others too
+        file.seek(0)
+        start = file.read(64)
+        file.seek(tag)
+        after = file.read(64)
+    if after.startswith(b"OggS"):
+        return open_ogg(Splice(source, [(tag, size)]) if tag else source)
+    if after.startswith(b"fLaC"):
+        return open_flac(Splice(source, [(tag, size)]) if tag else source)
+    if start.startswith((b"RIFF", b"RIFX", b"RF64")) and start[8:12] == b"WAVE":
+        return open_wave(source)
+    kind = audio_faults.for_av(start)
+    if kind:
+        return Av(source, kind)
+    if start.startswith((b"RIFF", b"RIFX", *audio_faults.SNDFILE)):
+        return _unless_piped(source, start)
+    if tag or frame_header(after[:4]) is not None:
+        return open_mpeg(source)
+    if _has_frames(source):
+        return open_mpeg(source)
+    raise FaultError(f"got {audio_faults.content(start)}, {audio_faults.KINDS}")
+
+
+def _has_frames(source: Source) -> bool:
+    """Whether MPEG frames follow one another further on, as in what was cut from a longer file."""
+    with opened(source) as file:
+        content = file.read(SEARCHED)
+    return len(scan(content, 0, len(content))[0]) >= FRAMES
+
+
+def _unless_piped(source: Source, start: bytes) -> Decoder:
+    """By libsndfile; a Core Audio file from a pipe, whose length it does not know, by PyAV."""
+    try:
+        return Sndfile(source)
+    except Exception:
+        with opened(source) as file:
+            if not start.startswith(b"caff") or b"\xff" * 8 not in file.read(4096):
+                raise
+        return Av(source, "a CAF file of unknown length")

@@ -1,0 +1,66 @@
+"""Recordings that libsndfile decodes: WAV, FLAC, AIFF and the like, Ogg Vorbis and Opus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.decoder import Decoder, Header, extra
+from kakera.data.stored import Source, opened
+
+PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
+STEP = 1 << 20  # samples read at a time where a file can only be read onwards
+
+
+class Sndfile(Decoder):
+    """A file that libsndfile opens and whose length it knows."""
+
+    def __init__(self, source: Source, note: str = "") -> None:
+        """Raises what soundfile raises."""
+        self._source = source
+        self.latest: int | None = None  # the sample that may be sought at most; from there it is read on
+        self._file = self._open()
+        file = self._file
+        self.subtype: str = file.subtype
+        self.log: str = file.extra_info
+        self.header = Header(file.format, file.samplerate, file.channels, file.frames, note)
+
+    def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
+        """As every decoder; where the file stands at `first` already, nothing is decoded twice."""
+        place, self._place = self._go(first), None
+        while first - place > STEP:
+            passed = len(self._file.read(STEP, dtype=dtype, always_2d=True))
+            if not passed:
+                return np.zeros((0, self.header.channels), dtype)
+            place += passed
+        values = self._file.read(last - place, dtype=dtype, always_2d=True)[first - place :]
+        self._place = first + len(values)
+        return values
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _open(self) -> Any:
+        self._place: int | None = 0  # where the file stands, or that nobody knows
+        source = self._source if isinstance(self._source, Path) else opened(self._source)
+        return extra("soundfile", "audio").SoundFile(source)
+
+    def _go(self, first: int) -> int:
+        """The place at or before `first` where the file stands after this."""
+        early = max(0, first - PREROLL.get(self.subtype, 0))
+        if self.latest is not None:
+            early = min(early, self.latest)
+        if self._place is not None and early <= self._place <= first:
+            return self._place
+        if self._file.seekable():
+            self._file.seek(early)
+            return early
+        if self._place is None or self._place > first:  # it can only be read onwards
+            self._file.close()
+            self._file = self._open()
+        assert self._place is not None
+        return self._place
