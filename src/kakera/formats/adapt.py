@@ -49,7 +49,7 @@ def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
     inputs = saved.inputs
     if size == inputs.size:
         return saved
-    found = replace(inputs, height=size[0], width=size[1])
+    found = inputs.resized(size)
     model = saved.model
     if not isinstance(model, ResNet):
         model.resize(size, saved.resampling) if isinstance(

@@ -11,6 +11,7 @@ from typing import Any
 from kakera.errors import RunError, sentence
 from kakera.formats import hub, jax, timm, transformers
 from kakera.formats.adapt import Classes, Size, adapt
+from kakera.formats.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
 from kakera.formats.plain import read_file
 from kakera.formats.weights import PICKLES, read_tensors
@@ -77,7 +78,7 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         )
     saved = transformers.read(config, preprocessing, read_tensors(weights), name)
     saved = replace(saved, notes=(*saved.notes, *card))
-    size = transformers.cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
+    size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from kakera.errors import OptionError, RunError, sentence
 from kakera.formats import names, prefix
 from kakera.formats.ast_inputs import recordings
+from kakera.formats.image_processors import crop_of
 from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
 from kakera.formats.transformers_names import (
@@ -227,15 +228,9 @@ def inputs_of(
         mean, std = [0.0] * channels, [1.0] * channels
     # A float64 factor of 1/255 is not inverted exactly.
     scale = round(1 / preprocessing.get("rescale_factor", 1 / 255), 6) if rescale else 1.0
-    return InputSpec(channels, *size, tuple(map(float, mean)), tuple(map(float, std)), scale), notes
-
-
-def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The size that `preprocessor_config.json` cuts pictures to, where it does."""
-    crop = preprocessing.get("crop_size") if preprocessing.get("do_center_crop") else None
-    if isinstance(crop, Mapping):
-        return int(crop["height"]), int(crop["width"])
-    return None if crop is None else _pair(crop)
+    inputs = InputSpec(channels, *size, tuple(map(float, mean)), tuple(map(float, std)), scale)
+    crop, assumed = crop_of(preprocessing, size)
+    return crop.into(inputs), (*notes, *assumed)
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, sentence
@@ -93,7 +94,7 @@ def convert_int8(
 
 
 def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
-    for batch in evaluation_batches(dataset, saved.inputs.size, batch=BATCH):
+    for batch in evaluation_batches(dataset, CenterCrop.of(saved.inputs), batch=BATCH):
         if len(batch.samples):
             yield entering(batch.pictures, batch.lengths)
 

@@ -18,6 +18,8 @@ class DataOptions:
     """Side of the square the model sees, in pixels; 0 takes the pictures' own up to 64, else 224."""
     channels: int = 0
     """1 (grey) or 3 (colour); 0 takes what the pictures have."""
+    crop_pct: float = 1.0
+    """In evaluation, see this share of a picture's shorter side; the MAE paper takes 0.875, 224 of 256."""
     workers: int = -1
     """Processes that read pictures; -1 chooses: none for pictures in memory, else one a core."""
     seed: int = 0

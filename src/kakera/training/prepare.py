@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from kakera import duration
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
 from kakera.data.memory import at_hand, hold
@@ -58,6 +60,10 @@ class Prepared:
     """Names of the options that the rules chose."""
     alone: bool = False
     """Whether nobody has named a number of workers: then data in memory are read without any."""
+    crop: CenterCrop | None = None
+    """What the model to start from sees of a picture in evaluation."""
+    crop_pct: float = 1.0
+    """Otherwise the share of its shorter side."""
     digest: dict[str, str] = field(default_factory=dict)
     """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
 
@@ -70,7 +76,10 @@ class Prepared:
             return spectrogram_inputs(self.dataset, seconds, patch)
         height, width = self.size(image, patch, seconds)
         mean, std = mean_std(self.dataset.part("train"))
-        return InputSpec(self.dataset.channels, height, width, mean, std)
+        crop = self.cropped((height, width))
+        return InputSpec(
+            self.dataset.channels, height, width, mean, std, crop_pct=crop.crop_pct, resize=crop.resize
+        )
 
     def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
         """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
@@ -79,6 +88,15 @@ class Prepared:
             return sounds.spec.bins, frames(seconds, sounds.spec, patch)
         height, width = (image or -(-self.side // side) * side for side in patch)
         return height, width
+
+    def cropped(self, size: tuple[int, int]) -> CenterCrop:
+        """What a model of `size` (height, width) sees of a picture in evaluation."""
+        if self.crop is not None:
+            return self.crop.resized(size)
+        share = self.crop_pct
+        if size[0] == size[1] and share < 1:  # in whole pixels, as the other libraries do
+            return CenterCrop(size, resize=(math.floor(size[0] / share),))
+        return CenterCrop(size, share)
 
     def bytes_held(self) -> int:
         """About what the decoded data take in memory, if they are small enough to be kept there."""
@@ -102,7 +120,7 @@ class Prepared:
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_least)
-            dataset = hold(self.dataset, self._limit, shorter=shorter, size=size)
+            dataset = hold(self.dataset, self._limit, shorter=shorter, size=self.cropped(size))
         else:
             dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
@@ -168,6 +186,8 @@ def resolve(
     side = side if start or side <= SMALL else LARGE
     found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
     ruled = frozenset(set(choice.values) - set(given))
+    crop = CenterCrop.of(start) if start and not start.sound and "crop_pct" not in given else None
+    found = replace(found, crop=crop, crop_pct=options.crop_pct)
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.data.augment import centre_box, cut
 from kakera.data.channels import with_channels
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.images import decode
 from kakera.inputs import InputSpec
@@ -30,8 +30,7 @@ class Picture:
 
     def framed(self, inputs: InputSpec) -> Framed:
         """Cut to the model's size, as in prediction. Raises UnreadableFileError."""
-        values, size = self.values(inputs.channels), inputs.size
-        return Framed(torch.tensor(cut(values, centre_box(values.shape[:2], size), size)))
+        return Framed(torch.tensor(CenterCrop.of(inputs)(self.values(inputs.channels))))
 
 
 class Pictures(Shelf):
