@@ -48,6 +48,9 @@ class InputSpec:
     crop_offset: str = "floor"
     """Which way half a pixel of a centre crop after `resize` is rounded: floor, or even as in torchvision."""
 
+    values: tuple[tuple[str, float, float], ...] = ()
+    """Of deep pictures (16 bits, 32 bits, floats): what of each kind is 0 (black) and what 255 (white)."""
+
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:
             raise OptionError(
@@ -154,12 +157,16 @@ class InputSpec:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, for `kakera.json`; how recordings are cropped is left out."""
         found = {name: value for name, value in asdict(self).items() if value is not None}
+        if not self.values:
+            del found["values"]
         return found if self.sound is None else {n: v for n, v in found.items() if n not in CROPPING}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
         """The inverse of `to_json`."""
         listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        if "values" in values:
+            listed["values"] = tuple((str(kind), float(a), float(b)) for kind, a, b in values["values"])
         if "crop_pct" not in values and "sound" not in values:
             least, share = BEFORE
             listed["crop_pct"] = share if min(values["height"], values["width"]) >= least else 1.0

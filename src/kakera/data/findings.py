@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
+from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
 
+SHOWN = 6  # suffixes in a line
 LISTED = 20  # examples shown of each finding
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -72,6 +76,37 @@ def finding_lines(
         *listed("leaks between parts", [" = ".join(pair) for pair in leaks]),
         *listed(f"equal {things}, other labels", [" = ".join(pair) for pair in contradictions]),
     ]
+
+
+def taken_line(dataset: Dataset) -> str:
+    """One line: files taken by suffix, left, unreadable, their range, and classes without a file."""
+    pictures, broken = dataset.pictures, dataset.unreadable
+    names = [pictures.name(index) for index in range(len(pictures))]
+    files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
+    counts = Counter(map(suffix_of, names)).most_common(SHOWN) if files else []
+    shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
+    words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
+    words += left_lines(dataset.left, dataset.emptied)
+    if broken:
+        first = f"{broken[0].path}: {broken[0].reason}"
+        words.append(f"unreadable: {len(broken)} ({first}{'; …' if len(broken) > 1 else ''})")
+    words += value_range.lines(dataset.ranges, dataset.ranges)
+    return f"{dataset.name}: " + "; ".join(words)
+
+
+def left_lines(left: Pairs, emptied: Sequence[str]) -> list[str]:
+    """For reading: files that were not opened, counted by suffix, with the reason; classes without a file."""
+    counts = Counter((suffix_of(path), reason) for path, reason in left)
+    found = [
+        f"not read: {count} {suffix}" + (f" ({reason})" if reason else "")
+        for (suffix, reason), count in sorted(counts.items(), key=lambda item: (not item[0][1], -item[1]))
+    ]
+    return found + [f"class without a file that can be read: {name}" for name in emptied]
+
+
+def suffix_of(path: str) -> str:
+    """In small letters, or what to call its absence."""
+    return Path(path).suffix.lower() or "without a suffix"
 
 
 def listed(title: str, found: Sequence[str]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from kakera.data import images
 from kakera.data.dataset import Dataset
-from kakera.data.media import SUFFIXES, files_below, natural, of_one_kind, opened
+from kakera.data.findings import left_lines
+from kakera.data.media import SUFFIXES, files_below, left_below, natural, of_one_kind, opened
 from kakera.errors import DataError, sentence
 
 _PARTS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -27,11 +29,12 @@ def open_folder(folder: Path, channels: int | None) -> tuple[Dataset, bool]:
         for path in files[root]
         if path in wanted
     ]
+    left = [one for root in roots for one in left_below(root)]
     if not found:
         raise DataError(
             sentence(
                 str(folder),
-                got="no picture and no recording",
+                got=", but ".join(["no picture and no recording", *left_lines(left, ())[:1]]),
                 expected=f"files ending in {', '.join(sorted(SUFFIXES))}",
                 do="name the folder that holds them",
             )
@@ -48,8 +51,24 @@ def open_folder(folder: Path, channels: int | None) -> tuple[Dataset, bool]:
         split=np.array([part for _, part, _ in found]),
         classes=classes,
         labels=np.array([classes.index(label) for _, _, label in found]) if classes else None,
+        left=tuple(left),
+        emptied=_emptied(left, roots, classes),
     )
     return dataset, split_here and len(set(parts.values())) > 1
+
+
+def _emptied(
+    left: Iterable[tuple[str, str]], roots: Iterable[Path], classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Folders beside those of classes that hold files, none of which can be read."""
+    inside = [
+        Path(path).relative_to(root).parts
+        for root in roots
+        for path, _ in left
+        if Path(path).is_relative_to(root)
+    ]
+    names = {parts[0] for parts in inside if len(parts) > 1}
+    return tuple(sorted(names - set(classes), key=natural)) if classes else ()
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.findings import class_lines, classes_of, equals, finding_lines
+from kakera.data.findings import class_lines, classes_of, equals, finding_lines, left_lines, listed
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
+from kakera.data.value_range import Ranges
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
 from kakera.progress import passing
@@ -41,6 +43,14 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
+    ranges: Ranges = ()
+    """(kind, black, white) of deep values: measured on a sample, or given."""
+    clipped: dict[str, int] = field(default_factory=dict)
+    """Files with values outside of the range, and how many these are."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Files beside the pictures that were not opened, and why not."""
+    emptied: tuple[str, ...] = ()
+    """Classes that have no file left."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -59,6 +69,12 @@ class Inspection:
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
+        lines += value_range.lines(self.ranges, self.ranges)
+        if self.clipped:
+            lines += listed(
+                "values outside, clipped", [f"{name}: {count}" for name, count in self.clipped.items()]
+            )
+        lines += left_lines(self.left, self.emptied)
         return lines + finding_lines(
             self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures"
         )
@@ -66,14 +82,16 @@ class Inspection:
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
 def inspect_dataset(
-    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0
+    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0, ranges: Ranges = ()
 ) -> Inspection | SoundInspection:
     """Read everything once, of a data set or of what `open_dataset` opens, and count it.
 
     `channels` (1 or 3) and `seed`, of the split where the data bring none, are for a path or name. Raises
     DataError where none can be read.
     """
-    dataset = data if isinstance(data, Dataset) else open_dataset(data, channels=channels, seed=seed)
+    dataset = (
+        data if isinstance(data, Dataset) else open_dataset(data, channels=channels, seed=seed, ranges=ranges)
+    )
     if dataset.sounds is not None:
         return inspect_sounds(dataset)
     found, broken = _read_all(dataset)
@@ -94,6 +112,10 @@ def inspect_dataset(
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        ranges=dataset.ranges,
+        clipped=dict(sorted(getattr(dataset.pictures, "clipped", {}).items())),
+        left=dataset.left,
+        emptied=dataset.emptied,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from kakera.data import audio, images
 from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
+from kakera.data.kinds import why_left
 from kakera.data.sounds import FileSounds
 from kakera.errors import UnreadableFileError
 from kakera.sound.spec import SoundSpec
@@ -26,6 +28,21 @@ def files_below(root: Path, suffixes: Collection[str]) -> list[Path]:
         and not any(word.startswith(".") for word in path.relative_to(root).parts)
     ]
     return sorted(found, key=lambda path: natural(path.as_posix()))
+
+
+def left_below(root: Path) -> list[tuple[str, str]]:
+    """(path, why) of files below `root` that are neither pictures nor recordings that can be read here.
+
+    "" is why for files that are no pictures; hidden ones are passed over.
+    """
+    found: list[tuple[str, str]] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  # as many as there are files
+            if not name.startswith(".") and suffix not in SUFFIXES:
+                found.append((f"{folder}{os.sep}{name}", why_left(suffix)))
+    return found
 
 
 def natural(text: str) -> list[tuple[int, str]]:

@@ -46,7 +46,7 @@ def hold(
         return _some(dataset, [], dataset) if isinstance(files, _ON_DISK) else dataset
     if isinstance(files, FileSounds):
         return _sounds(dataset, files) if _estimate(dataset) <= limit_bytes else dataset
-    how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels)
+    how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels, files.ranges)
     needed = _estimate(dataset, how)
     fits = needed <= limit_bytes
     if not fits and not shorter:

@@ -16,6 +16,7 @@ from kakera.data.crop import CenterCrop
 from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.shrink import shrunken
+from kakera.data.value_range import Ranges
 from kakera.errors import StorageError, UnreadableFileError
 from kakera.progress import passing
 
@@ -31,10 +32,12 @@ class How:
     shorter: int
     crop: CenterCrop | None
     channels: int
+    ranges: Ranges = ()
 
-    def numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> tuple[int | str, ...]:
         """For the name of a piece."""
-        return (self.shorter, *(self.crop.numbers() if self.crop else (0, 0)), self.channels)
+        extra = (repr(self.ranges),) if self.ranges else ()
+        return (*extra, self.shorter, *(self.crop.numbers() if self.crop else (0, 0)), self.channels)
 
 
 @dataclass

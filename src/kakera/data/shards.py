@@ -144,19 +144,19 @@ class ShardRecording(Stored):
 class ShardPictures:
     """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
 
-    def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64]) -> None:
-        self.shards, self.channels, self.rows = shards, channels, rows
+    def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64], ranges: Ranges = ()) -> None:
+        self.shards, self.channels, self.rows, self.ranges = shards, channels, rows, ranges
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> ShardPictures:
         """Some of them."""
-        return ShardPictures(self.shards, self.channels, self.rows[rows])
+        return ShardPictures(self.shards, self.channels, self.rows[rows], self.ranges)
 
     def converted(self, channels: int) -> ShardPictures:
         """The same with 1 or 3 channels."""
-        return ShardPictures(self.shards, channels, self.rows)
+        return ShardPictures(self.shards, channels, self.rows, self.ranges)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C); of packed pixels a read-only view of the file. Raises UnreadableFileError, DataError."""
@@ -167,7 +167,7 @@ class ShardPictures:
             pixels = np.frombuffer(content[len(content) - height * width * depth :], np.uint8)
             return with_depth(pixels.reshape(height, width, depth), self.channels)
         try:
-            return decode(bytes(content), self.channels)
+            return decode(bytes(content), self.channels, ranges=self.ranges)
         except UnreadableFileError as error:
             raise UnreadableFileError(self.shards.where(row), error.reason) from error
 

@@ -12,36 +12,47 @@ from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder
 from kakera.data.idx import find_images, is_idx, open_idx
+from kakera.data.measure import measured, with_ranges
 from kakera.data.npz import open_npz
 from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.split import stratified
 from kakera.data.table import open_table
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, sentence
 
 
 def open_dataset(
-    source: str | Path, *, channels: int | None = None, seed: int = 0, val: float = 0.0, test: float = 0.2
+    source: str | Path,
+    *,
+    channels: int | None = None,
+    seed: int = 0,
+    val: float = 0.0,
+    test: float = 0.2,
+    ranges: Ranges = (),
 ) -> Dataset:
     """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
     Or shards: a folder of them, tar files, their address. A source that brings no split is split by class
     from the seed: `val` and `test` are shares of it. A folder that has the name of a built-in set is meant
-    by ./name. Raises DataError.
+    by ./name. `ranges` say what is black and white of deep pictures; of other kinds that is measured. Raises
+    DataError.
     """
-    dataset, divided = open_source(source, channels)
+    dataset, divided = open_source(source, channels, ranges)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
     return replace(dataset, split=np.asarray(codes))
 
 
-def open_source(source: str | Path, channels: int | None = None) -> tuple[Dataset, bool]:
+def open_source(source: str | Path, channels: int | None = None, ranges: Ranges = ()) -> tuple[Dataset, bool]:
     """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return with_channels(built_in, channels or built_in.channels), True
     dataset, divided = open_shards(source, channels) if is_shards(source) else _open(Path(source), channels)
-    return with_channels(dataset, channels or dataset.channels), divided
+    known = {kind for kind, *_ in ranges}
+    found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
+    return with_ranges(with_channels(dataset, channels or dataset.channels), found), divided
 
 
 def _open(path: Path, channels: int | None) -> tuple[Dataset, bool]:

@@ -17,7 +17,12 @@ FREE = {  # may differ between a run and its resumption
     *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
     *("baselines", "chosen", "digest"),
 }
-NEW = {"time": "", "crop_pct": 1.0}  # options that runs from before them do not have, and what those did
+NEW = {
+    "time": "",
+    "crop_pct": 1.0,
+    "bits": 0,
+    "value_range": [],
+}  # options that runs from before them do not have, and what those did
 
 
 def require_same(path: Path, config: dict[str, Any]) -> None:

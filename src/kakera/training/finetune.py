@@ -204,7 +204,7 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         model, inputs = Classifier(before.encoder, count, options.pool), before.inputs
         model.initialise_head(draws)
     if inputs.sound is None:
-        inputs = prepared.cropped(inputs.size).into(inputs)
+        inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
     return Saved(model, inputs, dataset.classes, dataset.several)
 
 

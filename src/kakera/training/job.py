@@ -111,7 +111,7 @@ class Job(Generic[Chosen]):
         train = np.flatnonzero(self.prepared.dataset.split == "train")
         rows = train[np.unique(np.linspace(0, len(train) - 1, SAMPLE).astype(int))]
         return replace(self.prepared, dataset=self.prepared.dataset.take(rows)).held(
-            size, self.options.crop_least
+            size, self.options.crop_least, quiet=True
         )
 
     def show(self, forecast: Forecast) -> None:

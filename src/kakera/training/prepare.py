@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kakera import duration
+from kakera.data import cache, value_range
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
+from kakera.data.findings import taken_line
+from kakera.data.measure import with_ranges
 from kakera.data.memory import at_hand, hold
 from kakera.data.shrink import stored_side
 from kakera.data.sources import open_dataset
@@ -78,7 +81,14 @@ class Prepared:
         mean, std = mean_std(self.dataset.part("train"))
         crop = self.cropped((height, width))
         return InputSpec(
-            self.dataset.channels, height, width, mean, std, crop_pct=crop.crop_pct, resize=crop.resize
+            self.dataset.channels,
+            height,
+            width,
+            mean,
+            std,
+            crop_pct=crop.crop_pct,
+            resize=crop.resize,
+            values=self.dataset.ranges,
         )
 
     def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
@@ -111,11 +121,13 @@ class Prepared:
     def _limit(self) -> int:
         return min(HELD, int(SHARE * self.machine.memory))
 
-    def held(self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0) -> Prepared:
+    def held(
+        self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0, *, quiet: bool = False
+    ) -> Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_least` of their area need.
+        at least `crop_least` of their area need. Unless `quiet`, a line says what was taken and what was not.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
@@ -125,6 +137,8 @@ class Prepared:
             dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise _no_training(dataset)
+        if not quiet:
+            cache.say(taken_line(dataset))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
         return replace(self, dataset=dataset, workers=workers, digest=found)
 
@@ -159,11 +173,14 @@ def resolve(
     channels = start.channels if start and not start.sound else options.channels
     if isinstance(options, FinetuneOptions) and options.channels:
         channels = options.channels  # a start is changed for them
+    ranges = value_range.given(options.bits, options.value_range) or (start.values if start else ())
     dataset = (
         data
         if isinstance(data, Dataset)
-        else open_dataset(data, channels=channels or None, seed=options.seed)
+        else open_dataset(data, channels=channels or None, seed=options.seed, ranges=ranges)
     )
+    if ranges and isinstance(data, Dataset):
+        dataset = with_ranges(data, ranges)
     if start:
         _same_kind(dataset, start)
     if not len(dataset.part("train")):
