@@ -33,6 +33,18 @@ def is_scaled(image: Image.Image) -> bool:
     return image.format in SCALED and image.mode != "F"
 
 
+def bits_of_jpeg2000(start: bytes) -> int:
+    """Bits of the widest channel, from the SIZ segment of the codestream; 8 where it is not found."""
+    place = start.find(b"\xff\x4f\xff\x51")
+    if place < 0 or place + 43 > len(start):
+        return 8
+    count = int.from_bytes(start[place + 40 : place + 42], "big")
+    return max(
+        ((start[at] & 0x7F) + 1 for at in range(place + 42, min(place + 42 + 3 * count, len(start)), 3)),
+        default=8,
+    )
+
+
 def is_wide(image: Image.Image) -> bool:
     """Whether colours have 16 bits, of which Pillow keeps the upper 8."""
     names = (tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", [])[:1])
@@ -57,8 +69,13 @@ def colours(image: Image.Image, source: Source) -> NDArray[np.uint16]:
     with Image.open(
         io.BytesIO(source) if isinstance(source, bytes) else source, formats=[image.format]
     ) as low:
-        low.tile = [tile._replace(args=_lower(tile.args)) for tile in low.tile]
+        pairs = str(low.tile[0].args).startswith("LA;")  # grey and opacity: four bytes, as RGBA has
+        low.tile = [tile._replace(args="RGBA" if pairs else _lower(tile.args)) for tile in low.tile]
         ImageOps.exif_transpose(low, in_place=True)
+        if pairs:
+            bytes_of = np.asarray(low).astype(np.uint16)
+            values, opacity = ((bytes_of[..., at] << 8) | bytes_of[..., at + 1] for at in (0, 2))
+            return np.dstack([values, values, values, opacity])
         return (high << 8) | np.asarray(low).astype(np.uint16)
 
 

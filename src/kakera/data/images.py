@@ -10,10 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kakera.data.deep import by_tifffile, colours, grey, is_scaled, is_wide, kind_of, kind_of_values
+from kakera.data.deep import (
+    bits_of_jpeg2000,
+    by_tifffile,
+    colours,
+    grey,
+    is_scaled,
+    is_wide,
+    kind_of,
+    kind_of_values,
+)
 from kakera.data.jpeg import plain_jpeg
 from kakera.data.kinds import suffixes
-from kakera.data.picture_file import MOST_PIXELS, Source, name, opened, reason, require_few_pixels
+from kakera.data.picture_file import (
+    MOST_PIXELS,
+    Source,
+    first_bytes,
+    name,
+    opened,
+    reason,
+    require_few_pixels,
+)
 from kakera.data.tiff import TiffHeader, as_black_is_zero, read_header
 from kakera.data.value_range import Extremes, Ranges, eight_bits
 from kakera.errors import UnreadableFileError
@@ -53,7 +70,9 @@ def decode(
                 height, width = at_least[::-1] if _on_its_side(image) else at_least
                 image.draft(None, (width, height))
             header = read_header(source) if image.format == "TIFF" else None
-            if header is not None and header.unsafe:
+            _require_readable(image, source)
+            deep = header is not None and header.separate and bool(ranges) and is_wide(image)
+            if header is not None and (header.unsafe or deep):
                 return _foreign(source, channels, header, most_pixels, ranges, clipped)
             return _values(image, channels, source, header, ranges, clipped)
     except UnreadableFileError:
@@ -99,7 +118,7 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
     try:
         with opened(source, most_pixels) as image:
             header = read_header(source) if image.format == "TIFF" else None
-            if header is not None and header.unsafe:
+            if header is not None and (header.unsafe or (header.separate and is_wide(image))):
                 values = by_tifffile(source, name(source), header, most_pixels)
             elif is_scaled(image) or not (kind_of(image) or is_wide(image)):
                 return None
@@ -138,6 +157,17 @@ def _grey(image: Image.Image) -> bool:
         colours = np.asarray(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
+
+
+def _require_readable(image: Image.Image, source: Source) -> None:
+    """Raises UnreadableFileError for JPEG 2000 of more than 8 bits a colour: Pillow rounds past white."""
+    if (
+        image.format == "JPEG2000"
+        and not kind_of(image)
+        and (bits := bits_of_jpeg2000(first_bytes(source))) > 8
+    ):
+        got = f"got a JPEG 2000 of {bits} bits a colour, of which Pillow makes white black"
+        raise UnreadableFileError(name(source), f"{got}, expected 8; write it as PNG or TIFF")
 
 
 def _values(
@@ -195,16 +225,19 @@ def _foreign(
 
 
 def _read_foreign(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    if not header.inverted or not header.place:
-        return by_tifffile(source, name(source), header, most_pixels)
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    try:
-        with opened(as_black_is_zero(content, header), most_pixels) as image:
-            return grey(image, header)
-    except UnreadableFileError as error:
-        raise UnreadableFileError(name(source), error.reason) from error
-    except Exception as error:
-        raise UnreadableFileError(name(source), reason(b"", error)) from error
+    """The deep values of a TIFF, by Pillow where a change of one tag makes it one of its own."""
+    if header.inverted and header.place:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        try:
+            with opened(as_black_is_zero(content, header), most_pixels) as image:
+                return grey(image, header)
+        except UnidentifiedImageError:
+            pass
+        except UnreadableFileError as error:
+            raise UnreadableFileError(name(source), error.reason) from error
+        except Exception as error:
+            raise UnreadableFileError(name(source), reason(b"", error)) from error
+    return by_tifffile(source, name(source), header, most_pixels)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

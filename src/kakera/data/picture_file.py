@@ -71,14 +71,17 @@ def reason(source: Source, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"got too many pixels, expected at most {MOST_PIXELS:,}; make it smaller"
     if isinstance(error, UnidentifiedImageError):
-        return f"got {described(_start(source))}, {_KINDS}"
+        return f"got {described(first_bytes(source))}, {_KINDS}"
     if isinstance(error, ValueError) and str(error).startswith("got "):
         return str(error)
+    unusual = described(first_bytes(source))
+    if unusual.startswith("a JPEG ("):
+        return f"got {unusual}, {_KINDS}"
     detail = " ".join(str(error).split()) or type(error).__name__
     return f"got a damaged picture ({detail[:80]}), expected a whole one"
 
 
-def _start(source: Source) -> bytes:
+def first_bytes(source: Source) -> bytes:
     """The first bytes of a file."""
     if isinstance(source, bytes):
         return source[:_HEAD]

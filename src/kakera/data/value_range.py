@@ -68,7 +68,8 @@ def _white(kind: str, high: float) -> float:
         return 1.0
     if kind == "float" and DARK <= high <= 1 + MARGIN:
         return 1.0
-    fitting = (white for white in STANDARD if white / 2 < high <= white * (1 + MARGIN))
+    common = STANDARD if kind == "int32" else (1.0, 255.0, 65535.0)
+    fitting = (white for white in common if white / 2 < high <= white * (1 + MARGIN))
     digit = 10.0 ** (math.floor(math.log10(high)) - 1)
     return next(fitting, float(f"{math.ceil(high / digit - 1e-9) * digit:.12g}"))
 
