@@ -78,8 +78,11 @@ def finding_lines(
     ]
 
 
-def taken_line(dataset: Dataset) -> str:
-    """One line: files taken by suffix, left, unreadable, their range, and classes without a file."""
+def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
+    """One line: files taken by suffix, left, unreadable, their range, and classes without a file.
+
+    `clipped` are files with values outside of the range, of those that have been decoded just now.
+    """
     pictures, broken = dataset.pictures, dataset.unreadable
     names = [pictures.name(index) for index in range(len(pictures))]
     files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
@@ -91,6 +94,10 @@ def taken_line(dataset: Dataset) -> str:
         first = f"{broken[0].path}: {broken[0].reason}"
         words.append(f"unreadable: {len(broken)} ({first}{'; …' if len(broken) > 1 else ''})")
     words += value_range.lines(dataset.ranges, dataset.ranges)
+    if clipped:
+        words.append(
+            f"clipped: {sum(clipped.values())} values of {len(clipped)} files ({next(iter(clipped))}, …)"
+        )
     return f"{dataset.name}: " + "; ".join(words)
 
 

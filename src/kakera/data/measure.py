@@ -14,7 +14,7 @@ from kakera.data.shards import ShardPictures
 from kakera.data.value_range import Extremes, Ranges, decide
 from kakera.errors import UnreadableFileError
 
-DEEP = (".png", ".tif", ".tiff", ".pfm", ".apng")  # suffixes of files whose values may be deep
+DEEP = (".png", ".tif", ".tiff", ".pfm", ".apng", ".jxl")  # suffixes of files whose values may be deep
 LOOKED = 4096  # files whose suffix is looked at
 HEADERS = 256  # of which so many are looked into
 PIXELS = 1 << 26  # that are decoded for their extremes, and LEAST pictures in any case

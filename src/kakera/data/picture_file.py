@@ -74,7 +74,7 @@ def reason(source: Source, error: Exception) -> str:
         return f"got {described(first_bytes(source))}, {_KINDS}"
     if isinstance(error, ValueError) and str(error).startswith("got "):
         return str(error)
-    unusual = described(first_bytes(source))
+    unusual = "" if isinstance(error, OSError) and error.errno else described(first_bytes(source))
     if unusual.startswith("a JPEG ("):
         return f"got {unusual}, {_KINDS}"
     detail = " ".join(str(error).split()) or type(error).__name__

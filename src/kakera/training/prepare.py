@@ -138,7 +138,7 @@ class Prepared:
         if not len(dataset.part("train")):
             raise _no_training(dataset)
         if not quiet:
-            cache.say(taken_line(dataset))
+            cache.say(taken_line(dataset, getattr(self.dataset.pictures, "clipped", {})))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
         return replace(self, dataset=dataset, workers=workers, digest=found)
 
