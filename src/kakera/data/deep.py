@@ -66,17 +66,16 @@ def grey(image: Image.Image, header: TiffHeader | None) -> NDArray[Any]:
 def colours(image: Image.Image, source: Source) -> NDArray[np.uint16]:
     """(H, W, 3 or 4) of a wide picture upright: Pillow decodes the upper bytes, and then the lower ones."""
     high = np.asarray(image).astype(np.uint16)
-    with Image.open(
-        io.BytesIO(source) if isinstance(source, bytes) else source, formats=[image.format]
-    ) as low:
+    place = io.BytesIO(source) if isinstance(source, bytes) else source
+    with Image.open(place, formats=[str(image.format)]) as low:
         pairs = str(low.tile[0].args).startswith("LA;")  # grey and opacity: four bytes, as RGBA has
         low.tile = [tile._replace(args="RGBA" if pairs else _lower(tile.args)) for tile in low.tile]
         ImageOps.exif_transpose(low, in_place=True)
-        if pairs:
-            bytes_of = np.asarray(low).astype(np.uint16)
-            values, opacity = ((bytes_of[..., at] << 8) | bytes_of[..., at + 1] for at in (0, 2))
-            return np.dstack([values, values, values, opacity])
-        return (high << 8) | np.asarray(low).astype(np.uint16)
+        lower = np.asarray(low).astype(np.uint16)
+    if pairs:
+        values, opacity = (lower[..., at] * 256 + lower[..., at + 1] for at in (0, 2))
+        return np.dstack([values, values, values, opacity]).astype(np.uint16)
+    return (high * 256 + lower).astype(np.uint16)
 
 
 def _lower(args: Any) -> Any:

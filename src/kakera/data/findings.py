@@ -101,7 +101,7 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
     return f"{dataset.name}: " + "; ".join(words)
 
 
-def left_lines(left: Pairs, emptied: Sequence[str]) -> list[str]:
+def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
     """For reading: files that were not opened, counted by suffix, with the reason; classes without a file."""
     counts = Counter((suffix_of(path), reason) for path, reason in left)
     found = [

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kakera.data.fetch import fetched
 from kakera.data.images import decode, header, with_depth
 from kakera.data.stored import Stored, ViewFile
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor

@@ -45,7 +45,13 @@ class TiffHeader:
         signed_bytes = self.bits == 8 and self.format == 2
         planes = self.separate and self.samples > 1 and self.bits > 8 and self.compression == 1
         floats = self.format == 3 and self.photometric == INVERTED
-        return signed_bytes or planes or floats or (self.bits > 16 and self.photometric == INVERTED)
+        wide = self.bits > 16 or (self.bits == 16 and self.format == 2)
+        swapped = (
+            wide and self.order == ">" and self.compression != 1
+        )  # decoded as if they were little-endian
+        return (
+            signed_bytes or planes or floats or swapped or (self.bits > 16 and self.photometric == INVERTED)
+        )
 
     @property
     def inverted(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kakera.data.crop import CenterCrop
-from kakera.inputs import InputSpec
 
 # Pillow's numbers of its filters, which the file has.
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
@@ -35,16 +34,17 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
         )
     sides = _sides(preprocessing.get("size", given), square=not kind.startswith(SHORTEST))
     target = cropped(preprocessing) if preprocessing.get("do_center_crop", crops) else None
-    target = target or (sides if len(sides) == 2 else (sides[0],) * 2 if sides else None)
+    if target is None and sides:
+        target = (sides[0], sides[-1])
     short = len(sides) == 2 and target is not None and (sides[0] < target[0] or sides[1] < target[1])
     if target is None or short or (len(sides) == 1 and sides[0] < max(target)):
         note = (
             f"size {preprocessing.get('size')} and its crop are not followed: the largest centre crop is seen"
         )
         return CenterCrop(size, interpolation=name), (note,)
-    spec = InputSpec(1, *target, (0.0,), (1.0,), resize=sides).resized(size)
-    whole = spec.resize == (size[0],) == (size[1],)  # what is meant without a word
-    return CenterCrop(size, resize=() if whole else spec.resize, interpolation=name), ()
+    resize = CenterCrop(target, resize=sides).resized(size).resize
+    whole = resize == (size[0],) == (size[1],)  # what is meant without a word
+    return CenterCrop(size, resize=() if whole else resize, interpolation=name), ()
 
 
 def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
