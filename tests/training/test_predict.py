@@ -101,3 +101,15 @@ def test_bytes_that_cannot_be_read_say_why_under_their_place(model: Path) -> Non
     found = predict(model, [np.zeros((9, 9), np.uint8), b"no picture", b""])
     assert [one.unreadable[:15] for one in found] == ["", "got a text file", "got an empty fi"]
     assert [one.file for one in found] == ["picture[0]", "picture[1]", "picture[2]"]
+
+
+def test_floats_below_zero_are_named_and_the_others_predicted(model: Path, tmp_path: Path) -> None:
+    values = np.linspace(-3, 5, 64, dtype=np.float32).reshape(8, 8)
+    names = [f"{number}.tif" for number in range(3)]
+    for name in names:
+        Image.fromarray(values).save(tmp_path / name)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "good.png")
+    found = predict(model, [*(tmp_path / name for name in names), tmp_path / "good.png"])
+    assert [Path(one.file).name for one in found if one.unreadable] == names
+    assert all("-3 to 5" in one.unreadable for one in found[:3])
+    assert found[3].labels

@@ -86,7 +86,7 @@ def eight_bits(values: NDArray[Any], kind: str, ranges: Ranges) -> tuple[NDArray
         raise _outside(low, high)
     known: Mapping[str, tuple[float, float]] = {name: (a, b) for name, a, b in ranges}
     black, white = known.get(kind, (0.0, 65535.0) if kind == "uint16" else _fitting(kind, low, high))
-    if black == 0 and low < -MARGIN * white:
+    if black == 0 and low < -MARGIN * (white if kind in known else max(high, 0.0)):
         raise _outside(low, high, f"{black:g} to {white:g}" if kind in known else EXPECTED)
     outside = int(((values < black) | (values > white)).sum()) if low < black or high > white else 0
     found, flat = np.empty(values.size, np.uint8), values.reshape(-1)

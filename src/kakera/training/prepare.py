@@ -180,7 +180,8 @@ def resolve(
         else open_dataset(data, channels=channels or None, seed=options.seed, ranges=ranges)
     )
     if ranges and isinstance(data, Dataset):
-        dataset = with_ranges(data, ranges)
+        known = {kind for kind, *_ in ranges}
+        dataset = with_ranges(data, (*ranges, *(one for one in data.ranges if one[0] not in known)))
     if start:
         _same_kind(dataset, start)
     if not len(dataset.part("train")):
