@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import io
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from kakera.data.picture_file import Source, first_bytes
+from kakera.data.picture_file import name as name_of
 from kakera.data.tiff import TiffHeader
 from kakera.errors import UnreadableFileError
 
 SCALED = ("PPM", "JPEG2000")  # formats that say their range themselves: Pillow makes it 0 … 65535
 ALPHA = 4  # channels with opacity
-Source = Path | str | bytes
 
 
 def kind_of(image: Image.Image) -> str:
@@ -43,6 +43,17 @@ def bits_of_jpeg2000(start: bytes) -> int:
         ((start[at] & 0x7F) + 1 for at in range(place + 42, min(place + 42 + 3 * count, len(start)), 3)),
         default=8,
     )
+
+
+def require_readable(image: Image.Image, source: Source) -> None:
+    """Raises UnreadableFileError for JPEG 2000 of more than 8 bits a colour: Pillow rounds past white."""
+    if (
+        image.format == "JPEG2000"
+        and not kind_of(image)
+        and (bits := bits_of_jpeg2000(first_bytes(source))) > 8
+    ):
+        got = f"got a JPEG 2000 of {bits} bits a colour, of which Pillow makes white black"
+        raise UnreadableFileError(name_of(source), f"{got}, expected 8; write it as PNG or TIFF")
 
 
 def is_wide(image: Image.Image) -> bool:

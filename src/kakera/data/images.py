@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kakera.data.deep import (
-    bits_of_jpeg2000,
     by_tifffile,
     colours,
     grey,
@@ -19,13 +18,13 @@ from kakera.data.deep import (
     is_wide,
     kind_of,
     kind_of_values,
+    require_readable,
 )
 from kakera.data.jpeg import plain_jpeg
 from kakera.data.kinds import suffixes
 from kakera.data.picture_file import (
     MOST_PIXELS,
     Source,
-    first_bytes,
     name,
     opened,
     reason,
@@ -70,7 +69,7 @@ def decode(
                 height, width = at_least[::-1] if _on_its_side(image) else at_least
                 image.draft(None, (width, height))
             header = read_header(source) if image.format == "TIFF" else None
-            _require_readable(image, source)
+            require_readable(image, source)
             deep = header is not None and header.separate and bool(ranges) and is_wide(image)
             if header is not None and (header.unsafe or deep):
                 return _foreign(source, channels, header, most_pixels, ranges, clipped)
@@ -157,17 +156,6 @@ def _grey(image: Image.Image) -> bool:
         colours = np.asarray(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
         return bool((colours == colours[:, :1]).all())
     return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
-
-
-def _require_readable(image: Image.Image, source: Source) -> None:
-    """Raises UnreadableFileError for JPEG 2000 of more than 8 bits a colour: Pillow rounds past white."""
-    if (
-        image.format == "JPEG2000"
-        and not kind_of(image)
-        and (bits := bits_of_jpeg2000(first_bytes(source))) > 8
-    ):
-        got = f"got a JPEG 2000 of {bits} bits a colour, of which Pillow makes white black"
-        raise UnreadableFileError(name(source), f"{got}, expected 8; write it as PNG or TIFF")
 
 
 def _values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from functools import cache
 
@@ -78,12 +79,9 @@ def plugged(package: str) -> bool:
     """Whether a package that teaches Pillow a format is there; it is registered once."""
     if importlib.util.find_spec(package) is None:
         return False
+    module = importlib.import_module(package)  # pillow_jxl registers itself
     if package == "pillow_heif":
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    else:
-        import pillow_jxl  # noqa: F401  # registers itself
+        module.register_heif_opener()
     return True
 
 
