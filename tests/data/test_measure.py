@@ -107,7 +107,7 @@ def test_the_explorer_sees_what_the_model_sees(tmp_path: Path) -> None:
     upload = shelf.opened((tmp_path / "x.png").read_bytes(), "upload")
     expected = np.round(TWELVE * (255 / 4095))
     for framed in (upload.framed(inputs), shelf.picture("sample-1").framed(inputs)):
-        assert np.abs(framed.pictures[0].numpy().astype(int) - expected).max() <= 1
+        assert np.abs(framed.values[0].numpy().astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("store", ["pixels", "files"])

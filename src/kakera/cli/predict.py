@@ -86,6 +86,11 @@ def run(words: Sequence[str]) -> int:
         print_table([(*header, "label", "probabilities"), *rows])
     if given.page:
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
+    clipped = {} if given.windows else getattr(dataset.pictures, "clipped", {})
+    if clipped:
+        first = next(iter(clipped))
+        many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"
+        print(f"kakera: {many}: outside of the range, clipped", file=sys.stderr)
     broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)

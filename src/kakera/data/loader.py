@@ -14,7 +14,7 @@ from kakera import chance
 from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.crop import CenterCrop
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
 from kakera.data.kept import KeptPictures
 from kakera.data.listen import Crops, Windows
 from kakera.data.order import ALL, Order, Place, Share, Straight
@@ -56,7 +56,16 @@ class Reader(TorchDataset[Any]):
             broken,
             rows=torch.from_numpy(rows),
             whole=self.whole,
+            clipped=self._clipped(),
         )
+
+    def _clipped(self) -> tuple[tuple[str, int], ...]:
+        """What has been clipped since the batch before."""
+        if not isinstance(self.dataset.pictures, FilePictures):
+            return ()
+        found = tuple(self.dataset.pictures.clipped.items())
+        self.dataset.pictures.clipped.clear()
+        return found
 
     def _read(
         self, wanted: NDArray[np.int64], epoch: int

@@ -34,7 +34,7 @@ def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
     known = {kind for kind, *_ in ranges}
     if {"int32", "float"} <= known:
         return ranges
-    more = (one for one in measured(dataset) if one[0] != "uint16" and one[0] not in known)
+    more = (one for one in dataset.ranges or measured(dataset) if one[0] != "uint16" and one[0] not in known)
     return (*ranges, *more)
 
 
@@ -53,6 +53,8 @@ def doubts(dataset: Dataset, ranges: Ranges) -> list[str]:
 def with_ranges(dataset: Dataset, ranges: Ranges) -> Dataset:
     """The same pictures, read with these ranges; recordings and pictures in memory as they are."""
     pictures = dataset.pictures
+    if ranges == dataset.ranges == getattr(pictures, "ranges", ()):
+        return dataset
     if isinstance(pictures, FilePictures):
         found = FilePictures(pictures.paths, pictures.channels, ranges)
     elif isinstance(pictures, ShardPictures):
