@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kakera.data.images import decode, extremes, header
 from kakera.data.value_range import given
@@ -174,3 +174,36 @@ def test_what_pillow_reads_is_read(kind: str) -> None:
     content = encoded(values, kind)
     expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     assert np.array_equal(decode(content, 3), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["zero is white", "wide", "64 bits"])
+def test_deep_pictures_stand_upright_as_those_of_8_bits_do(kind: str, orientation: int) -> None:
+    plain = eight(DEEP).astype(np.uint8)
+    tag = {"extratags": [(274, 3, 1, orientation, True)]}
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(tiff(plain, **tag)))))
+    if kind == "zero is white":
+        content = tiff(65535 - DEEP, photometric="miniswhite", byteorder=">", **tag)
+    elif kind == "wide":
+        content = tiff(np.dstack([DEEP] * 3), photometric="rgb", **tag)
+    else:
+        content = tiff(DEEP / 65535, photometric="minisblack", **tag)
+    assert far(decode(content, 1, ranges=given(16)), wanted) <= 1
+    assert header(content)[:2] == wanted.shape
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_values_of_less_than_8_bits_are_spread_out(bits: int, photometric: int, order: str) -> None:
+    values = np.random.default_rng(0).integers(0, 2**bits, (16, 24)).astype(np.uint8)
+    each = 8 // bits
+    packed = np.zeros((16, 24 // each), np.uint8)
+    for place in range(each):
+        packed |= values[:, place::each] << (8 - bits * (place + 1))
+    tags = {256: 24, 257: 16, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 16, 279: packed.size}
+    entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags.items())
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + packed.size)
+    content = start + packed.tobytes() + struct.pack(order + "H", len(tags)) + entries + bytes(4)
+    shown = values if photometric else 2**bits - 1 - values
+    assert far(decode(content, 1), np.round(shown * (255 / (2**bits - 1)))) == 0

@@ -125,7 +125,16 @@ def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int)
         raise UnreadableFileError(name, f"got {header} of shape {values.shape}, expected one picture")
     if header.photometric == 0:
         values = _turned(values, name, header)
-    return values
+    return _upright(values, header.orientation)
+
+
+def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """By the eight orientations of TIFF and EXIF: the first row and column as they are looked at."""
+    if 5 <= orientation <= 8:
+        values = values.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    return values[:, ::-1] if orientation in (2, 3, 6, 7) else values
 
 
 def _turned(values: NDArray[Any], name: str, header: TiffHeader) -> NDArray[Any]:

@@ -108,7 +108,7 @@ def header(source: Source) -> tuple[int, int, int]:
     except Exception as error:
         found = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if found is not None and found.width and found.height:
-            return found.height, found.width, 1 if found.samples == 1 else 3
+            return *found.upright, 1 if found.samples == 1 else 3
         raise UnreadableFileError(name(source), reason(source, error)) from error
 
 

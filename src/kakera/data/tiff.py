@@ -30,6 +30,14 @@ class TiffHeader:
     place: int
     """Where the value of PhotometricInterpretation stands in the file, in bytes; 0 where it does not."""
     order: str
+    orientation: int = 1
+    """As in EXIF; from 5 on height and width are to be swapped."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(height, width) of the picture as it is looked at."""
+        size = (self.height, self.width)
+        return size if self.orientation < 5 else size[::-1]
 
     def __str__(self) -> str:
         kind = FORMATS.get(self.format, "values")
@@ -108,6 +116,7 @@ def _header(content: _Bytes) -> TiffHeader | None:
         compression=int(tags.get(259, (1,))[0]),
         place=places.get(262, 0),
         order=order,
+        orientation=int(tags.get(274, (1,))[0]),
     )
 
 
