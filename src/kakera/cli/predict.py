@@ -65,6 +65,7 @@ def run(words: Sequence[str]) -> int:
     model = open_model(given.model)
     if ranges := value_range.given(given.bits, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
+    clipped: dict[str, int] = {}
     if given.windows:
         found = list(predict_windows(model, given.files, workers=given.workers, device=given.device))
     else:
@@ -72,6 +73,7 @@ def run(words: Sequence[str]) -> int:
         for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()):
             print(f"kakera: {line}", file=sys.stderr)
         found = predict(model, dataset, workers=given.workers, device=given.device)
+        clipped = getattr(dataset.pictures, "clipped", {})
         if given.page:
             from kakera.training.prediction_page import write_prediction_page
 
@@ -86,7 +88,6 @@ def run(words: Sequence[str]) -> int:
         print_table([(*header, "label", "probabilities"), *rows])
     if given.page:
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
-    clipped = {} if given.windows else getattr(dataset.pictures, "clipped", {})
     if clipped:
         first = next(iter(clipped))
         many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"

@@ -36,8 +36,7 @@ class TiffHeader:
     @property
     def upright(self) -> tuple[int, int]:
         """(height, width) of the picture as it is looked at."""
-        size = (self.height, self.width)
-        return size if self.orientation < 5 else size[::-1]
+        return (self.height, self.width) if self.orientation < 5 else (self.width, self.height)
 
     def __str__(self) -> str:
         kind = FORMATS.get(self.format, "values")
