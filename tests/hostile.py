@@ -30,6 +30,7 @@ from PIL import Image
 
 from kakera.data import audio, images
 from kakera.data.sources import open_dataset
+from kakera.data.tiff import read_header
 from kakera.errors import KakeraError
 from kakera.formats import mae
 from kakera.formats.load import load
@@ -84,6 +85,35 @@ def pictures(kind: str) -> list[bytes]:
             file = io.BytesIO()
             (image.convert("RGB") if kind == "JPEG" and image.mode == "P" else image).save(file, kind, **mode)
             found.append(file.getvalue())
+    return found
+
+
+def deep_pictures() -> list[bytes]:
+    """TIFF of 16 bits (also with zero for white), 32 bits and floats, with and without compression."""
+    values = np.random.default_rng(0).integers(0, 65536, (24, 31)).astype(np.uint16)
+    found: list[bytes] = []
+    for array in (values, values.astype(np.int32), (values / 65535).astype(np.float32)):
+        for compression in (None, "tiff_lzw"):
+            file = io.BytesIO()
+            Image.fromarray(array).save(file, "TIFF", compression=compression)
+            found.append(file.getvalue())
+    for content in found[:2]:
+        header = read_header(content)
+        assert header is not None
+        changed = bytearray(content)
+        changed[header.place : header.place + 2] = bytes(2)
+        found.append(bytes(changed))
+    return found
+
+
+def other_pictures() -> list[bytes]:
+    """One of each kind that Pillow reads besides."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8))
+    found: list[bytes] = []
+    for kind in ("AVIF", "JPEG2000", "PPM", "TGA", "QOI", "PCX", "SGI", "ICO", "WEBP", "GIF"):
+        file = io.BytesIO()
+        image.save(file, kind)
+        found.append(file.getvalue())
     return found
 
 
@@ -172,6 +202,8 @@ def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
     return {
         "jpeg": (pictures("JPEG"), "x.jpg", read_picture),
         "png": (pictures("PNG"), "x.png", read_picture),
+        "tiff": (deep_pictures(), "x.tif", read_picture),
+        "other pictures": (other_pictures(), "x.jp2", read_picture),
         "wav": (recordings(), "x.wav", read_recording),
         "coded recordings": (coded_recordings(), "x.mp3", read_recording),
         "csv": (tables(), "x.csv", open_dataset),

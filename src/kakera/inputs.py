@@ -5,7 +5,7 @@ The specification is stored with the weights, so a prediction treats its input a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kakera.errors import OptionError, sentence
@@ -13,6 +13,10 @@ from kakera.sound.spec import SoundSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")  # Pillow's filters
+CROPPING = ("crop_pct", "resize", "interpolation", "crop_offset")  # fields that only evaluation looks at
+BEFORE = (96, 224 / 256)  # of files without `crop_pct`: from this side on, this share was seen
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,17 @@ class InputSpec:
     blank: float | None = None
     """What stands beyond a recording's end, in stored values, and is looked at; None: patches there are
     absent."""
+    crop_pct: float = 1.0
+    """Of pictures: the share of the largest centre crop that is seen, where `resize` is empty."""
+    resize: tuple[int, ...] = ()
+    """Of pictures: resized before the centre crop, the shorter side to (a,), or all to (height, width)."""
+    interpolation: str = "bicubic"
+    """Of pictures: the filter that resizes them, by Pillow's name."""
+    crop_offset: str = "floor"
+    """Which way half a pixel of a centre crop after `resize` is rounded: floor, or even as in torchvision."""
+
+    values: tuple[tuple[str, float, float], ...] = ()
+    """Of deep pictures (16 bits, 32 bits, floats): what of each kind is 0 (black) and what 255 (white)."""
 
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:
@@ -64,6 +79,7 @@ class InputSpec:
                     do="correct them",
                 )
             )
+        self._require_cropping()
         if self.sound is not None and (self.channels, self.height) != (1, self.sound.bins):
             raise OptionError(
                 sentence(
@@ -73,6 +89,32 @@ class InputSpec:
                     do="make the height the number of bands",
                 )
             )
+
+    def _require_cropping(self) -> None:
+        sides = self.resize if len(self.resize) != 1 else self.resize * 2
+        fits = not sides or (len(sides) == 2 and sides[0] >= self.height and sides[1] >= self.width)
+        names = self.interpolation in INTERPOLATIONS and self.crop_offset in ("floor", "even")
+        if not (fits and names and 0 < self.crop_pct <= 1):
+            raise OptionError(
+                sentence(
+                    "centre crop",
+                    got=f"crop_pct {self.crop_pct}, resize {list(self.resize)}, {self.interpolation} for "
+                    f"{self.height} x {self.width} pixels",
+                    expected=f"a share up to 1, sides as long, one of {', '.join(INTERPOLATIONS)}",
+                    do="correct them",
+                )
+            )
+
+    def resized(self, size: tuple[int, int]) -> InputSpec:
+        """The same for pictures of another size (height, width): `resize` keeps its ratio to it."""
+        sides = self.resize
+        if len(sides) == 1:
+            sides = (max(round(sides[0] * min(size) / min(self.size)), *size),)
+        elif sides:
+            sides = tuple(
+                max(round(a * new / old), new) for a, new, old in zip(sides, size, self.size, strict=True)
+            )
+        return replace(self, height=size[0], width=size[1], resize=sides)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -113,13 +155,21 @@ class InputSpec:
         return mean, std
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values, for `kakera.json`."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """A dictionary of plain values, for `kakera.json`; how recordings are cropped is left out."""
+        found = {name: value for name, value in asdict(self).items() if value is not None}
+        if not self.values:
+            del found["values"]
+        return found if self.sound is None else {n: v for n, v in found.items() if n not in CROPPING}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
         """The inverse of `to_json`."""
         listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
+        if "values" in values:
+            listed["values"] = tuple((str(kind), float(a), float(b)) for kind, a, b in values["values"])
+        if "crop_pct" not in values and "sound" not in values:
+            least, share = BEFORE
+            listed["crop_pct"] = share if min(values["height"], values["width"]) >= least else 1.0
         if "sound" in values:
             listed["sound"] = SoundSpec(**values["sound"])
         return cls(**{**values, **listed})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from kakera.data.augment import TRIES, centre_box, crop, cut, is_whole, random_boxes, shift
+from kakera.data.augment import TRIES, crop, cut, is_whole, random_boxes, shift
 from tests.data.files import NOISE
 
 RATIO = (3 / 4, 4 / 3)
@@ -79,39 +79,6 @@ def test_a_box_depends_on_its_own_noise_alone() -> None:
     for row in range(5):
         alone = random_boxes(draws[row : row + 1], sizes[row : row + 1], (0.1, 0.9))
         assert np.array_equal(alone[0], together[row])
-
-
-@pytest.mark.parametrize(
-    ("size", "target", "box"),
-    [
-        ((28, 28), (28, 28), (0, 0, 28, 28)),
-        ((20, 40), (28, 28), (10, 0, 30, 20)),
-        ((40, 20), (10, 20), (0, 15, 20, 25)),
-        ((256, 256), (224, 224), (16, 16, 240, 240)),
-        ((512, 256), (224, 224), (16, 144, 240, 368)),
-        ((95, 95), (95, 95), (0, 0, 95, 95)),
-    ],
-)
-def test_evaluation_sees_the_middle(
-    size: tuple[int, int], target: tuple[int, int], box: tuple[float, ...]
-) -> None:
-    assert centre_box(size, target) == pytest.approx(box)
-
-
-@given(
-    size=st.tuples(st.integers(1, 300), st.integers(1, 300)),
-    target=st.tuples(st.integers(1, 300), st.integers(1, 300)),
-)
-def test_the_middle_has_the_target_s_aspect_and_lies_within(
-    size: tuple[int, int], target: tuple[int, int]
-) -> None:
-    left, top, right, bottom = centre_box(size, target)
-    assert (right - left) * target[0] == pytest.approx((bottom - top) * target[1])
-    assert min(left, top) >= -1e-9
-    assert right <= size[1] + 1e-9
-    assert bottom <= size[0] + 1e-9
-    share = 7 / 8 if min(target) >= 96 else 1
-    assert max((right - left) / size[1], (bottom - top) / size[0]) == pytest.approx(share)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 16, 12), (2, 1, 9, 11), (0.5, 1.25, 15.5, 10), (7, 3, 8, 4)])

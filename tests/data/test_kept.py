@@ -84,7 +84,11 @@ def test_unreadable_files_are_dropped_with_their_labels_in_memory_and_from_the_c
         assert found.labels is not None
         assert found.labels.tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
         assert [(Path(error.path).name, error.reason) for error in found.unreadable] == [
-            ("3.png", "got a text file, expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture")
+            (
+                "3.png",
+                "got a text file, expected a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA "
+                "picture",
+            )
         ]
 
 

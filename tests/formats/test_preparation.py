@@ -102,7 +102,7 @@ def test_pictures_kept_smaller_for_training_are_evaluated_as_prepare_returns_the
 
 def test_a_picture_is_cut_resized_and_normalised_as_written_out_here() -> None:
     saved = classifier(InputSpec(3, 96, 96, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)))
-    side = 90 * 224 / 256  # the shorter one, of which the middle is taken
+    side = 90  # the shorter one, of which the middle is taken
     box = ((120 - side) / 2, (90 - side) / 2, (120 + side) / 2, (90 + side) / 2)
     cut = Image.fromarray(NOISE).resize((96, 96), Image.Resampling.BICUBIC, box=box)
     expected = (np.asarray(cut) / 255 - [0.1, 0.2, 0.3]) / [0.5, 0.6, 0.7]

@@ -136,12 +136,17 @@ def test_the_library_is_the_judge_of_each(name: str, tmp_path: Path) -> None:
     assert (found.judge, found.difference < 1e-5) == ("transformers", True)
 
 
+def as_written(inputs: InputSpec) -> InputSpec:
+    """Oblong pictures are squashed there: a crop of another aspect than a square's cannot be said."""
+    return inputs if inputs.sound or inputs.height == inputs.width else replace(inputs, resize=inputs.size)
+
+
 @pytest.mark.parametrize("name", others())
 def test_of_these_too_the_way_there_and_back_changes_no_bit(name: str, tmp_path: Path) -> None:
     _, ours = others()[name]
     write_folder(tmp_path / "out", files(ours))
     back = load(tmp_path / "out")
-    assert (back.classes, back.inputs) == (ours.classes, ours.inputs)
+    assert (back.classes, back.inputs) == (ours.classes, as_written(ours.inputs))
     before, after = dict(ours.model.state_dict()), back.model.state_dict()
     if name.startswith("BEiT"):  # no softmax sees a bias of the keys, and it has none
         for layer in range(2):
@@ -214,7 +219,7 @@ def written() -> dict[str, Saved]:
 def test_the_way_there_and_back_changes_no_bit(ours: Saved, tmp_path: Path) -> None:
     write_folder(tmp_path / "out", files(ours))
     back = load(tmp_path / "out")
-    assert (back.classes, back.several, back.inputs) == (ours.classes, ours.several, ours.inputs)
+    assert (back.classes, back.several, back.inputs) == (ours.classes, ours.several, as_written(ours.inputs))
     before, after = ours.model.state_dict(), back.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

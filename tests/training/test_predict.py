@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
+from kakera.data.dataset import FilePictures
+from kakera.data.files import open_files
 from kakera.data.pack import pack
 from kakera.errors import DataError, RunError
 from kakera.formats.native import load_model, save_model
@@ -101,3 +104,27 @@ def test_bytes_that_cannot_be_read_say_why_under_their_place(model: Path) -> Non
     found = predict(model, [np.zeros((9, 9), np.uint8), b"no picture", b""])
     assert [one.unreadable[:15] for one in found] == ["", "got a text file", "got an empty fi"]
     assert [one.file for one in found] == ["picture[0]", "picture[1]", "picture[2]"]
+
+
+def test_floats_below_zero_are_named_and_the_others_predicted(model: Path, tmp_path: Path) -> None:
+    values = np.linspace(-3, 5, 64, dtype=np.float32).reshape(8, 8)
+    names = [f"{number}.tif" for number in range(3)]
+    for name in names:
+        Image.fromarray(values).save(tmp_path / name)
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "good.png")
+    found = predict(model, [*(tmp_path / name for name in names), tmp_path / "good.png"])
+    assert [Path(one.file).name for one in found if one.unreadable] == names
+    assert all("-3 to 5" in one.unreadable for one in found[:3])
+    assert found[3].labels
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_values_outside_of_the_model_s_range_are_counted(workers: int, model: Path, tmp_path: Path) -> None:
+    saved = load_model(model)
+    saved = replace(saved, inputs=replace(saved.inputs, values=(("uint16", 0, 1023),)))
+    values = np.arange(2000, dtype=np.uint16).reshape(40, 50)
+    Image.fromarray(values).save(tmp_path / "x.png")
+    dataset = open_files([tmp_path / "x.png"], saved.inputs)
+    predict(saved, dataset, workers=workers)
+    assert isinstance(dataset.pictures, FilePictures)
+    assert dataset.pictures.clipped == {str(tmp_path / "x.png"): int((values > 1023).sum())}

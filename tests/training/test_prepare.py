@@ -2,7 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
@@ -90,3 +92,39 @@ def test_the_test_part_is_measured_on_before_the_val_part() -> None:
     val = Dataset(data.name, data.pictures, 1, np.array(["val"] * 12), data.classes, data.labels)
     name, found = held_out(val)
     assert (name, len(found)) == ("val", 12)
+
+
+def test_a_line_of_every_training_counts_what_was_taken_and_what_was_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            values = np.full((8, 8), 40 * number + ord(name), np.uint8)
+            suffix = "png" if name != "c" else "cr2"
+            Image.fromarray(values).save(tmp_path / name / f"{number}.{suffix}", "PNG")
+    (tmp_path / "a" / "broken.jpg").write_bytes(b"no picture")
+    prepare(FinetuneOptions, tmp_path, "micro", {"out": str(tmp_path / "run")})
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"{tmp_path}: ")]
+    assert len(lines) == 1
+    assert "6 pictures (6 .png); not read: 3 .cr2 (a camera's raw file)" in lines[0]
+    assert "class without a file that can be read: c" in lines[0]
+    assert "unreadable: 1 (" in lines[0]
+    assert "broken.jpg: got a text file" in lines[0]
+
+
+def test_the_range_and_the_crop_of_a_start_are_kept(tmp_path: Path) -> None:
+    start = InputSpec(
+        1, 16, 16, (0.5,), (0.5,), resize=(18,), interpolation="bilinear", values=(("uint16", 0, 1023),)
+    )
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            values = np.full((8, 8), 1000 + number + ord(name), np.uint16)
+            Image.fromarray(values).save(tmp_path / name / f"{number}.png")
+    _, prepared = prepare(FinetuneOptions, tmp_path, "micro", {"start": "x"}, start)
+    assert prepared.dataset.ranges == start.values
+    assert prepared.cropped((16, 16)) == CenterCrop.of(start)
+    _, other = prepare(FinetuneOptions, tmp_path, "micro", {"start": "x", "bits": 12, "crop_pct": 1.0}, start)
+    assert other.dataset.ranges[0] == ("uint16", 0, 4095)
+    assert other.cropped((16, 16)) == CenterCrop((16, 16))

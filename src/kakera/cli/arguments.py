@@ -177,3 +177,18 @@ def help_texts(kind: type[Any]) -> dict[str, str]:
             ):
                 found[field.target.id] = " ".join(str(text.value.value).split())
     return found
+
+
+def add_ranges(parser: Arguments) -> None:
+    """`--bits` and `--value-range`: what is black and white in pictures of more than 8 bits."""
+    parser.add_argument(
+        "--bits", type=int, default=0, help="bits of the values in 16-bit and 32-bit files, such as 12"
+    )
+    parser.add_argument(
+        "--value-range",
+        type=float,
+        nargs=2,
+        default=(),
+        metavar=("BLACK", "WHITE"),
+        help="black and white in files of 16 bits, 32 bits or floats, such as 0 1000",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from kakera.cli.arguments import KIND_HELP, KINDS, Arguments
+from kakera.cli.arguments import KIND_HELP, KINDS, Arguments, add_ranges
 
 
 def run(words: Sequence[str]) -> int:
@@ -19,14 +19,19 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
     parser.add_argument("--seed", type=int, default=0, help="of the split, where the data bring none")
     parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
+    add_ranges(parser)
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
+    from kakera.data import value_range
     from kakera.data.inspect import Inspection, inspect_dataset
     from kakera.data.sources import open_dataset
     from kakera.training.next_commands import after_inspect
     from kakera.training.situation import situation_of
 
-    dataset = open_dataset(given.data, channels=given.channels or None, seed=given.seed, kind=given.kind)
+    ranges = value_range.given(given.bits, given.value_range)
+    dataset = open_dataset(
+        given.data, channels=given.channels or None, seed=given.seed, kind=given.kind, ranges=ranges
+    )
     found = inspect_dataset(dataset)
     if given.json:
         print(json.dumps(found.to_json(), indent=2))

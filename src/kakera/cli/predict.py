@@ -6,10 +6,10 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import Arguments, add_ranges
 from kakera.cli.output import print_table
 from kakera.errors import OptionError, sentence
 
@@ -35,6 +35,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument(
         "--windows", action="store_true", default=False, help="of recordings: every window, with its times"
     )
+    add_ranges(parser)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
@@ -55,16 +56,25 @@ def run(words: Sequence[str]) -> int:
         raise OptionError(
             sentence("--page", got="--windows as well", expected="whole files", do="leave out one of them")
         )
+    from kakera.data import value_range
     from kakera.data.files import open_files
+    from kakera.data.findings import left_lines
+    from kakera.data.measure import doubts
     from kakera.training.next_commands import after_predict
     from kakera.training.predict import open_model, predict, predict_windows
 
     model = open_model(given.model)
+    if ranges := value_range.given(given.bits, given.value_range):
+        model = replace(model, inputs=replace(model.inputs, values=ranges))
+    clipped: dict[str, int] = {}
     if given.windows:
         found = list(predict_windows(model, given.files, workers=given.workers, device=given.device))
     else:
         dataset = open_files(given.files, model.inputs)
+        for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()):
+            print(f"kakera: {line}", file=sys.stderr)
         found = predict(model, dataset, workers=given.workers, device=given.device)
+        clipped = getattr(dataset.pictures, "clipped", {})
         if given.page:
             from kakera.training.prediction_page import write_prediction_page
 
@@ -80,6 +90,10 @@ def run(words: Sequence[str]) -> int:
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
+    if clipped:
+        first = next(iter(clipped))
+        many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"
+        print(f"kakera: {many}: outside of the range, clipped", file=sys.stderr)
     broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from kakera.data.images import from_image
 from kakera.data.packable import wav
+from kakera.data.value_range import Ranges, eight_bits
 from kakera.errors import DataError, sentence
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
@@ -17,11 +18,12 @@ LOUDEST = 16.0  # of floats, 1 is full scale: what is louder than this was never
 FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
 
 
-def pixels(values: NDArray[Any], channels: int, name: str) -> NDArray[np.uint8]:
+def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) -> NDArray[np.uint8]:
     """Return a picture (H, W) or (H, W, 1, 3 or 4) as `decode` returns a file: (H, W, channels), 0 … 255.
 
-    Values are uint8, uint16 (65535 is white), bool, or floats from 0 to 1. A fourth channel is opacity; the
-    picture is laid on white. Raises DataError for other shapes and values, UnreadableFileError.
+    Values are uint8, uint16 (65535 is white), bool, or floats from 0 to 1, unless `ranges` say it. A fourth
+    channel is opacity; the picture is laid on white. Raises DataError for other shapes and values,
+    UnreadableFileError.
     """
     if values.ndim not in (2, 3) or not values.size or (values.ndim == 3 and values.shape[2] not in CHANNELS):
         first = values.ndim == 3 and values.shape[0] in CHANNELS
@@ -33,16 +35,20 @@ def pixels(values: NDArray[Any], channels: int, name: str) -> NDArray[np.uint8]:
                 do="move the channels to the end" if first else "give pictures one by one, in a list",
             )
         )
-    eight = _eight_bits(values, name)
+    eight = _eight_bits(values, name, ranges)
     image = Image.fromarray(eight.reshape(eight.shape[:2]) if eight[0, 0].size == 1 else eight)
     return from_image(image, channels, name)
 
 
-def _eight_bits(values: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def _eight_bits(values: NDArray[Any], name: str, ranges: Ranges) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if values.dtype == bool:
         return values.astype(np.uint8) * 255
+    kind = "uint16" if values.dtype == np.uint16 else "float" if values.dtype.kind == "f" else "int32"
+    known = any(name == kind for name, *_ in ranges) and values.dtype.kind in "fiu"
+    if known and np.isfinite(values).all():
+        return eight_bits(values, kind, ranges)[0]
     if values.dtype == np.uint16:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     low, high = values.min(), values.max()

@@ -12,7 +12,6 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 TRIES = 10  # candidates for a random-size crop before the middle is taken
-LARGE = 96  # pixels: from here on evaluation cuts the middle out of a slightly larger picture
 
 
 def random_boxes(
@@ -48,32 +47,24 @@ def _middle(height: float, width: float, ratio: tuple[float, float]) -> tuple[fl
     return left, top, left + wide, top + high
 
 
-def centre_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
-    """For evaluation: the middle of the target's aspect; 7/8 of it for targets of 96 pixels or more.
-
-    (224 out of a picture whose shorter side was made 256, as the papers do.)
-    """
-    height, width = size
-    scale = min(height / target[0], width / target[1]) * (224 / 256 if min(target) >= LARGE else 1.0)
-    high, wide = target[0] * scale, target[1] * scale
-    left, top = (width - wide) / 2, (height - high) / 2
-    return left, top, left + wide, top + high
-
-
 def cut(
     picture: NDArray[np.uint8],
     box: tuple[float, float, float, float] | NDArray[np.float64],
     size: tuple[int, int],
     *,
     flip: bool = False,
+    interpolation: str = "bicubic",
 ) -> NDArray[np.uint8]:
-    """The box of a picture (H, W, C), bicubic to `size` (height, width), as (C, height, width)."""
+    """The box of a picture (H, W, C), resized to `size` (height, width), as (C, height, width).
+
+    `interpolation` is one of Pillow's filters by its name.
+    """
     left, top, right, bottom = map(float, box)
     whole = (left, top, right, bottom) == (0, 0, picture.shape[1], picture.shape[0])
     if not (whole and picture.shape[:2] == size):
         image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         box = (max(left, 0), max(top, 0), min(right, picture.shape[1]), min(bottom, picture.shape[0]))
-        resized = image.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
+        resized = image.resize((size[1], size[0]), Image.Resampling[interpolation.upper()], box=box)
         picture = np.asarray(resized).reshape(*size, picture.shape[2])
     picture = picture[:, ::-1] if flip else picture
     return np.ascontiguousarray(picture.transpose(2, 0, 1))

@@ -47,6 +47,8 @@ class Batch:
     starts: Tensor | None = None
     rows: Tensor | None = None
     whole: int = 0
+    clipped: tuple[tuple[str, int], ...] = ()
+    """Files with values outside of their range, and how many."""
 
     @property
     def partners(self) -> Tensor:

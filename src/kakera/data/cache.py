@@ -31,7 +31,7 @@ from kakera.storage import whole_file, write_atomically
 MOST = 64 << 30  # bytes of all pieces; those used longest ago go first
 FREE = 0.5  # of the space left on the disk that new pieces may take
 ABANDONED = 86_400  # seconds after which an unfinished file is nobody's
-VERSION = 1  # of the form of a piece, and of what is done to pictures
+VERSION = 2  # of the form of a piece, and of what is done to pictures
 
 FIELDS = ("row", "start", "length", "height", "width", "shrunken", "crc")
 ENTRY = np.dtype([(field, "<i8") for field in FIELDS])
@@ -56,8 +56,8 @@ def folder() -> Path:
     return cache_folder() / "pictures"
 
 
-def name_of(paths: Sequence[Path], how: Sequence[int]) -> str:
-    """A digest of what these files are now, and of `how` they are kept: numbers."""
+def name_of(paths: Sequence[Path], how: Sequence[int | str]) -> str:
+    """A digest of what these files are now, and of `how` they are kept."""
     digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *how)).encode(), digest_size=16)
     for path in paths:
         try:

@@ -25,7 +25,9 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
         )
     pictures = dataset.pictures
     if isinstance(pictures, FilePictures):
-        return replace(dataset, pictures=FilePictures(pictures.paths, channels), channels=channels)
+        return replace(
+            dataset, pictures=FilePictures(pictures.paths, channels, pictures.ranges), channels=channels
+        )
     if isinstance(pictures, ShardPictures):
         return replace(dataset, pictures=pictures.converted(channels), channels=channels)
     if isinstance(pictures, KeptPictures):  # what is kept has the other number of channels

@@ -15,6 +15,7 @@ from kakera.data.kept import KeptPictures
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
 
 PARTS = ("train", "val", "test")
@@ -69,18 +70,24 @@ class ArrayPictures:
 
 
 class FilePictures:
-    """Pictures on disk, decoded each time they are read."""
+    """Pictures on disk, decoded each time they are read; `ranges` say what is black and white of deep ones.
 
-    def __init__(self, paths: Sequence[Path], channels: int) -> None:
-        self.paths = paths
-        self.channels = channels
+    `clipped` counts, by file, the values that lie outside, of the pictures read by this process.
+    """
+
+    def __init__(self, paths: Sequence[Path], channels: int, ranges: Ranges = ()) -> None:
+        self.paths, self.channels, self.ranges = paths, channels, ranges
+        self.clipped: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C). Raises UnreadableFileError."""
-        return decode(self.paths[index], self.channels)
+        path = self.paths[index]
+        return decode(
+            path, self.channels, ranges=self.ranges, clipped=lambda n: self.clipped.update({str(path): n})
+        )
 
     def name(self, index: int) -> str:
         """The path, in letters that can be written."""
@@ -113,7 +120,7 @@ def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
     if isinstance(pictures, Sounds | ShardPictures | KeptPictures):
         return pictures.take(rows)
     if isinstance(pictures, FilePictures):
-        return FilePictures([pictures.paths[row] for row in rows], pictures.channels)
+        return FilePictures([pictures.paths[row] for row in rows], pictures.channels, pictures.ranges)
     return ChosenPictures(pictures, rows)
 
 
@@ -133,8 +140,10 @@ class Dataset:
     classes: tuple[str, ...] = ()
     labels: NDArray[Any] | None = None
     unreadable: tuple[UnreadableFileError, ...] = ()
+    ranges: Ranges = ()
+    """What is black and what is white of deep pictures: measured, or given."""
     left: tuple[tuple[str, str], ...] = ()
-    """Files beside them that were not opened, and why not."""
+    """Files beside them that were not opened, and why not; "" of those that are no pictures or recordings."""
     emptied: tuple[str, ...] = ()
     """Folders and classes that have no file left."""
     notes: tuple[str, ...] = ()

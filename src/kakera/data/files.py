@@ -13,12 +13,15 @@ from kakera.data import audio
 from kakera.data.builtin import open_builtin
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
+from kakera.data.findings import left_lines
 from kakera.data.folder import pictures_below
 from kakera.data.items import Files, items, picture, recording
 from kakera.data.joined import MemoryPictures, joined
-from kakera.data.media import files_below
+from kakera.data.measure import completed, with_ranges
+from kakera.data.media import files_below, left_below
 from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.sounds import FileSounds, Sounds
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
@@ -28,23 +31,29 @@ def open_files(files: Files, inputs: InputSpec) -> Dataset:
     """Open files of the kind that a model takes in: see `open_pictures` and `open_recordings`."""
     if inputs.sound is not None:
         return open_recordings(files, inputs.sound)
-    return open_pictures(files, inputs.channels)
+    return open_pictures(files, inputs.channels, inputs.values)
 
 
-def open_pictures(files: Files, channels: int) -> Dataset:
+def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
     """Open pictures to look at, in the order given, with 1 or 3 channels.
 
     A folder means all pictures below it, shards mean all that is in them, the name of a built-in data set
     means `samples` of it; given alone, the last two keep their labels. `items` says what else may be given.
-    Files and bytes are decoded when they are read; images of Pillow and arrays are converted now. Raises
+    Files and bytes are decoded when they are read; images of Pillow and arrays are converted now. `ranges`
+    say what is black and white of deep pictures; those of 32 bits are measured where they do not. Raises
     DataError where a folder holds no picture, and for what can be no picture.
     """
-    found = [_pictures(item, channels, f"picture[{number}]") for number, item in _numbered(files)]
+    left: list[tuple[str, str]] = []
+    found = [
+        _pictures(item, channels, f"picture[{number}]", ranges, left) for number, item in _numbered(files)
+    ]
     if len(found) == 1 and isinstance(found[0], Dataset):
-        return found[0]
+        return with_ranges(found[0], completed(found[0], ranges))
     parts = [each.pictures if isinstance(each, Dataset) else each for each in found]
     together = joined(parts, channels)
-    return Dataset("pictures", together, channels, np.full(len(together), "test"))
+    split = np.full(len(together), "test")
+    dataset = Dataset("pictures", together, channels, split, left=tuple(left))
+    return with_ranges(dataset, completed(dataset, ranges))
 
 
 def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
@@ -76,16 +85,20 @@ def _numbered(files: Files) -> Iterator[tuple[int, Any]]:
     return enumerate([files] if isinstance(files, Dataset) else items(files))
 
 
-def _pictures(item: Any, channels: int, name: str) -> Dataset | Pictures:
+def _pictures(
+    item: Any, channels: int, name: str, ranges: Ranges, left: list[tuple[str, str]]
+) -> Dataset | Pictures:
+    """What an item stands for; files of a folder that are not opened are added to `left`."""
     dataset = _data_set(item)
     if dataset is not None:
         if dataset.sounds is not None:
             raise _other_kind(dataset, "recordings", "pictures")
         return with_channels(dataset, channels)
     if isinstance(item, str | Path):
-        return FilePictures(_expanded(Path(item), "picture"), channels)
-    found, name = picture(item, channels, name)
-    return MemoryPictures([found], [name], channels)
+        left += left_below(Path(item)) if Path(item).is_dir() else []
+        return FilePictures(_expanded(Path(item), "picture"), channels, ranges)
+    found, name = picture(item, channels, name, ranges)
+    return MemoryPictures([found], [name], channels, ranges)
 
 
 def _recordings(item: Any, spec: SoundSpec, name: str) -> Dataset | Sounds:
@@ -116,7 +129,8 @@ def _expanded(path: Path, kind: Literal["picture", "recording"]) -> list[Path]:
         return [path]
     found = pictures_below(path) if kind == "picture" else files_below(path, audio.SUFFIXES)
     if not found:
-        raise DataError(sentence(str(path), got=f"no {kind}", expected="some", do="name another folder"))
+        got = ", but ".join([f"no {kind}", *left_lines(left_below(path), ())[:1]])
+        raise DataError(sentence(str(path), got=got, expected="some", do="name another folder"))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.tree import suffix_of
 
@@ -51,8 +52,11 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
     }
 
 
-def taken_line(dataset: Dataset) -> str:
-    """One line: files taken by suffix, left, unreadable, classes without a file, and what was decided."""
+def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
+    """One line: files taken by suffix, left, unreadable, their range, emptied classes, what was decided.
+
+    `clipped` are files with values outside of the range, of those that have been decoded just now.
+    """
     pictures, broken = dataset.pictures, dataset.unreadable
     names = [pictures.name(index) for index in range(len(pictures))]
     files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
@@ -63,6 +67,11 @@ def taken_line(dataset: Dataset) -> str:
     if broken:
         first = f"{broken[0].path}: {broken[0].reason}"
         words.append(f"unreadable: {len(broken)} ({first}{'; …' if len(broken) > 1 else ''})")
+    words += value_range.lines(dataset.ranges, dataset.ranges)
+    if clipped:
+        words.append(
+            f"clipped: {sum(clipped.values())} values of {len(clipped)} files ({next(iter(clipped))}, …)"
+        )
     return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import os
-import re
-import threading
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from kakera.data.deep import (
+    by_tifffile,
+    colours,
+    grey,
+    is_scaled,
+    is_wide,
+    kind_of,
+    kind_of_values,
+    require_readable,
+)
 from kakera.data.jpeg import plain_jpeg
+from kakera.data.kinds import suffixes
+from kakera.data.picture_file import (
+    MOST_PIXELS,
+    Source,
+    name,
+    opened,
+    reason,
+    require_few_pixels,
+)
+from kakera.data.tiff import TiffHeader, as_black_is_zero, read_header
+from kakera.data.value_range import Extremes, Ranges, eight_bits
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import raise_lack
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # MPO, two pictures of a stereo camera, is a JPEG
-MOST_PIXELS = 100_000_000
+SUFFIXES = suffixes()
 STRIP = 1 << 20  # pixels converted at a time
-_KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP or GIF picture"
 
 _WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
-_REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
-_LOCK = threading.Lock()
 
-Source = Path | str | bytes
+Clipped = Callable[[int], None]
 
 
 def decode(
@@ -38,8 +50,12 @@ def decode(
     *,
     at_least: tuple[int, int] | None = None,
     most_pixels: int = MOST_PIXELS,
+    ranges: Ranges = (),
+    clipped: Clipped | None = None,
 ) -> NDArray[np.uint8]:
     """Values 0 … 255, (H, W, channels), upright, first frame, transparency laid on white.
+
+    `ranges` say what is black and white of deep values; `clipped` is called with how many lie outside.
 
     `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
     Raises UnreadableFileError, whatever the bytes, before decoding where there are more than `most_pixels`.
@@ -48,39 +64,76 @@ def decode(
     if quick is not None:
         return quick
     try:
-        with _open(source, most_pixels) as image:
+        with opened(source, most_pixels) as image:
             if at_least is not None:
                 height, width = at_least[::-1] if _on_its_side(image) else at_least
                 image.draft(None, (width, height))
-            return _values(image, channels)
+            header = read_header(source) if image.format == "TIFF" else None
+            require_readable(image, source)
+            deep = header is not None and header.separate and bool(ranges) and is_wide(image)
+            if header is not None and (header.unsafe or deep):
+                return _foreign(source, channels, header, most_pixels, ranges, clipped)
+            return _values(image, channels, source, header, ranges, clipped)
     except UnreadableFileError:
         raise
     except Exception as error:  # decoders raise nearly every kind of error on broken files
         raise_lack(error)
-        raise UnreadableFileError(_name(source), _reason(source, error)) from error
+        header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
+        if header is not None:
+            return _foreign(source, channels, header, most_pixels, ranges, clipped)
+        raise UnreadableFileError(name(source), reason(source, error)) from error
 
 
-def from_image(image: Image.Image, channels: int, name: str = "picture") -> NDArray[np.uint8]:
+def from_image(
+    image: Image.Image, channels: int, name: str = "picture", ranges: Ranges = ()
+) -> NDArray[np.uint8]:
     """Convert an image of Pillow as `decode` does a file. Raises UnreadableFileError, which names `name`."""
     try:
-        _require_few_pixels(image, name, MOST_PIXELS)
-        return _values(image, channels)
+        require_few_pixels(image, name, MOST_PIXELS)
+        return _values(image, channels, ranges=ranges)
     except UnreadableFileError as error:
         raise UnreadableFileError(name, error.reason) from error
     except Exception as error:  # an image that has been opened and not read yet
-        raise UnreadableFileError(name, _reason(b"", error)) from error
+        raise UnreadableFileError(name, reason(b"", error)) from error
 
 
 def header(source: Source) -> tuple[int, int, int]:
     """(height, width, channels) without decoding; channels is 1 (grey) or 3. Raises UnreadableFileError."""
     try:
-        with _open(source) as image:
+        with opened(source) as image:
             height, width = image.size if _on_its_side(image) else image.size[::-1]
             return height, width, 1 if _grey(image) else 3
     except UnreadableFileError:
         raise
     except Exception as error:
-        raise UnreadableFileError(_name(source), _reason(source, error)) from error
+        found = read_header(source) if isinstance(error, UnidentifiedImageError) else None
+        if found is not None and found.width and found.height:
+            return *found.upright, 1 if found.samples == 1 else 3
+        raise UnreadableFileError(name(source), reason(source, error)) from error
+
+
+def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
+    """The lowest and highest value of a deep picture; None of one of 8 bits. Raises UnreadableFileError."""
+    try:
+        with opened(source, most_pixels) as image:
+            header = read_header(source) if image.format == "TIFF" else None
+            if header is not None and (header.unsafe or (header.separate and is_wide(image))):
+                values = by_tifffile(source, name(source), header, most_pixels)
+            elif is_scaled(image) or not (kind_of(image) or is_wide(image)):
+                return None
+            else:
+                values = grey(image, header) if kind_of(image) else colours(image, source)[..., :3]
+            kind = kind_of(image) or kind_of_values(values)
+    except UnreadableFileError:
+        raise
+    except Exception as error:
+        raise_lack(error)
+        header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
+        if header is None:
+            raise UnreadableFileError(name(source), reason(source, error)) from error
+        values = _read_foreign(source, header, most_pixels)
+        kind = kind_of_values(values)
+    return Extremes(kind, float(values.min()), float(values.max())) if kind else None
 
 
 def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
@@ -91,35 +144,6 @@ def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         return np.repeat(values, 3, axis=-1)
     grey = (values.astype(np.uint32) @ _WEIGHTS + 500) // 1000
     return grey.astype(np.uint8)[..., None]
-
-
-def _open(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
-    _hush()
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
-    try:
-        _require_few_pixels(image, _name(source), most_pixels)
-    except UnreadableFileError:
-        image.close()
-        raise
-    return image
-
-
-def _require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
-    width, height = image.size
-    if width * height > most_pixels:
-        reason = f"got {width} x {height} pixels, expected at most {most_pixels:,}; make it smaller"
-        raise UnreadableFileError(name, reason)
-
-
-def _hush() -> None:
-    """Pillow's warnings ignored from now on, whatever filters others have set since.
-
-    `warnings.catch_warnings` swaps the filters of the whole process and so is not for threads.
-    """
-    ours = ("ignore", None, Warning, _REMARKS, 0)
-    with _LOCK:
-        if not warnings.filters or warnings.filters[0] != ours:
-            warnings.filterwarnings("ignore", module=_REMARKS.pattern)
 
 
 def _on_its_side(image: Image.Image) -> bool:
@@ -134,10 +158,21 @@ def _grey(image: Image.Image) -> bool:
     return image.mode in ("1", "L", "LA", "La", "F") or image.mode.startswith("I")
 
 
-def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+def _values(
+    image: Image.Image,
+    channels: int,
+    source: Source | None = None,
+    header: TiffHeader | None = None,
+    ranges: Ranges = (),
+    clipped: Clipped | None = None,
+) -> NDArray[np.uint8]:
+    wide = source is not None and any(kind == "uint16" for kind, *_ in ranges) and is_wide(image)
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_eight_bits(np.asarray(image), image))
+    kind = kind_of(image)
+    if kind or wide:
+        values = grey(image, header) if kind else colours(image, source or b"")
+        given = () if is_scaled(image) else ranges
+        image = Image.fromarray(_to_eight(values, kind or "uint16", given, clipped))
     values = np.empty((image.height, image.width, channels), np.uint8)
     rows = max(1, STRIP // max(image.width, 1))
     for top in range(0, image.height, rows):  # a large picture would take several times its memory at once
@@ -145,6 +180,52 @@ def _values(image: Image.Image, channels: int) -> NDArray[np.uint8]:
         strip = _opaque(image if rows >= image.height else image.crop(box))
         values[top : box[3]] = _array(strip.convert("L" if channels == 1 else "RGB"), channels)
     return values
+
+
+def _to_eight(values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None) -> NDArray[np.uint8]:
+    """0 … 255 of the deep values (H, W) or (H, W, 3 or 4), whose fourth channel is opacity."""
+    if not kind:
+        return values
+    eight, outside = eight_bits(values[..., :3] if values.ndim == 3 else values, kind, ranges)
+    if outside and clipped is not None:
+        clipped(outside)
+    if values.ndim == 2 or values.shape[2] == 3:
+        return eight
+    return np.dstack([eight, eight_bits(values[..., 3], kind, ())[0]])
+
+
+def _foreign(
+    source: Source,
+    channels: int,
+    header: TiffHeader,
+    most_pixels: int,
+    ranges: Ranges,
+    clipped: Clipped | None,
+) -> NDArray[np.uint8]:
+    """Of a TIFF that Pillow does not read, or not as it stands there. Raises UnreadableFileError."""
+    try:
+        values = _read_foreign(source, header, most_pixels)
+        return _values(Image.fromarray(_to_eight(values, kind_of_values(values), ranges, clipped)), channels)
+    except ValueError as error:
+        if isinstance(error, UnreadableFileError):
+            raise
+        raise UnreadableFileError(name(source), str(error)) from error
+
+
+def _read_foreign(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
+    """The deep values of a TIFF, by Pillow where a change of one tag makes it one of its own."""
+    if header.inverted and header.place:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        try:
+            with opened(as_black_is_zero(content, header), most_pixels) as image:
+                return grey(image, header)
+        except UnidentifiedImageError:
+            pass
+        except UnreadableFileError as error:
+            raise UnreadableFileError(name(source), error.reason) from error
+        except Exception as error:
+            raise UnreadableFileError(name(source), reason(b"", error)) from error
+    return by_tifffile(source, name(source), header, most_pixels)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -158,55 +239,3 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def _array(image: Image.Image, channels: int) -> NDArray[np.uint8]:
     return np.asarray(image).reshape(image.height, image.width, channels)
-
-
-def _eight_bits(values: NDArray[Any], image: Image.Image) -> NDArray[np.uint8]:
-    """16-bit values by their range; 32-bit and float ones by what they fit (8 bits, 16, floats 0 … 1)."""
-    low, high = float(values.min()), float(values.max())
-    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high > 65535:
-        raise UnreadableFileError(
-            getattr(image, "filename", "picture") or "picture",
-            f"got values from {low:g} to {high:g}, expected 0 to 65535 or 0 to 1; rescale them",
-        )
-    if image.mode in ("I", "F"):
-        shares = image.mode == "F" and high <= 1
-        scale = 255.0 if shares else 1.0 if high <= 255 else 1 / 257
-        return (values * scale + 0.5).astype(np.uint8)
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _name(source: Source) -> str:
-    return "picture" if isinstance(source, bytes) else os.fspath(source)
-
-
-def _reason(source: Source, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "got no file of this name, expected a picture"
-    if isinstance(error, IsADirectoryError):
-        return "got a folder, expected a picture"
-    if isinstance(error, PermissionError):
-        return "got no permission to read it, expected a readable picture"
-    if isinstance(error, Image.DecompressionBombError):
-        return f"got too many pixels, expected at most {MOST_PIXELS:,}; make it smaller"
-    if isinstance(error, UnidentifiedImageError):
-        return f"got {_start(source)}, {_KINDS}"
-    detail = " ".join(str(error).split()) or type(error).__name__
-    return f"got a damaged picture ({detail[:80]}), expected a whole one"
-
-
-def _start(source: Source) -> str:
-    """What a file that is no picture seems to be, from its first bytes."""
-    if isinstance(source, bytes):
-        start = source[:64]
-    else:
-        with Path(source).open("rb") as file:
-            start = file.read(64)
-    if not start:
-        return "an empty file"
-    if start.startswith(b"%PDF"):
-        return "a PDF file"
-    if start.startswith(b"PK\x03\x04"):
-        return "a ZIP file"
-    if start.lstrip()[:1] == b"<":
-        return "an HTML or XML file"
-    return "a text file" if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start) else "unknown bytes"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import (
     class_lines,
@@ -18,6 +19,7 @@ from kakera.data.findings import (
     equals,
     finding_lines,
     left_lines,
+    listed,
     none_notes,
 )
 from kakera.data.in_flight import decoding_bytes, in_order
@@ -25,6 +27,7 @@ from kakera.data.inspect_sound import SoundInspection, inspect_sounds
 from kakera.data.media import Kind
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import Sums, chosen, mean_std_of, sums
+from kakera.data.value_range import Ranges
 from kakera.data.warnings import data_warnings
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
@@ -54,6 +57,10 @@ class Inspection:
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
+    ranges: Ranges = ()
+    """(kind, black, white) of deep values: measured on a sample, or given."""
+    clipped: dict[str, int] = field(default_factory=dict[str, int])
+    """Files with values outside of the range, and how many these are."""
     left: tuple[tuple[str, str], ...] = ()
     """Files beside the pictures that were not opened, and why not."""
     emptied: tuple[str, ...] = ()
@@ -87,13 +94,23 @@ class Inspection:
         ]
         lines += [f"note: {note}" for note in self.notes] + left_lines(self.left, self.emptied)
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
+        lines += value_range.lines(self.ranges, self.ranges)
+        if self.clipped:
+            lines += listed(
+                "values outside, clipped", [f"{name}: {count}" for name, count in self.clipped.items()]
+            )
         lines += finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures")
         return lines + [f"warning: {text}" for text in self.warnings]
 
 
 @memory_for("inspect", "inspect a part of the data, or end other programs")
 def inspect_dataset(
-    data: str | Path | Dataset, *, channels: int | None = None, seed: int = 0, kind: Kind = "any"
+    data: str | Path | Dataset,
+    *,
+    channels: int | None = None,
+    seed: int = 0,
+    kind: Kind = "any",
+    ranges: Ranges = (),
 ) -> Inspection | SoundInspection:
     """Read everything once, of a data set or of what `open_dataset` opens, and count it.
 
@@ -103,7 +120,7 @@ def inspect_dataset(
     if isinstance(data, Dataset):
         dataset = data
     else:
-        dataset = open_dataset(data, channels=channels, seed=seed, kind=kind)
+        dataset = open_dataset(data, channels=channels, seed=seed, kind=kind, ranges=ranges)
     if dataset.sounds is not None:
         return inspect_sounds(dataset)
     found, broken = _read_all(dataset)
@@ -124,6 +141,8 @@ def inspect_dataset(
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        ranges=dataset.ranges,
+        clipped=dict(sorted(getattr(dataset.pictures, "clipped", {}).items())),
         left=dataset.left,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),

@@ -17,6 +17,7 @@ from kakera.data.arrays import pixels, waveform
 from kakera.data.dataset import Dataset
 from kakera.data.images import from_image
 from kakera.data.stored import Content
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 Waveform: TypeAlias = tuple["NDArray[Any] | Tensor", int]
@@ -62,7 +63,7 @@ def items(files: Files) -> Iterator[Any]:
         )
 
 
-def picture(item: Any, channels: int, name: str) -> tuple[Picture, str]:
+def picture(item: Any, channels: int, name: str, ranges: Ranges = ()) -> tuple[Picture, str]:
     """Return a picture in memory, and its name: pixels, bytes to decode later, or why it cannot be read.
 
     Raises DataError for a recording, and for arrays that can be no picture.
@@ -74,11 +75,11 @@ def picture(item: Any, channels: int, name: str) -> tuple[Picture, str]:
     if isinstance(item, tuple):
         raise _other(name, "a waveform", "pictures")
     if isinstance(item, np.ndarray):
-        return pixels(item, channels, name), name
+        return pixels(item, channels, name, ranges), name
     assert isinstance(item, Image.Image)
     name = os.fspath(getattr(item, "filename", "")) or name
     try:
-        return from_image(item, channels, name), name
+        return from_image(item, channels, name, ranges), name
     except UnreadableFileError as error:
         return error, name
 

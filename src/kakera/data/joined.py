@@ -13,14 +13,17 @@ from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.images import decode
 from kakera.data.items import Picture
 from kakera.data.stored import Content
+from kakera.data.value_range import Ranges
 from kakera.errors import UnreadableFileError
 
 
 class MemoryPictures:
     """Pictures as pixels, as the bytes of their files, or with the reason why they cannot be read."""
 
-    def __init__(self, found: Sequence[Picture], names: Sequence[str], channels: int) -> None:
-        self.found, self.names, self.channels = found, names, channels
+    def __init__(
+        self, found: Sequence[Picture], names: Sequence[str], channels: int, ranges: Ranges = ()
+    ) -> None:
+        self.found, self.names, self.channels, self.ranges = found, names, channels, ranges
 
     def __len__(self) -> int:
         return len(self.found)
@@ -33,7 +36,7 @@ class MemoryPictures:
         if not isinstance(one, Content):
             return one
         try:
-            return decode(one.content, self.channels)
+            return decode(one.content, self.channels, ranges=self.ranges)
         except UnreadableFileError as error:
             raise UnreadableFileError(self.name(index), error.reason) from error
 
@@ -74,5 +77,6 @@ def joined(parts: Sequence[Pictures], channels: int) -> Pictures:
     """Return all pictures of the parts; files alone as `FilePictures`, which may be none."""
     files = [part for part in parts if isinstance(part, FilePictures)]
     if len(files) == len(parts):
-        return FilePictures([*chain.from_iterable(part.paths for part in files)], channels)
+        paths = [*chain.from_iterable(part.paths for part in files)]
+        return FilePictures(paths, channels, files[0].ranges if files else ())
     return parts[0] if len(parts) == 1 else JoinedPictures(parts)

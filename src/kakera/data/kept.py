@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import cache
-from kakera.data.augment import centre_box, cut
+from kakera.data.crop import CenterCrop
 from kakera.data.shrink import shrunken
 
 
@@ -41,13 +41,13 @@ class KeptPictures:
         source: Source,
         rows: NDArray[np.int64],
         shorter: int,
-        size: tuple[int, int] | None,
+        crop: CenterCrop | None,
         pieces: Sequence[Mapping[int, NDArray[np.uint8]] | str],
         places: NDArray[np.int64],
         entries: NDArray[Any],
         channels: int,
     ) -> None:
-        self.source, self.rows, self.shorter, self.size = source, rows, shorter, size
+        self.source, self.rows, self.shorter, self.crop = source, rows, shorter, crop
         self.pieces, self.places, self.entries, self.channels = pieces, places, entries, channels
         self._start()
 
@@ -81,17 +81,20 @@ class KeptPictures:
         height, width = int(self.entries["height"][row]), int(self.entries["width"][row])
         return record[: height * width * self.channels].reshape(height, width, self.channels)
 
-    def middle(self, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """What evaluation sees, (C, *size), of the whole picture. Raises UnreadableFileError."""
+    def middle(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
+        """What evaluation sees, (C, H, W), of the whole picture. Raises UnreadableFileError."""
         row = int(self.rows[index])
         record = self._record(row)
         if record is not None and not self.entries["shrunken"][row]:
             whole = self.read(index)
-        elif record is not None and size == self.size:
-            return record[len(record) - self.channels * size[0] * size[1] :].reshape(self.channels, *size)
+        elif record is not None and crop == self.crop:
+            height, width = crop.size
+            return record[len(record) - self.channels * height * width :].reshape(
+                self.channels, height, width
+            )
         else:
             whole = self.source.read(row)
-        return cut(whole, centre_box((whole.shape[0], whole.shape[1]), size), size)
+        return crop(whole)
 
     def name(self, index: int) -> str:
         """As in the source."""

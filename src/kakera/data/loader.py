@@ -13,7 +13,8 @@ from torch.utils.data import Dataset as TorchDataset
 from kakera import chance
 from kakera.data import augment
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.crop import CenterCrop
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
 from kakera.data.kept import KeptPictures
 from kakera.data.listen import Crops, Windows
 from kakera.data.order import ALL, Order, Place, Share, Straight
@@ -29,13 +30,13 @@ class Reader(TorchDataset[Any]):
     def __init__(
         self,
         dataset: Dataset,
-        size: tuple[int, int],
+        crop: CenterCrop,
         augmentation: Augmentation | None,
         seed: int,
         whole: int,
     ) -> None:
-        self.dataset, self.size, self.augmentation, self.seed = dataset, size, augmentation, seed
-        self.whole = whole
+        self.dataset, self.crop, self.augmentation, self.seed = dataset, crop, augmentation, seed
+        self.size, self.whole = crop.size, whole
 
     def __getitems__(self, places: list[Place]) -> Batch:
         epoch, step = places[0][:2]
@@ -55,7 +56,16 @@ class Reader(TorchDataset[Any]):
             broken,
             rows=torch.from_numpy(rows),
             whole=self.whole,
+            clipped=self._clipped(),
         )
+
+    def _clipped(self) -> tuple[tuple[str, int], ...]:
+        """What has been clipped since the batch before."""
+        if not isinstance(self.dataset.pictures, FilePictures):
+            return ()
+        found = tuple(self.dataset.pictures.clipped.items())
+        self.dataset.pictures.clipped.clear()
+        return found
 
     def _read(
         self, wanted: NDArray[np.int64], epoch: int
@@ -77,7 +87,7 @@ class Reader(TorchDataset[Any]):
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
         block = pictures.block if isinstance(pictures, ArrayPictures) else None
-        if block is not None and augment.is_whole(kind.crop) and block.shape[1:3] == self.size:
+        if block is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(block.shape[1:3]):
             assert isinstance(pictures, ArrayPictures)
             whole = block[pictures.rows[wanted]].transpose(0, 3, 1, 2)
             return np.where(flip[:, None, None, None], whole[..., ::-1], whole), everyone, ()
@@ -104,16 +114,15 @@ class Reader(TorchDataset[Any]):
         """The middle of a whole picture, (C, *size)."""
         pictures = self.dataset.pictures
         if isinstance(pictures, KeptPictures):
-            middle = pictures.middle(index, self.size)
-            return middle[..., ::-1] if flip else middle
-        picture: NDArray[np.uint8] = pictures.read(index)
-        box = augment.centre_box((picture.shape[0], picture.shape[1]), self.size)
-        return augment.cut(picture, box, self.size, flip=bool(flip))
+            middle = pictures.middle(index, self.crop)
+        else:
+            middle = self.crop(pictures.read(index))
+        return middle[..., ::-1] if flip else middle
 
 
 def training_batches(
     dataset: Dataset,
-    size: tuple[int, int],
+    size: tuple[int, int] | CenterCrop,
     augmentation: Augmentation,
     *,
     seed: int,
@@ -130,11 +139,11 @@ def training_batches(
     the batch, which may be left with none; `pinned` for a GPU to fetch. Raises DataError where many batches
     are.
     """
-    sounds, whole = dataset.sounds, min(batch, len(dataset))
+    sounds, whole, crop = dataset.sounds, min(batch, len(dataset)), CenterCrop.of(size)
     reader = (
-        Reader(dataset, size, augmentation, seed, whole)
+        Reader(dataset, crop, augmentation, seed, whole)
         if sounds is None
-        else Crops(dataset, sounds.spec.samples(size[1]), augmentation, seed, whole)
+        else Crops(dataset, sounds.spec.samples(crop.size[1]), augmentation, seed, whole)
     )
     empty = 0
     order = Order(len(dataset), seed, batch, steps, start, share)
@@ -153,14 +162,14 @@ def training_batches(
 
 
 def evaluation_batches(
-    dataset: Dataset, size: tuple[int, int], *, batch: int, workers: int = 0
+    dataset: Dataset, size: tuple[int, int] | CenterCrop, *, batch: int, workers: int = 0
 ) -> Iterator[Batch]:
-    """Every picture once, in order, its middle; the last batch may be smaller.
+    """Every picture once, in order, what the crop of it sees; the last batch may be smaller.
 
     Of a recording all windows of as many frames as `size` is wide, one after another.
     """
-    sounds = dataset.sounds
+    sounds, crop = dataset.sounds, CenterCrop.of(size)
     if sounds is not None:
-        windows = Windows(dataset, sounds.spec.samples(size[1]))
+        windows = Windows(dataset, sounds.spec.samples(crop.size[1]))
         return batches_of(windows, Straight(len(windows), batch), workers)
-    return batches_of(Reader(dataset, size, None, 0, len(dataset)), Straight(len(dataset), batch), workers)
+    return batches_of(Reader(dataset, crop, None, 0, len(dataset)), Straight(len(dataset), batch), workers)

@@ -67,7 +67,9 @@ def left_below(root: Path | Tree) -> list[tuple[str, str]]:
     """
     below = root if isinstance(root, Tree) else tree(root)
     rest = sorted((name for name in below.names if suffix_of(name) not in SUFFIXES), key=natural)
-    found = [(f"{below.root}/{name}", _INSTEAD.get(suffix_of(name), "")) for name in rest]
+    found = [
+        (f"{below.root}/{name}", _INSTEAD.get(suffix_of(name)) or why_left(suffix_of(name))) for name in rest
+    ]
     return [(printable(path), why) for path, why in (*found, *below.left())]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import cache, pieces
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
 from kakera.data.images import header
 from kakera.data.in_flight import in_order
@@ -26,21 +27,26 @@ SAMPLE = 200  # headers read to estimate the size
 
 
 def hold(
-    dataset: Dataset, limit_bytes: int = LIMIT, *, shorter: int = 0, size: tuple[int, int] | None = None
+    dataset: Dataset,
+    limit_bytes: int = LIMIT,
+    *,
+    shorter: int = 0,
+    size: CenterCrop | tuple[int, int] | None = None,
 ) -> Dataset:
     """The same pictures or recordings in memory, if they fit; unreadable ones dropped and listed.
 
     With `shorter` pictures are kept with a shorter side of at most so many pixels (`shrink.stored_side`
-    says how many), and those that do not fit lie in a cache on disk; evaluation still sees the middle of the
-    whole picture, without decoding it again where that is made `size` (height, width). What takes more
-    than 10 seconds to decode goes to the cache in any case. Raises DataError where none can be read.
+    says how many), and those that do not fit lie in a cache on disk; evaluation still sees the
+    centre crop of the whole picture, without decoding it again where `size` is that crop, or its (height,
+    width). What takes more than 10 seconds to decode goes to the cache in any case. Raises DataError where
+    none can be read.
     """
     files = dataset.pictures
     if not isinstance(files, _ON_DISK) or not len(dataset):
         return _some(dataset, [], dataset) if isinstance(files, _ON_DISK) else dataset
     if isinstance(files, FileSounds):
         return _sounds(dataset, files) if _estimate(dataset) <= limit_bytes else dataset
-    how = How(shorter, size if shorter else None, files.channels)
+    how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels, files.ranges)
     needed = _estimate(dataset, how)
     fits = needed <= limit_bytes
     if not fits and not shorter:
@@ -93,7 +99,7 @@ def _plain(dataset: Dataset) -> Dataset:
 def _kept(dataset: Dataset, files: FilePictures | ShardPictures, found: list[Piece], how: How) -> Dataset:
     places, entries = pieces.table(found, len(files))
     rows, held = np.arange(len(files)), [piece.held() for piece in found]
-    kept = KeptPictures(files, rows, how.shorter, how.size, held, places, entries, how.channels)
+    kept = KeptPictures(files, rows, how.shorter, how.crop, held, places, entries, how.channels)
     return _some(dataset, pieces.unreadable(found), replace(dataset, pictures=kept))
 
 
@@ -154,5 +160,5 @@ def _bytes(files: FilePictures | ShardPictures | FileSounds, index: int, how: Ho
         return files.length(index) * np.dtype(np.float32).itemsize
     whole = files.size(index) if isinstance(files, ShardPictures) else header(files.paths[index])[:2]
     height, width = shrunken_size(whole, how.shorter)
-    middle = how.size[0] * how.size[1] if how.size and (height, width) != whole else 0
+    middle = how.crop.size[0] * how.crop.size[1] if how.crop and (height, width) != whole else 0
     return (height * width + middle) * files.channels

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data import cache
-from kakera.data.augment import centre_box, cut
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.in_flight import decoding_bytes, in_order
 from kakera.data.shrink import shrunken
+from kakera.data.value_range import Ranges
 from kakera.errors import StorageError, UnreadableFileError
 from kakera.progress import passing
 
@@ -26,15 +27,17 @@ SLOW = 10.0  # seconds of decoding after which pictures that fit into memory go 
 
 @dataclass(frozen=True)
 class How:
-    """How pictures are kept: `shorter` is the longest shorter side, 0 for any; `size` that of evaluation."""
+    """How pictures are kept: `shorter` is the longest shorter side, 0 for any; evaluation sees `crop`."""
 
     shorter: int
-    size: tuple[int, int] | None
+    crop: CenterCrop | None
     channels: int
+    ranges: Ranges = ()
 
-    def numbers(self) -> tuple[int, ...]:
+    def numbers(self) -> tuple[int | str, ...]:
         """For the name of a piece."""
-        return (self.shorter, *(self.size or (0, 0)), self.channels)
+        extra = (repr(self.ranges),) if self.ranges else ()
+        return (*extra, self.shorter, *(self.crop.numbers() if self.crop else (0, 0)), self.channels)
 
 
 @dataclass
@@ -139,9 +142,8 @@ def _read(pictures: Pictures, row: int, how: How) -> Read | UnreadableFileError:
     kept = shrunken(whole, how.shorter)
     size, smaller = (kept.shape[0], kept.shape[1]), kept is not whole
     values = np.ascontiguousarray(kept).reshape(-1)
-    if smaller and how.size is not None:
-        middle = cut(whole, centre_box((whole.shape[0], whole.shape[1]), how.size), how.size)
-        values = np.concatenate([values, middle.reshape(-1)])
+    if smaller and how.crop is not None:
+        values = np.concatenate([values, how.crop(whole).reshape(-1)])
     return values, size, smaller
 
 

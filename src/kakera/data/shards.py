@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kakera.data.fetch import fetched
 from kakera.data.images import decode, header, with_depth
 from kakera.data.stored import Stored, ViewFile
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
@@ -149,19 +150,19 @@ class ShardRecording(Stored):
 class ShardPictures:
     """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
 
-    def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64]) -> None:
-        self.shards, self.channels, self.rows = shards, channels, rows
+    def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64], ranges: Ranges = ()) -> None:
+        self.shards, self.channels, self.rows, self.ranges = shards, channels, rows, ranges
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> ShardPictures:
         """Some of them."""
-        return ShardPictures(self.shards, self.channels, self.rows[rows])
+        return ShardPictures(self.shards, self.channels, self.rows[rows], self.ranges)
 
     def converted(self, channels: int) -> ShardPictures:
         """The same with 1 or 3 channels."""
-        return ShardPictures(self.shards, channels, self.rows)
+        return ShardPictures(self.shards, channels, self.rows, self.ranges)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C); of packed pixels a read-only view of the file. Raises UnreadableFileError, DataError."""
@@ -172,7 +173,7 @@ class ShardPictures:
             pixels = np.frombuffer(content[len(content) - height * width * depth :], np.uint8)
             return with_depth(pixels.reshape(height, width, depth), self.channels)
         try:
-            return decode(bytes(content), self.channels)
+            return decode(bytes(content), self.channels, ranges=self.ranges)
         except UnreadableFileError as error:
             raise UnreadableFileError(self.shards.where(row), error.reason) from error
 

@@ -13,12 +13,14 @@ from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
 from kakera.data.folder import open_folder
 from kakera.data.idx import find_images, is_idx, open_idx
+from kakera.data.measure import measured, with_ranges
 from kakera.data.media import SUFFIXES, Kind
 from kakera.data.npz import open_npz
 from kakera.data.shard_source import is_shards, open_shards
 from kakera.data.split import stratified
 from kakera.data.table import open_table
 from kakera.data.tree import suffix_of, tree
+from kakera.data.value_range import Ranges
 from kakera.errors import DataError, printable, sentence
 
 
@@ -30,22 +32,26 @@ def open_dataset(
     val: float = 0.0,
     test: float = 0.2,
     kind: Kind = "any",
+    ranges: Ranges = (),
 ) -> Dataset:
     """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
 
     Or shards: a folder of them, tar files, their address. A source that brings no split is split by class
     from the seed: `val` and `test` are shares of it. A folder that has the name of a built-in set is meant
     by ./name. `kind`, pictures or recordings, chooses where a folder or a table has both; any is the one
-    that most files are. Raises DataError.
+    that most files are. `ranges` say what is black and white of deep pictures; of other kinds that is
+    measured. Raises DataError.
     """
-    dataset, divided = open_source(source, channels, kind)
+    dataset, divided = open_source(source, channels, kind, ranges)
     if divided or dataset.labels is None or len(dataset) < 2:
         return dataset
     codes = stratified(dataset.labels, {"val": val, "test": test}, seed)
     return replace(dataset, split=np.asarray(codes))
 
 
-def open_source(source: str | Path, channels: int | None = None, kind: Kind = "any") -> tuple[Dataset, bool]:
+def open_source(
+    source: str | Path, channels: int | None = None, kind: Kind = "any", ranges: Ranges = ()
+) -> tuple[Dataset, bool]:
     """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
     if kind not in get_args(Kind):
         raise DataError(sentence("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one"))
@@ -58,7 +64,9 @@ def open_source(source: str | Path, channels: int | None = None, kind: Kind = "a
         dataset, divided = _open(Path(source), channels, kind)
     if kind not in ("any", dataset.kind):
         raise DataError(sentence(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out"))
-    return with_channels(dataset, channels or dataset.channels), divided
+    known = {kind for kind, *_ in ranges}
+    found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
+    return with_ranges(with_channels(dataset, channels or dataset.channels), found), divided
 
 
 def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:

@@ -51,7 +51,7 @@ def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
     if size == inputs.size:
         return saved
     require_values(inputs.channels, size)
-    found = replace(inputs, height=size[0], width=size[1])
+    found = inputs.resized(size)
     model = saved.model
     if not isinstance(model, ResNet):
         model.resize(size, saved.resampling) if isinstance(

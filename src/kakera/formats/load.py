@@ -14,6 +14,7 @@ from kakera.errors import RunError, sentence
 from kakera.formats import hub, jax, timm, transformers
 from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.doubts import alike
+from kakera.formats.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
 from kakera.formats.plain import read_file
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
@@ -96,8 +97,8 @@ def _folder(place: Path, name: str, *, whole: bool) -> Saved:
         )
     found = read_weights(weights)
     saved = transformers.read(config, preprocessing, found.tensors, name)
-    saved = replace(saved, notes=(*saved.notes, *found.notes))
-    size = transformers.cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
+    saved = replace(saved, notes=(*saved.notes, *found.notes, *card))
+    size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
 

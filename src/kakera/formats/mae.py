@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -120,6 +121,12 @@ def write(saved: Saved) -> bytes:
     return file.getvalue()
 
 
+def _as_in_the_paper(inputs: InputSpec) -> InputSpec:
+    """Of pictures up to 224 the crop of 224 out of 256 that the paper evaluates with, else all."""
+    sides = tuple(side * 256 // 224 if side <= 224 else side for side in inputs.size)
+    return replace(inputs, resize=sides[:1] if sides[0] == sides[1] else (), crop_offset="even")
+
+
 def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why: str) -> Saved:
     width, channels, *patch = tensors["patch_embed.proj.weight"].shape
     count = tensors["pos_embed"].shape[1] - 1
@@ -131,6 +138,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         side = round(count**0.5)
         mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
         inputs = InputSpec(channels, side * patch[0], side * patch[1], mean, std)
+        inputs = _as_in_the_paper(inputs)
         notes.append(f"square pictures assumed, with a mean of {mean} and a deviation of {std}")
     Grid.cover(inputs.size, (patch[0], patch[1]))
     shape = VitShape(

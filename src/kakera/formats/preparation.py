@@ -12,6 +12,7 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from kakera.data.batch import Batch
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.files import open_files
 from kakera.data.items import Files
@@ -31,7 +32,7 @@ def batches(dataset: Dataset, inputs: InputSpec, workers: int = 0) -> Iterator[B
     """
     fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
     batch = WINDOWS if dataset.sounds is not None else fitting
-    return evaluation_batches(dataset, inputs.size, batch=batch, workers=workers)
+    return evaluation_batches(dataset, CenterCrop.of(inputs), batch=batch, workers=workers)
 
 
 def prepared(inputs: InputSpec, files: Files, device: torch.device) -> Float[Tensor, "b c H W"]:

@@ -5,11 +5,13 @@ Of a state dict alone much must be assumed: heads follow from the width in timm'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+from kakera.data.crop import CenterCrop
 from kakera.errors import OptionError, sentence
 from kakera.formats import mae, names, prefix
 from kakera.formats.build import without_memory
@@ -19,7 +21,7 @@ from kakera.formats.names import ROW, ROWS, Row, below
 from kakera.formats.native import Model, Saved
 from kakera.formats.transformers_names import TOKENS
 from kakera.grid import Grid
-from kakera.inputs import InputSpec
+from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.encoder import Encoder
 from kakera.model.sizes import LayerKind, VitShape, decoder_for
@@ -181,7 +183,27 @@ def _inputs(
     else:
         mean, std, why = _statistics(tensors, channels)
         notes += (f"a mean of {mean} and a deviation of {std} assumed{why}",)
-    return InputSpec(channels, height, width, mean, std), notes
+    inputs = InputSpec(channels, height, width, mean, std)
+    crop, assumed = crop_of(said, (height, width))
+    return crop.into(inputs), (*notes, *assumed)
+
+
+def crop_of(said: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
+    """The centre crop of a `pretrained_cfg`, and what of it is not followed; without one the largest."""
+    if not said:
+        return CenterCrop(size), ()
+    share, mode = float(said.get("crop_pct") or 0.875), said.get("crop_mode") or "center"
+    name = str(said.get("interpolation") or "bicubic")
+    notes = () if name in INTERPOLATIONS else (f"interpolation {name} is not followed: bicubic",)
+    name = name if name in INTERPOLATIONS else "bicubic"
+    sides = (math.floor(size[0] / share), math.floor(size[1] / share))
+    if mode == "border":
+        notes += ("crop_mode border is not followed: the largest centre crop is seen",)
+        return CenterCrop(size, interpolation=name), notes
+    if mode != "squash" and sides[0] != sides[1]:
+        return CenterCrop(size, min(share, 1.0), interpolation=name), notes
+    resize = sides if mode == "squash" else sides[:1]
+    return CenterCrop(size, resize=resize, interpolation=name, offset="even"), notes
 
 
 def _statistics(

@@ -6,6 +6,7 @@ timm.create_model("local-dir:FOLDER", pretrained=True)
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 from safetensors.torch import save
@@ -16,6 +17,7 @@ from kakera.errors import RunError, sentence
 from kakera.formats import names, prefix
 from kakera.formats.native import WEIGHTS, Saved
 from kakera.formats.timm import table
+from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.model.encoder import Encoder
@@ -84,9 +86,9 @@ def configuration(saved: Saved) -> dict[str, Any]:
         "pretrained_cfg": {
             "input_size": [inputs.channels, *inputs.size],
             "fixed_input_size": True,
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "crop_mode": "center",
+            "interpolation": inputs.interpolation,
+            "crop_pct": _share(inputs),
+            "crop_mode": "squash" if len(inputs.resize) == 2 else "center",
             "mean": mean,
             "std": std,
             "num_classes": count,
@@ -120,6 +122,15 @@ def card(saved: Saved) -> str:
         "",
     ]
     return "\n".join(text)
+
+
+def _share(inputs: InputSpec) -> float:
+    """`crop_pct` in timm's sense: it rounds size / crop_pct down."""
+    if not inputs.resize:
+        return inputs.crop_pct
+    side = inputs.resize[0]
+    share = inputs.height / side
+    return share if math.floor(inputs.height / share) == side else inputs.height / (side + 0.5)
 
 
 def _pool(saved: Saved) -> str:

@@ -16,6 +16,7 @@ from kakera.formats.ast_inputs import recordings, several_of
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.description import CHANNELS, require_values
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
+from kakera.formats.image_processors import crop_of
 from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
 from kakera.formats.transformers_defaults import DEFAULTS, OF_KIND
@@ -225,14 +226,9 @@ def inputs_of(
         if rescale
         else 1
     )
-    return InputSpec(channels, *size, mean, std, round(1 / factor, 6)), notes
-
-
-def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The size that `preprocessor_config.json` cuts pictures to, where it does."""
-    crop = preprocessing.get("crop_size") if preprocessing.get("do_center_crop") else None
-    crop = (crop.get("height"), crop.get("width")) if isinstance(crop, Mapping) else crop
-    return None if crop is None else _pair("crop_size", crop)
+    inputs = InputSpec(channels, *size, mean, std, round(1 / factor, 6))
+    crop, assumed = crop_of(preprocessing, size)
+    return crop.into(inputs), (*notes, *assumed)
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import save
 
 import kakera
+from kakera.data.crop import CenterCrop
 from kakera.formats import names, prefix
+from kakera.formats.image_processors import described
 from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS, Saved
 from kakera.formats.transformers import AST
@@ -137,7 +139,7 @@ def _layers(saved: Saved, kind: Kind) -> dict[str, Any]:
 
 
 def preprocessing(saved: Saved) -> dict[str, Any]:
-    """`preprocessor_config.json`: the same size, mean and deviation."""
+    """`preprocessor_config.json`: the same centre crop, mean and deviation."""
     inputs = saved.inputs
     if kind_of(saved) is SOUND:
         return {
@@ -153,10 +155,7 @@ def preprocessing(saved: Saved) -> dict[str, Any]:
             "return_attention_mask": False,
         }
     return {
-        "image_processor_type": "ViTImageProcessor",
-        "do_resize": True,
-        "size": {"height": inputs.height, "width": inputs.width},
-        "resample": 3,  # bicubic
+        **described(CenterCrop.of(inputs), inputs.channels),
         "do_rescale": True,
         "rescale_factor": 1 / inputs.scale,
         "do_normalize": True,

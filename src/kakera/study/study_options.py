@@ -106,7 +106,7 @@ _LEAST: dict[str, float] = {
     "shifts": 1,
     "longer": 0.01,
 }
-_MAY_BE_EMPTY = ("probe_labels", "longer")
+_MAY_BE_EMPTY = ("value_range", "probe_labels", "longer")
 _SHARES = ("ratios", "hide", "validation")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kakera.data.digest import changed
 from kakera.errors import RunError, sentence
+from kakera.inputs import CROPPING
 
 CONFIG, DIGEST = "config.json", "digest"
 FREE = {  # may differ between a run and its resumption
@@ -16,13 +17,22 @@ FREE = {  # may differ between a run and its resumption
     *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
     *("baselines", "chosen", "digest"),
 }
-NEW = {"time": "", "kind": "any"}  # options that runs from before them do not have, and what those did
+NEW = {  # options that runs from before them do not have, and what those did
+    "time": "",
+    "kind": "any",
+    "crop_pct": 1.0,
+    "bits": 0,
+    "value_range": [],
+}
 
 
 def require_same(path: Path, config: dict[str, Any]) -> None:
     """Raises RunError where the configuration in a file is another, but for what may differ."""
     try:
         here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
+        for config in (here, there):
+            if isinstance(config.get("inputs"), dict):  # runs from before there were crops have none
+                config["inputs"] = {k: v for k, v in config["inputs"].items() if k not in CROPPING}
         names = sorted(there.keys() | here.keys())
     except (OSError, ValueError, AttributeError) as error:
         raise RunError(

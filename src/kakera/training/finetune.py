@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera import chance
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
@@ -140,6 +141,7 @@ def ready(
         workers=prepared.workers,
         layer_decay=chosen.layer_decay if before else 1.0,
         ema=chosen.ema,
+        crop=CenterCrop.of(saved.inputs),
     )
     task = Classification(saved.model, saved.inputs, chosen, several=saved.several, labels=pictures.labels)
     forecast = job.timed(forecast, task, plan, prepared, team, always=always)
@@ -212,6 +214,8 @@ def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -
         before = adapt(before, size=size, channels=channels)
         model, inputs = Classifier(before.encoder, count, options.pool), before.inputs
         model.initialise_head(draws)
+    if inputs.sound is None:
+        inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
     return Saved(model, inputs, dataset.classes, dataset.several)
 
 

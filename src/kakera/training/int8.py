@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, RunError, sentence
@@ -146,7 +147,7 @@ def _refuse(found: Quantised) -> NoReturn:
 
 
 def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
-    for batch in evaluation_batches(dataset, saved.inputs.size, batch=BATCH):
+    for batch in evaluation_batches(dataset, CenterCrop.of(saved.inputs), batch=BATCH):
         if len(batch.samples):
             yield entering(batch.pictures, batch.lengths)
 

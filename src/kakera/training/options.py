@@ -20,6 +20,12 @@ class DataOptions:
     """1 (grey) or 3 (colour); 0 takes what the pictures have."""
     kind: Literal["any", "pictures", "recordings"] = "any"
     """What to take where both are there; any takes what the model to start from takes, else what most are."""
+    bits: int = 0
+    """Bits of the values in 16-bit and 32-bit files, such as 12 for 0 to 4095; 0 measures a sample."""
+    value_range: tuple[float, ...] = ()
+    """Black and white in files of 16 bits, 32 bits or floats, such as 0 1000; empty measures a sample."""
+    crop_pct: float = 1.0
+    """In evaluation, see this share of a picture's shorter side; the MAE paper takes 0.875, 224 of 256."""
     workers: int = -1
     """Processes that read pictures; -1 chooses: none for pictures in memory, else one a core."""
     seed: int = 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kakera.data.batch import Augmentation, Batch
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.loader import training_batches
 from kakera.data.order import Share
@@ -27,6 +28,8 @@ class Plan:
     workers: int
     layer_decay: float = 1.0
     ema: float = 0.0
+    crop: CenterCrop | None = None
+    """What is seen of a picture where no random crop is taken; None for the largest of `size`."""
 
     @property
     def batch(self) -> int:
@@ -67,7 +70,7 @@ class Plan:
         """From step `start` on, this process's pieces of each step, `pinned` for a GPU to fetch."""
         pieces = training_batches(
             self.train,
-            self.size,
+            self.crop or self.size,
             self.augmentation,
             seed=self.seed,
             batch=self.batch,

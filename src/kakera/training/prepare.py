@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kakera import duration
-from kakera.data import cache
+from kakera.data import cache, value_range
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
 from kakera.data.findings import emptied, taken_line
+from kakera.data.measure import with_ranges
 from kakera.data.media import Kind
 from kakera.data.memory import at_hand, hold
 from kakera.data.shard_source import is_shards
@@ -62,6 +65,10 @@ class Prepared:
     """Names of the options that the rules chose."""
     alone: bool = False
     """Whether nobody has named a number of workers: then data in memory are read without any."""
+    crop: CenterCrop | None = None
+    """What the model to start from sees of a picture in evaluation."""
+    crop_pct: float = 1.0
+    """Otherwise the share of its shorter side."""
     digest: dict[str, str] = field(default_factory=dict)
     """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
 
@@ -74,7 +81,17 @@ class Prepared:
             return spectrogram_inputs(self.dataset, seconds, patch)
         height, width = self.size(image, patch, seconds)
         mean, std = mean_std(self.dataset.part("train"))
-        return InputSpec(self.dataset.channels, height, width, mean, std)
+        crop = self.cropped((height, width))
+        return InputSpec(
+            self.dataset.channels,
+            height,
+            width,
+            mean,
+            std,
+            crop_pct=crop.crop_pct,
+            resize=crop.resize,
+            values=self.dataset.ranges,
+        )
 
     def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
         """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
@@ -83,6 +100,15 @@ class Prepared:
             return sounds.spec.bins, frames(seconds, sounds.spec, patch)
         height, width = (image or -(-self.side // side) * side for side in patch)
         return height, width
+
+    def cropped(self, size: tuple[int, int]) -> CenterCrop:
+        """What a model of `size` (height, width) sees of a picture in evaluation."""
+        if self.crop is not None:
+            return self.crop.resized(size)
+        share = self.crop_pct
+        if size[0] == size[1] and share < 1:  # in whole pixels, as the other libraries do
+            return CenterCrop(size, resize=(math.floor(size[0] / share),))
+        return CenterCrop(size, share)
 
     def bytes_held(self) -> int:
         """About what the decoded data take in memory, if they are small enough to be kept there."""
@@ -108,13 +134,14 @@ class Prepared:
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_least)
-            dataset = hold(self.dataset, self._limit, shorter=shorter, size=size)
+            dataset = hold(self.dataset, self._limit, shorter=shorter, size=self.cropped(size))
         else:
             dataset = hold(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise _no_training(dataset)
         if not quiet:
-            cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset))))
+            found_clipped = getattr(self.dataset.pictures, "clipped", {})
+            cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset)), found_clipped))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
         return replace(self, dataset=dataset, workers=workers, digest=found)
 
@@ -149,13 +176,21 @@ def resolve(
     channels = start.channels if start and not start.sound else options.channels
     if isinstance(options, FinetuneOptions) and options.channels:
         channels = options.channels  # a start is changed for them
+    ranges = value_range.given(options.bits, options.value_range) or (start.values if start else ())
     dataset = (
         data
         if isinstance(data, Dataset)
         else open_dataset(
-            data, channels=channels or None, seed=options.seed, kind=_kind(options, str(data), start)
+            data,
+            channels=channels or None,
+            seed=options.seed,
+            kind=_kind(options, str(data), start),
+            ranges=ranges,
         )
     )
+    if ranges and isinstance(data, Dataset):
+        known = {kind for kind, *_ in ranges}
+        dataset = with_ranges(data, (*ranges, *(one for one in data.ranges if one[0] not in known)))
     if start:
         _same_kind(dataset, start)
     if not len(dataset.part("train")):
@@ -178,6 +213,8 @@ def resolve(
     side = side if start or side <= SMALL else LARGE
     found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
     ruled = frozenset(set(choice.values) - set(given))
+    crop = CenterCrop.of(start) if start and not start.sound and "crop_pct" not in given else None
+    found = replace(found, crop=crop, crop_pct=options.crop_pct)
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
 
 

@@ -147,6 +147,7 @@ def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) ->
         options=chosen,
         seed=chosen.seed,
         workers=prepared.workers,
+        crop=prepared.cropped(size),
     )
 
 

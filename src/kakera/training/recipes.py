@@ -131,6 +131,8 @@ _RANGES = {
     "erasing": (0.0, 1.0),
     "ema": (0.0, 1.0),
     "crop_least": (1e-3, 1.0),
+    "crop_pct": (1e-3, 1.0),
+    "bits": (0, 32),
     "image": (0, 8192),
     "channels": (0, 4),
     "labels": (0, 1 << 40),

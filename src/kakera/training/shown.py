@@ -8,6 +8,7 @@ from jaxtyping import Num
 from torch import Tensor
 
 from kakera.data.batch import Batch
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.listen import windows_at
 from kakera.data.loader import evaluation_batches
@@ -34,7 +35,7 @@ def shown(dataset: Dataset, inputs: InputSpec, start: float = 0.0) -> Shown:
     What cannot be read is named in the batch.
     """
     if inputs.sound is None:
-        batch = next(evaluation_batches(dataset, inputs.size, batch=len(dataset)))
+        batch = next(evaluation_batches(dataset, CenterCrop.of(inputs), batch=len(dataset)))
         return Shown(batch.pictures, (None,) * len(batch.samples), batch)
     first = round(start * inputs.sound.rate)
     batch = windows_at(dataset, inputs.sound.samples(inputs.width), first)

@@ -10,28 +10,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.data.augment import centre_box, cut
 from kakera.data.channels import with_channels
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.images import decode
+from kakera.data.measure import with_ranges
 from kakera.inputs import InputSpec
 from kakera.web.shelf import Framed, Shelf
 
 MOST_PIXELS = 40_000_000  # of an upload
+GREY = InputSpec(1, 1, 1, (0.0,), (1.0,))
 
 
 @dataclass(frozen=True)
 class Picture:
-    """`values` gives (H, W, c) in 0 … 255 for a number of channels. Raises UnreadableFileError."""
+    """`values` gives (H, W, c) in 0 … 255 as a model's inputs take it. Raises UnreadableFileError."""
 
     id: str
     name: str
-    values: Callable[[int], NDArray[np.uint8]]
+    values: Callable[[InputSpec], NDArray[np.uint8]]
 
     def framed(self, inputs: InputSpec) -> Framed:
         """Cut to the model's size, as in prediction. Raises UnreadableFileError."""
-        values, size = self.values(inputs.channels), inputs.size
-        return Framed(torch.tensor(cut(values, centre_box(values.shape[:2], size), size)))
+        return Framed(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
 
 
 class Pictures(Shelf):
@@ -45,16 +46,17 @@ class Pictures(Shelf):
     def opened(self, content: bytes, identity: str) -> Picture:
         """Decoded once: only whole pictures are kept."""
 
-        def values(channels: int) -> NDArray[np.uint8]:
-            return decode(content, channels, most_pixels=MOST_PIXELS)
+        def values(inputs: InputSpec) -> NDArray[np.uint8]:
+            return decode(content, inputs.channels, most_pixels=MOST_PIXELS, ranges=inputs.values)
 
-        values(1)
+        values(GREY)
         return Picture(identity, "uploaded picture", values)
 
 
 def _sample(samples: Dataset, number: int) -> Picture:
-    def values(channels: int) -> NDArray[np.uint8]:
-        return with_channels(samples, channels).pictures.read(number)
+    def values(inputs: InputSpec) -> NDArray[np.uint8]:
+        found = with_channels(samples, inputs.channels)
+        return (with_ranges(found, inputs.values) if inputs.values else found).pictures.read(number)
 
     name = samples.pictures.name(number)
     if isinstance(samples.pictures, FilePictures):

@@ -27,7 +27,8 @@ from kakera.web.views import Views
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
 FILE = (
-    "A picture: JPEG, PNG, WebP, TIFF, BMP or GIF; where the models take recordings a recording: WAV, FLAC, "
+    "A picture: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA; "
+    "where the models take recordings a recording: WAV, FLAC, "
     f"Ogg, MP3, Opus or AIFF. At most {MOST_BYTES >> 20} MiB."
 )
 UPLOAD = {

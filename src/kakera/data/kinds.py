@@ -1,0 +1,142 @@
+"""Kinds of picture files: which are read, by suffix, and what others seem to be from their first bytes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from functools import cache
+
+# Suffixes, and Pillow's name of the format.
+READ: dict[str, str] = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".png", ".apng"), "PNG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"), "JPEG2000"),
+    **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), "PPM"),
+    **dict.fromkeys((".tga", ".icb", ".vda", ".vst"), "TGA"),
+    **dict.fromkeys((".sgi", ".bw", ".rgb", ".rgba"), "SGI"),
+    **dict.fromkeys((".avif", ".avifs"), "AVIF"),
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".pcx": "PCX",
+    ".qoi": "QOI",
+    ".ico": "ICO",
+}
+# Suffixes, Pillow's name of the format, the package that brings it, and the extra.
+EXTRA: dict[str, tuple[str, str, str]] = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF", "pillow_heif", "heif")),
+    ".jxl": ("JXL", "pillow_jxl", "jxl"),
+}
+# Pictures that are not read, and what to do.
+LEFT: dict[str, str] = {
+    **dict.fromkeys(
+        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"), "a camera's raw file"
+    ),
+    **dict.fromkeys((".svg", ".eps", ".ai", ".pdf", ".wmf", ".emf"), "a drawing, not pixels"),
+    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "layers of a painting program"),
+    **dict.fromkeys((".exr", ".hdr"), "a high dynamic range picture"),
+    **dict.fromkeys((".dcm", ".dicom", ".nii", ".mha", ".czi", ".nd2", ".lif", ".svs"), "a scanner's file"),
+    **dict.fromkeys(
+        (".fits", ".fit", ".jls", ".jxr", ".bpg", ".flif", ".mng", ".xpm", ".ras"), "of a kind not read"
+    ),
+}
+START: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF", "a PDF file"),
+    (b"PK\x03\x04", "a ZIP file"),
+    (b"\xff\x0a", "a JPEG XL file"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
+    (b"\xff\xd8\xff\xf7", "a JPEG-LS file"),
+    (b"8BPS", "a Photoshop file"),
+    (b"v/1\x01", "an OpenEXR file"),
+    (b"#?R", "a Radiance HDR file"),
+    (b"II\xbc", "a JPEG XR file"),
+    (b"BPG\xfb", "a BPG file"),
+    (b"FLIF", "a FLIF file"),
+    (b"SIMPLE  =", "a FITS file"),
+    (b"\x1aE\xdf\xa3", "a video (Matroska, WebM)"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"version https://git-lfs", "a pointer of Git LFS in place of the file"),
+)
+BRANDS = {  # of files of ISO's base format
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "an HEIC file"),
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF file"),
+    b"crx ": "a camera's raw file",
+}
+FRAMES = {
+    0xC3: "lossless",
+    0xC5: "hierarchical",
+    0xC6: "hierarchical",
+    0xC7: "lossless and hierarchical",
+    0xC9: "arithmetically coded",
+    0xCB: "lossless and arithmetically coded",
+}
+HOW = {"an HEIC file": "heif", "a JPEG XL file": "jxl"}
+
+
+@cache
+def plugged(package: str) -> bool:
+    """Whether a package that teaches Pillow a format is there; it is registered once."""
+    if importlib.util.find_spec(package) is None:
+        return False
+    module = importlib.import_module(package)  # pillow_jxl registers itself
+    if package == "pillow_heif":
+        module.register_heif_opener()
+    return True
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """Suffixes of the pictures that can be read here, extras included."""
+    return frozenset({*READ, *(suffix for suffix, (_, package, _) in EXTRA.items() if plugged(package))})
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Pillow's names of the formats that can be read here. MPO, of a stereo camera, is a JPEG."""
+    return (
+        *dict.fromkeys(READ.values()),
+        *sorted({f for f, package, _ in EXTRA.values() if plugged(package)}),
+    )
+
+
+def why_left(suffix: str) -> str:
+    """Why files of a suffix are not read, "" where they are no pictures."""
+    if suffix in EXTRA:
+        return f"pip install 'kakera[{EXTRA[suffix][2]}]'"
+    return LEFT.get(suffix, "")
+
+
+def described(start: bytes) -> str:
+    """What a file that is no picture that can be read seems to be, and what to do, from its first bytes."""
+    if not start:
+        return "an empty file"
+    for magic, name in START:
+        if start.startswith(magic):
+            return _with_extra(name)
+    if start[4:8] == b"ftyp":
+        return _with_extra(BRANDS.get(start[8:12], "a video (MP4, MOV)"))
+    if start.startswith(b"\xff\xd8"):
+        return "a JPEG" + _frame(start)
+    if start.lstrip()[:1] == b"<":
+        return "an HTML or XML file"
+    text = all(32 <= byte < 127 or byte in b"\t\r\n" for byte in start[:64])
+    return "a text file" if text else "unknown bytes"
+
+
+def _with_extra(name: str) -> str:
+    return f"{name} (pip install 'kakera[{HOW[name]}]')" if name in HOW else name
+
+
+def _frame(content: bytes) -> str:
+    """What is unusual about a JPEG, where its first frame is not cut off: bits a value, coding."""
+    place = 2
+    while place + 9 < len(content) and content[place] == 0xFF:
+        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            bits, coding = content[place + 4], FRAMES.get(marker, "")
+            words = [coding] if coding else []
+            words += [f"with {bits} bits a value, not 8"] if bits != 8 else []
+            return f" ({', '.join(words)})" if words else ""
+        place += 2 + length
+    return ""

@@ -1,0 +1,148 @@
+"""What a TIFF file holds, from its first directory: for what Pillow takes otherwise, or does not know."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a value, by its type
+CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
+MOST = 1 << 12  # entries of a directory, and values of one entry: enough for any picture
+FORMATS = {1: "whole numbers", 2: "signed numbers", 3: "floats", 4: "values", 5: "complex", 6: "complex"}
+INVERTED, PALETTE, SEPARATE = 0, 3, 2
+Source = Path | str | bytes
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """The first picture: `bits` of a value and its `format` (1 unsigned, 2 signed, 3 float)."""
+
+    width: int
+    height: int
+    bits: int
+    samples: int
+    format: int
+    photometric: int
+    separate: bool
+    compression: int
+    place: int
+    """Where the value of PhotometricInterpretation stands in the file, in bytes; 0 where it does not."""
+    order: str
+    orientation: int = 1
+    """As in EXIF; from 5 on height and width are to be swapped."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """(height, width) of the picture as it is looked at."""
+        return (self.height, self.width) if self.orientation < 5 else (self.width, self.height)
+
+    def __str__(self) -> str:
+        kind = FORMATS.get(self.format, "values")
+        if self.format == 1 and self.bits in (8, 16):
+            kind = "values"
+        many = f"{self.samples} channels of " if self.samples > 1 else ""
+        planes = ", channel after channel" if self.separate and self.samples > 1 else ""
+        return f"a TIFF of {many}{self.bits}-bit {kind}{planes}"
+
+    @property
+    def unsafe(self) -> bool:
+        """Whether Pillow gives other values than stand there, without an error."""
+        signed_bytes = self.bits == 8 and self.format == 2
+        planes = self.separate and self.samples > 1 and self.bits > 8 and self.compression == 1
+        floats = self.format == 3 and self.photometric == INVERTED
+        wide = self.bits > 16 or (self.bits == 16 and self.format == 2)
+        swapped = (
+            wide and self.order == ">" and self.compression != 1
+        )  # decoded as if they were little-endian
+        return (
+            signed_bytes or planes or floats or swapped or (self.bits > 16 and self.photometric == INVERTED)
+        )
+
+    @property
+    def inverted(self) -> bool:
+        """Whether 16-bit values are white at zero; Pillow turns those of fewer bits around itself."""
+        return self.bits == 16 and self.samples == 1 and self.photometric == INVERTED
+
+
+def read_header(source: Source) -> TiffHeader | None:
+    """The header of a TIFF file, None where it is none, or is damaged."""
+    try:
+        if isinstance(source, bytes):
+            return _header(_Bytes(source))
+        with Path(source).open("rb") as file:
+            start = file.read(1 << 16)
+            return _header(_Bytes(start, file))
+    except (OSError, ValueError, struct.error, KeyError, IndexError, OverflowError):
+        return None
+
+
+class _Bytes:
+    """Parts of a file by their place."""
+
+    def __init__(self, start: bytes, file: object = None) -> None:
+        self.start, self.file = start, file
+
+    def at(self, place: int, length: int) -> bytes:
+        if place + length <= len(self.start) or self.file is None:
+            return self.start[place : place + length]
+        self.file.seek(place)  # type: ignore[attr-defined]
+        return self.file.read(length)  # type: ignore[attr-defined]
+
+
+def _header(content: _Bytes) -> TiffHeader | None:
+    start = content.at(0, 16)
+    order = {b"II": "<", b"MM": ">"}.get(start[:2])
+    if order is None:
+        return None
+    version = struct.unpack(order + "H", start[2:4])[0]
+    if version not in (42, 43):
+        return None
+    big = version == 43
+    place = struct.unpack(order + ("Q" if big else "I"), start[8:16] if big else start[4:8])[0]
+    tags, places = _entries(content, order, place, big)
+    bits = tags.get(258, (1,))
+    format = tags.get(339, (1,))[0]
+    return TiffHeader(
+        width=int(tags[256][0]),
+        height=int(tags[257][0]),
+        bits=int(max(bits)),
+        samples=int(tags.get(277, (1,))[0]),
+        format=int(format),
+        photometric=int(tags.get(262, (1,))[0]),
+        separate=int(tags.get(284, (1,))[0]) == SEPARATE,
+        compression=int(tags.get(259, (1,))[0]),
+        place=places.get(262, 0),
+        order=order,
+        orientation=int(tags.get(274, (1,))[0]),
+    )
+
+
+def _entries(
+    content: _Bytes, order: str, place: int, big: bool
+) -> tuple[Mapping[int, tuple[int, ...]], Mapping[int, int]]:
+    tags: dict[int, tuple[int, ...]] = {}
+    places: dict[int, int] = {}
+    head, each, inline = (8, 20, 8) if big else (2, 12, 4)
+    count = struct.unpack(order + ("Q" if big else "H"), content.at(place, head))[0]
+    for number in range(min(count, MOST)):
+        at = place + head + number * each
+        entry = content.at(at, each)
+        tag, kind = struct.unpack(order + "HH", entry[:4])
+        many = struct.unpack(order + ("Q" if big else "I"), entry[4 : each - inline])[0]
+        if kind not in CODES or not 0 < many <= MOST:
+            continue
+        size, value = SIZES[kind] * many, entry[each - inline :]
+        if size > inline:
+            value = content.at(struct.unpack(order + ("Q" if big else "I"), value)[0], size)
+        tags[tag] = struct.unpack(f"{order}{many}{CODES[kind]}", value[:size])
+        places[tag] = at + each - inline
+    return tags, places
+
+
+def as_black_is_zero(content: bytes, header: TiffHeader) -> bytes:
+    """The same file with another PhotometricInterpretation, which decoders know in either byte order."""
+    changed = bytearray(content)
+    changed[header.place : header.place + 2] = struct.pack(header.order + "H", 1)
+    return bytes(changed)
