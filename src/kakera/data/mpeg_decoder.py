@@ -17,23 +17,21 @@ from kakera.data.chain import differing
 from kakera.data.decoder import Decoder, FaultError, Header, extra
 from kakera.data.measured import Arrays, measured
 from kakera.data.quiet import quiet
-from kakera.data.sndfile import PREROLL, Sndfile
-from kakera.data.splice import Splice
 from kakera.data.stored import Source, opened
 
 ID3 = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)  # an empty tag: by it libsndfile knows MPEG audio whatever the name
 TAIL = 1 << 17  # bytes that are looked through for tags at the end
 ALIGNED = 8  # frames after which mpg123's filter stands where it stood, so that sums are rounded alike
+PREROLL = 16_384  # samples decoded before a piece, several times what overlaps and filters need
 RESERVOIR = 511  # bytes before a frame that its sound may begin in
 NONE = "got no whole frame of MPEG audio, expected at least one; copy or export it again"
 
 
 def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder:
     """The stream between two bytes of a file. Raises FaultError, and what soundfile raises."""
-    if end is None and (place := _as_promised(source)):
-        named = isinstance(source, Path) and source.suffix.lower() == ".mp3"
-        with quiet():
-            return Promised(source, Sndfile(source if named else Splice(source, [ID3, place])))
+    promised = _promised_header(source) if end is None else None
+    if promised is not None:
+        return Promised(source, promised)
     return _frames(source, start, end)
 
 
@@ -41,8 +39,8 @@ def _frames(source: Source, start: int = 0, end: int | None = None) -> Mpeg:
     return Mpeg(source, measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end)))
 
 
-def _as_promised(source: Source) -> tuple[int, int] | None:
-    """Where the sound is in a file that has the bytes its first frame says: then it also has the samples."""
+def _promised_header(source: Source) -> Header | None:
+    """Of a file that has the bytes its first frame says: then it also has the samples."""
     with opened(source) as file:
         begin = mpeg.begin_of_sound(file)
         file.seek(begin)
@@ -50,10 +48,11 @@ def _as_promised(source: Source) -> tuple[int, int] | None:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         end = mpeg.end_of_sound(file.read(), size)
-    header, promise = mpeg.frame_header(frame[:4]), mpeg.promise(frame)
-    if header is None or promise is None or not header.size or not promise.frames:
+    first, promise = mpeg.frame_header(frame[:4]), mpeg.promise(frame)
+    if first is None or promise is None or not promise.frames or promise.size != end - begin:
         return None
-    return (begin, end) if promise.size == end - begin else None
+    samples = promise.frames * first.samples - promise.delay - promise.padding
+    return Header("MP3", first.rate, first.channels, max(0, samples))
 
 
 def _measure(source: Source, start: int, end: int | None) -> Arrays:
@@ -108,7 +107,7 @@ class Mpeg(Decoder):
         first, last = first + self._skip, min(last, self.header.samples) + self._skip
         if last <= first:
             return np.zeros((0, self.header.channels), dtype)
-        begin = max(0, first - PREROLL["MPEG_LAYER_III"]) // self._each // ALIGNED * ALIGNED
+        begin = max(0, first - PREROLL) // self._each // ALIGNED * ALIGNED
         end = min(len(self._frames), -(-last // self._each) + 1)
         content, before = self._stream(begin, end), (begin - ALIGNED) * self._each
         with quiet(), extra("soundfile", "audio").SoundFile(io.BytesIO(content)) as file:
@@ -146,32 +145,21 @@ class Mpeg(Decoder):
 
 
 class Promised(Decoder):
-    """A file whose length is known: libsndfile reads it onwards, and no headers need be looked for.
+    """A file that says how long it is: its frames are looked for when they are needed."""
 
-    Elsewhere it is read by its frames: libmpg123 would start in the middle of what they share, and complain.
-    """
-
-    def __init__(self, source: Source, onwards: Sndfile) -> None:
-        """`onwards` is closed with it."""
-        self._source, self._onwards, self._next = source, onwards, 0
-        self._elsewhere: Mpeg | None = None
-        self.header, self.subtype = onwards.header, onwards.subtype
+    def __init__(self, source: Source, header: Header) -> None:
+        self._source, self.header, self.subtype = source, header, "MPEG_LAYER_III"
+        self._file: Mpeg | None = None
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
         """As every decoder."""
-        if first == self._next:
-            with quiet():
-                values = self._onwards.read(first, last, dtype)
-            self._next = first + len(values)
-            return values
-        self._elsewhere = self._elsewhere or _frames(self._source)
-        return self._elsewhere.read(first, last, dtype)
+        self._file = self._file or _frames(self._source)
+        return self._file.read(first, min(last, self.header.samples), dtype)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._onwards.close()
-        if self._elsewhere is not None:
-            self._elsewhere.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:

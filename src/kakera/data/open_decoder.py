@@ -6,13 +6,16 @@ from kakera.data import audio_faults
 from kakera.data.av_decoder import Av
 from kakera.data.decoder import Decoder, FaultError
 from kakera.data.flac_decoder import open_flac
-from kakera.data.mpeg import begin_of_sound, frame_header
+from kakera.data.mpeg import begin_of_sound, frame_header, scan
 from kakera.data.mpeg_decoder import open_mpeg
 from kakera.data.ogg_decoder import open_ogg
 from kakera.data.sndfile import Sndfile
 from kakera.data.splice import Splice
 from kakera.data.stored import Source, opened
 from kakera.data.wave_decoder import open_wave
+
+SEARCHED = 1 << 16  # bytes in which frames are looked for where a file begins with something else
+FRAMES = 8  # so many in them are no accident
 
 
 def open_decoder(source: Source) -> Decoder:
@@ -39,7 +42,16 @@ def open_decoder(source: Source) -> Decoder:
         return _unless_piped(source, start)
     if tag or frame_header(after[:4]) is not None:
         return open_mpeg(source)
+    if _has_frames(source):
+        return open_mpeg(source)
     raise FaultError(f"got {audio_faults.content(start)}, {audio_faults.KINDS}")
+
+
+def _has_frames(source: Source) -> bool:
+    """Whether MPEG frames follow one another further on, as in what was cut from a longer file."""
+    with opened(source) as file:
+        content = file.read(SEARCHED)
+    return len(scan(content, 0, len(content))[0]) >= FRAMES
 
 
 def _unless_piped(source: Source, start: bytes) -> Decoder:

@@ -1,4 +1,4 @@
-"""Recordings that libsndfile decodes: WAV, FLAC, AIFF and the like, Ogg Vorbis and Opus, whole MP3."""
+"""Recordings that libsndfile decodes: WAV, FLAC, AIFF and the like, Ogg Vorbis and Opus."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from kakera.data.decoder import Decoder, Header, extra
 from kakera.data.stored import Source, opened
 
-# What a decoder needs before a place to be right at it: MP3 keeps bits, Opus filters, of earlier frames.
-PREROLL = {"MPEG_LAYER_III": 16_384, "OPUS": 16_384}  # samples, several times what both need
+PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
 STEP = 1 << 20  # samples read at a time where a file can only be read onwards
 
 
