@@ -142,7 +142,7 @@ def _bytes(arrays: Arrays) -> int:
 def _load(name: str) -> Arrays | None:
     path = folder() / f"{name}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
     except FileNotFoundError:
         return None
