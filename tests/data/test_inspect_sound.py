@@ -10,6 +10,7 @@ from kakera.data.inspect import inspect_dataset
 from kakera.data.inspect_sound import SoundInspection, clipped
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError
+from tests.data.odd_recordings import with_data_size
 from tests.data.recordings import chirp, record
 
 WAVE = chirp(16_000, 1.0)
@@ -110,3 +111,28 @@ def test_recordings_none_of_which_can_be_heard_are_one_line(tmp_path: Path) -> N
     record(tmp_path / "a.wav", WAVE[:10])
     with pytest.raises(DataError, match="got no readable recording, expected at least one"):
         inspect_dataset(open_dataset(tmp_path))
+
+
+def test_channels_that_cancel_each_other_are_named(tmp_path: Path) -> None:
+    wave = WAVE[:, 0]
+    record(tmp_path / "opposite.wav", np.stack([wave, -wave], axis=1))
+    record(tmp_path / "nearly.wav", np.stack([wave, -0.97 * wave], axis=1))
+    record(tmp_path / "four.wav", np.stack([wave, -wave, 0.5 * wave, -0.5 * wave], axis=1))
+    record(tmp_path / "half.wav", np.stack([wave, -0.5 * wave], axis=1))
+    record(tmp_path / "same.wav", np.stack([wave, wave], axis=1))
+    record(tmp_path / "mono.wav", wave)
+    record(tmp_path / "silent.wav", np.zeros((16_000, 2)))
+    found = inspected(tmp_path)
+    assert [Path(name).name for name in found.cancelled] == ["four.wav", "nearly.wav", "opposite.wav"]
+    assert [Path(name).name for name in found.silent] == ["silent.wav"]
+    assert "channels cancel each other (hear one: --sound ast,channel=left): 3" in found.lines()
+
+
+def test_files_that_are_read_with_a_note_are_named_with_it(tmp_path: Path) -> None:
+    path = record(tmp_path / "pipe.wav", WAVE)
+    path.write_bytes(with_data_size(path.read_bytes(), 0x7FFFF000))
+    record(tmp_path / "a.wav", WAVE)
+    found = inspected(tmp_path)
+    note = "2147479552 bytes of samples in the header, 32000 in the file: read to its end"
+    assert [(Path(name).name, said) for name, said in found.noted] == [("pipe.wav", note)]
+    assert "read, but unusual: 1" in found.lines()

@@ -7,7 +7,7 @@ import pytest
 from kakera.data.audio import Header
 from kakera.data.sounds import WHOLE, ArraySounds, FileSounds, Sounds
 from kakera.errors import DataError, UnreadableFileError
-from kakera.sound.spec import SoundSpec
+from kakera.sound.spec import SoundSpec, preset
 from tests.data.recordings import chirp, record
 
 SPEC = SoundSpec()
@@ -121,3 +121,11 @@ def test_an_unreadable_file_is_refused_by_the_name_of_the_span(tmp_path: Path) -
     for attempt in (sounds.header, lambda index: list(sounds.blocks(index))):
         with pytest.raises(UnreadableFileError, match=r"a.wav\[3–4 s\]: got a text file"):
             attempt(0)
+
+
+def test_one_of_two_opposite_channels_is_heard_where_it_is_chosen(tmp_path: Path) -> None:
+    wave = VALUES[:, :1]
+    path = record(tmp_path / "a.wav", np.concatenate([wave, -wave], axis=1), subtype="FLOAT")
+    assert not FileSounds([path], preset("ast")).read(0).any()
+    np.testing.assert_array_equal(FileSounds([path], preset("ast,channel=left")).read(0), wave[:, 0])
+    np.testing.assert_array_equal(FileSounds([path], preset("ast,channel=right")).read(0), -wave[:, 0])

@@ -87,3 +87,17 @@ def test_a_preset_takes_changes() -> None:
 def test_a_change_that_means_nothing_is_refused(words: str) -> None:
     with pytest.raises(OptionError, match="^sound's "):
         preset(words)
+
+
+@pytest.mark.parametrize(("word", "channel"), [("left", 0), ("Right", 1), ("mix", -1), ("3", 3), ("-1", -1)])
+def test_a_channel_has_a_name_or_a_number(word: str, channel: int) -> None:
+    spec = preset(f"ast,channel={word}")
+    assert spec.channel == channel
+    assert spec.to_json()["channel"] == channel
+
+
+def test_a_channel_of_no_name_is_one_line() -> None:
+    with pytest.raises(
+        OptionError, match="sound's channel: got middle, expected a number or mix, left, right"
+    ):
+        preset("ast,channel=middle")

@@ -12,7 +12,6 @@ BEGIN_LAST = b"fLaC\x80\0\0\x22"  # the same where no other block follows
 HEAD = 42  # bytes up to the end of STREAMINFO
 AT_TOTAL = 21  # its byte whose lower half and the four after it are the number of samples
 MOST_SEARCHED = 32 << 20  # bytes; a longer file is searched only where its end does not fit its beginning
-LONGEST_FRAME = 1 << 20  # bytes that are looked through for the last frame
 _BLOCKS = {
     1: 192,
     **{code: 576 << code - 2 for code in range(2, 6)},
@@ -54,7 +53,8 @@ def with_samples(head: bytes, samples: int) -> bytes:
 
 def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
     """After the last frame that ends at byte `end`; 0 where no whole frame does."""
-    start = max(0, end - LONGEST_FRAME)
+    longest = info.block * info.channels * (info.bits // 8 + 1) + 256  # bytes of a frame without compression
+    start = max(0, end - longest)
     file.seek(start)
     tail = file.read(end - start)
     at = len(tail)

@@ -41,6 +41,15 @@ _kept: OrderedDict[str, Arrays] = OrderedDict()
 _written = 0
 
 
+def _forked() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)  # another thread may have held the old one
+
+
 def folder() -> Path:
     """Where measurements lie."""
     return cache_folder() / "recordings"

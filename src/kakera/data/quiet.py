@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import threading
 from collections.abc import Generator
@@ -14,6 +15,19 @@ _lock = threading.Lock()
 _depth = 0
 _before: int | None = None
 _nowhere: int | None = None
+
+
+def _forked() -> None:
+    """In a new process nobody is within, whatever other threads were doing."""
+    global _lock, _depth
+    _lock = threading.Lock()
+    if _depth and (stream := _stream()) is not None:
+        stream.value = _before
+    _depth = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextmanager
