@@ -36,6 +36,7 @@ from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, WEIGHTS, save_model
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
+from tests.data.odd_recordings import encoded, mp3, sound, unannounced, unended, without_length
 from tests.web.runs import autoencoder
 
 SECONDS, WALL, MEMORY = 5, 120, 1 << 30
@@ -95,6 +96,15 @@ def recordings() -> list[bytes]:
             sound.writeframes(np.random.default_rng(0).bytes(600 * channels * width))
         found.append(file.getvalue())
     return found
+
+
+def coded_recordings() -> list[bytes]:
+    """MPEG audio with its length and without, FLAC with and without, one stream of Ogg and two."""
+    flac = encoded("flac", sound(16_000, 0.2), 16_000)
+    vorbis = encoded("ogg", sound(16_000, 0.5), 16_000)
+    opus = encoded("opus", sound(16_000, 0.5), 16_000)
+    found = [mp3(22_050, 0.5), unannounced(mp3(22_050, 0.5)), flac, without_length(flac)]
+    return [*found, vorbis, vorbis * 2, unended(vorbis), opus, opus * 2]
 
 
 def tables() -> list[bytes]:
@@ -163,6 +173,7 @@ def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
         "jpeg": (pictures("JPEG"), "x.jpg", read_picture),
         "png": (pictures("PNG"), "x.png", read_picture),
         "wav": (recordings(), "x.wav", read_recording),
+        "coded recordings": (coded_recordings(), "x.mp3", read_recording),
         "csv": (tables(), "x.csv", open_dataset),
         "tar": (shards(), "x.tar", read_shard),
         "toml": (recipes(), "x.toml", read_recipe),

@@ -181,7 +181,7 @@ def hostile(root: Path) -> dict[str, bytes]:
         "1 Hz": float_wav(root / "slow.wav", tone(300, 0.5), 1).read_bytes(),
         "too many values": record(root / "wide.wav", np.zeros((9000, 33)), 48_000).read_bytes(),
         "noise": bytes(np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8)),
-        "endless": whole[:40] + struct.pack("<I", 0x7FFFFFF0) + whole[44:],
+        "endless": whole[:40] + struct.pack("<I", 0x10000000) + whole[44:],
     }
 
 

@@ -77,7 +77,8 @@ def cut_short(there: int, said: int, unit: str = "samples") -> str:
 
 def damage(error: Exception) -> str:
     """The reason for what a decoder does not understand."""
-    detail = " ".join(str(getattr(error, "error_string", "") or error).split()) or type(error).__name__
+    said = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
+    detail = " ".join(str(said).split()) or type(error).__name__
     return f"got a damaged recording ({detail[:80]}), expected a whole one; copy or export it again"
 
 
