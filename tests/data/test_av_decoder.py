@@ -156,6 +156,14 @@ def test_without_the_extra_the_file_and_the_extra_are_named(
         header(content(case))
 
 
+def test_content_in_memory_that_would_fill_it_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_samples, "MOST", 100_000)
+    with pytest.raises(
+        UnreadableFileError, match="got more than 100,000 bytes of samples, expected a shorter"
+    ):
+        read(content("m4a", 2.5), RATE)
+
+
 def test_files_with_these_names_are_recordings() -> None:
     assert {".m4a", ".wma", ".mp4", ".webm", ".aac"} <= WITH_AV
     assert is_sound([Path(f"a{suffix}") for suffix in WITH_AV])

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.decoder import Decoder, Header
+from kakera.data.decoder import Decoder, FaultError, Header
 from kakera.data.measured import Arrays, mapped_samples, measured, store_samples
 from kakera.data.stored import Source
 
 SHORT = 8 << 20  # bytes of samples that are kept with what was measured; more are written to be mapped
+
+MOST = 1 << 30  # bytes of samples of what is not on disk, as an upload
 
 Values = NDArray[np.float32]
 
@@ -71,6 +73,7 @@ class KeptSamples(Decoder):
     def _measure(self) -> Arrays:
         running = _Running(self.pieces())
         early, size = list[Values](), 0
+        running.most = MOST if isinstance(self._source, bytes) else None
         for values in running:
             early.append(values)
             size += values.nbytes
@@ -95,17 +98,23 @@ class _Running:
     """Pieces to iterate over, in parts; then the header that came with the last."""
 
     def __init__(self, pieces: Generator[Values, None, Header]) -> None:
-        self._pieces, self.header = pieces, None
+        self._pieces, self.header, self._size = pieces, None, 0
+        self.most: int | None = None  # bytes
 
     def __iter__(self) -> _Running:
         return self
 
     def __next__(self) -> Values:
         try:
-            return next(self._pieces)
+            values = next(self._pieces)
         except StopIteration as stop:
             self.header = self.header or stop.value
             raise
+        self._size += values.nbytes
+        if self.most is not None and self._size > self.most:
+            got = f"got more than {self.most:,} bytes of samples"
+            raise FaultError(f"{got}, expected a shorter recording; cut it, or read it from a file")
+        return values
 
 
 def _nothing() -> Generator[Values, None, Header]:

@@ -36,7 +36,11 @@ def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder
 
 
 def _frames(source: Source, start: int = 0, end: int | None = None) -> Mpeg:
-    return Mpeg(source, measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end)))
+    return Mpeg(
+        source,
+        "MP3" if end is None else "WAV",
+        measured(source, f"mpeg {start} {end}", lambda: _measure(source, start, end)),
+    )
 
 
 def _promised_header(source: Source) -> Header | None:
@@ -82,8 +86,8 @@ def _measure(source: Source, start: int, end: int | None) -> Arrays:
 class Mpeg(Decoder):
     """Frames that stand anywhere in a file; only those that a piece needs are given to libsndfile."""
 
-    def __init__(self, source: Source, found: Arrays) -> None:
-        """`found` is what was measured. Raises FaultError for no frame and for frames of several kinds."""
+    def __init__(self, source: Source, kind: str, found: Arrays) -> None:
+        """`kind` of file, and what was `found`. Raises FaultError for no frame and for several kinds."""
         self._frames: NDArray[Any] = found["frames"]
         kinds = found["kinds"].tolist()
         if not len(self._frames):
@@ -100,7 +104,7 @@ class Mpeg(Decoder):
         count = len(self._frames)
         samples = max(0, count * self._each - self._skip - lost)
         note = f"{count} frames where the header says {said}: all are read" if said not in (0, count) else ""
-        self.header = Header("MP3", rate, channels, samples, note)
+        self.header = Header(kind, rate, channels, samples, note)
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
         """As every decoder."""
