@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.decoder import Decoder, Header, extra
-from kakera.data.stored import Source, opened
+from kakera.data.stored import Source, ViewFile, opened
 
 PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
 STEP = 1 << 20  # samples read at a time where a file can only be read onwards
@@ -46,7 +46,11 @@ class Sndfile(Decoder):
 
     def _open(self) -> Any:
         self._place: int | None = 0  # where the file stands, or that nobody knows
-        source = self._source if isinstance(self._source, Path) else opened(self._source)
+        source: Any = self._source
+        if isinstance(source, bytes):
+            source = ViewFile(memoryview(source))  # a damaged file may seek to before its beginning
+        elif not isinstance(source, Path):
+            source = opened(source)
         return extra("soundfile", "audio").SoundFile(source)
 
     def _go(self, first: int) -> int:
