@@ -104,7 +104,7 @@ def test_of_two_kinds_the_one_that_the_start_takes_in_unless_another_is_asked_fo
     for number in range(3):
         (tmp_path / "a" / f"{number}.wav").write_bytes(b"")
     options = build(PretrainOptions, {"data": str(tmp_path), "kind": asked})
-    start = InputSpec(3, 16, 16, (0.5,), (0.5,))
+    start = InputSpec(1, 16, 16, (0.5,), (0.5,))
     chosen = chosen_kind(options, str(tmp_path), start)
     assert chosen == kind
     assert open_dataset(tmp_path, kind=chosen).kind == kind
