@@ -6,10 +6,13 @@ from PIL import Image
 
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.sources import open_dataset
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.prepare import held_out, prepare, require_classes
+from kakera.training.prepare import chosen_kind, held_out, prepare, require_classes
+from kakera.training.recipes import build
+from tests.data.files import NOISE, encoded
 from tests.small import folder, pictures
 
 
@@ -128,3 +131,36 @@ def test_the_range_and_the_crop_of_a_start_are_kept(tmp_path: Path) -> None:
     _, other = prepare(FinetuneOptions, tmp_path, "micro", {"start": "x", "bits": 12, "crop_pct": 1.0}, start)
     assert other.dataset.ranges[0] == ("uint16", 0, 4095)
     assert other.cropped((16, 16)) == CenterCrop((16, 16))
+
+
+@pytest.mark.parametrize(("asked", "kind"), [("any", "pictures"), ("recordings", "recordings")])
+def test_of_two_kinds_the_one_that_the_start_takes_in_unless_another_is_asked_for(
+    asked: str, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.png").write_bytes(encoded(NOISE))
+    for number in range(3):
+        (tmp_path / "a" / f"{number}.wav").write_bytes(b"")
+    options = build(PretrainOptions, {"data": str(tmp_path), "kind": asked})
+    start = InputSpec(1, 16, 16, (0.5,), (0.5,))
+    chosen = chosen_kind(options, str(tmp_path), start)
+    assert chosen == kind
+    assert open_dataset(tmp_path, kind=chosen).kind == kind
+    assert chosen_kind(options, "demo", start) == asked
+
+
+def test_a_line_says_what_is_trained_on_and_what_was_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            values = np.roll(NOISE, number + ord(name), axis=0)
+            (tmp_path / name / f"{number}.png").write_bytes(encoded(values))
+    (tmp_path / "a" / "broken.jpg").write_bytes(b"no picture")
+    (tmp_path / "song.wav").write_bytes(b"")
+    prepare(PretrainOptions, tmp_path, "micro", {"out": str(tmp_path / "run")})
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"{tmp_path}: 6")]
+    assert len(lines) == 1
+    assert "6 pictures (6 .png); not read: 1 .wav (--kind recordings takes these): " in lines[0]
+    assert "unreadable: 1 (" in lines[0]

@@ -184,7 +184,7 @@ def resolve(
             data,
             channels=channels or None,
             seed=options.seed,
-            kind=_kind(options, str(data), start),
+            kind=chosen_kind(options, str(data), start),
             ranges=ranges,
         )
     )
@@ -218,7 +218,7 @@ def resolve(
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
 
 
-def _kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
+def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
     """The kind that is asked for; else, of files and tables, what the model to start from takes."""
     if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
         return options.kind
