@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from kakera.data import audio, images
 from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
+from kakera.data.kinds import why_left
 from kakera.data.sounds import FileSounds
 from kakera.data.tree import Tree, suffix_of, tree
 from kakera.errors import UnreadableFileError, printable

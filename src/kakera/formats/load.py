@@ -97,7 +97,7 @@ def _folder(place: Path, name: str, *, whole: bool) -> Saved:
         )
     found = read_weights(weights)
     saved = transformers.read(config, preprocessing, found.tensors, name)
-    saved = replace(saved, notes=(*saved.notes, *found.notes, *card))
+    saved = replace(saved, notes=(*saved.notes, *found.notes))
     size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
