@@ -27,6 +27,7 @@ from PIL import Image
 
 from kakera.data import loader, workers
 from kakera.data.batch import Augmentation, Batch
+from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.memory import LIMIT, at_hand, hold
 from kakera.data.order import ALL, Order
@@ -81,7 +82,7 @@ def learn(task: Pretraining, optimizer: torch.optim.Optimizer, batches: Iterable
 
 def in_turns(dataset: Dataset, image: int, epoch: int) -> Iterator[Batch]:
     """As batches were made of pictures in memory: each when the one before has been learned from."""
-    reader = loader.Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
+    reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     for places in Order(len(dataset), 0, BATCH, (epoch + 1) * per_epoch, epoch * per_epoch, ALL):
         yield reader.__getitems__(places)
@@ -91,7 +92,7 @@ def ahead(dataset: Dataset, image: int, epoch: int, processes: int) -> Iterator[
     """As training makes them."""
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     steps, start = (epoch + 1) * per_epoch, epoch * per_epoch
-    reader = loader.Reader(dataset, (image, image), AUGMENTATION, 0, BATCH)
+    reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
     yield from workers.batches_of(reader, Order(len(dataset), 0, BATCH, steps, start, ALL), processes)
 
 

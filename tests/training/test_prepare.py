@@ -9,8 +9,9 @@ from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.sources import open_dataset
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
+from kakera.training.labelled import held_out, require_classes
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.prepare import chosen_kind, held_out, prepare, require_classes
+from kakera.training.prepare import chosen_kind, prepare
 from kakera.training.recipes import build
 from tests.data.files import NOISE, encoded
 from tests.small import folder, pictures

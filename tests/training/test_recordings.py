@@ -222,7 +222,7 @@ def test_from_shards_the_same_is_learned_to_the_bit(world: Path, tmp_path: Path)
 def test_also_when_they_are_too_many_for_the_memory_and_workers_read(
     tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kakera.training.prepare.hold", lambda dataset, limit: dataset)
+    monkeypatch.setattr("kakera.training.prepared.hold", lambda dataset, limit: dataset)
     pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
     for source in (world / "songs", tmp_path / "shards"):
         pretrain(source, out=tmp_path / source.name / "run", workers=2, **PRETRAIN | {"epochs": 1.0})

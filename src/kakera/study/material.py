@@ -18,9 +18,10 @@ from kakera.inputs import InputSpec
 from kakera.model.sizes import VitShape, shape_of
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.finetune import finetune
+from kakera.training.labelled import labelled_part, require_classes
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import labelled_part, prepare, require_classes, require_patches
+from kakera.training.prepare import prepare, require_patches
 from kakera.training.pretrain import pretrain
 from kakera.training.trained import Trained
 

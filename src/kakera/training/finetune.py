@@ -25,18 +25,13 @@ from kakera.training.finetune_page import FinetunePage
 from kakera.training.forecast import Forecast
 from kakera.training.head import start_from_ridge
 from kakera.training.job import Job, described
+from kakera.training.labelled import held_out, labelled_part, require_classes
 from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import (
-    Prepared,
-    augmentation,
-    held_out,
-    labelled_part,
-    require_classes,
-    require_patches,
-)
+from kakera.training.prepare import augmentation, require_patches
+from kakera.training.prepared import Prepared
 from kakera.training.run import Run
 from kakera.training.situation import situation_of
 from kakera.training.spectrograms import frames

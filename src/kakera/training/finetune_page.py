@@ -21,9 +21,9 @@ from kakera.training.advice import next_steps
 from kakera.training.baselines import Baselines, measure_baselines
 from kakera.training.evaluation import Evaluation
 from kakera.training.history import History, chance_loss, memorised, stalled
+from kakera.training.labelled import held_out, labelled_part
 from kakera.training.next_commands import Situation, after_finetune, bare
 from kakera.training.options import FinetuneOptions
-from kakera.training.prepare import held_out, labelled_part
 from kakera.training.situation import is_published
 from kakera.training.trained import Predictions, Trained, predict_part
 from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of

@@ -15,7 +15,7 @@ from kakera.training.options import DataOptions, LearningOptions
 from kakera.training.plan import Plan
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.plan_warnings import plan_warnings
-from kakera.training.prepare import Prepared
+from kakera.training.prepared import Prepared
 from kakera.training.rules import Verb
 from kakera.training.situation import named
 

@@ -26,9 +26,10 @@ from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
 from kakera.training.evaluate import evaluate
 from kakera.training.infer import scores
+from kakera.training.labelled import held_out
 from kakera.training.options import ProbeOptions
 from kakera.training.predict import THRESHOLD
-from kakera.training.prepare import held_out, prepare
+from kakera.training.prepare import prepare
 
 CALIBRATED = 128  # pictures of the train part, evenly spaced
 BATCH = 16

@@ -24,7 +24,8 @@ from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import Prepared, augmentation, resolve
+from kakera.training.prepare import augmentation, resolve
+from kakera.training.prepared import Prepared
 from kakera.training.recipes import verb_of
 from kakera.training.rules import LIMIT
 from kakera.training.team import Team

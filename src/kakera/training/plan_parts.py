@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kakera.machine import Machine
 from kakera.training.fit import gigabytes
-from kakera.training.prepare import Prepared
+from kakera.training.prepared import Prepared
 from kakera.training.rules import Facts
 
 BUSY = 0.25  # of the cores taken by other processes: from here on the plan says so

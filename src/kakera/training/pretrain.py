@@ -31,7 +31,8 @@ from kakera.training.job import Job, described
 from kakera.training.loop import train
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import Prepared, augmentation, require_patches
+from kakera.training.prepare import augmentation, require_patches
+from kakera.training.prepared import Prepared
 from kakera.training.pretrain_page import PretrainPage
 from kakera.training.run import Run
 from kakera.training.shown import shown

@@ -31,9 +31,11 @@ from kakera.training.evaluate import evaluate
 from kakera.training.evaluation import Evaluation
 from kakera.training.infer import features, require_layers
 from kakera.training.job import WORTH, described, sample
+from kakera.training.labelled import held_out, labelled_part, require_classes
 from kakera.training.notes import noted
 from kakera.training.options import ProbeOptions
-from kakera.training.prepare import Prepared, held_out, labelled_part, require_classes, resolve
+from kakera.training.prepare import resolve
+from kakera.training.prepared import Prepared
 from kakera.training.probe_costs import fit_seconds, seconds_of_all
 from kakera.training.probe_draws import draws_of
 from kakera.training.probe_page import ProbePage

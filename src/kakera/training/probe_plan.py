@@ -13,7 +13,7 @@ from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.plan_warnings import FEW_STEPS
-from kakera.training.prepare import Prepared
+from kakera.training.prepared import Prepared
 from kakera.training.probe_costs import seconds_of_all
 from kakera.training.probe_draws import Draw
 from kakera.training.probe_tuning import Tuning

@@ -14,7 +14,7 @@ from kakera.training.finetune import forecast_of, ready, trained_as
 from kakera.training.forecast import Forecast
 from kakera.training.job import Job, finished
 from kakera.training.options import FinetuneOptions, ProbeOptions
-from kakera.training.prepare import Prepared
+from kakera.training.prepared import Prepared
 from kakera.training.probe_draws import Draw
 from kakera.training.trained import Trained
 

@@ -21,8 +21,8 @@ from kakera.model.cnn import ResNet
 from kakera.training.device import whereabouts
 from kakera.training.history import History, chance_loss, memorised, warn_if_stalled
 from kakera.training.infer import probabilities
+from kakera.training.labelled import labelled_part
 from kakera.training.plan import Plan
-from kakera.training.prepare import labelled_part
 from kakera.training.run import Run
 from kakera.training.shown import shown
 from kakera.training.view import View

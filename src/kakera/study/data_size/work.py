@@ -23,7 +23,7 @@ from kakera.study.data_size.moved import MOST, moved
 from kakera.study.data_size.saturation import late_gain
 from kakera.study.material import FINETUNE, SCRATCH, Material
 from kakera.study.study_options import DataSizeOptions
-from kakera.training.prepare import SMALL
+from kakera.training.rules import SMALL
 from kakera.training.trained import Trained, measure
 
 CNN, VIT, MAE = "cnn", "vit", "mae"

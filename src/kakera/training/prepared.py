@@ -1,0 +1,128 @@
+"""A data set as training needs it: what it is like, what the model takes in, decoded once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from kakera.data import cache
+from kakera.data.crop import CenterCrop
+from kakera.data.dataset import Dataset
+from kakera.data.digest import digest
+from kakera.data.findings import emptied, taken_line
+from kakera.data.memory import at_hand, hold
+from kakera.data.shrink import stored_side
+from kakera.data.statistics import mean_std
+from kakera.errors import DataError, sentence
+from kakera.inputs import InputSpec
+from kakera.machine import Machine
+from kakera.training.rules import Facts
+from kakera.training.spectrograms import frames, spectrogram_inputs
+
+HELD = 2 << 30  # bytes of pictures or waveforms that are kept in memory, at most
+SHARE = 0.25  # of the free memory, at most
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set, held in memory where it is small, and why its options are what they are."""
+
+    dataset: Dataset
+    side: int
+    """The side of the square that the model sees, in pixels, unless another is asked for."""
+    workers: int
+    """Processes to read with."""
+    facts: Facts
+    machine: Machine
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why the rules chose the network and the length: empty for what was given, or a recipe's."""
+    ruled: frozenset[str] = frozenset()
+    """Names of the options that the rules chose."""
+    alone: bool = False
+    """Whether nobody has named a number of workers: then data in memory are read without any."""
+    crop: CenterCrop | None = None
+    """What the model to start from sees of a picture in evaluation."""
+    crop_pct: float = 1.0
+    """Otherwise the share of its shorter side."""
+    digest: dict[str, str] = field(default_factory=dict)
+    """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
+
+    def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
+        """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
+
+        Both with the mean and deviation of the training part. Raises DataError, OptionError.
+        """
+        if self.dataset.sounds is not None:
+            return spectrogram_inputs(self.dataset, seconds, patch)
+        height, width = self.size(image, patch, seconds)
+        mean, std = mean_std(self.dataset.part("train"))
+        crop = self.cropped((height, width))
+        return InputSpec(
+            self.dataset.channels,
+            height,
+            width,
+            mean,
+            std,
+            crop_pct=crop.crop_pct,
+            resize=crop.resize,
+            values=self.dataset.ranges,
+        )
+
+    def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
+        """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
+        sounds = self.dataset.sounds
+        if sounds is not None:
+            return sounds.spec.bins, frames(seconds, sounds.spec, patch)
+        height, width = (image or -(-self.side // side) * side for side in patch)
+        return height, width
+
+    def cropped(self, size: tuple[int, int]) -> CenterCrop:
+        """What a model of `size` (height, width) sees of a picture in evaluation."""
+        if self.crop is not None:
+            return self.crop.resized(size)
+        share = self.crop_pct
+        if size[0] == size[1] and share < 1:  # in whole pixels, as the other libraries do
+            return CenterCrop(size, resize=(math.floor(size[0] / share),))
+        return CenterCrop(size, share)
+
+    def bytes_held(self) -> int:
+        """About what the decoded data take in memory, if they are small enough to be kept there."""
+        facts = self.facts
+        each = (
+            facts.seconds * 16_000 * 4 if facts.recordings else facts.size[0] * facts.size[1] * facts.channels
+        )
+        whole = int(each * len(self.dataset))
+        return whole if whole <= self._limit else 0
+
+    @property
+    def _limit(self) -> int:
+        return min(HELD, int(SHARE * self.machine.memory))
+
+    def held(
+        self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0, *, quiet: bool = False
+    ) -> Prepared:
+        """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
+
+        With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
+        at least `crop_least` of their area need. Unless `quiet`, a line says what was taken and what was not.
+        """
+        found = self.digest or digest(self.dataset)
+        if any(size) and self.dataset.sounds is None:
+            shorter = stored_side(max(size), crop_least)
+            dataset = hold(self.dataset, self._limit, shorter=shorter, size=self.cropped(size))
+        else:
+            dataset = hold(self.dataset, self._limit)
+        if not len(dataset.part("train")):
+            raise no_training(dataset)
+        if not quiet:
+            found_clipped = getattr(self.dataset.pictures, "clipped", {})
+            cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset)), found_clipped))
+        workers = 0 if at_hand(dataset) and self.alone else self.workers
+        return replace(self, dataset=dataset, workers=workers, digest=found)
+
+
+def no_training(dataset: Dataset) -> DataError:
+    """The error of a data set without a training part."""
+    return DataError(
+        sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
+    )
