@@ -5,6 +5,8 @@ import os
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the commands that tests start, too
+# Without AMX float32 is chosen, so that tests compute alike on every processor; oneDNN reads it once.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 
 install_import_hook(["kakera.model", "kakera.explain"], "beartype.beartype")
 
