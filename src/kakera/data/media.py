@@ -74,10 +74,6 @@ def left_below(root: Path | Tree) -> list[tuple[str, str]]:
     return [(printable(path), why) for path, why in (*found, *below.left())]
 
 
-def _why_left(suffix: str) -> str:
-    return _INSTEAD.get(suffix) or why_left(suffix)
-
-
 def is_sound(paths: Sequence[Path]) -> bool:
     """Whether most of the files are recordings, by their names."""
     return kind_of([path.name for path in paths], "any") == "recordings"
