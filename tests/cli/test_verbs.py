@@ -49,7 +49,7 @@ def test_a_probe_is_planned_and_then_begins_with_its_plan(
     out = capsys.readouterr().out
     assert out.startswith("plan: probe\n")
     assert "limit 5 min" in out
-    assert out.endswith("next: the same without --plan\n")
+    assert out.endswith(f"next: kakera {' '.join(words)}\n")
     assert main([*words, "--no-finetune", "--probes", "ridge"]) == 0
     out, error = capsys.readouterr()
     assert error.startswith("plan: probe\n")
