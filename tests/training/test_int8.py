@@ -101,7 +101,7 @@ def test_int8_is_written_with_what_it_costs(
     said = capsys.readouterr().out
     assert "calibrated on 128" in said
     assert "points lost" in said
-    lost = float(said.split(": ")[-1].split()[0])
+    lost = float(said.split(" points lost")[0].split()[-1])
     assert abs(lost) < 1.5  # a network of 64 numbers, trained for a minute
     assert "points lost" in (tmp_path / "out" / "README.md").read_text()
     graph = (tmp_path / "out" / "model.onnx").read_bytes()
@@ -120,7 +120,7 @@ def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     assert "CNN: 3 blocks, 1 channel of 28 × 28, 10 classes" in capsys.readouterr().out
     words = ["convert", str(start), str(tmp_path / "eight"), "--to", "onnx", "--int8", "--calibrate", "demo"]
     assert main(words) == 0
-    assert abs(float(capsys.readouterr().out.split(": ")[-1].split()[0])) < 1.5
+    assert abs(float(capsys.readouterr().out.split(" points lost")[0].split()[-1])) < 1.5
     test = pictures(0, 200).part("test")
     batch = next(evaluation_batches(test, (28, 28), batch=len(test)))
     given = {"pictures": batch.pictures.numpy().astype(np.float32)}

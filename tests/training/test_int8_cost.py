@@ -109,7 +109,7 @@ def test_a_large_loss_is_refused_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
     assert main([*words, "--allow-loss"]) == 0
     out = capsys.readouterr().out
-    assert float(out.split(": ")[-1].split()[0]) > 2
+    assert float(out.split(" points lost")[0].split()[-1]) > 2
     assert (tmp_path / "out" / "model.onnx").exists()
 
 

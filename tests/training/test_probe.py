@@ -143,7 +143,7 @@ def test_without_being_asked_the_library_prints_no_plan(
 def test_the_plan_is_printed_before_anything_is_decoded(
     pretrained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def held(*_: object) -> None:
+    def held(*_: object, **__: object) -> None:
         raise DataError("decoding begins")
 
     monkeypatch.setattr("kakera.training.prepared.Prepared.held", held)
