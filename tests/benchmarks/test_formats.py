@@ -3,7 +3,7 @@ import pytest
 from benchmarks import formats
 
 for name in formats.NEEDED:
-    pytest.importorskip(name)
+    pytest.importorskip(name, reason=f"the package {name} is not installed")
 
 
 def test_the_page_of_formats_is_what_the_files_give() -> None:

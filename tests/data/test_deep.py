@@ -14,8 +14,10 @@ from kakera.data.value_range import given
 from kakera.errors import UnreadableFileError
 from tests.data.files import encoded
 
-tifffile = pytest.importorskip("tifffile")
-cv2 = pytest.importorskip("cv2")
+tifffile = pytest.importorskip(
+    "tifffile", reason="the package tifffile is not installed: pip install 'kakera[tiff]'"
+)
+cv2 = pytest.importorskip("cv2", reason="opencv-python-headless, the second opinion, is not installed")
 
 DEEP = np.linspace(0, 65535, 40 * 48).reshape(40, 48).astype(np.uint16)
 WIDE = np.stack([DEEP, DEEP[::-1], DEEP // 2], -1)

@@ -125,7 +125,7 @@ def test_channels_that_cancel_each_other_are_named(tmp_path: Path) -> None:
     found = inspected(tmp_path)
     assert [Path(name).name for name in found.cancelled] == ["four.wav", "nearly.wav", "opposite.wav"]
     assert [Path(name).name for name in found.silent] == ["silent.wav"]
-    assert "channels cancel each other (hear one: --sound ast,channel=left): 3" in found.lines()
+    assert "channels cancel each other (choose one: --sound ast,channel=left): 3" in found.lines()
 
 
 def test_files_that_are_read_with_a_note_are_named_with_it(tmp_path: Path) -> None:

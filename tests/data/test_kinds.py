@@ -40,7 +40,7 @@ def test_each_suffix_belongs_to_one_list() -> None:
 
 
 def test_heic_is_read_with_its_extra_under_any_suffix(tmp_path: Path) -> None:
-    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="not installed: pip install 'kakera[heif]'")
     file = io.BytesIO()
     pillow_heif.from_pillow(Image.fromarray(VALUES)).save(file, quality=-1, chroma=444)
     expected = np.asarray(pillow_heif.open_heif(io.BytesIO(file.getvalue())).to_pillow())
@@ -54,6 +54,6 @@ def test_heic_is_read_with_its_extra_under_any_suffix(tmp_path: Path) -> None:
 
 
 def test_jpeg_xl_is_read_with_its_extra() -> None:
-    pytest.importorskip("pillow_jxl")
+    pytest.importorskip("pillow_jxl", reason="not installed: pip install 'kakera[jxl]'")
     assert kinds.plugged("pillow_jxl")
     assert np.array_equal(decode(encoded(VALUES, "JXL", lossless=True), 3), VALUES)

@@ -189,7 +189,7 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path
     assert not list((tmp_path / "shards").glob(".0*"))
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # webdataset's own
 def test_files_of_mixed_kinds_have_one_suffix_and_are_read_by_webdataset(tmp_path: Path) -> None:
     import webdataset
 

@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: ob
             raise PermissionError(13, "Permission denied")
         return scan(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)  # type: ignore[attr-defined]
+    monkeypatch.setattr(os, "scandir", refuse)
     found = tree(tmp_path)
     assert (found.names, found.closed) == (["open/2"], ["shut"])
 

@@ -243,7 +243,7 @@ def test_names_that_are_too_many_are_listed(tmp_path: Path) -> None:
         load(path)
 
 
-@pytest.mark.filterwarnings("ignore:At least one mel filter")
+@pytest.mark.filterwarnings("ignore:At least one mel filter")  # transformers' own, of 128 bands
 def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Path) -> None:
     """As in AST's own demo: `torch.sigmoid(output)`; a softmax would share one out among them."""
     model, path = own_file(tmp_path, 128, 10, 527)

@@ -71,7 +71,8 @@ def test_colours_and_edges_with_balanced_classes_are_scikit_learns_logistic_regr
     train, test = parts(data.take(kept))
     found = measure_baselines(train, test)
     seen, unseen = (picture_features(part)[0]["histograms"] for part in (train, test))
-    weights = len(train) / (10 * np.bincount(train.labels))  # type: ignore[arg-type]
+    assert train.labels is not None
+    weights = len(train) / (10 * np.bincount(train.labels))
     scaler = StandardScaler().fit(seen)
     model = LogisticRegression(C=baselines.STRENGTH, class_weight=dict(enumerate(weights)), max_iter=2000)
     guesses = model.fit(scaler.transform(seen), train.labels).predict(scaler.transform(unseen))

@@ -90,7 +90,7 @@ class SoundInspection:
             "channels: " + _counted(self.channels),
             f"silence: {100 * self.silence:.1f} % of the time",
             *listed("silent recordings", self.silent),
-            *listed("channels cancel each other (hear one: --sound ast,channel=left)", self.cancelled),
+            *listed("channels cancel each other (choose one: --sound ast,channel=left)", self.cancelled),
             *listed("read, but unusual", [f"{name}: {note}" for name, note in self.noted]),
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
             *(f"note: {note}" for note in self.notes),
@@ -102,7 +102,7 @@ class SoundInspection:
 
 
 @dataclass
-class _Heard:
+class _Facts:
     """One recording, listened to piece by piece."""
 
     header: Header
@@ -126,7 +126,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     sounds = dataset.sounds
     assert sounds is not None
 
-    def listen(index: int) -> _Heard | UnreadableFileError:
+    def listen(index: int) -> _Facts | UnreadableFileError:
         try:
             sounds.length(index)  # refuses what is shorter than a frame
             return _listen(sounds, index)
@@ -136,30 +136,32 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     with ThreadPoolExecutor() as pool:
         listening = pool.map(listen, range(len(dataset)))
         found = list(passing(listening, "inspect", total=len(dataset), kind=dataset.kind))
-    heard = {i: ear for i, ear in enumerate(found) if isinstance(ear, _Heard)}
+    readable = {i: facts for i, facts in enumerate(found) if isinstance(facts, _Facts)}
     broken = [error for error in found if isinstance(error, UnreadableFileError)]
-    if not heard:
+    if not readable:
         raise DataError(
             sentence(
                 dataset.name, got="no readable recording", expected="at least one", do="look at the files"
             )
         )
-    kept = dataset.take(list(heard))
-    seconds = np.array([ear.header.seconds for ear in heard.values()])
-    duplicates, leaks, contradictions = equals(dataset, {i: ear.digest for i, ear in heard.items()})
+    kept = dataset.take(list(readable))
+    seconds = np.array([facts.header.seconds for facts in readable.values()])
+    duplicates, leaks, contradictions = equals(dataset, {i: facts.digest for i, facts in readable.items()})
     return SoundInspection(
         name=dataset.name,
         parts={part: int((kept.split == part).sum()) for part in PARTS},
-        kinds=dict(Counter(ear.header.kind for ear in heard.values())),
-        rates=dict(Counter(ear.header.rate for ear in heard.values())),
-        channels=dict(Counter(ear.header.channels for ear in heard.values())),
+        kinds=dict(Counter(facts.header.kind for facts in readable.values())),
+        rates=dict(Counter(facts.header.rate for facts in readable.values())),
+        channels=dict(Counter(facts.header.channels for facts in readable.values())),
         seconds=(float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
         total_seconds=float(seconds.sum()),
-        silence=sum(e.silent for e in heard.values()) / sum(e.stretches for e in heard.values()),
-        silent=tuple(sounds.name(i) for i, ear in heard.items() if ear.silent == ear.stretches),
-        cancelled=tuple(sounds.name(i) for i, ear in heard.items() if ear.cancelled),
-        noted=tuple((sounds.name(i), ear.header.note) for i, ear in heard.items() if ear.header.note),
-        clipped=tuple((sounds.name(i), ear.clipped) for i, ear in heard.items() if ear.clipped),
+        silence=sum(e.silent for e in readable.values()) / sum(e.stretches for e in readable.values()),
+        silent=tuple(sounds.name(i) for i, facts in readable.items() if facts.silent == facts.stretches),
+        cancelled=tuple(sounds.name(i) for i, facts in readable.items() if facts.cancelled),
+        noted=tuple(
+            (sounds.name(i), facts.header.note) for i, facts in readable.items() if facts.header.note
+        ),
+        clipped=tuple((sounds.name(i), facts.clipped) for i, facts in readable.items() if facts.clipped),
         classes=classes_of(kept),
         unlabelled=len(kept) - len(kept.labelled),
         unreadable=tuple((error.path, error.reason) for error in (*dataset.unreadable, *broken)),
@@ -173,22 +175,22 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     )
 
 
-def _listen(sounds: Sounds, index: int) -> _Heard:
-    ear = _Heard(sounds.header(index))
-    digest = hashlib.blake2b(f"{ear.header.rate} {ear.header.channels}".encode(), digest_size=16)
-    length = max(1, int(ear.header.rate * STRETCH))
+def _listen(sounds: Sounds, index: int) -> _Facts:
+    facts = _Facts(sounds.header(index))
+    digest = hashlib.blake2b(f"{facts.header.rate} {facts.header.channels}".encode(), digest_size=16)
+    length = max(1, int(facts.header.rate * STRETCH))
     for block in sounds.blocks(index):
         digest.update(block.tobytes())
-        ear.clipped += clipped(block)
+        facts.clipped += clipped(block)
         if block.shape[1] > 1:
-            ear.power += float(np.square(block, dtype=np.float64).sum())
-            ear.mixed += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
+            facts.power += float(np.square(block, dtype=np.float64).sum())
+            facts.mixed += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
         for first in range(0, len(block), length):
-            ear.stretches += 1
+            facts.stretches += 1
             stretch = block[first : first + length]
-            ear.silent += float(np.square(stretch).mean()) ** 0.5 < SILENT
-    ear.digest = digest.digest()
-    return ear
+            facts.silent += float(np.square(stretch).mean()) ** 0.5 < SILENT
+    facts.digest = digest.digest()
+    return facts
 
 
 def clipped(block: NDArray[np.float32]) -> int:

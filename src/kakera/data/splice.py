@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, BinaryIO, TypeAlias, cast
 
-from kakera.data.stored import Source, Stored, opened
+from kakera.data.stored import ReadOnlyFile, Source, Stored, opened
 
 Part: TypeAlias = bytes | tuple[int, int]
 """Bytes as they are, or those of the other file from a place up to another."""
@@ -34,25 +33,12 @@ class Splice(Stored):
         return "recording" if isinstance(self.source, bytes) else str(self.source)
 
 
-class _SpliceFile(io.RawIOBase):
+class _SpliceFile(ReadOnlyFile):
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
         sizes = [len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts]
-        self._file, self._parts, self._place = file, parts, 0
+        super().__init__(sum(sizes))
+        self._file, self._parts = file, parts
         self._begins = [0, *accumulate(sizes)]
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._begins[-1]}[whence]
-        self._place = max(0, start + offset)
-        return self._place
 
     def readinto(self, buffer: Any) -> int:
         number = bisect_right(self._begins, self._place) - 1

@@ -53,11 +53,11 @@ def opened(source: Source) -> BinaryIO:
     return source.open() if isinstance(source, Stored) else source.open("rb")
 
 
-class ViewFile(io.RawIOBase):
-    """A file to read whose bytes are those of a view: only what is asked for is copied."""
+class ReadOnlyFile(io.RawIOBase):
+    """A file of `size` bytes to read; those who inherit from it give `readinto`, from `_place` on."""
 
-    def __init__(self, view: memoryview) -> None:
-        self._view, self._place = view, 0
+    def __init__(self, size: int) -> None:
+        self._size, self._place = size, 0
 
     def readable(self) -> bool:
         """Always."""
@@ -73,9 +73,17 @@ class ViewFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """To the beginning at least; beyond the end there is nothing to read."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: len(self._view)}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         self._place = max(0, start + offset)
         return self._place
+
+
+class ViewFile(ReadOnlyFile):
+    """A file to read whose bytes are those of a view: only what is asked for is copied."""
+
+    def __init__(self, view: memoryview) -> None:
+        super().__init__(len(view))
+        self._view = view
 
     def readinto(self, buffer: Any) -> int:
         """How many bytes there were."""

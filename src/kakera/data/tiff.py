@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a value, by its type
 CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
@@ -81,14 +82,14 @@ def read_header(source: Source) -> TiffHeader | None:
 class _Bytes:
     """Parts of a file by their place."""
 
-    def __init__(self, start: bytes, file: object = None) -> None:
+    def __init__(self, start: bytes, file: BinaryIO | None = None) -> None:
         self.start, self.file = start, file
 
     def at(self, place: int, length: int) -> bytes:
         if place + length <= len(self.start) or self.file is None:
             return self.start[place : place + length]
-        self.file.seek(place)  # type: ignore[attr-defined]
-        return self.file.read(length)  # type: ignore[attr-defined]
+        self.file.seek(place)
+        return self.file.read(length)
 
 
 def _header(content: _Bytes) -> TiffHeader | None:

@@ -30,7 +30,7 @@ class SoundSpec:
     rate: int = 16_000
     """Samples a second that recordings are brought to, in hertz."""
     channel: int = MIX
-    """The channel that is heard, counted from 0; −1 is the mean of all (by name: left, right, mix)."""
+    """The channel that is taken, counted from 0; −1 is the mean of all (by name: left, right, mix)."""
     frame: float = 25.0
     """Length of a frame in milliseconds; a part of a sample is dropped."""
     hop: float = 10.0
