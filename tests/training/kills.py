@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.training.commands import some_npz
@@ -29,7 +30,9 @@ OPTIONS = [
     "0",
 ]
 OPTIONS += ["--epochs", "40", "--crop-least", "0.5", "--shift", "1"]  # 160 steps, and a save after each
-AHEAD = 0.35  # seconds of training, at the most, before a kill; half of them a save, more or less
+AHEAD = 0.35  # seconds of training, at the most, before a kill
+EARLY, SAVING = 0.2, 0.4  # shares of the kills: while it opens its folder; while it writes a checkpoint
+WRITING = 0.002  # seconds, at the most, from the first sight of a file that is being written
 
 
 def training(root: Path, name: str) -> int:
@@ -44,29 +47,34 @@ def newest(run: Path) -> float:
     return max(found, default=0.0)
 
 
-def killed(root: Path, name: str, draw: random.Random) -> int | None:
-    """Train until a random instant; the exit code where the run was done before it came."""
+def unfinished(run: Path) -> set[str]:
+    """The checkpoints that are being written, or were left half written."""
+    return {path.name for path in (run / "checkpoints").glob(".step-*")}
+
+
+def killed(root: Path, name: str, draw: random.Random) -> int | bool:
+    """Train until a random instant: whether it was in a save, or the exit code of a run that was done."""
     run = root / name
-    before, process = newest(run), training(root, name)
-    wait = draw.uniform(0.0, AHEAD)
-    early = draw.random() < 0.2  # while it opens the folder, before it has saved anything
-    while not early:
-        try:
-            if newest(run) > before:
-                break
-        except OSError:
-            continue  # removed as we looked
+    left, before, process = unfinished(run), newest(run), training(root, name)
+    kind, wait = draw.random(), draw.uniform(0.0, AHEAD)
+    due = time.monotonic() + wait if kind < EARLY else None
+    while due is None or time.monotonic() < due:
+        with suppress(OSError):  # removed as we looked
+            if due is None and newest(run) > before:
+                due = time.monotonic() + wait
+        if kind >= 1 - SAVING and due is not None and unfinished(run) - left:
+            time.sleep(draw.uniform(0.0, WRITING))
+            break
         done, status = os.waitpid(process, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.001)
-    time.sleep(wait)
+        time.sleep(0.0002)
     done, status = os.waitpid(process, os.WNOHANG)
     if done:
         return os.waitstatus_to_exitcode(status)
     os.kill(process, signal.SIGKILL)
     ended(process)
-    return None
+    return bool(unfinished(run) - left)
 
 
 def outcome(root: Path, times: int, seed: int) -> dict[str, int]:
@@ -79,9 +87,9 @@ def outcome(root: Path, times: int, seed: int) -> dict[str, int]:
     found = {"kills": 0, "in a save": 0, "runs": 0, "alike": 0}
     while found["kills"] < times or (root / "killed").exists():
         code = killed(root, "killed", draw) if found["kills"] < times else ended(training(root, "killed"))
-        if code is None:
+        if isinstance(code, bool):
             found["kills"] += 1
-            found["in a save"] += bool(list((root / "killed" / "checkpoints").glob(".step-*")))
+            found["in a save"] += code
             continue
         assert code == 0, (root / "killed.log").read_text()
         found["runs"] += 1

@@ -22,5 +22,5 @@ def test_fifty_kills_change_nothing() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["kills"] == KILLS
-    assert found["in a save"] > 0
+    assert found["in a save"] > 5
     assert found["runs"] == found["alike"] > 0
