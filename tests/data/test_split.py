@@ -1,4 +1,5 @@
 import math
+import time
 from collections import Counter
 from typing import Any
 
@@ -159,3 +160,14 @@ def test_the_few_of_several_labels_are_spread_over_the_rarest(count: int) -> Non
 def test_more_than_are_labelled_are_refused(count: int) -> None:
     with pytest.raises(DataError, match=f"labels: got {count} asked for, expected between 1 and 200"):
         few(TEN, count, 0)
+
+
+def test_twenty_thousand_classes_are_divided_as_few_are() -> None:
+    classes = 20_000
+    labels = np.random.default_rng(0).integers(0, classes, 10 * classes)
+    began = time.process_time()
+    parts = stratified(labels, {"val": 0.1, "test": 0.2}, 0)
+    assert time.process_time() - began < 2  # a pass over all files for each class takes 8 s
+    for name, share in (("val", 0.1), ("test", 0.2)):
+        counts = np.bincount(labels[parts == name], minlength=classes)
+        assert abs(counts - share * np.bincount(labels, minlength=classes)).max() <= 1

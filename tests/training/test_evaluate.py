@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from kakera.errors import DataError
-from kakera.training.evaluate import evaluate
+from kakera.training.evaluate import evaluate, evaluate_predictions
 from kakera.training.evaluation import Evaluation
+from kakera.training.predictions import Predictions, judged
 
 ABC = ("a", "b", "c")
 
@@ -178,3 +180,26 @@ def test_the_table_has_a_header_and_a_row_of_equal_length_for_each_class() -> No
 def test_what_cannot_be_evaluated_is_refused(scores: NDArray, labels: NDArray, said: str) -> None:
     with pytest.raises(DataError, match=said):
         evaluate(scores, labels, ABC)
+
+
+def test_many_classes_keep_the_commonest_mistakes_instead_of_a_table() -> None:
+    labels = np.array([0] * 5 + [1] * 3 + [2] * 4)
+    guesses = np.array([9] * 5 + [8] * 2 + [1] + [2] * 4)
+    found = evaluate(np.eye(101)[guesses], labels, names(101))
+    assert found.confusion is None
+    assert not found.several
+    assert found.confused == (("class 0", "class 9", 5), ("class 1", "class 8", 2))
+
+
+def test_memory_and_results_grow_with_files_and_classes_not_with_their_product() -> None:
+    count, classes = 2_000, 20_000
+    labels = np.random.default_rng(0).integers(0, classes, count)
+    scores = (np.eye(1, classes, int(label), dtype=np.float32) for label in labels)
+    rows = np.concatenate([judged(one, labels[[i]]) for i, one in enumerate(scores)])
+    tracemalloc.start()
+    found = evaluate_predictions(Predictions(np.arange(count), rows), labels, names(classes))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.accuracy == 1.0
+    assert peak < 20e6  # 20 000 results of classes; one byte for each score would be 40 MB
+    assert len(json.dumps(found.to_json())) < 200 * classes

@@ -11,6 +11,7 @@ from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.native import load_model
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import ResNet
+from kakera.training import trained as trained_module
 from kakera.training.finetune import finetune
 from kakera.training.pretrain import pretrain
 from tests.small import QUICK, folder, pictures
@@ -140,3 +141,32 @@ def test_weights_of_another_library_start_at_another_size_and_with_other_channel
 def test_a_start_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="expected a run, a folder or file"):
         finetune(pictures(), out=tmp_path / "run", start=tmp_path / "nowhere", **QUICK)
+
+
+def test_what_fails_after_the_last_step_loses_no_weights_and_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = finetune(pictures(), out=tmp_path / "whole", **QUICK)
+
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(trained_module, "each_file", full)
+        with pytest.raises(RunError, match="MemoryError .no room. while the model was measured, .* again"):
+            finetune(pictures(), out=tmp_path / "run", **QUICK)
+    weights = (tmp_path / "run" / "model.safetensors").read_bytes()
+    assert weights == (tmp_path / "whole" / "model.safetensors").read_bytes()
+    assert not (tmp_path / "run" / "evaluation.json").exists()
+    found = finetune(pictures(), out=tmp_path / "run", **QUICK)
+    assert found.evaluation == whole.evaluation
+    assert (tmp_path / "run" / "report.html").exists()
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == weights
+
+
+def test_an_evaluation_cut_short_is_made_again(tmp_path: Path) -> None:
+    whole = finetune(pictures(), out=tmp_path / "run", **QUICK).evaluation
+    path = tmp_path / "run" / "evaluation.json"
+    path.write_text(path.read_text()[:50])
+    assert finetune(pictures(), out=tmp_path / "run", **QUICK).evaluation == whole
+    assert json.loads(path.read_text())["count"] == whole.count

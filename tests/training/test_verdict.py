@@ -3,7 +3,7 @@ import pytest
 
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.training.baselines import Baseline, Baselines
-from kakera.training.trained import Predictions
+from kakera.training.predictions import Predictions
 from kakera.training.verdict import judge, measure_of
 
 
@@ -15,7 +15,7 @@ def part(labels: np.ndarray) -> Dataset:
 def predictions(labels: np.ndarray, right: int) -> Predictions:
     """The first `right` files are classified rightly."""
     guesses = np.where(np.arange(len(labels)) < right, labels, 1 - labels)
-    return Predictions(np.eye(2)[guesses] * 0.8 + 0.1, np.arange(len(labels)), 1.0)
+    return Predictions.of(np.eye(2)[guesses] * 0.8 + 0.1, labels, np.arange(len(labels)))
 
 
 def baselines(right: int, count: int = 100) -> Baselines:
@@ -50,7 +50,7 @@ def test_one_file_more_of_a_hundred_is_not_surely_more() -> None:
 
 def test_files_that_only_one_of_them_saw_are_not_compared() -> None:
     seen = predictions(EVEN, 90)
-    some = Predictions(seen.probabilities[10:], seen.numbers[10:], 1.0)
+    some = Predictions(seen.numbers[10:], seen.rows[10:])
     found = judge(part(EVEN), "test", some, baselines(70))
     assert found.gap is not None
     assert found.gap.value == pytest.approx(80 / 90 - 60 / 90)

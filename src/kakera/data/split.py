@@ -46,24 +46,33 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
             )
         )
     codes = np.full(len(labels), "train", dtype="<U5")
-    groups = [np.flatnonzero(members) for members in _members(strata(labels))]
-    position = chance.order(seed, 0, len(labels), "split").argsort()
-    free = [group[np.argsort(position[group])][1:] for group in groups]
+    classes = strata(labels)
+    order, starts = _grouped(classes, chance.order(seed, 0, len(labels), "split"))
+    sizes = np.diff(starts, append=len(order)).tolist()
+    free = (starts + 1).tolist()  # the first of each class stays for training
     for name, fraction in fractions.items():
         due = 0.0  # what rounding has kept from this part so far is owed to it by the next class
-        for number, group in enumerate(groups):
-            if len(group) == 1:
+        for number, (start, size) in enumerate(zip(starts.tolist(), sizes, strict=True)):
+            if size == 1:
                 continue
-            due += fraction * len(group)
-            count = min(int(due + 0.5), math.ceil(fraction * len(group)), len(free[number]))
-            codes[free[number][:count]] = name
-            free[number] = free[number][count:]
+            due += fraction * size
+            left = start + size - free[number]
+            count = min(int(due + 0.5), math.ceil(fraction * size), left)
+            codes[order[free[number] : free[number] + count]] = name
+            free[number] += count
             due -= count
     return codes
 
 
-def _members(classes: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
-    return [classes == number for number in np.unique(classes)]
+def _grouped(
+    classes: NDArray[np.int64], shuffled: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pictures (n,) by class and within it as shuffled, and where each class that is there begins."""
+    keys = classes[shuffled] + 1
+    small = keys.astype(np.min_scalar_type(int(keys.max(initial=0))))  # up to 16 bits are sorted in one pass
+    order = shuffled[np.argsort(small, kind="stable")]
+    rising = classes[order]
+    return order, np.flatnonzero(np.append(True, rising[1:] != rising[:-1])[: len(order)])
 
 
 def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
@@ -86,13 +95,11 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
                 do="ask for fewer, or label more pictures",
             )
         )
-    position = chance.order(seed, 0, len(labels), "few").argsort()
     count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
     turn = np.append(chance.order(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes)
+    order, starts = _grouped(classes, chance.order(seed, 0, len(labels), "few"))
     round_of = np.empty(len(labels), dtype=np.int64)
-    for members in _members(classes):
-        group = np.flatnonzero(members)
-        round_of[group[np.argsort(position[group])]] = np.arange(len(group))
+    round_of[order] = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
     # One picture of each class a round, the classes in the same shuffled turn in every round.
     chosen = known[np.lexsort((turn[classes[known]], round_of[known]))[:count]]
     return np.sort(chosen)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
+from kakera.training.confidence import balanced
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
-from kakera.training.features import Features, Labels, indicators, standardise
+from kakera.training.features import Features, Labels, standardise
 from kakera.training.infer import features
 from kakera.training.ridge import GRID, ridge
 from kakera.training.simple_features import picture_features, sound_features
@@ -30,6 +31,7 @@ MOST = 10_000  # files of a part: more change the measures by less than a point
 NEIGHBOURS = 10  # that vote where a file may have several labels
 BLOCK = 512  # test files whose distances are computed at once
 MAJORITY, FROZEN = "majority class", "frozen start, ridge"
+MOST_SCORES = 10_000_000  # files times classes, of which a ridge regression takes several copies
 MOST_CLASSES = 100  # more make logistic regression slow
 STRENGTH = 0.03  # its inverse penalty, of standardised features
 NAMES = {  # of the features, for a linear map
@@ -45,6 +47,8 @@ NEAREST = {
 BALANCED = "colours and edges, logistic, balanced classes"
 
 Scores = NDArray[np.float64]
+Answers = NDArray[Any]
+"""Classes (m,), or scores (m, classes)."""
 
 
 @dataclass(frozen=True)
@@ -110,41 +114,50 @@ def measure_baselines(
     train, test, test_rows = train.take(kept), test.take(test_kept), test_rows[test_kept]
     assert train.labels is not None
     assert test.labels is not None
-    classes = len(train.classes)
-    scores = {MAJORITY: _prior(train.labels, len(test), classes)}
+    classes, labels = len(train.classes), train.labels
+    linear = classes * max(len(train), len(test)) <= MOST_SCORES
+    found, notes = [_measured(MAJORITY, _majority(labels, len(test), classes), test)], list[str]()
     for kind, values in seen.items():
-        scores[NAMES[kind]] = _linear(values, train.labels, unseen[kind], classes)
-        scores[NEAREST[kind]] = nearest(values, train.labels, unseen[kind], classes)
+        if linear:
+            found.append(_measured(NAMES[kind], _linear(values, labels, unseen[kind], classes), test))
+        found.append(_measured(NEAREST[kind], nearest(values, labels, unseen[kind], classes), test))
         if kind == "histograms" and not train.several and classes <= MOST_CLASSES:
-            scores[BALANCED] = balanced_logistic(values, train.labels, unseen[kind], classes)
-    notes: list[str] = []
+            scores = balanced_logistic(values, labels, unseen[kind], classes)
+            found.append(_measured(BALANCED, scores, test))
+    if not linear:
+        notes.append(f"ridge: left out, with {classes:,} classes it would take too much memory")
     if start is not None:
         try:
-            scores[FROZEN] = _frozen(start(), train, test, frozen, workers, device)
+            if not linear:
+                raise ValueError(f"with {classes:,} classes it would take too much memory")
+            scores = _frozen(start(), train, test, frozen, workers, device)
+            found.append(_measured(FROZEN, scores, test))
         except (KakeraError, ValueError) as error:
             notes.append(f"{FROZEN}: left out, {error}")
-    found = tuple(_measured(name, values, test) for name, values in scores.items())
     rows, seconds = tuple(test_rows.tolist()), round(time.monotonic() - began, 1)
-    return replace(whole, train=len(train), rows=rows, found=found, notes=tuple(notes), seconds=seconds)
+    return replace(
+        whole, train=len(train), rows=rows, found=tuple(found), notes=tuple(notes), seconds=seconds
+    )
 
 
-def nearest(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
-    """Scores (m, classes): the label of the nearest training file by Euclid, 1 for it and 0 for the others.
+def nearest(train: Features, labels: Labels, test: Features, classes: int) -> Answers:
+    """The label int (m,) of the nearest training file by Euclid.
 
-    Where files have several labels, the shares of the `NEIGHBOURS` nearest that have each. Train (n, d),
-    test (m, d), labels int (n,) or bool (n, classes).
+    Where files have several labels, scores (m, classes): the shares of the `NEIGHBOURS` nearest that have
+    each. Train (n, d), test (m, d), labels int (n,) or bool (n, classes).
     """
-    targets = indicators(labels, classes=classes)
-    count = min(NEIGHBOURS if labels.dtype == np.bool_ else 1, len(train))
-    lengths, scores = np.square(train).sum(axis=1), np.empty((len(test), classes))
+    several = labels.dtype == np.bool_
+    count = min(NEIGHBOURS, len(train))
+    lengths = np.square(train).sum(axis=1)
+    found = np.empty((len(test), classes) if several else len(test), np.float64 if several else np.int64)
     for start in range(0, len(test), BLOCK):
         distances = lengths - 2 * test[start : start + BLOCK] @ train.T
-        if count == 1:
-            scores[start : start + BLOCK] = targets[distances.argmin(axis=1)]
-        else:
+        if several:
             chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
-            scores[start : start + BLOCK] = targets[chosen].mean(axis=1)
-    return scores
+            found[start : start + BLOCK] = labels[chosen].mean(axis=1)
+        else:
+            found[start : start + BLOCK] = labels[distances.argmin(axis=1)]
+    return found
 
 
 def balanced_logistic(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
@@ -168,9 +181,11 @@ def balanced_logistic(train: Features, labels: Labels, test: Features, classes: 
     return scores
 
 
-def _prior(labels: Labels, count: int, classes: int) -> Scores:
-    """The shares of the classes among the training files, for each of `count` files."""
-    return np.tile(indicators(labels, classes=classes).mean(axis=0), (count, 1))
+def _majority(labels: Labels, count: int, classes: int) -> Answers:
+    """The largest class of the training files for each of `count` files; of several labels all shares."""
+    if labels.dtype == np.bool_:
+        return np.tile(labels.mean(axis=0), (count, 1))
+    return np.full(count, np.bincount(labels.astype(np.int64), minlength=classes).argmax())
 
 
 def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
@@ -197,13 +212,15 @@ def _frozen(saved: Saved, train: Dataset, test: Dataset, most: int, workers: int
     return _linear(tokens[0], train.labels[rows[0]], tokens[1], len(train.classes))
 
 
-def _measured(name: str, scores: Scores, test: Dataset) -> Baseline:
+def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
+    """Of the classes that were guessed (m,), or of scores (m, classes)."""
     labels = test.labels
     assert labels is not None
-    found = evaluate(scores, labels, test.classes)
-    hits: Iterable[bool] = [] if test.several else (scores.argmax(axis=1) == labels).tolist()
-    text = "".join("1" if hit else "0" for hit in hits)
-    return Baseline(name, found.accuracy, found.balanced_accuracy, found.mean_average_precision, text)
+    if test.several:
+        return Baseline(name, None, None, evaluate(answers, labels, test.classes).mean_average_precision)
+    hits = (answers if answers.ndim == 1 else answers.argmax(axis=1)) == labels
+    text = "".join("1" if hit else "0" for hit in hits.tolist())
+    return Baseline(name, float(hits.mean()), balanced(hits, labels).value, None, text)
 
 
 def _some(count: int, most: int = MOST) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from kakera import chance
 
 Z = 1.959963984540054  # of the normal distribution: 95 % lie within
 DRAWS = 2000
+MOST_CELLS = 4_000_000  # draws times classes at once
 MOST_NUMBERS = 100_000_000  # that the draws of an average precision may touch
 
 Hits = NDArray[np.bool_]
@@ -66,13 +67,18 @@ def difference(first: Hits, second: Hits, labels: NDArray[np.int64] | None = Non
     counts, better = _per_class(groups, first & ~second)
     _, worse = _per_class(groups, second & ~first)
     random = chance.generator(0, "bootstrap")
-    drawn = random.multinomial(len(first), counts / len(first), size=DRAWS)
-    better_drawn = random.binomial(drawn, better / counts)
     same = np.where(better < counts, 1 - better / counts, 1.0)
-    worse_drawn = random.binomial(drawn - better_drawn, np.minimum(worse / counts / same, 1.0))
-    with np.errstate(invalid="ignore"):
-        shares = (better_drawn - worse_drawn) / drawn  # not a number where the draw lacks the class
-    low, high = np.quantile(np.nanmean(shares, axis=1), [0.025, 0.975])
+    means: list[NDArray[Any]] = []
+    step = max(1, MOST_CELLS // len(counts))
+    for start in range(0, DRAWS, step):
+        size = min(step, DRAWS - start)
+        drawn = random.multinomial(len(first), counts / len(first), size=size)
+        better_drawn = random.binomial(drawn, better / counts)
+        worse_drawn = random.binomial(drawn - better_drawn, np.minimum(worse / counts / same, 1.0))
+        with np.errstate(invalid="ignore"):
+            shares = (better_drawn - worse_drawn) / drawn  # not a number where the draw lacks the class
+        means.append(np.nanmean(shares, axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return Range(float(((better - worse) / counts).mean()), float(low), float(high))
 
 

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from kakera.errors import DataError, sentence
 from kakera.training.evaluation import ClassResult, Evaluation
+from kakera.training.predictions import Predictions, Rows
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
+SHOWN = 100  # classes: of more, not every count of the confusion is kept
+PAIRS = 100  # of classes that are confused most
 
 
 def evaluate(
@@ -24,7 +27,6 @@ def evaluate(
     Raises DataError where nothing is labelled, the shapes do not fit, a label is no class, or a score is
     not finite.
     """
-    scores = np.asarray(scores, dtype=np.float64)
     several = labels.dtype == np.bool_
     expected = (len(scores), len(classes)) if several else (len(scores),)
     if scores.shape != (len(scores), len(classes)) or labels.shape != expected:
@@ -36,46 +38,77 @@ def evaluate(
         raise _refusal(
             got=f"labels from {labels.min()} to {labels.max()}", expected=f"−1 to {len(classes) - 1}"
         )
-    known = np.ones(len(labels), dtype=np.bool_) if several else labels >= 0
-    if not known.any():
-        raise _refusal(
-            got=f"{len(labels)} samples, none with a label", expected="at least one labelled sample"
-        )
-    if not np.isfinite(scores[known]).all():
-        raise _refusal(got="scores that are not finite", expected="numbers")
-    measure = _several_labels if several else _one_label
-    return measure(scores[known], labels[known], classes, int((~known).sum()))
+    predictions = Predictions.of(scores, labels, np.arange(len(scores)))
+    return evaluate_predictions(predictions, labels, classes)
 
 
-def _one_label(
-    scores: NDArray[np.float64], labels: NDArray[Any], classes: tuple[str, ...], unlabelled: int
+def evaluate_predictions(
+    predictions: Predictions, labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
 ) -> Evaluation:
-    guesses = scores.argmax(axis=1)
-    confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(confusion, (labels, guesses), 1)
-    rows = _per_class(classes, confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1))
-    # Ties go to the first class here as in argmax, so top-1 and top-5 agree about them.
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
-    probable = bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1.0, atol=1e-3))
-    true_scores = np.take_along_axis(scores, labels[:, None], axis=1)
+    """Compare predictions with the labels of the same files, as `evaluate` does with all scores.
+
+    Takes time and memory linear in files and in classes; where files may have several labels, in their
+    product. Raises DataError where nothing is labelled or a score is not finite.
+    """
+    if labels.dtype == np.bool_:
+        scores = predictions.probabilities
+        assert scores is not None
+        if not len(scores):
+            raise _nothing_labelled(0)
+        if not all(np.isfinite(column).all() for column in scores.T):
+            raise _refusal(got="scores that are not finite", expected="numbers")
+        return _several_labels(scores, labels, classes)
+    known = labels >= 0
+    if not known.any():
+        raise _nothing_labelled(len(labels))
+    rows = predictions.rows[known]
+    if not (np.isfinite(rows["confidence"]) & np.isfinite(rows["of_truth"])).all():
+        raise _refusal(got="scores that are not finite", expected="numbers")
+    return _one_label(rows, labels[known], classes, int((~known).sum()))
+
+
+def _one_label(rows: Rows, labels: NDArray[Any], classes: tuple[str, ...], unlabelled: int) -> Evaluation:
+    guesses, count = rows["guess"], len(classes)
+    hits = guesses == labels
+    counts = [np.bincount(numbers, minlength=count) for numbers in (labels[hits], guesses, labels)]
+    per_class = _per_class(classes, *counts)
+    probable = bool(rows["probable"].all())
+    floor = np.finfo(np.float64).eps
     return Evaluation(
         count=len(labels),
         unlabelled=unlabelled,
-        per_class=rows,
-        accuracy=float((guesses == labels).mean()),
-        balanced_accuracy=_mean([row.recall for row in rows]),
-        macro_f1=_mean([row.f1 for row in rows]),
-        top5=float((best == labels[:, None]).any(axis=1).mean()) if len(classes) > 5 else None,
-        log_loss=float(-np.log(np.maximum(true_scores, np.finfo(np.float64).eps)).mean())
-        if probable
-        else None,
-        calibration_error=_calibration_error(scores.max(axis=1), guesses == labels) if probable else None,
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion),
+        per_class=per_class,
+        accuracy=float(hits.mean()),
+        balanced_accuracy=_mean([row.recall for row in per_class]),
+        macro_f1=_mean([row.f1 for row in per_class]),
+        # Ties go to the first class here as in the guess, so top-1 and top-5 agree about them.
+        top5=float((rows["above"] < 5).mean()) if count > 5 else None,
+        log_loss=float(-np.log(np.maximum(rows["of_truth"], floor)).mean()) if probable else None,
+        calibration_error=_calibration_error(rows["confidence"], hits) if probable else None,
+        confusion=_table(labels, guesses, count) if count <= SHOWN else None,
+        confused=_pairs(labels[~hits], guesses[~hits], classes),
+    )
+
+
+def _table(labels: NDArray[Any], guesses: NDArray[Any], count: int) -> tuple[tuple[int, ...], ...]:
+    counts = np.bincount(labels * count + guesses, minlength=count * count).reshape(count, count)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def _pairs(
+    labels: NDArray[Any], guesses: NDArray[Any], classes: tuple[str, ...]
+) -> tuple[tuple[str, str, int], ...]:
+    """Truth, guess and number of files of the mistakes that are made most."""
+    pairs, counts = np.unique(labels * len(classes) + guesses, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:PAIRS]
+    return tuple(
+        (classes[pair // len(classes)], classes[pair % len(classes)], count)
+        for pair, count in zip(pairs[most].tolist(), counts[most].tolist(), strict=True)
     )
 
 
 def _several_labels(
-    scores: NDArray[np.float64], labels: NDArray[Any], classes: tuple[str, ...], unlabelled: int
+    scores: NDArray[np.floating[Any]], labels: NDArray[Any], classes: tuple[str, ...]
 ) -> Evaluation:
     from sklearn.metrics import average_precision_score
 
@@ -88,7 +121,7 @@ def _several_labels(
     rows = _per_class(classes, hits, guessed, true, precisions)
     return Evaluation(
         count=len(labels),
-        unlabelled=unlabelled,
+        unlabelled=0,
         per_class=rows,
         mean_average_precision=_mean(precisions),
         micro_f1=_ratio(2 * hits.sum(), guessed.sum() + true.sum()),
@@ -130,6 +163,10 @@ def _ratio(part: np.integer[Any], whole: np.integer[Any]) -> float | None:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _nothing_labelled(count: int) -> DataError:
+    return _refusal(got=f"{count} samples, none with a label", expected="at least one labelled sample")
 
 
 def _refusal(*, got: str, expected: str) -> DataError:

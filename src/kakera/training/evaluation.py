@@ -31,9 +31,11 @@ class Evaluation:
     """All measures of one test set. Means over classes are over those that have a true sample.
 
     One label: `accuracy`, `balanced_accuracy`, `top5` (None up to five classes), `macro_f1`, `log_loss`
-    in nats and `calibration_error` (both None unless the scores are probabilities), and `confusion`, whose
-    rows are the truth. Several labels: `mean_average_precision`, `micro_f1` and `macro_f1` at 0.5. Measures
-    of the other kind are None. `unlabelled` samples were left out of everything, `count` too.
+    in nats and `calibration_error` (both None unless the scores are probabilities), `confusion`, whose rows
+    are the truth (None beyond 100 classes), and `confused`: truth, guess and number of files of the 100 most
+    frequent mistakes, most frequent first. Several labels: `mean_average_precision`, `micro_f1` and
+    `macro_f1` at 0.5. Measures of the other kind are None. `unlabelled` samples were left out of everything,
+    `count` too.
     """
 
     count: int
@@ -48,11 +50,12 @@ class Evaluation:
     micro_f1: float | None = None
     macro_f1: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
+    confused: tuple[tuple[str, str, int], ...] | None = None
 
     @property
     def several(self) -> bool:
         """Whether a sample may have several labels."""
-        return self.confusion is None
+        return self.accuracy is None
 
     @property
     def absent(self) -> tuple[str, ...]:

@@ -77,8 +77,9 @@ def trained_as(
     fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
+    measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
     if run.finished:
-        return reopen(run, page)
+        return reopen(run, *measured)
     with run.held():
         run.describe(saved)
         assert isinstance(saved.model, Classifier | ResNet)
@@ -88,8 +89,7 @@ def trained_as(
         watch = Watch(saved, prepared.dataset, plan, run)
         model = train(task, plan, run, verb="finetune", each_epoch=watch)
         assert isinstance(model, Classifier | ResNet)
-        unseen = held_out(prepared.dataset)[1]
-        return finish(run, replace(saved, model=model), unseen, prepared.workers, chosen.device, page)
+        return finish(run, replace(saved, model=model), *measured)
 
 
 def plan_finetune(

@@ -24,8 +24,9 @@ from kakera.training.history import History, chance_loss, memorised, stalled
 from kakera.training.labelled import held_out, labelled_part
 from kakera.training.next_commands import Situation, after_finetune, bare
 from kakera.training.options import FinetuneOptions
+from kakera.training.predictions import Predictions
 from kakera.training.situation import is_published
-from kakera.training.trained import Predictions, Trained, predict_part
+from kakera.training.trained import Trained, predict_part
 from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
@@ -168,7 +169,7 @@ class FinetunePage:
         sounds, inputs = unseen.sounds is not None, trained.saved.inputs
         wrong = samples_shown.mistakes(unseen, predictions, inputs)
         right = samples_shown.successes(unseen, predictions, inputs)
-        parts = [*_confused(evaluation), html.heading("The worst mistakes")]
+        parts = [*_confused(unseen, predictions), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
         parts.append(html.heading("The surest right answers"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
@@ -208,26 +209,31 @@ class FinetunePage:
         )
 
 
-def _confused(evaluation: Evaluation) -> list[str]:
+def _confused(dataset: Dataset, predictions: Predictions) -> list[str]:
     """Counts of each class taken for each other, of many classes the most confused ones."""
-    if evaluation.confusion is None:
+    if dataset.several:
         return []
-    counts = np.array(evaluation.confusion)
-    names = [row.name for row in evaluation.per_class]
-    wrong = counts - np.diag(counts.diagonal())
+    assert dataset.labels is not None
+    labels, guesses, names = dataset.labels[predictions.numbers], predictions.guesses, dataset.classes
+    wrong, count = labels != guesses, len(names)
     parts = [html.heading("What is confused with what")]
-    chosen = np.arange(len(names))
-    if len(names) > CONFUSED:
-        chosen = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:CONFUSED])
-        parts.append(html.note(f"The {CONFUSED} of {len(names)} classes with the most mistakes."))
-    parts.append(html.confusion(counts[np.ix_(chosen, chosen)].tolist(), [names[i] for i in chosen]))
+    chosen = np.arange(count)
+    if count > CONFUSED:
+        mistakes = np.bincount(np.concatenate([labels[wrong], guesses[wrong]]), minlength=count)
+        chosen = np.sort(np.argsort(-mistakes, kind="stable")[:CONFUSED])
+        parts.append(html.note(f"The {CONFUSED} of {count} classes with the most mistakes."))
+    counts = [[int(((labels == i) & (guesses == j)).sum()) for j in chosen] for i in chosen]
+    parts.append(html.confusion(counts, [names[i] for i in chosen]))
     parts.append(
         html.note("Rows are the truth, columns the answers; the darker, the larger the share of a row.")
     )
-    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
-    pairs = [(int(place) // len(names), int(place) % len(names)) for place in order]
-    rows = [(names[i], names[j], f"{wrong[i, j]} of {counts[i].sum()}") for i, j in pairs if wrong[i, j]]
-    if len(names) > 3 and rows:
+    pairs, often = np.unique(labels[wrong] * count + guesses[wrong], return_counts=True)
+    files = np.bincount(labels, minlength=count)
+    rows = [
+        (names[pair // count], names[pair % count], f"{number} of {files[pair // count]}")
+        for pair, number in sorted(zip(pairs.tolist(), often.tolist(), strict=True), key=lambda one: -one[1])
+    ][:PAIRS]
+    if count > 3 and rows:
         parts.append(
             html.details(
                 "The pairs that are confused most", html.table([("truth", "taken for", "files"), *rows])

@@ -57,17 +57,40 @@ def scores(
     Of a recording the mean over its windows. How far it is is shown as `progress`, unless that is empty.
     Raises OptionError for an autoencoder.
     """
-    rows: list[torch.Tensor] = []
-    numbers: list[torch.Tensor] = []
+    rows: list[NDArray[np.float32]] = []
+    numbers: list[NDArray[np.int64]] = []
     broken: list[UnreadableFileError] = []
-    for part, values in scored(saved, dataset, workers=workers, progress=progress):
-        broken += part.unreadable
+    for kept, values, unreadable in each_file(saved, dataset, workers=workers, progress=progress):
         rows.append(values)
-        numbers.append(part.samples)
-    if not numbers or not len(torch.cat(numbers)):
-        return np.zeros((0, len(saved.classes)), np.float32), np.zeros(0, np.int64), tuple(broken)
-    found, kept = torch.cat(rows).numpy(), torch.cat(numbers).numpy()
-    return *_each_once(found, kept, dataset), _named_once(broken)
+        numbers.append(kept)
+        broken += unreadable
+    rows.append(np.zeros((0, len(saved.classes)), np.float32))
+    numbers.append(np.zeros(0, np.int64))
+    return np.concatenate(rows), np.concatenate(numbers), tuple(broken)
+
+
+def each_file(
+    saved: Saved | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], tuple[UnreadableFileError, ...]]]:
+    """Yield numbers (m,) of files, their probabilities (m, classes) and what was unreadable, as they come.
+
+    Each file comes once and in order, a recording with the mean over its windows.
+    """
+    seen = set[str]()
+    numbers, rows = np.zeros(0, np.int64), np.zeros((0, len(saved.classes)), np.float32)
+    for part, values in scored(saved, dataset, workers=workers, progress=progress):
+        broken = tuple({error.path: error for error in part.unreadable if error.path not in seen}.values())
+        seen.update(error.path for error in broken)
+        numbers = np.concatenate([numbers, part.samples.numpy()])
+        rows = np.concatenate([rows, values.numpy()])
+        whole = len(numbers)
+        if dataset.sounds is not None and whole:  # of the last recording there may be more windows to come
+            whole = int(np.searchsorted(numbers, numbers[-1]))
+        means, kept = _each_once(rows[:whole], numbers[:whole], dataset)
+        yield kept, means, broken
+        numbers, rows = numbers[whole:], rows[whole:]
+    means, kept = _each_once(rows, numbers, dataset)
+    yield kept, means, ()
 
 
 def scored(
@@ -159,7 +182,3 @@ def _each_once(
     sums = np.zeros((len(kept), values.shape[1]))
     np.add.at(sums, places, values)
     return (sums / counts[:, None]).astype(np.float32), kept
-
-
-def _named_once(broken: Sequence[UnreadableFileError]) -> tuple[UnreadableFileError, ...]:
-    return tuple({error.path: error for error in broken}.values())

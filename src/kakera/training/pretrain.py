@@ -73,7 +73,7 @@ def pretrain(
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = PretrainPage(plan.train, chosen, situation)
     if run.finished:
-        return reopen(run, page)
+        return reopen(run, page=page)
     with run.held():
         saved = Saved(model, inputs)
         run.describe(saved)

@@ -16,9 +16,9 @@ from kakera.training import page_parts
 from kakera.training.baselines import Baselines, measure_baselines
 from kakera.training.next_commands import after_probe, bare
 from kakera.training.options import ProbeOptions
+from kakera.training.predictions import Predictions
 from kakera.training.probe_results import FINETUNED, ProbeReport
 from kakera.training.situation import is_published, named
-from kakera.training.trained import Predictions
 from kakera.training.verdict import Verdict, judge, method_of
 
 WORTH = 0.02  # of the measure: what fine-tuning adds at least, to be worth its time
@@ -49,7 +49,9 @@ class ProbePage:
         data, start = self.options.data, self.options.start
         best, most = report.best_probe(), report.counts[-1]
         baselines = self._baselines(rows)
-        verdict = judge(self.test, self.part, Predictions(scores, numbers, 0.0), baselines)
+        assert self.test.labels is not None
+        predictions = Predictions.of(scores, self.test.labels[numbers], numbers)
+        verdict = judge(self.test, self.part, predictions, baselines)
         tuned = report.mean(FINETUNED, most)
         own = {best.name: verdict.value.value} | ({FINETUNED: tuned} if tuned is not None else {})
         return html.page(

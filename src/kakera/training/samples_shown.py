@@ -13,8 +13,8 @@ from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
 from kakera.reports.media import SECONDS, encoded, thumbnail, wav
+from kakera.training.predictions import Predictions
 from kakera.training.shown import shown
-from kakera.training.trained import Predictions
 
 PICTURES, RECORDINGS = 12, 6  # cards of a kind
 WIDE = 200  # pixels: of a spectrogram
@@ -40,7 +40,8 @@ def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool
     assert dataset.labels is not None
     labels, found = dataset.labels[predictions.numbers], predictions.probabilities
     if not dataset.several:
-        return found.argmax(axis=1) != labels, found.max(axis=1)
+        return predictions.guesses != labels, predictions.rows["confidence"]
+    assert found is not None
     off = np.abs(found - labels)  # of each class, from 0, surely right, to 1, surely wrong
     worst = off.max(axis=1)
     wrong = worst > THRESHOLD
@@ -58,24 +59,25 @@ def _cards(
             tags = media(dataset, number, inputs)
         except UnreadableFileError:
             continue  # it was readable a moment ago, and no longer is
-        title = _title(dataset, number, predictions.probabilities[row])
+        title = _title(dataset, predictions, row)
         cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
             break
     return cards
 
 
-def _title(dataset: Dataset, number: int, found: NDArray[np.floating]) -> str:
+def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
     assert dataset.labels is not None
-    truth, classes = dataset.labels[number], dataset.classes
+    truth, classes = dataset.labels[predictions.numbers[row]], dataset.classes
     if not dataset.several:
-        guess = int(found.argmax())
+        one = predictions.rows[row]
+        guess, sure = int(one["guess"]), f"{100 * one['confidence']:.0f} %"
         if guess == truth:
-            return f"{classes[guess]}, {100 * found[guess]:.0f} %"
-        return (
-            f"{classes[truth]}, taken for {classes[guess]} ({100 * found[guess]:.0f} %; "
-            f"{classes[truth]}: {100 * found[truth]:.0f} %)"
-        )
+            return f"{classes[guess]}, {sure}"
+        own = f"{classes[truth]}: {100 * one['of_truth']:.0f} %"
+        return f"{classes[truth]}, taken for {classes[guess]} ({sure}; {own})"
+    assert predictions.probabilities is not None
+    found = predictions.probabilities[row]
     worst = int(np.abs(found - truth).argmax())
     names = ", ".join(name for name, there in zip(classes, truth, strict=True) if there) or "no label"
     if abs(found[worst] - truth[worst]) <= THRESHOLD:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
-from kakera.errors import StorageError, sentence
+from kakera.errors import KakeraError, RunError, StorageError, sentence
 from kakera.formats.native import Saved, load_model, save_model
 from kakera.storage import write_atomically
 from kakera.training.device import placed
-from kakera.training.evaluate import evaluate
+from kakera.training.evaluate import evaluate_predictions
 from kakera.training.evaluation import ClassResult, Evaluation
-from kakera.training.infer import scores
+from kakera.training.infer import each_file
+from kakera.training.predictions import ROW, Predictions, judged
 from kakera.training.run import Run
 from kakera.training.team import Team
 
@@ -38,16 +39,6 @@ class Trained:
     """Whether this process is the one that wrote it, and may speak."""
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """Probabilities (n, classes) of the n readable files of a part, their numbers (n,) in it."""
-
-    probabilities: NDArray[np.floating[Any]]
-    numbers: NDArray[np.int64]
-    seconds: float
-    """That it took, of this process."""
-
-
 Page = Callable[[Trained, Predictions | None], str]
 """Makes the page of a finished run; predictions are of its held-out part, None where they are not at hand."""
 
@@ -60,26 +51,84 @@ def finish(
     device: str = "auto",
     page: Page | None = None,
 ) -> Trained:
-    """Measure, then write everything; from the weights on, the run is finished. The page comes last."""
-    evaluation = predictions = None
-    if held_out is not None and len(held_out):
-        predictions = predict_part(saved, held_out, workers, run.team, device)
-        evaluation = _evaluated(predictions, held_out, saved)
-    run.team.lead(lambda: _write(run, saved, evaluation))
+    """Write the weights, with which the run is finished; then measure, and make the page.
+
+    Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
+    """
+    run.team.lead(lambda: _write(run, saved))
+    return _complete(run, saved, held_out, workers, device, page)
+
+
+def reopen(
+    run: Run,
+    held_out: Dataset | None = None,
+    workers: int = 0,
+    device: str = "auto",
+    page: Page | None = None,
+) -> Trained:
+    """The result of a run that is finished; measures and page are made if they are missing.
+
+    Raises RunError where they cannot be.
+    """
+    return _complete(run, load_model(run.folder), held_out, workers, device, page)
+
+
+def _write(run: Run, saved: Saved) -> None:
+    run.require_own()
+    save_model(run.folder, saved)
+    run.require_own()  # what was deleted while these were written is not reported as finished
+    run.drop_checkpoints()
+
+
+def _complete(
+    run: Run, saved: Saved, held_out: Dataset | None, workers: int, device: str, page: Page | None
+) -> Trained:
+    evaluation, predictions = run.team.lead(lambda: _read_evaluation(run.folder)), None
+    if evaluation is None and held_out is not None and len(held_out):
+        with _after_the_weights(run.folder):
+            predictions = predict_part(saved, held_out, workers, run.team, device)
+            evaluation = _evaluated(predictions, held_out, saved)
+            run.team.lead(lambda: _write_evaluation(run, evaluation))
     trained = Trained(run.folder, saved, evaluation, run.team.leads)
-    if page is not None and trained.leads:
+    if page is not None and trained.leads and not (run.folder / REPORT).exists():
         write_page(run.folder, lambda: page(trained, predictions))
     return trained
 
 
-def _write(run: Run, saved: Saved, evaluation: Evaluation | None) -> None:
-    run.require_own()
-    if evaluation is not None:
-        text = json.dumps(evaluation.to_json(), indent=2)
-        write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
-    save_model(run.folder, saved)
-    run.require_own()  # what was deleted while these were written is not reported as finished
-    run.drop_checkpoints()
+@contextmanager
+def _after_the_weights(folder: Path) -> Generator[None, None, None]:
+    """Raises RunError for what fails while measuring: nothing of the training is lost for it."""
+    try:
+        yield
+    except KakeraError as error:
+        raise RunError(f"{folder}: the model is saved, measuring it failed: {error}") from error
+    except Exception as error:
+        raise RunError(
+            sentence(
+                str(folder),
+                got=f"{type(error).__name__} ({error}) while the model was measured",
+                expected="its measures",
+                do="the model is saved; the same command measures it again",
+            )
+        ) from error
+
+
+def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
+    text = json.dumps(evaluation.to_json(), indent=2)
+    write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
+
+
+def _read_evaluation(folder: Path) -> Evaluation | None:
+    """None where there is none yet, or none that can be read."""
+    try:
+        values = json.loads((folder / EVALUATION).read_text())
+        values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
+        for name in ("confusion", "confused"):
+            if name in values:
+                values[name] = tuple(map(tuple, values[name]))
+        return Evaluation(**values)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def write_page(folder: Path, make: Callable[[], str]) -> None:
@@ -106,11 +155,23 @@ def predict_part(
     saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
 ) -> Predictions:
     """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
+    assert dataset.labels is not None
     team, began = team or Team(), time.monotonic()
     mine = team.share(len(dataset))
+    rows, numbers, probabilities = [np.empty(0, ROW)], [np.empty(0, np.int64)], list[Any]()
     with placed(saved, device):
-        found, kept, _ = scores(saved, dataset.take(mine), workers=workers, progress="measure")
-    return Predictions(*team.rows(found, mine[kept]), time.monotonic() - began)
+        for kept, values, _ in each_file(saved, dataset.take(mine), workers=workers, progress="measure"):
+            numbers.append(mine[kept])
+            if dataset.several:
+                probabilities.append(values)
+            else:
+                rows.append(judged(values, dataset.labels[mine[kept]]))
+    found = np.concatenate(probabilities if dataset.several else rows)
+    together, places = team.rows(found, np.concatenate(numbers))
+    seconds = time.monotonic() - began
+    if dataset.several:
+        return Predictions(places, np.empty(0, ROW), together, seconds)
+    return Predictions(places, together, seconds=seconds)
 
 
 def measure(
@@ -122,20 +183,4 @@ def measure(
 
 def _evaluated(predictions: Predictions, dataset: Dataset, saved: Saved) -> Evaluation:
     assert dataset.labels is not None
-    return evaluate(predictions.probabilities, dataset.labels[predictions.numbers], saved.classes)
-
-
-def reopen(run: Run, page: Page | None = None) -> Trained:
-    """The result of a run that is finished, whose page is made if it is missing."""
-    path = run.folder / EVALUATION
-    evaluation = None
-    if path.exists():
-        values = json.loads(path.read_text())
-        values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
-        if "confusion" in values:
-            values["confusion"] = tuple(map(tuple, values["confusion"]))
-        evaluation = Evaluation(**values)
-    trained = Trained(run.folder, load_model(run.folder), evaluation, run.team.leads)
-    if page is not None and trained.leads and not (run.folder / REPORT).exists():
-        write_page(run.folder, lambda: page(trained, None))
-    return trained
+    return evaluate_predictions(predictions, dataset.labels[predictions.numbers], saved.classes)

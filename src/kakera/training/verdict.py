@@ -15,7 +15,7 @@ from kakera.reports.html import Level
 from kakera.training import confidence
 from kakera.training.baselines import Baseline, Baselines
 from kakera.training.confidence import Range
-from kakera.training.trained import Predictions
+from kakera.training.predictions import Predictions
 
 PARTS = {"test": "test", "val": "validation"}
 VERDICT = "verdict.json"
@@ -101,10 +101,11 @@ def method_of(measure: str) -> str:
 
 def _value(predictions: Predictions, labels: NDArray[np.generic], measure: str) -> Range:
     if labels.dtype == np.bool_:
+        assert predictions.probabilities is not None
         found = confidence.average_precision(predictions.probabilities, labels.astype(np.bool_))
         return found or Range(0.0, 0.0, 1.0)
     truth = labels.astype(np.int64)
-    hits = predictions.probabilities.argmax(axis=1) == truth
+    hits = predictions.guesses == truth
     return confidence.accuracy(hits) if measure == "accuracy" else confidence.balanced(hits, truth)
 
 
@@ -121,7 +122,7 @@ def _gap(
     if not len(numbers):
         return None
     labels = held_out.labels[numbers]
-    own = predictions.probabilities[ours].argmax(axis=1) == labels
+    own = predictions.guesses[ours] == labels
     other = np.array([mark == "1" for mark in best.hits])[theirs]
     return confidence.difference(own, other, labels if measure == "balanced accuracy" else None)
 
