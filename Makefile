@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint kills fuzz speed pictures clean
+.PHONY: demo test check lint kills fuzz siege speed pictures clean
 
 # DEMO: options of `kakera demo`; its last line is the report's path.
 demo: $(READY)
@@ -20,12 +20,15 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-# Training killed at 500 random instants; 2000 damaged files. `make test` does some of both.
+# Training killed at 500 random instants; 2000 damaged files; attacks on the explorer. `make test` does some of each.
 kills: $(READY)
 	$(BIN)/python -m tests.training.kills --times 500
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.hostile --count 2000
+
+siege: $(READY)
+	$(BIN)/python -m tests.web.siege
 
 # docs/bench.json, docs/speed.md and the README's numbers on speed: a quarter of an hour on a quiet machine.
 speed: $(READY)

@@ -70,8 +70,10 @@ def evaluate_predictions(
 def _one_label(rows: Rows, labels: NDArray[Any], classes: tuple[str, ...], unlabelled: int) -> Evaluation:
     guesses, count = rows["guess"], len(classes)
     hits = guesses == labels
-    counts = [np.bincount(numbers, minlength=count) for numbers in (labels[hits], guesses, labels)]
-    per_class = _per_class(classes, *counts)
+    right, guessed, true = (
+        np.bincount(numbers, minlength=count) for numbers in (labels[hits], guesses, labels)
+    )
+    per_class = _per_class(classes, right, guessed, true)
     probable = bool(rows["probable"].all())
     floor = np.finfo(np.float64).eps
     return Evaluation(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import anyio
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import FileResponse
 
 import kakera
-from kakera.web.guard import Guard
+from kakera.machine import usable_cores
+from kakera.web.guard import QUEUE, Guard
 from kakera.web.models import Models
 from kakera.web.pictures import Pictures
 from kakera.web.recordings import Recordings
@@ -22,8 +24,19 @@ from kakera.web.views import Views
 STATIC = Path(__file__).with_name("static")
 
 
-def build(runs: Sequence[str | Path], *, pictures: str = "", host: str = "127.0.0.1") -> FastAPI:
-    """The explorer of some runs. Raises RunError for one that cannot be opened, DataError for pictures."""
+def build(
+    runs: Sequence[str | Path],
+    *,
+    pictures: str = "",
+    host: str = "127.0.0.1",
+    allowed: Collection[str] = (),
+    root_path: str = "",
+    queue: int = QUEUE,
+) -> FastAPI:
+    """The explorer of some runs; `queue` is how many large uploads may wait for their turn.
+
+    Raises RunError for a run that cannot be opened, DataError for pictures.
+    """
     app = FastAPI(
         title="kakera",
         version=kakera.__version__,
@@ -36,7 +49,8 @@ def build(runs: Sequence[str | Path], *, pictures: str = "", host: str = "127.0.
     app.state.models = models
     app.state.pictures = Pictures(samples) if models.sound is None else Recordings(samples)
     app.state.views = Views.new()
-    app.add_middleware(Guard, host=host)
+    app.state.decoding = anyio.Semaphore(max(1, usable_cores() - 1))  # uploads at a time
+    app.add_middleware(Guard, host=host, allowed=allowed, root_path=root_path, queue=queue)
     refuse_in_one_sentence(app)
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 import anyio
@@ -17,6 +18,13 @@ from kakera.web.refusals import refusal
 from kakera.web.shelf import MOST_BYTES
 
 MOST_SECONDS = 30.0  # for a body to arrive
+STALLED_SECONDS = 5.0  # without a byte of it
+UPLOADS = "/api/pictures"
+MOST_JSON = 1 << 20  # bytes of any other body: masks are short
+SMALL = 1 << 16  # bytes of a body that need not wait
+AT_A_TIME = 6  # larger ones
+QUEUE = 128  # of those that wait
+PATIENCE = 60.0  # seconds that one waits for its turn
 DRAINED = 8 * MOST_BYTES  # so much of a body that is too large is taken, unread, so that the refusal arrives
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
@@ -33,50 +41,101 @@ class Guard:
     """Middleware. A page of another origin can neither read nor send; nor can one whose name points here.
 
     (A name of somebody else's that resolves to this machine would make his page count as this origin.)
+    `allowed` are further names by which visitors call the server, as behind a proxy.
     """
 
-    def __init__(self, app: ASGIApp, host: str, most_seconds: float = MOST_SECONDS) -> None:
-        self.app, self.most_seconds = app, most_seconds
-        self.names, self.open = own_names(host), not is_local(host)
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        allowed: Collection[str] = (),
+        root_path: str = "",
+        queue: int = QUEUE,
+        most_seconds: float = MOST_SECONDS,
+        stalled_seconds: float = STALLED_SECONDS,
+    ) -> None:
+        self.app, self.most_seconds, self.stalled_seconds = app, most_seconds, stalled_seconds
+        self.allowed = frozenset(name.lower() for name in allowed)
+        self.names, self.open = own_names(host) | self.allowed, not is_local(host)
+        self.root_path, self.queue = root_path, queue
+        self.large = anyio.CapacityLimiter(AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope, head = self._below_root(scope), scope["method"] == "HEAD"
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
-        refused = self._refused(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        refused = self._refused(headers)
         if refused is not None:
             await refused(scope, receive, sealed)
+        elif _announced(headers) > SMALL:
+            await self._in_turn(scope, receive, sealed)
+        else:
+            await self._answer({**scope, "method": "GET"} if head else scope, receive, sealed)
+
+    def _below_root(self, scope: Scope) -> Scope:
+        """With the path as visitors see it, whether or not the proxy has taken its own part away."""
+        path = scope["path"]
+        if not path.startswith(f"{self.root_path}/"):
+            path = self.root_path + path
+        return {**scope, "root_path": self.root_path, "path": path}
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """However many send large bodies at once, so many of them are in memory."""
+        try:
+            if self.large.statistics().tasks_waiting >= self.queue:
+                raise TimeoutError
+            with anyio.fail_after(PATIENCE):
+                await self.large.acquire()
+        except TimeoutError:
+            await _refuse(429, "server", "too many large bodies at once", "fewer")(scope, receive, send)
             return
         try:
+            await self._answer(scope, receive, send)
+        finally:
+            self.large.release()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = MOST_BYTES if scope["path"] == self.root_path + UPLOADS else MOST_JSON
+        try:
             with anyio.fail_after(self.most_seconds):
-                body = await _body(receive)
+                body = await _body(receive, most, self.stalled_seconds)
         except TimeoutError:
-            await _refuse(408, "body", "too slow a request", f"all of it in {self.most_seconds:g} s")(
-                scope, receive, sealed
-            )
+            expected = f"all of it in {self.most_seconds:g} s, without a pause of {self.stalled_seconds:g} s"
+            await _refuse(408, "body", "too slow a request", expected)(scope, receive, send)
             return
         if body is None:
-            await _refuse(413, "body", "too large a request", f"at most {MOST_BYTES >> 20} MiB")(
-                scope, receive, sealed
-            )
+            expected = f"at most {most >> 20} MiB"
+            await _refuse(413, "body", "too large a request", expected)(scope, receive, send)
             return
-        await self.app(scope, _replayed(body, receive), sealed)
+        await self.app(scope, _replayed(body, receive), send)
 
     def _refused(self, headers: Headers) -> Response | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._ours(host):
             return _refuse(403, "host", host[:80] or "none", "this machine's own name")
-        foreign = origin is not None and urlsplit(origin).netloc != host
+        foreign = origin is not None and not self._same(origin, host)
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return _refuse(403, "origin", (origin or "another site")[:80], "this page's own")
         return None
+
+    def _same(self, origin: str, host: str) -> bool:
+        """Whether an origin is this page's; a proxy may have put another name into `host`."""
+        try:
+            found = urlsplit(origin)
+            return found.netloc == host or found.hostname in self.allowed
+        except ValueError:
+            return False
 
     def _ours(self, host: str) -> bool:
         try:
@@ -84,6 +143,14 @@ class Guard:
         except ValueError:
             return False
         return name in self.names or (self.open and _is_address(name))
+
+
+def _announced(headers: Headers) -> int:
+    """Bytes of the body, as the headers say; of one whose length they do not say more than of any other."""
+    if "transfer-encoding" in headers:
+        return DRAINED
+    length = headers.get("content-length", "0")
+    return int(length) if re.fullmatch("[0-9]{1,18}", length, re.ASCII) else DRAINED
 
 
 def own_names(host: str) -> frozenset[str]:
@@ -116,18 +183,21 @@ def _refuse(status: int, subject: str, got: str, expected: str) -> Response:
     return refusal(status, detail)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where it is too large."""
-    parts: list[bytes] = []
+async def _body(receive: Receive, most: int, stalled_seconds: float) -> bytes | None:
+    """The whole body; None where it is too large. Raises TimeoutError where nothing comes for so long."""
+    body = bytearray()
     size, more = 0, True
     while more and size <= DRAINED:
-        message = await receive()
+        with anyio.fail_after(stalled_seconds):
+            message = await receive()
         part = message.get("body", b"")
         size += len(part)
-        if size <= MOST_BYTES:
-            parts.append(part)
+        if size <= most:
+            body += part
+        else:
+            body.clear()
         more = message.get("more_body", False)
-    return b"".join(parts) if size <= MOST_BYTES else None
+    return bytes(body) if size <= most else None
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -21,8 +21,9 @@ class Memory:
     def __init__(self, limit_bytes: int) -> None:
         self.limit = limit_bytes
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Hashable, Future[Any]] = OrderedDict()
-        self._sizes: dict[Hashable, int] = {}
+        self._entries: dict[Hashable, Future[Any]] = {}
+        self._sizes: OrderedDict[Hashable, int] = OrderedDict()  # of those that are made
+        self._total = 0
 
     def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
         """The value of a key; the first to ask makes it, others wait for that one. An error is not kept."""
@@ -31,7 +32,8 @@ class Memory:
             first = entry is None
             entry = Future[Any]() if entry is None else entry
             self._entries[key] = entry
-            self._entries.move_to_end(key)
+            if key in self._sizes:
+                self._sizes.move_to_end(key)
         if first:
             try:
                 value = make()
@@ -45,13 +47,14 @@ class Memory:
         return cast(T, entry.result())
 
     def _keep(self, key: Hashable, size: int) -> None:
+        """In constant time, but for what has to go."""
         with self._lock:
             self._sizes[key] = size
-            for old in list(self._entries):
-                if sum(self._sizes.values()) <= self.limit:
-                    break
-                if old in self._sizes and old != key:  # the others are still being made
-                    del self._entries[old], self._sizes[old]
+            self._total += size
+            while self._total > self.limit and len(self._sizes) > 1:
+                old, freed = self._sizes.popitem(last=False)
+                self._total -= freed
+                del self._entries[old]
 
 
 class Turns:

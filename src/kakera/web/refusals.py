@@ -32,7 +32,8 @@ class BusyError(Exception):
 
 
 def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """One sentence as JSON."""
+    """One sentence as JSON; letters that no text may hold, as half of a pair in UTF-16, become ?."""
+    detail = detail.encode(errors="replace").decode()
     return Response(orjson.dumps({"detail": detail}), status, headers, "application/json")
 
 

@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from kakera.training.malloc import give_back
 from kakera.web.answers import (
     AttentionAnswer,
     EmbeddingAnswer,
@@ -93,8 +94,16 @@ def list_samples(pictures: AllPictures) -> Any:
 @router.post("/pictures", response_model=PictureAnswer, openapi_extra=UPLOAD)
 async def send_picture(request: Request, pictures: AllPictures) -> Any:
     """Send a picture; it is kept in memory for a while, and asked about by its id."""
-    picture = await run_in_threadpool(pictures.add, await request.body())
-    return answer(picture)
+    content = await request.body()
+    async with request.app.state.decoding:
+        return answer(await run_in_threadpool(_added, pictures, content))
+
+
+def _added(pictures: Shelf, content: bytes) -> Subject:
+    try:
+        return pictures.add(content)
+    finally:
+        give_back()  # what a large picture took while it was decoded
 
 
 @router.get("/pictures/{picture}", responses=PNG, response_class=Response)

@@ -15,3 +15,7 @@ class ServeOptions:
     """The port; 0 takes a free one."""
     pictures: str = ""
     """What to choose from: a folder, a file or a built-in name; empty takes what the models learned from."""
+    allow_host: str = ""
+    """Names by which a proxy's visitors call this server, joined by commas; others are refused."""
+    root_path: str = ""
+    """The path below which a proxy shows this server, such as /kakera; open it with / at the end."""

@@ -11,8 +11,10 @@ import torch
 import uvicorn
 
 from kakera.errors import OptionError, sentence
+from kakera.training.malloc import few_arenas
 from kakera.training.recipes import build as build_options
 from kakera.web.app import build
+from kakera.web.connections import ACCEPTED, Connection, Server, most_connections
 from kakera.web.guard import is_local
 from kakera.web.serve_options import ServeOptions
 
@@ -23,7 +25,18 @@ def serve(models: Sequence[str | Path], **options: Any) -> None:
     Raises RunError, DataError, and OptionError, also for an address that cannot be had.
     """
     asked = build_options(ServeOptions, options)
-    app = build(models, pictures=asked.pictures, host=asked.host)
+    allowed = [name.strip() for name in asked.allow_host.split(",") if name.strip()]
+    root = asked.root_path.strip("/")
+    most = most_connections()
+    app = build(
+        models,
+        pictures=asked.pictures,
+        host=asked.host,
+        allowed=allowed,
+        root_path=f"/{root}" if root else "",
+        queue=most // 3,
+    )
+    few_arenas()
     torch.set_num_threads(1)  # several ask at once: each computation has a core of its own
     with _listen(asked) as listening:
         host, port = listening.getsockname()[:2]
@@ -31,8 +44,17 @@ def serve(models: Sequence[str | Path], **options: Any) -> None:
         if not is_local(asked.host):
             print(f"{asked.host} is not this machine alone: whoever reaches it can use the explorer")
         print(f"http://{shown}:{port}/ : open it in a browser; Ctrl-C ends", flush=True)
-        config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=30, server_header=False)
-        uvicorn.Server(config).run([listening])
+        config = uvicorn.Config(
+            app,
+            http=type("Bounded", (Connection,), {"most": most}),
+            ws="none",
+            backlog=ACCEPTED,
+            log_level="critical",  # what clients do wrong is told to them
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        Server(config).run([listening])
 
 
 def _listen(options: ServeOptions) -> socket.socket:

@@ -19,7 +19,7 @@ from kakera.web.answers import PictureAnswer
 from kakera.web.refusals import UnknownError
 
 MOST_BYTES = 20 << 20  # of an upload
-KEPT_BYTES = 256 << 20  # of all uploads together; the longest unused go first
+KEPT_BYTES = 96 << 20  # of all uploads together; the longest unused go first
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ class Shelf(ABC):
         self._known = {subject.id: subject for subject in samples}
         self._lock = threading.Lock()
         self._uploads: OrderedDict[str, tuple[Subject, int]] = OrderedDict()
+        self._bytes = 0
 
     @abstractmethod
     def opened(self, content: bytes, identity: str) -> Subject:
@@ -76,10 +77,11 @@ class Shelf(ABC):
         identity = hashlib.blake2b(content, digest_size=12).hexdigest()
         subject = self.opened(content, identity)
         with self._lock:
+            _, before = self._uploads.pop(identity, (None, 0))
             self._uploads[identity] = (subject, len(content))
-            self._uploads.move_to_end(identity)
-            while sum(size for _, size in self._uploads.values()) > KEPT_BYTES:
-                self._uploads.popitem(last=False)
+            self._bytes += len(content) - before
+            while self._bytes > KEPT_BYTES:
+                self._bytes -= self._uploads.popitem(last=False)[1][1]
         return subject
 
     def picture(self, identity: str) -> Subject:

@@ -25,7 +25,7 @@ async function answer(path, options) {
 export const getJson = async (path, signal) => (await answer(path, { signal, cache: "no-store" })).json();
 
 /** @param {Blob} file @returns {Promise<{id: string}>} */
-export const upload = async (file) => (await answer("/api/pictures", { method: "POST", body: file })).json();
+export const upload = async (file) => (await answer("api/pictures", { method: "POST", body: file })).json();
 
 async function post(path, body) {
   const headers = { "Content-Type": "application/json" };

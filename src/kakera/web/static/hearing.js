@@ -11,7 +11,7 @@ export function drawHearing(model) {
   at("hearing").hidden = !model.sound || Boolean(model.waiting);
   if (at("hearing").hidden) return;
   const words = new URLSearchParams({ model: model.id, picture: state.picture });
-  const source = `/api/sound?${words}`;
+  const source = `api/sound?${words}`;
   if (at("clip").getAttribute("src") !== source) at("clip").src = source;
   at("window").max = String(model.windows);
   if (document.activeElement !== at("window")) at("window").value = String(model.window);
@@ -73,7 +73,7 @@ export class Resynthesis {
     const key = this.key;
     this.element.setAttribute("aria-busy", "true");
     try {
-      const file = await postForFile("/api/sound", { ...mask, of });
+      const file = await postForFile("api/sound", { ...mask, of });
       if (key !== this.key) return;
       this.forget();
       this.player.src = URL.createObjectURL(file);

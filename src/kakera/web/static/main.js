@@ -153,7 +153,7 @@ function connect() {
 async function poll() {
   if (!document.hidden && state.models.some(({ finished }) => !finished)) {
     try {
-      state.models = await getJson("/api/models");
+      state.models = await getJson("api/models");
       settle();
       refresh();
     } catch {
@@ -168,7 +168,7 @@ async function start() {
   connect();
   drawWith(draw);
   try {
-    [state.models, state.samples] = await Promise.all([getJson("/api/models"), getJson("/api/samples")]);
+    [state.models, state.samples] = await Promise.all([getJson("api/models"), getJson("api/samples")]);
   } catch (error) {
     say(error.message);
     return;

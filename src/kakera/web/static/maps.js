@@ -15,7 +15,7 @@ const MANY = 256;
 function matrix(model, path, query, rows) {
   const words = new URLSearchParams({ model: model.id, picture: state.picture, ...query });
   return memory.want(`${path}?${words}/${stamp(model)}`, async (signal) =>
-    pack(rows(await getJson(`/api/${path}?${words}`, signal))));
+    pack(rows(await getJson(`api/${path}?${words}`, signal))));
 }
 
 class MapPanel extends Panel {
@@ -142,7 +142,7 @@ export class RelevancePanel extends MapPanel {
     this.title(model, "");
     if (!model.predicts || !model.attends) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture, ...(target && { target }) });
-    const entry = memory.want(`relevance?${words}/${stamp(model)}`, (signal) => getJson(`/api/relevance?${words}`, signal));
+    const entry = memory.want(`relevance?${words}/${stamp(model)}`, (signal) => getJson(`api/relevance?${words}`, signal));
     if (!this.has(entry, key)) return;
     this.title(model, `evidence for ${entry.value.target}`);
     this.words = entry.value.target.replace(/[^\p{L}\p{N}]+/gu, "_");

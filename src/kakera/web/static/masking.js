@@ -36,7 +36,7 @@ async function ask(lane, key, of, body) {
   let result = null;
   let error = null;
   try {
-    result = await postJson("/api/reconstruct", body);
+    result = await postJson("api/reconstruct", body);
     [result.masked, result.prediction] = await Promise.all([picture(result.masked), picture(result.prediction)]);
   } catch (refusal) {
     error = refusal;

@@ -11,7 +11,7 @@ import { gridOf, memory, shown, state } from "./state.js";
 /** The picture in a model's size. */
 export const pictureFor = (model) =>
   memory.want(`picture/${model.id}/${state.picture}`, (signal) =>
-    getPicture(`/api/pictures/${state.picture}?model=${model.id}`, signal));
+    getPicture(`api/pictures/${state.picture}?model=${model.id}`, signal));
 
 /** The frames around the patch that is followed and, where it is another one, the cursor. */
 export function frames(context, model, followed = true) {

@@ -22,7 +22,7 @@ export class PredictionsPanel extends Panel {
     this.title(model, "");
     if (!model.predicts) return this.show("none", key, model.about);
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
-    const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`/api/predict?${words}`, signal));
+    const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;
     this.title(model, entry.value.several ? "several may hold at once" : "");
     if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST));

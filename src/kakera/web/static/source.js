@@ -75,7 +75,7 @@ export function drawSamples() {
       button.dataset.id = id;
       button.title = name;
       button.addEventListener("click", () => choosePicture(id));
-      image.src = `/api/pictures/${id}?model=${model.id}`;
+      image.src = `api/pictures/${id}?model=${model.id}`;
       image.alt = name;
       button.append(image);
       return button;

@@ -69,7 +69,7 @@ const find = (id) => state.models.find((model) => model.id === id);
 export const sceneOf = (model) =>
   memory.want(sceneKey(model), async (signal) => {
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
-    return { facts: await getJson(`/api/scene?${words}`, signal) };
+    return { facts: await getJson(`api/scene?${words}`, signal) };
   });
 
 const sceneKey = (model) => `scene/${model.id}/${state.picture}`;
