@@ -15,8 +15,9 @@ from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
 
 PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
+SCRATCH = "-scratch"  # ends that of no start
+MOST = 4  # commands after an inspection, the first of which is the advice
 NAMED = 3  # files that a command is written out with
-HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
 
 @dataclass(frozen=True)
@@ -54,25 +55,20 @@ def command(*words: str) -> str:
 
 
 def after_inspect(s: Situation) -> list[str]:
-    """Whether to start from published weights or from the data alone, with commands for either."""
+    """Why to start from where, the one command to run, and up to three others with when to take them."""
     if s.kind == PICTURES and s.side <= SMALL:
-        return ["next: small pictures are learned from alone, in minutes:", *_alone(s)]
-    if not s.wants_published:
-        lines = [f"next: {s.count} {s.kind} are enough to learn from alone:", *_alone(s)]
-        return [*lines, "or start from published weights:", *_from_hub(s)] if s.classifiable else lines
-    if not s.classifiable:
-        return [
-            f"next: {_few(s)} few to learn from alone; sorted into one sub-folder a class,",
-            f"they can start from published weights ({FIRST[s.kind]}). As they are:",
-            *_alone(s),
-        ]
-    return [
-        f"next: {_few(s)} few: start from published weights, downloaded once:",
-        *_from_hub(s),
-        *_offline(s),
-        f"without published weights, from these {s.kind} alone:",
-        *_alone(s),
-    ]
+        why, commands = "small pictures are learned from alone, in minutes", _alone(s)
+    elif not s.wants_published:
+        why = f"{s.count} {s.kind} are enough to learn from alone"
+        commands = [*_alone(s), *_from_hub(s)][:MOST] if s.classifiable else _alone(s)
+    elif not s.classifiable:
+        why = f"{_few(s)} few to learn from alone; sorted into one sub-folder a class, they can start from "
+        why, commands = f"{why}published weights ({FIRST[s.kind]})", _alone(s)
+    else:
+        why, commands = f"{_few(s)} few to learn from alone: published weights know more", _from_hub(s)
+        commands += [f"{_pretraining(s)}  # without network: learns from these {s.kind} alone"]
+    first, *others = commands
+    return [f"start: {why}", f"next: {first}", *_other_ways(others)]
 
 
 def after_pretrain(s: Situation, run: str | Path) -> list[str]:
@@ -165,39 +161,30 @@ def _few(s: Situation) -> str:
     return f"{many}{large} {'are' if s.count != 1 else 'is'}"
 
 
+def _other_ways(commands: Sequence[str]) -> list[str]:
+    return ["other ways:", *(f"  {line}" for line in commands)] if commands else []
+
+
+def _pretraining(s: Situation) -> str:
+    return command("pretrain", s.data, "--out", default_folder("pretrain", s.data))
+
+
 def _alone(s: Situation) -> list[str]:
-    run = default_folder("pretrain", s.data)
-    lines = [command("pretrain", s.data, "--out", run)]
-    if s.classifiable:
-        out = default_folder("finetune", s.data)
-        lines += [command("finetune", s.data, "--from", run, "--out", out)]
-    return [f"  {line}" for line in lines]
+    """Pretraining, whose end names the fine-tuning; a classifier from scratch."""
+    if not s.classifiable:
+        return [_pretraining(s)]
+    scratch = command("finetune", s.data, "--out", default_folder("finetune", s.data) + SCRATCH)
+    return [_pretraining(s), f"{scratch}  # quicker: from scratch, mostly less accurate"]
 
 
 def _from_hub(s: Situation) -> list[str]:
-    """From the weights to try first, and from lighter ones, each with size and licence beside it."""
-    first, out = published(FIRST[s.kind]), default_folder("finetune", s.data)
-    lines = []
+    """From the weights to try first, from lighter ones, and what the former are worth without training."""
+    first, lines = published(FIRST[s.kind]), [start_published(s)]
+    if s.kind == PICTURES:
+        light, out = published(LIGHT), default_folder("finetune", s.data) + "-light"
+        tune = command("finetune", s.data, "--from", light.name, "--out", out)
+        lines += [f"{tune}  # quicker: {light.facts()}"]
     if s.measured:
         probe = command("probe", s.data, "--from", first.name, "--no-finetune")
-        lines += [f"{probe}  # {first.facts()}; trains nothing, minutes"]
-    lines += [start_published(s)]
-    if s.kind == PICTURES:
-        light = published(LIGHT)
-        tune = command("finetune", s.data, "--from", light.name, "--out", f"{out}-light")
-        lines += [f"{tune}  # {light.facts()}; quicker"]
-    return [f"  {line}" for line in lines]
-
-
-def _offline(s: Situation) -> list[str]:
-    name = FIRST[s.kind]
-    folder = name.partition("/")[2]
-    wanted = [word for pattern in HUB_FILES for word in ("--include", pattern)]
-    fetch = shlex.join(["hf", "download", name, *wanted, "--local-dir", folder])
-    out = default_folder("finetune", s.data) + PUBLISHED
-    return [
-        "without network, on a machine that has one:",
-        f"  {fetch}",
-        "then copy that folder here (HF_HUB_OFFLINE=1 keeps kakera from asking the hub):",
-        f"  {command('finetune', s.data, '--from', f'./{folder}', '--out', out)}",
-    ]
+        lines += [f"{probe}  # what that start is worth, in minutes: trains nothing"]
+    return lines
