@@ -78,3 +78,16 @@ def test_a_training_prints_its_warnings_before_it_begins(
     assert "plan: finetune from scratch" in plan
     steps = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"]
     assert f"{steps} steps teach a network little" in after
+
+
+def test_what_is_warned_of_is_not_printed_again_where_some_files_cannot_be_read(tmp_path: Path) -> None:
+    root = folder(tmp_path / "things", count=10)
+    folder(root, count=40, classes=("shoe",))
+    plan = plan_finetune(root, out=tmp_path / "run", model="nano", **QUICK)
+    assert any("uneven classes: shoe has 8 test" in text for text in printed(plan, "warning"))
+    dataset = plan.prepared.dataset
+    tested = np.flatnonzero((dataset.split == "test") & (np.asarray(dataset.labels) == 2))
+    fewer = dataset.take(np.setdiff1d(np.arange(len(dataset)), tested[:2]))
+    read = replace(plan, prepared=replace(plan.prepared, dataset=fewer))
+    assert "uneven classes: shoe has 6 test" in "".join(printed(read, "warning"))
+    assert not [line for line in read.update(plan) if "warning" in line]

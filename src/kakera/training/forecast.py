@@ -3,6 +3,7 @@ wrong."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ class Forecast:
             epochs=plan.steps / plan.steps_per_epoch,
         )
         labels = [] if self.verb == "pretrain" else data_warnings(prepared.dataset)
-        return found | {text: text for text in labels}
+        return found | {_kind(text): text for text in labels}
 
     def shorter(self) -> Forecast:
         """The same with fewer epochs, where it takes longer than the limit."""
@@ -163,3 +164,11 @@ class Forecast:
         room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
         names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
         return f"{self.out}: {names} ({room})"
+
+
+def _kind(warning: str) -> str:
+    """What a warning of the data is about: what stands before a colon, without the counts of files.
+
+    These change once it is known which files can be read; the warning is not printed again for that.
+    """
+    return re.sub(r"\d+", "", warning.partition(":")[0]).replace("pictures", "picture")
