@@ -91,3 +91,27 @@ def test_what_is_warned_of_is_not_printed_again_where_some_files_cannot_be_read(
     read = replace(plan, prepared=replace(plan.prepared, dataset=fewer))
     assert "uneven classes: shoe has 6 test" in "".join(printed(read, "warning"))
     assert not [line for line in read.update(plan) if "warning" in line]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """A folder of 20 pictures for training and 20 to measure on; five of the former cannot be read."""
+    train = folder(tmp_path / "things" / "train", count=10)
+    folder(tmp_path / "things" / "test", count=10)
+    for number in range(5):
+        (train / "bag" / f"{number}.png").write_bytes(b"nothing")
+    return tmp_path / "things"
+
+
+def test_a_plan_counts_the_training_files_that_can_be_read(damaged: Path, tmp_path: Path) -> None:
+    plan = plan_pretrain(damaged, out=tmp_path / "run", **QUICK)
+    assert printed(plan, "data: ")[0].startswith("data: 15 pictures")
+    assert printed(plan, "note: 5")[0] == "note: 5 of 20 pictures looked at cannot be read"
+
+
+def test_a_training_says_how_many_files_are_left_once_it_has_read_them(
+    damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune(damaged, out=tmp_path / "run", model="nano", **QUICK)
+    said = [line.split(",")[0] for line in capsys.readouterr().err.splitlines() if "data: " in line]
+    assert said == ["  data: 20 pictures", "  data: 15 pictures"]

@@ -66,11 +66,30 @@ class Forecast:
         """Samples a second."""
         return self.plan.batch / max(self.step_seconds, 1e-9)
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Files to train on, and to measure on."""
+        return self.prepared.facts.count, self.prepared.facts.held_out
+
+    def tried(self, sample: Prepared) -> Forecast:
+        """The same with a note where some of a sample of the training files cannot be read.
+
+        Where the sample was all of them, they are not counted either.
+        """
+        broken = len(sample.dataset.unreadable) - len(self.prepared.dataset.unreadable)
+        if not broken:
+            return self
+        looked, facts = len(sample.dataset) + broken, self.prepared.facts
+        note = f"{broken} of {looked} {facts.things} looked at cannot be read"
+        if looked == facts.count:
+            facts = replace(facts, count=facts.count - broken)
+        return replace(self, prepared=replace(self.prepared, facts=facts), notes=(*self.notes, note))
+
     def lines(self) -> list[str]:
         """For people to read, one line each."""
         return [
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
-            f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}",
+            self._data(),
             f"  model: {self.model}{self._why('model')}{self._why('window')}",
             f"  length: {self._length()}",
             f"  time: {self._time()}",
@@ -115,10 +134,13 @@ class Forecast:
         return replace(self, plan=replace(self.plan, options=options))
 
     def update(self, before: Forecast) -> list[str]:
-        """What has become clear since `before` was printed: the time, what was cut, and of what to warn."""
+        """What has become clear since `before` was printed: which files can be read, the time, what was cut,
+        and of what to warn.
+        """
         known = before.warnings()
         new = [text for kind, text in self.warnings().items() if kind not in known]
         return [
+            *([self._data()] if self._data() != before._data() else []),
             f"  time: {self._time()}",
             *(f"  note: {text}" for text in self.notes),
             *(f"  warning: {text}" for text in new),
@@ -131,6 +153,9 @@ class Forecast:
         if self.before is not None:
             changed = {name for name, value in asdict(self.before).items() if value != options[name]}
         return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
+
+    def _data(self) -> str:
+        return f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}"
 
     def _why(self, name: str) -> str:
         reason = self.prepared.reasons.get(name, "")

@@ -136,8 +136,11 @@ class Job(Generic[Chosen]):
         Several processes go by the estimate. Weights are put back.
         """
         spent, shown = time.monotonic() - self.started, forecast
-        if not always:
-            forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        forecast = (
+            forecast.tried(prepared)
+            if always
+            else replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        )
         if self.begun and not always:
             return forecast
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
@@ -149,7 +152,7 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        changed = found.measured or found.notes != shown.notes
+        changed = found.measured or found.notes != shown.notes or found.counts != shown.counts
         if self.announce and changed and team.leads and not always:
             print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found

@@ -104,7 +104,8 @@ class Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_least` of their area need. Unless `quiet`, a line says what was taken and what was not.
+        at least `crop_least` of their area need. Unless `quiet`, as for a sample, a line says what was taken
+        and what was not, and the facts count the files that can be read.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
@@ -118,7 +119,14 @@ class Prepared:
             found_clipped = getattr(self.dataset.pictures, "clipped", {})
             cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset)), found_clipped))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
-        return replace(self, dataset=dataset, workers=workers, digest=found)
+        facts = self.facts if quiet else counted(self.facts, dataset)
+        return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
+
+
+def counted(facts: Facts, dataset: Dataset) -> Facts:
+    """The facts with the files counted anew, after the unreadable ones were dropped."""
+    held_out = len(dataset.part("test")) or len(dataset.part("val"))
+    return replace(facts, count=min(facts.count, len(dataset.part("train"))), held_out=held_out)
 
 
 def no_training(dataset: Dataset) -> DataError:
