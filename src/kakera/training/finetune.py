@@ -76,7 +76,8 @@ def trained_as(
     run = Run(chosen.out, config, team)
     fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
-    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
+    leaked = tuple(job.prepared.leak_warning())
+    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation, leaked)
     if run.finished:
         return reopen(run, page)
     with run.held():

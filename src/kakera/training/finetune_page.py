@@ -49,6 +49,8 @@ class FinetunePage:
     """Makes the classifier as it was before training, where it began from another's weights."""
     situation: Situation
     """What advice and commands follow from."""
+    leaked: tuple[str, ...] = ()
+    """A sentence where training files are measured on too."""
 
     def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
         """Make the page. Baselines are measured, and stored, the first time."""
@@ -130,7 +132,11 @@ class FinetunePage:
         evaluation = trained.evaluation
         val = len(labelled_part(self.data, "val"))
         train, held = history.points("train_accuracy"), history.points("val_accuracy")
-        found = [stalled(history.values("loss"), chance_loss(trained.saved)), memorised(train, held, val)]
+        found = [
+            *self.leaked,
+            stalled(history.values("loss"), chance_loss(trained.saved)),
+            memorised(train, held, val),
+        ]
         if evaluation is not None:
             few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
             if few:

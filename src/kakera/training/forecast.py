@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from kakera import duration
-from kakera.data.warnings import data_warnings
 from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
 from kakera.training.options import DataOptions, LearningOptions
@@ -113,7 +112,7 @@ class Forecast:
             steps=plan.steps,
             epochs=plan.steps / plan.steps_per_epoch,
         )
-        labels = [] if self.verb == "pretrain" else data_warnings(prepared.dataset)
+        labels = [] if self.verb == "pretrain" else prepared.data_warnings()
         return found | {_kind(text): text for text in labels}
 
     def shorter(self) -> Forecast:

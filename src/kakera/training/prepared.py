@@ -10,9 +10,11 @@ from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
 from kakera.data.findings import emptied, taken_line
+from kakera.data.leaks import Leaks
 from kakera.data.memory import at_hand, hold
 from kakera.data.shrink import stored_side
 from kakera.data.statistics import mean_std
+from kakera.data.warnings import data_warnings, leak_warning, measured_part
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
@@ -46,6 +48,9 @@ class Prepared:
     """Otherwise the share of its shorter side."""
     digest: dict[str, str] = field(default_factory=dict)
     """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
+
+    leaks: Leaks = ()
+    """Labelled training files and the files to measure on that are equal to them."""
 
     def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
         """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
@@ -93,6 +98,14 @@ class Prepared:
         )
         whole = int(each * len(self.dataset))
         return whole if whole <= self._limit else 0
+
+    def data_warnings(self) -> list[str]:
+        """What spoils a training with these labels or its measure, one sentence each."""
+        return [*data_warnings(self.dataset), *self.leak_warning()]
+
+    def leak_warning(self) -> list[str]:
+        """A sentence where training files are measured on too; else none."""
+        return leak_warning(self.leaks, measured_part(self.dataset), self.dataset.kind)
 
     @property
     def _limit(self) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kakera import duration
-from kakera.data.warnings import data_warnings
 from kakera.training.costs import FLOAT, PROCESS, StepCost
 from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
@@ -82,7 +81,7 @@ class ProbePlan:
 
     def warnings(self) -> list[str]:
         """What is likely to be regretted."""
-        found = data_warnings(self.prepared.dataset)
+        found = self.prepared.data_warnings()
         if not self.limit or self._fixed <= self.limit:
             return found
         return [
