@@ -124,3 +124,16 @@ def test_the_demo_ends_with_the_path_of_its_report(
     monkeypatch.setattr(demo, "demo", lambda *_, **__: found)
     assert main(["demo"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "runs/demo/report.html: open it in a browser"
+
+
+def test_a_quick_demo_ends_with_its_path_and_that_it_was_quick(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def found(out: str, *, quick: bool) -> demo.Demonstration:
+        return demo.Demonstration(Path(out) / "report.html", {"x": {100: 0.5}}, quick)
+
+    monkeypatch.setattr(demo, "demo", found)
+    assert main(["demo", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == demo.BRIEF
+    assert lines[-1].startswith("runs/demo-quick/report.html: open it in a browser; without --quick")
