@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
+from kakera.training.baseline_costs import baseline_seconds
 from kakera.training.finetune import finetune, plan_finetune
 from kakera.training.forecast import Forecast
-from kakera.training.pretrain import plan_pretrain
+from kakera.training.pretrain import plan_pretrain, pretrain
 from tests.small import QUICK, folder, pictures
 
 
@@ -115,3 +116,22 @@ def test_a_training_says_how_many_files_are_left_once_it_has_read_them(
     finetune(damaged, out=tmp_path / "run", model="nano", **QUICK)
     said = [line.split(",")[0] for line in capsys.readouterr().err.splitlines() if "data: " in line]
     assert said == ["  data: 20 pictures", "  data: 15 pictures"]
+
+
+def test_a_limit_leaves_room_for_the_baselines(tmp_path: Path) -> None:
+    words = {**QUICK, "out": tmp_path / "run", "model": "nano", "epochs": 100_000.0, "time": "60s"}
+    spent = [plan_finetune(pictures(), baselines=each, **words) for each in (True, False)]
+    given = [plan.plan.steps * plan.step_seconds + plan.after for plan in spent]
+    assert spent[0].after - spent[1].after == pytest.approx(
+        baseline_seconds(40, 20, 10, recordings=False), abs=0.2
+    )
+    assert all(seconds <= 60 for seconds in given)
+
+
+def test_a_start_leaves_room_for_its_frozen_tokens(tmp_path: Path) -> None:
+    pretrain(pictures(), out=tmp_path / "mae", **QUICK)
+    words = {**QUICK, "out": tmp_path / "run", "epochs": 100_000.0, "time": "60s"}
+    plan = replace(plan_finetune(pictures(), start=tmp_path / "mae", **words), step_seconds=100.0)
+    scratch = replace(plan, plan=replace(plan.plan, options=replace(plan.plan.options, start="")))
+    each = 100 / 3 / plan.plan.batch
+    assert plan.after - scratch.after == pytest.approx(min(60 * each, 0.1 * plan.plan.steps * 100))

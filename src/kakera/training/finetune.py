@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from kakera import chance
+from kakera import chance, duration
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
@@ -56,9 +56,7 @@ def finetune(
     a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
     of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
     """
-    before = noted(load(start), start) if start else None
-    given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=announce)
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -100,11 +98,19 @@ def plan_finetune(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    before = noted(load(start), start) if start else None
-    given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=True)
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
+
+
+def _job(
+    data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
+) -> tuple[Job[FinetuneOptions], Saved | None]:
+    """The options and the data, and the model to start from."""
+    began, start = duration.started(), given["start"]
+    before = noted(load(start), start) if start else None
+    own = before and before.inputs
+    return Job.resolve(FinetuneOptions, data, recipe, given, own, announce=announce, started=began), before
 
 
 def ready(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kakera import duration
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved
 from kakera.model.cnn import ResNet
@@ -18,6 +19,7 @@ from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
 from kakera.training import page_parts, samples_shown
 from kakera.training.advice import next_steps
+from kakera.training.baseline_costs import frozen_limit
 from kakera.training.baselines import Baselines, measure_baselines
 from kakera.training.evaluation import Evaluation
 from kakera.training.history import History, chance_loss, memorised, stalled
@@ -29,7 +31,6 @@ from kakera.training.trained import Predictions, Trained, predict_part
 from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
-FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
 CONFUSED = 16  # classes in the picture of the confusion
 PAIRS = 15  # of classes, most confused first
 ROWS = 30  # of the table of classes that are not folded away
@@ -103,13 +104,13 @@ class FinetunePage:
         except (OSError, ValueError, TypeError, KeyError):
             pass  # none yet, or cut short
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
-        time = max(FROZEN_SECONDS, FROZEN_SHARE * history.seconds)
+        limit = duration.seconds(self.options.time) if self.options.time else 0.0
         try:
             found = measure_baselines(
                 self.train,
                 unseen,
                 start=self.start,
-                frozen=int(time / each),
+                frozen=int(frozen_limit(history.seconds, limit) / each),
                 workers=self.workers,
                 device=self.options.device,
             )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kakera import duration
+from kakera.training.baseline_costs import baseline_seconds, frozen_limit, frozen_seconds
 from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
-from kakera.training.options import DataOptions, LearningOptions
+from kakera.training.options import DataOptions, FinetuneOptions, LearningOptions
 from kakera.training.plan import Plan
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.plan_warnings import plan_warnings
@@ -50,15 +51,28 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Of the whole: steps, measuring on what is held out, and what stands beside."""
+        """Of the whole: steps, measuring on what is held out, the baselines, and what stands beside."""
         return self.spent + self.plan.steps * self.step_seconds + self.after
 
     @property
     def after(self) -> float:
-        """Seconds after the last step."""
-        facts = self.prepared.facts
-        looked = facts.held_out if self.verb != "pretrain" else 0
-        return self.extra + looked * MEASURING * self.step_seconds / self.plan.batch
+        """Seconds after the last step: measuring, the report and its baselines."""
+        if self.verb == "pretrain":
+            return self.extra
+        each = MEASURING * self.step_seconds / self.plan.batch
+        return self.extra + self.prepared.facts.held_out * each + self._baselines(each)
+
+    def _baselines(self, each: float) -> float:
+        """Seconds of the baselines; `each` is what the network takes to look at a file."""
+        options, facts = self.plan.options, self.prepared.facts
+        if not (isinstance(options, FinetuneOptions) and options.baselines and facts.held_out):
+            return 0.0
+        parts = (facts.count, facts.held_out)
+        found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
+        if not options.start:
+            return found
+        allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
+        return found + frozen_seconds(*parts, each, allowed)
 
     @property
     def rate(self) -> float:

@@ -49,7 +49,7 @@ class Job(Generic[Chosen]):
     begun: bool
     """Whether the run folder holds a run already: it goes on as it began."""
     started: float
-    """When it began to look at the data, in seconds of `time.monotonic`."""
+    """When it began, in seconds of `time.monotonic`: the command, or the call that trains."""
 
     @classmethod
     def resolve(
@@ -61,9 +61,9 @@ class Job(Generic[Chosen]):
         start: InputSpec | None = None,
         *,
         announce: bool,
+        started: float,
     ) -> Job[Chosen]:
         """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
-        started = time.monotonic()
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0

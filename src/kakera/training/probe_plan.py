@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kakera import duration
+from kakera.training.baseline_costs import baseline_seconds
 from kakera.training.costs import FLOAT, PROCESS, StepCost
 from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
@@ -54,7 +55,16 @@ class ProbePlan:
     @property
     def _fixed(self) -> float:
         """Seconds that no shorter fine-tuning saves."""
-        return self.spent + self.read_seconds + self.token_seconds + self.fit_seconds + BESIDE
+        read = self.spent + self.read_seconds + self.token_seconds + self.fit_seconds
+        return read + self._baselines() + BESIDE
+
+    def _baselines(self) -> float:
+        """Seconds of the baselines of the page, where there is one."""
+        if not (self.options.out and self.options.baselines):
+            return 0.0
+        facts = self.prepared.facts
+        counts = (self.draws[-1].labels, facts.held_out)
+        return baseline_seconds(*counts, facts.classes, recordings=facts.recordings)
 
     @property
     def fits(self) -> int:
