@@ -1,12 +1,19 @@
 """Every command that a verb prints as the next one runs as it is printed, but for how long it trains."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from kakera.cli import study
 from kakera.cli.main import main
+from kakera.data.sources import open_dataset
 from kakera.study import demo
+from kakera.training.advice import next_steps
+from kakera.training.history import History
+from kakera.training.options import FinetuneOptions
+from kakera.training.situation import situation
 from tests.hub import small_hub
 from tests.small import folder
 from tests.training.songs import songs
@@ -137,3 +144,39 @@ def test_a_quick_demo_ends_with_its_path_and_that_it_was_quick(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == demo.BRIEF
     assert lines[-1].startswith("runs/demo-quick/report.html: open it in a browser; without --quick")
+
+
+def test_the_advice_to_train_longer_runs_beside_the_finished_run(
+    hub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(hub / "my things", count=10)
+    words = [
+        "finetune",
+        "my things",
+        "--recipe",
+        "demo",
+        "--epochs",
+        "1",
+        "--least-steps",
+        "1",
+        "--model",
+        "nano",
+    ]
+    assert main([*words, "--out", "my run", "--no-flip"]) == 0
+    given = {
+        "recipe": "demo",
+        "epochs": 1.0,
+        "least_steps": 1,
+        "model": "nano",
+        "out": "my run",
+        "flip": False,
+    }
+    history = History(({"epoch": 1.0, "step": 1.0, "train_accuracy": 0.5},))
+    options = FinetuneOptions(data="my things", out="my run")
+    texts = next_steps(options, open_dataset("my things"), history, None, situation("my things"), given)
+    (longer,) = [text.partition(": kakera ")[2] for text in texts if text.startswith("Train longer")]
+    assert main(shlex.split(longer)) == 0, capsys.readouterr().err
+    configs = [json.loads((hub / name / "config.json").read_text()) for name in ("my run", "my run-longer")]
+    differing = {name for name in configs[0] if configs[0][name] != configs[1][name]}
+    assert differing == {"epochs", "out"}
+    assert configs[1]["epochs"] == 3

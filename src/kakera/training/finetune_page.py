@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from kakera.training import page_parts, samples_shown
 from kakera.training.advice import next_steps
 from kakera.training.baseline_costs import frozen_limit
 from kakera.training.baselines import Baselines, measure_baselines
+from kakera.training.confused import confused
 from kakera.training.evaluation import Evaluation
 from kakera.training.history import History, chance_loss, memorised, stalled
 from kakera.training.labelled import held_out, labelled_part
@@ -31,8 +33,6 @@ from kakera.training.trained import Predictions, Trained, predict_part
 from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
-CONFUSED = 16  # classes in the picture of the confusion
-PAIRS = 15  # of classes, most confused first
 ROWS = 30  # of the table of classes that are not folded away
 FEW = 3  # test files of a class say next to nothing
 
@@ -50,6 +50,8 @@ class FinetunePage:
     """Makes the classifier as it was before training, where it began from another's weights."""
     situation: Situation
     """What advice and commands follow from."""
+    given: Mapping[str, Any]
+    """The options that somebody gave."""
     leaked: tuple[str, ...] = ()
     """A sentence where training files are measured on too."""
 
@@ -64,7 +66,7 @@ class FinetunePage:
             baselines = self._baselines(trained.folder, unseen, predictions, history)
             verdict = judge(unseen, part, predictions, baselines)
             self._keep(trained.folder, verdict)
-        advice = next_steps(self.options, self.data, history, verdict, self.situation)
+        advice = next_steps(self.options, self.data, history, verdict, self.situation, self.given)
         return html.page(
             f"kakera finetune: {self.data.name}",
             self._opening(verdict, advice),
@@ -175,7 +177,7 @@ class FinetunePage:
         sounds, inputs = unseen.sounds is not None, trained.saved.inputs
         wrong = samples_shown.mistakes(unseen, predictions, inputs)
         right = samples_shown.successes(unseen, predictions, inputs)
-        parts = [*_confused(evaluation), html.heading("The worst mistakes")]
+        parts = [*confused(evaluation), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
         parts.append(html.heading("The surest right answers"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
@@ -213,34 +215,6 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
             f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
         )
-
-
-def _confused(evaluation: Evaluation) -> list[str]:
-    """Counts of each class taken for each other, of many classes the most confused ones."""
-    if evaluation.confusion is None:
-        return []
-    counts = np.array(evaluation.confusion)
-    names = [row.name for row in evaluation.per_class]
-    wrong = counts - np.diag(counts.diagonal())
-    parts = [html.heading("What is confused with what")]
-    chosen = np.arange(len(names))
-    if len(names) > CONFUSED:
-        chosen = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:CONFUSED])
-        parts.append(html.note(f"The {CONFUSED} of {len(names)} classes with the most mistakes."))
-    parts.append(html.confusion(counts[np.ix_(chosen, chosen)].tolist(), [names[i] for i in chosen]))
-    parts.append(
-        html.note("Rows are the truth, columns the answers; the darker, the larger the share of a row.")
-    )
-    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
-    pairs = [(int(place) // len(names), int(place) % len(names)) for place in order]
-    rows = [(names[i], names[j], f"{wrong[i, j]} of {counts[i].sum()}") for i, j in pairs if wrong[i, j]]
-    if len(names) > 3 and rows:
-        parts.append(
-            html.details(
-                "The pairs that are confused most", html.table([("truth", "taken for", "files"), *rows])
-            )
-        )
-    return parts
 
 
 def _some(names: list[str] | tuple[str, ...], most: int = 6) -> str:

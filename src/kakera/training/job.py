@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -50,6 +51,8 @@ class Job(Generic[Chosen]):
     """Whether the run folder holds a run already: it goes on as it began."""
     started: float
     """When it began, in seconds of `time.monotonic`: the command, or the call that trains."""
+    given: Mapping[str, Any]
+    """The options that somebody gave, with the recipe."""
 
     @classmethod
     def resolve(
@@ -68,7 +71,7 @@ class Job(Generic[Chosen]):
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
         begun = chosen_before(kind, options.out, recipe) is not None
-        return cls(options, prepared, announce, limit, begun, started)
+        return cls(options, prepared, announce, limit, begun, started, {"recipe": recipe, **given})
 
     def forecast(
         self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0

@@ -6,13 +6,15 @@ Lines that begin with `next: `, `or:   ` or two blanks are commands, with a comm
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kakera.data.shard_index import PICTURES
 from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
+from kakera.training.options import FLAGS
 
 PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
 SCRATCH = "-scratch"  # ends that of no start
@@ -52,6 +54,22 @@ class Situation:
 def command(*words: str) -> str:
     """A line for a shell, quoted where names hold blanks."""
     return shlex.join(["kakera", *words])
+
+
+def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str:
+    """The command of a training with the options that were given, and some changed; None leaves one out."""
+    words: list[str] = []
+    for name, value in {**given, **changes}.items():
+        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+        if value is None or value == "" or value == () or name == "data":
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list | tuple):
+            words += [flag, *(f"{each:g}" if isinstance(each, float) else str(each) for each in value)]
+        else:
+            words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return command(verb, data, *words)
 
 
 def after_inspect(s: Situation) -> list[str]:
