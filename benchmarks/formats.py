@@ -46,6 +46,9 @@ reach their highest value. `--bits 12` or `--value-range 0 1000` says it instead
 clipped and counted; values far below zero are refused, with the file's name, unless `--value-range` begins
 there. A model that knows no range takes 16 bits as 0 … 65535.
 
+A JPEG of more than 100 megapixels, up to 1600, is decoded at a half or a quarter of its size, unless it is
+progressive. Other pictures of more are counted as too large and listed in `unreadable.csv`.
+
 HEIC needs `pip install 'kakera[heif]'`, JPEG XL `'kakera[jxl]'`, the TIFFs that say tifffile
 `'kakera[tiff]'`. TIFFs of other than 1, 3 or 4 channels (microscopes, satellites) are refused with their
 number of channels: choose three of them and write these. Files of other kinds are counted by suffix, with

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from kakera import duration
@@ -31,3 +33,17 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 )
 def test_spans_are_written(seconds: float, text: str) -> None:
     assert duration.words(seconds) == text
+
+
+def test_the_first_training_of_a_command_counts_from_the_command_s_beginning() -> None:
+    with duration.command():
+        begun = time.monotonic()
+        time.sleep(0.02)
+        assert duration.started() <= begun
+        assert duration.started() > begun
+
+
+def test_after_a_command_a_training_counts_from_now() -> None:
+    with duration.command():
+        begun = time.monotonic()
+    assert duration.started() >= begun

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from kakera.errors import OptionError, sentence
 
+_started: list[float] = []  # when the command began, until its first training asks
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -18,6 +22,21 @@ def seconds(text: str) -> float:
             sentence("budget", got=repr(text), expected="a time above 0", do="write 90s, 30m, 1h30m or 2d")
         )
     return total
+
+
+@contextmanager
+def command() -> Generator[None]:
+    """Count from here: a command begins, and what it needs is still to be imported."""
+    _started[:] = [time.monotonic()]
+    try:
+        yield
+    finally:
+        _started.clear()
+
+
+def started() -> float:
+    """Return when the command began, to its first training alone; to others now. Seconds of `monotonic`."""
+    return _started.pop() if _started else time.monotonic()
 
 
 def words(span: float) -> str:

@@ -67,7 +67,8 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
     assert main(["finetune", str(mixed), "--from", run, *few, "--out", tuned]) == 0
     capsys.readouterr()
     assert main(["predict", tuned, str(mixed)]) == 2
-    said = capsys.readouterr().err.splitlines()
+    trained, *said = capsys.readouterr().err.splitlines()
+    assert "in the training part of" in trained
     assert len(said) == len(WAYS)
     for name, (_, part) in WAYS.items():
         assert any(f"{name}.wav: " in line and part in line for line in said), name

@@ -1,12 +1,19 @@
 """Every command that a verb prints as the next one runs as it is printed, but for how long it trains."""
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from kakera.cli import study
 from kakera.cli.main import main
+from kakera.data.sources import open_dataset
 from kakera.study import demo
+from kakera.training.advice import next_steps
+from kakera.training.history import History
+from kakera.training.options import FinetuneOptions
+from kakera.training.situation import situation
 from tests.hub import small_hub
 from tests.small import folder
 from tests.training.songs import songs
@@ -46,37 +53,16 @@ def test_all_that_inspect_advises_for_large_pictures_runs(
 ) -> None:
     folder(hub / "my things", count=20, side=80)
     advised = follow(["kakera", "inspect", "my things"], capsys)
-    assert [words[1] for words in advised] == [
-        "probe",
-        "finetune",
-        "finetune",
-        "download",
-        "finetune",
-        "pretrain",
-        "finetune",
-    ]
-    outs: set[str] = set()
+    assert [words[1] for words in advised] == ["finetune", "finetune", "probe", "pretrain"]
     for words in advised:
-        if words[0] == "hf":
-            continue
-        if words[1] == "finetune" and words[-1] in outs:
-            words = [*words, "--out", f"runs/{len(outs)}"]  # an alternative to one that has been run
-        outs.add(words[-1])
         follow(words, capsys)
 
 
 def test_all_that_inspect_advises_for_recordings_runs(hub: Path, capsys: pytest.CaptureFixture[str]) -> None:
     songs(hub / "recordings", count=6)
     advised = follow(["kakera", "inspect", "recordings"], capsys)
-    assert [words[1] for words in advised] == [
-        "probe",
-        "finetune",
-        "download",
-        "finetune",
-        "pretrain",
-        "finetune",
-    ]
-    for words in (advised[0], advised[1], advised[4], [*advised[5], "--out", "runs/last"]):
+    assert [words[1] for words in advised] == ["finetune", "probe", "pretrain"]
+    for words in advised:
         follow(words, capsys, SOUND)
 
 
@@ -84,9 +70,8 @@ def test_from_small_pictures_to_a_conversion_each_verb_names_the_next(
     hub: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder(hub / "things", count=10)
-    (pretrain, finetune) = follow(["kakera", "inspect", "things"], capsys)
-    (again, probe) = follow(pretrain, capsys)
-    assert again == finetune
+    (pretrain, _) = follow(["kakera", "inspect", "things"], capsys)
+    (finetune, probe) = follow(pretrain, capsys)
     assert follow(probe, capsys) == [finetune]
     predict, explain = follow(finetune, capsys)
     assert follow(explain, capsys) == []
@@ -98,6 +83,19 @@ def test_from_small_pictures_to_a_conversion_each_verb_names_the_next(
     (predict,) = follow(convert, capsys)
     assert predict == ["kakera", "predict", "runs/timm", "things"]
     follow(predict, capsys)
+
+
+def test_inspect_counts_the_training_files_that_can_be_read(
+    hub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(hub / "things", count=10, side=80)
+    for number in range(4):
+        (hub / "things" / "bag" / f"{number}.png").write_bytes(b"nothing")
+    assert main(["inspect", "things"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (parts,) = [line for line in lines if line.startswith("parts: train ")]
+    (start,) = [line for line in lines if line.startswith("start: ")]
+    assert start.split()[1] == parts.removeprefix("parts: train ").split(",")[0]
 
 
 def test_the_plan_of_a_study_names_the_study(
@@ -133,3 +131,52 @@ def test_the_demo_ends_with_the_path_of_its_report(
     monkeypatch.setattr(demo, "demo", lambda *_, **__: found)
     assert main(["demo"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "runs/demo/report.html: open it in a browser"
+
+
+def test_a_quick_demo_ends_with_its_path_and_that_it_was_quick(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def found(out: str, *, quick: bool) -> demo.Demonstration:
+        return demo.Demonstration(Path(out) / "report.html", {"x": {100: 0.5}}, quick)
+
+    monkeypatch.setattr(demo, "demo", found)
+    assert main(["demo", "--quick"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == demo.BRIEF
+    assert lines[-1].startswith("runs/demo-quick/report.html: open it in a browser; without --quick")
+
+
+def test_the_advice_to_train_longer_runs_beside_the_finished_run(
+    hub: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(hub / "my things", count=10)
+    words = [
+        "finetune",
+        "my things",
+        "--recipe",
+        "demo",
+        "--epochs",
+        "1",
+        "--least-steps",
+        "1",
+        "--model",
+        "nano",
+    ]
+    assert main([*words, "--out", "my run", "--no-flip"]) == 0
+    given = {
+        "recipe": "demo",
+        "epochs": 1.0,
+        "least_steps": 1,
+        "model": "nano",
+        "out": "my run",
+        "flip": False,
+    }
+    history = History(({"epoch": 1.0, "step": 1.0, "train_accuracy": 0.5},))
+    options = FinetuneOptions(data="my things", out="my run")
+    texts = next_steps(options, open_dataset("my things"), history, None, situation("my things"), given)
+    (longer,) = [text.partition(": kakera ")[2] for text in texts if text.startswith("Train longer")]
+    assert main(shlex.split(longer)) == 0, capsys.readouterr().err
+    configs = [json.loads((hub / name / "config.json").read_text()) for name in ("my run", "my run-longer")]
+    differing = {name for name in configs[0] if configs[0][name] != configs[1][name]}
+    assert differing == {"epochs", "out"}
+    assert configs[1]["epochs"] == 3

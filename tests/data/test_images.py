@@ -286,6 +286,47 @@ def test_the_limit_of_pixels_is_met_exactly() -> None:
     assert unreadable(above).startswith("got 10000 x 10001 pixels, expected at most 100,000,000")
 
 
+def smooth(height: int, width: int) -> NDArray[np.uint8]:
+    """A grey picture without edges, that a JPEG keeps nearly as it is."""
+    down, across = np.mgrid[:height, :width]
+    return (40 + 100 * down / height + 80 * across / width).astype(np.uint8)
+
+
+def resized(content: bytes, width: int, height: int) -> bytes:
+    """A baseline JPEG whose header says another size."""
+    place = content.index(b"\xff\xc0") + 5
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return content[:place] + size + content[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("most", "scale"), [(64 * 96, 1), (64 * 96 - 1, 2), (32 * 48, 2), (32 * 48 - 1, 4), (16 * 24, 4)]
+)
+def test_a_jpeg_of_too_many_pixels_is_decoded_as_little_smaller_as_need_be(most: int, scale: int) -> None:
+    whole = smooth(64, 96)
+    found = decode(encoded(whole, "JPEG", quality=95), 1, most_pixels=most)[..., 0]
+    means = whole.reshape(64 // scale, scale, 96 // scale, scale).mean(axis=(1, 3))
+    assert found.shape == means.shape
+    assert np.abs(found - means).max() < 4
+
+
+def test_a_jpeg_beyond_what_pillow_opens_has_the_size_that_it_is_decoded_at() -> None:
+    content = encoded(smooth(64, 64), "JPEG")
+    assert header(resized(content, 20_000, 15_000)) == (7_500, 10_000, 1)
+    assert header(resized(content, 40_000, 30_000)) == (7_500, 10_000, 1)
+
+
+def test_a_jpeg_of_far_too_many_pixels_is_refused() -> None:
+    content = resized(encoded(smooth(64, 64), "JPEG"), 60_000, 60_000)
+    assert unreadable(content).startswith("got 60000 x 60000 pixels, expected at most 100,000,000")
+
+
+def test_a_progressive_jpeg_of_too_many_pixels_is_refused() -> None:
+    content = encoded(smooth(64, 64), "JPEG", progressive=True)
+    with pytest.raises(UnreadableFileError, match="expected at most 1,000"):
+        decode(content, 1, most_pixels=1000)
+
+
 def test_what_is_not_there_or_no_file_is_named(tmp_path: Path) -> None:
     assert unreadable(tmp_path / "no.png") == "got no file of this name, expected a picture"
     assert unreadable(tmp_path) == "got a folder, expected a picture"

@@ -1,4 +1,5 @@
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.findings import LISTED, left_lines, taken_line
 from kakera.data.inspect import inspect_dataset
+from kakera.data.memory import hold
 from kakera.data.sources import open_dataset
 from kakera.data.statistics import mean_std
 from kakera.errors import DataError, UnreadableFileError
@@ -186,3 +188,19 @@ def test_those_that_carry_none_of_several_labels_are_counted(tmp_path: Path) -> 
     found = inspect_dataset(replace(files(tmp_path, split="ttttts"), labels=many, classes=("x", "y")))
     assert found.notes == ("2 pictures carry none of the classes",)
     assert found.unlabelled == 1  # a test part without any label is not labelled
+
+
+def test_pictures_that_are_too_large_are_counted_apart_from_those_that_cannot_be_read(tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=6)
+    (root / "bag" / "0.png").write_bytes(b"nothing")
+    content = (root / "bag" / "1.png").read_bytes()
+    wide = (20_000).to_bytes(4, "big")
+    header = content[12:16] + wide + wide + content[24:29]  # IHDR: a size that nobody can have
+    checksum = zlib.crc32(header).to_bytes(4, "big")
+    (root / "bag" / "1.png").write_bytes(content[:12] + header + checksum + content[33:])
+    lines = inspect_dataset(root).lines()
+    assert "unreadable: 1" in lines
+    assert "too large, above 100 megapixels: 1" in lines
+    dataset = hold(open_dataset(root))
+    assert "; unreadable: 1 (" in taken_line(dataset, {})
+    assert "; too large, above 100 megapixels: 1 (" in taken_line(dataset, {})

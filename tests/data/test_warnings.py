@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.warnings import data_warnings, measured_part, uneven
+from kakera.data.warnings import data_warnings, leak_warning, measured_part, uneven
 from tests.small import pictures
 
 
@@ -111,3 +111,13 @@ def test_several_labels_are_counted_one_by_one() -> None:
         "class y has 2 training pictures: too few to learn from",
         "accuracy of class y cannot be measured: it has no test picture",
     ]
+
+
+def test_files_that_are_trained_on_and_measured_on_are_counted_and_one_pair_is_named() -> None:
+    assert leak_warning((), "test", "pictures") == []
+    assert leak_warning([("a", "b")], "test", "pictures") == [
+        "1 test picture has the same content as training pictures (b = a): "
+        "accuracy on them is too good; keep one of each"
+    ]
+    (said,) = leak_warning([("a", "b"), ("c", "d")], "val", "recordings")
+    assert said.startswith("2 val recordings have the same content as training recordings (b = a, …): ")

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from kakera.study.demo import PIXELS, PROBE, SCRATCH, TUNED, demo
+import pytest
+
+from kakera.study.demo import BRIEF, PIXELS, PROBE, SCRATCH, TUNED, demo
 from tests.small import QUICK, pictures
 
 
@@ -18,6 +20,22 @@ def test_the_demo_compares_four_ways_and_writes_one_page(tmp_path: Path) -> None
         assert all(f"<td>{cell}</td>" in page for cell in cells)
     assert page.count("data:image/png;base64,") == 1
     assert "kakera pretrain FOLDER" in page
+
+
+def test_a_quick_demo_says_so_first_and_in_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = {name: value for name, value in QUICK.items() if name not in ("epochs", "least_steps")}
+    found = demo(tmp_path, data=pictures(60, 20), labels=(20,), quick=True, **short)
+    assert capsys.readouterr().err.startswith("demo: quick: one epoch of each")
+    assert BRIEF in found.report.read_text()
+    assert found.quick
+
+
+def test_a_demo_in_full_does_not_speak_of_quick(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = demo(tmp_path, data=pictures(60, 20), labels=(20,), **QUICK)
+    assert "quick" not in capsys.readouterr().err
+    assert BRIEF not in found.report.read_text()
 
 
 def test_a_second_run_finds_everything_done(tmp_path: Path) -> None:

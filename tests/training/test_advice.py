@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ HUB = "Start from published weights: --from facebook/dinov2-small (88 MB, licenc
 
 def advice(situation: Situation, start: str = "") -> list[str]:
     options = FinetuneOptions(data="things", out="run", start=start)
-    return next_steps(options, pictures(), History(()), None, situation)
+    return next_steps(options, pictures(), History(()), None, situation, {})
 
 
 def test_few_and_large_pictures_from_scratch_are_sent_to_published_weights_first() -> None:
@@ -46,3 +47,32 @@ def test_what_started_from_published_weights_is_not_sent_to_them_again() -> None
 
 def test_recordings_are_sent_to_weights_for_recordings() -> None:
     assert "--from MIT/ast-finetuned" in advice(replace(FEW, kind="recordings", side=0))[0]
+
+
+def unlearned(given: dict[str, Any]) -> str:
+    """The advice after 40 epochs with 60 % of the training files right."""
+    history = History(({"epoch": 40.0, "step": 400.0, "train_accuracy": 0.6},))
+    options = FinetuneOptions(data="things", out="runs/x")
+    found = next_steps(options, pictures(), history, None, replace(FEW, side=28), given)
+    (text,) = [text for text in found if text.startswith("Train longer")]
+    return text
+
+
+def test_training_longer_is_a_command_with_what_was_given_and_a_folder_of_its_own() -> None:
+    given = {
+        "recipe": "demo",
+        "start": "runs/mae",
+        "out": "runs/x",
+        "time": "2m",
+        "epochs": 40.0,
+        "flip": False,
+    }
+    assert unlearned(given).partition(": kakera ")[2] == (
+        "finetune things --recipe demo --from runs/mae --out runs/x-longer --epochs 120 --no-flip"
+    )
+
+
+def test_other_options_are_sent_to_another_folder() -> None:
+    options = FinetuneOptions(data="things", out="runs/x")
+    *_, last = next_steps(options, pictures(), History(()), None, FEW, {})
+    assert last.endswith("such as --out runs/x-2.")

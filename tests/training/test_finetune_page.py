@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,18 @@ def test_baselines_that_fail_leave_the_page(
     monkeypatch.setattr(baselines, "picture_features", fails)
     assert "no baseline was measured" in verdict(made(pictures(), tmp_path / "run"))
     assert "the baselines were left out: MemoryError, no room" in capsys.readouterr().err
+
+
+def test_a_test_file_that_is_trained_on_is_warned_of_before_training_and_on_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "d", count=20)
+    data = open_dataset(root)
+    train, test = (
+        data.pictures.name(int(np.flatnonzero(data.split == part)[0])) for part in ("train", "test")
+    )
+    shutil.copy(train, test)
+    page = made(root, tmp_path / "run")
+    said = f"1 test picture has the same content as training pictures ({test} = {train})"
+    assert capsys.readouterr().err.count(f"warning: {said}") == 1
+    assert page.count(said) == 1

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
+from kakera.training.baseline_costs import baseline_seconds
 from kakera.training.finetune import finetune, plan_finetune
 from kakera.training.forecast import Forecast
-from kakera.training.pretrain import plan_pretrain
+from kakera.training.pretrain import plan_pretrain, pretrain
 from tests.small import QUICK, folder, pictures
 
 
@@ -78,3 +79,59 @@ def test_a_training_prints_its_warnings_before_it_begins(
     assert "plan: finetune from scratch" in plan
     steps = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"]
     assert f"{steps} steps teach a network little" in after
+
+
+def test_what_is_warned_of_is_not_printed_again_where_some_files_cannot_be_read(tmp_path: Path) -> None:
+    root = folder(tmp_path / "things", count=10)
+    folder(root, count=40, classes=("shoe",))
+    plan = plan_finetune(root, out=tmp_path / "run", model="nano", **QUICK)
+    assert any("uneven classes: shoe has 8 test" in text for text in printed(plan, "warning"))
+    dataset = plan.prepared.dataset
+    tested = np.flatnonzero((dataset.split == "test") & (np.asarray(dataset.labels) == 2))
+    fewer = dataset.take(np.setdiff1d(np.arange(len(dataset)), tested[:2]))
+    read = replace(plan, prepared=replace(plan.prepared, dataset=fewer))
+    assert "uneven classes: shoe has 6 test" in "".join(printed(read, "warning"))
+    assert not [line for line in read.update(plan) if "warning" in line]
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """A folder of 20 pictures for training and 20 to measure on; five of the former cannot be read."""
+    train = folder(tmp_path / "things" / "train", count=10)
+    folder(tmp_path / "things" / "test", count=10)
+    for number in range(5):
+        (train / "bag" / f"{number}.png").write_bytes(b"nothing")
+    return tmp_path / "things"
+
+
+def test_a_plan_counts_the_training_files_that_can_be_read(damaged: Path, tmp_path: Path) -> None:
+    plan = plan_pretrain(damaged, out=tmp_path / "run", **QUICK)
+    assert printed(plan, "data: ")[0].startswith("data: 15 pictures")
+    assert printed(plan, "note: 5")[0] == "note: 5 of 20 pictures looked at cannot be read"
+
+
+def test_a_training_says_how_many_files_are_left_once_it_has_read_them(
+    damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finetune(damaged, out=tmp_path / "run", model="nano", **QUICK)
+    said = [line.split(",")[0] for line in capsys.readouterr().err.splitlines() if "data: " in line]
+    assert said == ["  data: 20 pictures", "  data: 15 pictures"]
+
+
+def test_a_limit_leaves_room_for_the_baselines(tmp_path: Path) -> None:
+    words = {**QUICK, "out": tmp_path / "run", "model": "nano", "epochs": 100_000.0, "time": "60s"}
+    spent = [plan_finetune(pictures(), baselines=each, **words) for each in (True, False)]
+    given = [plan.plan.steps * plan.step_seconds + plan.after for plan in spent]
+    assert spent[0].after - spent[1].after == pytest.approx(
+        baseline_seconds(40, 20, 10, recordings=False), abs=0.2
+    )
+    assert all(seconds <= 60 for seconds in given)
+
+
+def test_a_start_leaves_room_for_its_frozen_tokens(tmp_path: Path) -> None:
+    pretrain(pictures(), out=tmp_path / "mae", **QUICK)
+    words = {**QUICK, "out": tmp_path / "run", "epochs": 100_000.0, "time": "60s"}
+    plan = replace(plan_finetune(pictures(), start=tmp_path / "mae", **words), step_seconds=100.0)
+    scratch = replace(plan, plan=replace(plan.plan, options=replace(plan.plan.options, start="")))
+    each = 100 / 3 / plan.plan.batch
+    assert plan.after - scratch.after == pytest.approx(min(60 * each, 0.1 * plan.plan.steps * 100))

@@ -35,11 +35,11 @@ def starts(lines: list[str]) -> list[str]:
     ]
 
 
-ALONE = ["pretrain", "finetune runs/pretrain-my pictures"]
+ALONE = ["pretrain", "finetune"]
 HUB = [
-    "probe facebook/dinov2-small",
     "finetune facebook/dinov2-small",
     "finetune timm/vit_tiny_patch16_224.augreg_in21k",
+    "probe facebook/dinov2-small",
 ]
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
@@ -47,11 +47,11 @@ AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 @pytest.mark.parametrize(
     ("situation", "expected"),
     [
-        (FEW, [*HUB, "finetune ./dinov2-small", *ALONE]),
-        (replace(FEW, measured=0), [*HUB[1:], "finetune ./dinov2-small", *ALONE]),
-        (replace(FEW, count=19_999), [*HUB, "finetune ./dinov2-small", *ALONE]),
-        (replace(FEW, count=20_000), [*ALONE, *HUB]),
-        (replace(FEW, side=65), [*HUB, "finetune ./dinov2-small", *ALONE]),
+        (FEW, [*HUB, "pretrain"]),
+        (replace(FEW, measured=0), [*HUB[:2], "pretrain"]),
+        (replace(FEW, count=19_999), [*HUB, "pretrain"]),
+        (replace(FEW, count=20_000), ["pretrain", "finetune", *HUB][:4]),
+        (replace(FEW, side=65), [*HUB, "pretrain"]),
         (replace(FEW, side=64), ALONE),
         (replace(FEW, side=28, labelled=0), ALONE[:1]),
         (replace(FEW, labelled=0), ALONE[:1]),
@@ -59,7 +59,7 @@ AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
         (replace(FEW, count=20_000, labelled=0), ALONE[:1]),
         (
             replace(FEW, kind="recordings", side=0),
-            [f"probe {AST}", f"finetune {AST}", "finetune ./" + AST.partition("/")[2], *ALONE],
+            [f"finetune {AST}", f"probe {AST}", "pretrain"],
         ),
     ],
     ids=[
@@ -84,34 +84,47 @@ def test_what_to_start_from_follows_from_number_size_labels_and_kind(
 
 def test_licence_and_download_stand_beside_each_command_that_downloads() -> None:
     lines = next_commands.after_inspect(FEW)
-    assert sum("--from facebook/dinov2-small" in line for line in lines) == 2
-    for line in lines:
-        if "--from facebook" in line:
-            assert "# 88 MB, licence Apache-2.0" in line
-        if "--from timm" in line:
-            assert "# 39 MB, licence Apache-2.0" in line
+    first, second = [line for line in lines if "kakera finetune" in line]
+    assert first.endswith("# 88 MB, licence Apache-2.0")
+    assert second.endswith("39 MB, licence Apache-2.0")
 
 
-def test_without_network_the_folder_is_fetched_elsewhere_and_named_as_a_path() -> None:
-    (fetch,) = [words for words in commands(next_commands.after_inspect(FEW)) if words[0] == "hf"]
-    assert fetch[:3] == ["hf", "download", "facebook/dinov2-small"]
-    assert fetch[-2:] == ["--local-dir", "dinov2-small"]
-    assert any("HF_HUB_OFFLINE=1" in line for line in next_commands.after_inspect(FEW))
+@pytest.mark.parametrize(
+    "situation",
+    [
+        FEW,
+        SMALL,
+        replace(FEW, count=20_000),
+        replace(FEW, labelled=0),
+        replace(FEW, kind="recordings", side=0),
+    ],
+    ids=["few", "small", "many", "without labels", "recordings"],
+)
+def test_after_inspection_comes_one_command_and_at_most_three_others_with_when_to_take_them(
+    situation: Situation,
+) -> None:
+    lines = next_commands.after_inspect(situation)
+    assert [line.partition(":")[0] for line in lines[:2]] == ["start", "next"]
+    assert lines[1].startswith("next: kakera ")
+    if lines[2:]:
+        assert lines[2] == "other ways:"
+        assert 1 <= len(lines[3:]) <= 3
+    assert all("  # " in line for line in lines[3:])
 
 
 def test_names_with_blanks_are_quoted_for_the_shell() -> None:
     for words in commands(next_commands.after_inspect(FEW)):
-        assert "my pictures" in words or words[0] == "hf"
+        assert "my pictures" in words
     line = next_commands.after_predict("runs/my model", ["a b.png"], page="p.html")[0]
     assert line == "next: kakera predict 'runs/my model' 'a b.png' --csv > predictions.csv"
 
 
 def test_numbers_and_sizes_are_said() -> None:
     assert next_commands.after_inspect(FEW)[0] == (
-        "next: 637 pictures of about 400 pixels are few: start from published weights, downloaded once:"
+        "start: 637 pictures of about 400 pixels are few to learn from alone: published weights know more"
     )
     one = replace(FEW, count=1, kind="recordings", side=0)
-    assert next_commands.after_inspect(one)[0].startswith("next: 1 recording is few")
+    assert next_commands.after_inspect(one)[0].startswith("start: 1 recording is few")
 
 
 def test_after_pretraining_comes_fine_tuning_or_a_probe_or_a_look() -> None:
@@ -151,9 +164,7 @@ def test_runs_from_published_weights_and_from_the_data_alone_have_folders_of_the
     }
     assert outs == {
         "facebook/dinov2-small": "runs/finetune-my pictures-published",
-        "./dinov2-small": "runs/finetune-my pictures-published",
         "timm/vit_tiny_patch16_224.augreg_in21k": "runs/finetune-my pictures-light",
-        "runs/pretrain-my pictures": "runs/finetune-my pictures",
     }
     for hub, end in ((True, "x-published"), (False, "x")):
         (line,) = next_commands.after_probe("x", "start", from_hub=hub)

@@ -13,6 +13,7 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from kakera.errors import KakeraError, OptionError, sentence
+from kakera.training.options import FLAGS
 from kakera.training.recipes import changed_by_recipes
 from kakera.training.suggest import DATA, did_you_mean
 
@@ -24,7 +25,6 @@ FIRST = (  # in the help, before all others
 KINDS = ("any", "pictures", "recordings")
 KIND_HELP = "what to take where both are there; any: what most files are (default: any)"
 LONG = 20  # options: from here on the usage does not list them
-FLAGS = {"start": "--from"}  # `from` is a word of Python's own
 
 
 class Arguments(argparse.ArgumentParser):

@@ -13,16 +13,24 @@ def run(words: Sequence[str]) -> int:
     parser = Arguments(
         "demo", "Pretrain, fine-tune and compare on pictures that ship inside; writes a report."
     )
-    parser.add_argument("--out", default="runs/demo", help="folder for the runs and report.html (runs/demo)")
     parser.add_argument(
-        "--quick", action="store_true", default=False, help="one epoch of each: shows that it works, no more"
+        "--out", default="", help="folder for the runs and report.html (runs/demo, or runs/demo-quick)"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        default=False,
+        help="one epoch of each: shows that it works, with lower figures",
     )
     given = parser.parse_args(words)
-    from kakera.study.demo import demo
+    from kakera.study.demo import BRIEF, demo
 
-    result = demo(given.out, epochs=1.0, least_steps=1) if given.quick else demo(given.out)
+    result = demo(given.out or ("runs/demo-quick" if given.quick else "runs/demo"), quick=given.quick)
+    if result.quick:
+        print(BRIEF)
     print_table(result.table(), title="accuracy on unseen pictures, per cent")
     print("next: put your own pictures into a folder, one sub-folder a class, say pictures/, and run")
     print("  kakera inspect pictures")
-    print(f"{result.report}: open it in a browser")
+    full = "; without --quick it takes minutes, and its figures are higher"
+    print(f"{result.report}: open it in a browser{full if result.quick else ''}")
     return 0

@@ -30,6 +30,8 @@ def run(words: Sequence[str]) -> int:
     as_json, model, files = given.pop("json"), given.pop("model"), given.pop("files")
     from kakera.study.explain.study import explain_files
 
+    if not as_json:
+        print(f"writes into {given.get('out', ExplainOptions.out)}", flush=True)
     found = explain_files(model, files, **given)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

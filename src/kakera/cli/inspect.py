@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kakera.cli.arguments import KIND_HELP, KINDS, Arguments, add_ranges
 
@@ -37,5 +38,6 @@ def run(words: Sequence[str]) -> int:
         print(json.dumps(found.to_json(), indent=2))
         return 0
     side = found.side if isinstance(found, Inspection) else 0
-    print(*found.lines(), *after_inspect(situation_of(dataset, given.data, side=side)), sep="\n")
+    counted = replace(situation_of(dataset, given.data, side=side), count=found.parts["train"])
+    print(*found.lines(), *after_inspect(counted), sep="\n")
     return 0

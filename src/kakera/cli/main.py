@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import kakera
+from kakera import duration
 from kakera.cli.interrupts import Interrupts
 from kakera.errors import KakeraError, OptionError, sentence
 from kakera.out_of_memory import out_of_memory
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns 0, 2 for what the user can correct, 130 for Ctrl-C, 143 for SIGTERM."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb = words[0] if words else ""
-    with Interrupts(verb, take=arguments is None) as interrupts:
+    with duration.command(), Interrupts(verb, take=arguments is None) as interrupts:
         try:
             return _run(words)
         except KakeraError as error:

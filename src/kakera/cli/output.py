@@ -58,9 +58,11 @@ def print_written(folder: Path) -> None:
     print(f"{folder}: {', '.join(name for name in WRITTEN if (folder / name).exists())}")
     skipped = folder / "unreadable.csv"
     if skipped.exists():
+        from kakera.data.skipped import skipped_words
+
         with skipped.open(newline="") as file:
-            count = sum(1 for _ in csv.reader(file)) - 1
-        print(f"{count} unreadable file{'' if count == 1 else 's'} skipped: see {skipped}")
+            reasons = [row["reason"] for row in csv.DictReader(file)]
+        print(f"{skipped_words(reasons)} skipped: see {skipped}")
 
 
 def print_report(folder: Path) -> None:

@@ -16,6 +16,8 @@ from kakera.errors import OptionError, sentence
 if TYPE_CHECKING:
     from kakera.training.predict import Prediction
 
+SHOWN = 20  # rows of the table that is printed
+
 
 def run(words: Sequence[str]) -> int:
     """Print predictions; exit code 2 where a file could not be read, after all others were."""
@@ -62,17 +64,19 @@ def run(words: Sequence[str]) -> int:
     from kakera.data.measure import doubts
     from kakera.training.next_commands import after_predict
     from kakera.training.predict import open_model, predict, predict_windows
+    from kakera.training.seen_files import seen_files
 
     model = open_model(given.model)
     if ranges := value_range.given(given.bits, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     clipped: dict[str, int] = {}
+    dataset = open_files(given.files, model.inputs)
+    seen = seen_files(given.model, dataset)
+    for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()) + [seen] * bool(seen):
+        print(f"kakera: {line}", file=sys.stderr)
     if given.windows:
-        found = list(predict_windows(model, given.files, workers=given.workers, device=given.device))
+        found = list(predict_windows(model, dataset, workers=given.workers, device=given.device))
     else:
-        dataset = open_files(given.files, model.inputs)
-        for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()):
-            print(f"kakera: {line}", file=sys.stderr)
         found = predict(model, dataset, workers=given.workers, device=given.device)
         clipped = getattr(dataset.pictures, "clipped", {})
         if given.page:
@@ -85,8 +89,9 @@ def run(words: Sequence[str]) -> int:
         _print_csv(found)
     else:
         header = ("file", "seconds")[: 1 + given.windows]
-        rows = [_row(prediction, given.top, windows=given.windows) for prediction in found]
+        rows = [_row(prediction, given.top, windows=given.windows) for prediction in found[:SHOWN]]
         print_table([(*header, "label", "probabilities"), *rows])
+        _print_rest(found)
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
@@ -98,6 +103,17 @@ def run(words: Sequence[str]) -> int:
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)
     return 2 if broken else 0
+
+
+def _print_rest(found: Sequence[Prediction]) -> None:
+    """How many are not shown, and of several how many have each label."""
+    from kakera.training.prediction_page import label_rows
+
+    if len(found) > SHOWN:
+        print(f"… {len(found) - SHOWN:,} more: --csv or --json prints all")
+    rows = label_rows(found)
+    if len(found) > 1 and len(rows) > 1:
+        print_table(rows, title="how many have each label")
 
 
 def _plain(prediction: Prediction) -> dict[str, Any]:

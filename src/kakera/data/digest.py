@@ -78,7 +78,7 @@ def _files(dataset: Dataset) -> Iterator[bytes]:
     elif isinstance(pictures, ArrayPictures | ArraySounds) and not any(os.sep in n for n in pictures.names):
         arrays = [pictures.arrays[row] for row in pictures.rows.tolist()]
         yield repr([array.shape for array in arrays]).encode()
-        yield from (_sample(arrays[row]) for row in chosen)
+        yield from (values_of(arrays[row]) for row in chosen)
 
 
 def _relative(names: Sequence[str]) -> list[str]:
@@ -91,12 +91,12 @@ def _relative(names: Sequence[str]) -> list[str]:
 
 
 def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
-    yield b" ".join(str(_size(source)).encode() for source in sources)
-    yield from (_pieces(sources[row]) for row in chosen)
+    yield b" ".join(str(size_of(source)).encode() for source in sources)
+    yield from (pieces_of(sources[row]) for row in chosen)
 
 
-def _size(source: Source) -> int:
-    """In bytes; −1 for a file that is not there."""
+def size_of(source: Source) -> int:
+    """Return the size of a file in bytes; −1 where it is not there."""
     if isinstance(source, bytes):
         return len(source)
     if isinstance(source, Path):
@@ -107,8 +107,8 @@ def _size(source: Source) -> int:
     return int(source.shards.table[source.row]["length"]) if isinstance(source, ShardRecording) else -1
 
 
-def _pieces(source: Source) -> bytes:
-    """The middle and the end of a file: where files of one kind and size differ."""
+def pieces_of(source: Source) -> bytes:
+    """Return the middle and the end of a file, 4 KB each: where files of one kind and size differ."""
     if isinstance(source, bytes):
         return source[len(source) // 2 :][:PIECE] + source[-PIECE:]
     if isinstance(source, Path):
@@ -133,6 +133,6 @@ def _packed(shards: Shards, rows: NDArray[np.int64]) -> Iterator[bytes]:
     yield table["crc"].astype("<i8").tobytes()
 
 
-def _sample(array: NDArray[Any]) -> bytes:
-    """Evenly spaced values."""
+def values_of(array: NDArray[Any]) -> bytes:
+    """Return about 4096 evenly spaced values of an array, as bytes."""
     return array.reshape(-1)[:: max(1, array.size // PIECE)].tobytes()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.skipped import TOO_LARGE, is_too_large
 from kakera.data.tree import suffix_of
 
 SHOWN = 6  # suffixes in a line
 EXAMPLES = 3  # files that are not read
 LISTED = 20  # examples shown of each finding
 
+Found = TypeVar("Found")
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -64,9 +66,9 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
     shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
     words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
     words += left_lines(dataset.left, dataset.emptied)
-    if broken:
-        first = f"{broken[0].path}: {broken[0].reason}"
-        words.append(f"unreadable: {len(broken)} ({first}{'; …' if len(broken) > 1 else ''})")
+    for title, errors in _by_cause(broken, lambda error: error.reason):
+        first = f"{errors[0].path}: {errors[0].reason}"
+        words.append(f"{title}: {len(errors)} ({first}{'; …' if len(errors) > 1 else ''})")
     words += value_range.lines(dataset.ranges, dataset.ranges)
     if clipped:
         words.append(
@@ -124,12 +126,25 @@ def finding_lines(
     unreadable: Pairs, duplicates: Pairs, leaks: Pairs, contradictions: Pairs, things: str
 ) -> list[str]:
     """For reading: what looks wrong."""
+    causes = _by_cause(unreadable, lambda pair: pair[1]) or [("unreadable", [])]
+    broken = [
+        line
+        for title, pairs in causes
+        for line in listed(title, [f"{path}: {reason}" for path, reason in pairs])
+    ]
     return [
-        *listed("unreadable", [f"{path}: {reason}" for path, reason in unreadable]),
+        *broken,
         *listed(f"equal {things} in one part", [" = ".join(pair) for pair in duplicates]),
         *listed("leaks between parts", [" = ".join(pair) for pair in leaks]),
         *listed(f"equal {things}, other labels", [" = ".join(pair) for pair in contradictions]),
     ]
+
+
+def _by_cause(found: Sequence[Found], reason_of: Callable[[Found], str]) -> list[tuple[str, list[Found]]]:
+    """Those that are damaged or of no known kind, and those that are too large, each with a title."""
+    large = [each for each in found if is_too_large(reason_of(each))]
+    broken = [each for each in found if not is_too_large(reason_of(each))]
+    return [(title, some) for title, some in (("unreadable", broken), (TOO_LARGE, large)) if some]
 
 
 def listed(title: str, found: Sequence[str]) -> list[str]:

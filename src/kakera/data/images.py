@@ -25,6 +25,7 @@ from kakera.data.kinds import suffixes
 from kakera.data.picture_file import (
     MOST_PIXELS,
     Source,
+    is_shrunk,
     name,
     opened,
     reason,
@@ -57,15 +58,16 @@ def decode(
 
     `ranges` say what is black and white of deep values; `clipped` is called with how many lie outside.
 
-    `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that.
-    Raises UnreadableFileError, whatever the bytes, before decoding where there are more than `most_pixels`.
+    `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that; one of
+    more than `most_pixels` is in any case. Raises UnreadableFileError, whatever the bytes, before decoding
+    where more pixels than that would be left.
     """
     quick = None if at_least else plain_jpeg(source, channels, most_pixels)
     if quick is not None:
         return quick
     try:
         with opened(source, most_pixels) as image:
-            if at_least is not None:
+            if at_least is not None and not is_shrunk(image):
                 height, width = at_least[::-1] if _on_its_side(image) else at_least
                 image.draft(None, (width, height))
             header = read_header(source) if image.format == "TIFF" else None
@@ -98,7 +100,10 @@ def from_image(
 
 
 def header(source: Source) -> tuple[int, int, int]:
-    """(height, width, channels) without decoding; channels is 1 (grey) or 3. Raises UnreadableFileError."""
+    """(height, width, channels) as `decode` gives them, without decoding; channels is 1 (grey) or 3.
+
+    Raises UnreadableFileError.
+    """
     try:
         with opened(source) as image:
             height, width = image.size if _on_its_side(image) else image.size[::-1]

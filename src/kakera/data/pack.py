@@ -22,6 +22,7 @@ from kakera.data.pack_job import Job, Store, require
 from kakera.data.packers import pack_shards
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_source import CONTENTS, PLAN
+from kakera.data.skipped import skipped_words
 from kakera.data.sounds import FileSounds
 from kakera.data.sources import open_source
 from kakera.errors import DataError, OptionError, sentence
@@ -56,9 +57,8 @@ class Packed:
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
         found += left_lines(self.left, ())
         if self.unreadable:
-            count = len(self.unreadable)
-            plural = "" if count == 1 else "s"
-            found.append(f"{count} unreadable file{plural} skipped: see {self.folder / UNREADABLE}")
+            words = skipped_words([reason for _, reason in self.unreadable])
+            found.append(f"{words} skipped: see {self.folder / UNREADABLE}")
         return found
 
 

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TypeAlias
 
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from kakera.data.kinds import described, formats
 from kakera.errors import UnreadableFileError
 
 MOST_PIXELS = 100_000_000
+MOST_SHRUNK = 16  # times as many pixels may a JPEG have that is decoded at a half or a quarter of its size
+TOO_MANY = "pixels, expected at most"  # in the reason of a picture that has more
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA picture"
+JPEG = b"\xff\xd8"
 _HEAD = 1 << 16  # bytes that are looked at to say what a file is
 _REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
 _LOCK = threading.Lock()
@@ -25,10 +29,15 @@ Source: TypeAlias = Path | str | bytes
 
 
 def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
-    """An image whose pixels are not read yet. Raises UnreadableFileError, and what Pillow raises."""
+    """Return an image whose pixels are not read yet; a JPEG of too many pixels is to be decoded smaller.
+
+    Raises UnreadableFileError, and what Pillow raises.
+    """
     _hush()
-    image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats())
+    image = _image(source)
     try:
+        if isinstance(image, JpegImageFile):
+            _shrink(image, most_pixels)
         require_few_pixels(image, name(source), most_pixels)
     except UnreadableFileError:
         image.close()
@@ -36,11 +45,41 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     return image
 
 
+def is_shrunk(image: Image.Image) -> bool:
+    """Return whether an image is a JPEG that will be decoded smaller than it is."""
+    return isinstance(image, JpegImageFile) and image.decoderconfig != ()
+
+
+def _image(source: Source) -> Image.Image:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        return Image.open(file, formats=formats())
+    except Image.DecompressionBombError:
+        if not first_bytes(source).startswith(JPEG):
+            raise
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
+    return JpegImageFile(file)  # what Image.open does, without its limit of pixels: ours is asked next
+
+
+def _shrink(image: JpegImageFile, most_pixels: int) -> None:
+    """Have it decoded at a half or a quarter of its size, where that leaves no more than `most_pixels`.
+
+    A progressive one is not: all of its coefficients are in memory at once, whatever comes of them.
+    """
+    width, height = image.size
+    pixels = width * height
+    if not most_pixels < pixels <= MOST_SHRUNK * most_pixels or image.info.get("progressive"):
+        return
+    scale = 2 if pixels <= 4 * most_pixels else 4
+    image.draft(None, (width // scale, height // scale))
+
+
 def require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
     """Raises UnreadableFileError."""
     width, height = image.size
     if width * height > most_pixels:
-        reason = f"got {width} x {height} pixels, expected at most {most_pixels:,}; make it smaller"
+        reason = f"got {width} x {height} {TOO_MANY} {most_pixels:,}; make it smaller"
         raise UnreadableFileError(name, reason)
 
 
@@ -69,7 +108,7 @@ def reason(source: Source, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "got no permission to read it, expected a readable picture"
     if isinstance(error, Image.DecompressionBombError):
-        return f"got too many pixels, expected at most {MOST_PIXELS:,}; make it smaller"
+        return f"got too many {TOO_MANY} {MOST_PIXELS:,}; make it smaller"
     if isinstance(error, UnidentifiedImageError):
         return f"got {described(first_bytes(source))}, {_KINDS}"
     if isinstance(error, ValueError) and str(error).startswith("got "):

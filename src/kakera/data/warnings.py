@@ -41,6 +41,21 @@ def data_warnings(dataset: Dataset) -> list[str]:
     return found
 
 
+def leak_warning(leaks: Sequence[tuple[str, str]], part: str, things: str) -> list[str]:
+    """Return a sentence where files of the part that is measured on are training files too; else none.
+
+    `leaks` are (training file, file of the part), as `kakera.data.leaks` finds them.
+    """
+    if not leaks:
+        return []
+    many = f"{len(leaks)} {part} {things} have" if len(leaks) > 1 else f"1 {part} {things[:-1]} has"
+    (trained, measured), more = leaks[0], ", …" if len(leaks) > 1 else ""
+    return [
+        f"{many} the same content as training {things} ({measured} = {trained}{more}): "
+        "accuracy on them is too good; keep one of each"
+    ]
+
+
 def measured_part(dataset: Dataset) -> str:
     """Return "test", "val", or "" where neither has a label."""
     present = set(dataset.split[dataset.labelled].tolist())

@@ -27,6 +27,10 @@ from kakera.training.trained import Trained
 
 LABELS = (100, 1000)
 RECIPE = "demo"
+QUICK: dict[str, Any] = {"epochs": 1.0, "least_steps": 1}
+BRIEF = (
+    "quick: one epoch of each, to see that all of it works; its figures are far below those of the full demo"
+)
 PIXELS, SCRATCH, PROBE, TUNED = (
     "pixels, logistic regression",
     "ViT from scratch",
@@ -41,6 +45,8 @@ class Demonstration:
 
     report: Path
     accuracy: dict[str, dict[int, float]] = field(default_factory=dict)
+    quick: bool = False
+    """Whether each training took one epoch only."""
 
     def table(self) -> list[tuple[str, ...]]:
         """Rows of text, the header first, in per cent."""
@@ -61,14 +67,19 @@ def demo(
     data: str | Path | Dataset = "demo",
     labels: tuple[int, ...] = LABELS,
     recipe: str = RECIPE,
+    quick: bool = False,
     **options: Any,
 ) -> Demonstration:
     """Pretrain without labels, then classify with few of them, four ways; write `report.html` into `out`.
 
+    `quick` takes one epoch of each training, to see that all of it works, and says so in the report.
     `options` go to pretraining and fine-tuning alike. Called again it goes on where it stopped.
     Raises DataError, OptionError, RunError, StorageError.
     """
     began, out = time.monotonic(), Path(out)
+    if quick:
+        options = {**QUICK, **options}
+        _say(BRIEF)
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     _say(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
     pretrained = pretrain(dataset, out=out / "pretrain", recipe=recipe, **options)
@@ -89,7 +100,7 @@ def demo(
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0
     assert tuned is not None
-    found = Demonstration(out / "report.html", accuracy)
+    found = Demonstration(out / "report.html", accuracy, quick)
     text = _page(found, pretrained, tuned, max(labels), time.monotonic() - began)
     write_atomically(found.report, text.encode())
     return found
@@ -139,6 +150,7 @@ def _page(found: Demonstration, pretrained: Trained, tuned: Trained, most: int, 
             "each that were hidden. Then a classifier was trained with few labels, once from scratch and "
             f"once from what the autoencoder had learned. This run took {seconds:.0f} seconds."
         ),
+        *([html.warning(BRIEF)] if found.quick else []),
         html.heading("What was learned without labels"),
         html.picture(sheet.read_bytes(), caption=f"Unseen pictures, in threes: {legend(model)}."),
         html.heading("What that is worth with few labels"),

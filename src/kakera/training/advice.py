@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from kakera.data.dataset import Dataset
 from kakera.formats.published import FIRST, published
 from kakera.training.baselines import FROZEN
 from kakera.training.history import PERFECT, History
-from kakera.training.next_commands import Situation, command
+from kakera.training.next_commands import Situation, again, command
 from kakera.training.options import FinetuneOptions
 from kakera.training.situation import is_published
 from kakera.training.verdict import Verdict
@@ -17,9 +20,14 @@ GAP = 0.1  # of accuracy, between training and validation files
 
 
 def next_steps(
-    options: FinetuneOptions, data: Dataset, history: History, verdict: Verdict | None, situation: Situation
+    options: FinetuneOptions,
+    data: Dataset,
+    history: History,
+    verdict: Verdict | None,
+    situation: Situation,
+    given: Mapping[str, Any],
 ) -> list[str]:
-    """Sentences, the most promising first."""
+    """Sentences, the most promising first; `given` are the options that somebody gave."""
     trained, watched = history.values("train_accuracy"), history.values("val_accuracy")
     learned = bool(trained) and trained[-1] >= PERFECT
     found: list[str] = []
@@ -31,10 +39,10 @@ def next_steps(
             "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-rate."
         )
     if trained and not learned:
-        longer = 3 * history.records[-1]["epoch"]
+        changes = {"epochs": 3 * history.records[-1]["epoch"], "time": None, "out": f"{options.out}-longer"}
         found.append(
-            f"Train longer (--epochs {longer:g}): it is right on {100 * trained[-1]:.0f} % of the training "
-            "files, so it has not learned these yet."
+            f"Train longer: it is right on {100 * trained[-1]:.0f} % of the training files, so it has not "
+            f"learned these yet: {again('finetune', situation.data, given, **changes)}"
         )
     if learned and watched and trained[-1] - watched[-1] > GAP:
         found.append("It knows the training files by heart: more --mixup, --cutmix or --drop-path.")
@@ -45,6 +53,9 @@ def next_steps(
     elif labelled < FEW * classes:
         found.append(f"Label more files: there are {labelled / classes:.0f} a class for training.")
     found.append("Look at the worst mistakes below: wrong labels and classes that overlap show there.")
+    found.append(
+        f"Other options make another run: give it a folder of its own, such as --out {options.out}-2."
+    )
     return found
 
 

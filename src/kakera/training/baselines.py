@@ -19,6 +19,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
+from kakera.training.baseline_costs import MOST
 from kakera.training.confidence import balanced
 from kakera.training.device import placed
 from kakera.training.evaluate import evaluate
@@ -27,7 +28,6 @@ from kakera.training.infer import features
 from kakera.training.ridge import GRID, ridge
 from kakera.training.simple_features import picture_features, sound_features
 
-MOST = 10_000  # files of a part: more change the measures by less than a point
 NEIGHBOURS = 10  # that vote where a file may have several labels
 BLOCK = 512  # test files whose distances are computed at once
 MAJORITY, FROZEN = "majority class", "frozen start, ridge"

@@ -6,35 +6,31 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from kakera import chance
+from kakera import duration
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
-from kakera.formats.adapt import adapt
 from kakera.formats.load import load
-from kakera.formats.native import Saved, generator
-from kakera.inputs import InputSpec
+from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.cnn import RESNETS, ResNet, resnet_shape
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import SIZES, VitShape, shape_of
 from kakera.training.costs import classifier_cost, resnet_cost
 from kakera.training.engine import engine
 from kakera.training.finetune_page import FinetunePage
 from kakera.training.forecast import Forecast
 from kakera.training.head import start_from_ridge
+from kakera.training.initial_classifier import initial_classifier, scratch_shape
 from kakera.training.job import Job, described
 from kakera.training.labelled import held_out, labelled_part, require_classes
 from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
-from kakera.training.prepare import augmentation, require_patches
+from kakera.training.prepare import augmentation
 from kakera.training.prepared import Prepared
 from kakera.training.run import Run
 from kakera.training.situation import situation_of
-from kakera.training.spectrograms import frames
 from kakera.training.tasks import Classification
 from kakera.training.team import Team
 from kakera.training.trained import Trained, finish, reopen
@@ -56,9 +52,7 @@ def finetune(
     a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
     of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
     """
-    before = noted(load(start), start) if start else None
-    given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=announce)
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -74,9 +68,11 @@ def trained_as(
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
     run = Run(chosen.out, config, team)
-    fresh = (lambda: _model(prepared, chosen, load(chosen.start))) if chosen.start else None
+    fresh = (lambda: initial_classifier(prepared, chosen, load(chosen.start))) if chosen.start else None
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
-    page = FinetunePage(prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
+    leaked = tuple(job.prepared.leak_warning())
+    parts = (prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
+    page = FinetunePage(*parts, job.given, leaked)
     measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
     if run.finished:
         return reopen(run, *measured)
@@ -99,11 +95,19 @@ def plan_finetune(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    before = noted(load(start), start) if start else None
-    given = {**options, "out": str(out), "start": str(start)}
-    job = Job.resolve(FinetuneOptions, data, recipe, given, before and before.inputs, announce=True)
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
+
+
+def _job(
+    data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
+) -> tuple[Job[FinetuneOptions], Saved | None]:
+    """The options and the data, and the model to start from."""
+    began, start = duration.started(), given["start"]
+    before = noted(load(start), start) if start else None
+    own = before and before.inputs
+    return Job.resolve(FinetuneOptions, data, recipe, given, own, announce=announce, started=began), before
 
 
 def ready(
@@ -124,7 +128,7 @@ def ready(
     if chosen.labels:
         count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
-    saved = _model(prepared, chosen, before)
+    saved = initial_classifier(prepared, chosen, before)
     assert isinstance(saved.model, Classifier | ResNet)
     team = Team(engine(chosen))
     plan = Plan(
@@ -158,7 +162,7 @@ def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
         cnn = resnet_shape(chosen.model)
         size = job.prepared.size(chosen.image, (1, 1), chosen.seconds)
     else:
-        shape = before.encoder.shape if before else _shape(chosen)
+        shape = before.encoder.shape if before else scratch_shape(chosen)
         own = before.inputs.size if before else (0, 0)
         if before is None or (dataset.sounds is not None and chosen.seconds):
             own = job.prepared.size(chosen.image, shape.patch, chosen.seconds)
@@ -180,40 +184,6 @@ def _options(forecast: Forecast) -> FinetuneOptions:
     return forecast.plan.options
 
 
-def _model(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:
-    """The classifier to train, initialised; the encoder of `before` where there is one."""
-    dataset = prepared.dataset
-    draws = generator(chance.key(options.seed, "weights"))
-    count = len(dataset.classes)
-    if before is None:
-        model, inputs = _from_scratch(prepared, options, count)
-        model.initialise(draws)
-    elif isinstance(before.model, ResNet):
-        adapt(before, channels=dataset.channels)
-        model, inputs = (
-            ResNet(before.model.shape, channels=before.model.channels, classes=count),
-            before.inputs,
-        )
-        weights = {k: v for k, v in before.model.state_dict().items() if not k.startswith("head.")}
-        model.load_state_dict(weights, strict=False)
-        model.initialise_head(draws)
-    else:
-        inputs = before.inputs
-        size = (options.image, options.image) if options.image else inputs.size
-        if inputs.sound is not None and options.seconds:
-            size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
-            if before.resampling != "cut":  # another end, where a picture gets another size
-                before.encoder.recut(size)
-                before = replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
-        channels = dataset.channels if inputs.sound is None else None
-        before = adapt(before, size=size, channels=channels)
-        model, inputs = Classifier(before.encoder, count, options.pool), before.inputs
-        model.initialise_head(draws)
-    if inputs.sound is None:
-        inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
-    return Saved(model, inputs, dataset.classes, dataset.several)
-
-
 def _require_waves(options: FinetuneOptions) -> None:
     """Raises OptionError for what changes pictures only."""
     for name in ("randaugment", "erasing", "cutmix"):
@@ -226,23 +196,3 @@ def _require_waves(options: FinetuneOptions) -> None:
                     do="choose the recipe audio-micro, or mixup and stripes instead",
                 )
             )
-
-
-def _from_scratch(
-    prepared: Prepared, options: FinetuneOptions, classes: int
-) -> tuple[Classifier | ResNet, InputSpec]:
-    if options.model in RESNETS:
-        inputs = prepared.inputs(options.image, (1, 1), options.seconds)
-        return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
-    shape = _shape(options)
-    inputs = prepared.inputs(options.image, shape.patch, options.seconds)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
-    return Classifier(encoder, classes, options.pool), inputs
-
-
-def _shape(options: FinetuneOptions) -> VitShape:
-    """Of a Transformer from scratch. Raises OptionError."""
-    if options.model not in SIZES:
-        names = ", ".join([*SIZES, *RESNETS])
-        raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
-    return require_patches(shape_of(options.model), options.patch, options.stride)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kakera import duration
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved
 from kakera.model.cnn import ResNet
@@ -18,7 +20,9 @@ from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
 from kakera.training import page_parts, samples_shown
 from kakera.training.advice import next_steps
+from kakera.training.baseline_costs import frozen_limit
 from kakera.training.baselines import Baselines, measure_baselines
+from kakera.training.confused import confused
 from kakera.training.evaluation import Evaluation
 from kakera.training.history import History, chance_loss, memorised, stalled
 from kakera.training.labelled import held_out, labelled_part
@@ -30,9 +34,6 @@ from kakera.training.trained import Trained, predict_part
 from kakera.training.verdict import PARTS, VERDICT, Verdict, judge, method_of
 
 BASELINES, OWN = "baselines.json", "this network"
-FROZEN_SECONDS, FROZEN_SHARE = 10.0, 0.1  # for the frozen start: so long, or such a share of the training
-CONFUSED = 16  # classes in the picture of the confusion
-PAIRS = 15  # of classes, most confused first
 ROWS = 30  # of the table of classes that are not folded away
 FEW = 3  # test files of a class say next to nothing
 
@@ -50,6 +51,10 @@ class FinetunePage:
     """Makes the classifier as it was before training, where it began from another's weights."""
     situation: Situation
     """What advice and commands follow from."""
+    given: Mapping[str, Any]
+    """The options that somebody gave."""
+    leaked: tuple[str, ...] = ()
+    """A sentence where training files are measured on too."""
 
     def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
         """Make the page. Baselines are measured, and stored, the first time."""
@@ -62,7 +67,7 @@ class FinetunePage:
             baselines = self._baselines(trained.folder, unseen, predictions, history)
             verdict = judge(unseen, part, predictions, baselines)
             self._keep(trained.folder, verdict)
-        advice = next_steps(self.options, self.data, history, verdict, self.situation)
+        advice = next_steps(self.options, self.data, history, verdict, self.situation, self.given)
         return html.page(
             f"kakera finetune: {self.data.name}",
             self._opening(verdict, advice),
@@ -102,13 +107,13 @@ class FinetunePage:
         except (OSError, ValueError, TypeError, KeyError):
             pass  # none yet, or cut short
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
-        time = max(FROZEN_SECONDS, FROZEN_SHARE * history.seconds)
+        limit = duration.seconds(self.options.time) if self.options.time else 0.0
         try:
             found = measure_baselines(
                 self.train,
                 unseen,
                 start=self.start,
-                frozen=int(time / each),
+                frozen=int(frozen_limit(history.seconds, limit) / each),
                 workers=self.workers,
                 device=self.options.device,
             )
@@ -131,7 +136,11 @@ class FinetunePage:
         evaluation = trained.evaluation
         val = len(labelled_part(self.data, "val"))
         train, held = history.points("train_accuracy"), history.points("val_accuracy")
-        found = [stalled(history.values("loss"), chance_loss(trained.saved)), memorised(train, held, val)]
+        found = [
+            *self.leaked,
+            stalled(history.values("loss"), chance_loss(trained.saved)),
+            memorised(train, held, val),
+        ]
         if evaluation is not None:
             few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
             if few:
@@ -169,7 +178,7 @@ class FinetunePage:
         sounds, inputs = unseen.sounds is not None, trained.saved.inputs
         wrong = samples_shown.mistakes(unseen, predictions, inputs)
         right = samples_shown.successes(unseen, predictions, inputs)
-        parts = [*_confused(unseen, predictions), html.heading("The worst mistakes")]
+        parts = [*confused(unseen, predictions), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
         parts.append(html.heading("The surest right answers"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
@@ -207,39 +216,6 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
             f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
         )
-
-
-def _confused(dataset: Dataset, predictions: Predictions) -> list[str]:
-    """Counts of each class taken for each other, of many classes the most confused ones."""
-    if dataset.several:
-        return []
-    assert dataset.labels is not None
-    labels, guesses, names = dataset.labels[predictions.numbers], predictions.guesses, dataset.classes
-    wrong, count = labels != guesses, len(names)
-    parts = [html.heading("What is confused with what")]
-    chosen = np.arange(count)
-    if count > CONFUSED:
-        mistakes = np.bincount(np.concatenate([labels[wrong], guesses[wrong]]), minlength=count)
-        chosen = np.sort(np.argsort(-mistakes, kind="stable")[:CONFUSED])
-        parts.append(html.note(f"The {CONFUSED} of {count} classes with the most mistakes."))
-    counts = [[int(((labels == i) & (guesses == j)).sum()) for j in chosen] for i in chosen]
-    parts.append(html.confusion(counts, [names[i] for i in chosen]))
-    parts.append(
-        html.note("Rows are the truth, columns the answers; the darker, the larger the share of a row.")
-    )
-    pairs, often = np.unique(labels[wrong] * count + guesses[wrong], return_counts=True)
-    files = np.bincount(labels, minlength=count)
-    rows = [
-        (names[pair // count], names[pair % count], f"{number} of {files[pair // count]}")
-        for pair, number in sorted(zip(pairs.tolist(), often.tolist(), strict=True), key=lambda one: -one[1])
-    ][:PAIRS]
-    if count > 3 and rows:
-        parts.append(
-            html.details(
-                "The pairs that are confused most", html.table([("truth", "taken for", "files"), *rows])
-            )
-        )
-    return parts
 
 
 def _some(names: list[str] | tuple[str, ...], most: int = 6) -> str:

@@ -3,15 +3,16 @@ wrong."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kakera import duration
-from kakera.data.warnings import data_warnings
+from kakera.training.baseline_costs import baseline_seconds, frozen_limit, frozen_seconds
 from kakera.training.costs import FLOAT, StepCost
 from kakera.training.fit import Fit, gigabytes
-from kakera.training.options import DataOptions, LearningOptions
+from kakera.training.options import DataOptions, FinetuneOptions, LearningOptions
 from kakera.training.plan import Plan
 from kakera.training.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.plan_warnings import plan_warnings
@@ -50,26 +51,58 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        """Of the whole: steps, measuring on what is held out, and what stands beside."""
+        """Of the whole: steps, measuring on what is held out, the baselines, and what stands beside."""
         return self.spent + self.plan.steps * self.step_seconds + self.after
 
     @property
     def after(self) -> float:
-        """Seconds after the last step."""
-        facts = self.prepared.facts
-        looked = facts.held_out if self.verb != "pretrain" else 0
-        return self.extra + looked * MEASURING * self.step_seconds / self.plan.batch
+        """Seconds after the last step: measuring, the report and its baselines."""
+        if self.verb == "pretrain":
+            return self.extra
+        each = MEASURING * self.step_seconds / self.plan.batch
+        return self.extra + self.prepared.facts.held_out * each + self._baselines(each)
+
+    def _baselines(self, each: float) -> float:
+        """Seconds of the baselines; `each` is what the network takes to look at a file."""
+        options, facts = self.plan.options, self.prepared.facts
+        if not (isinstance(options, FinetuneOptions) and options.baselines and facts.held_out):
+            return 0.0
+        parts = (facts.count, facts.held_out)
+        found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
+        if not options.start:
+            return found
+        allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
+        return found + frozen_seconds(*parts, each, allowed)
 
     @property
     def rate(self) -> float:
         """Samples a second."""
         return self.plan.batch / max(self.step_seconds, 1e-9)
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Files to train on, and to measure on."""
+        return self.prepared.facts.count, self.prepared.facts.held_out
+
+    def tried(self, sample: Prepared) -> Forecast:
+        """The same with a note where some of a sample of the training files cannot be read.
+
+        Where the sample was all of them, they are not counted either.
+        """
+        broken = len(sample.dataset.unreadable) - len(self.prepared.dataset.unreadable)
+        if not broken:
+            return self
+        looked, facts = len(sample.dataset) + broken, self.prepared.facts
+        note = f"{broken} of {looked} {facts.things} looked at cannot be read"
+        if looked == facts.count:
+            facts = replace(facts, count=facts.count - broken)
+        return replace(self, prepared=replace(self.prepared, facts=facts), notes=(*self.notes, note))
+
     def lines(self) -> list[str]:
         """For people to read, one line each."""
         return [
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
-            f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}",
+            self._data(),
             f"  model: {self.model}{self._why('model')}{self._why('window')}",
             f"  length: {self._length()}",
             f"  time: {self._time()}",
@@ -93,8 +126,8 @@ class Forecast:
             steps=plan.steps,
             epochs=plan.steps / plan.steps_per_epoch,
         )
-        labels = [] if self.verb == "pretrain" else data_warnings(prepared.dataset)
-        return found | {text: text for text in labels}
+        labels = [] if self.verb == "pretrain" else prepared.data_warnings()
+        return found | {_kind(text): text for text in labels}
 
     def shorter(self) -> Forecast:
         """The same with fewer epochs, where it takes longer than the limit."""
@@ -114,10 +147,13 @@ class Forecast:
         return replace(self, plan=replace(self.plan, options=options))
 
     def update(self, before: Forecast) -> list[str]:
-        """What has become clear since `before` was printed: the time, what was cut, and of what to warn."""
+        """What has become clear since `before` was printed: which files can be read, the time, what was cut,
+        and of what to warn.
+        """
         known = before.warnings()
         new = [text for kind, text in self.warnings().items() if kind not in known]
         return [
+            *([self._data()] if self._data() != before._data() else []),
             f"  time: {self._time()}",
             *(f"  note: {text}" for text in self.notes),
             *(f"  warning: {text}" for text in new),
@@ -130,6 +166,9 @@ class Forecast:
         if self.before is not None:
             changed = {name for name, value in asdict(self.before).items() if value != options[name]}
         return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
+
+    def _data(self) -> str:
+        return f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}"
 
     def _why(self, name: str) -> str:
         reason = self.prepared.reasons.get(name, "")
@@ -163,3 +202,11 @@ class Forecast:
         room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
         names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
         return f"{self.out}: {names} ({room})"
+
+
+def _kind(warning: str) -> str:
+    """What a warning of the data is about: what stands before a colon, without the counts of files.
+
+    These change once it is known which files can be read; the warning is not printed again for that.
+    """
+    return re.sub(r"\d+", "", warning.partition(":")[0]).replace("pictures", "picture")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -49,7 +50,9 @@ class Job(Generic[Chosen]):
     begun: bool
     """Whether the run folder holds a run already: it goes on as it began."""
     started: float
-    """When it began to look at the data, in seconds of `time.monotonic`."""
+    """When it began, in seconds of `time.monotonic`: the command, or the call that trains."""
+    given: Mapping[str, Any]
+    """The options that somebody gave, with the recipe."""
 
     @classmethod
     def resolve(
@@ -61,14 +64,14 @@ class Job(Generic[Chosen]):
         start: InputSpec | None = None,
         *,
         announce: bool,
+        started: float,
     ) -> Job[Chosen]:
         """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
-        started = time.monotonic()
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
         begun = chosen_before(kind, options.out, recipe) is not None
-        return cls(options, prepared, announce, limit, begun, started)
+        return cls(options, prepared, announce, limit, begun, started, {"recipe": recipe, **given})
 
     def forecast(
         self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0
@@ -136,8 +139,11 @@ class Job(Generic[Chosen]):
         Several processes go by the estimate. Weights are put back.
         """
         spent, shown = time.monotonic() - self.started, forecast
-        if not always:
-            forecast = replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        forecast = (
+            forecast.tried(prepared)
+            if always
+            else replace(forecast, plan=plan, prepared=prepared, spent=spent)
+        )
         if self.begun and not always:
             return forecast
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
@@ -149,7 +155,7 @@ class Job(Generic[Chosen]):
         epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
         options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
-        changed = found.measured or found.notes != shown.notes
+        changed = found.measured or found.notes != shown.notes or found.counts != shown.counts
         if self.announce and changed and team.leads and not always:
             print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found

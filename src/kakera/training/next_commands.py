@@ -6,17 +6,20 @@ Lines that begin with `next: `, `or:   ` or two blanks are commands, with a comm
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kakera.data.shard_index import PICTURES
 from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
+from kakera.training.options import FLAGS
 
 PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
+SCRATCH = "-scratch"  # ends that of no start
+MOST = 4  # commands after an inspection, the first of which is the advice
 NAMED = 3  # files that a command is written out with
-HUB_FILES = ("*.json", "*.safetensors", "README.md")
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,37 @@ def command(*words: str) -> str:
     return shlex.join(["kakera", *words])
 
 
+def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str:
+    """The command of a training with the options that were given, and some changed; None leaves one out."""
+    words: list[str] = []
+    for name, value in {**given, **changes}.items():
+        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+        if value is None or value == "" or value == () or name == "data":
+            continue
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, list | tuple):
+            words += [flag, *(f"{each:g}" if isinstance(each, float) else str(each) for each in value)]
+        else:
+            words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+    return command(verb, data, *words)
+
+
 def after_inspect(s: Situation) -> list[str]:
-    """Whether to start from published weights or from the data alone, with commands for either."""
+    """Why to start from where, the one command to run, and up to three others with when to take them."""
     if s.kind == PICTURES and s.side <= SMALL:
-        return ["next: small pictures are learned from alone, in minutes:", *_alone(s)]
-    if not s.wants_published:
-        lines = [f"next: {s.count} {s.kind} are enough to learn from alone:", *_alone(s)]
-        return [*lines, "or start from published weights:", *_from_hub(s)] if s.classifiable else lines
-    if not s.classifiable:
-        return [
-            f"next: {_few(s)} few to learn from alone; sorted into one sub-folder a class,",
-            f"they can start from published weights ({FIRST[s.kind]}). As they are:",
-            *_alone(s),
-        ]
-    return [
-        f"next: {_few(s)} few: start from published weights, downloaded once:",
-        *_from_hub(s),
-        *_offline(s),
-        f"without published weights, from these {s.kind} alone:",
-        *_alone(s),
-    ]
+        why, commands = "small pictures are learned from alone, in minutes", _alone(s)
+    elif not s.wants_published:
+        why = f"{s.count} {s.kind} are enough to learn from alone"
+        commands = [*_alone(s), *_from_hub(s)][:MOST] if s.classifiable else _alone(s)
+    elif not s.classifiable:
+        why = f"{_few(s)} few to learn from alone; sorted into one sub-folder a class, they can start from "
+        why, commands = f"{why}published weights ({FIRST[s.kind]})", _alone(s)
+    else:
+        why, commands = f"{_few(s)} few to learn from alone: published weights know more", _from_hub(s)
+        commands += [f"{_pretraining(s)}  # without network: learns from these {s.kind} alone"]
+    first, *others = commands
+    return [f"start: {why}", f"next: {first}", *_other_ways(others)]
 
 
 def after_pretrain(s: Situation, run: str | Path) -> list[str]:
@@ -165,39 +179,30 @@ def _few(s: Situation) -> str:
     return f"{many}{large} {'are' if s.count != 1 else 'is'}"
 
 
+def _other_ways(commands: Sequence[str]) -> list[str]:
+    return ["other ways:", *(f"  {line}" for line in commands)] if commands else []
+
+
+def _pretraining(s: Situation) -> str:
+    return command("pretrain", s.data, "--out", default_folder("pretrain", s.data))
+
+
 def _alone(s: Situation) -> list[str]:
-    run = default_folder("pretrain", s.data)
-    lines = [command("pretrain", s.data, "--out", run)]
-    if s.classifiable:
-        out = default_folder("finetune", s.data)
-        lines += [command("finetune", s.data, "--from", run, "--out", out)]
-    return [f"  {line}" for line in lines]
+    """Pretraining, whose end names the fine-tuning; a classifier from scratch."""
+    if not s.classifiable:
+        return [_pretraining(s)]
+    scratch = command("finetune", s.data, "--out", default_folder("finetune", s.data) + SCRATCH)
+    return [_pretraining(s), f"{scratch}  # quicker: from scratch, mostly less accurate"]
 
 
 def _from_hub(s: Situation) -> list[str]:
-    """From the weights to try first, and from lighter ones, each with size and licence beside it."""
-    first, out = published(FIRST[s.kind]), default_folder("finetune", s.data)
-    lines = []
+    """From the weights to try first, from lighter ones, and what the former are worth without training."""
+    first, lines = published(FIRST[s.kind]), [start_published(s)]
+    if s.kind == PICTURES:
+        light, out = published(LIGHT), default_folder("finetune", s.data) + "-light"
+        tune = command("finetune", s.data, "--from", light.name, "--out", out)
+        lines += [f"{tune}  # quicker: {light.facts()}"]
     if s.measured:
         probe = command("probe", s.data, "--from", first.name, "--no-finetune")
-        lines += [f"{probe}  # {first.facts()}; trains nothing, minutes"]
-    lines += [start_published(s)]
-    if s.kind == PICTURES:
-        light = published(LIGHT)
-        tune = command("finetune", s.data, "--from", light.name, "--out", f"{out}-light")
-        lines += [f"{tune}  # {light.facts()}; quicker"]
-    return [f"  {line}" for line in lines]
-
-
-def _offline(s: Situation) -> list[str]:
-    name = FIRST[s.kind]
-    folder = name.partition("/")[2]
-    wanted = [word for pattern in HUB_FILES for word in ("--include", pattern)]
-    fetch = shlex.join(["hf", "download", name, *wanted, "--local-dir", folder])
-    out = default_folder("finetune", s.data) + PUBLISHED
-    return [
-        "without network, on a machine that has one:",
-        f"  {fetch}",
-        "then copy that folder here (HF_HUB_OFFLINE=1 keeps kakera from asking the hub):",
-        f"  {command('finetune', s.data, '--from', f'./{folder}', '--out', out)}",
-    ]
+        lines += [f"{probe}  # what that start is worth, in minutes: trains nothing"]
+    return lines

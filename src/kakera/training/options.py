@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+FLAGS = {"start": "--from"}  # `from` is a word of Python's own; all others are named as their option
 Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
 
 

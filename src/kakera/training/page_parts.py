@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kakera.data.skipped import skipped_words
 from kakera.formats.native import Saved, parameters
 from kakera.model.cnn import ResNet
 from kakera.reports import html
@@ -96,12 +97,10 @@ def skipped(folder: Path) -> str:
     if not path.exists():
         return ""
     with path.open(newline="") as file:
-        count = sum(1 for _ in csv.reader(file)) - 1
-    if count < 1:
+        reasons = [row["reason"] for row in csv.DictReader(file)]
+    if not reasons:
         return ""
-    return html.warning(
-        f"{count} unreadable file{'' if count == 1 else 's'} skipped; {UNREADABLE} names them"
-    )
+    return html.warning(f"{skipped_words(reasons)} skipped; {UNREADABLE} names them")
 
 
 def words(seconds: float) -> str:

@@ -44,7 +44,7 @@ def write_prediction_page(
     cards = [_card(dataset, inputs, predictions[number], number) for number in known[:most]]
     parts = [
         paragraph(_counts(dataset.kind, len(predictions), len(known))),
-        *([heading("Labels"), table(_labels(predictions))] if known else []),
+        *([heading("Labels"), table(label_rows(predictions))] if known else []),
         heading("Surest first" if order == "surest" else "As given"),
         paragraph(_shown(len(cards), len(known), order)),
         gallery(cards, sounds=dataset.sounds is not None),
@@ -72,8 +72,8 @@ def _counts(kind: str, count: int, known: int) -> str:
     return f"{known:,} {kind} with a prediction{rest}."
 
 
-def _labels(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
-    """Rows of a table: how many files have each label, most first, and how probable it is in these."""
+def label_rows(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
+    """Return a table, header first: how many files have each label, most first, and its mean probability."""
     found: defaultdict[str, list[float]] = defaultdict(list)
     for prediction in predictions:
         for label in prediction.labels:

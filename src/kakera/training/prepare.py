@@ -12,6 +12,7 @@ from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
+from kakera.data.leaks import leaks
 from kakera.data.measure import with_ranges
 from kakera.data.media import Kind
 from kakera.data.shard_source import is_shards
@@ -23,6 +24,7 @@ from kakera.model.sizes import VitShape
 from kakera.sound.spec import preset
 from kakera.training.configuration import chosen_before
 from kakera.training.facts import facts_of
+from kakera.training.labelled import held_out, labelled_part
 from kakera.training.launch import processes
 from kakera.training.options import (
     DataOptions,
@@ -108,6 +110,8 @@ def resolve(
     ruled = frozenset(set(choice.values) - set(given))
     crop = CenterCrop.of(start) if start and not start.sound and "crop_pct" not in given else None
     found = replace(found, crop=crop, crop_pct=options.crop_pct)
+    if isinstance(options, FinetuneOptions | ProbeOptions):
+        found = replace(found, leaks=leaks(labelled_part(dataset, "train"), held_out(dataset)[1]))
     return options, replace(found, ruled=ruled, alone=options.workers < 0)
 
 

@@ -10,9 +10,11 @@ from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
 from kakera.data.digest import digest
 from kakera.data.findings import emptied, taken_line
+from kakera.data.leaks import Leaks
 from kakera.data.memory import at_hand, hold
 from kakera.data.shrink import stored_side
 from kakera.data.statistics import mean_std
+from kakera.data.warnings import data_warnings, leak_warning, measured_part
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
@@ -46,6 +48,9 @@ class Prepared:
     """Otherwise the share of its shorter side."""
     digest: dict[str, str] = field(default_factory=dict)
     """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
+
+    leaks: Leaks = ()
+    """Labelled training files and the files to measure on that are equal to them."""
 
     def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
         """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
@@ -94,6 +99,14 @@ class Prepared:
         whole = int(each * len(self.dataset))
         return whole if whole <= self._limit else 0
 
+    def data_warnings(self) -> list[str]:
+        """What spoils a training with these labels or its measure, one sentence each."""
+        return [*data_warnings(self.dataset), *self.leak_warning()]
+
+    def leak_warning(self) -> list[str]:
+        """A sentence where training files are measured on too; else none."""
+        return leak_warning(self.leaks, measured_part(self.dataset), self.dataset.kind)
+
     @property
     def _limit(self) -> int:
         return min(HELD, int(SHARE * self.machine.memory))
@@ -104,7 +117,8 @@ class Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_least` of their area need. Unless `quiet`, a line says what was taken and what was not.
+        at least `crop_least` of their area need. Unless `quiet`, as for a sample, a line says what was taken
+        and what was not, and the facts count the files that can be read.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
@@ -118,7 +132,14 @@ class Prepared:
             found_clipped = getattr(self.dataset.pictures, "clipped", {})
             cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset)), found_clipped))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
-        return replace(self, dataset=dataset, workers=workers, digest=found)
+        facts = self.facts if quiet else counted(self.facts, dataset)
+        return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
+
+
+def counted(facts: Facts, dataset: Dataset) -> Facts:
+    """The facts with the files counted anew, after the unreadable ones were dropped."""
+    held_out = len(dataset.part("test")) or len(dataset.part("val"))
+    return replace(facts, count=min(facts.count, len(dataset.part("train"))), held_out=held_out)
 
 
 def no_training(dataset: Dataset) -> DataError:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kakera import chance
+from kakera import chance, duration
 from kakera.data.dataset import Dataset
 from kakera.data.digest import LABELS
 from kakera.explain.picture import png, sheet, upright
@@ -56,7 +56,8 @@ def pretrain(
     prints the plan before it begins. Called again with the same arguments it goes on where it stopped.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=announce)
+    given = {**options, "out": str(out)}
+    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=announce)
     forecast = _forecast(job)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
@@ -100,7 +101,8 @@ def plan_pretrain(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    job = Job.resolve(PretrainOptions, data, recipe, {**options, "out": str(out)}, announce=True)
+    given = {**options, "out": str(out)}
+    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
     forecast = _forecast(job)
     prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))

@@ -72,8 +72,8 @@ def probe(
     it at most 30 minutes where neither `time` nor `finetune_recipe` says otherwise. Raises DataError,
     OptionError, RunError.
     """
-    began = time.monotonic()
-    plan, saved = _planned(data, start, options, announce=announce)
+    began = duration.started()
+    plan, saved = _planned(data, start, options, began, announce=announce)
     chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not follows()
     if speaks:
         print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
@@ -110,7 +110,7 @@ def plan_probe(data: str | Path | Dataset, *, start: str | Path, **options: Any)
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    plan, saved = _planned(data, start, options, announce=True)
+    plan, saved = _planned(data, start, options, duration.started(), announce=True)
     began = time.monotonic()
     prepared = _held(sample(plan.prepared, labelled=True), saved, plan, quiet=True)
     read = (time.monotonic() - began) / len(prepared.dataset) * len(plan.prepared.dataset)
@@ -141,10 +141,10 @@ def _with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> 
 
 
 def _planned(
-    data: str | Path | Dataset, start: str | Path, options: dict[str, Any], *, announce: bool
+    data: str | Path | Dataset, start: str | Path, options: dict[str, Any], began: float, *, announce: bool
 ) -> tuple[ProbePlan, Saved]:
-    """From headers alone."""
-    began, saved = time.monotonic(), noted(load(start), start)
+    """From headers alone; `began` is when the probe did, in seconds of `time.monotonic`."""
+    saved = noted(load(start), start)
     given = {**options, "start": str(start)}
     chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
     require_classes(prepared.dataset)

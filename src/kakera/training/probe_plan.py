@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kakera import duration
-from kakera.data.warnings import data_warnings
+from kakera.training.baseline_costs import baseline_seconds
 from kakera.training.costs import FLOAT, PROCESS, StepCost
 from kakera.training.fit import gigabytes
 from kakera.training.options import ProbeOptions
@@ -55,7 +55,16 @@ class ProbePlan:
     @property
     def _fixed(self) -> float:
         """Seconds that no shorter fine-tuning saves."""
-        return self.spent + self.read_seconds + self.token_seconds + self.fit_seconds + BESIDE
+        read = self.spent + self.read_seconds + self.token_seconds + self.fit_seconds
+        return read + self._baselines() + BESIDE
+
+    def _baselines(self) -> float:
+        """Seconds of the baselines of the page, where there is one."""
+        if not (self.options.out and self.options.baselines):
+            return 0.0
+        facts = self.prepared.facts
+        counts = (self.draws[-1].labels, facts.held_out)
+        return baseline_seconds(*counts, facts.classes, recordings=facts.recordings)
 
     @property
     def fits(self) -> int:
@@ -82,7 +91,7 @@ class ProbePlan:
 
     def warnings(self) -> list[str]:
         """What is likely to be regretted."""
-        found = data_warnings(self.prepared.dataset)
+        found = self.prepared.data_warnings()
         if not self.limit or self._fixed <= self.limit:
             return found
         return [

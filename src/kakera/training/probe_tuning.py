@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,7 +136,9 @@ def _resolved(
     options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Saved
 ) -> Job[FinetuneOptions]:
     recipe, data = options.finetune_recipe, prepared.dataset
-    return Job.resolve(FinetuneOptions, data, recipe, given, saved.inputs, announce=False)
+    return Job.resolve(
+        FinetuneOptions, data, recipe, given, saved.inputs, announce=False, started=time.monotonic()
+    )
 
 
 def _changed(tuning: Tuning, **values: Any) -> Tuning:

@@ -55,17 +55,17 @@ def named(data: str) -> str:
 
 def trained_on(run: str | Path) -> str:
     """The name of the data that a run was trained on; nothing where that is not known or not there."""
-    data = str(_config(run).get("data", ""))
+    data = str(config_of(run).get("data", ""))
     return data if _there(data) else ""
 
 
 def is_published(start: str | Path) -> bool:
     """Return whether a start is others' weights: named, and no run of kakera."""
-    return bool(str(start)) and not _config(start)
+    return bool(str(start)) and not config_of(start)
 
 
-def _config(run: str | Path) -> dict[str, Any]:
-    """The options of a run; empty where a folder is none."""
+def config_of(run: str | Path) -> dict[str, Any]:
+    """Return the options of a run, its `config.json`; empty where a folder is none."""
     try:
         config = json.loads((Path(run) / CONFIG).read_text())
     except (OSError, ValueError):

@@ -1,6 +1,7 @@
 """`kakera explain` on models of a few thousand parameters."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def classifier() -> Saved:
 
 def cnn() -> Saved:
     return Saved(ResNet(resnet_shape("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot"))
+
+
+MANY = "24 of 30 pictures are shown, spread over the classes; name files to choose others"
 
 
 @pytest.fixture
@@ -157,19 +161,46 @@ def test_bad_input_is_one_line(
     assert not (here / "explained").exists()
 
 
-def test_of_many_files_the_first_24_are_shown_and_a_line_says_so(
+def test_of_many_files_24_are_shown_and_a_line_says_so(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder(here / "many", classes=("bag",), count=30)
     assert main(["explain", "classifier", "many/bag", "--out", "out"]) == 0
     said = capsys.readouterr().err
-    assert said == "kakera: the first 24 of 30 pictures are shown; name files to choose others\n"
-    assert "The first 24 of 30 pictures are shown" in (here / "out" / "index.html").read_text()
+    assert said == f"kakera: {MANY}\n"
+    assert MANY in (here / "out" / "index.html").read_text()
     first = [Path(name).name for name in sorted(str(path) for path in (here / "many" / "bag").iterdir())]
     found = explain_files(classifier(), [str(here / "many" / "bag")], out="again")
     assert {Path(row["file"]).name for row in found.files} <= set(first)
     assert len(found.files) == 24
-    assert found.notes == ("the first 24 of 30 pictures are shown; name files to choose others",)
+    assert found.notes == (MANY,)
+
+
+def test_of_many_files_each_class_has_as_many(here: Path) -> None:
+    folder(here / "many", classes=("bag", "boot", "shoe"), count=30)
+    found = explain_files(classifier(), [str(here / "many")], out="out")
+    shown = [Path(row["file"]).parent.name for row in found.files]
+    assert [shown.count(name) for name in ("bag", "boot", "shoe")] == [8, 8, 8]
+
+
+def test_how_to_read_a_plate_is_said_once_on_a_page(here: Path) -> None:
+    explain_files(autoencoder(), ["things"], out="out")
+    page = (here / "out" / "index.html").read_text()
+    captions = [
+        text.removesuffix("</figcaption>") for text in re.findall("<figcaption>.*?</figcaption>", page)
+    ]
+    assert sum("Heads differ in where they look" in text for text in captions) == 1
+    assert sum("A guess is right in context" in text for text in captions) == 1
+    assert sum("patches hidden; mean error" in text for text in captions) == 2
+
+
+def test_where_it_writes_is_said_first_and_where_the_page_is_last(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "classifier", "things"]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first == "writes into explained"
+    assert last == "explained/index.html: open it in a browser"
 
 
 def test_more_samples_than_a_page_has_room_for_are_cut_and_a_line_says_so(

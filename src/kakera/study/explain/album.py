@@ -25,16 +25,23 @@ class Album:
         self.folder = folder
         self.written: list[str] = []
         self.parts: list[str] = []
+        self._explained: set[str] = set()
         self.numbers: dict[str, NDArray[Any]] = {}
 
     def section(self, title: str, prefix: str, plates: Sequence[Plate]) -> None:
-        """A heading and its plates; their files begin with `prefix`."""
+        """A heading and its plates; their files begin with `prefix`.
+
+        How to read a kind of plate stands under the first one of them.
+        """
         self.parts.append(html.heading(title))
         for plate in plates:
             content = png(plate.image)
             write_atomically(self.folder / f"{prefix}{plate.name}.png", content)
             self.written.append(f"{prefix}{plate.name}.png")
-            self.parts.append(html.picture(content, caption=f"{plate.title}. {plate.caption}"))
+            fresh = [] if plate.caption in self._explained else [plate.caption]
+            self._explained.add(plate.caption)
+            texts = [f"{plate.title}.", *([plate.facts] if plate.facts else []), *fresh]
+            self.parts.append(html.picture(content, caption=" ".join(texts)))
             self.numbers |= {f"{prefix}{name}": values for name, values in plate.numbers.items()}
 
     def finish(self, title: str, opening: str) -> None:

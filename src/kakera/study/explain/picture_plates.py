@@ -52,7 +52,11 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
         "What it looks at",
         f"From the left: the picture; the class token's attention in {which}, mean over heads; rollout, "
         "which follows attention through all layers (Abnar and Zuidema 2020)"
-        + ("" if evidence is None else f"; the patches that speak for “{name}” (Chefer et al. 2021)")
+        + (
+            ""
+            if evidence is None
+            else "; the patches that speak for the class named above it (Chefer et al. 2021)"
+        )
         + ". Each map runs from dark, 0, to light, its largest value.",
         drawings.summary(seen, layer, evidence, name),
         {"attention": seen.attention, "rollout": rollout(seen)}
@@ -89,11 +93,10 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
         yield Plate(
             "reconstruction",
             "What it guesses",
-            f"{int(hidden[0].sum())} of {seen.grid.count} patches hidden. Mean error of the hidden pixels by "
-            f"row, in per cent of the range: {errors}. A guess is right in context: plausible, not a copy."
-            + f" In the predictions: {BORROWED}."
-            * found.borrowed,
+            "Mean error: of the hidden pixels, by row, in per cent of the range. A guess is right in "
+            "context: plausible, not a copy." + f" In the predictions: {BORROWED}." * found.borrowed,
             drawings.reconstruction(found),
             {"hidden": found.hidden, "prediction": found.prediction, "error": found.error}
             | {"mean_error": means},
+            f"{int(hidden[0].sum())} of {seen.grid.count} patches hidden; mean error {errors}.",
         )

@@ -11,10 +11,14 @@ from PIL import Image
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """`name` is that of its file; `numbers` go into `numbers.npz`."""
+    """`name` is that of its file; `numbers` go into `numbers.npz`.
+
+    `caption` says how to read such a plate, `facts` what is to be said of this one.
+    """
 
     name: str
     title: str
     caption: str
     image: Image.Image
     numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    facts: str = ""

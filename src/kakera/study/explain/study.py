@@ -32,6 +32,7 @@ from kakera.study.explain.model_plates import model_plates, require_cnn, untrain
 from kakera.study.explain.options import ExplainOptions
 from kakera.study.explain.picture_plates import Subject, picture_plates
 from kakera.study.explain.plate import Plate
+from kakera.study.explain.spread import spread
 from kakera.training.infer import probabilities
 from kakera.training.notes import noted
 from kakera.training.recipes import build
@@ -70,10 +71,9 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
 
     `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
     at, and of that what the recording fills. A file that cannot be read is passed over and named in the
-    result. Of more than 24 files the first 24 are looked at, and of more than 16 samples 16 are drawn: one
-    line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no file is
-    left, OptionError,
-    StorageError.
+    result. Of more than 24 files 24 are looked at, as many of each class, and of more than 16 samples 16 are
+    drawn: one line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no
+    file is left, OptionError, StorageError.
     """
     asked, notes = _options(options)
     saved = model if isinstance(model, Saved) else noted(load(model), model)
@@ -147,14 +147,18 @@ def _token(patch: int, grid: Grid) -> int:
 
 
 def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
-    """The first MOST files. Raises DataError for none, UnreadableFileError where none of them can be read."""
+    """At most MOST files, spread over the classes.
+
+    Raises DataError for none, UnreadableFileError where none of them can be read.
+    """
     dataset = open_files(files, saved.inputs)
     kind = "recordings" if saved.inputs.sound else "pictures"
     if not len(dataset):
         raise DataError(sentence("files", got=f"0 {kind}", expected="at least one", do="name some files"))
     if len(dataset) > MOST:
-        _note(notes, f"the first {MOST} of {len(dataset):,} {kind} are shown; name files to choose others")
-        dataset = dataset.take(range(MOST))
+        many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
+        _note(notes, f"{many}; name files to choose others")
+        dataset = dataset.take(spread(dataset, MOST))
     looked = shown(dataset, saved.inputs, start)
     if not len(looked):
         raise looked.batch.unreadable[0]

@@ -1,0 +1,45 @@
+"""Which of many files a page shows: as many of each class, evenly spaced, always the same."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import Dataset
+
+
+def spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
+    """Return the rows (at most `most`, rising) of files spread evenly over the classes.
+
+    The class of a file is its label, or where there are none the name of the folder that it is in. A class
+    with fewer files than its part of the page leaves the rest to the others.
+    """
+    groups = _groups(dataset)
+    if len(groups) > most:
+        groups = [groups[place] for place in _even(len(groups), most)]
+    counts = [0] * len(groups)
+    for _ in range(min(most, sum(map(len, groups)))):
+        open_ones = [number for number, rows in enumerate(groups) if counts[number] < len(rows)]
+        counts[min(open_ones, key=lambda number: counts[number])] += 1
+    chosen = [rows[_even(len(rows), count)] for rows, count in zip(groups, counts, strict=True)]
+    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
+
+
+def _groups(dataset: Dataset) -> list[NDArray[np.int64]]:
+    """The rows of each class, in the order of the first of each."""
+    labels = dataset.labels
+    if labels is not None and labels.ndim == 1 and (labels >= 0).any():
+        names = labels.tolist()
+    else:
+        names = [PurePath(dataset.pictures.name(row)).parent.name for row in range(len(dataset))]
+    found: dict[object, list[int]] = {}
+    for row, name in enumerate(names):
+        found.setdefault(name, []).append(row)
+    return [np.array(rows, np.int64) for rows in found.values()]
+
+
+def _even(count: int, some: int) -> NDArray[np.int64]:
+    """`some` numbers below `count`, evenly spaced, the first is 0."""
+    return np.arange(some) * count // max(some, 1)

@@ -1,0 +1,57 @@
+"""What `kakera predict` prints for people, and what it prints for programs."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from kakera.cli.main import main
+from kakera.formats.native import save_model
+from tests.small import folder
+from tests.training.test_infer import classifier
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    save_model(tmp_path / "model", classifier())
+    return "model"
+
+
+def output(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(["predict", *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_of_many_files_the_first_20_are_shown_and_the_rest_is_counted(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(Path("things"), count=15)
+    lines = output(capsys, model, "things").splitlines()
+    assert sum(line.strip().startswith("things/") for line in lines) == 20
+    assert "… 10 more: --csv or --json prints all" in lines
+
+
+def test_the_files_of_each_label_are_counted(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(Path("things"), count=15)
+    found = json.loads(output(capsys, model, "things", "--json"))
+    table = [line.split() for line in output(capsys, model, "things").splitlines()]
+    for label in {each["labels"][0] for each in found}:
+        count = sum(each["labels"][0] == label for each in found)
+        assert any(words[:2] == [label, str(count)] for words in table)
+
+
+def test_a_single_file_has_no_summary(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(Path("things"), count=1)
+    said = output(capsys, model, "things/bag/0.png")
+    assert "more" not in said
+    assert "how many" not in said
+
+
+def test_programs_get_all_of_them(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(Path("things"), count=15)
+    assert len(json.loads(output(capsys, model, "things", "--json"))) == 30
+    assert len(list(csv.DictReader(io.StringIO(output(capsys, model, "things", "--csv"))))) == 30
