@@ -55,3 +55,12 @@ def test_programs_get_all_of_them(model: str, capsys: pytest.CaptureFixture[str]
     folder(Path("things"), count=15)
     assert len(json.loads(output(capsys, model, "things", "--json"))) == 30
     assert len(list(csv.DictReader(io.StringIO(output(capsys, model, "things", "--csv"))))) == 30
+
+
+def test_each_prediction_is_a_line_of_the_array(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(Path("things"), count=2)
+    lines = output(capsys, model, "things", "--json").splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("[", "]", 6)
+    assert [json.loads(line.rstrip(","))["file"] for line in lines[1:-1]] == [
+        f"things/{name}/{number}.png" for name in ("bag", "boot") for number in (0, 1)
+    ]

@@ -10,8 +10,9 @@ from kakera.data.dataset import FilePictures
 from kakera.data.files import open_files
 from kakera.data.pack import pack
 from kakera.errors import DataError, RunError
+from kakera.formats import preparation
 from kakera.formats.native import load_model, save_model
-from kakera.training.predict import predict
+from kakera.training.predict import iter_predict, predict
 from tests.small import folder
 from tests.training.test_infer import classifier
 
@@ -128,3 +129,24 @@ def test_values_outside_of_the_model_s_range_are_counted(workers: int, model: Pa
     predict(saved, dataset, workers=workers)
     assert isinstance(dataset.pictures, FilePictures)
     assert dataset.pictures.clipped == {str(tmp_path / "x.png"): int((values > 1023).sum())}
+
+
+def test_predictions_come_before_the_last_file_is_read(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "PIXELS", 2 * 28 * 28)
+    root = folder(tmp_path / "d", count=4)
+    found = iter_predict(model, root, workers=0)
+    first = next(found)
+    for path in sorted(root.rglob("*.png"))[4:]:
+        path.write_text("no picture any more")
+    rest = list(found)
+    assert first.labels
+    assert [bool(each.unreadable) for each in rest] == [False] * 3 + [True] * 4
+
+
+def test_the_likeliest_classes_alone_are_kept_where_asked(model: Path, tmp_path: Path) -> None:
+    root = folder(tmp_path / "d", count=2)
+    for few, all_of_them in zip(predict(model, root, top=3), predict(model, root), strict=True):
+        assert list(few.probabilities.items()) == list(all_of_them.probabilities.items())[:3]
+        assert few.labels == all_of_them.labels

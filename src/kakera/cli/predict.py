@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from kakera.cli.arguments import Arguments, add_ranges
-from kakera.cli.output import print_table
+from kakera.cli.prediction_output import print_csv, print_json, print_some
 from kakera.errors import OptionError, sentence
 
 if TYPE_CHECKING:
     from kakera.training.predict import Prediction
 
-SHOWN = 20  # rows of the table that is printed
+CARD = 3  # classes of a card of the page
 
 
 def run(words: Sequence[str]) -> int:
@@ -62,82 +61,53 @@ def run(words: Sequence[str]) -> int:
     from kakera.data.files import open_files
     from kakera.data.findings import left_lines
     from kakera.data.measure import doubts
+    from kakera.training.label_counts import LabelCounts
     from kakera.training.next_commands import after_predict
-    from kakera.training.predict import open_model, predict, predict_windows
+    from kakera.training.predict import iter_predict, open_model, predict_windows
     from kakera.training.seen_files import seen_files
 
     model = open_model(given.model)
     if ranges := value_range.given(given.bits, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
-    clipped: dict[str, int] = {}
     dataset = open_files(given.files, model.inputs)
     seen = seen_files(given.model, dataset)
     for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()) + [seen] * bool(seen):
         print(f"kakera: {line}", file=sys.stderr)
-    if given.windows:
-        found = list(predict_windows(model, dataset, workers=given.workers, device=given.device))
-    else:
-        found = predict(model, dataset, workers=given.workers, device=given.device)
-        clipped = getattr(dataset.pictures, "clipped", {})
-        if given.page:
-            from kakera.training.prediction_page import write_prediction_page
+    counts = LabelCounts()
+    broken: list[Prediction] = []
+    kept: list[Prediction] = []
 
-            write_prediction_page(given.page, given.model, dataset, model.inputs, found, order=given.order)
+    def counted(found: Iterator[Prediction]) -> Iterator[Prediction]:
+        for prediction in found:
+            counts.add(prediction)
+            broken.extend([prediction] * bool(prediction.unreadable))
+            if given.page:
+                names = dict.fromkeys([*islice(prediction.probabilities, CARD), *prediction.labels])
+                likely = {name: prediction.probabilities[name] for name in names}
+                kept.append(replace(prediction, probabilities=likely))
+            yield prediction
+
+    work = predict_windows if given.windows else iter_predict
+    every = given.json or given.csv or model.several
+    top = 0 if every else max(given.top, CARD)
+    found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
     if given.json:
-        print(json.dumps([_plain(prediction) for prediction in found], indent=2))
+        print_json(found)
     elif given.csv:
-        _print_csv(found)
+        print_csv(found, model.classes, windows=given.windows)
     else:
-        header = ("file", "seconds")[: 1 + given.windows]
-        rows = [_row(prediction, given.top, windows=given.windows) for prediction in found[:SHOWN]]
-        print_table([(*header, "label", "probabilities"), *rows])
-        _print_rest(found)
+        print_some(found, given.top, counts, windows=given.windows)
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
+        from kakera.training.prediction_page import write_prediction_page
+
+        write_prediction_page(given.page, given.model, dataset, model.inputs, kept, order=given.order)
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
+    clipped = getattr(dataset.pictures, "clipped", {})
     if clipped:
         first = next(iter(clipped))
         many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"
         print(f"kakera: {many}: outside of the range, clipped", file=sys.stderr)
-    broken = [prediction for prediction in found if prediction.unreadable]
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)
     return 2 if broken else 0
-
-
-def _print_rest(found: Sequence[Prediction]) -> None:
-    """How many are not shown, and of several how many have each label."""
-    from kakera.training.prediction_page import label_rows
-
-    if len(found) > SHOWN:
-        print(f"… {len(found) - SHOWN:,} more: --csv or --json prints all")
-    rows = label_rows(found)
-    if len(found) > 1 and len(rows) > 1:
-        print_table(rows, title="how many have each label")
-
-
-def _plain(prediction: Prediction) -> dict[str, Any]:
-    """Without a window where there is none."""
-    return {name: value for name, value in asdict(prediction).items() if value is not None}
-
-
-def _row(prediction: Prediction, top: int, *, windows: bool) -> tuple[str, ...]:
-    start, end = prediction.window or (0.0, 0.0)
-    name = (prediction.file, f"{start:.2f}–{end:.2f}")[: 1 + windows]
-    if prediction.unreadable:
-        return *name[:1], *("" for _ in name[1:]), "unreadable", ""
-    best = list(prediction.probabilities.items())[:top]
-    shown = ", ".join(f"{name} {100 * value:.1f} %" for name, value in best)
-    return *name, " | ".join(prediction.labels) or "–", shown
-
-
-def _print_csv(found: Sequence[Prediction]) -> None:
-    names = sorted({name for prediction in found for name in prediction.probabilities})
-    writer = csv.writer(sys.stdout)
-    times = any(prediction.window for prediction in found)
-    writer.writerow(["file", *["start", "end"] * times, "label", *names, "unreadable"])
-    for prediction in found:
-        values = [prediction.probabilities.get(name, "") for name in names]
-        span = [*(prediction.window or ("", ""))] if times else []
-        labels = "|".join(prediction.labels)
-        writer.writerow([prediction.file, *span, labels, *values, prediction.unreadable])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.files import open_files
@@ -22,7 +23,7 @@ from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
-from kakera.training.infer import scored, scores
+from kakera.training.infer import each_file, scored
 from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Saved | OnnxModel
@@ -32,7 +33,7 @@ THRESHOLD = 0.5  # from here on a class counts as present, where a picture may s
 
 @dataclass(frozen=True)
 class Prediction:
-    """One file: the label or labels, and every class with its probability, likeliest first; or why not."""
+    """One file: the label or labels, and each class with its probability, likeliest first; or why not."""
 
     file: str
     labels: tuple[str, ...]
@@ -43,7 +44,9 @@ class Prediction:
 
 
 @memory_for("predict", "lower --workers, or name fewer files")
-def predict(model: Source, files: Files, *, workers: int = -1, device: str = "auto") -> list[Prediction]:
+def predict(
+    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
+) -> list[Prediction]:
     """Predict files, all in folders or in shards, or samples of a built-in set, in the order given.
 
     `files` is one of these, or several: a path or a name; the bytes of a file, or a file opened as bytes; an
@@ -53,30 +56,42 @@ def predict(model: Source, files: Files, *, workers: int = -1, device: str = "au
 
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
     gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
-    in float32 or int8: then ONNX Runtime computes, on the CPU. `workers` are processes that read while the
-    model computes; -1 chooses: one a core where there are many files, none where there are few. `device` is
-    cpu, cuda, mps or auto. Raises RunError for the model or the device, DataError where a folder holds
-    nothing to read and for what can be no file.
+    in float32 or int8: then ONNX Runtime computes, on the CPU. `top` keeps the probabilities of that many
+    classes only; 0 keeps all. `workers` are processes that read while the model computes; -1 chooses: one a
+    core where there are many files, none where there are few. `device` is cpu, cuda, mps or auto. Raises
+    RunError for the model or the device, DataError where a folder holds nothing to read and for what can be
+    no file.
     """
+    return list(iter_predict(model, files, top=top, workers=workers, device=device))
+
+
+def iter_predict(
+    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
+) -> Iterator[Prediction]:
+    """Predict as `predict` does, and yield each prediction as soon as it is there, in the order given."""
     saved = open_model(model)
     dataset = open_files(files, saved.inputs)
-    names = [dataset.pictures.name(number) for number in range(len(dataset))]
+    reasons: dict[str, str] = {}
+
+    def unreadable(start: int, end: int) -> Iterator[Prediction]:
+        for number in range(start, end):
+            yield Prediction(dataset.pictures.name(number), (), {}, reasons[_where(dataset, number)])
+
+    following = 0
     with _placed(saved, device):
-        probabilities, numbers, broken = scores(
+        for numbers, rows, broken in each_file(
             saved, dataset, workers=readers(dataset, workers), progress="predict"
-        )
-    reasons = {error.path: error.reason for error in broken}
-    known = dict(zip(numbers.tolist(), probabilities.tolist(), strict=True))
-    return [
-        _prediction(saved, name, known[number])
-        if number in known
-        else Prediction(name, (), {}, reasons[_where(dataset, number)])
-        for number, name in enumerate(names)
-    ]
+        ):
+            reasons |= {error.path: error.reason for error in broken}
+            for number, row in zip(numbers.tolist(), rows, strict=True):
+                yield from unreadable(following, number)
+                yield _prediction(saved, dataset.pictures.name(number), row, top)
+                following = number + 1
+    yield from unreadable(following, len(dataset))
 
 
 def predict_windows(
-    model: Source, files: Files, *, workers: int = -1, device: str = "auto"
+    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
 ) -> Iterator[Prediction]:
     """Predict each window of each recording, and yield each as it is read; `files` are as in `predict`.
 
@@ -98,8 +113,9 @@ def predict_windows(
                     told.add(error.path)
                     yield Prediction(error.path, (), {}, error.reason)
             edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
-            for number, row, (start, end) in zip(part.samples.tolist(), values.tolist(), edges, strict=True):
-                yield _prediction(saved, dataset.pictures.name(number), row, (float(start), float(end)))
+            for number, row, (start, end) in zip(part.samples.tolist(), values.numpy(), edges, strict=True):
+                span = (float(start), float(end))
+                yield _prediction(saved, dataset.pictures.name(number), row, top, window=span)
 
 
 def _placed(saved: Saved | OnnxModel, device: str) -> AbstractContextManager[object]:
@@ -128,11 +144,17 @@ def _where(dataset: Dataset, number: int) -> str:
 
 
 def _prediction(
-    saved: Saved | OnnxModel, file: str, values: list[float], window: tuple[float, float] | None = None
+    saved: Saved | OnnxModel,
+    file: str,
+    row: NDArray[np.float32],
+    top: int,
+    *,
+    window: tuple[float, float] | None = None,
 ) -> Prediction:
-    order = sorted(range(len(values)), key=lambda i: -values[i])
-    probabilities = {saved.classes[i]: values[i] for i in order}
+    order = np.argsort(-row, kind="stable").tolist()
     labels = (saved.classes[order[0]],)
     if saved.several:
-        labels = tuple(n for n, p in probabilities.items() if p >= THRESHOLD)
+        labels = tuple(saved.classes[i] for i in order if row[i] >= THRESHOLD)
+    values = row.tolist()
+    probabilities = {saved.classes[i]: values[i] for i in (order[:top] if top else order)}
     return Prediction(file, labels, probabilities, window=window)

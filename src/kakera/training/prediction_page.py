@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Literal
 
 from kakera.data.dataset import Dataset
@@ -13,6 +11,7 @@ from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, gallery, heading, items, note, page, paragraph, table
 from kakera.storage import write_atomically
+from kakera.training.label_counts import LabelCounts
 from kakera.training.predict import Prediction
 from kakera.training.samples_shown import media
 
@@ -44,7 +43,7 @@ def write_prediction_page(
     cards = [_card(dataset, inputs, predictions[number], number) for number in known[:most]]
     parts = [
         paragraph(_counts(dataset.kind, len(predictions), len(known))),
-        *([heading("Labels"), table(label_rows(predictions))] if known else []),
+        *([heading("Labels"), table(LabelCounts.of(predictions).rows())] if known else []),
         heading("Surest first" if order == "surest" else "As given"),
         paragraph(_shown(len(cards), len(known), order)),
         gallery(cards, sounds=dataset.sounds is not None),
@@ -70,19 +69,6 @@ def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: i
 def _counts(kind: str, count: int, known: int) -> str:
     rest = f"; {count - known:,} cannot be read and are listed below" if known < count else ""
     return f"{known:,} {kind} with a prediction{rest}."
-
-
-def label_rows(predictions: Sequence[Prediction]) -> list[tuple[str, ...]]:
-    """Return a table, header first: how many files have each label, most first, and its mean probability."""
-    found: defaultdict[str, list[float]] = defaultdict(list)
-    for prediction in predictions:
-        for label in prediction.labels:
-            found[label].append(prediction.probabilities[label])
-    rows = sorted(found.items(), key=lambda item: -len(item[1]))
-    return [
-        ("label", "files", "mean probability"),
-        *((label, f"{len(values):,}", f"{100 * fmean(values):.1f} %") for label, values in rows),
-    ]
 
 
 def _shown(shown: int, known: int, order: Order) -> str:

@@ -1,0 +1,68 @@
+"""Predictions on standard output, each as soon as it is there: a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from kakera.cli.output import print_table
+
+if TYPE_CHECKING:
+    from kakera.training.label_counts import LabelCounts
+    from kakera.training.predict import Prediction
+
+SHOWN = 20  # rows of the table
+
+
+def print_json(found: Iterator[Prediction]) -> None:
+    """One array, with a line for each prediction."""
+    before = "[\n"
+    for prediction in found:
+        values: dict[str, Any] = {
+            name: value for name, value in asdict(prediction).items() if value is not None
+        }
+        print(before + json.dumps(values), end="", flush=True)
+        before = ",\n"
+    print("[]" if before == "[\n" else "\n]")
+
+
+def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: bool) -> None:
+    """With every class."""
+    names = sorted(classes)
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["file", *["start", "end"] * windows, "label", *names, "unreadable"])
+    for prediction in found:
+        values = [prediction.probabilities.get(name, "") for name in names]
+        span = [*(prediction.window or ("", ""))] if windows else []
+        labels = "|".join(prediction.labels)
+        writer.writerow([prediction.file, *span, labels, *values, prediction.unreadable])
+        sys.stdout.flush()
+
+
+def print_some(found: Iterator[Prediction], top: int, counts: LabelCounts, *, windows: bool) -> None:
+    """The first as a table, then how many more there are, and how many have each label."""
+    header = ("file", "seconds")[: 1 + windows]
+    rows = [_row(prediction, top, windows=windows) for prediction in islice(found, SHOWN)]
+    print_table([(*header, "label", "probabilities"), *rows])
+    sys.stdout.flush()
+    rest = sum(1 for _ in found)
+    if rest:
+        print(f"… {rest:,} more: --csv or --json prints all")
+    labels = counts.rows()
+    if len(rows) > 1 and len(labels) > 1:
+        print_table(labels, title="how many have each label")
+
+
+def _row(prediction: Prediction, top: int, *, windows: bool) -> tuple[str, ...]:
+    start, end = prediction.window or (0.0, 0.0)
+    name = (prediction.file, f"{start:.2f}–{end:.2f}")[: 1 + windows]
+    if prediction.unreadable:
+        return *name[:1], *("" for _ in name[1:]), "unreadable", ""
+    best = list(prediction.probabilities.items())[:top]
+    shown = ", ".join(f"{name} {100 * value:.1f} %" for name, value in best)
+    return *name, " | ".join(prediction.labels) or "–", shown
