@@ -23,9 +23,9 @@ def print_json(found: Iterator[Prediction]) -> None:
     """One array, with a line for each prediction."""
     before = "[\n"
     for prediction in found:
-        values: dict[str, Any] = {
-            name: value for name, value in asdict(prediction).items() if value is not None
-        }
+        values = {one.name: getattr(prediction, one.name) for one in fields(prediction)}
+        if prediction.window is None:
+            del values["window"]
         print(before + json.dumps(values), end="", flush=True)
         before = ",\n"
     print("[]" if before == "[\n" else "\n]")

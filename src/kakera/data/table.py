@@ -91,9 +91,13 @@ def _file(folder: Path, name: str) -> tuple[Path, tuple[int, int] | None]:
 def _labels(given: list[list[str]], classes: tuple[str, ...]) -> np.ndarray | None:
     if not classes:
         return None
+    number = {name: code for code, name in enumerate(classes)}
     if max(map(len, given)) <= 1:
-        return np.array([classes.index(words[0]) if words else -1 for words in given])
-    return np.array([[name in words for name in classes] for words in given])
+        return np.array([number[words[0]] if words else -1 for words in given])
+    labels = np.zeros((len(given), len(classes)), dtype=np.bool_)
+    for row, words in zip(labels, given, strict=True):
+        row[[number[word] for word in words]] = True
+    return labels
 
 
 def _unused(columns: list[str], lines: list[int]) -> list[str]:

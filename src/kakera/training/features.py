@@ -47,7 +47,9 @@ def indicators(labels: Labels, *, classes: int) -> NDArray[np.float64]:
     """Labels of either kind as (n, classes) zeros and ones."""
     if labels.dtype == np.bool_:
         return labels.astype(np.float64)
-    return np.eye(classes)[labels]
+    found = np.zeros((len(labels), classes))
+    found[np.arange(len(labels)), labels] = 1.0
+    return found
 
 
 def _refusal(*, got: str, expected: str) -> DataError:
