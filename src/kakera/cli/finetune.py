@@ -11,6 +11,8 @@ from kakera.cli.output import print_plan, print_report, print_table, print_writt
 from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
 
+CLASSES = 50  # of the table that is printed
+
 
 def run(words: Sequence[str]) -> int:
     """Train a classifier and print its evaluation."""
@@ -35,7 +37,10 @@ def run(words: Sequence[str]) -> int:
     if trained.evaluation is None:
         print("no labelled test pictures, so nothing was measured")
     else:
-        print_table(trained.evaluation.table())
+        header, *rows = trained.evaluation.table()
+        print_table([header, *rows[:CLASSES]])
+        if len(rows) > CLASSES:
+            print(f"… {len(rows) - CLASSES:,} more classes: the report and evaluation.json have all")
         print(trained.evaluation.summary())
         print(last_verdict(trained.folder))
     print_written(trained.folder)
