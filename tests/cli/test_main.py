@@ -102,3 +102,19 @@ def test_every_public_name_is_there_and_documented() -> None:
         assert getattr(kakera, name).__doc__, name
     with pytest.raises(AttributeError, match="it has KakeraError, convert, convert_int8"):
         _ = kakera.nonsense
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["inspect", "demo"]])
+def test_a_full_disk_below_standard_output_is_one_line(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kakera", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("kakera: standard output: got No space left on device")
+    assert "Traceback" not in done.stderr

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 import kakera
 from kakera import duration
 from kakera.cli.interrupts import Interrupts
-from kakera.errors import KakeraError, OptionError, sentence
+from kakera.errors import KakeraError, OptionError, StorageError, sentence
 from kakera.out_of_memory import out_of_memory
 
 VERBS = {
@@ -45,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = words[0] if words else ""
     with duration.command(), Interrupts(verb, take=arguments is None) as interrupts:
         try:
-            return _run(words)
+            code = _run(words)
+            if arguments is None:
+                sys.stdout.flush()
+            return code
         except KakeraError as error:
             print(f"kakera: {error}", file=sys.stderr)
             return error.exit_code
@@ -55,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.close()
             return 0
         except Exception as error:
+            if arguments is None and isinstance(error, OSError) and (lost := _unprinted(error)):
+                print(f"kakera: {lost}", file=sys.stderr)
+                return lost.exit_code
             if interrupts.number:  # an import that was interrupted
                 return interrupts.end()
             lack = out_of_memory(error, f"kakera {verb}", LOWER.get(verb, "end other programs"))
@@ -62,6 +69,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
             print(f"kakera: {lack}", file=sys.stderr)
             return lack.exit_code
+
+
+def _unprinted(error: OSError) -> StorageError | None:
+    """What to say where it is standard output that cannot be written, as on a full disk; else None."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is tried at the end
+        do = "free some space, and give the command again"
+        return StorageError(sentence("standard output", got=error.strerror, expected="room for it", do=do))
+    return None
 
 
 def _run(words: list[str]) -> int:
