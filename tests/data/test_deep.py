@@ -209,3 +209,15 @@ def test_values_of_less_than_8_bits_are_spread_out(bits: int, photometric: int, 
     content = start + packed.tobytes() + struct.pack(order + "H", len(tags)) + entries + bytes(4)
     shown = values if photometric else 2**bits - 1 - values
     assert far(decode(content, 1), np.round(shown * (255 / (2**bits - 1)))) == 0
+
+
+@pytest.mark.parametrize("kind", ["QOI", "SGI", "TGA", "PPM", "BMP"])
+def test_eight_bits_beside_deep_files_are_read_as_alone(kind: str) -> None:
+    colour = (WIDE >> 8).astype(np.uint8)
+    np.testing.assert_array_equal(decode(encoded(colour, kind), 3, ranges=given(16)), colour)
+
+
+def test_a_tiff_compressed_as_webp_is_read() -> None:
+    grey = np.repeat((DEEP >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    content = tiff(grey, photometric="rgb", compression="webp", compressionargs={"lossless": True})
+    np.testing.assert_array_equal(decode(content, 3), grey)

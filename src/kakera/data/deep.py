@@ -58,8 +58,11 @@ def require_readable(image: Image.Image, source: Source) -> None:
 
 def is_wide(image: Image.Image) -> bool:
     """Whether colours have 16 bits, of which Pillow keeps the upper 8."""
-    names = (tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", [])[:1])
-    return image.mode in ("RGB", "RGBA") and any(str(name).endswith(("16B", "16L", "16N")) for name in names)
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # of some formats there are none
+    names = [one[0] if isinstance(one, tuple) and one else one for one in arguments]
+    return any(str(name).endswith(("16B", "16L", "16N")) for name in names)
 
 
 def grey(image: Image.Image, header: TiffHeader | None) -> NDArray[Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 from PIL import Image, UnidentifiedImageError
 
 from kakera.data.kinds import described, formats
+from kakera.data.mended import content_of, mended
 from kakera.errors import UnreadableFileError
 
 MOST_PIXELS = 100_000_000
@@ -28,6 +31,11 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     """An image whose pixels are not read yet. Raises UnreadableFileError, and what Pillow raises."""
     _hush()
     image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats())
+    kind = str(image.format)
+    if kind in ("TGA", "PCX", "SGI") and mended(kind, first_bytes(source)):
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with suppress(ValueError, struct.error):  # Pillow says what is damaged
+            image = Image.open(io.BytesIO(content_of(kind, content)), formats=(kind,))
     try:
         require_few_pixels(image, name(source), most_pixels)
     except UnreadableFileError:

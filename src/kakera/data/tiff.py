@@ -12,6 +12,7 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a v
 CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
 MOST = 1 << 12  # entries of a directory, and values of one entry: enough for any picture
 FORMATS = {1: "whole numbers", 2: "signed numbers", 3: "floats", 4: "values", 5: "complex", 6: "complex"}
+WEBP = 50_001  # a compression that Pillow knows by name, and its build of libtiff does not
 INVERTED, PALETTE, SEPARATE = 0, 3, 2
 Source = Path | str | bytes
 
@@ -49,7 +50,7 @@ class TiffHeader:
 
     @property
     def unsafe(self) -> bool:
-        """Whether Pillow gives other values than stand there, without an error."""
+        """Whether Pillow gives other values than stand there, without an error, or none."""
         signed_bytes = self.bits == 8 and self.format == 2
         planes = self.separate and self.samples > 1 and self.bits > 8 and self.compression == 1
         floats = self.format == 3 and self.photometric == INVERTED
@@ -57,9 +58,8 @@ class TiffHeader:
         swapped = (
             wide and self.order == ">" and self.compression != 1
         )  # decoded as if they were little-endian
-        return (
-            signed_bytes or planes or floats or swapped or (self.bits > 16 and self.photometric == INVERTED)
-        )
+        inverted = self.bits > 16 and self.photometric == INVERTED
+        return signed_bytes or planes or floats or swapped or inverted or self.compression == WEBP
 
     @property
     def inverted(self) -> bool:
