@@ -47,10 +47,20 @@ clipped and counted; values far below zero are refused, with the file's name, un
 there. A model that knows no range takes 16 bits as 0 … 65535.
 
 HEIC needs `pip install 'kakera[heif]'`, JPEG XL `'kakera[jxl]'`, the TIFFs that say tifffile
-`'kakera[tiff]'`. TIFFs of other than 1, 3 or 4 channels (microscopes, satellites) are refused with their
-number of channels: choose three of them and write these. Files of other kinds are counted by suffix, with
-the reason, by `kakera inspect` and in a line of every training, which also names a class of which no file
-is left.
+`'kakera[tiff]'`. Files of other kinds are counted by suffix, with the reason, by `kakera inspect` and in a
+line of every training, which also names a class of which no file is left.
+
+## Many channels
+
+TIFFs of 2 or 4 to 16 channels (microscopes, satellites) go the whole way as they are: `inspect`, training,
+`predict`, ONNX, `pack`, `explain` and the explorer, which shows three channels, the first unless others are
+chosen. All files of a folder need the same number; one that has another is named. A channel is opacity
+only where the tag ExtraSamples says so; then the picture is laid on white. Where the tag
+PhotometricInterpretation says red, green and blue, `--channels 3` takes these alone. All channels share one
+range of values. RandAugment moves and turns such pictures and leaves their values alone. Of a file with
+several pages the first is read.
+
+## Kinds of files
 
 | suffix | kind | read by | result | second opinion |
 |---|---|---|---|---|
@@ -76,7 +86,7 @@ class Case:
 
     def _result(self) -> str:
         try:
-            channels = 1 if self.expected is not None and np.ndim(self.expected) == 2 else 3
+            channels = 3 if self.expected is None else np.shape(np.atleast_3d(self.expected))[2]
             found = decode(self.content(), channels, ranges=given(self.bits))
         except UnreadableFileError as error:
             return "refused: " + error.reason.partition(", expected")[0].removeprefix("got ")
@@ -325,11 +335,11 @@ def cases() -> list[Case]:
         ),
         Case(
             ".tif",
-            "5 channels",
-            "-",
+            "5 channels of 16 bits",
+            "tifffile",
             lambda: tiff(np.dstack([DEEP] * 5), photometric="minisblack", planarconfig="contig"),
-            None,
-            "-",
+            np.dstack([eight[..., 0]] * 5),
+            written,
         ),
     ]
     return found

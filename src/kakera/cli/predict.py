@@ -67,12 +67,12 @@ def run(words: Sequence[str]) -> int:
     if ranges := value_range.given(given.bits, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     clipped: dict[str, int] = {}
+    dataset = open_files(given.files, model.inputs)
+    for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()):
+        print(f"kakera: {line}", file=sys.stderr)
     if given.windows:
-        found = list(predict_windows(model, given.files, workers=given.workers, device=given.device))
+        found = list(predict_windows(model, dataset, workers=given.workers, device=given.device))
     else:
-        dataset = open_files(given.files, model.inputs)
-        for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()):
-            print(f"kakera: {line}", file=sys.stderr)
         found = predict(model, dataset, workers=given.workers, device=given.device)
         clipped = getattr(dataset.pictures, "clipped", {})
         if given.page:

@@ -32,7 +32,7 @@ def build(runs: Sequence[str | Path], *, pictures: str = "", host: str = "127.0.
         redoc_url=None,
     )
     models = Models(runs)
-    samples = open_samples(pictures, runs, models.sound)
+    samples = open_samples(pictures, runs, models.sound, models.channels)
     app.state.models = models
     app.state.pictures = Pictures(samples) if models.sound is None else Recordings(samples)
     app.state.views = Views.new()

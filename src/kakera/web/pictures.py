@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 from kakera.data.channels import with_channels
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.images import decode
+from kakera.data.images import GREY_OR_COLOUR, decode, header
 from kakera.data.measure import with_ranges
 from kakera.inputs import InputSpec
 from kakera.web.shelf import Framed, Shelf
 
 MOST_PIXELS = 40_000_000  # of an upload
-GREY = InputSpec(1, 1, 1, (0.0,), (1.0,))
+
+
+def of_channels(count: int) -> InputSpec:
+    """Inputs of one pixel."""
+    return InputSpec(count, 1, 1, (0.0,) * count, (1.0,) * count)
+
+
+GREY = of_channels(1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Pictures(Shelf):
         def values(inputs: InputSpec) -> NDArray[np.uint8]:
             return decode(content, inputs.channels, most_pixels=MOST_PIXELS, ranges=inputs.values)
 
-        values(GREY)
+        count = header(content)[2]
+        values(GREY if count in GREY_OR_COLOUR else of_channels(count))
         return Picture(identity, "uploaded picture", values)
 
 
