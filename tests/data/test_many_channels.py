@@ -72,6 +72,14 @@ def test_a_fourth_channel_is_opacity_only_where_the_file_says_so() -> None:
     assert np.abs(decode(clear, 3) - (written[..., :3] * shares + 255 * (1 - shares))).max() <= 1
 
 
+def test_opacity_by_opencv_is_opacity_though_the_file_does_not_say_so() -> None:
+    cv2 = pytest.importorskip("cv2", reason="opencv-python-headless, which writes it, is not installed")
+    content = bytes(cv2.imencode(".tif", values(4))[1])
+    shares = values(4)[..., 3:] / 255
+    assert header(content)[2] == 3
+    assert np.abs(decode(content, 3) - (values(4)[..., 2::-1] * shares + 255 * (1 - shares))).max() <= 1
+
+
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
 def test_grey_with_opacity_is_grey_on_white(kind: str) -> None:
     written = values(2, kind)

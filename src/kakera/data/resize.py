@@ -25,7 +25,7 @@ def resized(
         ]
         return np.concatenate(planes, axis=2)
     image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-    found = image.resize(size[::-1], resample, box=box, reducing_gap=reducing_gap)
+    found = image.resize((size[1], size[0]), resample, box=box, reducing_gap=reducing_gap)
     return np.asarray(found).reshape(*size, picture.shape[2])
 
 

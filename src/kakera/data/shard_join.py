@@ -120,8 +120,8 @@ def _emptied(classes: Sequence[str], labels: NDArray[Any] | None) -> tuple[str, 
     """Classes that nothing carries."""
     if labels is None:
         return ()
-    carried = labels.any(axis=0) if labels.ndim == 2 else np.isin(np.arange(len(classes)), labels)
-    return tuple(name for name, full in zip(classes, carried.tolist(), strict=True) if not full)
+    carried = set((np.flatnonzero(labels.any(axis=0)) if labels.ndim == 2 else labels).tolist())
+    return tuple(name for code, name in enumerate(classes) if code not in carried)
 
 
 def _channels_of(pictures: ShardPictures, most: int = 32) -> int:

@@ -45,7 +45,12 @@ class TiffHeader:
 
     @property
     def opacity(self) -> int:
-        """Which channel is opacity, −1 without one: only where ExtraSamples says so."""
+        """Which channel is opacity, −1 without one: only where ExtraSamples says so.
+
+        OpenCV writes red, green, blue and opacity without that tag, and is read so.
+        """
+        if not self.extra and self.photometric == RGB and self.samples == 4:
+            return 3
         known = [place for place, kind in enumerate(self.extra) if kind in ALPHA]
         return self.samples - len(self.extra) + known[0] if known else -1
 
