@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kakera.data.resize import visible
 from kakera.inputs import InputSpec
 
 GAP = 2  # pixels between pictures, before enlarging
@@ -16,11 +15,7 @@ LEAST = 84  # pixels: smaller pictures are enlarged to about this
 
 
 def sheet(pictures: NDArray[np.uint8], *, across: int = 1) -> Image.Image:
-    """(n, k, H, W, c) as rows of n / across groups, `across` groups side by side, white between them.
-
-    Of many channels the first three.
-    """
-    pictures = visible(pictures)
+    """(n, k, H, W, c) as rows of n / across groups, `across` groups side by side, white between them."""
     count, each, height, width, channels = pictures.shape
     rows = -(-count // across)
     wide = across * (each * (width + GAP) + GAP) - GAP

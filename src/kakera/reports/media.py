@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kakera.data.resize import image_of
-
 SIDE = 160  # pixels: longest side of a thumbnail
 SMALL = 64  # pixels: up to here a PNG is smaller than a JPEG, and exact
 SECONDS = 3.0  # of a recording
@@ -19,8 +17,8 @@ RATE = 16_000  # samples a second, at most about that many
 
 
 def thumbnail(values: NDArray[np.uint8], side: int = SIDE) -> tuple[bytes, str]:
-    """The bytes of a picture (H, W, C), at most `side` pixels long, and their kind: png or jpeg."""
-    picture = image_of(values)
+    """The bytes of a picture (H, W, 1 or 3), at most `side` pixels long, and their kind: png or jpeg."""
+    picture = Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
     picture.thumbnail((side, side), Image.Resampling.BOX if side < SMALL else Image.Resampling.LANCZOS)
     return encoded(picture)
 
