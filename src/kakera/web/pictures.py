@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from kakera.data.channels import with_channels
 from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.images import GREY_OR_COLOUR, decode, header
+from kakera.data.images import decode
 from kakera.data.measure import with_ranges
+from kakera.data.tiff import read_header
 from kakera.inputs import InputSpec
 from kakera.web.shelf import Framed, Shelf
 
@@ -56,8 +57,8 @@ class Pictures(Shelf):
         def values(inputs: InputSpec) -> NDArray[np.uint8]:
             return decode(content, inputs.channels, most_pixels=MOST_PIXELS, ranges=inputs.values)
 
-        count = header(content)[2]
-        values(GREY if count in GREY_OR_COLOUR else of_channels(count))
+        found = read_header(content)
+        values(of_channels(found.channels) if found is not None and found.many else GREY)
         return Picture(identity, "uploaded picture", values)
 
 
