@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint kills fuzz siege speed pictures clean
+.PHONY: demo test check lint kills fuzz siege valid speed pictures clean
 
 # DEMO: options of `kakera demo`; its last line is the report's path.
 demo: $(READY)
@@ -29,6 +29,11 @@ fuzz: $(READY)
 
 siege: $(READY)
 	$(BIN)/python -m tests.web.siege
+
+# 2000 valid files by the encoders that are installed, read by kakera and by a second decoder; docs/formats.md.
+valid: $(READY)
+	$(BIN)/python -m benchmarks.valid_files --count 2000 --out docs/valid-files.json
+	$(BIN)/python -m benchmarks.formats
 
 # docs/bench.json, docs/speed.md and the README's numbers on speed: a quarter of an hour on a quiet machine.
 speed: $(READY)

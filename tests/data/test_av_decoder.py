@@ -31,6 +31,7 @@ CASES = {  # format, codec, channels
     "ac3": ("ac3", "ac3", 2),
     "mov": ("mov", "pcm_s16le", 1),
     "tta": ("tta", "tta", 2),
+    "alac.caf": ("caf", "alac", 2),
     "avi": ("avi", "pcm_s16le", 2),
 }
 RATE = 44_100
@@ -167,3 +168,20 @@ def test_content_in_memory_that_would_fill_it_is_one_line(monkeypatch: pytest.Mo
 def test_files_with_these_names_are_recordings() -> None:
     assert {".m4a", ".wma", ".mp4", ".webm", ".aac"} <= WITH_AV
     assert is_sound([Path(f"a{suffix}") for suffix in WITH_AV])
+
+
+def test_eight_channels_in_planes_are_read_each() -> None:
+    tone = np.sin(2 * np.pi * 300 * np.arange(RATE) / RATE)
+    levels = np.array([0.5, 0.4, 0.3, 0.05, 0.2, 0.15, 0.25, 0.35])
+    frame = av.AudioFrame.from_ndarray(
+        np.float32(tone[:, None] * levels).reshape(1, -1), format="flt", layout="7.1(wide)"
+    )
+    frame.sample_rate = RATE
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("alac", rate=RATE, layout="7.1(wide)")
+        for one in av.AudioResampler("s16p", "7.1(wide)", RATE, frame_size=4096).resample(frame):
+            container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+    found = np.concatenate([*blocks(file.getvalue())])
+    np.testing.assert_allclose(np.abs(found).max(axis=0), levels, atol=1e-3)

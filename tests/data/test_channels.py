@@ -62,5 +62,5 @@ def test_the_number_that_is_there_changes_nothing() -> None:
 
 @pytest.mark.parametrize("channels", [0, 2, 4, -1])
 def test_other_numbers_are_refused(channels: int) -> None:
-    with pytest.raises(DataError, match=f"channels: got {channels}, expected 1 .grey. or 3 .colour.; choose"):
+    with pytest.raises(DataError, match=f"got pictures of 3 channels, expected {channels}; name others"):
         with_channels(arrays(COLOUR), channels)

@@ -153,7 +153,9 @@ def test_jpeg_2000_of_wide_colours_is_refused_since_white_would_be_black(tmp_pat
 @pytest.mark.parametrize("count", [2, 5])
 def test_other_numbers_of_channels_are_named(count: int) -> None:
     content = tiff(np.dstack([DEEP] * count), photometric="minisblack", planarconfig="contig")
-    assert f"{count} channels of 16-bit values, expected 1, 3 or 4" in refusal(content)
+    assert f"{count} channels of 16-bit values, expected grey or colour; --channels {count}" in refusal(
+        content
+    )
 
 
 def test_a_jpeg_of_12_bits_is_named() -> None:
@@ -209,3 +211,15 @@ def test_values_of_less_than_8_bits_are_spread_out(bits: int, photometric: int, 
     content = start + packed.tobytes() + struct.pack(order + "H", len(tags)) + entries + bytes(4)
     shown = values if photometric else 2**bits - 1 - values
     assert far(decode(content, 1), np.round(shown * (255 / (2**bits - 1)))) == 0
+
+
+@pytest.mark.parametrize("kind", ["QOI", "SGI", "TGA", "PPM", "BMP"])
+def test_eight_bits_beside_deep_files_are_read_as_alone(kind: str) -> None:
+    colour = (WIDE >> 8).astype(np.uint8)
+    np.testing.assert_array_equal(decode(encoded(colour, kind), 3, ranges=given(16)), colour)
+
+
+def test_a_tiff_compressed_as_webp_is_read() -> None:
+    grey = np.repeat((DEEP >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    content = tiff(grey, photometric="rgb", compression="webp", compressionargs={"lossless": True})
+    np.testing.assert_array_equal(decode(content, 3), grey)

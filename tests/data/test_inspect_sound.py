@@ -136,3 +136,31 @@ def test_files_that_are_read_with_a_note_are_named_with_it(tmp_path: Path) -> No
     note = "2147479552 bytes of samples in the header, 32000 in the file: read to its end"
     assert [(Path(name).name, said) for name, said in found.noted] == [("pipe.wav", note)]
     assert "read, but unusual: 1" in found.lines()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        ("0,2", "1,3", True),
+        ("0,3", "1,2", True),
+        (",", "1,2", True),
+        ("0,1", "1,2", False),
+        ("0,1", "2,3", False),
+    ],
+)
+def test_spans_of_one_file_that_overlap_between_parts_are_named(
+    tmp_path: Path, first: str, second: str, overlap: bool
+) -> None:
+    record(tmp_path / "long.wav", chirp(16_000, 4.0))
+    rows = [
+        f"long.wav,{first},train",
+        f"long.wav,{second},test",
+        "long.wav,3.2,3.5,train",
+        "long.wav,3.4,3.6,train",
+    ]
+    (tmp_path / "table.csv").write_text("\n".join(["file,start,end,split", *rows]) + "\n")
+    found = inspected(tmp_path / "table.csv")
+    assert len(found.overlaps) == overlap
+    assert any(line.startswith("spans that overlap between parts: ") for line in found.lines())
+    if overlap:
+        assert all(name.startswith(f"{tmp_path}/long.wav") for name in found.overlaps[0])

@@ -130,3 +130,34 @@ def test_pyav_agrees(name: str) -> None:
     with av.open(io.BytesIO(ogg(name))) as file:
         wanted = np.concatenate([frame.to_ndarray() for frame in file.decode(audio=0)], axis=1).T
     np.testing.assert_allclose(np.concatenate([*blocks(ogg(name))]), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+@pytest.mark.parametrize("channels", [3, 5, 6, 7, 8])
+def test_channels_stand_in_the_order_of_wav(kind: str, channels: int) -> None:
+    av = pytest.importorskip("av", reason="the package av is not installed: pip install 'kakera[av]'")
+    content = encoded(kind, np.float32(0.5) * sound(48_000, 0.5, channels), 48_000)
+    with av.open(io.BytesIO(content)) as file:  # FFmpeg's own decoders, which have that order
+        packed = [av.AudioResampler(format="flt").resample(frame)[0] for frame in file.decode(audio=0)]
+    there = np.concatenate([frame.to_ndarray() for frame in packed], axis=1).reshape(-1, channels)
+    found = np.concatenate([*blocks(content)])
+    count = min(len(found), len(there))
+    apart = [np.abs(found[4_000:count, one] - there[4_000:count, one]).max() for one in range(channels)]
+    assert max(apart) < 2e-3
+
+
+def page(flags: int, serial: int, number: int, packet: bytes) -> bytes:
+    head = b"OggS\0" + bytes([flags]) + bytes(8) + serial.to_bytes(4, "little") + number.to_bytes(4, "little")
+    whole = head + bytes(4) + bytes([1, len(packet)]) + packet
+    return whole[:22] + checksum(whole).to_bytes(4, "little") + whole[26:]
+
+
+def test_a_skeleton_beside_vorbis_changes_no_sample() -> None:
+    content = ogg("ogg")
+    first = 27 + content[26] + sum(content[27 : 27 + content[26]])
+    begin, end = page(2, 7, 0, b"fishead\0" + bytes(56)), page(4, 7, 1, b"")
+    with_skeleton = begin + content[:first] + page(0, 7, 1, b"fisbone\0" + bytes(44)) + end + content[first:]
+    assert header(with_skeleton).samples == header(content).samples
+    np.testing.assert_array_equal(
+        np.concatenate([*blocks(with_skeleton)]), np.concatenate([*blocks(content)])
+    )

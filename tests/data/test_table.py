@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.media import grey_or_colour
+from kakera.data.media import channels_of
 from kakera.data.sources import open_dataset
 from kakera.data.table import open_table
 from kakera.errors import DataError
@@ -129,10 +129,10 @@ def test_a_sample_of_the_headers_tells_grey_from_colour(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.png" for i in range(64)]
     for path in paths:
         path.write_bytes(GREY)
-    assert grey_or_colour(paths) == 1
+    assert channels_of(paths) == 1
     paths[62].write_bytes(COLOUR)
-    assert grey_or_colour(paths) == 3
-    assert grey_or_colour([]) == 1
+    assert channels_of(paths) == 3
+    assert channels_of([]) == 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -93,3 +93,25 @@ def test_a_piece_of_a_telephone_s_wav_is_what_the_whole_has_there(subtype: str) 
     for first in (12_345, 100, 5_000):
         found = np.concatenate([*blocks(content, (first / 16_000, (first + 999) / 16_000))])
         np.testing.assert_allclose(found, wanted[first : first + 999], atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 320, 321, 4097])
+def test_gsm_has_the_blocks_that_its_header_says(samples: int) -> None:
+    content = encoded("wav", sound(16_000, 1.0, 1)[:samples], 16_000, subtype="GSM610")
+    assert header(content).samples == -(-samples // 320) * 320
+    assert np.abs(whole(content)).max() < 0.99
+
+
+def test_floats_in_an_extensible_wave64_are_floats() -> None:
+    values = sound(8_000, 0.1, 3)
+    form = struct.pack("<HHIIHHHHI", 0xFFFE, 3, 8_000, 96_000, 12, 32, 22, 32, 7)
+    form += bytes.fromhex("0300000000001000800000aa00389b71")
+    guid = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    data = values.astype("<f4").tobytes()
+    chunks = b"".join(
+        name + guid + struct.pack("<Q", 24 + len(body)) + body
+        for name, body in ((b"fmt ", form), (b"data", data))
+    )
+    head = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
+    content = head + struct.pack("<Q", 40 + len(chunks)) + b"wave" + guid + chunks
+    np.testing.assert_array_equal(whole(content), values)

@@ -12,8 +12,11 @@ from kakera.inputs import InputSpec
 from kakera.training.labelled import held_out, require_classes
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.prepare import chosen_kind, prepare
+from kakera.training.pretrain import plan_pretrain
 from kakera.training.recipes import build
 from tests.data.files import NOISE, encoded
+from tests.data.odd_recordings import with_data_size
+from tests.data.recordings import chirp, record
 from tests.small import folder, pictures
 
 
@@ -165,3 +168,22 @@ def test_a_line_says_what_is_trained_on_and_what_was_left_out(
     assert len(lines) == 1
     assert "6 pictures (6 .png); not read: 1 .wav (--kind recordings takes these): " in lines[0]
     assert "unreadable: 1 (" in lines[0]
+
+
+def test_the_line_counts_recordings_that_are_read_though_unusual(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        record(tmp_path / f"{number}.wav", chirp(16_000, 0.5))
+    odd = tmp_path / "1.wav"
+    odd.write_bytes(with_data_size(odd.read_bytes(), 0xFFFFFFFF))
+    prepare(PretrainOptions, tmp_path, "audio-micro", {"out": str(tmp_path / "run")})
+    line = next(one for one in capsys.readouterr().err.splitlines() if one.startswith(f"{tmp_path}: 3"))
+    assert f"read, but unusual: 1 ({odd}: {0xFFFFFFFF} bytes of samples in the header" in line
+
+
+def test_a_plan_says_what_the_data_are_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder(tmp_path / "d", count=20)
+    (tmp_path / "d" / "notes.txt").write_text("x")
+    plan_pretrain(tmp_path / "d", out=tmp_path / "run", recipe="micro", image=28, patch=14)
+    assert "40 pictures (40 .png); not read: 1 .txt" in capsys.readouterr().err

@@ -19,12 +19,14 @@ FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
 
 
 def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) -> NDArray[np.uint8]:
-    """Return a picture (H, W) or (H, W, 1, 3 or 4) as `decode` returns a file: (H, W, channels), 0 … 255.
+    """Return a picture (H, W) or (H, W, C) as `decode` returns a file: (H, W, channels), 0 … 255.
 
     Values are uint8, uint16 (65535 is white), bool, or floats from 0 to 1, unless `ranges` say it. A fourth
-    channel is opacity; the picture is laid on white. Raises DataError for other shapes and values,
-    UnreadableFileError.
+    channel is opacity, unless `channels` are four; the picture is laid on white. Raises DataError for other
+    shapes and values, UnreadableFileError.
     """
+    if values.ndim == 3 and values.size and values.shape[2] == channels not in (1, 3):
+        return _eight_bits(values, name, ranges)
     if values.ndim not in (2, 3) or not values.size or (values.ndim == 3 and values.shape[2] not in CHANNELS):
         first = values.ndim == 3 and values.shape[0] in CHANNELS
         raise DataError(

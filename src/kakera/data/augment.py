@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import interpolate
 
+from kakera.data.resize import resized
+
 TRIES = 10  # candidates for a random-size crop before the middle is taken
 
 
@@ -62,10 +64,8 @@ def cut(
     left, top, right, bottom = map(float, box)
     whole = (left, top, right, bottom) == (0, 0, picture.shape[1], picture.shape[0])
     if not (whole and picture.shape[:2] == size):
-        image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         box = (max(left, 0), max(top, 0), min(right, picture.shape[1]), min(bottom, picture.shape[0]))
-        resized = image.resize((size[1], size[0]), Image.Resampling[interpolation.upper()], box=box)
-        picture = np.asarray(resized).reshape(*size, picture.shape[2])
+        picture = resized(picture, size, Image.Resampling[interpolation.upper()], box)
     picture = picture[:, ::-1] if flip else picture
     return np.ascontiguousarray(picture.transpose(2, 0, 1))
 
@@ -81,7 +81,7 @@ def crop(
 
     Colour by torch's vectorised antialiased bicubic, four times as fast as Pillow's and at most 1 of 255
     from it; where Pillow resizes columns before rows (tall crops made smaller) both round otherwise, and one
-    value in a thousand is up to 8 apart. Grey by `cut`.
+    value in a thousand is up to 8 apart. Others by `cut`.
     """
     if picture.shape[2] != 3:
         return cut(picture, box, size, flip=flip)

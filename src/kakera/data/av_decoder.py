@@ -23,6 +23,7 @@ from kakera.errors import MissingExtraError
 DURATION_KNOWN = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf")  # others guess it from the bit rate
 SLACK = 0.5  # seconds that a duration may be wrong by
 OPTIONS = {"err_detect": "explode"}  # what is damaged is an error, not silence
+PLANES = 8  # of so many channels, each in a plane of its own, PyAV reads memory that is not the frame's
 SCALES = {"u8": (128, 128), "s16": (0, 1 << 15), "s32": (0, 1 << 31), "s64": (0, 1 << 63)}
 
 
@@ -78,6 +79,9 @@ def _require_whole(container: Any, stream: Any, seconds: float) -> None:
 
 def _values(frame: Any) -> Values:
     """(samples, channels), 1 at full scale."""
+    if frame.format.is_planar and frame.layout.nb_channels >= PLANES:
+        av = extra("av", "av")
+        (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
     values = frame.to_ndarray()
     values = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
     kind = frame.format.name.removesuffix("p")

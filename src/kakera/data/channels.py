@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, choose
-from kakera.data.images import with_depth
+from kakera.data.images import GREY_OR_COLOUR, with_depth
 from kakera.data.kept import KeptPictures
 from kakera.data.shards import ShardPictures
 from kakera.errors import DataError, sentence
 
 
 def with_channels(dataset: Dataset, channels: int) -> Dataset:
-    """The same pictures with 1 (grey) or 3 (colour) channels. Raises DataError for other numbers."""
+    """The same pictures with 1 (grey) or 3 (colour) channels. Raises DataError where either has others."""
     if channels == dataset.channels:
         return dataset
     if dataset.sounds is not None:
         raise DataError(
             sentence(dataset.name, got=f"recordings and {channels} channels", expected="1", do="leave it out")
         )
-    if channels not in (1, 3):
-        raise DataError(
-            sentence("channels", got=channels, expected="1 (grey) or 3 (colour)", do="choose one of these")
-        )
+    if channels not in GREY_OR_COLOUR or dataset.channels not in GREY_OR_COLOUR:
+        got = f"pictures of {dataset.channels} channel{'' if dataset.channels == 1 else 's'}"
+        do = "name others, or leave out --channels"
+        raise DataError(sentence(dataset.name, got=got, expected=channels, do=do))
     pictures = dataset.pictures
     if isinstance(pictures, FilePictures):
         return replace(

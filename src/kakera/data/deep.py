@@ -16,7 +16,7 @@ from kakera.data.tiff import TiffHeader
 from kakera.errors import UnreadableFileError
 
 SCALED = ("PPM", "JPEG2000")  # formats that say their range themselves: Pillow makes it 0 … 65535
-ALPHA = 4  # channels with opacity
+MOST_CHANNELS = 16
 
 
 def kind_of(image: Image.Image) -> str:
@@ -58,8 +58,11 @@ def require_readable(image: Image.Image, source: Source) -> None:
 
 def is_wide(image: Image.Image) -> bool:
     """Whether colours have 16 bits, of which Pillow keeps the upper 8."""
-    names = (tile[3] if isinstance(tile[3], str) else tile[3][0] for tile in getattr(image, "tile", [])[:1])
-    return image.mode in ("RGB", "RGBA") and any(str(name).endswith(("16B", "16L", "16N")) for name in names)
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # of some formats there are none
+    names = [one[0] if isinstance(one, tuple) and one else one for one in arguments]
+    return any(str(name).endswith(("16B", "16L", "16N")) for name in names)
 
 
 def grey(image: Image.Image, header: TiffHeader | None) -> NDArray[Any]:
@@ -99,14 +102,15 @@ def _lower(args: Any) -> Any:
 
 
 def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    """(H, W) or (H, W, C) of a TIFF that Pillow does not read. Raises UnreadableFileError."""
+    """(H, W) or (H, W, C) of a TIFF that Pillow does not read, opacity last. Raises UnreadableFileError."""
     if header.width * header.height > most_pixels:
         reason = (
             f"got {header.width} x {header.height} pixels, expected at most {most_pixels:,}; make it smaller"
         )
         raise UnreadableFileError(name, reason)
-    if header.samples not in (1, 3, ALPHA):
-        raise UnreadableFileError(name, f"got {header}, expected 1, 3 or 4 channels; choose some of them")
+    if not 1 <= header.channels <= MOST_CHANNELS:
+        expected = f"expected at most {MOST_CHANNELS} channels; choose some of them"
+        raise UnreadableFileError(name, f"got {header}, {expected}")
     try:
         import tifffile
     except ImportError as error:
@@ -121,10 +125,12 @@ def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int)
         raise UnreadableFileError(name, f"got {header} that tifffile refuses ({detail})") from error
     if header.samples > 1 and header.separate and values.ndim == 3:
         values = values.transpose(1, 2, 0)
-    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, ALPHA)):
+    if values.ndim != 2 + (header.samples > 1) or values.shape[2:] not in ((), (header.samples,)):
         raise UnreadableFileError(name, f"got {header} of shape {values.shape}, expected one picture")
     if header.photometric == 0:
         values = _turned(values, name, header)
+    if header.opacity >= 0:
+        values = np.concatenate([np.delete(values, header.opacity, 2), values[..., [header.opacity]]], axis=2)
     return _upright(values, header.orientation)
 
 

@@ -58,14 +58,15 @@ def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
 
 def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
     """Open recordings to listen to by a spec, in the order given: as `open_pictures`. Raises DataError."""
-    found = [_recordings(item, spec, f"recording[{number}]") for number, item in _numbered(files)]
+    left: list[tuple[str, str]] = []
+    found = [_recordings(item, spec, f"recording[{number}]", left) for number, item in _numbered(files)]
     if len(found) == 1 and isinstance(found[0], Dataset):
         return found[0]
     sounds = [each.pictures if isinstance(each, Dataset) else each for each in found]
     parts = [each for each in sounds if isinstance(each, FileSounds)]
     paths = [path for part in parts for path in part.paths]
     together = FileSounds(paths, spec, [span for part in parts for span in part.spans])
-    return Dataset("recordings", together, 1, np.full(len(paths), "test"))
+    return Dataset("recordings", together, 1, np.full(len(paths), "test"), left=tuple(left))
 
 
 def samples(dataset: Dataset) -> Dataset:
@@ -101,13 +102,14 @@ def _pictures(
     return MemoryPictures([found], [name], channels, ranges)
 
 
-def _recordings(item: Any, spec: SoundSpec, name: str) -> Dataset | Sounds:
+def _recordings(item: Any, spec: SoundSpec, name: str, left: list[tuple[str, str]]) -> Dataset | Sounds:
     dataset = _data_set(item)
     if dataset is not None:
         if dataset.sounds is None:
             raise _other_kind(dataset, "pictures", "recordings")
         return replace(dataset, pictures=dataset.sounds.heard(spec))
     if isinstance(item, str | Path):
+        left += left_below(Path(item)) if Path(item).is_dir() else []
         return FileSounds(_expanded(Path(item), "recording"), spec)
     return FileSounds([recording(item, name)], spec)
 

@@ -54,10 +54,11 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
     }
 
 
-def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
+def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str, str]) -> str:
     """One line: files taken by suffix, left, unreadable, their range, emptied classes, what was decided.
 
-    `clipped` are files with values outside of the range, of those that have been decoded just now.
+    `clipped` are files with values outside of the range, `noted` those that are unusual, of those that have
+    been looked into just now.
     """
     pictures, broken = dataset.pictures, dataset.unreadable
     names = [pictures.name(index) for index in range(len(pictures))]
@@ -74,6 +75,9 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int]) -> str:
         words.append(
             f"clipped: {sum(clipped.values())} values of {len(clipped)} files ({next(iter(clipped))}, …)"
         )
+    if noted:
+        name, note = next(iter(noted.items()))
+        words.append(f"read, but unusual: {len(noted)} ({name}: {note}{'; …' if len(noted) > 1 else ''})")
     return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
 
 

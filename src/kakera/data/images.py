@@ -31,12 +31,13 @@ from kakera.data.picture_file import (
     reason,
     require_few_pixels,
 )
-from kakera.data.tiff import TiffHeader, as_black_is_zero, read_header
+from kakera.data.tiff import RGB, TiffHeader, as_black_is_zero, read_header
 from kakera.data.value_range import Extremes, Ranges, eight_bits
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import raise_lack
 
 SUFFIXES = suffixes()
+GREY_OR_COLOUR = (1, 3)  # channels of all pictures but some TIFFs
 STRIP = 1 << 20  # pixels converted at a time
 
 _WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
@@ -62,6 +63,8 @@ def decode(
     more than `most_pixels` is in any case. Raises UnreadableFileError, whatever the bytes, before decoding
     where more pixels than that would be left.
     """
+    if channels not in GREY_OR_COLOUR:
+        return _many(source, channels, most_pixels, ranges, clipped)
     quick = None if at_least else plain_jpeg(source, channels, most_pixels)
     if quick is not None:
         return quick
@@ -72,6 +75,8 @@ def decode(
                 image.draft(None, (width, height))
             header = read_header(source) if image.format == "TIFF" else None
             require_readable(image, source)
+            if header is not None and header.many:
+                return _foreign(source, channels, header, most_pixels, ranges, clipped)
             deep = header is not None and header.separate and bool(ranges) and is_wide(image)
             if header is not None and (header.unsafe or deep):
                 return _foreign(source, channels, header, most_pixels, ranges, clipped)
@@ -100,20 +105,23 @@ def from_image(
 
 
 def header(source: Source) -> tuple[int, int, int]:
-    """(height, width, channels) as `decode` gives them, without decoding; channels is 1 (grey) or 3.
+    """(height, width, channels) as `decode` gives them, without decoding; channels is 1, 3 or that of a TIFF.
 
     Raises UnreadableFileError.
     """
     try:
         with opened(source) as image:
             height, width = image.size if _on_its_side(image) else image.size[::-1]
+            found = read_header(source) if image.format == "TIFF" else None
+            if found is not None and found.many:
+                return height, width, found.channels
             return height, width, 1 if _grey(image) else 3
     except UnreadableFileError:
         raise
     except Exception as error:
         found = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if found is not None and found.width and found.height:
-            return *found.upright, 1 if found.samples == 1 else 3
+            return *found.upright, found.channels
         raise UnreadableFileError(name(source), reason(source, error)) from error
 
 
@@ -122,8 +130,8 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
     try:
         with opened(source, most_pixels) as image:
             header = read_header(source) if image.format == "TIFF" else None
-            if header is not None and (header.unsafe or (header.separate and is_wide(image))):
-                values = by_tifffile(source, name(source), header, most_pixels)
+            if header is not None and (header.unsafe or header.many or (header.separate and is_wide(image))):
+                values = _colours(by_tifffile(source, name(source), header, most_pixels), header)
             elif is_scaled(image) or not (kind_of(image) or is_wide(image)):
                 return None
             else:
@@ -136,15 +144,20 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
         header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if header is None:
             raise UnreadableFileError(name(source), reason(source, error)) from error
-        values = _read_foreign(source, header, most_pixels)
+        values = _colours(_read_foreign(source, header, most_pixels), header)
         kind = kind_of_values(values)
     return Extremes(kind, float(values.min()), float(values.max())) if kind else None
 
 
 def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """(…, 1 or 3) as (…, channels): grey three times, or what the eye takes colours for."""
+    """(…, 1 or 3) as (…, channels): grey three times, or what the eye takes colours for.
+
+    Raises ValueError for other numbers of channels.
+    """
     if values.shape[-1] == channels:
         return values
+    if {values.shape[-1], channels} != {1, 3}:
+        raise ValueError(f"got {_counted(values.shape[-1])}, expected {channels}; leave it out")
     if channels == 3:
         return np.repeat(values, 3, axis=-1)
     grey = (values.astype(np.uint32) @ _WEIGHTS + 500) // 1000
@@ -187,16 +200,48 @@ def _values(
     return values
 
 
-def _to_eight(values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None) -> NDArray[np.uint8]:
-    """0 … 255 of the deep values (H, W) or (H, W, 3 or 4), whose fourth channel is opacity."""
+def _to_eight(
+    values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None, colours: int = 3
+) -> NDArray[np.uint8]:
+    """0 … 255 of the deep values (H, W) or (H, W, C); the channel after the `colours` is opacity."""
     if not kind:
         return values
-    eight, outside = eight_bits(values[..., :3] if values.ndim == 3 else values, kind, ranges)
+    eight, outside = eight_bits(values[..., :colours] if values.ndim == 3 else values, kind, ranges)
     if outside and clipped is not None:
         clipped(outside)
-    if values.ndim == 2 or values.shape[2] == 3:
+    if values.ndim == 2 or values.shape[2] == colours:
         return eight
-    return np.dstack([eight, eight_bits(values[..., 3], kind, ())[0]])
+    return np.dstack([eight, eight_bits(values[..., colours], kind, ())[0]])
+
+
+def _colours(values: NDArray[Any], header: TiffHeader) -> NDArray[Any]:
+    """Without opacity."""
+    return values[..., : header.channels] if values.ndim == 3 else values
+
+
+def _many(
+    source: Source, channels: int, most_pixels: int, ranges: Ranges, clipped: Clipped | None
+) -> NDArray[np.uint8]:
+    """Of a TIFF of so many channels, on white where it has opacity. Raises UnreadableFileError."""
+    found = read_header(source)
+    if found is None or found.channels != channels:
+        got = found.channels if found is not None else header(source)[2]
+        raise UnreadableFileError(name(source), f"got {_counted(got)}, expected {channels}; leave it out")
+    try:
+        values = by_tifffile(source, name(source), found, most_pixels)
+        eight = _to_eight(values, kind_of_values(values), ranges, clipped, channels)
+    except ValueError as error:
+        if isinstance(error, UnreadableFileError):
+            raise
+        raise UnreadableFileError(name(source), str(error)) from error
+    if found.opacity < 0:
+        return np.ascontiguousarray(eight)
+    shown = eight[..., channels:].astype(np.uint16)
+    return ((eight[..., :channels] * shown + 255 * (255 - shown) + 127) // 255).astype(np.uint8)
+
+
+def _counted(channels: int) -> str:
+    return f"{channels} channel{'' if channels == 1 else 's'}"
 
 
 def _foreign(
@@ -208,9 +253,16 @@ def _foreign(
     clipped: Clipped | None,
 ) -> NDArray[np.uint8]:
     """Of a TIFF that Pillow does not read, or not as it stands there. Raises UnreadableFileError."""
+    if header.many and (channels != 3 or header.photometric != RGB):
+        got = f"got {header}, expected grey or colour"
+        raise UnreadableFileError(name(source), f"{got}; --channels {header.channels} takes all of them")
     try:
         values = _read_foreign(source, header, most_pixels)
-        return _values(Image.fromarray(_to_eight(values, kind_of_values(values), ranges, clipped)), channels)
+        if header.many:  # red, green and blue, without what is beside them
+            values = values[..., [*range(3), *range(header.channels, values.shape[2])]]
+        eight = _to_eight(values, kind_of_values(values), ranges, clipped, min(header.channels, 3))
+        eight = eight.reshape(eight.shape[:2]) if eight.ndim == 3 and eight.shape[2] == 1 else eight
+        return _values(Image.fromarray(np.ascontiguousarray(eight)), channels)
     except ValueError as error:
         if isinstance(error, UnreadableFileError):
             raise

@@ -125,7 +125,9 @@ def inspect_dataset(
         return inspect_sounds(dataset)
     found, broken = _read_all(dataset)
     kept, facts = dataset.take(sorted(found)), [found[index] for index in sorted(found)]
-    mean, std = mean_std_of((facts[number].sums for number in chosen(len(facts))), dataset.name)
+    mean, std = mean_std_of(
+        (facts[number].sums for number in chosen(len(facts))), dataset.name, next(iter(broken), "")
+    )
     digests = {index: fact.digest for index, fact in found.items()}
     duplicates, leaks, contradictions = equals(dataset, digests)
     return Inspection(

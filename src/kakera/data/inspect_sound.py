@@ -24,7 +24,7 @@ from kakera.data.findings import (
     listed,
     none_notes,
 )
-from kakera.data.sounds import Sounds
+from kakera.data.sounds import FileSounds, Sounds
 from kakera.data.warnings import data_warnings
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
@@ -65,6 +65,8 @@ class SoundInspection:
     duplicates: Pairs
     leaks: Pairs
     contradictions: Pairs
+    overlaps: Pairs = ()
+    """Spans of one file in different parts that share some of its time: leaks, too."""
     left: tuple[tuple[str, str], ...] = ()
     """Files beside the recordings that were not opened, and why not."""
     emptied: tuple[str, ...] = ()
@@ -97,6 +99,7 @@ class SoundInspection:
             *left_lines(self.left, self.emptied),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
+            *listed("spans that overlap between parts", [" and ".join(pair) for pair in self.overlaps]),
             *(f"warning: {text}" for text in self.warnings),
         ]
 
@@ -168,11 +171,32 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         duplicates=duplicates,
         leaks=leaks,
         contradictions=contradictions,
+        overlaps=overlaps(kept),
         left=dataset.left,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
         warnings=tuple(data_warnings(kept)),
     )
+
+
+def overlaps(dataset: Dataset) -> Pairs:
+    """Names of spans of one file that share time and are in different parts."""
+    sounds = dataset.sounds
+    if not isinstance(sounds, FileSounds):
+        return ()
+    spans: dict[object, list[tuple[float, float, int]]] = {}
+    for index, (source, (start, end)) in enumerate(zip(sounds.paths, sounds.spans, strict=True)):
+        spans.setdefault(source, []).append((start, end, index))
+    found: list[tuple[str, str]] = []
+    for of_file in spans.values():
+        latest: dict[str, tuple[float, int]] = {}  # of each part: where it ends that ends last
+        for start, end, index in sorted(of_file):
+            part = str(dataset.split[index])
+            others = [(until, other) for name, (until, other) in latest.items() if name != part]
+            if others and max(others)[0] > start:
+                found.append((sounds.name(max(others)[1]), sounds.name(index)))
+            latest[part] = max(latest.get(part, (end, index)), (end, index))
+    return tuple(found)
 
 
 def _listen(sounds: Sounds, index: int) -> _Facts:

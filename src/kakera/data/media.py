@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -13,9 +14,10 @@ from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.kinds import why_left
 from kakera.data.sounds import FileSounds
 from kakera.data.tree import Tree, suffix_of, tree
-from kakera.errors import UnreadableFileError, printable
+from kakera.errors import DataError, UnreadableFileError, printable, sentence
 from kakera.sound.spec import SoundSpec
 
+TIFF = (".tif", ".tiff")
 SUFFIXES = images.SUFFIXES | audio.SUFFIXES
 
 _INSTEAD = {  # what may be meant by files that lie among others
@@ -85,17 +87,36 @@ def opened(
     """Pictures or recordings, and how many channels they have; `spans` are of recordings, in seconds."""
     if kind == "recordings" or (kind == "any" and is_sound(paths)):
         return FileSounds(paths, SoundSpec(), spans), 1
-    chosen = channels or grey_or_colour(paths)
+    chosen = channels or channels_of(paths)
     return FilePictures(paths, chosen), chosen
 
 
-def grey_or_colour(paths: Sequence[Path], most: int = 32) -> int:
-    """1 where a sample of the files is all grey, else 3."""
-    every = max(1, len(paths) // most)
-    for path in paths[::every]:
-        try:
-            if images.header(path)[2] == 3:
-                return 3
-        except UnreadableFileError:
-            continue
-    return 1
+def channels_of(paths: Sequence[Path], most: int = 32, tiffs: int = 4096) -> int:
+    """1 where a sample of the files is all grey, else 3; of TIFFs of another number of channels that.
+
+    So many TIFFs are looked at. Raises DataError, which names a file, where there are other numbers beside
+    that.
+    """
+    names = [path for path in paths if path.suffix.lower() in TIFF]
+    sample = [*paths[:: max(1, len(paths) // most)], *names[:: max(1, len(names) // tiffs)]]
+    found: dict[int, Path] = {}
+    for path in sample:
+        if 3 in found and not names:
+            return 3
+        with suppress(UnreadableFileError):
+            found.setdefault(images.header(path)[2], path)
+    return one_number(found) if found else 1
+
+
+def one_number(found: Mapping[int, object]) -> int:
+    """The channels of a data set in which these occur, each in a file that is named. Raises DataError."""
+    many = next((one for one in found if one not in images.GREY_OR_COLOUR), 0)
+    if not many:
+        return max(found)
+    other = next((one for one in found if one != many), 0)
+    if other:
+        got = f"{other} channel{'' if other == 1 else 's'}"
+        expected = f"{many}, as {printable(str(found[many]))} has"
+        do = "put files of one number of channels into a folder"
+        raise DataError(sentence(printable(str(found[other])), got=got, expected=expected, do=do))
+    return many

@@ -12,13 +12,14 @@ LARGEST_PAGE = 65_307  # bytes
 PIECE = 1 << 20
 CONTINUED, FIRST, LAST = 1, 2, 4  # flags of a page
 
+SKELETON = "Skeleton"
 CODECS = {
     b"\x01vorbis": "Vorbis",
     b"OpusHead": "Opus",
     b"\x7fFLAC": "FLAC",
     b"Speex  ": "Speex",
     b"\x80theor": "Theora",
-    b"fishead": "Skeleton",
+    b"fishead": SKELETON,
 }
 
 
@@ -129,6 +130,26 @@ def codecs(file: BinaryIO, start: int) -> list[str]:
         packet = content[27 + content[26] :]
         found.append(next((name for word, name in CODECS.items() if packet.startswith(word)), "unknown"))
         start = head.end
+
+
+def without_skeleton(file: BinaryIO) -> list[tuple[int, int]]:
+    """The parts of the file between the pages of its Skeleton streams (RFC 3533's table of contents)."""
+    size, at, begin = file.seek(0, os.SEEK_END), 0, 0
+    parts: list[tuple[int, int]] = []
+    skeletons: set[int] = set()
+    while at < size:
+        file.seek(at)
+        content = file.read(LARGEST_PAGE)
+        found = page(content, 0, at)
+        if found is None:
+            break
+        if found.flags & FIRST and content[27 + content[26] :].startswith(b"fishead"):
+            skeletons.add(found.serial)
+        if found.serial in skeletons:
+            parts.append((begin, at))
+            begin = found.end
+        at = found.end
+    return [(start, end) for start, end in [*parts, (begin, size)] if end > start]
 
 
 def last_pages(file: BinaryIO, start: int, end: int) -> list[Page]:

@@ -25,6 +25,9 @@ def open_ogg(source: Source) -> Decoder:
         raise FaultError("got a damaged recording (no page), expected a whole one; copy or export it again")
     with opened(source) as file:
         kinds = [ogg.codecs(file, start) for start, _ in found]
+    if any(ogg.SKELETON in kind and len(kind) > 1 for kind in kinds):  # a table of contents beside the sound
+        with opened(source) as file:
+            return open_ogg(Splice(source, ogg.without_skeleton(file)))
     if any(kind not in (["Vorbis"], ["Opus"]) for kind in kinds):
         kind = next(kind for kind in kinds if kind not in (["Vorbis"], ["Opus"]))
         return Av(source, f"Ogg with {' and '.join(kind) or 'no stream'}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kakera.data import audio_faults
+from kakera.data import audio_faults, riff
 from kakera.data.av_decoder import Av
 from kakera.data.decoder import Decoder, FaultError
 from kakera.data.flac_decoder import open_flac
@@ -15,6 +15,7 @@ from kakera.data.stored import Source, opened
 from kakera.data.wave_decoder import open_wave
 
 SEARCHED = 1 << 16  # bytes in which frames are looked for where a file begins with something else
+LINEAR = (b"lpcm", b"ulaw", b"alaw")  # samples of a CAF file that libsndfile reads all of
 FRAMES = 8  # so many in them are no accident
 
 
@@ -55,11 +56,19 @@ def _has_frames(source: Source) -> bool:
 
 
 def _unless_piped(source: Source, start: bytes) -> Decoder:
-    """By libsndfile; a Core Audio file from a pipe, whose length it does not know, by PyAV."""
+    """By libsndfile; by PyAV a Core Audio file from a pipe, whose length is unknown, or of another coder."""
+    with opened(source) as file:
+        head, size = file.read(4096), file.seek(0, 2)
+    floats = riff.wave64_of_floats(head) if start.startswith(b"riff") else 0
+    if floats:
+        return Sndfile(Splice(source, [head[:floats] + b"\3\0", (floats + 2, size)]))
     try:
         return Sndfile(source)
     except Exception:
-        with opened(source) as file:
-            if not start.startswith(b"caff") or b"\xff" * 8 not in file.read(4096):
-                raise
-        return Av(source, "a CAF file of unknown length")
+        if not start.startswith(b"caff"):
+            raise
+        if b"\xff" * 8 in head:
+            return Av(source, "a CAF file of unknown length")
+        if start[28:32] in LINEAR:
+            raise
+        return Av(source, f"a CAF file of {start[28:32].decode('ascii', 'replace').strip()}")

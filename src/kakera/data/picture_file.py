@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from kakera.data.kinds import described, formats
+from kakera.data.mended import content_of, mended
 from kakera.errors import UnreadableFileError
 
 MOST_PIXELS = 100_000_000
@@ -35,6 +38,11 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     """
     _hush()
     image = _image(source)
+    kind = str(image.format)
+    if kind in ("TGA", "PCX", "SGI") and mended(kind, first_bytes(source)):
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with suppress(ValueError, struct.error):  # Pillow says what is damaged
+            image = Image.open(io.BytesIO(content_of(kind, content)), formats=(kind,))
     try:
         if isinstance(image, JpegImageFile):
             _shrink(image, most_pixels)

@@ -8,6 +8,8 @@ from typing import BinaryIO, Literal
 
 MPEG = (0x50, 0x55)  # format tags: layers I and II; layer III
 SNDFILE = (0, 1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40)  # those that libsndfile knows; 0 has none
+GSM, GSM_BYTES, GSM_SAMPLES = 0x31, 65, 320  # a block of two frames
+FLOAT = 3
 EXTENSIBLE = 0xFFFE
 UNKNOWN = 0xFFFF_FFFF
 MOST_CHUNKS = 1000
@@ -55,6 +57,22 @@ def wave(file: BinaryIO) -> Wave | None:
             return Wave(tag, at + 8, said, size, order, long)
         at += 8 + length + length % 2
     return None
+
+
+def wave64_of_floats(head: bytes) -> int:
+    """Where the format tag of a Wave64 file stands that is extensible and holds floats; 0 of all others.
+
+    libsndfile takes such floats for whole numbers.
+    """
+    at = 40
+    while at + 24 <= len(head):
+        length = int.from_bytes(head[at + 16 : at + 24], "little")
+        form = head[at + 24 : at + length]
+        if head[at : at + 4] == b"fmt ":
+            tag, kind = (int.from_bytes(form[place : place + 2], "little") for place in (0, 24))
+            return at + 24 if (tag, kind) == (EXTENSIBLE, FLOAT) else 0
+        at += max(24, length + -length % 8)
+    return 0
 
 
 def is_chunk(name: bytes) -> bool:

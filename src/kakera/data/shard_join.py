@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folder import alike
-from kakera.data.media import natural
+from kakera.data.media import natural, one_number
 from kakera.data.shard_index import RECORDINGS, ShardIndex
 from kakera.data.shards import Shard, ShardPictures, ShardRecording, Shards
 from kakera.data.sounds import FileSounds
@@ -54,7 +54,7 @@ def joined(
     else:
         pictures = ShardPictures(shards, channels or 3, rows)
         if channels is None:
-            pictures = pictures.converted(_grey_or_colour(pictures))
+            pictures = pictures.converted(_channels_of(pictures))
         depth = pictures.channels
     unreadable = [
         UnreadableFileError(path, reason)
@@ -74,6 +74,7 @@ def joined(
             for part in parts
             for member, why in part.index.facts.get("left", [])
         ),
+        emptied=_emptied(classes, labels) if packed else (),
         notes=tuple(alike(classes)),
     )
     return dataset, all(index.facts.get("divided") for index in indexes)
@@ -115,10 +116,18 @@ def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[
     return np.concatenate(found)
 
 
-def _grey_or_colour(pictures: ShardPictures, most: int = 32) -> int:
-    """1 where a sample is all grey, else 3."""
+def _emptied(classes: Sequence[str], labels: NDArray[Any] | None) -> tuple[str, ...]:
+    """Classes that nothing carries."""
+    if labels is None:
+        return ()
+    carried = set((np.flatnonzero(labels.any(axis=0)) if labels.ndim == 2 else labels).tolist())
+    return tuple(name for code, name in enumerate(classes) if code not in carried)
+
+
+def _channels_of(pictures: ShardPictures, most: int = 32) -> int:
+    """1 where a sample is all grey, else 3 or another number that all have. Raises DataError."""
+    found: dict[int, str] = {}
     for index in range(0, len(pictures), max(1, len(pictures) // most)):
         with suppress(UnreadableFileError):
-            if pictures.depth(index) == 3:
-                return 3
-    return 1
+            found.setdefault(pictures.depth(index), pictures.name(index))
+    return one_number(found) if found else 1

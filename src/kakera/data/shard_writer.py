@@ -14,6 +14,7 @@ from PIL import Image
 
 from kakera.data.dataset import PARTS, Dataset, FilePictures
 from kakera.data.pack_job import Job
+from kakera.data.resize import resized
 from kakera.data.shard_index import RECORD, SUFFIX, ShardIndex, kind_fact
 from kakera.data.shards import ShardPictures
 from kakera.data.tar import TarWriter
@@ -86,13 +87,12 @@ def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
 
 def bounded(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """(H, W, C) whose shorter side is at most `side`, by antialiased bicubic; 0: as they are."""
-    height, width, channels = values.shape
+    height, width, _ = values.shape
     if not 0 < side < min(height, width):
         return values
     scale = side / min(height, width)
-    image = Image.fromarray(values[..., 0] if channels == 1 else values)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC)).reshape(size[1], size[0], channels)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resized(values, size, Image.Resampling.BICUBIC)
 
 
 def _npy(values: NDArray[np.uint8]) -> bytes:

@@ -171,7 +171,10 @@ class ShardPictures:
         height, width, depth = int(record["height"]), int(record["width"]), int(record["depth"])
         if depth:
             pixels = np.frombuffer(content[len(content) - height * width * depth :], np.uint8)
-            return with_depth(pixels.reshape(height, width, depth), self.channels)
+            try:
+                return with_depth(pixels.reshape(height, width, depth), self.channels)
+            except ValueError as error:
+                raise UnreadableFileError(self.shards.where(row), str(error)) from error
         try:
             return decode(bytes(content), self.channels, ranges=self.ranges)
         except UnreadableFileError as error:
@@ -201,6 +204,6 @@ class ShardPictures:
         return header(self.content(index))[:2]
 
     def depth(self, index: int) -> int:
-        """1 for grey, 3 for colour, without decoding. Raises as `read`."""
+        """1 for grey, 3 for colour, or that of a TIFF, without decoding. Raises as `read`."""
         known = int(self.shards.table[int(self.rows[index])]["depth"])
         return known or header(self.content(index))[2]

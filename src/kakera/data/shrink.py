@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kakera.data.resize import resized
+
 MOST = 2.25  # times the side that the model sees
 
 
@@ -36,6 +38,4 @@ def shrunken(picture: NDArray[np.uint8], shorter: int) -> NDArray[np.uint8]:
     height, width = shrunken_size((picture.shape[0], picture.shape[1]), shorter)
     if (height, width) == picture.shape[:2]:
         return picture
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-    smaller = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(smaller).reshape(height, width, picture.shape[2])
+    return resized(picture, (height, width), Image.Resampling.LANCZOS, reducing_gap=3.0)

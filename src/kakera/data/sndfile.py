@@ -12,21 +12,32 @@ from kakera.data.decoder import Decoder, Header, extra
 from kakera.data.stored import Source, ViewFile, opened
 
 PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
+OGG = ("VORBIS", "OPUS")
+# Where the channels of WAV (left, right, centre, low, back, side) stand in Vorbis and Opus, by their number.
+FROM_OGG = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 5, 3, 4),
+    7: (0, 2, 1, 6, 5, 3, 4),
+    8: (0, 2, 1, 7, 5, 6, 3, 4),
+}
 STEP = 1 << 20  # samples read at a time where a file can only be read onwards
 
 
 class Sndfile(Decoder):
-    """A file that libsndfile opens and whose length it knows."""
+    """A file that libsndfile opens and whose length it knows; the channels in the order that WAV has."""
 
-    def __init__(self, source: Source, note: str = "") -> None:
-        """Raises what soundfile raises."""
+    def __init__(self, source: Source, note: str = "", most: int | None = None) -> None:
+        """`most` samples where the header says fewer than libsndfile counts. Raises what soundfile raises."""
         self._source = source
         self.latest: int | None = None  # the sample that may be sought at most; from there it is read on
         self._file = self._open()
         file = self._file
         self.subtype: str = file.subtype
         self.log: str = file.extra_info
-        self.header = Header(file.format, file.samplerate, file.channels, file.frames, note)
+        samples = file.frames if most is None else min(most, file.frames)
+        self.header = Header(file.format, file.samplerate, file.channels, samples, note)
+        self._order = FROM_OGG.get(file.channels) if self.subtype in OGG else None
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
         """As every decoder; where the file stands at `first` already, nothing is decoded twice."""
@@ -38,7 +49,7 @@ class Sndfile(Decoder):
             place += passed
         values = self._file.read(last - place, dtype=dtype, always_2d=True)[first - place :]
         self._place = first + len(values)
-        return values
+        return values if self._order is None else values[:, self._order]
 
     def close(self) -> None:
         """Let go of the file."""

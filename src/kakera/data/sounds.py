@@ -64,11 +64,15 @@ class Sounds(ABC):
 
 
 class FileSounds(Sounds):
-    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are heard."""
+    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are heard.
+
+    `noted` says, by name, what is unusual about those that this process has looked into.
+    """
 
     def __init__(self, paths: Sequence[Source], spec: SoundSpec, spans: Sequence[Span] = ()) -> None:
         self.paths, self.spec = paths, spec
         self.spans = spans or [WHOLE] * len(paths)
+        self.noted: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -96,7 +100,10 @@ class FileSounds(Sounds):
     def header(self, index: int) -> Header:
         """Of the span."""
         with self._named(index):
-            return audio.header(self.paths[index], self.spans[index])
+            found = audio.header(self.paths[index], self.spans[index])
+        if found.note:
+            self.noted[self.name(index)] = found.note
+        return found
 
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
         """Decoded, and no more."""

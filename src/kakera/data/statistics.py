@@ -35,14 +35,15 @@ def chosen(count: int, sample: int = SAMPLE) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(sample, count)).astype(int)
 
 
-def mean_std_of(found: Iterable[Sums], name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """As `mean_std`, from the sums of pictures. Raises DataError where there are none."""
+def mean_std_of(
+    found: Iterable[Sums], name: str, why: object = ""
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """As `mean_std`, from the sums of pictures. Raises DataError where there are none, and says `why`."""
     everything = sum(found, np.zeros((3, 1), np.int64))
     count, total, squares = everything
     if not count[0]:
-        raise DataError(
-            sentence(name, got="no readable picture", expected="at least one", do="look at the files")
-        )
+        got = f"no readable picture ({why})" if why else "no readable picture"
+        raise DataError(sentence(name, got=got, expected="at least one", do="look at the files"))
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return tuple(float(m) / 255 for m in mean), tuple(max(float(s), 1.0) / 255 for s in std)

@@ -12,7 +12,9 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a v
 CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
 MOST = 1 << 12  # entries of a directory, and values of one entry: enough for any picture
 FORMATS = {1: "whole numbers", 2: "signed numbers", 3: "floats", 4: "values", 5: "complex", 6: "complex"}
-INVERTED, PALETTE, SEPARATE = 0, 3, 2
+WEBP = 50_001  # a compression that Pillow knows by name, and its build of libtiff does not
+INVERTED, BLACK_IS_ZERO, RGB, SEPARATE = 0, 1, 2, 2
+ALPHA = (1, 2)  # kinds of extra samples: colours multiplied by it, and not
 Source = Path | str | bytes
 
 
@@ -31,6 +33,8 @@ class TiffHeader:
     place: int
     """Where the value of PhotometricInterpretation stands in the file, in bytes; 0 where it does not."""
     order: str
+    extra: tuple[int, ...] = ()
+    """ExtraSamples: what each channel beyond those of the photometric interpretation is."""
     orientation: int = 1
     """As in EXIF; from 5 on height and width are to be swapped."""
 
@@ -38,6 +42,29 @@ class TiffHeader:
     def upright(self) -> tuple[int, int]:
         """(height, width) of the picture as it is looked at."""
         return (self.height, self.width) if self.orientation < 5 else (self.width, self.height)
+
+    @property
+    def opacity(self) -> int:
+        """Which channel is opacity, −1 without one: only where ExtraSamples says so.
+
+        OpenCV writes red, green, blue and opacity without that tag, and is read so.
+        """
+        if not self.extra and self.photometric == RGB and self.samples == 4:
+            return 3
+        known = [place for place, kind in enumerate(self.extra) if kind in ALPHA]
+        return self.samples - len(self.extra) + known[0] if known else -1
+
+    @property
+    def channels(self) -> int:
+        """How many there are to see: without opacity; 3 of a palette and of printers' colours."""
+        if self.photometric not in (INVERTED, BLACK_IS_ZERO, RGB):
+            return 3
+        return self.samples - (self.opacity >= 0)
+
+    @property
+    def many(self) -> bool:
+        """Whether it is neither grey nor colour."""
+        return self.channels not in (1, 3)
 
     def __str__(self) -> str:
         kind = FORMATS.get(self.format, "values")
@@ -49,7 +76,7 @@ class TiffHeader:
 
     @property
     def unsafe(self) -> bool:
-        """Whether Pillow gives other values than stand there, without an error."""
+        """Whether Pillow gives other values than stand there, without an error, or none."""
         signed_bytes = self.bits == 8 and self.format == 2
         planes = self.separate and self.samples > 1 and self.bits > 8 and self.compression == 1
         floats = self.format == 3 and self.photometric == INVERTED
@@ -57,9 +84,8 @@ class TiffHeader:
         swapped = (
             wide and self.order == ">" and self.compression != 1
         )  # decoded as if they were little-endian
-        return (
-            signed_bytes or planes or floats or swapped or (self.bits > 16 and self.photometric == INVERTED)
-        )
+        inverted = self.bits > 16 and self.photometric == INVERTED
+        return signed_bytes or planes or floats or swapped or inverted or self.compression == WEBP
 
     @property
     def inverted(self) -> bool:
@@ -116,6 +142,7 @@ def _header(content: _Bytes) -> TiffHeader | None:
         compression=int(tags.get(259, (1,))[0]),
         place=places.get(262, 0),
         order=order,
+        extra=tuple(map(int, tags.get(338, ()))),
         orientation=int(tags.get(274, (1,))[0]),
     )
 

@@ -24,6 +24,10 @@ def open_wave(source: Source) -> Decoder:
             return open_mpeg(source, found.start, end)
         if found.tag not in riff.SNDFILE:
             return Av(source, f"WAV with samples of format {found.tag:#06x}")
+        if found.tag == riff.GSM:  # libsndfile takes the byte that makes the chunk even for one more block
+            there = min(found.said, found.end - found.start)
+            most = there // riff.GSM_BYTES * riff.GSM_SAMPLES
+            return Sndfile(source, most=most) if found.said else Sndfile(source)
         if found.long:
             return _long(source, found)
         if found.said or found.end - found.start < 8:

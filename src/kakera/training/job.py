@@ -113,8 +113,12 @@ class Job(Generic[Chosen]):
         )
 
     def sample(self, size: tuple[int, int]) -> Prepared:
-        """Some of the data, decoded for a model that sees `size`: enough to time a few steps with."""
+        """Some of the data, decoded for a model that sees `size`: enough to time a few steps with.
+
+        Says in a line what the data set is made of.
+        """
         labelled = isinstance(self.options, FinetuneOptions)
+        self.prepared.say_taken()
         return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least, quiet=True)
 
     def show(self, forecast: Forecast) -> None:

@@ -11,7 +11,17 @@ from torch import Tensor
 
 from kakera import chance
 from kakera.data.batch import Batch
+from kakera.data.images import GREY_OR_COLOUR
 from kakera.training.options import FinetuneOptions
+
+# What RandAugment does to pictures of other than 1 or 3 channels, as kornia has it: nothing to colours.
+MOVES: list[Any] = [
+    [("rotate", -30.0, 30.0)],
+    [("shear_x", -0.3, 0.3)],
+    [("shear_y", -0.3, 0.3)],
+    [("translate_x", -0.1, 0.1)],
+    [("translate_y", -0.1, 0.1)],
+]
 
 
 def distort(
@@ -21,6 +31,8 @@ def distort(
     places: tuple[Tensor, int] | None = None,
 ) -> Float[Tensor, "b c H W"]:
     """RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) on values in 0 … 1.
+
+    Pictures of other than 1 or 3 channels are moved and turned, and keep their colours.
 
     `places` are the rows (b,) of the step that these are, and how many it has: the draws are those that the
     whole step would get.
@@ -35,7 +47,8 @@ def distort(
         torch.manual_seed(chance.key(options.seed, "distort", step))
         if options.randaugment:
             colour = pictures.expand(-1, 3, -1, -1) if channels == 1 else pictures
-            kind = RandAugment(n=2, m=round(options.randaugment))
+            moves = None if channels in GREY_OR_COLOUR else MOVES
+            kind = RandAugment(n=2, m=round(options.randaugment), policy=moves)
             pictures = _drawn(kind, colour, places).clamp(0, 1)[:, :channels]
         if options.erasing:
             pictures = _drawn(RandomErasing(p=options.erasing, scale=(0.02, 1 / 3)), pictures, places)

@@ -18,7 +18,7 @@ class DataOptions:
     image: int = 0
     """Side of the square the model sees, in pixels; 0 takes the pictures' own up to 64, else 224."""
     channels: int = 0
-    """1 (grey) or 3 (colour); 0 takes what the pictures have."""
+    """1 (grey), 3 (colour) or those of the TIFFs; 0 takes what the pictures have."""
     kind: Literal["any", "pictures", "recordings"] = "any"
     """What to take where both are there; any takes what the model to start from takes, else what most are."""
     bits: int = 0

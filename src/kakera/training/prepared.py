@@ -129,11 +129,16 @@ class Prepared:
         if not len(dataset.part("train")):
             raise no_training(dataset)
         if not quiet:
-            found_clipped = getattr(self.dataset.pictures, "clipped", {})
-            cache.say(taken_line(replace(dataset, emptied=emptied(self.dataset, dataset)), found_clipped))
+            self.say_taken(replace(dataset, emptied=emptied(self.dataset, dataset)))
         workers = 0 if at_hand(dataset) and self.alone else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
         return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
+
+    def say_taken(self, dataset: Dataset | None = None) -> None:
+        """Say in a line what was taken and what was not, of the data as they are or as they are held."""
+        files = self.dataset.pictures
+        clipped, noted = (getattr(files, name, {}) for name in ("clipped", "noted"))
+        cache.say(taken_line(self.dataset if dataset is None else dataset, clipped, noted))
 
 
 def counted(facts: Facts, dataset: Dataset) -> Facts:

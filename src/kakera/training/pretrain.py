@@ -12,6 +12,7 @@ from torch import nn
 from kakera import chance, duration
 from kakera.data.dataset import Dataset
 from kakera.data.digest import LABELS
+from kakera.data.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator
@@ -169,7 +170,9 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     model.eval()
     rows = reconstructions(model, saved.inputs, looked.pictures.to(device), hidden.to(device), absent)
     return png(
-        sheet(upright(rows, saved.inputs), across=4 if saved.inputs.width <= saved.inputs.height else 1)
+        sheet(
+            visible(upright(rows, saved.inputs)), across=4 if saved.inputs.width <= saved.inputs.height else 1
+        )
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kakera.data.dataset import Dataset
+from kakera.data.resize import visible
 from kakera.errors import UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
@@ -93,7 +94,7 @@ def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
     """
     name = dataset.pictures.name(number)
     if dataset.sounds is None:
-        return image(*_ordered(thumbnail(dataset.pictures.read(number)), name))
+        return image(*_ordered(thumbnail(visible(dataset.pictures.read(number))), name))
     sounds = dataset.sounds
     wave = sounds.piece(number, 0, round(SECONDS * sounds.spec.rate))
     looked = shown(dataset.take([number]), inputs)

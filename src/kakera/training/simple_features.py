@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kakera.data.dataset import Dataset
+from kakera.data.resize import OF_PILLOW, resized
 from kakera.errors import UnreadableFileError
 from kakera.progress import passing
 from kakera.sound.logmel import log_mel
@@ -56,8 +57,13 @@ def sound_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.in
 
 
 def colours(pictures: NDArray[np.uint8]) -> Features:
-    """Square roots of the shares of each colour, (n, 64), or of each grey, (n, 16); pictures (n, H, W, c)."""
+    """Square roots of the shares of each colour, (n, 64), or of each grey, (n, 16); pictures (n, H, W, c).
+
+    Of other numbers of channels 16 of each.
+    """
     channels = pictures.shape[-1]
+    if channels not in OF_PILLOW:
+        return np.concatenate([colours(pictures[..., one : one + 1]) for one in range(channels)], axis=1)
     levels = LEVELS if channels == 3 else LEVELS**2
     steps = pictures.astype(np.int64) * levels // 256
     colour = steps @ (levels ** np.arange(channels))
@@ -69,10 +75,7 @@ def colours(pictures: NDArray[np.uint8]) -> Features:
 
 def _shrunken(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The whole picture (H, W, c) as a square of `SIDE` pixels."""
-    channels = picture.shape[2]
-    image = Image.fromarray(picture[..., 0] if channels == 1 else picture)
-    smaller = image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    return np.asarray(smaller).reshape(SIDE, SIDE, channels)
+    return resized(picture, (SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
 
 
 def _read(

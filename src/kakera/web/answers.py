@@ -6,6 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Shown = Annotated[
+    list[Annotated[int, Field(ge=1, le=64)]],
+    Field(
+        max_length=3,
+        description="Channels to show as red, green and blue, from 1, of pictures that have more than three "
+        "or two; by default the first three.",
+    ),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -130,6 +138,12 @@ class Mask(BaseModel):
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = Field(
         "random", description="Kind of a drawn mask; of spectrograms rows are frequencies, cols times."
     )
+
+
+class Guessed(Mask):
+    """What to guess of a picture, and how to show it."""
+
+    shown: Shown = []
 
 
 class Heard(Mask):

@@ -45,7 +45,7 @@ def build(
         redoc_url=None,
     )
     models = Models(runs)
-    samples = open_samples(pictures, runs, models.sound)
+    samples = open_samples(pictures, runs, models.sound, models.channels)
     app.state.models = models
     app.state.pictures = Pictures(samples) if models.sound is None else Recordings(samples)
     app.state.views = Views.new()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kakera.data.images import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
 from kakera.formats.native import Saved
@@ -130,6 +131,12 @@ class Models:
     def sound(self) -> SoundSpec | None:
         """How the first model hears recordings; None where they are models of pictures."""
         return next((state.saved.inputs.sound for state in self.states()), None)
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures to offer: those of the first model that takes neither 1 nor 3, else 3."""
+        found = (state.saved.inputs.channels for state in self.states())
+        return next((one for one in found if one not in GREY_OR_COLOUR), GREY_OR_COLOUR[1])
 
     def states(self) -> list[State]:
         """In the order they were named."""

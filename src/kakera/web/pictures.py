@@ -15,11 +15,19 @@ from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.images import decode
 from kakera.data.measure import with_ranges
+from kakera.data.tiff import read_header
 from kakera.inputs import InputSpec
 from kakera.web.shelf import Framed, Shelf
 
 MOST_PIXELS = 40_000_000  # of an upload
-GREY = InputSpec(1, 1, 1, (0.0,), (1.0,))
+
+
+def of_channels(count: int) -> InputSpec:
+    """Inputs of one pixel."""
+    return InputSpec(count, 1, 1, (0.0,) * count, (1.0,) * count)
+
+
+GREY = of_channels(1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class Pictures(Shelf):
         def values(inputs: InputSpec) -> NDArray[np.uint8]:
             return decode(content, inputs.channels, most_pixels=MOST_PIXELS, ranges=inputs.values)
 
-        values(GREY)
+        found = read_header(content)
+        values(of_channels(found.channels) if found is not None and found.many else GREY)
         return Picture(identity, "uploaded picture", values)
 
 

@@ -10,14 +10,15 @@ from kakera.training.malloc import give_back
 from kakera.web.answers import (
     AttentionAnswer,
     EmbeddingAnswer,
+    Guessed,
     Heard,
-    Mask,
     ModelAnswer,
     PictureAnswer,
     PredictionAnswer,
     ReconstructionAnswer,
     RelevanceAnswer,
     SceneAnswer,
+    Shown,
     SimilarityAnswer,
 )
 from kakera.web.models import Models, State
@@ -107,9 +108,15 @@ def _added(pictures: Shelf, content: bytes) -> Subject:
 
 
 @router.get("/pictures/{picture}", responses=PNG, response_class=Response)
-def show_picture(views: TheViews, pictures: AllPictures, picture: str, model: OneModel) -> Any:
+def show_picture(
+    views: TheViews,
+    pictures: AllPictures,
+    picture: str,
+    model: OneModel,
+    shown: Annotated[Shown, Query()] = [],  # noqa: B006  # FastAPI copies it
+) -> Any:
     """A picture in the size and channels of a model."""
-    return Response(views.png(model, pictures.picture(picture)), media_type="image/png")
+    return Response(views.png(model, pictures.picture(picture), shown), media_type="image/png")
 
 
 @router.get("/scene", response_model=SceneAnswer)
@@ -193,7 +200,7 @@ def embed(
 
 
 @router.post("/reconstruct", response_model=ReconstructionAnswer)
-def reconstruct(views: TheViews, models: AllModels, pictures: AllPictures, mask: Mask) -> Any:
+def reconstruct(views: TheViews, models: AllModels, pictures: AllPictures, mask: Guessed) -> Any:
     """What a masked autoencoder makes of the patches that it sees."""
     return _packed(views.reconstruction(models.state(mask.model), pictures.picture(mask.picture), mask))
 

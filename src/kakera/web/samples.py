@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.data.dataset import Dataset
+from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.files import open_pictures, open_recordings
 from kakera.data.sounds import FileSounds
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
@@ -20,14 +20,17 @@ MOST = 12
 COLOUR = 3  # channels; a model of grey pictures gets them in grey
 
 
-def open_samples(pictures: str, runs: Sequence[str | Path], spec: SoundSpec | None = None) -> Dataset:
+def open_samples(
+    pictures: str, runs: Sequence[str | Path], spec: SoundSpec | None = None, channels: int = COLOUR
+) -> Dataset:
     """Up to MOST readable pictures: those named, else of what the runs learned from, else the demo's.
 
-    With a `spec` recordings, as it hears them; there may be none, since none ship with kakera. Raises
-    DataError where some were named and none can be read; where more were named, one line on stderr says so.
+    With a `spec` recordings, as it hears them. Of recordings, and of pictures of other than 3 `channels`,
+    there may be none, since none ship with kakera. Raises DataError where some were named and none can be
+    read; where more were named, one line on stderr says so.
     """
     if pictures:
-        found, count = _some(pictures, spec)
+        found, count = _some(pictures, spec, channels)
         if not len(found):
             kind = "picture" if spec is None else "recording"
             raise DataError(
@@ -38,11 +41,13 @@ def open_samples(pictures: str, runs: Sequence[str | Path], spec: SoundSpec | No
         return found
     for source in dict.fromkeys(_learned_from(runs)):
         with suppress(KakeraError):
-            found, _ = _some(source, spec)
+            found, _ = _some(source, spec, channels)
             if len(found):
                 return found
+    if spec is None and channels == COLOUR:
+        return _some("demo", spec, channels)[0]
     if spec is None:
-        return _some("demo", spec)[0]
+        return Dataset("pictures", FilePictures([], channels), channels, np.empty(0, "<U5"))
     return Dataset("recordings", FileSounds([], spec), 1, np.empty(0, "<U5"))
 
 
@@ -52,9 +57,9 @@ def _learned_from(runs: Sequence[str | Path]) -> Iterator[str]:
             yield str(json.loads((Path(run) / "config.json").read_text())["data"])
 
 
-def _some(source: str, spec: SoundSpec | None) -> tuple[Dataset, int]:
+def _some(source: str, spec: SoundSpec | None, channels: int) -> tuple[Dataset, int]:
     """Evenly spaced ones of those that can be read, and how many files there are."""
-    dataset = open_pictures([source], COLOUR) if spec is None else open_recordings([source], spec)
+    dataset = open_pictures([source], channels) if spec is None else open_recordings([source], spec)
     order = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), 4 * MOST)).astype(int))
     readable = [int(number) for number in order if _reads(dataset, int(number))]
     step = max(1, len(readable) // MOST)

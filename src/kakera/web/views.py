@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
+from kakera.data.resize import OF_PILLOW, image_of
 from kakera.errors import OptionError, sentence
 from kakera.explain import masks
 from kakera.explain.attention import rollout
@@ -29,7 +30,7 @@ from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
 from kakera.training.infer import probabilities
 from kakera.training.view import View
-from kakera.web.answers import Heard, Mask
+from kakera.web.answers import Guessed, Heard, Mask
 from kakera.web.memory import Memory, Turns
 from kakera.web.models import State
 from kakera.web.shelf import Framed, Subject
@@ -69,11 +70,14 @@ class Views:
 
         return self.memory.get(("seen", *state.key, picture.id), make, _bytes)
 
-    def png(self, state: State, picture: Subject) -> bytes:
-        """What there is of the picture in the model's size as a PNG, row by row as the model has them."""
+    def png(self, state: State, picture: Subject, shown: Sequence[int] = ()) -> bytes:
+        """What there is of the picture in the model's size as a PNG, row by row as the model has them.
+
+        `shown` are up to three channels, from 1, of a model that takes neither 1 nor 3.
+        """
         framed, scene = self.framed(state, picture), self.scene(state, picture)
         shares = state.saved.inputs.shares(framed.values[None])[0]
-        return _png(as_bytes(shares[..., : scene["size"][1]]))
+        return _png(as_bytes(shares[..., : scene["size"][1]]), shown)
 
     def scene(self, state: State, picture: Subject) -> dict[str, Any]:
         """What there is of the picture, and what its rows and columns mean."""
@@ -165,15 +169,15 @@ class Views:
         with torch.inference_mode():
             return {"embedding": pooled(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
-    def reconstruction(self, state: State, picture: Subject, mask: Mask) -> dict[str, Any]:
+    def reconstruction(self, state: State, picture: Subject, mask: Guessed) -> dict[str, Any]:
         """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
         model, found = require_autoencoder(state.saved.model), self._guess(state, picture, mask)
         (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.shape.patch
         errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)
         return {
             "hidden": (np.flatnonzero(found.hidden[0]) + 1).tolist(),
-            "masked": _url(found.masked[0]),
-            "prediction": _url(found.prediction[0]),
+            "masked": _url(found.masked[0], mask.shown),
+            "prediction": _url(found.prediction[0], mask.shown),
             "errors": errors,
             "error": float(found.mean_errors()[0]),
             "borrowed": found.borrowed,
@@ -231,9 +235,10 @@ def _bytes(seen: Seen) -> int:
     return seen.picture.nbytes + seen.vectors.nbytes + seen.tokens.nbytes + seen.attention.nbytes
 
 
-def _png(values: NDArray[np.uint8]) -> bytes:
-    return png(Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values))
+def _png(values: NDArray[np.uint8], shown: Sequence[int] = ()) -> bytes:
+    chosen = () if values.shape[-1] in OF_PILLOW else tuple(one - 1 for one in shown)
+    return png(image_of(values, chosen if len(chosen) in OF_PILLOW else ()))
 
 
-def _url(values: NDArray[np.uint8]) -> str:
-    return f"data:image/png;base64,{base64.b64encode(_png(values)).decode()}"
+def _url(values: NDArray[np.uint8], shown: Sequence[int] = ()) -> str:
+    return f"data:image/png;base64,{base64.b64encode(_png(values, shown)).decode()}"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from kakera import chance
+from kakera.data.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model
@@ -173,7 +174,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
     whole = columns[0][:, :1]
     seen = np.concatenate([whole, *(column[:, 1:2] for column in columns)], axis=1)
     guessed = np.concatenate([whole, *(column[:, 2:] for column in columns)], axis=1)
-    return png(sheet(np.stack([seen, guessed], axis=1).reshape(-1, *seen.shape[1:])))
+    return png(sheet(visible(np.stack([seen, guessed], axis=1).reshape(-1, *seen.shape[1:]))))
 
 
 def _legend(finished: Finished, material: Material, kept: Mapping[float, int]) -> str:

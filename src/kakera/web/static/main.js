@@ -10,12 +10,13 @@ import { cursor } from "./pointing.js";
 import { PredictionsPanel } from "./predictions.js";
 import { ReconstructionPanel } from "./reconstruction.js";
 import { drawSamples, listen, say } from "./source.js";
-import { change, drawWith, guide, refresh, sceneOf, settle, shown, state } from "./state.js";
+import { change, chooses, coloursOf, drawWith, guide, refresh, sceneOf, settle, shown, state } from "./state.js";
 
 const POLL = 5000;
 const STATUS_DELAY = 400;
 const KINDS = [PicturePanel, AttentionPanel, SimilarityPanel, ReconstructionPanel, PredictionsPanel, RelevancePanel];
 const at = (id) => document.getElementById(id);
+const COLOURS = ["red", "green", "blue"]; // selects of the channels shown so
 const ONE = [["random", "random"], ["block", "block"], ["grid", "grid"]];
 const WAYS_OF_PICTURES = [...ONE, ["rows", "rows"], ["cols", "columns"], ["cross", "rows and columns"]];
 const WAYS_OF_SOUND = [...ONE, ["rows", "frequencies"], ["cols", "times"], ["cross", "times and frequencies"]];
@@ -61,6 +62,9 @@ function drawControls(models) {
   offer(at("masking"), ways, state.mask.masking);
   offer(at("brush"), model.sound ? BRUSHES_OF_SOUND : BRUSHES_OF_PICTURES, state.brush);
   at("brush").disabled = !lead;
+  const many = models.find(chooses);
+  at("colours").hidden = !many;
+  if (many) COLOURS.forEach((id, place) => offer(at(id), count(many.channels), coloursOf(many)[place]));
   at("picture-title").textContent = model.sound ? "Recording" : "Picture";
   at("kinds").textContent = model.sound ? "or drop a recording anywhere" : "or drop a picture anywhere, or paste one";
   at("file").accept = model.sound ? "audio/*,.wav,.flac,.ogg,.oga,.opus,.mp3,.aif,.aiff" : "image/*,.tif,.tiff,.webp";
@@ -127,6 +131,7 @@ function connect() {
   on("near", ({ value }) => change({ near: layer(value) }));
   on("target", ({ value }) => change({ target: value }));
   on("from", ({ value }) => change({ fromClass: value === "class" }));
+  COLOURS.forEach((id, place) => on(id, ({ value }) => change({ channels: state.channels.with(place, Number(value)) })));
   on("beneath", ({ checked }) => change({ beneath: checked }));
   on("hide-mode", ({ checked }) => change({ hiding: checked }));
   on("ratio", ({ value }) => drawMask({ ratio: Number(value) }), "input");

@@ -1,7 +1,7 @@
 // Which patches are hidden, and what a model makes of the others: one question at a time, the newest next.
 import { AGAIN, postJson } from "./api.js";
 import { onGrid, stretched } from "./grid.js";
-import { change, refresh, shown, stamp, state } from "./state.js";
+import { change, coloursOf, colourWords, refresh, shown, stamp, state } from "./state.js";
 
 /** The model that draws the mask; another one gets the same patches, by position. */
 export const leader = () => shown().find((model) => model.reconstructs);
@@ -13,7 +13,7 @@ export const painting = () => Boolean(state.hiding && leader());
 const lanes = [1, 2].map(() => ({ busy: false, key: "", result: null, error: null, of: "" }));
 
 const drawnKey = () => `${state.mask.masking}-${state.mask.ratio}-${state.mask.seed}`;
-const about = (model) => `${stamp(model)}/${state.picture}`;
+const about = (model) => `${stamp(model)}/${state.picture}${colourWords(model)}`;
 
 /** The hidden patches on the grid of a model; null while they are being drawn. @returns {Set<number> | null} */
 export function hiddenOn(model) {
@@ -55,7 +55,7 @@ export function reconstruction(column, model) {
   const key = `${about(model)}/${drawing ? drawnKey() : hidden ? [...hidden].sort((a, b) => a - b).join(",") : "?"}`;
   if (lane.key !== key && !lane.busy && (drawing || hidden)) {
     const mask = drawing ? state.mask : { hidden: [...hidden] };
-    ask(lane, key, about(model), { model: model.id, picture: state.picture, ...mask });
+    ask(lane, key, about(model), { model: model.id, picture: state.picture, shown: coloursOf(model), ...mask });
   }
   const usable = lane.of === about(model);
   const current = lane.key === key;

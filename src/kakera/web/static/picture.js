@@ -6,12 +6,12 @@ import { hiddenOn, painting } from "./masking.js";
 import { Panel } from "./panel.js";
 import { Scales, span } from "./scales.js";
 import { cursor, paintable, withKeys } from "./pointing.js";
-import { gridOf, memory, shown, state } from "./state.js";
+import { colourWords, gridOf, memory, shown, state } from "./state.js";
 
 /** The picture in a model's size. */
 export const pictureFor = (model) =>
-  memory.want(`picture/${model.id}/${state.picture}`, (signal) =>
-    getPicture(`api/pictures/${state.picture}?model=${model.id}`, signal));
+  memory.want(`picture/${model.id}/${state.picture}${colourWords(model)}`, (signal) =>
+    getPicture(`api/pictures/${state.picture}?model=${model.id}${colourWords(model)}`, signal));
 
 /** The frames around the patch that is followed and, where it is another one, the cursor. */
 export function frames(context, model, followed = true) {
@@ -53,7 +53,7 @@ export class PicturePanel extends Panel {
     const patches = `, ${grid.rows} rows and ${grid.cols} columns of patches. Arrow keys move, Enter pins, Space hides`;
     const kind = model.sound ? `Spectrogram, ${span(model.across)} by ${span(model.down)}` : "Picture";
     this.canvas.setAttribute("aria-label", `${kind}${grid.attends ? patches : ""}.`);
-    const key = `${model.id}/${state.picture}/${at}`;
+    const key = `${model.id}/${state.picture}${colourWords(model)}/${at}`;
     const entry = pictureFor(model);
     if (!this.has(entry, key)) return;
     const context = prepare(this.canvas, model);

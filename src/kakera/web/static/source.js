@@ -1,6 +1,6 @@
 // Where pictures come from: a sample, a file chosen, dropped or pasted.
 import { upload } from "./api.js";
-import { change, shown, state } from "./state.js";
+import { change, colourWords, shown, state } from "./state.js";
 
 const KEPT = 6;
 const message = document.getElementById("message");
@@ -65,7 +65,7 @@ export function listen() {
 export function drawSamples() {
   const pictures = [...state.uploads, ...state.samples];
   const [model] = shown();
-  const ids = pictures.map(({ id }) => id).join();
+  const ids = pictures.map(({ id }) => id).join() + colourWords(model);
   if (strip.dataset.ids !== ids) {
     strip.dataset.ids = ids;
     strip.replaceChildren(...pictures.map(({ id, name }) => {
@@ -75,7 +75,7 @@ export function drawSamples() {
       button.dataset.id = id;
       button.title = name;
       button.addEventListener("click", () => choosePicture(id));
-      image.src = `api/pictures/${id}?model=${model.id}`;
+      image.src = `api/pictures/${id}?model=${model.id}${colourWords(model)}`;
       image.alt = name;
       button.append(image);
       return button;

@@ -34,6 +34,8 @@ export const state = {
   painted: null,
   /** what a stroke hides: the patches under it, or their whole rows or columns */
   brush: "patch",
+  /** which channels are red, green and blue, of models that take neither 1 nor 3 */
+  channels: [1, 2, 3],
 };
 
 let draw = () => {};
@@ -99,6 +101,16 @@ export function layerOf(which, model) {
 }
 
 /** The answer belongs to this state of the weights: a run in training asks again after each checkpoint. */
+/** Whether a model's pictures have channels to choose from. */
+export const chooses = (model) => Boolean(model && !model.sound && model.channels !== 1 && model.channels !== 3);
+
+/** The channels of a model that are shown as red, green and blue; none where there is nothing to choose. */
+export const coloursOf = (model) =>
+  chooses(model) ? state.channels.map((number) => Math.min(number, model.channels)) : [];
+
+/** The same for an address of the server. */
+export const colourWords = (model) => coloursOf(model).map((number) => `&shown=${number}`).join("");
+
 export const stamp = (model) => `${model.id}@${model.step ?? "end"}`;
 
 /** Keeps what is chosen possible for the models there are. */
