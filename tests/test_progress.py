@@ -5,6 +5,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from kakera.data.inspect import inspect_dataset
 from kakera.data.memory import hold
 from kakera.data.pack import pack
 from kakera.data.sources import open_dataset
-from kakera.progress import Progress, passing
+from kakera.progress import Progress, opening, passing
 from tests.small import folder
 
 
@@ -107,3 +108,15 @@ def test_whatever_reads_everything_says_so(
         work()
         lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(verb.strip())]
         assert lines[-1].startswith(f"{verb.strip()}: 24/24, "), verb
+
+
+def test_what_takes_long_to_open_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "FIRST", 0.05)
+    with opening("inspect", "pictures"):
+        time.sleep(0.5)
+    with opening("inspect", "others"):
+        pass
+    time.sleep(0.1)
+    assert capsys.readouterr().err == "inspect: opening pictures …\n"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -88,6 +90,20 @@ class Progress:
     def _print(self, text: str) -> None:
         print(f"{self.verb}: {text}", file=sys.stderr, flush=True)
         self.due = time.monotonic() + EVERY
+
+
+@contextmanager
+def opening(verb: str, subject: str) -> Generator[None]:
+    """Say in a line what is being opened, where that takes long and nothing can be counted yet."""
+    line = f"{verb}: opening {subject} …"
+    timer = threading.Timer(FIRST, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    if not follows():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def follows(env: Mapping[str, str] = os.environ) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kakera.cli.arguments import KIND_HELP, KINDS, Arguments, add_ranges
+from kakera.progress import opening
 
 
 def run(words: Sequence[str]) -> int:
@@ -23,16 +24,18 @@ def run(words: Sequence[str]) -> int:
     add_ranges(parser)
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
-    from kakera.data import value_range
-    from kakera.data.inspect import Inspection, inspect_dataset
-    from kakera.data.sources import open_dataset
+    with opening("inspect", given.data):
+        from kakera.data import value_range
+        from kakera.data.inspect import Inspection, inspect_dataset
+        from kakera.data.sources import open_dataset
+
+        ranges = value_range.given(given.bits, given.value_range)
+        dataset = open_dataset(
+            given.data, channels=given.channels or None, seed=given.seed, kind=given.kind, ranges=ranges
+        )
     from kakera.training.next_commands import after_inspect
     from kakera.training.situation import situation_of
 
-    ranges = value_range.given(given.bits, given.value_range)
-    dataset = open_dataset(
-        given.data, channels=given.channels or None, seed=given.seed, kind=given.kind, ranges=ranges
-    )
     found = inspect_dataset(dataset)
     if given.json:
         print(json.dumps(found.to_json(), indent=2))
