@@ -202,5 +202,5 @@ def test_pictures_that_are_too_large_are_counted_apart_from_those_that_cannot_be
     assert "unreadable: 1" in lines
     assert "too large, above 100 megapixels: 1" in lines
     dataset = hold(open_dataset(root))
-    assert "; unreadable: 1 (" in taken_line(dataset, {})
-    assert "; too large, above 100 megapixels: 1 (" in taken_line(dataset, {})
+    assert "; unreadable: 1 (" in taken_line(dataset, {}, {})
+    assert "; too large, above 100 megapixels: 1 (" in taken_line(dataset, {}, {})

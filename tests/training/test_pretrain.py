@@ -68,7 +68,7 @@ def test_other_masks_train_too(masking: str, tmp_path: Path) -> None:
         ({"patch": 5, "image": 28}, "patch: got 5 x 5 for a picture of 28 x 28"),
         ({"hide": 0.99}, "hidden share: got 0.99, which keeps 0 of 49"),
         ({"size": "giant"}, "size: got giant"),
-        ({"channels": 2}, "channels: got 2"),
+        ({"channels": 2}, "demo: got pictures of 1 channel, expected 2"),
         ({"image": -1}, "image: got -1"),
     ],
 )

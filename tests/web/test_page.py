@@ -875,8 +875,8 @@ def test_the_docs_name_options_that_there_are(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     known = capsys.readouterr().out
-    named = set(re.findall(r"`(--\w+)", GUIDE.read_text()))
-    assert named == {"--pictures", "--port", "--host"}
+    named = set(re.findall(r"`(--[\w-]+)", GUIDE.read_text()))
+    assert named == {"--pictures", "--port", "--host", "--allow-host", "--root-path"}
     assert all(f"{option} " in known for option in named)
     command, said = blocks("console").splitlines()
     assert command.startswith("$ kakera serve ")

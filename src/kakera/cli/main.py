@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _run(words)
             if arguments is None:
                 sys.stdout.flush()
+                if verb == "serve":
+                    os._exit(code)  # nobody waits for answers any more, nor for libraries that tidy up
             return code
         except KakeraError as error:
             print(f"kakera: {error}", file=sys.stderr)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import sys
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -30,7 +27,4 @@ def run(words: Sequence[str]) -> int:
 
     with suppress(KeyboardInterrupt):
         serve(models, **given)
-    if any(thread.name.startswith("AnyIO") for thread in threading.enumerate()):
-        sys.stdout.flush()
-        os._exit(0)  # what is still being computed has nobody left to ask for it
     return 0
