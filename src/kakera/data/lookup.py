@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.names import BLOCK, Names
-from kakera.data.rows import Rows
+from kakera.data.rows import Rows, plain
 from kakera.progress import Progress
 
 MOST = 1_000_000  # rows whose files are all looked up
@@ -25,30 +25,40 @@ class Found:
     """What to open; a row may say it with a mistake."""
     there: NDArray[np.bool_]
     """(n,) Whether there is such a file, as far as it was looked up."""
-    identities: NDArray[np.int64] | None
-    """(n, 2) Which file it is, by device and number; None where they were not looked up."""
+    keys: NDArray[np.int64]
+    """(n, 2) Number and device of each file; (n, 1) a hash of its name where not all were looked up."""
+    all: bool
+    """Whether all were looked up."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of it."""
+        if self.all:
+            return []
+        return [f"more than {MOST:,} rows: files are looked up when they are read".replace(",", " ")]
 
 
 def look_up(rows: Rows) -> Found:
     """Look up the files of up to a million rows; of more only those whose name may be mistaken."""
     folder, count = rows.table.parent, len(rows)
-    identities = np.zeros((count, 2), np.int64) if count <= MOST else None
+    every = count <= MOST
+    keys = np.zeros((count, 2), np.int64) if every else rows.hashes[:, None].copy()
     there = np.ones(count, np.bool_)
     others: dict[int, str] = {}
-    wanted = range(count) if identities is not None else rows.odd.tolist()
+    wanted = range(count) if every else rows.odd.tolist()
     before = os.path.join(folder, "")  # noqa: PTH118  # a Path costs several times the call
+    root = os.path.abspath(folder)  # noqa: PTH100  # a Path keeps ..
     with Progress("look up", total=len(wanted), kind="files", quiet=len(wanted) < BLOCK or None) as progress:
         for place, row in enumerate(wanted):
             given = rows.files[row]
             name, identity = _file(folder, before, given)
-            if identities is not None:
-                there[row] = identity is not None
-                identities[row] = identity or (0, 0)
+            there[row] = identity is not None
+            keys[row] = (identity or (0, 0)) if every else hash(plain(name, root))
             if name != given:
                 others[row] = name
             if place % BLOCK == BLOCK - 1:
                 progress.advance(BLOCK)
-    return Found(rows.files.replaced(others), there, identities)
+    return Found(rows.files.replaced(others), there, keys, every)
 
 
 def _file(folder: Path, before: str, name: str) -> tuple[str, tuple[int, int] | None]:
@@ -73,12 +83,12 @@ def _file(folder: Path, before: str, name: str) -> tuple[str, tuple[int, int] | 
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Device and number of a file; None where it is none. Raises OSError, ValueError."""
+    """Number and device of a file; None where it is none. Raises OSError, ValueError."""
     found = os.stat(path)  # noqa: PTH116  # a Path costs several times the call
     if not stat.S_ISREG(found.st_mode):
         return None
     number = found.st_ino or hash(os.path.realpath(path))
-    return _signed(found.st_dev), _signed(number)
+    return _signed(number), _signed(found.st_dev)
 
 
 def _signed(number: int) -> int:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 T = TypeVar("T")
 BLOCK = 8192  # names at a time
 WIDTH = 8  # bytes from the end of a name in which a suffix is looked for
-ODD = ("//", "/.", "\0.", "/\0", "\0\0")  # in names between zeros: what a Path writes in another way
 
 _LOWER = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
@@ -76,20 +75,28 @@ class Names(Sequence[str]):
         Suffixes are ASCII, in lower case, with their dot, and of up to 7 letters.
         """
         found = np.zeros(len(self), np.bool_)
-        last = np.ndarray(max(len(self.buffer) - WIDTH + 1, 0), "<u8", self.buffer, strides=(1,))
+        words: dict[int, list[int]] = {}
+        for suffix in suffixes:
+            words.setdefault(len(suffix), []).append(int.from_bytes(suffix.encode(), "little"))
+        last = np.ndarray(len(self.buffer) - WIDTH + 1, "<u8", self.buffer, strides=(1,))
         for first in range(0, len(self), 1 << 16):
             here = slice(first, first + (1 << 16))
             lengths = self.ends[here] - self.starts[here]
             letters = _LOWER[last[self.ends[here] - WIDTH].view(np.uint8)].reshape(-1, WIDTH)
             keys = letters.view("<u8")[:, 0]
-            for suffix in suffixes:
-                size = len(suffix)
-                word = int.from_bytes(suffix.encode(), "little")
-                found[here] |= (keys >> np.uint64(8 * (WIDTH - size)) == word) & (lengths > size)
-                # The name of a hidden file, such as .png, has no suffix.
-                for row in np.flatnonzero(found[here] & np.isin(letters[:, WIDTH - size - 1], (46, 47))):
-                    found[first + row] = os.path.splitext(self[first + int(row)])[1].lower() in suffixes  # noqa: PTH122
+            for size, same in words.items():
+                ends = keys >> np.uint64(8 * (WIDTH - size))
+                found[here] |= np.isin(ends, np.array(same, np.uint64)) & (lengths > size)
+            # What begins with a dot, such as .png, has no suffix: what may do so is looked at one by one.
+            for row in np.flatnonzero(found[here] & self._hidden(letters, words)).tolist():
+                found[first + row] = os.path.splitext(self[first + row])[1].lower() in suffixes  # noqa: PTH122
         return found
+
+    @staticmethod
+    def _hidden(letters: NDArray[np.uint8], sizes: Collection[int]) -> NDArray[np.bool_]:
+        """Whether a slash or a dot comes before a suffix of one of these sizes."""
+        before = [letters[:, WIDTH - size - 1] for size in sizes]
+        return np.any([(column == ord("/")) | (column == ord(".")) for column in before], axis=0)
 
 
 class NamesBuilder:
@@ -145,11 +152,17 @@ class Paths(Sequence[Path]):
     def texts(self) -> list[str]:
         """Return all of them as text, in a fraction of the time that so many Paths take."""
         names, folder = [*self.names], str(self.folder)
-        joined = "\0" + "\0".join(names) + "\0"
-        if os.sep != "/" or folder == "." or "\0/" in joined or any(odd in joined for odd in ODD):
+        rooted = any(name.startswith("/") for name in names)
+        if os.sep != "/" or folder == "." or rooted or are_odd(names):
             return [str(self.folder / name) for name in names]
         before = folder if folder.endswith("/") else f"{folder}/"
         return [before + name for name in names]
+
+
+def are_odd(names: Sequence[str]) -> bool:
+    """Return whether one of these may be a path that can be written shorter: a//b, ./a, a/../b, a/."""
+    joined = "\0" + "\0".join(names) + "\0"
+    return any(odd in joined for odd in ("//", "/.", "\0.", "/\0", "\0\0"))
 
 
 def taken(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:

@@ -9,28 +9,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.names import Names
+from kakera.data.dataset import PARTS
+from kakera.data.lookup import Found
 from kakera.data.rows import Rows, error, plain
 
 
 def require_once(
     rows: Rows,
     chosen: NDArray[np.int64],
-    keys: Sequence[NDArray[Any]],
-    parts: NDArray[Any],
-    names: Names | None,
+    found: Found,
+    parts: NDArray[np.int8],
+    spans: NDArray[np.float64] | None,
 ) -> None:
     """Raises DataError where rows say the same file again: with other labels, in another part, or at all.
 
-    `keys`, each (k,), tell which file, and which span of it, each of the `chosen` rows means, however its
-    path is written. `names` are where the files are; equal files under other names, such as hard links, may
-    be of one part and label. None stands for keys that are hashes of the names. `parts` are of all rows.
+    Only the `chosen` rows count. The same file means what was found, and the same of `spans` (k, 2), those of
+    the chosen rows. Equal files under other names, such as hard links, may be of one part and label. `parts`,
+    of all rows, are numbers in PARTS.
     """
     folder = os.path.abspath(rows.table.parent)  # noqa: PTH100  # a Path keeps ..
+    keys = [*found.keys[chosen].T, *([] if spans is None else spans.T)]
     for two, one in _repeated(keys):
         first, again = int(chosen[one]), int(chosen[two])
         of_first, of_again = rows.files[first], rows.files[again]
-        if names is None and plain(of_first, folder) != plain(of_again, folder):
+        names = found.files[first], found.files[again]
+        if not found.all and len({plain(name, folder) for name in names}) > 1:
             continue
         where = f"(lines {rows.lines[first]} and {rows.lines[again]})"
         both = of_first if of_first == of_again else f"{of_first} and {of_again}, one file,"
@@ -39,9 +42,9 @@ def require_once(
             expected = "each file once, several labels joined by |"
             raise error(rows.table, f"{both} more than once, with labels {labels} {where}", expected)
         if parts[first] != parts[again]:
-            got = f"{both} more than once, in {parts[first]} and in {parts[again]} {where}"
+            got = f"{both} more than once, in {PARTS[parts[first]]} and in {PARTS[parts[again]]} {where}"
             raise error(rows.table, got, "each file in one part")
-        if names is None or _real(folder, names[one]) == _real(folder, names[two]):
+        if not found.all or len({_real(folder, name) for name in names}) == 1:
             expected = "each file once, several labels joined by |"
             raise error(rows.table, f"{both} more than once {where}", expected)
 
@@ -52,6 +55,9 @@ def _real(folder: str, name: str) -> str:
 
 def _repeated(keys: Sequence[NDArray[Any]]) -> Iterator[tuple[int, int]]:
     """Yield (again, first) of equal keys, by where they come again."""
+    ordered = np.sort(keys[0])
+    if not (ordered[1:] == ordered[:-1]).any():
+        return
     order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     same = np.ones(max(len(order) - 1, 0), np.bool_)
     for key in keys:

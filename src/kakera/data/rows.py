@@ -36,7 +36,7 @@ class Rows:
     hashes: NDArray[np.int64]
     """(n,) Equal where files have the same name; `plain` says which names are the same."""
     odd: NDArray[np.int64]
-    """The rows whose name has blanks around it or a backslash in it, which may be a mistake."""
+    """The rows whose name has blanks around it, a backslash or a zero in it: it may be a mistake."""
     label: NDArray[np.int32]
     label_sets: list[list[str]]
     split: NDArray[np.int32]
@@ -110,9 +110,13 @@ class _Columns:
     def _add(self, lines: list[int], cells: list[tuple[str, ...]], stripped: tuple[str, ...]) -> None:
         names = cells[self.columns["file"]]
         first, text = len(self.lines), "\0" + "\0".join(names)
-        if "\\" in text or names != stripped:
+        if "\\" in text or names != stripped or text.count("\0") > len(names):
             self.odd.extend(
-                [first + n for n, name in enumerate(names) if "\\" in name or name != name.strip()]
+                [
+                    first + n
+                    for n, name in enumerate(names)
+                    if "\\" in name or "\0" in name or name != name.strip()
+                ]
             )
         is_plain = not any(word in text for word in ("./", "//", "\0/"))
         self.hashes.extend(map(hash, names if is_plain else [plain(name, self.folder) for name in names]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kakera.data.audio import WHOLE
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folder import alike
-from kakera.data.lookup import MOST, Found, look_up
+from kakera.data.lookup import Found, look_up
 from kakera.data.media import Kind, kind_of, kind_suffixes, opened, other_kind
 from kakera.data.names import Paths
 from kakera.data.once import require_once
@@ -41,9 +41,9 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
     chosen = np.flatnonzero(found.there & ~other)
     if not len(chosen):
         raise error(table, f"{len(rows)} rows and none of their files", "files beside the table")
-    parts = np.array(PARTS)[splits] if splits is not None else np.full(len(rows), "train")
+    parts = splits if splits is not None else np.zeros(len(rows), np.int8)
     spans = _spans(rows, chosen) if kind == "recordings" and (rows.starts or rows.ends) else None
-    _require_once(rows, chosen, found, parts, spans)
+    require_once(rows, chosen, found, parts, spans)
     every = len(chosen) == len(rows)
     paths = Paths(table.parent, found.files if every else found.files.take(chosen))
     classes, labels = _labels(rows, chosen)
@@ -52,7 +52,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
         str(table),
         pictures,
         channels=depth,
-        split=parts if every else parts[chosen],
+        split=np.array(PARTS)[parts if every else parts[chosen]],
         classes=classes,
         labels=labels,
         unreadable=_missing(found, table.parent),
@@ -61,7 +61,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
             for name, why in other_kind(rows.files.take(np.flatnonzero(other & found.there)), kind)
         ),
         emptied=tuple(sorted({word for words in rows.label_sets for word in words} - {*classes})),
-        notes=(*_notes(rows, splits is not None), *alike(classes)),
+        notes=(*_notes(rows, splits is not None), *found.notes, *alike(classes)),
     )
     return dataset, splits is not None
 
@@ -70,17 +70,6 @@ def _missing(found: Found, folder: Path) -> tuple[UnreadableFileError, ...]:
     reason = "got no file of this name, expected a file"
     names = found.files.take(np.flatnonzero(~found.there))
     return tuple(UnreadableFileError(folder / name, reason) for name in names)
-
-
-def _require_once(
-    rows: Rows, chosen: NDArray[np.int64], found: Found, parts: NDArray[Any], spans: NDArray[Any] | None
-) -> None:
-    """Raises DataError."""
-    within = [] if spans is None else [*spans.T]
-    if found.identities is None:
-        require_once(rows, chosen, [rows.hashes[chosen], *within], parts, None)
-    else:
-        require_once(rows, chosen, [*found.identities[chosen].T, *within], parts, found.files)
 
 
 def _labels(rows: Rows, chosen: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[Any] | None]:
@@ -109,12 +98,10 @@ def _notes(rows: Rows, divided: bool) -> list[str]:
     shown = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
     if lines:
         notes.append(f"rows that name no file: {len(lines)} (line {shown})")
-    if len(rows) > MOST:
-        notes.append(f"more than {MOST:,} rows: files are looked up when they are read".replace(",", " "))
     return notes
 
 
-def _splits(rows: Rows) -> NDArray[np.int64] | None:
+def _splits(rows: Rows) -> NDArray[np.int8] | None:
     """(n,) The part of each row, a number in PARTS; None where the table says none, or means something else.
 
     Raises DataError for a word that is no part, where others are or the column is called split.
@@ -130,7 +117,7 @@ def _splits(rows: Rows) -> NDArray[np.int64] | None:
         unknown = int(np.isin(rows.split, [code for code, part in enumerate(parts) if part is None]).argmax())
         got = f"split {words[rows.split[unknown]]} for {rows.files[unknown]}"
         raise error(rows.table, got, "train, val or test")
-    return np.array([PARTS.index(part or "train") for part in parts])[rows.split]
+    return np.array([PARTS.index(part or "train") for part in parts], np.int8)[rows.split]
 
 
 def _spans(rows: Rows, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
