@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import unicodedata
 from array import array
@@ -157,7 +158,7 @@ def rows_of(table: Path) -> Rows:
     Raises DataError for a table that cannot be read, or has no rows.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
+        with table.open("rb") as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
             tabs = table.suffix.lower() == ".tsv"
             reader = csv.reader(file, dialect="excel-tab" if tabs else "excel", strict=True)
             header = next((cells for cells in reader if cells), [])
@@ -167,7 +168,7 @@ def rows_of(table: Path) -> Rows:
             with Progress(f"read {table.name}", total=size, kind="MB", quiet=quiet) as progress:
                 for lines, rows in _blocks(reader):
                     found.add(lines, rows)
-                    progress.advance(file.buffer.tell() // MEGABYTE - progress.done)
+                    progress.advance(raw.tell() // MEGABYTE - progress.done)
     except (UnicodeDecodeError, csv.Error, OSError) as wrong:
         raise error(table, f"a table that cannot be read ({wrong})", "UTF-8 with a header") from wrong
     if not found.lines:
