@@ -100,8 +100,10 @@ def _relative(pictures: Pictures) -> Iterator[list[str]]:
         return
     shared = ""
     for names in _names(pictures):
-        folders = {path[: path.rfind(os.sep)] or os.sep for path in _absolute(names)}
-        shared = os.path.commonpath({*folders, shared} if shared else folders)
+        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
+        others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
+        folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
+        shared = os.path.commonpath(folders)
     for names in _names(pictures):
         yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
 
@@ -110,16 +112,24 @@ def _names(pictures: Pictures) -> Iterator[list[str]]:
     """Yield what pictures are called, block by block."""
     for here in _blocks(len(pictures)):
         if isinstance(pictures, FilePictures) and isinstance(pictures.paths, Paths):
-            yield [*map(printable, pictures.paths[here].texts())]
+            yield _printable(pictures.paths[here].texts())
         else:
             yield [pictures.name(row) for row in range(here.start, here.stop)]
+
+
+def _printable(texts: list[str]) -> list[str]:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return [*map(printable, texts)]
+    return texts
 
 
 def _absolute(names: Sequence[str]) -> list[str]:
     """Paths from the root, without . and .. in them."""
     rooted = sum(name.startswith("/") for name in names)
     if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
-        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # a Path costs ten times the call
+        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
     before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
     return [before + name for name in names]
 
