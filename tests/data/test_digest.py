@@ -1,3 +1,4 @@
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,37 @@ def test_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     data = open_dataset(folder(tmp_path / "d", count=2))
     monkeypatch.setattr("kakera.data.dataset.decode", None)
     assert set(digest(data)) == {FILES, LABELS, SPLIT}
+
+
+def hashed(*pieces: bytes) -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for piece in pieces:
+        found.update(len(piece).to_bytes(8, "little") + piece)
+    return found.hexdigest()
+
+
+@pytest.mark.parametrize("block", [2, 3, 8192])
+@pytest.mark.parametrize("kind", ["folder", "table", "table with odd names"])
+def test_the_digest_is_that_of_all_names_sizes_and_labels_at_once(
+    kind: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kakera.data.digest.BLOCK", block)
+    root = folder(tmp_path / "d", count=3, classes=("p", "é"))
+    names = [f"{label}/{number}.png" for label in ("p", "é") for number in range(3)]
+    if kind != "folder":
+        odd = "./" if kind == "table with odd names" else ""
+        lines = [f"{odd}{name},{name[0]},{'test' if name[2] == '2' else 'train'}" for name in names]
+        data = open_dataset(table(root, lines))
+    else:
+        data = open_dataset(root)
+    contents = [(root / name).read_bytes() for name in names]
+    pieces = [content[len(content) // 2 :][:4096] + content[-4096:] for content in contents]
+    sizes = " ".join(str(len(content)) for content in contents).encode()
+    assert digest(data) == {
+        FILES: hashed("\0".join(names).encode(), sizes, *pieces),
+        LABELS: hashed("p\0é".encode(), np.repeat([0, 1], 3).astype("<i8").tobytes()),
+        SPLIT: hashed("\0".join(data.split.tolist()).encode()),
+    }
 
 
 def test_a_run_from_before_there_were_digests_has_nothing_that_changed() -> None:

@@ -225,6 +225,19 @@ def test_a_hard_link_of_the_same_part_and_label_is_another_file(tmp_path: Path) 
     assert len(open_table(path, None)[0]) == 3
 
 
+def test_hard_links_are_compared_where_other_rows_are_missing(tmp_path: Path) -> None:
+    text = "file,label\nno.png,x\na.png,x\nhard.png,x\n./a.png,x\n"
+    path = table(tmp_path, text)
+    (tmp_path / "hard.png").hardlink_to(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a.png and ./a.png, one file, more than once \(lines 3 and 5\)"):
+        open_table(path, None)
+
+
+def test_the_first_row_with_too_many_cells_is_named_before_what_comes_later(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="got 3 cells in line 2"):
+        opened(tmp_path, 'file,label\na.png,x,y\n"b.png\n')
+
+
 def test_blanks_and_backslashes_in_a_path_are_mistakes_where_no_such_file_is(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "x.png").write_bytes(GREY)

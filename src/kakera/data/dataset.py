@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kakera.data.images import decode
 from kakera.data.kept import KeptPictures
+from kakera.data.names import taken
 from kakera.data.shard_index import PICTURES, RECORDINGS
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import Sounds
@@ -120,7 +121,7 @@ def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
     if isinstance(pictures, Sounds | ShardPictures | KeptPictures):
         return pictures.take(rows)
     if isinstance(pictures, FilePictures):
-        return FilePictures([pictures.paths[row] for row in rows], pictures.channels, pictures.ranges)
+        return FilePictures(taken(pictures.paths, rows), pictures.channels, pictures.ranges)
     return ChosenPictures(pictures, rows)
 
 

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
+from kakera.data.names import BLOCK, Paths, are_odd
 from kakera.data.shards import ShardPictures, ShardRecording, Shards
 from kakera.data.sounds import ArraySounds, FileSounds
 from kakera.data.stored import Source
+from kakera.errors import printable
 
 FILES, LABELS, SPLIT = "files", "labels", "split"
 SAMPLED = 4096  # files, evenly spaced, whose content is looked at as well
@@ -33,8 +35,8 @@ def digest(dataset: Dataset) -> dict[str, str]:
     """
     return {
         FILES: _hash(_files(dataset)),
-        LABELS: _hash([_joined(dataset.classes), _labels(dataset)]),
-        SPLIT: _hash([_joined(dataset.split.tolist())]),
+        LABELS: _hash([_joined([dataset.classes]), _labels(dataset)]),
+        SPLIT: _hash([_joined(dataset.split[here].tolist() for here in _blocks(len(dataset)))]),
     }
 
 
@@ -45,15 +47,25 @@ def changed(before: object, now: object) -> list[str]:
     return [name for name in (FILES, LABELS, SPLIT) if name in now and before.get(name) != now[name]]
 
 
-def _hash(pieces: Iterable[bytes]) -> str:
+def _hash(pieces: Iterable[bytes | bytearray]) -> str:
     found = hashlib.blake2b(digest_size=8)
     for piece in pieces:
-        found.update(len(piece).to_bytes(8, "little") + piece)
+        found.update(len(piece).to_bytes(8, "little"))
+        found.update(piece)
     return found.hexdigest()
 
 
-def _joined(names: Iterable[str]) -> bytes:
-    return "\0".join(names).encode(errors="surrogateescape")
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(first, min(first + BLOCK, count)) for first in range(0, count, BLOCK))
+
+
+def _joined(blocks: Iterable[Sequence[str]]) -> bytearray:
+    """Texts, block by block so that not all are there at once, with zeros between."""
+    found = bytearray()
+    for number, texts in enumerate(blocks):
+        found += b"\0" if number else b""
+        found += "\0".join(texts).encode(errors="surrogateescape")
+    return found
 
 
 def _labels(dataset: Dataset) -> bytes:
@@ -63,11 +75,11 @@ def _labels(dataset: Dataset) -> bytes:
     return np.packbits(labels).tobytes() if dataset.several else labels.astype("<i8").tobytes()
 
 
-def _files(dataset: Dataset) -> Iterator[bytes]:
+def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
     """Yield names, then sizes, then some of the content."""
     pictures, count = dataset.pictures, len(dataset)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
-    yield _joined(_relative([pictures.name(row) for row in range(count)]))
+    yield _joined(_relative(pictures))
     if isinstance(pictures, FilePictures):
         yield from _on_disk(pictures.paths, chosen)
     elif isinstance(pictures, FileSounds):
@@ -81,18 +93,64 @@ def _files(dataset: Dataset) -> Iterator[bytes]:
         yield from (values_of(arrays[row]) for row in chosen)
 
 
-def _relative(names: Sequence[str]) -> list[str]:
-    """Paths without the folder that all of them share; other names as they are."""
-    if not any(os.sep in name for name in names):
-        return list(names)
-    paths = [os.path.abspath(name) for name in names]  # noqa: PTH100  # a Path costs ten times the call
-    shared = os.path.commonpath({os.path.dirname(path) for path in paths})  # noqa: PTH120  # as above
-    return [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in paths]
+def _relative(pictures: Pictures) -> Iterator[list[str]]:
+    """Yield names, block by block: paths without the folder that all of them share; others as they are."""
+    if not any(os.sep in name for names in _names(pictures) for name in names):
+        yield from _names(pictures)
+        return
+    shared = ""
+    for names in _names(pictures):
+        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
+        others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
+        folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
+        shared = os.path.commonpath(folders)
+    for names in _names(pictures):
+        yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
+
+
+def _names(pictures: Pictures) -> Iterator[list[str]]:
+    """Yield what pictures are called, block by block."""
+    for here in _blocks(len(pictures)):
+        if isinstance(pictures, FilePictures) and isinstance(pictures.paths, Paths):
+            yield _printable(pictures.paths[here].texts())
+        else:
+            yield [pictures.name(row) for row in range(here.start, here.stop)]
+
+
+def _printable(texts: list[str]) -> list[str]:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return [*map(printable, texts)]
+    return texts
+
+
+def _absolute(names: Sequence[str]) -> list[str]:
+    """Paths from the root, without . and .. in them."""
+    rooted = sum(name.startswith("/") for name in names)
+    if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
+        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
+    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
+    return [before + name for name in names]
 
 
 def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
-    yield b" ".join(str(size_of(source)).encode() for source in sources)
+    sizes = bytearray()
+    for here in _blocks(len(sources)):
+        sizes += b"".join(b" %d" % size for size in _sizes(sources[here]))
+    yield bytes(sizes[1:])
     yield from (pieces_of(sources[row]) for row in chosen)
+
+
+def _sizes(sources: Sequence[Source]) -> Iterator[int]:
+    return map(_size, sources.texts()) if isinstance(sources, Paths) else map(size_of, sources)
+
+
+def _size(path: Path | str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116  # as above
+    except OSError:
+        return -1
 
 
 def size_of(source: Source) -> int:
@@ -100,10 +158,7 @@ def size_of(source: Source) -> int:
     if isinstance(source, bytes):
         return len(source)
     if isinstance(source, Path):
-        try:
-            return source.stat().st_size
-        except OSError:
-            return -1
+        return _size(source)
     return int(source.shards.table[source.row]["length"]) if isinstance(source, ShardRecording) else -1
 
 

@@ -8,10 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from kakera.data import audio, images
 from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.kinds import why_left
+from kakera.data.names import Names, Paths
 from kakera.data.sounds import FileSounds
 from kakera.data.tree import Tree, suffix_of, tree
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
@@ -47,7 +50,10 @@ def kind_of(names: Sequence[str], asked: Kind) -> Kind:
     """The kind that is asked for; of any the one that most files are, by their names."""
     if asked != "any":
         return asked
-    sounds = sum(suffix_of(name) in audio.SUFFIXES for name in names)
+    if isinstance(names, Names):
+        sounds = int(names.with_suffix(audio.SUFFIXES).sum())
+    else:
+        sounds = sum(suffix_of(name) in audio.SUFFIXES for name in names)
     return "recordings" if 2 * sounds > len(names) else "pictures"
 
 
@@ -97,7 +103,10 @@ def channels_of(paths: Sequence[Path], most: int = 32, tiffs: int = 4096) -> int
     So many TIFFs are looked at. Raises DataError, which names a file, where there are other numbers beside
     that.
     """
-    names = [path for path in paths if path.suffix.lower() in TIFF]
+    if isinstance(paths, Paths):
+        names = paths.take(np.flatnonzero(paths.names.with_suffix(TIFF)))
+    else:
+        names = [path for path in paths if path.suffix.lower() in TIFF]
     sample = [*paths[:: max(1, len(paths) // most)], *names[:: max(1, len(names) // tiffs)]]
     found: dict[int, Path] = {}
     for path in sample:

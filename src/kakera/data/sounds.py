@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kakera.data import audio
 from kakera.data.audio import WHOLE, Header, Span
+from kakera.data.names import taken
 from kakera.data.packable import as_file, wav
 from kakera.data.stored import Source
 from kakera.errors import DataError, UnreadableFileError, sentence
@@ -121,7 +122,7 @@ class FileSounds(Sounds):
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
         """Other paths and spans."""
-        return FileSounds([self.paths[row] for row in rows], self.spec, [self.spans[row] for row in rows])
+        return FileSounds(taken(self.paths, rows), self.spec, taken(self.spans, rows))
 
     def heard(self, spec: SoundSpec) -> FileSounds:
         """Nothing is read yet."""

@@ -45,12 +45,12 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
                 do="leave some pictures to train on",
             )
         )
-    codes = np.full(len(labels), "train", dtype="<U5")
+    names, codes = np.array(["train", *fractions], "<U5"), np.zeros(len(labels), np.int8)
     classes = strata(labels)
     order, starts = _grouped(classes, chance.order(seed, 0, len(labels), "split"))
     sizes = np.diff(starts, append=len(order)).tolist()
     free = (starts + 1).tolist()  # the first of each class stays for training
-    for name, fraction in fractions.items():
+    for part, fraction in enumerate(fractions.values(), 1):
         due = 0.0  # what rounding has kept from this part so far is owed to it by the next class
         for number, (start, size) in enumerate(zip(starts.tolist(), sizes, strict=True)):
             if size == 1:
@@ -58,10 +58,11 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
             due += fraction * size
             left = start + size - free[number]
             count = min(int(due + 0.5), math.ceil(fraction * size), left)
-            codes[order[free[number] : free[number] + count]] = name
+            codes[order[free[number] : free[number] + count]] = part
             free[number] += count
             due -= count
-    return codes
+    del order
+    return names[codes]
 
 
 def _grouped(
