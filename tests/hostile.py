@@ -6,7 +6,9 @@ and 5 seconds of computing: a file is read, or refused in one line that names it
 
 import argparse
 import collections
+import importlib.util
 import io
+import itertools
 import json
 import math
 import os
@@ -38,6 +40,7 @@ from kakera.formats.native import DESCRIPTION, WEIGHTS, save_model
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
 from tests.data.odd_recordings import encoded, mp3, sound, unannounced, unended, without_length
+from tests.data.test_mended import pcx, sgi
 from tests.web.runs import autoencoder
 
 SECONDS, WALL, MEMORY = 5, 120, 1 << 30
@@ -117,6 +120,23 @@ def other_pictures() -> list[bytes]:
     return found
 
 
+def odd_pictures() -> list[bytes]:
+    """Of kinds whose bytes are changed before Pillow reads them, and TIFF of many channels."""
+    values = np.random.default_rng(0).integers(0, 256, (6, 10, 3), dtype=np.uint8)
+    found = [pcx(values), sgi(values, b""), sgi(values, b"\0")]
+    if importlib.util.find_spec("tifffile") is None:
+        return found
+    import tifffile
+
+    for layout, kind in itertools.product(("contig", "separate"), (np.uint8, np.uint16, np.float32)):
+        shape = (12, 14, 5) if layout == "contig" else (5, 12, 14)
+        file = io.BytesIO()
+        planes = np.random.default_rng(0).integers(0, 200, shape).astype(kind)
+        tifffile.imwrite(file, planes, photometric="minisblack", planarconfig=layout, compression="zlib")
+        found.append(file.getvalue())
+    return found
+
+
 def recordings() -> list[bytes]:
     found: list[bytes] = []
     for channels, width, rate in ((1, 2, 16000), (2, 2, 44100), (1, 1, 8000), (2, 3, 48000)):
@@ -173,8 +193,8 @@ def weights(root: Path) -> tuple[list[bytes], list[bytes]]:
 
 
 def read_picture(path: Path) -> None:
-    images.header(path)
-    images.decode(path, 3)
+    channels = images.header(path)[2]
+    images.decode(path, channels if channels > 3 else 3)
 
 
 def read_recording(path: Path) -> None:
@@ -203,6 +223,7 @@ def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
         "jpeg": (pictures("JPEG"), "x.jpg", read_picture),
         "png": (pictures("PNG"), "x.png", read_picture),
         "tiff": (deep_pictures(), "x.tif", read_picture),
+        "odd pictures": (odd_pictures(), "x.img", read_picture),
         "other pictures": (other_pictures(), "x.jp2", read_picture),
         "wav": (recordings(), "x.wav", read_recording),
         "coded recordings": (coded_recordings(), "x.mp3", read_recording),
