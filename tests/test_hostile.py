@@ -7,7 +7,7 @@ import sys
 
 from tests.hostile import mutated
 
-COUNT = 160  # 20 of each kind; `make fuzz` reads 2000
+COUNT = 240  # 20 of each kind; `make fuzz` reads 2000
 
 
 def test_damaged_files_are_read_or_refused_by_name() -> None:
