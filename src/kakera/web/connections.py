@@ -33,7 +33,7 @@ class Connection(H11Protocol):
 
     most = MOST
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """As asyncio has it."""
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = None
