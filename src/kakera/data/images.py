@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,8 +29,9 @@ from kakera.data.picture_file import (
     reason,
     require_few_pixels,
 )
-from kakera.data.tiff import RGB, TiffHeader, as_black_is_zero, read_header
-from kakera.data.value_range import Extremes, Ranges, eight_bits
+from kakera.data.tiff import RGB, TiffHeader, read_header
+from kakera.data.tiff_values import Clipped, many_channels, read_values, to_eight
+from kakera.data.value_range import Extremes, Ranges
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import raise_lack
 
@@ -42,8 +41,6 @@ STRIP = 1 << 20  # pixels converted at a time
 
 _WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
-
-Clipped = Callable[[int], None]
 
 
 def decode(
@@ -64,7 +61,7 @@ def decode(
     where more pixels than that would be left.
     """
     if channels not in GREY_OR_COLOUR:
-        return _many(source, channels, most_pixels, ranges, clipped)
+        return many_channels(source, _of_channels(source, channels), most_pixels, ranges, clipped)
     quick = None if at_least else plain_jpeg(source, channels, most_pixels)
     if quick is not None:
         return quick
@@ -144,7 +141,7 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
         header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if header is None:
             raise UnreadableFileError(name(source), reason(source, error)) from error
-        values = _colours(_read_foreign(source, header, most_pixels), header)
+        values = _colours(read_values(source, header, most_pixels), header)
         kind = kind_of_values(values)
     return Extremes(kind, float(values.min()), float(values.max())) if kind else None
 
@@ -162,6 +159,19 @@ def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         return np.repeat(values, 3, axis=-1)
     grey = (values.astype(np.uint32) @ _WEIGHTS + 500) // 1000
     return grey.astype(np.uint8)[..., None]
+
+
+def _of_channels(source: Source, channels: int) -> TiffHeader:
+    """The header of a TIFF that has so many. Raises UnreadableFileError for another file."""
+    found = read_header(source)
+    if found is None or found.channels != channels:
+        got = found.channels if found is not None else header(source)[2]
+        raise UnreadableFileError(name(source), f"got {_counted(got)}, expected {channels}; leave it out")
+    return found
+
+
+def _counted(channels: int) -> str:
+    return f"{channels} channel{'' if channels == 1 else 's'}"
 
 
 def _on_its_side(image: Image.Image) -> bool:
@@ -190,7 +200,7 @@ def _values(
     if kind or wide:
         values = grey(image, header) if kind else colours(image, source or b"")
         given = () if is_scaled(image) else ranges
-        image = Image.fromarray(_to_eight(values, kind or "uint16", given, clipped))
+        image = Image.fromarray(to_eight(values, kind or "uint16", given, clipped))
     values = np.empty((image.height, image.width, channels), np.uint8)
     rows = max(1, STRIP // max(image.width, 1))
     for top in range(0, image.height, rows):  # a large picture would take several times its memory at once
@@ -200,48 +210,9 @@ def _values(
     return values
 
 
-def _to_eight(
-    values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None, colours: int = 3
-) -> NDArray[np.uint8]:
-    """0 … 255 of the deep values (H, W) or (H, W, C); the channel after the `colours` is opacity."""
-    if not kind:
-        return values
-    eight, outside = eight_bits(values[..., :colours] if values.ndim == 3 else values, kind, ranges)
-    if outside and clipped is not None:
-        clipped(outside)
-    if values.ndim == 2 or values.shape[2] == colours:
-        return eight
-    return np.dstack([eight, eight_bits(values[..., colours], kind, ())[0]])
-
-
 def _colours(values: NDArray[Any], header: TiffHeader) -> NDArray[Any]:
     """Without opacity."""
     return values[..., : header.channels] if values.ndim == 3 else values
-
-
-def _many(
-    source: Source, channels: int, most_pixels: int, ranges: Ranges, clipped: Clipped | None
-) -> NDArray[np.uint8]:
-    """Of a TIFF of so many channels, on white where it has opacity. Raises UnreadableFileError."""
-    found = read_header(source)
-    if found is None or found.channels != channels:
-        got = found.channels if found is not None else header(source)[2]
-        raise UnreadableFileError(name(source), f"got {_counted(got)}, expected {channels}; leave it out")
-    try:
-        values = by_tifffile(source, name(source), found, most_pixels)
-        eight = _to_eight(values, kind_of_values(values), ranges, clipped, channels)
-    except ValueError as error:
-        if isinstance(error, UnreadableFileError):
-            raise
-        raise UnreadableFileError(name(source), str(error)) from error
-    if found.opacity < 0:
-        return np.ascontiguousarray(eight)
-    shown = eight[..., channels:].astype(np.uint16)
-    return ((eight[..., :channels] * shown + 255 * (255 - shown) + 127) // 255).astype(np.uint8)
-
-
-def _counted(channels: int) -> str:
-    return f"{channels} channel{'' if channels == 1 else 's'}"
 
 
 def _foreign(
@@ -257,32 +228,16 @@ def _foreign(
         got = f"got {header}, expected grey or colour"
         raise UnreadableFileError(name(source), f"{got}; --channels {header.channels} takes all of them")
     try:
-        values = _read_foreign(source, header, most_pixels)
+        values = read_values(source, header, most_pixels)
         if header.many:  # red, green and blue, without what is beside them
             values = values[..., [*range(3), *range(header.channels, values.shape[2])]]
-        eight = _to_eight(values, kind_of_values(values), ranges, clipped, min(header.channels, 3))
+        eight = to_eight(values, kind_of_values(values), ranges, clipped, min(header.channels, 3))
         eight = eight.reshape(eight.shape[:2]) if eight.ndim == 3 and eight.shape[2] == 1 else eight
         return _values(Image.fromarray(np.ascontiguousarray(eight)), channels)
     except ValueError as error:
         if isinstance(error, UnreadableFileError):
             raise
         raise UnreadableFileError(name(source), str(error)) from error
-
-
-def _read_foreign(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    """The deep values of a TIFF, by Pillow where a change of one tag makes it one of its own."""
-    if header.inverted and header.place:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        try:
-            with opened(as_black_is_zero(content, header), most_pixels) as image:
-                return grey(image, header)
-        except UnidentifiedImageError:
-            pass
-        except UnreadableFileError as error:
-            raise UnreadableFileError(name(source), error.reason) from error
-        except Exception as error:
-            raise UnreadableFileError(name(source), reason(b"", error)) from error
-    return by_tifffile(source, name(source), header, most_pixels)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

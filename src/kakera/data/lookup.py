@@ -45,11 +45,13 @@ def look_up(rows: Rows) -> Found:
     keys = np.zeros((count, 2), np.int64) if every else rows.hashes[:, None].copy()
     there = np.ones(count, np.bool_)
     others: dict[int, str] = {}
-    wanted = range(count) if every else rows.odd.tolist()
+    checked = range(count) if every else rows.odd.tolist()
     before = os.path.join(folder, "")  # noqa: PTH118  # a Path costs several times the call
     root = os.path.abspath(folder)  # noqa: PTH100  # a Path keeps ..
-    with Progress("look up", total=len(wanted), kind="files", quiet=len(wanted) < BLOCK or None) as progress:
-        for place, row in enumerate(wanted):
+    with Progress(
+        "look up", total=len(checked), kind="files", quiet=len(checked) < BLOCK or None
+    ) as progress:
+        for place, row in enumerate(checked):
             given = rows.files[row]
             name, identity = _file(folder, before, given)
             there[row] = identity is not None

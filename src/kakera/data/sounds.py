@@ -65,7 +65,7 @@ class Sounds(ABC):
 
 
 class FileSounds(Sounds):
-    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are heard.
+    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are read.
 
     `noted` says, by name, what is unusual about those that this process has looked into.
     """
