@@ -16,12 +16,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
+BY_LOAD = "kakera, by load"
 SETTINGS: dict[str, dict[str, str]] = {
     "as OpenMP waits": {},
+    BY_LOAD: {},
     "passive": {"OMP_WAIT_POLICY": "passive"},
     "spin 1 000": {"GOMP_SPINCOUNT": "1000"},
     "spin 10 000": {"GOMP_SPINCOUNT": "10000"},
@@ -30,6 +33,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 NAMES = {name for setting in SETTINGS.values() for name in setting}
 SIDES = {"micro, 28 px": ("micro", 28, 4, 64), "micro, 96 px": ("micro", 96, 8, 64)}
+WARM = 1.5  # seconds
 BUSY = "while True: pass"
 
 
@@ -43,20 +47,25 @@ def steps(work: str, seconds: float) -> float:
     task, optimizer = network(3, image, patch, size)
     pictures = torch.randint(0, 256, (count, 3, image, image), dtype=torch.uint8)
     batch = Batch(pictures, None, torch.arange(count), 0, 0)
-    learn(task, optimizer, [batch] * 3)
+    began = time.perf_counter()
+    while time.perf_counter() - began < WARM:  # two looks of kakera's at who holds the cores
+        learn(task, optimizer, [batch])
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
         done += learn(task, optimizer, [batch])
     return done / (time.perf_counter() - began)
 
 
-def measured(work: str, setting: Mapping[str, str], busy: int, seconds: float) -> float:
+def measured(
+    work: str, setting: Mapping[str, str], busy: int, seconds: float, *, by_load: bool = False
+) -> float:
     """Pictures a second in a process of its own, beside so many that compute without end."""
     env = {name: value for name, value in os.environ.items() if name not in NAMES}
     env |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))), **setting}
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
     try:
         command = [sys.executable, __file__, "--one", work, "--seconds", str(seconds)]
+        command += ["--by-load"] * by_load
         return float(subprocess.check_output(command, env=env, text=True))
     finally:
         for other in others:
@@ -65,17 +74,20 @@ def measured(work: str, setting: Mapping[str, str], busy: int, seconds: float) -
 
 
 def compare(
-    rounds: int, seconds: float, works: Sequence[str] = tuple(SIDES)
+    rounds: int,
+    seconds: float,
+    works: Sequence[str] = tuple(SIDES),
+    settings: Sequence[str] = tuple(SETTINGS),
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Of each work, alone and busy, each setting's pictures a second and its ratio to the first setting."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for work in works:
         for busy, place in enumerate(("alone", "beside a busy process")):
-            rates: dict[str, list[float]] = {name: [] for name in SETTINGS}
+            rates: dict[str, list[float]] = {name: [] for name in settings}
             for turn in range(rounds):
-                for name in list(SETTINGS)[:: -1 if turn % 2 else 1]:
-                    rates[name].append(measured(work, SETTINGS[name], busy, seconds))
-            first = rates[next(iter(SETTINGS))]
+                for name in settings[:: -1 if turn % 2 else 1]:
+                    rates[name].append(measured(work, SETTINGS[name], busy, seconds, by_load=name == BY_LOAD))
+            first = rates[settings[0]]
             for name, each in rates.items():
                 ratio = statistics.median(one / other for one, other in zip(each, first, strict=True))
                 row = {"pictures/s": statistics.median(each), "ratio": ratio}
@@ -88,13 +100,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--one", choices=SIDES, help="measure here: what each turn's process is asked")
+    parser.add_argument("--by-load", action="store_true", help="with --one: waiting as kakera does")
     parser.add_argument("--json", default="")
     parser.add_argument("--work", choices=SIDES, nargs="+", default=list(SIDES))
+    parser.add_argument("--settings", choices=SETTINGS, nargs="+", default=list(SETTINGS))
     given = parser.parse_args()
     if given.one:
-        print(steps(given.one, given.seconds))
+        from kakera.contention import waits_by_load
+
+        with waits_by_load() if given.by_load else nullcontext():
+            print(steps(given.one, given.seconds))
         return
-    found = compare(given.rounds, given.seconds, given.work)
+    found = compare(given.rounds, given.seconds, given.work, given.settings)
     for place, rows in found.items():
         print(place)
         for name, row in rows.items():

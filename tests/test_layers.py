@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
-GROUND = {"errors", "grid", "inputs", "chance", "storage", "progress", "duration", "machine", "out_of_memory"}
+GROUND = {"errors", "grid", "inputs", "chance", "storage", "progress", "duration", "machine"}
+GROUND |= {"contention", "out_of_memory"}
 BASE = GROUND | {"sound"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),

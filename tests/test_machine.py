@@ -41,6 +41,47 @@ def test_version_1_of_cgroups_is_read_too(tmp_path: Path) -> None:
     assert free_memory(proc(tmp_path / "proc", 2048), tmp_path) == 800_000
 
 
+def test_a_batch_system_sets_its_limits_further_down(tmp_path: Path) -> None:
+    host = proc(tmp_path / "proc", 1 << 30)
+    (host / "self").mkdir()
+    (host / "self" / "cgroup").write_text("0::/system.slice/job_7/step_0\n")
+    job = tmp_path / "groups" / "system.slice" / "job_7"
+    (job / "step_0").mkdir(parents=True)
+    (job / "memory.max").write_text("900000\n")
+    (job / "memory.current").write_text("100000\n")
+    (job / "step_0" / "memory.max").write_text("max\n")
+    (job / "cpu.max").write_text("100000 100000\n")
+    (job / "step_0" / "cpu.max").write_text("max 100000\n")
+    assert free_memory(host, tmp_path / "groups") == 800_000
+    assert usable_cores(host, tmp_path / "groups") == 1
+
+
+def test_version_1_has_a_folder_for_each_controller(tmp_path: Path) -> None:
+    host = proc(tmp_path / "proc", 1 << 30)
+    (host / "self").mkdir()
+    (host / "self" / "cgroup").write_text(
+        "5:cpu,cpuacct:/slurm/job_7\n4:memory:/slurm/job_7\n1:name=systemd:/x\n"
+    )
+    memory, cpu = (tmp_path / "groups" / name / "slurm" / "job_7" for name in ("memory", "cpu,cpuacct"))
+    memory.mkdir(parents=True)
+    cpu.mkdir(parents=True)
+    (memory / "memory.limit_in_bytes").write_text("700000\n")
+    (memory / "memory.usage_in_bytes").write_text("100000\n")
+    (cpu / "cpu.cfs_quota_us").write_text("150000\n")
+    (cpu / "cpu.cfs_period_us").write_text("100000\n")
+    assert free_memory(host, tmp_path / "groups") == 600_000
+    assert usable_cores(host, tmp_path / "groups") == 1
+
+
+@pytest.mark.parametrize("text", ["max 100000", "", "x y", "100000", "100000 0", "99900000 100000"])
+def test_a_limit_of_time_that_is_none_leaves_all_cores(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert usable_cores(tmp_path / "proc", tmp_path) == len(os.sched_getaffinity(0))
+
+
 def test_ulimit_leaves_less_than_it_says_since_some_is_in_use() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30));"

@@ -55,8 +55,17 @@ def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
     return Machine(cores, free_memory(), rate, halves=halves, busy=busy)
 
 
-def usable_cores() -> int:
-    """The cores that this process may use: fewer than there are under taskset or SLURM."""
+def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """The cores that this process may use: fewer than there are under taskset, SLURM or in a container.
+
+    A container's limit in seconds of processor time is rounded down: threads that share less than their
+    number of cores are all stopped for the rest of each period.
+    """
+    return max(1, int(min(granted_cores(), _quota(proc, cgroup))))
+
+
+def granted_cores() -> int:
+    """The cores that this process may be placed on, whatever their time is limited to."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -99,15 +108,56 @@ def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup"
     Read from /proc/meminfo, from the limits of cgroups (version 2 and 1) and from `ulimit -v`; where none
     of these can be read, 4 GiB.
     """
-    found = [
-        *_available(proc / "meminfo"),
-        *_below_limit(cgroup / "memory.max", cgroup / "memory.current"),
-        *_below_limit(
-            cgroup / "memory" / "memory.limit_in_bytes", cgroup / "memory" / "memory.usage_in_bytes"
-        ),
-        *_below_ulimit(proc / "self" / "statm"),
-    ]
+    found = [*_available(proc / "meminfo"), *_below_ulimit(proc / "self" / "statm")]
+    for group in _groups(proc, cgroup, "memory"):
+        found += _below_limit(group / "memory.max", group / "memory.current")
+        found += _below_limit(group / "memory.limit_in_bytes", group / "memory.usage_in_bytes")
     return max(min(found, default=4 << 30), 0)
+
+
+def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
+    """The folders of the control groups that this process is in, each with those above it.
+
+    In a container the root is its own; a batch system such as SLURM sets limits further down
+    (/proc/PID/cgroup, cgroups(7)): "0::/system.slice/job_1" in version 2, "4:memory:/slurm/job_1" in 1.
+    """
+    found = [cgroup, cgroup / controller]
+    try:
+        lines = [
+            line.split(":", 2)
+            for line in (proc / "self" / "cgroup").read_text().splitlines()
+            if line.count(":") > 1
+        ]
+    except OSError:
+        return found
+    for number, names, path in lines:
+        root = cgroup if number == "0" and not names else cgroup / names
+        if root == cgroup or controller in names.split(","):
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            found += [root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+    return found
+
+
+def _quota(proc: Path, cgroup: Path) -> float:
+    """How many cores' time the control groups leave; infinite where they set no limit."""
+    least = float("inf")
+    for group in _groups(proc, cgroup, "cpu"):
+        for read in (_cpu_max, _cfs_quota):
+            try:
+                least = min(least, read(group))
+            except (OSError, ValueError, IndexError, ZeroDivisionError):
+                continue
+    return least
+
+
+def _cpu_max(group: Path) -> float:
+    share, period = (group / "cpu.max").read_text().split()[:2]
+    return float("inf") if share == "max" else int(share) / int(period)
+
+
+def _cfs_quota(group: Path) -> float:
+    share = int((group / "cpu.cfs_quota_us").read_text())
+    return share / int((group / "cpu.cfs_period_us").read_text()) if share > 0 else float("inf")
 
 
 def _available(path: Path) -> list[int]:

@@ -61,8 +61,29 @@ def swapped(table: Path) -> None:
     boot.write_bytes(one)
 
 
+def without_one(table: Path) -> None:
+    write(table.parent, ROWS[:-1])
+
+
+def renamed(table: Path) -> None:
+    shutil.copy(table.parent / "bag" / "0.png", table.parent / "bag" / "9.png")
+    write(table.parent, [("bag/9.png", "bag"), *ROWS[1:]])
+
+
+def reordered(table: Path) -> None:
+    write(table.parent, [ROWS[1], ROWS[0], *ROWS[2:]])
+
+
 @pytest.mark.parametrize(
-    ("change", "named"), [(relabelled, "labels"), (divided_otherwise, "split"), (swapped, "files")]
+    ("change", "named"),
+    [
+        (relabelled, "1 label"),
+        (divided_otherwise, "2 files in another part"),
+        (swapped, "2 files of another size"),
+        (without_one, "1 file gone"),
+        (renamed, "1 file gone, 1 file new"),
+        (reordered, "another order of files"),
+    ],
 )
 @pytest.mark.parametrize("finished", [True, False])
 def test_data_that_changed_are_named_in_one_line(
@@ -74,7 +95,7 @@ def test_data_that_changed_are_named_in_one_line(
     with pytest.raises(RunError) as caught:
         tuned(table)
     assert str(caught.value) == (
-        f"{table.parent / 'run'}: got data that changed since the run began (other {named}), expected the "
+        f"{table.parent / 'run'}: got data that changed since the run began ({named}), expected the "
         "same, to go on with it; give the same options and data, or choose another "
         f"--out, such as --out {table.parent / 'run'}-2"
     )
@@ -85,7 +106,7 @@ def test_labels_may_change_while_nothing_learns_from_them(tmp_path: Path) -> Non
     out = tmp_path / "run"
     pretrain(write(tmp_path, ROWS), out=out, **{**QUICK, "epochs": 0.1})
     pretrain(write(tmp_path, [(ROWS[0][0], "boot"), *ROWS[1:]]), out=out, **{**QUICK, "epochs": 0.1})
-    with pytest.raises(RunError, match=r"\(other split\)"):
+    with pytest.raises(RunError, match=r"\(2 files in another part\)"):
         pretrain(write(tmp_path, ROWS, (5, 7, 14, 15)), out=out, **{**QUICK, "epochs": 0.1})
 
 

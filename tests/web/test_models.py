@@ -8,7 +8,8 @@ import torch
 
 from kakera.errors import RunError
 from kakera.formats.native import load_model
-from kakera.training.run import Run, open_run
+from kakera.training.opened_run import open_run
+from kakera.training.run import Run
 from kakera.web import models as module
 from kakera.web.models import Models
 from kakera.web.refusals import UnknownError

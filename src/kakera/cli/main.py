@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import kakera
-from kakera import duration
+from kakera import contention, duration
 from kakera.cli.interrupts import Interrupts
 from kakera.errors import KakeraError, OptionError, StorageError, sentence
 from kakera.out_of_memory import out_of_memory
@@ -44,7 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns 0, 2 for what the user can correct, 130 for Ctrl-C, 143 for SIGTERM."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb = words[0] if words else ""
-    with duration.command(), Interrupts(verb, take=arguments is None) as interrupts:
+    if arguments is None:
+        contention.threads_by_quota()
+    with (
+        duration.command(),
+        Interrupts(verb, take=arguments is None) as interrupts,
+        contention.waits_by_load(),
+    ):
         try:
             code = _run(words)
             if arguments is None:

@@ -47,6 +47,11 @@ def changed(before: object, now: object) -> list[str]:
     return [name for name in (FILES, LABELS, SPLIT) if name in now and before.get(name) != now[name]]
 
 
+def chosen_rows(count: int) -> list[int]:
+    """Return the files, of so many, whose content is looked at: 4096, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
+
+
 def _hash(pieces: Iterable[bytes | bytearray]) -> str:
     found = hashlib.blake2b(digest_size=8)
     for piece in pieces:
@@ -78,8 +83,8 @@ def _labels(dataset: Dataset) -> bytes:
 def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
     """Yield names, then sizes, then some of the content."""
     pictures, count = dataset.pictures, len(dataset)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
-    yield _joined(_relative(pictures))
+    chosen = chosen_rows(count)
+    yield _joined(relative_names(pictures))
     if isinstance(pictures, FilePictures):
         yield from _on_disk(pictures.paths, chosen)
     elif isinstance(pictures, FileSounds):
@@ -93,7 +98,7 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
         yield from (values_of(arrays[row]) for row in chosen)
 
 
-def _relative(pictures: Pictures) -> Iterator[list[str]]:
+def relative_names(pictures: Pictures) -> Iterator[list[str]]:
     """Yield names, block by block: paths without the folder that all of them share; others as they are."""
     if not any(os.sep in name for names in _names(pictures) for name in names):
         yield from _names(pictures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.images import header
 from kakera.data.shards import ShardPictures
 from kakera.errors import UnreadableFileError
+from kakera.machine import usable_cores
 
 T = TypeVar("T")
 BUDGET = 1 << 30  # bytes that decoders may take together; one that needs more is alone
@@ -27,7 +27,7 @@ def in_order(
     Those that are being made cost, in bytes, no more than `budget` together, unless there is only one.
     Raises what `work` raises.
     """
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     pending: deque[tuple[Future[T], int]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from kakera.data.skipped import skipped_words
 from kakera.data.sounds import FileSounds
 from kakera.data.sources import open_source
 from kakera.errors import DataError, OptionError, sentence
+from kakera.machine import usable_cores
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -95,7 +95,7 @@ def pack(
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(job.folder / ".lock", timeout=10):
-            return _pack(job, workers or os.cpu_count() or 1)
+            return _pack(job, workers or usable_cores())
     except Timeout as error:
         got = "a folder that another kakera pack writes"
         raise DataError(sentence(str(shards), got=got, expected="to be alone", do="wait for it")) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import signal
 import weakref
 from collections import deque
@@ -18,6 +17,7 @@ from torch.utils.data import Dataset as TorchDataset
 from kakera.data.batch import Batch
 from kakera.data.order import Order, Place, Straight
 from kakera.errors import DataError, StorageError
+from kakera.machine import usable_cores
 
 THREADS = 4  # at most, where there are no processes
 
@@ -53,7 +53,7 @@ def _by_threads(reader: Any, order: Order | Straight, pinned: bool) -> Iterator[
         batch: Batch = reader.__getitems__(places)
         return batch.pin_memory() if pinned else batch
 
-    threads = max(1, min(THREADS, (os.cpu_count() or 1) // 2))
+    threads = max(1, min(THREADS, usable_cores() // 2))
     pending: deque[Future[Batch]] = deque()
     pool = ThreadPoolExecutor(threads, "batches")
     try:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from kakera import duration
 from kakera.errors import OptionError, RunError, sentence
+from kakera.machine import usable_cores
 from kakera.storage import write_atomically
 from kakera.study.study_options import StudyOptions
 
@@ -152,7 +153,7 @@ def read_plan(folder: Path) -> Plan:
 
 def _busy() -> list[str]:
     """A remark where others keep the machine from showing how fast it is."""
-    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, os.cpu_count() or 1
+    load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, usable_cores()
     if load < BUSY * cores:
         return []
     return [f"measured with a load of {load:.1f} on {cores} cores: faster once others have finished"]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import chance
+from kakera.contention import one_blas_thread
 from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
 from kakera.formats.native import Saved
@@ -174,7 +175,7 @@ def balanced_logistic(train: Features, labels: Labels, test: Features, classes: 
         return scores
     seen, unseen = standardise(train, test)
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=200)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_blas_thread(seen.size):
         warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are near enough for a baseline
         model.fit(seen, labels)
     scores[:, present] = model.predict_proba(unseen)

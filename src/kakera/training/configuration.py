@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from kakera.data.digest import changed
+from kakera.data.inventory import INVENTORY, Rows, changes, unpacked
 from kakera.errors import RunError, sentence
 from kakera.inputs import CROPPING
 
@@ -26,8 +28,11 @@ NEW = {  # options that runs from before them do not have, and what those did
 }
 
 
-def require_same(path: Path, config: dict[str, Any]) -> None:
-    """Raises RunError where the configuration in a file is another, but for what may differ."""
+def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | None] = lambda: None) -> None:
+    """Raises RunError where the configuration in a file is another, but for what may differ.
+
+    Where the data are others, `files` is asked for what they are now, so that the changes are counted.
+    """
     try:
         here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
         for config in (here, there):
@@ -47,10 +52,20 @@ def require_same(path: Path, config: dict[str, Any]) -> None:
         options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
         got = f"a run of another configuration ({options})"
         if differing:  # first, since sizes, means and classes differ with the data
-            got = f"data that changed since the run began (other {', '.join(differing)})"
+            counted = _counted(path.parent / INVENTORY, files(), differing)
+            got = f"data that changed since the run began ({counted or 'other ' + ', '.join(differing)})"
         expected = "the same, to go on with it"
         do = f"give the same options and data, or choose another --out, such as --out {path.parent}-2"
         raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
+
+
+def _counted(path: Path, now: Rows | None, kinds: list[str]) -> str:
+    """The changes in words and numbers; "" where the run, or the data, have too many files or no list."""
+    try:
+        before = unpacked(path.read_bytes())
+    except OSError:
+        return ""
+    return "" if before is None or now is None else ", ".join(changes(before, now, kinds))
 
 
 def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:

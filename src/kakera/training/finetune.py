@@ -67,7 +67,7 @@ def trained_as(
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
-    run = Run(chosen.out, config, team)
+    run = Run(chosen.out, config, team, job.prepared.dataset)
     fresh = (lambda: initial_classifier(prepared, chosen, load(chosen.start))) if chosen.start else None
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     leaked = tuple(job.prepared.leak_warning())

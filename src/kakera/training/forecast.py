@@ -200,7 +200,7 @@ class Forecast:
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters
         room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
-        names = "model.safetensors, kakera.json, config.json, metrics.jsonl, report.html"
+        names = "model.safetensors, kakera.json, config.json, data.npy, metrics.jsonl, report.html"
         return f"{self.out}: {names} ({room})"
 
 

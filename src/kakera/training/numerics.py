@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+import kakera
 from kakera.training.team import Team
 
 
@@ -23,6 +24,7 @@ def numerics(team: Team, config: dict[str, Any]) -> dict[str, str]:
     device = torch.device("cpu") if fabric is None else fabric.device
     values: dict[str, object] = {
         "device": device.type,
+        "kakera": kakera.__version__,
         "torch": torch.__version__,
         "precision": config.get("precision") if fabric is None else fabric.strategy.precision.precision,
         "processes": team.size,

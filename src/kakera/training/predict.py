@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from kakera.errors import OptionError, sentence
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.formats.onnx_model import OnnxModel, is_onnx, open_onnx
+from kakera.machine import usable_cores
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
 from kakera.training.infer import each_file, scored
@@ -134,7 +134,7 @@ def readers(dataset: Dataset, workers: int) -> int:
     if workers >= 0:
         return workers
     in_memory = isinstance(dataset.pictures, ArrayPictures | ArraySounds)
-    return (os.cpu_count() or 1) if len(dataset) > FEW and not in_memory else 0
+    return usable_cores() if len(dataset) > FEW and not in_memory else 0
 
 
 def _where(dataset: Dataset, number: int) -> str:

@@ -71,7 +71,7 @@ def pretrain(
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
     config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
-    run = Run(out, {**config, "chosen": forecast.chosen()}, team)
+    run = Run(out, {**config, "chosen": forecast.chosen()}, team, job.prepared.dataset)
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = PretrainPage(plan.train, chosen, situation)
     if run.finished:

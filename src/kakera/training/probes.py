@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import chance
+from kakera.contention import one_blas_thread
 from kakera.errors import DataError, sentence
 from kakera.training.features import Features, Labels, indicators, labelled, standardise
 from kakera.training.linear_probe import linear
@@ -136,7 +137,7 @@ def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple
 
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
     found: list[Array] = []
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_blas_thread(train.size):
         warnings.simplefilter("error", ConvergenceWarning)
         for strength in strengths:
             try:

@@ -1,6 +1,6 @@
 """The run folder: configuration, metrics, checkpoints, and the finished model.
 
-config.json  metrics.jsonl  unreadable.csv  events.out.tfevents.*  checkpoints/  pictures/
+config.json  data.npy  metrics.jsonl  unreadable.csv  events.out.tfevents.*  checkpoints/  pictures/
 model.safetensors  kakera.json  .lock
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,23 +19,23 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from kakera.data.dataset import Dataset
+from kakera.data.inventory import INVENTORY, Rows, inventory, packed
 from kakera.errors import RunError, UnreadableFileError, sentence
-from kakera.formats.load import load
-from kakera.formats.native import WEIGHTS, Saved, assemble, write_description
+from kakera.formats.native import WEIGHTS, Saved, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.fitting import fitting
-from kakera.training.lock import LOCK, locked
+from kakera.training.lock import locked
 from kakera.training.metrics import METRICS
 from kakera.training.numerics import describe_change, numerics
-from kakera.training.run_folder import require_own
+from kakera.training.run_folder import UNFINISHED, holds_something, require_own
 from kakera.training.sharded import like
 from kakera.training.stop import Stop
 from kakera.training.team import Team
 
 UNREADABLE = "unreadable.csv"
-UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
 
 
 class Run:
@@ -45,12 +44,22 @@ class Run:
     Of a team only the leader writes; all of them call the same methods.
     """
 
-    def __init__(self, folder: str | Path, config: dict[str, Any], team: Team | None = None) -> None:
-        """Raises RunError where the folder holds a run of another configuration, or something else."""
+    def __init__(
+        self,
+        folder: str | Path,
+        config: dict[str, Any],
+        team: Team | None = None,
+        dataset: Dataset | None = None,
+    ) -> None:
+        """Raises RunError where the folder holds a run of another configuration, or something else.
+
+        `dataset` is as it was opened: a new run keeps a list of its files, to say later what changed.
+        """
         self.folder = Path(folder)
         self.config = json.loads(json.dumps(config))
         self.team = team or Team()
         self.stop = Stop()
+        self._dataset = dataset
         self._lock: int | None = None
         self.team.lead(self._open)
         self._unreadable = _listed(self.folder / UNREADABLE)
@@ -58,14 +67,21 @@ class Run:
     def _open(self) -> None:
         path = self.folder / CONFIG
         if path.exists():
-            require_same(path, self.config)
-        elif self.folder.exists() and (not self.folder.is_dir() or _holds_something(self.folder)):
+            require_same(path, self.config, self._files)
+        elif self.folder.exists() and (not self.folder.is_dir() or holds_something(self.folder)):
             raise RunError(
                 sentence(
                     str(self.folder), got="something else", expected="a new folder", do="choose another --out"
                 )
             )
+        else:
+            files = self._files()
+            if files is not None:
+                write_atomically(self.folder / INVENTORY, packed(files))
         self._write_config()
+
+    def _files(self) -> Rows | None:
+        return None if self._dataset is None else inventory(self._dataset)
 
     def _write_config(self) -> None:
         write_atomically(self.folder / CONFIG, json.dumps(self.config, indent=2).encode() + b"\n")
@@ -219,31 +235,3 @@ def _listed(path: Path) -> dict[str, str]:
             return {row["file"]: row["reason"] for row in csv.DictReader(file)}
     except (OSError, KeyError, ValueError):
         return {}
-
-
-def _holds_something(folder: Path) -> bool:
-    """Anything but what a run leaves that was killed before it had a configuration."""
-    return any(path.name != LOCK and not UNFINISHED.fullmatch(path.name) for path in folder.iterdir())
-
-
-def step_reached(folder: Path) -> int | None:
-    """The step of a run's newest checkpoint; None where the run is finished, or has none yet."""
-    found = [] if (folder / WEIGHTS).exists() else checkpoints.paths(folder)
-    return checkpoints.step_of(found[-1]) if found else None
-
-
-def open_run(folder: str | Path) -> tuple[Saved, int | None]:
-    """The model of a run and None, or of one still in training as its newest checkpoint has it and its step.
-
-    The moving average is taken where there is one, as at the end of a run. Raises RunError.
-    """
-    folder = Path(folder)
-    if (folder / WEIGHTS).exists() or not checkpoints.paths(folder):
-        return load(folder), None
-    found = checkpoints.newest(folder)
-    if found is None:  # the run has been finished this moment
-        return load(folder), None
-    step, tensors, _ = found
-    title = "average." if any(name.startswith("average.") for name in tensors) else "model."
-    kept = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
-    return assemble(folder, lambda: kept), step

@@ -1,14 +1,18 @@
-"""Whether a run folder is still the one that a training began in."""
+"""Whether a folder is free for a run, and still the one that a training began in."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from kakera.data.inventory import INVENTORY
 from kakera.errors import RunError, sentence
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.lock import LOCK
+
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
 
 
 def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
@@ -30,6 +34,14 @@ def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
         raise _lost(folder, f"no {CONFIG} any more: the folder was deleted or moved")
     require_same(folder / CONFIG, config)
     return True
+
+
+def holds_something(folder: Path) -> bool:
+    """Return whether there is more than a run leaves that was killed before it had a configuration."""
+    return any(
+        path.name not in (LOCK, INVENTORY) and not UNFINISHED.fullmatch(path.name)
+        for path in folder.iterdir()
+    )
 
 
 def _lost(folder: Path, got: str) -> RunError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 from kakera.data.dataset import Dataset
 from kakera.data.resize import OF_PILLOW, resized
 from kakera.errors import UnreadableFileError
+from kakera.machine import usable_cores
 from kakera.progress import passing
 from kakera.sound.logmel import log_mel
 from kakera.training.hog import hog
@@ -89,7 +89,7 @@ def _read(
         except UnreadableFileError:
             return None  # the run has listed it
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         results = list(passing(pool.map(one, range(len(dataset))), "baselines", total=len(dataset)))
     kept = [number for number, result in enumerate(results) if result is not None]
     return [result for result in results if result is not None], np.array(kept, dtype=np.int64)

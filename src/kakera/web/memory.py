@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
@@ -10,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
+from kakera.machine import usable_cores
 from kakera.web.refusals import BusyError
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Turns:
 
     def __init__(self, patience_seconds: float = 30.0, at_a_time: int | None = None) -> None:
         self.patience = patience_seconds
-        self._free = threading.BoundedSemaphore(at_a_time or os.cpu_count() or 1)
+        self._free = threading.BoundedSemaphore(at_a_time or usable_cores())
 
     @contextmanager
     def turn(self) -> Generator[None]:

@@ -13,11 +13,11 @@ from typing import Any
 from kakera.data.images import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
-from kakera.formats.native import Saved
+from kakera.formats.native import WEIGHTS, Saved
 from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
 from kakera.sound.spec import SoundSpec
-from kakera.training.run import WEIGHTS, open_run, step_reached
+from kakera.training.opened_run import open_run, step_reached
 from kakera.web.answers import ModelAnswer
 from kakera.web.refusals import UnknownError
 
