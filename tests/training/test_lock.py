@@ -1,16 +1,19 @@
-"""Two processes cannot train into one folder; a killed one leaves no lock behind."""
+"""Two processes, or two threads, cannot train into one folder; a killed one leaves no lock behind."""
 
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from kakera.errors import RunError
+from kakera.training.finetune import finetune
 from kakera.training.lock import locked
 from kakera.training.run import Run
+from tests.small import QUICK, folder
 
 HOLD = """
 import os, sys, time
@@ -60,6 +63,35 @@ def test_a_killed_process_leaves_no_lock_though_its_children_live(tmp_path: Path
             pass
     finally:
         end(process)
+
+
+def test_another_thread_of_the_process_is_refused_and_the_lock_stays(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        for folder in (tmp_path, tmp_path / ".." / tmp_path.name):  # another spelling is the same folder
+            with (
+                ThreadPoolExecutor(1) as pool,
+                pytest.raises(RunError, match="another thread of this process"),
+            ):
+                pool.submit(locked(folder).__enter__).result()
+        words = [sys.executable, "-c", HOLD, str(tmp_path)]
+        other = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        assert f"process {os.getpid()} on" in other.stderr
+    with locked(tmp_path):
+        pass
+
+
+def test_a_finished_run_is_opened_without_a_write(tmp_path: Path) -> None:
+    folder(tmp_path / "data", count=6)
+    options = {**QUICK, "out": tmp_path / "run", "epochs": 0.1}
+    finetune(tmp_path / "data", **options)
+
+    def state() -> list[tuple[str, int, int]]:
+        found = [(path, path.stat()) for path in sorted((tmp_path / "run").rglob("*"))]
+        return [(str(path), facts.st_ino, facts.st_mtime_ns) for path, facts in found]
+
+    before = state()
+    assert finetune(tmp_path / "data", **options).evaluation is not None
+    assert state() == before
 
 
 def test_a_configuration_that_changed_before_the_lock_is_noticed(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds
 
 INVENTORY = "data.npy"
+BLOCK = 1024  # files of several labels at a time
 MOST = 1_000_000  # files: of more, only the kinds of changes are told
 PARTS = ("train", "val", "test")
 Rows = NDArray[np.void]
@@ -109,7 +110,9 @@ def _labels(dataset: Dataset) -> NDArray[np.uint32] | int:
         return 0
     names = np.array([_hash(name, 4) for name in dataset.classes], np.uint32)
     if dataset.several:
-        return np.where(dataset.labels, names, np.uint32(0)).sum(axis=1, dtype=np.uint32)
+        blocks = (dataset.labels[first : first + BLOCK] for first in range(0, len(dataset), BLOCK))
+        sums = [np.where(block, names, np.uint32(0)).sum(axis=1, dtype=np.uint32) for block in blocks]
+        return np.concatenate([np.zeros(0, np.uint32), *sums])
     labels = dataset.labels.astype(np.int64)
     return np.where(labels >= 0, names[np.maximum(labels, 0)] if len(names) else 0, 0).astype(np.uint32)
 

@@ -78,7 +78,8 @@ class Run:
             files = self._files()
             if files is not None:
                 write_atomically(self.folder / INVENTORY, packed(files))
-        self._write_config()
+        if not self.finished:  # which may lie on a disk that is only read
+            self._write_config()
 
     def _files(self) -> Rows | None:
         return None if self._dataset is None else inventory(self._dataset)
