@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint kills fuzz siege valid speed pictures clean
+.PHONY: demo test check lint kills changes fuzz siege valid speed pictures clean
 
 # DEMO: options of `kakera demo`; its last line is the report's path.
 demo: $(READY)
@@ -26,6 +26,10 @@ kills: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.hostile --count 2000
+	$(BIN)/python -m tests.hostile_fields --count 2000
+
+changes: $(READY)
+	$(BIN)/python -m tests.training.changes --cases 200
 
 siege: $(READY)
 	$(BIN)/python -m tests.web.siege

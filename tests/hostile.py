@@ -23,6 +23,7 @@ import tempfile
 import traceback
 import wave
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from kakera.data.tiff import read_header
 from kakera.errors import KakeraError
 from kakera.formats import mae
 from kakera.formats.load import load
-from kakera.formats.native import DESCRIPTION, WEIGHTS, save_model
+from kakera.formats.native import WEIGHTS, save_model
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
 from tests.data.odd_recordings import encoded, mp3, sound, unannounced, unended, without_length
@@ -45,7 +46,19 @@ from tests.web.runs import autoencoder
 
 SECONDS, WALL, MEMORY = 5, 120, 1 << 30
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-Reader = Callable[[Path], Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Whole files of one kind, the name to give, what reads it, and how files are damaged."""
+
+    wholes: list[bytes]
+    name: str
+    reader: Callable[[Path], Any]
+    mutate: Callable[[bytes, random.Random], bytes]
+
+
+Kinds = Callable[[Path], dict[str, Kind]]
 
 
 def mutated(content: bytes, draw: random.Random) -> bytes:
@@ -214,12 +227,12 @@ def read_recipe(path: Path) -> None:
     options_from(PretrainOptions, str(path), {"data": "x"})
 
 
-def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
-    """For each kind whole ones, the name to give, and what reads it."""
+def files(root: Path) -> dict[str, Kind]:
+    """All kinds, damaged byte by byte."""
     for number in range(9):
         Image.fromarray(np.full((4, 4), number, np.uint8)).save(root / f"a{number}.png")
     safetensors, pth = weights(root)
-    return {
+    found: dict[str, tuple[list[bytes], str, Callable[[Path], Any]]] = {
         "jpeg": (pictures("JPEG"), "x.jpg", read_picture),
         "png": (pictures("PNG"), "x.png", read_picture),
         "tiff": (deep_pictures(), "x.tif", read_picture),
@@ -233,19 +246,18 @@ def files(root: Path) -> dict[str, tuple[list[bytes], str, Reader]]:
         "safetensors": (safetensors, WEIGHTS, lambda path: load(path.parent)),
         "pth": (pth, "x.pth", load),
     }
+    return {name: Kind(*kind, mutated) for name, kind in found.items()}
 
 
-def read(
-    root: Path, number: int, seed: int, kinds: dict[str, tuple[list[bytes], str, Reader]]
-) -> tuple[str, str]:
+def read(root: Path, number: int, seed: int, kinds: dict[str, Kind]) -> tuple[str, str]:
     """Make file `number` and read it: its kind, and "read", "refused" or what went wrong."""
     draw = random.Random(f"{seed}/{number}")
     kind = list(kinds)[number % len(kinds)]
-    wholes, name, reader = kinds[kind]
-    path = root / name
-    path.write_bytes(mutated(draw.choice(wholes), draw))
+    chosen = kinds[kind]
+    path = root / chosen.name
+    path.write_bytes(chosen.mutate(draw.choice(chosen.wholes), draw))
     try:
-        reader(path)
+        chosen.reader(path)
     except KakeraError as error:
         text = str(error)
         named = path.name in text or str(root) in text
@@ -259,11 +271,10 @@ def read(
     return kind, "read"
 
 
-def work(root: Path, numbers: range, seed: int, pipe: int) -> None:
+def work(root: Path, numbers: range, seed: int, pipe: int, make: Kinds) -> None:
     """In a process of its own: read the files, telling before and after each."""
     torch.set_num_threads(1)
-    (root / DESCRIPTION).exists()
-    kinds = files(root)
+    kinds = make(root)
     held = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
     for number in numbers:
@@ -289,7 +300,9 @@ def lines(pipe: int) -> Iterator[str]:
         yield from (line.decode() for line in whole)
 
 
-def survey(count: int, seed: int, first: int = 0) -> tuple[dict[str, collections.Counter[str]], list[str]]:
+def survey(
+    count: int, seed: int, first: int = 0, make: Kinds = files
+) -> tuple[dict[str, collections.Counter[str]], list[str]]:
     """How many of each kind were read and refused, and all that went wrong."""
     found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     failures: list[str] = []
@@ -301,7 +314,7 @@ def survey(count: int, seed: int, first: int = 0) -> tuple[dict[str, collections
             if not process:
                 os.close(there)
                 try:
-                    work(Path(root), range(first, end), seed, here)
+                    work(Path(root), range(first, end), seed, here, make)
                 finally:
                     traceback.print_exc()
                     os._exit(1)
@@ -327,15 +340,16 @@ def survey(count: int, seed: int, first: int = 0) -> tuple[dict[str, collections
     return found, failures
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(make: Kinds = files, description: str | None = __doc__) -> int:
+    """Read as many as the command says, and print what came of it; whether something went wrong."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     given = parser.parse_args()
-    found, failures = survey(given.count, given.seed, given.first)
+    found, failures = survey(given.count, given.seed, given.first, make)
     for kind, counts in sorted(found.items()):
-        print(f"{kind:12} {dict(sorted(counts.items()))}")
+        print(f"{kind:24} {dict(sorted(counts.items()))}")
     for failure in failures:
         print(failure)
     print(f"{sum(sum(c.values()) for c in found.values())} files, {len(failures)} failures")

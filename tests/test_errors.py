@@ -42,7 +42,7 @@ def test_the_tree_drawn_at_the_top_is_the_tree_of_classes() -> None:
 @pytest.mark.parametrize("kind", TREE)
 def test_every_error_is_caught_as_a_kakera_error_with_exit_code_2(kind: type[KakeraError]) -> None:
     assert issubclass(kind, KakeraError)
-    assert kind.exit_code == (0 if kind is StoppedError else 2)  # who asked for it got it
+    assert kind.exit_code == (130 if kind is StoppedError else 2)  # as shells count signals
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,24 @@ import random
 import subprocess
 import sys
 
+import pytest
+
 from tests.hostile import mutated
 
-COUNT = 240  # 20 of each kind; `make fuzz` reads 2000
+COUNTS = {"hostile": 240, "hostile_fields": 240}  # 20 of each kind; `make fuzz` reads 2000
 
 
-def test_damaged_files_are_read_or_refused_by_name() -> None:
+@pytest.mark.parametrize(("module", "count"), COUNTS.items(), ids=COUNTS)
+def test_damaged_files_are_read_or_refused_by_name(module: str, count: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile", "--count", str(COUNT)],
+        [sys.executable, "-m", f"tests.{module}", "--count", str(count)],
         capture_output=True,
         text=True,
         check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == f"{COUNT} files, 0 failures"
+    assert done.stdout.splitlines()[-1] == f"{count} files, 0 failures"
     assert "refused" in done.stdout
 
 

@@ -10,7 +10,7 @@
     ├── StorageError               the disk is full or refuses to be written (exit code 2)
     ├── OutOfMemoryError           more memory is needed than there is (exit code 2)
     ├── MissingExtraError          an optional dependency is not installed (exit code 2)
-    └── StoppedError               a training that was asked to stop, and can go on (exit code 0)
+    └── StoppedError               a training that was asked to stop, and can go on (130, 143)
 
 The text of each is one line: what it is about, what was got, what was expected, what to do.
 """
@@ -79,9 +79,18 @@ class MissingExtraError(KakeraError, ImportError):
 
 
 class StoppedError(KakeraError):
-    """A training was asked to stop by a signal; what it needs to go on is saved."""
+    """A training was asked to stop by a signal; what it needs to go on is saved.
 
-    exit_code = 0
+    The exit code is 128 and the signal's number, 130 of Ctrl-C and 143 of SIGTERM, so that neither `&&` nor
+    SLURM's `afterok` goes on with a model that is not finished.
+    """
+
+    exit_code = 130
+
+    def __init__(self, message: str, number: int = 2) -> None:
+        super().__init__(message)
+        self.number = number
+        self.exit_code = 128 + number
 
 
 def missing_extra(package: str, extra: str) -> MissingExtraError:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")  # Pillow's filters
+MOST = 1e15  # means, deviations and scales: with larger ones, values leave float32
 CROPPING = ("crop_pct", "resize", "interpolation", "crop_offset")  # fields that only evaluation looks at
 BEFORE = (96, 224 / 256)  # of files without `crop_pct`: from this side on, this share was seen
 
@@ -70,12 +71,13 @@ class InputSpec:
                     do="leave them out to have them measured",
                 )
             )
-        if not all(value > 0 for value in (*self.std, self.scale)):
+        positive = all(1 / MOST < value < MOST for value in (*self.std, self.scale))
+        if not positive or not all(-MOST < value < MOST for value in self.mean):
             raise OptionError(
                 sentence(
-                    "std and scale",
-                    got=f"{self.std} and {self.scale}",
-                    expected="positive numbers",
+                    "mean, std and scale",
+                    got=f"{self.mean}, {self.std} and {self.scale}",
+                    expected=f"numbers below {MOST:.0e}, std and scale positive and above {1 / MOST:.0e}",
                     do="correct them",
                 )
             )

@@ -24,7 +24,7 @@ def warm() -> None:
         importlib.import_module(name)
 
 
-def forked(words: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> int:
+def forked(words: Sequence[str], log: Path, env: Mapping[str, str] | None = None, threads: int = 1) -> int:
     """The number of a new process that runs `kakera WORDS` and writes what it says into `log`."""
     number = os.fork()
     if number:
@@ -34,7 +34,7 @@ def forked(words: Sequence[str], log: Path, env: Mapping[str, str] | None = None
         os.setpgid(0, 0)
         os.environ.update(env or {})
         sys.stdout = sys.stderr = log.open("a")
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
         code = main(words)
     except SystemExit as end:
         code = int(end.code or 0)

@@ -58,10 +58,10 @@ def started(name: str, verb: str, size: int, env: Environment, more: list[str], 
     return [forked(words, log, {} if alone else env(rank, size, port)) for rank in range(size)]
 
 
-def succeeded(name: str, processes: list[int], root: Path) -> None:
-    """Wait for all of them; fails with what they said."""
+def succeeded(name: str, processes: list[int], root: Path, code: int = 0) -> None:
+    """Wait for all of them to end with this code; fails with what they said."""
     codes = [ended(process) for process in processes]
-    assert not any(codes), f"{name}: {codes}: {(root / f'{name}.log').read_text()}"
+    assert codes == [code] * len(codes), f"{name}: {codes}: {(root / f'{name}.log').read_text()}"
 
 
 def interrupted(root: Path) -> None:
@@ -72,7 +72,7 @@ def interrupted(root: Path) -> None:
     while not metrics.exists() or len(metrics.read_text().splitlines()) < STEPS // 3:
         time.sleep(0.01)
     os.kill(processes[1], signal.SIGTERM)  # one is told, all stop
-    succeeded("half", processes, root)
+    succeeded("half", processes, root, 128 + signal.SIGTERM)
     for name, size, options in (("half-1", 1, []), ("half-4", 4, []), ("half-2-sharded", 2, FSDP)):
         shutil.copytree(root / "half", root / name)
         succeeded(name, started(name, "finetune", size, torchrun, options, root), root)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: the step in hand is saved, one line says how to go on, and the exit code is 0."""
+"""SIGTERM and Ctrl-C: the step in hand is saved, one line says how to go on, the exit code is 143 or 130."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     wait_for_a_checkpoint(process, out)
     (os.killpg if everyone else os.kill)(process.pid, number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 0, error.decode()
+    assert process.returncode == 128 + number, error.decode()
     assert "Traceback" not in error.decode()
     (line,) = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
     assert line.startswith("kakera: stopped after step ")
@@ -49,13 +49,15 @@ def test_a_first_signal_waits_and_a_second_does_not() -> None:
     with Stop() as stop, stop.waiting():
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.asked
-        with pytest.raises(StoppedError, match="the same command goes on"):
+        with pytest.raises(StoppedError, match="the same command goes on") as caught:
             os.kill(os.getpid(), signal.SIGTERM)
+    assert caught.value.exit_code == 143
 
 
 def test_where_nothing_is_in_hand_a_signal_stops_at_once() -> None:
-    with Stop(), pytest.raises(StoppedError):
+    with Stop(), pytest.raises(StoppedError) as caught:
         os.kill(os.getpid(), signal.SIGINT)
+    assert caught.value.exit_code == 130
 
 
 def test_afterwards_signals_are_what_they_were() -> None:

@@ -69,7 +69,9 @@ def read(
             parts = [left.pop(name) for name in names if name in left]
             if len(parts) == len(names):
                 moved = [_moved(part, row.form, names[0], source, axes) for part in parts]
-                found[_filled(row.ours, values)] = moved[0] if len(moved) == 1 else torch.cat(moved)
+                found[_filled(row.ours, values)] = (
+                    moved[0] if len(moved) == 1 else _joined(moved, names, source)
+                )
     if left or missing:
         raise _refusal(source, left=list(left), missing=missing)
     return found
@@ -154,6 +156,15 @@ def _moved(tensor: Tensor, form: tuple[str, str], name: str, source: str, axes: 
                 do="take description and weights from the same model",
             )
         ) from error
+
+
+def _joined(parts: Sequence[Tensor], names: Sequence[str], source: str) -> Tensor:
+    """Queries, keys and values below each other. Raises RunError where they do not fit together."""
+    if not all(part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1:
+        got = ", ".join(f"{name} as {_size(part)}" for name, part in zip(names, parts, strict=True))
+        do = "take description and weights from the same model"
+        raise RunError(sentence(source, got=got, expected="tensors that fit below each other", do=do))
+    return torch.cat([*parts])
 
 
 def _size(tensor: Tensor) -> str:

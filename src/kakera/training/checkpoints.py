@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
 
 from kakera.errors import RunError, sentence
-from kakera.formats.checksum import read_sealed
-from kakera.formats.native import write_tensors
+from kakera.formats.checksum import read_sealed, sealed
+from kakera.storage import write_atomically
 
 KEPT = 2
 
@@ -25,12 +26,16 @@ def step_of(path: Path) -> int:
     return int(path.stem.removeprefix("step-"))
 
 
-def write(folder: Path, step: int, tensors: dict[str, Tensor], texts: dict[str, str]) -> None:
-    """One more, with texts in its header. Raises StorageError.
+def write(
+    folder: Path, step: int, tensors: dict[str, Tensor], texts: dict[str, str], require: Callable[[], object]
+) -> None:
+    """One more, with texts in its header; `require` is called just before it is written. Raises StorageError.
 
     Once it is on the disk, what is older than the one before is removed.
     """
-    write_tensors(_path(folder, step), tensors, {**texts, "step": str(step)})
+    content = sealed(tensors, {**texts, "step": str(step)})
+    require()
+    write_atomically(_path(folder, step), content)
     for old in paths(folder)[:-KEPT]:
         with suppress(OSError):  # the next save tries again
             old.unlink()

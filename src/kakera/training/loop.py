@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -96,7 +97,10 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
             )
             due = time.monotonic() - saved_at > options.checkpoint_seconds and team.leads
             broken = [error for piece in pieces for error in piece.unreadable]
-            value, stops, saves, unreadable = team.total(loss, run.stop.asked, due, len(broken))
+            asked = run.stop.asked
+            value, saves, unreadable, interrupts, terms = team.total(
+                loss, due, len(broken), asked == signal.SIGINT, asked == signal.SIGTERM
+            )
             if unreadable:
                 _list(run, plan, team, broken)
             if math.isfinite(value) and norm is not None and math.isfinite(float(whole(norm))):
@@ -122,12 +126,12 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
                 run.log({**seen, **noted, "seconds": progress.seconds})
                 with storing(run.folder):
                     board.log_metrics({"loss": mean, "rate": rate, **noted}, step=done)
-            if saves or stops or done == plan.steps:
+            if saves or interrupts or terms or done == plan.steps:
                 run.save(done, task.model, optimizer, **average.parts)
                 saved_at = time.monotonic()
-            if stops:
+            if interrupts or terms:
                 said = f"stopped after step {done} of {plan.steps}, which is saved; the same command goes on"
-                team.end(StoppedError(said))
+                team.end(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
     with storing(run.folder):
         board.finalize("success")
     if skipped and team.leads:

@@ -92,7 +92,8 @@ def probe(
     except StoppedError as error:
         if chosen.out:
             raise
-        raise StoppedError("stopped; nothing is kept without --out, the same command begins again") from error
+        said = "stopped; nothing is kept without --out, the same command begins again"
+        raise StoppedError(said, error.number) from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)

@@ -175,12 +175,7 @@ class Run:
                 gathered = tensor.full_tensor()
                 tensors[name] = gathered.cpu() if self.team.leads else gathered.new_empty(0)
         texts = {"numerics": json.dumps(numerics(self.team, self.config))}
-
-        def write() -> None:
-            self.require_own()
-            checkpoints.write(self.folder, step, tensors, texts)
-
-        self.team.lead(write)
+        self.team.lead(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
 
     def drop_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""

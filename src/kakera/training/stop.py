@@ -18,7 +18,9 @@ class Stop:
     """`with stop: …`: a signal raises StoppedError in the main thread, or waits within `waiting`."""
 
     def __init__(self) -> None:
-        self.asked = self.patient = False
+        self.asked = 0
+        """The number of the signal that asked; 0 before."""
+        self.patient = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Stop:
@@ -43,6 +45,6 @@ class Stop:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.patient and not self.asked:
-            self.asked = True
+            self.asked = number
             return
-        raise StoppedError("stopped; the same command goes on from the last checkpoint")
+        raise StoppedError("stopped; the same command goes on from the last checkpoint", number)
