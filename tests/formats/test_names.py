@@ -63,7 +63,7 @@ def test_parts_are_joined_in_their_order_and_axes_are_moved() -> None:
         ({"conv.weight": torch.zeros(4, 2, 3, 2)}, "conv.weight as 4 x 2 x 3 x 2"),
         ({"cls": torch.zeros(4)}, "cls as 4"),
     ],
-    ids=["one", "many", "missing", "both", "swapped", "axes"],
+    ids=["one", "many", "missing", "both", "flat", "narrow", "single", "swapped", "axes"],
 )
 def test_what_does_not_fit_is_named(change: dict[str, torch.Tensor | None], said: str) -> None:
     tensors = {name: tensor for name, tensor in {**theirs(), **change}.items() if tensor is not None}
