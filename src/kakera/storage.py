@@ -45,9 +45,9 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """All of it or nothing. Raises StorageError."""
-    with _neighbour(path) as temporary, _opened(temporary, os.O_EXCL) as place:
+def write_atomically(path: Path, content: bytes, *, parents: bool = True) -> None:
+    """All of it or nothing; folders above are made, unless told otherwise. Raises StorageError."""
+    with _neighbour(path, parents) as temporary, _opened(temporary, os.O_EXCL) as place:
         _write(place, content)
         os.fsync(place)
 
@@ -59,14 +59,15 @@ def append(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _neighbour(path: Path) -> Generator[Path]:
+def _neighbour(path: Path, parents: bool = True) -> Generator[Path]:
     """Where to write first; at the end it takes the name.
 
     The folder is synced too: after a power cut what was written first is there, if what came later is.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             temporary.replace(path)

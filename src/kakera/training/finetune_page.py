@@ -93,7 +93,7 @@ class FinetunePage:
     def _keep(self, folder: Path, verdict: Verdict) -> None:
         """The verdict's sentence beside the page: the command prints it too."""
         values = {"text": verdict.text, "measure": verdict.measure, "baseline": verdict.baseline}
-        write_atomically(folder / VERDICT, json.dumps(values).encode() + b"\n")
+        write_atomically(folder / VERDICT, json.dumps(values).encode() + b"\n", parents=False)
 
     def _baselines(
         self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
@@ -120,7 +120,7 @@ class FinetunePage:
         except Exception as error:  # the page is worth more than they are
             print(f"warning: the baselines were left out: {type(error).__name__}, {error}", file=sys.stderr)
             return None
-        write_atomically(path, json.dumps(found.to_json()).encode() + b"\n")
+        write_atomically(path, json.dumps(found.to_json()).encode() + b"\n", parents=False)
         return found
 
     def _opening(self, verdict: Verdict | None, advice: list[str]) -> str:

@@ -22,7 +22,6 @@ from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, kept
 from kakera.model.sizes import shape_of
-from kakera.storage import write_atomically
 from kakera.training.costs import mae_cost
 from kakera.training.device import whereabouts
 from kakera.training.engine import engine
@@ -87,8 +86,8 @@ def pretrain(
             warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
                 assert isinstance(model, MaskedAutoencoder)
-                path = run.folder / "pictures" / f"reconstructions-{epoch:04d}.png"
-                write_atomically(path, reconstruction_sheet(replace(saved, model=model), samples, chosen))
+                sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
+                run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         assert isinstance(trained, MaskedAutoencoder)

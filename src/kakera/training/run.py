@@ -140,6 +140,12 @@ class Run:
             self.require_own()
             append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
+    def write(self, name: str, content: bytes) -> None:
+        """A file of this name, where the folder is still this run's. Raises RunError, StorageError."""
+        if self.team.leads:
+            self.require_own()
+            write_atomically(self.folder / name, content)
+
     def forget_after(self, step: int) -> None:
         """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
         path = self.folder / METRICS
@@ -156,9 +162,7 @@ class Run:
             writer = csv.writer(text)
             writer.writerow(["file", "reason"])
             writer.writerows(self._unreadable.items())
-            if self.team.leads:
-                self.require_own()
-                write_atomically(self.folder / UNREADABLE, text.getvalue().encode())
+            self.write(UNREADABLE, text.getvalue().encode())
         return len(self._unreadable)
 
     def save(

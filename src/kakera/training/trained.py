@@ -91,6 +91,7 @@ def _complete(
             run.team.lead(lambda: _write_evaluation(run, evaluation))
     trained = Trained(run.folder, saved, evaluation, run.team.leads)
     if page is not None and trained.leads and not (run.folder / REPORT).exists():
+        run.require_own()
         write_page(run.folder, lambda: page(trained, predictions))
     return trained
 
@@ -114,8 +115,7 @@ def _after_the_weights(folder: Path) -> Generator[None, None, None]:
 
 
 def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
-    text = json.dumps(evaluation.to_json(), indent=2)
-    write_atomically(run.folder / EVALUATION, text.encode() + b"\n")
+    run.write(EVALUATION, json.dumps(evaluation.to_json(), indent=2).encode() + b"\n")
 
 
 def _read_evaluation(folder: Path) -> Evaluation | None:
@@ -138,7 +138,7 @@ def write_page(folder: Path, make: Callable[[], str]) -> None:
     """
     path = folder / REPORT
     try:
-        write_atomically(path, make().encode())
+        write_atomically(path, make().encode(), parents=False)
     except StorageError as error:
         print(f"warning: {error}", file=sys.stderr)
     except Exception as error:  # whatever it is, the training is not lost for it
