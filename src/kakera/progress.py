@@ -92,6 +92,22 @@ class Progress:
         self.due = time.monotonic() + EVERY
 
 
+class Counting:
+    """`Counting("listing data", "files").advance()`: a line now and then of what has no known end."""
+
+    def __init__(self, what: str, kind: str) -> None:
+        self.what, self.kind, self.done = what, kind, 0
+        self.due = time.monotonic() + FIRST
+
+    def advance(self, count: int = 1) -> None:
+        """So many more."""
+        before, self.done = self.done, self.done + count
+        if before >> 10 != self.done >> 10 and time.monotonic() > self.due:
+            self.due = time.monotonic() + EVERY
+            if not follows():
+                print(f"{self.what}: {self.done:,} {self.kind} so far", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def opening(verb: str, subject: str) -> Generator[None]:
     """Say in a line what is being opened, where that takes long and nothing can be counted yet."""

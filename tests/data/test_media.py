@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from kakera.data.dataset import FilePictures
-from kakera.data.media import Kind, files_below, is_sound, kind_of, natural, opened, other_kind
+from kakera.data.media import Kind, files_below, is_sound, kind_of, opened, other_kind
+from kakera.data.natural import natural
 from kakera.data.sounds import FileSounds
 
 CASES = [

@@ -37,7 +37,7 @@ def test_links_to_folders_are_followed_once_and_loops_are_noticed(tmp_path: Path
 def test_what_is_really_there_keeps_its_name_before_a_link_to_it(tmp_path: Path) -> None:
     put(tmp_path, "z/1")
     (tmp_path / "a").symlink_to("z")
-    assert (tree(tmp_path).names, tree(tmp_path).again) == (["z/1"], ["a"])
+    assert ([*tree(tmp_path).names], tree(tmp_path).again) == (["z/1"], ["a"])
 
 
 def test_a_link_to_a_folder_around_one_that_is_read_gives_the_rest(tmp_path: Path) -> None:
@@ -61,14 +61,14 @@ def test_pipes_and_links_to_them_are_no_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.png")
     (tmp_path / "q.png").symlink_to("p.png")
     found = tree(tmp_path)
-    assert (found.names, sorted(found.odd)) == ([], ["p.png", "q.png"])
+    assert ([*found.names], sorted(found.odd)) == ([], ["p.png", "q.png"])
     why = "a pipe or a device, no file"
     assert found.left() == [(f"{tmp_path}/p.png", why), (f"{tmp_path}/q.png", why)]
 
 
 def test_hidden_names_are_counted_and_not_entered(tmp_path: Path) -> None:
     found = tree(put(tmp_path, ".git/x", "a/.b", "a/c"))
-    assert (found.names, sorted(found.hidden)) == (["a/c"], [".git", "a/.b"])
+    assert ([*found.names], sorted(found.hidden)) == (["a/c"], [".git", "a/.b"])
 
 
 def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: object) -> None:
@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: ob
 
     monkeypatch.setattr(os, "scandir", refuse)
     found = tree(tmp_path)
-    assert (found.names, found.closed) == (["open/2"], ["shut"])
+    assert ([*found.names], found.closed) == (["open/2"], ["shut"])
 
 
 def test_the_suffix_is_what_pathlib_says() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakera.data import images
-from kakera.data.dataset import Dataset
+from kakera.data.dataset import PARTS, Dataset
 from kakera.data.findings import left_lines
-from kakera.data.layout import arrange
+from kakera.data.layout import Layout, arrange
 from kakera.data.media import (
     SUFFIXES,
     Kind,
@@ -20,11 +22,13 @@ from kakera.data.media import (
     kind_of,
     kind_suffixes,
     left_below,
-    natural,
     opened,
     other_kind,
 )
-from kakera.data.tree import Tree, suffix_of, tree
+from kakera.data.names import Paths
+from kakera.data.natural import natural
+from kakera.data.ordered import Ordered, in_order
+from kakera.data.tree import tree
 from kakera.errors import DataError, printable, sentence
 
 
@@ -34,31 +38,68 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
     `kind` chooses where both are there; else what most are is taken. All that is not is named in `left`.
     """
     below = tree(folder)
-    names = [name for name in below.names if suffix_of(name) in SUFFIXES]
-    kind = kind_of(names, kind)
-    taken = sorted((name for name in names if suffix_of(name) in kind_suffixes(kind)), key=natural)
-    if not taken:
-        raise _nothing(folder, kind, names, below)
-    found = arrange(printable(folder), [name.split("/") for name in taken], kind)
-    labels = [class_name(label) for *_, label in found.rows]
-    classes = tuple(sorted({label for label in labels if label}, key=natural))
-    number = {label: code for code, label in enumerate(classes)} | {"": -1}
-    pictures, chosen = opened([folder / taken[row] for row, *_ in found.rows], channels, kind=kind)
+    files = in_order(below)
+    known = files.names.with_suffix(SUFFIXES)
+    media = files.names.take(np.flatnonzero(known))
+    kind = kind_of(media, kind)
+    ours = files.names.with_suffix(kind_suffixes(kind))
+    other = other_kind(files.names.take(np.flatnonzero(known & ~ours)), kind)
+    left = [*left_below(below, files.names.take(np.flatnonzero(~known)))]
+    taken = np.flatnonzero(ours)
+    if not len(taken):
+        raise _nothing(folder, kind, media, [*_below(folder, other), *left])
+    found = _arranged(folder, files, taken, kind)
+    part, label = _by_folder(found.layout, found.numbers, len(files.folders))
+    rows = taken[part[files.where[taken]] >= 0]
+    classes = tuple(sorted({name for name in label if name}, key=natural))
+    number = {name: code for code, name in enumerate(classes)} | {"": -1}
+    codes = np.array([number[name] for name in label], np.int64)
+    pictures, chosen = opened(Paths(folder, files.names.take(rows)), channels, kind=kind)
+    here = {files.folders[number] for number in found.numbers}
     dataset = Dataset(
         printable(folder),
         pictures,
         channels=chosen,
-        split=np.array([part for _, part, _ in found.rows]),
+        split=np.array(PARTS)[part[files.where[rows]]],
         classes=classes,
-        labels=np.array([number[label] for label in labels]) if classes else None,
-        left=(*_below(folder, (*found.left, *other_kind(names, kind))), *left_below(below)),
-        emptied=_emptied(below, taken, found.above),
-        notes=(
-            *map(printable, found.notes),
-            *alike(classes),
-        ),
+        labels=codes[files.where[rows]] if classes else None,
+        left=(*_below(folder, (*found.layout.left, *other)), *left),
+        emptied=_emptied(files.folders, here, found.layout.above),
+        notes=(*map(printable, found.layout.notes), *alike(classes)),
     )
-    return dataset, found.divided
+    return dataset, found.layout.divided
+
+
+@dataclass(frozen=True)
+class _Arranged:
+    """How folders are laid out; `numbers` are theirs in the tree, in the order of their first files."""
+
+    layout: Layout
+    numbers: list[int]
+
+
+def _arranged(folder: Path, files: Ordered, taken: NDArray[np.int64], kind: Kind) -> _Arranged:
+    """Lay out the folders that `taken` files lie in: all files of one are of one part and one class."""
+    where = files.where[taken]
+    numbers, firsts = np.unique(where, return_index=True)
+    order = np.argsort(firsts)
+    numbers, firsts = numbers[order], firsts[order]
+
+    def inside(number: int) -> list[str]:
+        names = files.names.take(taken[where == numbers[number]])
+        return [name.rpartition("/")[2] for name in names]
+
+    examples = [files.names[int(row)].split("/") for row in taken[firsts]]
+    return _Arranged(arrange(printable(folder), examples, kind, inside), numbers.tolist())
+
+
+def _by_folder(layout: Layout, numbers: Sequence[int], count: int) -> tuple[NDArray[np.int8], list[str]]:
+    """Of each of `count` folders its part, a number in PARTS, −1 for one that is left, and its class."""
+    part, label = np.full(count, -1, np.int8), [""] * count
+    for row, named, below in layout.rows:
+        part[numbers[row]] = PARTS.index(named)
+        label[numbers[row]] = class_name(below)
+    return part, label
 
 
 def class_name(folder: str) -> str:
@@ -77,31 +118,30 @@ def _below(folder: Path, names: Iterable[tuple[str, str]]) -> list[tuple[str, st
     return [(printable(f"{folder}/{name}"), why) for name, why in names]
 
 
-def _emptied(below: Tree, taken: Collection[str], above: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+def _emptied(
+    folders: Sequence[str], taken: Collection[str], above: Collection[tuple[str, ...]]
+) -> tuple[str, ...]:
     """Folders that would be a class or a part if any of their files were taken."""
 
-    def place(name: str) -> str:
-        """The innermost such folder that a file lies in."""
-        path = name.split("/")
-        depths = [len(one) for one in above if len(path) > len(one) + 1 and tuple(path[: len(one)]) == one]
+    def place(folder: str) -> str:
+        """The innermost such folder that the files of a folder lie in."""
+        path = folder.split("/") if folder else []
+        depths = [len(one) for one in above if len(path) > len(one) and tuple(path[: len(one)]) == one]
         return "/".join(path[: max(depths) + 1]) if depths else ""
 
-    if len(taken) == len(below.names):
-        return ()
-    full, chosen = {place(name) for name in taken}, set(taken)
-    empty = {folder for n in below.names if n not in chosen and (folder := place(n)) not in full}
+    full = {place(folder) for folder in taken}
+    empty = {place(folder) for folder in folders if folder not in taken} - full
     return tuple(printable(folder) for folder in sorted(empty, key=natural) if folder)
 
 
-def _nothing(folder: Path, kind: Kind, names: Sequence[str], below: Tree) -> DataError:
+def _nothing(folder: Path, kind: Kind, names: Sequence[str], left: Sequence[tuple[str, str]]) -> DataError:
     """The error of a folder without a file to take, with the first of what is there instead."""
     suffixes = SUFFIXES if kind == "any" or not names else kind_suffixes(kind)
     got = f"no {kind.removesuffix('s')}" if names else "no picture and no recording"
-    left = left_lines([*_below(folder, other_kind(names, kind)), *left_below(below)], ())
     return DataError(
         sentence(
             printable(folder),
-            got=", but ".join([got, *left[:1]]),
+            got=", but ".join([got, *left_lines(left, ())[:1]]),
             expected=f"files ending in {', '.join(sorted(suffixes))}",
             do="name the folder that holds them",
         )

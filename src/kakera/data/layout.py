@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kakera.data.part_names import part_of, parts_of
@@ -14,7 +14,7 @@ SHOWN = 3  # examples
 
 @dataclass
 class Layout:
-    """For each file that is taken its number, its part and its label, "" without one."""
+    """For each file that is taken, or for its folder, number, part and label, "" without one."""
 
     rows: list[tuple[int, str, str]] = field(default_factory=list)
     divided: bool = False
@@ -27,12 +27,20 @@ class Layout:
     """The folders whose folders are classes, or parts."""
 
 
-def arrange(name: str, files: Sequence[Sequence[str]], kind: str) -> Layout:
+def arrange(
+    name: str, files: Sequence[Sequence[str]], kind: str, inside: Callable[[int], Sequence[str]] | None = None
+) -> Layout:
     """Lay out files, each the folders above it and its own name. Raises DataError for what must be asked.
 
-    `name` is that of the data set, `kind` what the files are, both for messages.
+    `name` is that of the data set, `kind` what the files are, both for messages. Since folders decide, one
+    file may stand for its whole folder: `inside` then names the files beside the one of this number, and it.
     """
     found = Layout()
+    inside = inside or (lambda number: files[number][-1:])
+
+    def all_of(number: int) -> list[str]:
+        return ["/".join((*files[number][outer:-1], own)) for own in inside(number)]
+
     outer = _shared(files)
     if outer:
         found.notes.append(f"all {kind} lie in {'/'.join(files[0][:outer])}/, whose folders are read")
@@ -42,10 +50,10 @@ def arrange(name: str, files: Sequence[Sequence[str]], kind: str) -> Layout:
     parts = _parts(name, folders, inner, found)
     found.above.append(start)
     if parts:
-        _by_parts(inner, parts, found, start)
+        _by_parts(inner, parts, found, start, all_of)
     else:
-        _by_classes(name, inner, found, start)
-    _tell_unlabelled(inner, kind, found)
+        _by_classes(name, inner, found, start, all_of)
+    _tell_unlabelled(kind, found, all_of)
     return found
 
 
@@ -108,6 +116,7 @@ def _by_parts(
     parts: dict[str, str],
     found: Layout,
     start: tuple[str, ...],
+    all_of: Callable[[int], list[str]],
 ) -> None:
     inside = {folder: [path[1:] for path in files if len(path) > 1 and path[0] == folder] for folder in parts}
     shared = _shared([path for paths in inside.values() for path in paths])
@@ -120,7 +129,7 @@ def _by_parts(
             depth = depths[path[0]]
             found.rows.append((number, parts[path[0]], path[depth] if len(path) > depth + 1 else ""))
         else:
-            beside.setdefault(path[0] if len(path) > 1 else "", []).append("/".join(path))
+            beside.setdefault(path[0] if len(path) > 1 else "", []).extend(all_of(number))
     for folder, names in beside.items():
         where = f"in {folder}/, which is no part" if folder else "at the top"
         why = f"{where}, beside {_list(list(parts))}"
@@ -132,7 +141,13 @@ def _twice(folder: str, files: Sequence[Sequence[str]]) -> bool:
     return all(len(path) > 2 and path[0] == folder for path in files)
 
 
-def _by_classes(name: str, files: Sequence[Sequence[str]], found: Layout, start: tuple[str, ...]) -> None:
+def _by_classes(
+    name: str,
+    files: Sequence[Sequence[str]],
+    found: Layout,
+    start: tuple[str, ...],
+    all_of: Callable[[int], list[str]],
+) -> None:
     """One folder a class; parts below the classes count where all classes have them."""
     below = [part_of(path[1]) if len(path) > 2 else None for path in files]
     known = {part for part in below if part}
@@ -143,18 +158,19 @@ def _by_classes(name: str, files: Sequence[Sequence[str]], found: Layout, start:
             do = "put the parts above the classes: train/CLASS, test/CLASS"
             raise DataError(sentence(name, got=got, expected="parts for all of them", do=do))
         found.divided = True
-        found.left += [("/".join((*start, *path)), "in no part") for path in files if len(path) == 1]
+        above = [name for number, path in enumerate(files) if len(path) == 1 for name in all_of(number)]
+        found.left += [("/".join((*start, name)), "in no part") for name in above]
         found.rows = [(n, part, files[n][0]) for n, part in enumerate(below) if part]
         return
     found.rows = [(n, "train", path[0] if len(path) > 1 else "") for n, path in enumerate(files)]
 
 
-def _tell_unlabelled(files: Sequence[Sequence[str]], kind: str, found: Layout) -> None:
+def _tell_unlabelled(kind: str, found: Layout, all_of: Callable[[int], list[str]]) -> None:
     """Name those that lie in no class while others do."""
     if not any(label for *_, label in found.rows):
         return
     for part in ("train", "val", "test"):
-        names = ["/".join(files[n]) for n, own, label in found.rows if own == part and not label]
+        names = [name for n, own, label in found.rows if own == part and not label for name in all_of(n)]
         if names:
             shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
             found.notes.append(f"{len(names):,} {kind} of {part} lie in no class and have no label: {shown}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from kakera.data.audio import Span
 from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.kinds import why_left
 from kakera.data.names import Names, Paths
+from kakera.data.natural import natural
 from kakera.data.sounds import FileSounds
 from kakera.data.tree import Tree, suffix_of, tree
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
@@ -37,13 +37,6 @@ def files_below(root: Path, suffixes: Collection[str]) -> list[Path]:
     """Files with one of the suffixes, below `root`, in natural order; hidden ones are passed over."""
     names = [name for name in tree(root).names if suffix_of(name) in suffixes]
     return [root / name for name in sorted(names, key=natural)]
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sort picture2 before picture10; no two texts are equal, so the order depends on nothing else."""
-    found = re.split(r"([0-9]+)", text)
-    found[1::2] = [digits.lstrip("0") for digits in found[1::2]]  # of any length: int() has a limit
-    return [*((len(w) if i % 2 else -1, w) for i, w in enumerate(found)), (-2, text)]
 
 
 def kind_of(names: Sequence[str], asked: Kind) -> Kind:
@@ -69,13 +62,14 @@ def other_kind(names: Iterable[str], kind: Kind) -> list[tuple[str, str]]:
     return [(name, f"--kind {other} takes these") for name in sorted(found, key=natural)]
 
 
-def left_below(root: Path | Tree) -> list[tuple[str, str]]:
+def left_below(root: Path | Tree, rest: Iterable[str] | None = None) -> list[tuple[str, str]]:
     """(path, why) of what is below a folder and is neither a picture nor a recording.
 
-    "" is why for files of any other kind.
+    "" is why for files of any other kind. `rest` are the names of such files, where they are known.
     """
     below = root if isinstance(root, Tree) else tree(root)
-    rest = sorted((name for name in below.names if suffix_of(name) not in SUFFIXES), key=natural)
+    if rest is None:
+        rest = sorted((name for name in below.names if suffix_of(name) not in SUFFIXES), key=natural)
     found = [
         (f"{below.root}/{name}", _INSTEAD.get(suffix_of(name)) or why_left(suffix_of(name))) for name in rest
     ]

@@ -84,19 +84,17 @@ class Names(Sequence[str]):
             lengths = self.ends[here] - self.starts[here]
             letters = _LOWER[last[self.ends[here] - WIDTH].view(np.uint8)].reshape(-1, WIDTH)
             keys = letters.view("<u8")[:, 0]
+            odd = np.zeros(len(keys), np.bool_)
             for size, same in words.items():
                 ends = keys >> np.uint64(8 * (WIDTH - size))
-                found[here] |= np.isin(ends, np.array(same, np.uint64)) & (lengths > size)
+                one = np.isin(ends, np.array(same, np.uint64)) & (lengths > size)
+                before = letters[:, WIDTH - size - 1]
+                odd |= one & ((before == ord("/")) | (before == ord(".")))
+                found[here] |= one
             # What begins with a dot, such as .png, has no suffix: what may do so is looked at one by one.
-            for row in np.flatnonzero(found[here] & self._hidden(letters, words)).tolist():
+            for row in np.flatnonzero(odd).tolist():
                 found[first + row] = os.path.splitext(self[first + row])[1].lower() in suffixes  # noqa: PTH122
         return found
-
-    @staticmethod
-    def _hidden(letters: NDArray[np.uint8], sizes: Collection[int]) -> NDArray[np.bool_]:
-        """Whether a slash or a dot comes before a suffix of one of these sizes."""
-        before = [letters[:, WIDTH - size - 1] for size in sizes]
-        return np.any([(column == ord("/")) | (column == ord(".")) for column in before], axis=0)
 
 
 class NamesBuilder:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folder import alike
-from kakera.data.media import natural, one_number
+from kakera.data.media import one_number
+from kakera.data.natural import natural
 from kakera.data.shard_index import RECORDINGS, ShardIndex
 from kakera.data.shards import Shard, ShardPictures, ShardRecording, Shards
 from kakera.data.sounds import FileSounds

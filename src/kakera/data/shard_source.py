@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kakera.data.dataset import Dataset
 from kakera.data.fetch import cache_folder, fetched
-from kakera.data.media import SUFFIXES, natural
+from kakera.data.media import SUFFIXES
+from kakera.data.natural import natural
 from kakera.data.shard_index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shard_join import Part, joined
 from kakera.data.shards import Shard

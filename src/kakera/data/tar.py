@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from kakera.data.media import natural
 from kakera.data.members import Sample, members_of
+from kakera.data.natural import natural
 from kakera.data.part_names import part_of
 from kakera.data.shard_index import RECORD, ShardIndex, kind_fact
 from kakera.errors import DataError, sentence
