@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from kakera.data import digest as digest_module
 from kakera.data import listing
+from kakera.data.digest import digest
+from kakera.data.sources import open_dataset
 from kakera.data.tree import tree
+from tests.small import folder
 
 PAST = time.time() - 3600
 
@@ -40,8 +44,8 @@ def put(root: Path, *names: str) -> None:
 
 def settle(root: Path) -> None:
     """Let all folders have changed an hour ago."""
-    for folder, *_ in os.walk(root):
-        os.utime(folder, (PAST, PAST))
+    for path, *_ in os.walk(root):
+        os.utime(path, (PAST, PAST))
 
 
 def listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -133,3 +137,31 @@ def test_a_few_lists_are_kept_on_disk(
         put(tmp_path / f"d{number}", "a/1", "b/2")
         listed(tmp_path / f"d{number}", monkeypatch)
     assert len([*(tmp_path / "cache" / "listings").iterdir()]) == listing.MOST
+
+
+def digest_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    listed(root, monkeypatch)
+    with monkeypatch.context() as later:
+        now = time.time()
+        later.setattr(time, "time", lambda: now + 3600)
+        return digest(open_dataset(root))["files"]
+
+
+def test_the_digest_of_a_large_folder_is_made_once_and_again_where_something_changed(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "d"
+    folder(root, count=3)
+    settle(root)
+    plain = digest(open_dataset(root))["files"]
+    monkeypatch.setattr(digest_module, "LARGE", 2)
+    assert digest_of(root, monkeypatch) == plain
+    monkeypatch.setattr(digest_module, "_files", lambda dataset: iter([b"not asked for"]))
+    assert digest_of(root, monkeypatch) == plain
+    (root / "bag" / "0.png").write_bytes((root / "bag" / "1.png").read_bytes())  # no folder's time tells
+    assert digest_of(root, monkeypatch) != plain
+    folder(tmp_path / "e", count=3)
+    (root / "bag" / "0.png").write_bytes((tmp_path / "e" / "bag" / "0.png").read_bytes())
+    assert digest_of(root, monkeypatch) == plain
+    (root / "bag" / "9.png").touch()
+    assert digest_of(root, monkeypatch) != plain

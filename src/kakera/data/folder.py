@@ -54,7 +54,7 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
     classes = tuple(sorted({name for name in label if name}, key=natural))
     number = {name: code for code, name in enumerate(classes)} | {"": -1}
     codes = np.array([number[name] for name in label], np.int64)
-    pictures, chosen = opened(Paths(folder, files.names.take(rows)), channels, kind=kind)
+    pictures, chosen = opened(Paths(folder, files.names.take(rows), below.mark), channels, kind=kind)
     here = {files.folders[number] for number in found.numbers}
     dataset = Dataset(
         printable(folder),

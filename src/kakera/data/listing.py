@@ -67,6 +67,19 @@ class Listings:
         if listed.settled(self.began):
             self._now[name] = listed
 
+    def mark(self, entered: int) -> str:
+        """Return a hash that names this state of the tree, of so many folders entered.
+
+        "" where another state could have it: a folder has just changed, or there are links, whose targets
+        change without it.
+        """
+        if len(self._now) != entered or any(listed.links for listed in self._now.values()):
+            return ""
+        found = hashlib.blake2b(os.fsencode(self.root), digest_size=16)
+        for name in sorted(self._now):
+            found.update(f"\0{name}\0{self._now[name].stamp}".encode(errors="surrogateescape"))
+        return found.hexdigest()
+
     def keep(self, count: int) -> None:
         """Keep the lists for this process; those of a large tree, of so many files, on disk too."""
         _held.clear()
@@ -111,6 +124,20 @@ def _store(root: Path, lists: dict[str, Listed]) -> None:
         others = sorted(path.parent.glob("*.json"), key=lambda other: other.stat().st_mtime_ns)
         for old in others[:-MOST]:
             old.unlink()
+
+
+def recalled_digest(key: str) -> str:
+    """Return what `keep_digest` kept under this key; "" where there is nothing."""
+    try:
+        return (cache_folder() / "listings" / f"{key}.digest").read_text()
+    except (OSError, ValueError):
+        return ""
+
+
+def keep_digest(key: str, digest: str) -> None:
+    """Keep a digest that takes long to make."""
+    with suppress(StorageError):  # it only saves time
+        write_atomically(cache_folder() / "listings" / f"{key}.digest", digest.encode())
 
 
 def _path(root: Path) -> Path:

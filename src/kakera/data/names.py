@@ -123,10 +123,13 @@ class NamesBuilder:
 
 
 class Paths(Sequence[Path]):
-    """The paths of files below a folder, each made when it is asked for."""
+    """The paths of files below a folder, each made when it is asked for.
 
-    def __init__(self, folder: Path, names: Names) -> None:
-        self.folder, self.names = folder, names
+    `mark` names the state of the folder where these are all its files of a kind; else it is "".
+    """
+
+    def __init__(self, folder: Path, names: Names, mark: str = "") -> None:
+        self.folder, self.names, self.mark = folder, names, mark
 
     def __len__(self) -> int:
         return len(self.names)

@@ -27,6 +27,8 @@ class Tree:
     """Folders that cannot be opened."""
     odd: list[str] = field(default_factory=list)
     """What is no file: pipes, sockets, devices."""
+    mark: str = ""
+    """A hash that names this state of the tree, of the names in it; "" where another could have it."""
 
     @property
     def names(self) -> Iterator[str]:
@@ -65,6 +67,7 @@ def tree(root: Path) -> Tree:
         if not walk.enter(link):
             walk.found.again.append(link)
     walk.listings.keep(walk.count.done)
+    walk.found.mark = walk.listings.mark(len(walk.entered))
     return walk.found
 
 
