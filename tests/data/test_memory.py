@@ -4,9 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kakera.data import memory
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.memory import hold
+from kakera.data.sounds import ArraySounds
+from kakera.data.sources import open_dataset
 from kakera.errors import DataError, UnreadableFileError
+from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, on_disk
 from tests.data.test_dataset import Negatives
 
@@ -68,3 +72,20 @@ def test_nothing_readable_is_one_line(files: dict[str, bytes], tmp_path: Path) -
     with pytest.raises(DataError, match=f"files: got {len(files)} unreadable files .*expected at") as caught:
         hold(on_disk(tmp_path, files))
     assert "\n" not in str(caught.value)
+
+
+def test_recordings_that_turn_out_longer_than_the_few_looked_at_stay_in_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    for number, seconds in enumerate((0.1, 1.0, 1.0)):
+        soundfile.write(tmp_path / f"{number}.wav", np.zeros(int(8000 * seconds)), 8000)
+    dataset = open_dataset(tmp_path)
+    assert dataset.sounds is not None
+    dataset = replace(dataset, pictures=dataset.sounds.heard(SoundSpec(rate=8000)))
+    monkeypatch.setattr(memory, "SAMPLE", 1)  # the first: it says 3 x 3 200 bytes
+    limit = 3 * 3200
+    assert hold(dataset, limit) is dataset
+    held = hold(dataset, 8 * limit)
+    assert isinstance(held.pictures, ArraySounds)
+    assert sum(array.nbytes for array in held.pictures.arrays) == 4 * 16_800

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,20 +121,24 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
 
 def relative_names(pictures: Pictures) -> Iterator[list[str]]:
     """Yield names, block by block: paths without the folder that all of them share; others as they are."""
-    if not any(os.sep in name for names in _names(pictures) for name in names):
-        yield from _names(pictures)
-        return
+    if not any(os.sep in name for names in names_of(pictures) for name in names):
+        return names_of(pictures)
+    return relative(lambda: names_of(pictures))
+
+
+def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
+    """Yield paths, block by block, without the folder that all of them share; / is between the rest."""
     shared = ""
-    for names in _names(pictures):
+    for names in blocks():
         inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
         others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
         folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
         shared = os.path.commonpath(folders)
-    for names in _names(pictures):
+    for names in blocks():
         yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
 
 
-def _names(pictures: Pictures) -> Iterator[list[str]]:
+def names_of(pictures: Pictures) -> Iterator[list[str]]:
     """Yield what pictures are called, block by block."""
     for here in _blocks(len(pictures)):
         if isinstance(pictures, FilePictures) and isinstance(pictures.paths, Paths):

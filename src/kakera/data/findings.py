@@ -10,6 +10,7 @@ import numpy as np
 
 from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.digest import names_of
 from kakera.data.skipped import TOO_LARGE, is_too_large
 from kakera.data.tree import suffix_of
 
@@ -61,9 +62,9 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     been looked into just now.
     """
     pictures, broken = dataset.pictures, dataset.unreadable
-    names = [pictures.name(index) for index in range(len(pictures))]
-    files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
-    counts = Counter(map(_suffix, names)).most_common(SHOWN) if files else []
+    files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes
+    suffixes = (_suffix(name) for names in names_of(pictures) for name in names)
+    counts = Counter(suffixes).most_common(SHOWN) if files else []
     shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
     words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
     words += left_lines(dataset.left, dataset.emptied)

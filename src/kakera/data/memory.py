@@ -45,7 +45,7 @@ def hold(
     if not isinstance(files, _ON_DISK) or not len(dataset):
         return _some(dataset, [], dataset) if isinstance(files, _ON_DISK) else dataset
     if isinstance(files, FileSounds):
-        return _sounds(dataset, files) if _estimate(dataset) <= limit_bytes else dataset
+        return _sounds(dataset, files, limit_bytes) if _estimate(dataset) <= limit_bytes else dataset
     how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels, files.ranges)
     needed = _estimate(dataset, how)
     fits = needed <= limit_bytes
@@ -71,7 +71,9 @@ def at_hand(dataset: Dataset) -> bool:
     )
 
 
-def _sounds(dataset: Dataset, files: FileSounds) -> Dataset:
+def _sounds(dataset: Dataset, files: FileSounds, limit_bytes: int) -> Dataset:
+    """All of them decoded; as they are, in their files, where they turn out to be longer than estimated."""
+
     def read(index: int) -> NDArray[Any] | UnreadableFileError:
         try:
             return files.read(index)
@@ -79,7 +81,12 @@ def _sounds(dataset: Dataset, files: FileSounds) -> Dataset:
             return error
 
     reading = in_order(read, len(dataset), lambda _: 0)  # decoders leave the interpreter's lock
-    results = list(passing(reading, "read", total=len(dataset), kind=dataset.kind))
+    results, size = list[NDArray[Any] | UnreadableFileError](), 0
+    for result in passing(reading, "read", total=len(dataset), kind=dataset.kind):
+        results.append(result)
+        size += 0 if isinstance(result, UnreadableFileError) else result.nbytes
+        if size > limit_bytes:
+            return dataset
     broken = [(i, result) for i, result in enumerate(results) if isinstance(result, UnreadableFileError)]
     arrays = [result for result in results if not isinstance(result, UnreadableFileError)]
     some = _some(dataset, broken, dataset)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from kakera import chance
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.digest import relative
 from kakera.data.images import SUFFIXES
+from kakera.data.names import BLOCK, Names, NamesBuilder
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds, spanned
 from kakera.data.tree import suffix_of
@@ -59,15 +61,21 @@ class Job:
         return chance.order(0, 0, len(self.dataset), "pack")
 
     @cached_property
-    def _paths(self) -> list[Path]:
+    def _paths(self) -> Names:
         """Of the files that are packed, without what all begin with; none where they are something else."""
         pictures = self.dataset.pictures
-        given = pictures.paths if isinstance(pictures, FilePictures | FileSounds) else []
-        paths = [path.absolute() for path in given if isinstance(path, Path)]
-        if not paths or len(paths) < len(given):
-            return []
-        above = os.path.commonpath([path.parent for path in paths])
-        return [path.relative_to(above) for path in paths]
+        paths = pictures.paths if isinstance(pictures, FilePictures | FileSounds) else ()
+        if not all(isinstance(path, Path) for path in paths):
+            return Names.of(())
+
+        def blocks() -> Iterator[list[str]]:
+            for first in range(0, len(paths), BLOCK):
+                yield [str(path) for path in paths[first : first + BLOCK]]
+
+        found = NamesBuilder()
+        for names in relative(blocks):
+            found.extend(names)
+        return found.names()
 
     @cached_property
     def suffix(self) -> str:
@@ -85,7 +93,7 @@ class Job:
         pictures = self.dataset.pictures
         if not self._paths:
             return pictures.name(row)
-        name = self._paths[row].as_posix()
+        name = self._paths[row]
         return spanned(name, pictures.spans[row]) if isinstance(pictures, FileSounds) else name
 
 

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kakera.data.dataset import Dataset, FilePictures
 from kakera.data.digest import SPLIT, digest
 from kakera.data.shard_source import is_address
@@ -34,8 +37,8 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         return ""
     before = config.get("digest") or {}
     same = before.get(SPLIT) == digest(known)[SPLIT]
-    places = set(_places(labelled_part(known, "train") if same else known))
-    count = sum(place in places for place in _places(dataset))
+    before_us, here = (_hashes(one) for one in (labelled_part(known, "train") if same else known, dataset))
+    count = int(np.isin(here, before_us).sum())
     if not count:
         return ""
     many = _counted(count, len(dataset), dataset.kind)
@@ -62,6 +65,11 @@ def _places(dataset: Dataset) -> Iterator[str]:
                 yield source.identity()
     elif isinstance(files, ShardPictures):
         yield from (os.path.abspath(files.where(row)) for row in range(len(files)))  # noqa: PTH100  # as above
+
+
+def _hashes(dataset: Dataset) -> NDArray[np.int64]:
+    """A number of each place, eight bytes; two places have the same one in 10¹⁹."""
+    return np.fromiter(map(hash, _places(dataset)), np.int64)
 
 
 def _counted(count: int, of: int, things: str) -> str:
