@@ -139,6 +139,29 @@ def test_a_few_lists_are_kept_on_disk(
     assert len([*(tmp_path / "cache" / "listings").iterdir()]) == listing.MOST
 
 
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("ext4", True), ("fuse.mountpoint-s3", False), ("9p", False), ("", False)]
+)
+def test_lists_are_kept_where_folders_keep_their_times(kind: str, kept: bool, tmp_path: Path) -> None:
+    device = tmp_path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    lines = ["29 1 0:99 / /other rw - proc proc rw", f"30 1 {number} / / rw shared:1 - {kind} /dev/x rw"]
+    (tmp_path / "mountinfo").write_text("\n".join(lines[: 2 if kind else 1]))
+    assert listing.kept_device(tmp_path, tmp_path / "mountinfo") == (device if kept else None)
+    assert listing.kept_device(tmp_path, tmp_path / "none") is None
+
+
+def test_what_lies_on_another_file_system_is_read_each_time(
+    tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "d", "a/1", "b/2")
+    monkeypatch.setattr(listing, "kept_device", lambda root: None)
+    listed(tmp_path / "d", monkeypatch)
+    opened.clear()
+    assert listed(tmp_path / "d", monkeypatch) == ["a/1", "b/2"]
+    assert len(opened) == 3
+
+
 def digest_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     listed(root, monkeypatch)
     with monkeypatch.context() as later:

@@ -1,8 +1,9 @@
 """What stands in each folder of a large tree, kept: the next command reads only the folders that changed.
 
 A folder's times change with every file that is added, removed or renamed. So a list that was made well after
-the last change is still true where these times are the same. Lists of large trees lie in `listings` of the
-cache; the folder may be deleted any time.
+the last change is still true where these times are the same. That holds of file systems that keep these
+times (POSIX.1-2017, 4.9), not of buckets that are mounted as folders: there nothing is kept. Lists of large
+trees lie in `listings` of the cache; the folder may be deleted any time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from kakera.storage import write_atomically
 VERSION = 1
 LARGE = 100_000  # files: from here on a list is kept on disk
 MOST = 8  # lists on disk; those used longest ago go first
+KEEP_TIMES = {  # kinds of file systems that change a folder's times with its content
+    *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "jfs", "bcachefs"),
+    *("nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph"),
+}
+MOUNTS = Path("/proc/self/mountinfo")
 SETTLED = 2.0  # seconds after its last change from which on a folder's times tell of the next one
 
 
@@ -52,6 +58,7 @@ class Listings:
         self._before = _recalled(self.root)
         self._now: dict[str, Listed] = {}
         self._fresh = False
+        self._device = kept_device(self.root)
 
     def known(self, name: str, stat: os.stat_result) -> Listed | None:
         """Return the list of a folder, where it is as it was when it was listed."""
@@ -64,7 +71,7 @@ class Listings:
 
     def add(self, name: str, listed: Listed) -> None:
         """Keep a new list."""
-        if listed.settled(self.began):
+        if listed.stamp[0] == self._device and listed.settled(self.began):
             self._now[name] = listed
 
     def mark(self, entered: int) -> str:
@@ -89,6 +96,21 @@ class Listings:
 
 
 _held: dict[Path, dict[str, Listed]] = {}  # of the tree that was listed last
+
+
+def kept_device(root: Path, mounts: Path = MOUNTS) -> int | None:
+    """Return the device that a folder lies on, where its file system keeps the times of folders; else None.
+
+    Where the system does not say (another than Linux) it is None too.
+    """
+    try:
+        device = root.stat().st_dev
+        rows = [line.split() for line in mounts.read_text(errors="replace").splitlines()]
+    except OSError:
+        return None
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kinds = {row[row.index("-") + 1] for row in rows if len(row) > 2 and row[2] == number and "-" in row[:-1]}
+    return device if kinds and kinds <= KEEP_TIMES else None
 
 
 def stamp(stat: os.stat_result) -> tuple[int, int, int, int]:
