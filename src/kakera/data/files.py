@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -64,9 +64,12 @@ def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
         return found[0]
     sounds = [each.pictures if isinstance(each, Dataset) else each for each in found]
     parts = [each for each in sounds if isinstance(each, FileSounds)]
-    paths = [path for part in parts for path in part.paths]
-    together = FileSounds(paths, spec, [span for part in parts for span in part.spans])
-    return Dataset("recordings", together, 1, np.full(len(paths), "test"), left=tuple(left))
+    if len(parts) == 1:
+        together = parts[0].heard(spec)
+    else:
+        paths = [path for part in parts for path in part.paths]
+        together = FileSounds(paths, spec, [span for part in parts for span in part.spans])
+    return Dataset("recordings", together, 1, np.full(len(together), "test"), left=tuple(left))
 
 
 def samples(dataset: Dataset) -> Dataset:
@@ -125,7 +128,7 @@ def _data_set(item: Any) -> Dataset | None:
     return open_shards(item, None)[0] if is_name else None
 
 
-def _expanded(path: Path, kind: Literal["picture", "recording"]) -> list[Path]:
+def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Path]:
     """The files below a folder; a file, whether it is there or not, as it is."""
     if not path.is_dir():
         return [path]

@@ -148,6 +148,6 @@ def _nothing(folder: Path, kind: Kind, names: Sequence[str], left: Sequence[tupl
     )
 
 
-def pictures_below(root: Path) -> list[Path]:
+def pictures_below(root: Path) -> Paths:
     """Files with a picture's suffix, below `root`, in natural order; hidden ones are passed over."""
     return files_below(root, images.SUFFIXES)

@@ -77,6 +77,8 @@ def joined(parts: Sequence[Pictures], channels: int) -> Pictures:
     """Return all pictures of the parts; files alone as `FilePictures`, which may be none."""
     files = [part for part in parts if isinstance(part, FilePictures)]
     if len(files) == len(parts):
+        if len(files) == 1:
+            return FilePictures(files[0].paths, channels, files[0].ranges)
         paths = [*chain.from_iterable(part.paths for part in files)]
         return FilePictures(paths, channels, files[0].ranges if files else ())
     return parts[0] if len(parts) == 1 else JoinedPictures(parts)

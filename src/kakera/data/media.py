@@ -15,6 +15,7 @@ from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.kinds import why_left
 from kakera.data.names import Names, Paths
 from kakera.data.natural import natural
+from kakera.data.ordered import in_order
 from kakera.data.sounds import FileSounds
 from kakera.data.tree import Tree, suffix_of, tree
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
@@ -33,10 +34,10 @@ Kind: TypeAlias = Literal["any", "pictures", "recordings"]
 """What a data set is made of; any: what most of its files are."""
 
 
-def files_below(root: Path, suffixes: Collection[str]) -> list[Path]:
+def files_below(root: Path, suffixes: Collection[str]) -> Paths:
     """Files with one of the suffixes, below `root`, in natural order; hidden ones are passed over."""
-    names = [name for name in tree(root).names if suffix_of(name) in suffixes]
-    return [root / name for name in sorted(names, key=natural)]
+    names = in_order(tree(root)).names
+    return Paths(root, names.take(np.flatnonzero(names.with_suffix(suffixes))))
 
 
 def kind_of(names: Sequence[str], asked: Kind) -> Kind:
