@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from kakera.data.blocks import Blocks
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, choose
 from kakera.data.images import GREY_OR_COLOUR, with_depth
 from kakera.data.kept import KeptPictures
@@ -34,12 +37,13 @@ def with_channels(dataset: Dataset, channels: int) -> Dataset:
         files = choose(pictures.source, pictures.rows)
         return with_channels(replace(dataset, pictures=files), channels)
     assert isinstance(pictures, ArrayPictures)
-    block = pictures.block
-    converted = (
-        with_depth(block, channels)
-        if block is not None
-        else [with_depth(array, channels) for array in pictures.arrays]
-    )
+    arrays = pictures.arrays
+    if isinstance(arrays, Blocks):
+        converted = arrays.converted(channels)
+    elif isinstance(arrays, np.ndarray):
+        converted = with_depth(arrays, channels)
+    else:
+        converted = [with_depth(array, channels) for array in arrays]
     return replace(
         dataset, pictures=ArrayPictures(converted, pictures.names, pictures.rows), channels=channels
     )

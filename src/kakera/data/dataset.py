@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.blocks import Blocks
 from kakera.data.images import decode
 from kakera.data.kept import KeptPictures
 from kakera.data.names import taken
@@ -37,14 +38,15 @@ class Pictures(Protocol):
 
 
 class ArrayPictures:
-    """Pictures in memory: one array (n, H, W, C), or a list of arrays (H, W, C) of any size.
+    """Pictures as pixels: one array (n, H, W, C), `Blocks` of them, or arrays (H, W, C) of any size.
 
-    `rows` picks some of them without a copy; `names` belong to the stored arrays, not to the rows.
+    They are in memory or mapped. `rows` picks some of them without a copy; `names` belong to the stored
+    arrays, not to the rows.
     """
 
     def __init__(
         self,
-        arrays: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
+        arrays: NDArray[np.uint8] | Sequence[NDArray[np.uint8]] | Blocks,
         names: Sequence[str] = (),
         rows: NDArray[np.int64] | None = None,
     ) -> None:
@@ -65,9 +67,16 @@ class ArrayPictures:
         return self.names[row] if self.names else f"picture[{row}]"
 
     @property
-    def block(self) -> NDArray[np.uint8] | None:
-        """All the stored pictures as one array (n, H, W, C); None where their sizes differ."""
+    def block(self) -> NDArray[np.uint8] | Blocks | None:
+        """All the stored pictures (n, H, W, C), to be indexed by rows; None where their sizes differ."""
+        if isinstance(self.arrays, Blocks):
+            return self.arrays if self.arrays.same else None
         return self.arrays if isinstance(self.arrays, np.ndarray) else None
+
+    @property
+    def mapped(self) -> bool:
+        """Whether they lie in files, and take no memory that the system could not have back."""
+        return isinstance(self.arrays, Blocks) and self.arrays.mapped
 
 
 class FilePictures:

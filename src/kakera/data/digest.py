@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.blocks import shape_of
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
 from kakera.data.listing import LARGE, keep_digest, recalled_digest
 from kakera.data.names import BLOCK, Paths, are_odd
@@ -32,7 +33,7 @@ PIECE = 4096  # bytes: how much of each, in the middle and at the end; values of
 def digest(dataset: Dataset) -> dict[str, str]:
     """Return short digests of the files (names, sizes, some content), the labels with the classes, the split.
 
-    The size is that of the file in bytes; of an array in memory it is the shape. Of arrays named by paths
+    The size is that of the file in bytes; of an array it is the shape. Of arrays named by paths
     only the names count: how large decoded files are kept depends on the machine.
     """
     return {
@@ -114,9 +115,9 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
     elif isinstance(pictures, ShardPictures):
         yield from _packed(pictures.shards, pictures.rows)
     elif isinstance(pictures, ArrayPictures | ArraySounds) and not any(os.sep in n for n in pictures.names):
-        arrays = [pictures.arrays[row] for row in pictures.rows.tolist()]
-        yield repr([array.shape for array in arrays]).encode()
-        yield from (values_of(arrays[row]) for row in chosen)
+        rows = pictures.rows.tolist()
+        yield repr([shape_of(pictures.arrays, row) for row in rows]).encode()
+        yield from (values_of(pictures.arrays[rows[row]]) for row in chosen)
 
 
 def relative_names(pictures: Pictures) -> Iterator[list[str]]:

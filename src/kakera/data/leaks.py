@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from kakera.data.blocks import shape_of
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
 from kakera.data.digest import pieces_of, size_of, values_of
 from kakera.data.images import header
@@ -79,7 +80,7 @@ def _size(samples: Samples, row: int) -> Hashable:
         record = shards.table[number]
         return (int(record["length"]), int(record["crc"])) if _here(shards, number) else None
     if isinstance(samples, ArrayPictures | ArraySounds):
-        return samples.arrays[samples.rows[row]].shape
+        return shape_of(samples.arrays, int(samples.rows[row]))
     return None
 
 

@@ -38,8 +38,8 @@ def hold(
     With `shorter` pictures are kept with a shorter side of at most so many pixels (`shrink.stored_side`
     says how many), and those that do not fit lie in a cache on disk; evaluation still sees the
     centre crop of the whole picture, without decoding it again where `size` is that crop, or its (height,
-    width). What takes more than 10 seconds to decode goes to the cache in any case. Raises DataError where
-    none can be read.
+    width). What takes more than 10 seconds to decode goes to the cache in any case. Arrays stay where they
+    are, in memory or mapped. Raises DataError where none can be read.
     """
     files = dataset.pictures
     if not isinstance(files, _ON_DISK) or not len(dataset):

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.blocks import Block, Blocks
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.errors import DataError, sentence
 
-Piece = tuple[str, str, NDArray[np.uint8], NDArray[np.int64] | None]
+Piece = tuple[str, str, Block, NDArray[np.int64] | None]
 
 
 def join_parts(name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = ()) -> tuple[Dataset, bool]:
-    """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces.
+    """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces; no image is copied.
 
     A part of "" means train, and that the data are not split yet: the second value is False then.
     Raises DataError where grey and colour are mixed.
@@ -30,12 +31,8 @@ def join_parts(name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = ()
             )
         )
     names = [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]
-    same = len({images.shape[1:] for _, _, images, _ in pieces}) == 1
-    arrays = (
-        np.concatenate([images for _, _, images, _ in pieces])
-        if same
-        else [image for _, _, images, _ in pieces for image in images]
-    )
+    blocks = [images for _, _, images, _ in pieces]
+    arrays = blocks[0] if len(blocks) == 1 and isinstance(blocks[0], np.ndarray) else Blocks(blocks)
     split = np.concatenate([np.full(len(images), part or "train", "<U5") for part, _, images, _ in pieces])
     labels = None
     if any(given is not None for _, _, _, given in pieces):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from kakera.data import cache
 from kakera.data.crop import CenterCrop
-from kakera.data.dataset import Dataset
+from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.digest import digest
 from kakera.data.findings import emptied, taken_line
 from kakera.data.leaks import Leaks
@@ -91,7 +91,12 @@ class Prepared:
         return CenterCrop(size, share)
 
     def bytes_held(self) -> int:
-        """About what the decoded data take in memory, if they are small enough to be kept there."""
+        """About what the decoded data take in memory, if they are small enough to be kept there.
+
+        Mapped arrays take none: the system drops their pages where memory is short, and reads them again.
+        """
+        if isinstance(self.dataset.pictures, ArrayPictures) and self.dataset.pictures.mapped:
+            return 0
         facts = self.facts
         each = (
             facts.seconds * 16_000 * 4 if facts.recordings else facts.size[0] * facts.size[1] * facts.channels
