@@ -49,10 +49,11 @@ def test_counting_many_classes_of_many_files_takes_memory_for_each_not_for_their
     assert most(lambda: classes_of(made)) / MANY < 1000  # a byte for each file and class is 20 000
 
 
-def test_naming_what_was_taken_holds_no_name() -> None:
-    made = dataset(np.zeros(MANY, np.int64), 1)
+def test_naming_what_was_taken_holds_a_block_of_names() -> None:
+    made, more = (dataset(np.zeros(count, np.int64), 1) for count in (MANY, 5 * MANY))
     assert f"{MANY} pictures ({MANY} .jpg)" in taken_line(made, {}, {})
-    assert most(lambda: taken_line(made, {}, {})) / MANY < 10
+    few, many = (most(lambda each=each: taken_line(each, {}, {})) for each in (made, more))
+    assert many < 1.2 * few
 
 
 def most(work: Any) -> int:
