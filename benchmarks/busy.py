@@ -24,8 +24,8 @@ from benchmarks.waits import BUSY
 SIZE = ["--recipe", "demo", "--device", "cpu"]
 VERBS: dict[str, list[str]] = {
     "inspect": ["demo"],
-    "pretrain": ["demo", "--out", "{out}", "--epochs", "2", *SIZE],
-    "finetune": ["demo", "--from", "{mae}", "--out", "{out}", "--epochs", "2", *SIZE],
+    "pretrain": ["demo", "--out", "{out}", "--epochs", "0.5", *SIZE],
+    "finetune": ["demo", "--from", "{mae}", "--out", "{out}", "--epochs", "0.5", *SIZE],
     "probe": ["demo", "--from", "{mae}", "--labels", "100", "--no-finetune"],
     "predict": ["{classifier}", "demo", "--json"],
     "explain": ["{mae}", "demo", "--out", "{out}"],
