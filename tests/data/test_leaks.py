@@ -1,6 +1,7 @@
 """Files to measure on that are training files too, by their bytes."""
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,20 @@ def test_spans_of_one_recording_that_differ_are_no_leak(tmp_path: Path) -> None:
     rows = [f"{path},a,train,0,0.5", f"{copy},a,test,0.5,1", f"{copy},a,test,0,0.5"]
     (tmp_path / "t.csv").write_text("\n".join(["file,label,split,start,end", *rows]))
     assert names(found(tmp_path / "t.csv")) == [(f"{path.name}[0–0.5 s]", "copy.wav[0–0.5 s]")]
+
+
+def test_files_that_equal_no_other_take_little_memory() -> None:
+    count = 20_000
+    values = np.random.default_rng(0).integers(0, 255, (count, 4, 4, 1), dtype=np.uint8)
+    split = np.where(np.arange(count) % 2, "test", "train")
+    values[1001] = values[2000]
+    dataset = Dataset("d", ArrayPictures(values), 1, split)
+    train, test = dataset.part("train"), dataset.part("test")
+    tracemalloc.start()
+    try:
+        pairs = leaks(train, test)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert pairs == (("picture[2000]", "picture[1001]"),)
+    assert peak / count < 100

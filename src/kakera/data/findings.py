@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakera.data import value_range
 from kakera.data.dataset import PARTS, Dataset
@@ -16,6 +17,7 @@ from kakera.data.tree import suffix_of
 SHOWN = 6  # suffixes in a line
 EXAMPLES = 3  # files that are not read
 LISTED = 20  # examples shown of each finding
+BLOCK = 1024  # samples of several labels at a time
 
 Found = TypeVar("Found")
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -40,18 +42,24 @@ def equals(dataset: Dataset, digests: Mapping[int, bytes]) -> tuple[Pairs, Pairs
 
 
 def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """For each class, how many samples of each part carry it."""
-    if dataset.labels is None:
+    """For each class, how many samples of each part carry it: in time linear in samples and in classes."""
+    labels, names = dataset.labels, dataset.classes
+    if labels is None:
         return {}
-    carries = (
-        dataset.labels
-        if dataset.several
-        else dataset.labels[:, None] == np.arange(len(dataset.classes))[None]
-    )
-    return {
-        name: {part: int(carries[dataset.split == part, number].sum()) for part in PARTS}
-        for number, name in enumerate(dataset.classes)
-    }
+    counts = {part: _counts(labels, dataset.split == part, len(names)).tolist() for part in PARTS}
+    return {name: {part: counts[part][number] for part in PARTS} for number, name in enumerate(names)}
+
+
+def _counts(labels: NDArray[Any], chosen: NDArray[np.bool_], classes: int) -> NDArray[np.int64]:
+    """How many of the chosen samples (n,) carry each class, (classes,)."""
+    rows = np.flatnonzero(chosen)
+    if labels.ndim == 1:
+        known = labels[rows]
+        return np.bincount(known[known >= 0], minlength=classes)
+    found = np.zeros(classes, np.int64)
+    for first in range(0, len(rows), BLOCK):
+        found += labels[rows[first : first + BLOCK]].sum(axis=0)
+    return found
 
 
 def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str, str]) -> str:
@@ -61,8 +69,8 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     been looked into just now.
     """
     pictures, broken = dataset.pictures, dataset.unreadable
-    names = [pictures.name(index) for index in range(len(pictures))]
-    files = not any(name.endswith("]") for name in names[:1])  # arrays have numbers, no suffixes
+    names = map(pictures.name, range(len(pictures)))  # one at a time: there may be millions
+    files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes
     counts = Counter(map(_suffix, names)).most_common(SHOWN) if files else []
     shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
     words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
 from kakera.data.digest import pieces_of, size_of, values_of
@@ -35,8 +36,10 @@ def leaks(train: Dataset, held_out: Dataset) -> Leaks:
     be read are left out.
     """
     parts = (train.pictures, held_out.pictures)
-    rows = (list(range(len(train))), list(range(len(held_out))))
-    keys = _equal(parts, rows, _size)
+    rows = (np.arange(len(train)), np.arange(len(held_out)))
+    for key_of in (_size, _piece):
+        rows = _alike(parts, rows, key_of)
+    keys = _equal(parts, (rows[0].tolist(), rows[1].tolist()), _size)
     keys = _equal(parts, (list(keys[0]), list(keys[1])), _piece, keys)
     total = sum(_bytes(part, row) for part, found in zip(parts, keys, strict=True) for row in found)
     if total <= MOST:
@@ -44,6 +47,26 @@ def leaks(train: Dataset, held_out: Dataset) -> Leaks:
     owner = {key: row for row, key in reversed(keys[0].items())}
     pairs = ((owner[key], row) for row, key in keys[1].items() if _readable(held_out, row))
     return tuple((train.pictures.name(first), held_out.pictures.name(second)) for first, second in pairs)
+
+
+def _alike(
+    parts: tuple[Samples, Samples],
+    rows: tuple[NDArray[np.int64], NDArray[np.int64]],
+    key_of: Callable[[Samples, int], Hashable],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of both parts whose key the other part may have too: only a hash of each is held."""
+    first, second = (
+        np.fromiter((_code(key_of(part, row)) for row in map(int, chosen)), np.int64, len(chosen))
+        for part, chosen in zip(parts, rows, strict=True)
+    )
+    both = np.intersect1d(first, second)
+    both = both[both != 0]
+    return rows[0][np.isin(first, both)], rows[1][np.isin(second, both)]
+
+
+def _code(key: Hashable) -> int:
+    """0 for None alone."""
+    return 0 if key is None else hash(key) or 1
 
 
 Keys: TypeAlias = tuple[dict[int, Hashable], dict[int, Hashable]]
@@ -73,7 +96,8 @@ def _size(samples: Samples, row: int) -> Hashable:
         if isinstance(source, ShardRecording) and not _here(source.shards, source.row):
             return None
         span = samples.spans[row] if isinstance(samples, FileSounds) else ()
-        return (size_of(source), span) if size_of(source) > 0 else None
+        size = size_of(source)
+        return (size, span) if size > 0 else None
     if isinstance(samples, ShardPictures):
         shards, number = samples.shards, int(samples.rows[row])
         record = shards.table[number]

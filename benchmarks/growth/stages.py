@@ -1,0 +1,218 @@
+"""What is measured: for so many files and classes each stage makes what it needs, and gives the work to time.
+
+Nothing here does what kakera does: the work is a call of its own function.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+from benchmarks.growth.made import blocks, dataset, labels_of, place, tree
+
+Work = Callable[[], object]
+BATCH = 256  # files of a step, and of a block of predictions, as kakera evaluates small pictures
+LABELS = 10  # of each class, for training with few
+TOP = 5
+PREDICTIONS = 256  # that are made up, and printed again and again
+SHARES = {"val": 0.0, "test": 0.2}  # as a source is split that brings no parts
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`work` (files, classes, scratch folder) gives what is timed."""
+
+    work: Callable[[int, int, Path], Work]
+    most: int = 10 * MILLION
+    """Files beyond which it says nothing, or takes too long."""
+    keeps: bool = False
+    """Whether its result is kept as long as the data are, so that bytes a file mean something."""
+    few: int = 0
+    """Files in the table over classes, where the usual number takes too long: over files it is slow too."""
+    of_classes: bool = True
+    """Whether their number may matter."""
+    on_disk: bool = False
+    """Whether each file has to be there."""
+
+
+def open_table(files: int, classes: int, scratch: Path) -> Work:
+    """A CSV with file, label and split; up to a million files are looked up, and are there."""
+    from kakera.data.lookup import MOST
+    from kakera.data.sources import open_dataset
+
+    folder = tree(scratch, files, classes) if files <= MOST else place(scratch, files, classes)
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder.parent / "table.csv"
+    with table.open("w") as file:
+        file.write("file,label,split\n")
+        for first, names in blocks(files, classes):
+            rows = (
+                f"{folder.name}/{name},{name[:6]},{'test' if (first + n) % 5 == 0 else 'train'}\n"
+                for n, name in enumerate(names)
+            )
+            file.writelines(rows)
+    return lambda: open_dataset(table)
+
+
+def open_folder(files: int, classes: int, scratch: Path) -> Work:
+    """Folders of files that nobody can read, one a class."""
+    from kakera.data.sources import open_dataset
+
+    folder = tree(scratch, files, classes)
+    return lambda: open_dataset(folder)
+
+
+def split(files: int, classes: int, _: Path) -> Work:
+    from kakera.data.split import stratified
+
+    labels = labels_of(files, classes)
+    return lambda: stratified(labels, SHARES, 0)
+
+
+def few(files: int, classes: int, _: Path) -> Work:
+    from kakera.data.split import few as chosen
+
+    labels = labels_of(files, classes)
+    return lambda: chosen(labels, min(files, LABELS * classes), 0)
+
+
+def digest(files: int, classes: int, _: Path) -> Work:
+    from kakera.data.digest import digest as digest_of
+
+    data = dataset(files, classes)
+    return lambda: digest_of(data)
+
+
+def inventory(files: int, classes: int, _: Path) -> Work:
+    from kakera.data.inventory import inventory as inventory_of
+
+    data = dataset(files, classes)
+    return lambda: inventory_of(data)
+
+
+def changes(files: int, classes: int, _: Path) -> Work:
+    """Of an inventory of which every tenth label is another one now, and every hundredth file gone."""
+    from kakera.data.inventory import ROW
+    from kakera.data.inventory import changes as changes_of
+
+    draw = np.random.default_rng(0)
+    before = np.zeros(files, ROW)
+    before["name"] = draw.integers(0, 1 << 63, files)
+    before["label"] = labels_of(files, classes)
+    now = before.copy()
+    now["label"][::10] += 1
+    now = now[np.arange(files) % 100 > 0]
+    return lambda: changes_of(before, now)
+
+
+def order(files: int, _: int, __: Path) -> Work:
+    """One epoch, batch by batch."""
+    from kakera.data.order import ALL, Order
+
+    batches = Order(files, 0, BATCH, max(1, files // BATCH), 0, ALL)
+    return lambda: deque(batches, maxlen=0)
+
+
+def evaluate(files: int, classes: int, _: Path) -> Work:
+    """Judge blocks of probabilities as they come, then all that was kept of them."""
+    from kakera.training.evaluate import evaluate_predictions
+    from kakera.training.predictions import Predictions, judged
+
+    scores = np.random.default_rng(0).random((min(BATCH, files), classes), np.float32)
+    scores /= scores.sum(axis=1, keepdims=True)
+    labels = labels_of(files, classes)
+    names = tuple(f"n{number:05}" for number in range(classes))
+
+    def work() -> object:
+        parts = [labels[first : first + BATCH] for first in range(0, files, BATCH)]
+        rows = np.concatenate([judged(scores[: len(part)], part) for part in parts])
+        return evaluate_predictions(Predictions(np.arange(files), rows), labels, names)
+
+    return work
+
+
+def predict_top(files: int, classes: int, _: Path) -> Work:
+    """JSON of predictions of which the likeliest classes are kept."""
+    return printed(files, classes, min(TOP, classes))
+
+
+def predict_all(files: int, classes: int, _: Path) -> Work:
+    """JSON of every class, as `kakera predict --json` prints it."""
+    return printed(files, classes, classes)
+
+
+def printed(files: int, classes: int, top: int) -> Work:
+    from kakera.cli.prediction_output import print_json
+    from kakera.training.predict import Prediction
+
+    scores = np.random.default_rng(0).random((min(PREDICTIONS, files), classes), np.float32)
+    made = [
+        Prediction(
+            f"n{best[0]:05}/n{best[0]:05}_{row:08}.JPEG",
+            (f"n{best[0]:05}",),
+            {f"n{number:05}": float(scores[row, number]) for number in best},
+        )
+        for row, best in enumerate(np.argsort(-scores, axis=1)[:, :top].tolist())
+    ]
+
+    def work() -> None:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            print_json(islice(cycle(made), files))
+
+    return work
+
+
+def warnings(files: int, classes: int, _: Path) -> Work:
+    """What a plan and `inspect` count of each class."""
+    from kakera.data.warnings import data_warnings
+
+    data = dataset(files, classes)
+    return lambda: data_warnings(data)
+
+
+def taken_line(files: int, classes: int, _: Path) -> Work:
+    """The line that says what was taken of the data."""
+    from kakera.data.findings import taken_line as line_of
+
+    data = dataset(files, classes)
+    return lambda: line_of(data, {}, {})
+
+
+def leaks(files: int, classes: int, scratch: Path) -> Work:
+    """Test files equal to training files, where no two have the same size."""
+    from kakera.data.dataset import FilePictures
+    from kakera.data.leaks import leaks as leaks_between
+    from kakera.data.names import Paths
+
+    data, folder = dataset(files, classes), tree(scratch, files, classes)
+    pictures = data.pictures
+    assert isinstance(pictures, FilePictures)
+    assert isinstance(pictures.paths, Paths)
+    pictures.paths = Paths(folder, pictures.paths.names)
+    train, test = data.part("train"), data.part("test")
+    return lambda: leaks_between(train, test)
+
+
+STAGES = {
+    "open table": Stage(open_table, keeps=True),
+    "open folder": Stage(open_folder, keeps=True, on_disk=True),
+    "split": Stage(split, keeps=True),
+    "few labels": Stage(few),
+    "digest": Stage(digest),
+    "inventory": Stage(inventory, most=MILLION, keeps=True),
+    "changes": Stage(changes, most=MILLION, of_classes=False),
+    "warnings": Stage(warnings),
+    "taken line": Stage(taken_line, of_classes=False),
+    "leaks": Stage(leaks, on_disk=True, of_classes=False),
+    "order": Stage(order, of_classes=False),
+    "evaluate": Stage(evaluate),
+    "predict, top 5": Stage(predict_top, of_classes=False),
+    "predict, all": Stage(predict_all, most=10_000, few=1000),
+}

@@ -1,0 +1,77 @@
+"""What is counted of a data set, without reading it."""
+
+import tracemalloc
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.findings import classes_of, taken_line
+
+MANY = 20_000
+
+
+class Numbered:
+    """Pictures whose names are made when they are asked for."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, index: int) -> Any:
+        raise AssertionError(index)
+
+    def name(self, index: int) -> str:
+        return f"{index}.jpg"
+
+
+def dataset(labels: Any, classes: int) -> Dataset:
+    count = len(labels)
+    split = np.array(PARTS)[np.random.default_rng(1).integers(0, 3, count)]
+    return Dataset("d", Numbered(count), 3, split, tuple(f"c{n}" for n in range(classes)), labels)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_each_class_is_counted_in_each_part(several: bool) -> None:
+    draw = np.random.default_rng(0)
+    labels = (
+        draw.random((3000, 7)) < 0.3 if several else draw.integers(-1, 6, 3000)
+    )  # of class 6 there is none
+    made = dataset(labels, 7)
+    carried = Counter(
+        (f"c{number}", part)
+        for row, part in zip(labels.tolist(), made.split.tolist(), strict=True)
+        for number in (np.flatnonzero(row).tolist() if several else [row] * (row >= 0))
+    )
+    assert classes_of(made) == {
+        f"c{number}": {part: carried[f"c{number}", part] for part in PARTS} for number in range(7)
+    }
+
+
+def test_without_labels_no_class_is_counted() -> None:
+    assert classes_of(Dataset("d", Numbered(0), 3, np.array([], str))) == {}
+
+
+def test_counting_many_classes_of_many_files_takes_memory_for_each_not_for_their_product() -> None:
+    made = dataset(np.arange(MANY), MANY)
+    assert most(lambda: classes_of(made)) / MANY < 1000  # a byte for each file and class is 20 000
+
+
+def test_naming_what_was_taken_holds_no_name() -> None:
+    made = dataset(np.zeros(MANY, np.int64), 1)
+    assert f"{MANY} pictures ({MANY} .jpg)" in taken_line(made, {}, {})
+    assert most(lambda: taken_line(made, {}, {})) / MANY < 10
+
+
+def most(work: Any) -> int:
+    """Bytes at the peak."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
