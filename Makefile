@@ -39,7 +39,7 @@ valid: $(READY)
 	$(BIN)/python -m benchmarks.valid_files --count 2000 --out docs/valid-files.json
 	$(BIN)/python -m benchmarks.formats
 
-# Time and memory over files and classes: to 10^5 files in two minutes, to 10^7 in half an hour with GROWTH=--all.
+# Time and memory over files and classes: to 10^5 files in two minutes; to 10^7, much longer, with GROWTH=--all.
 growth: $(READY)
 	$(BIN)/python -m benchmarks.growth $(GROWTH)
 

@@ -4,14 +4,15 @@
     python -m benchmarks.growth --all --json found.json
     python -m benchmarks.growth --stages split digest --files 1000 1000000
 
-Each stage is measured at each size in a process of its own, once. Files are made up, empty, or not there at
-all: nothing is decoded.
+Each stage is measured at each size in a process of its own, once. Files hold nothing, or are not there:
+nothing is decoded. Those that are made lie in memory, as files just listed do, where there is room for them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from benchmarks.growth.table import Measures, table
 QUICK_FILES, QUICK_CLASSES = (10_000, 100_000), (10, 1000)  # fewer files take less than is measured
 ALL_FILES, ALL_CLASSES = tuple(10**digits for digits in range(3, 8)), (10, 100, 1000, 20_000)
 ON_DISK = 1_000_000  # files that are made, unless all are asked for
+MEMORY = Path("/dev/shm")
 BESIDE = (1000, 100_000)  # classes in the table over files; files in that over classes
 Found = dict[str, dict[int, Measures]]
 Points = tuple[list[tuple[int, int]], list[tuple[int, int]]]
@@ -74,6 +76,14 @@ def sweep(chosen: Mapping[str, Points], scratch: Path) -> tuple[Found, Found]:
     return over_files, over_classes
 
 
+def room(files: int) -> Path | None:
+    """Where to make so many files: in memory, where some trees of them fit; else where temporary files go."""
+    try:
+        return MEMORY if os.statvfs(MEMORY).f_favail > 3 * files else None
+    except (OSError, AttributeError):
+        return None
+
+
 def told(found: Measures) -> str:
     return f"failed, {found['failed']}" if "failed" in found else f"{found['seconds']:.3f} s"
 
@@ -110,13 +120,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     files = given.files or (ALL_FILES if given.all else QUICK_FILES)
     classes = (ALL_CLASSES if given.all else QUICK_CLASSES) if given.classes is None else given.classes
-    with tempfile.TemporaryDirectory() as temporary:
+    on_disk = given.on_disk or (max(ALL_FILES) if given.all else ON_DISK)
+    with tempfile.TemporaryDirectory(dir=room(min(max(files), on_disk))) as temporary:
         scratch = given.scratch or Path(temporary)
         if given.one:
             print(json.dumps(measured(given.one, files[0], classes[0], scratch)))
             return 0
         beside: tuple[int, int] = tuple(given.beside)
-        on_disk = given.on_disk or (max(ALL_FILES) if given.all else ON_DISK)
         slow = given.all or given.files is not None
         chosen = {
             name: points(name, files, classes, beside=beside, on_disk=on_disk, slow=slow)

@@ -22,7 +22,7 @@ def measured(name: str, files: int, classes: int, scratch: Path) -> dict[str, fl
     where the stage keeps nothing, or this system does not tell.
     """
     stage = STAGES[name]
-    stage.work(*(min(two) for two in zip((files, classes), FIRST, strict=True)), scratch)()
+    stage.work(min(files, FIRST[0]), min(classes, FIRST[1]), scratch)()
     imports = resident()
     work = stage.work(files, classes, scratch)
     before = resident()

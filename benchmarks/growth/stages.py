@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from kakera.data.dataset import Dataset
+from benchmarks.growth.made import blocks, dataset, labels_of, place, tree
 
 Work = Callable[[], object]
 BATCH = 256  # files of a step, and of a block of predictions, as kakera evaluates small pictures
-ROWS = 8192  # names made at a time
 LABELS = 10  # of each class, for training with few
 TOP = 5
 PREDICTIONS = 256  # that are made up, and printed again and again
@@ -67,7 +62,7 @@ def open_table(files: int, classes: int, scratch: Path) -> Work:
 
 
 def open_folder(files: int, classes: int, scratch: Path) -> Work:
-    """Folders of empty files, one a class."""
+    """Folders of files that nobody can read, one a class."""
     from kakera.data.sources import open_dataset
 
     folder = tree(scratch, files, classes)
@@ -196,7 +191,7 @@ def leaks(files: int, classes: int, scratch: Path) -> Work:
     from kakera.data.leaks import leaks as leaks_between
     from kakera.data.names import Paths
 
-    data, folder = dataset(files, classes), tree(scratch, files, classes, sparse=True)
+    data, folder = dataset(files, classes), tree(scratch, files, classes)
     pictures = data.pictures
     assert isinstance(pictures, FilePictures)
     assert isinstance(pictures.paths, Paths)
@@ -212,7 +207,7 @@ STAGES = {
     "few labels": Stage(few),
     "digest": Stage(digest),
     "inventory": Stage(inventory, most=MILLION, keeps=True),
-    "changes": Stage(changes, most=MILLION),
+    "changes": Stage(changes, most=MILLION, of_classes=False),
     "warnings": Stage(warnings),
     "taken line": Stage(taken_line, of_classes=False),
     "leaks": Stage(leaks, on_disk=True, of_classes=False),
@@ -221,54 +216,3 @@ STAGES = {
     "predict, top 5": Stage(predict_top, of_classes=False),
     "predict, all": Stage(predict_all, most=10_000, few=1000),
 }
-
-
-def labels_of(files: int, classes: int) -> NDArray[np.int64]:
-    """Class by class, as folders list them."""
-    return np.arange(files) * min(files, classes) // files
-
-
-def blocks(files: int, classes: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield names such as n00017/n00017_00123456.JPEG, and the number of the first of them."""
-    for first in range(0, files, ROWS):
-        numbers = range(first, min(first + ROWS, files))
-        there = min(files, classes)
-        yield first, [f"n{n * there // files:05}/n{n * there // files:05}_{n:08}.JPEG" for n in numbers]
-
-
-def dataset(files: int, classes: int) -> Dataset:
-    """Labelled pictures that are not there, a fifth of them to test on."""
-    from kakera.data.dataset import PARTS, Dataset, FilePictures
-    from kakera.data.names import NamesBuilder, Paths
-
-    names = NamesBuilder()
-    for _, block in blocks(files, classes):
-        names.extend(block)
-    pictures = FilePictures(Paths(Path("/not/there"), names.names()), 3)
-    parts = np.array(PARTS)[np.where(np.arange(files) % 5 == 0, 2, 0)]
-    known = tuple(f"n{number:05}" for number in range(classes))
-    return Dataset("made up", pictures, 3, parts, known, labels_of(files, classes))
-
-
-def place(scratch: Path, files: int, classes: int, *, sparse: bool = False) -> Path:
-    return scratch / f"{files}-{classes}{'-sparse' * sparse}" / "files"
-
-
-def tree(scratch: Path, files: int, classes: int, *, sparse: bool = False) -> Path:
-    """A folder of files, made once: empty, or each of another size without taking room on the disk."""
-    folder = place(scratch, files, classes, sparse=sparse)
-    whole = folder.parent / "whole"
-    if whole.exists():
-        return folder
-    made: Any = None
-    for first, names in blocks(files, classes):
-        for number, name in enumerate(names, first + 1):
-            if name[:6] != made:
-                made = name[:6]
-                (folder / made).mkdir(parents=True, exist_ok=True)
-            file = os.open(folder / name, os.O_WRONLY | os.O_CREAT)
-            if sparse:
-                os.ftruncate(file, number)
-            os.close(file)
-    whole.touch()
-    return folder

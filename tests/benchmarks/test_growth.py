@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.growth import __main__ as growth
-from benchmarks.growth import measured, stages
+from benchmarks.growth import measured
+from benchmarks.growth.made import tree
 from benchmarks.growth.stages import STAGES, Stage, Work
 from benchmarks.growth.table import exponent
 
@@ -62,14 +63,11 @@ def test_each_stage_works(name: str, tmp_path: Path) -> None:
     assert found["seconds"]
 
 
-def test_the_files_of_a_stage_are_as_many_as_it_says_and_in_so_many_folders(tmp_path: Path) -> None:
-    for sparse in (False, True):
-        folder = stages.tree(tmp_path, 100, 10, sparse=sparse)
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        assert len(files) == 100
-        assert len({path.parent for path in files}) == 10
-        sizes = {path.stat().st_size for path in files}
-        assert sizes == (set(range(1, 101)) if sparse else {0})
+def test_files_are_as_many_as_asked_for_in_so_many_folders_and_no_two_of_a_size(tmp_path: Path) -> None:
+    folder = tree(tmp_path, 100, 10)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len({path.parent for path in files}) == 10
+    assert sorted(path.stat().st_size for path in files) == [*range(1, 101)]
 
 
 def test_the_command_prints_a_row_a_stage_and_writes_all_of_it(

@@ -57,6 +57,25 @@ def test_programs_get_all_of_them(model: str, capsys: pytest.CaptureFixture[str]
     assert len(list(csv.DictReader(io.StringIO(output(capsys, model, "things", "--csv"))))) == 30
 
 
+def test_json_has_all_classes_or_the_likeliest_that_are_asked_for(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(Path("things"), count=2)
+    whole = json.loads(output(capsys, model, "things", "--json"))
+    for row, short in zip(
+        whole, json.loads(output(capsys, model, "things", "--json", "--top", "1")), strict=True
+    ):
+        (best,) = short["probabilities"].items()
+        assert best == max(row["probabilities"].items(), key=lambda pair: pair[1])
+        assert short["labels"] == row["labels"]
+        assert len(row["probabilities"]) > 1
+
+
+def test_no_class_at_all_is_refused(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", model, "things", "--top", "0"]) == 2
+    assert capsys.readouterr().err == "kakera: --top: got 0, expected 1 or more; correct it\n"
+
+
 def test_each_prediction_is_a_line_of_the_array(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder(Path("things"), count=2)
     lines = output(capsys, model, "things", "--json").splitlines()

@@ -15,7 +15,7 @@ from kakera.errors import OptionError, sentence
 if TYPE_CHECKING:
     from kakera.training.predict import Prediction
 
-CARD = 3  # classes of a card of the page
+SHOWN, CARD = 3, 3  # classes of a row of the table; of a card of the page
 
 
 def run(words: Sequence[str]) -> int:
@@ -30,7 +30,9 @@ def run(words: Sequence[str]) -> int:
         nargs="+",
         help="pictures or recordings, folders, or a built-in name such as demo",
     )
-    parser.add_argument("--top", type=int, default=3, help="classes shown for each picture (default: 3)")
+    parser.add_argument(
+        "--top", type=int, default=None, help="classes shown for each file (default: 3; with --json all)"
+    )
     parser.add_argument("--workers", type=int, default=-1, help="processes that read (default: as needed)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default: auto)")
     parser.add_argument(
@@ -57,6 +59,8 @@ def run(words: Sequence[str]) -> int:
         raise OptionError(
             sentence("--page", got="--windows as well", expected="whole files", do="leave out one of them")
         )
+    if given.top is not None and given.top < 1:
+        raise OptionError(sentence("--top", got=given.top, expected="1 or more", do="correct it"))
     from kakera.data import value_range
     from kakera.data.files import open_files
     from kakera.data.findings import left_lines
@@ -88,15 +92,16 @@ def run(words: Sequence[str]) -> int:
             yield prediction
 
     work = predict_windows if given.windows else iter_predict
-    every = given.json or given.csv or model.several
-    top = 0 if every else max(given.top, CARD)
+    shown = given.top or SHOWN
+    every = (given.json and given.top is None) or given.csv or model.several
+    top = 0 if every else max(shown, CARD)
     found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
     if given.json:
-        print_json(found)
+        print_json(found, given.top)
     elif given.csv:
         print_csv(found, model.classes, windows=given.windows)
     else:
-        print_some(found, given.top, counts, windows=given.windows)
+        print_some(found, shown, counts, windows=given.windows)
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
         from kakera.training.prediction_page import write_prediction_page

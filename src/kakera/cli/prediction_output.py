@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 SHOWN = 20  # rows of the table
 
 
-def print_json(found: Iterator[Prediction]) -> None:
-    """One array, with a line for each prediction."""
+def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
+    """One array, with a line for each prediction: all classes, or the `top` likeliest."""
     before = "[\n"
     for prediction in found:
         values = {one.name: getattr(prediction, one.name) for one in fields(prediction)}
+        if top is not None:
+            values["probabilities"] = dict(islice(prediction.probabilities.items(), top))
         if prediction.window is None:
             del values["window"]
         print(before + json.dumps(values), end="", flush=True)
