@@ -99,21 +99,36 @@ def test_products_are_the_same_bit_for_bit() -> None:
 
 @linux
 @pytest.mark.usefixtures("every_core")
-def test_threads_sleep_while_others_hold_the_cores_and_wake_up_after() -> None:
-    others = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * granted_cores())
-    ]
+def test_threads_sleep_where_others_hold_the_cores() -> None:
+    words = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(words) for _ in range(2 * granted_cores())]
     try:
         with waits_by_load():
             assert until(has_team)
-            for other in others:
-                other.kill()
-                other.wait()
-            assert until(lambda: not has_team(), 60)
     finally:
         for other in others:
             other.kill()
             other.wait()
+
+
+@linux
+@pytest.mark.usefixtures("every_core")
+def test_threads_are_awake_again_once_they_wait_for_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = {"share": 0.5, "seconds": 0.0}
+
+    def waited() -> float:
+        waits["seconds"] += waits["share"] * contention.LOOK
+        return waits["seconds"]
+
+    monkeypatch.setattr(contention, "LOOK", 0.02)
+    monkeypatch.setattr(contention, "seconds_without_a_core", waited)
+    with waits_by_load():
+        assert until(has_team)
+        waits["share"] = 0.2  # neither much nor little: it stays as it is
+        time.sleep(0.2)
+        assert has_team()
+        waits["share"] = 0.0
+        assert until(lambda: not has_team())
 
 
 @linux

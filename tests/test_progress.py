@@ -116,6 +116,7 @@ def test_what_takes_long_to_open_is_named(
     monkeypatch.setattr(progress, "FIRST", 0.05)
     with opening("inspect", "pictures"):
         time.sleep(0.5)
+    monkeypatch.setattr(progress, "FIRST", 60.0)
     with opening("inspect", "others"):
         pass
     time.sleep(0.1)

@@ -71,16 +71,12 @@ class InputSpec:
                     do="leave them out to have them measured",
                 )
             )
-        positive = all(1 / MOST < value < MOST for value in (*self.std, self.scale))
-        if not positive or not all(-MOST < value < MOST for value in self.mean):
-            raise OptionError(
-                sentence(
-                    "mean, std and scale",
-                    got=f"{self.mean}, {self.std} and {self.scale}",
-                    expected=f"numbers below {MOST:.0e}, std and scale positive and above {1 / MOST:.0e}",
-                    do="correct them",
-                )
-            )
+        if not all(1 / MOST < value < MOST for value in (*self.std, self.scale)):
+            got, expected = f"{self.std} and {self.scale}", f"positive numbers, {1 / MOST:.0e} to {MOST:.0e}"
+            raise OptionError(sentence("std and scale", got=got, expected=expected, do="correct them"))
+        if not all(-MOST < value < MOST for value in self.mean):
+            expected = f"numbers up to {MOST:.0e}"
+            raise OptionError(sentence("mean", got=self.mean, expected=expected, do="correct it"))
         self._require_cropping()
         if self.sound is not None and (self.channels, self.height) != (1, self.sound.bins):
             raise OptionError(

@@ -34,8 +34,11 @@ def test_a_share_of_the_shorter_side_can_be_seen() -> None:
 def test_the_middle_has_the_target_s_aspect_and_lies_within(
     size: tuple[int, int], target: tuple[int, int], share: float
 ) -> None:
-    left, top, right, bottom = CenterCrop(target, share).box(size)
-    assert (right - left) * target[0] == pytest.approx((bottom - top) * target[1])
+    crop = CenterCrop(target, share)
+    left, top, right, bottom = crop.box(size)
+    # A picture that is resized first has whole pixels, so that its middle may be off by one of them.
+    off = 1 / min(target) if crop.sides else 1e-6
+    assert (right - left) * target[0] == pytest.approx((bottom - top) * target[1], rel=off)
     assert min(left, top) >= -1e-9
     assert right <= size[1] + 1e-9
     assert bottom <= size[0] + 1e-9

@@ -150,7 +150,7 @@ def test_a_full_disk_keeps_the_model(
 ) -> None:
     real = trained.write_atomically
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, **options: bool) -> None:
         from kakera.errors import StorageError
 
         if path.name == "report.html":
