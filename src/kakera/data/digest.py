@@ -168,12 +168,13 @@ def _absolute(names: Sequence[str]) -> list[str]:
 def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
     sizes = bytearray()
     for here in _blocks(len(sources)):
-        sizes += b"".join(b" %d" % size for size in _sizes(sources[here]))
+        sizes += b"".join(b" %d" % size for size in sizes_of(sources[here]))
     yield bytes(sizes[1:])
     yield from (pieces_of(sources[row]) for row in chosen)
 
 
-def _sizes(sources: Sequence[Source]) -> Iterator[int]:
+def sizes_of(sources: Sequence[Source]) -> Iterator[int]:
+    """Yield the size of each file in bytes; −1 where it is not there."""
     return map(_size, sources.texts()) if isinstance(sources, Paths) else map(size_of, sources)
 
 

@@ -9,17 +9,18 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.digest import FILES, LABELS, SPLIT, chosen_rows, pieces_of, relative_names, size_of
+from kakera.data.digest import FILES, LABELS, SPLIT, chosen_rows, pieces_of, relative_names, sizes_of
 from kakera.data.shards import ShardPictures
 from kakera.data.sounds import FileSounds
 
 INVENTORY = "data.npy"
-BLOCK = 1024  # files of several labels at a time
+BLOCK = 1024  # files at a time
 MOST = 1_000_000  # files: of more, only the kinds of changes are told
 PARTS = ("train", "val", "test")
 Rows = NDArray[np.void]
@@ -44,7 +45,8 @@ def inventory(dataset: Dataset) -> Rows | None:
         found["size"], found["content"] = table["length"], table["crc"]
     elif isinstance(files, FilePictures | FileSounds):
         sources = files.paths
-        found["size"] = np.fromiter((size_of(source) for source in sources), np.int64, count)
+        blocks = (sources[first : first + BLOCK] for first in range(0, count, BLOCK))
+        found["size"] = np.fromiter(chain.from_iterable(map(sizes_of, blocks)), np.int64, count)
         for row in chosen_rows(count):
             found["content"][row] = zlib.crc32(pieces_of(sources[row])) or 1
     return found
