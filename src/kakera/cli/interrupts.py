@@ -24,6 +24,15 @@ ENDED = {
 }
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM.
+
+    Where KeyboardInterrupt itself has passed through `exec` of a text, as in the import of dataclasses, CPython
+    3.11 started with -m ends by SIGINT, whatever exit code is given (run_eval_code_obj in pythonrun.c and
+    Py_RunMain in main.c). It looks for this class alone, not for one made of it.
+    """
+
+
 class Interrupts:
     """`with interrupts: …`: a first SIGINT or SIGTERM raises KeyboardInterrupt, a second ends the process.
 
@@ -60,7 +69,7 @@ class Interrupts:
         if self.number:
             os._exit(self.end())
         self.number = number
-        raise KeyboardInterrupt
+        raise Interrupted
 
 
 def _as_usual() -> None:
