@@ -27,7 +27,7 @@ ENDED = {
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM.
 
-    Where KeyboardInterrupt itself has passed through `exec` of a text, as in the import of dataclasses, CPython
+    Where KeyboardInterrupt itself has passed through `exec` of a text, as where dataclasses are made, CPython
     3.11 started with -m ends by SIGINT, whatever exit code is given (run_eval_code_obj in pythonrun.c and
     Py_RunMain in main.c). It looks for this class alone, not for one made of it.
     """
