@@ -2,7 +2,7 @@
 
 OpenMP's threads wait for each other a hundred times a step. Awake, they go on within a microsecond; but where
 another program holds one of the cores, they keep the core that the thread they wait for needs. Asleep, they
-lose a tenth of the speed of a machine that is free. So it is looked, twice a second, how long threads of this
+lose a tenth of the speed of a machine that is free. So kakera looks, twice a second, how long threads of this
 process wait for a core (the second number of /proc/PID/task/*/schedstat, documentation of Linux,
 scheduler/sched-stats). The libgomp that PyTorch brings lets its threads sleep at once where it knows of more
 threads than cores (GNU Offloading and Multi Processing Runtime Library, 4.22 GOMP_SPINCOUNT); a second team,

@@ -46,7 +46,7 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes, *, parents: bool = True) -> None:
-    """All of it or nothing; folders above are made, unless told otherwise. Raises StorageError."""
+    """All of it or nothing; without `parents` its folder must exist. Raises StorageError."""
     with _neighbour(path, parents) as temporary, _opened(temporary, os.O_EXCL) as place:
         _write(place, content)
         os.fsync(place)

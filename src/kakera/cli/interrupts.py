@@ -34,7 +34,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """`with interrupts: …`: a first SIGINT or SIGTERM raises KeyboardInterrupt, a second ends the process.
+    """`with interrupts: …`: a first SIGINT or SIGTERM raises Interrupted, a second ends the process.
 
     `number` is the signal that came, 0 before; imports may turn the exception into another one. Training has
     handlers of its own while it runs (`training/stop.py`). Only what owns its process may `take` signals.

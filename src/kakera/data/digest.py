@@ -66,7 +66,7 @@ def _kept(dataset: Dataset) -> str:
         return ""
     chosen = [paths[row] for row in chosen_rows(len(paths))]
     looked_at = (piece for path in chosen for piece in (b"%d" % size_of(path), pieces_of(path)))
-    key = _hash([type(files).__name__.encode(), paths.mark.encode(), *looked_at])
+    key = _hash([type(files).__name__.encode(), paths.mark.encode(), b"%d" % len(paths), *looked_at])
     found = recalled_digest(key)
     if not found:
         found = _hash(_files(dataset))

@@ -21,7 +21,7 @@ from kakera.data.sounds import FileSounds
 
 INVENTORY = "data.npy"
 BLOCK = 1024  # files at a time
-MOST = 1_000_000  # files: of more, only the kinds of changes are told
+MOST = 1_000_000  # files: of more, changes are named without their numbers
 PARTS = ("train", "val", "test")
 Rows = NDArray[np.void]
 ROW = np.dtype([("name", "<u8"), ("size", "<i8"), ("label", "<u4"), ("content", "<u4"), ("part", "u1")])

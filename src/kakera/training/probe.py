@@ -92,8 +92,7 @@ def probe(
     except StoppedError as error:
         if chosen.out:
             raise
-        said = "stopped; nothing is kept without --out, the same command begins again"
-        raise StoppedError(said, error.number) from error
+        raise StoppedError("stopped; nothing is kept without --out: begin again", error.number) from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)
