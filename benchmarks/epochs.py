@@ -27,17 +27,17 @@ from PIL import Image
 
 from kakera.data import loader, workers
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
-from kakera.data.memory import LIMIT, at_hand, hold
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.shrink import stored_side
 from kakera.data.order import ALL, Order
-from kakera.data.shrink import stored_side
-from kakera.data.sources import open_dataset
+from kakera.data.preload.preload import LIMIT, at_hand, hold
+from kakera.data.sources.open import open_dataset
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.vit import Encoder
 from kakera.training.options import PretrainOptions
 from kakera.training.tasks import Pretraining
 

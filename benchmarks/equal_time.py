@@ -17,9 +17,9 @@ from typing import Any
 import kakera
 from kakera.bench import machine
 from kakera.data.dataset import Dataset
+from kakera.reports.intervals import paired
 from kakera.storage import write_atomically
-from kakera.study.expense import training_seconds
-from kakera.study.intervals import paired
+from kakera.study.costs import training_seconds
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
 

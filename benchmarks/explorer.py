@@ -33,9 +33,9 @@ from PIL import Image
 
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.vit import Encoder
 
 MODELS = {"demo": ("nano", 1, 28), "ViT-B/16": ("base", 3, 224)}
 CLIENTS = 8

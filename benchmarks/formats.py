@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import sound_formats
-from kakera.data import kinds
-from kakera.data.images import decode
-from kakera.data.value_range import given
+from kakera.data.images import kinds
+from kakera.data.images.decode import decode
+from kakera.data.images.value_range import given
 from kakera.errors import UnreadableFileError
 
 FOUND = Path(__file__).parents[1] / "docs" / "valid-files.json"

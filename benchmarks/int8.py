@@ -22,21 +22,21 @@ import numpy as np
 import torch
 
 from kakera.bench.machine import describe
+from kakera.commands.convert_int8 import convert_int8
+from kakera.commands.finetune import finetune
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
-from kakera.data.sources import open_dataset
-from kakera.formats import onnx
+from kakera.data.sources.open import open_dataset
 from kakera.formats.convert import convert
-from kakera.formats.int8 import quantise
-from kakera.formats.judge import session_of
 from kakera.formats.load import load
 from kakera.formats.native import Saved, generator
+from kakera.formats.onnx import export
+from kakera.formats.onnx.int8 import quantise
+from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import SIZES
-from kakera.training.finetune import finetune
-from kakera.training.int8 import convert_int8
+from kakera.model.configs import SIZES
+from kakera.model.vit import Encoder
 
 CLASSES, PIXELS = 10, 224
 PICTURES = 64  # a step of the training
@@ -51,13 +51,13 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
     model = Classifier(encoder, CLASSES, "mean").eval()
     model.initialise(generator(0))
     saved = Saved(model, inputs, tuple(map(str, range(CLASSES))))
-    graph, given = onnx.graph(saved), {"pictures": onnx.example(saved, batch)[0].numpy()}
+    graph, given = export.graph(saved), {"pictures": export.example(saved, batch)[0].numpy()}
     return timed(saved, {SINGLE: graph, INT8: quantise(graph, [given])}, batch, rounds)
 
 
 def timed(saved: Saved, graphs: dict[str, bytes], batch: int, rounds: int) -> dict[str, float]:
     """Milliseconds a picture, of PyTorch and of each graph."""
-    pictures = onnx.example(saved, batch)[0]
+    pictures = export.example(saved, batch)[0]
     given = {"pictures": pictures.numpy()}
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
         contenders: dict[str, Callable[[], object]] = {
@@ -93,7 +93,7 @@ def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, s
 
 def probabilities(graph: Path, data: Dataset, size: tuple[int, int]) -> np.ndarray:
     """(n, classes) of all pictures, by ONNX Runtime on one thread."""
-    session = session_of(graph / onnx.FILE, threads=1)
+    session = session_of(graph / export.FILE, threads=1)
     batches = (
         batch.pictures.numpy().astype(np.float32) for batch in evaluation_batches(data, size, batch=50)
     )
@@ -116,7 +116,7 @@ def cost(data: Dataset, place: Path, *, rounds: int = 6, **options: Any) -> dict
     lost, gained = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     count, points = len(test), 100 * (lost - gained) / len(test)
     spread = 196 * (lost + gained - (lost - gained) ** 2 / count) ** 0.5 / count
-    graphs = {name: (each / onnx.FILE).read_bytes() for name, each in ((SINGLE, single), (INT8, eight))}
+    graphs = {name: (each / export.FILE).read_bytes() for name, each in ((SINGLE, single), (INT8, eight))}
     own = f"{saved.inputs.height} pixels, patches of {options['patch']}"
     times = {f"{own}, batch {batch}": timed(saved, graphs, batch, rounds) for batch in (1, 8)}
     if options["size"] in ("small", "base"):  # those whose own patches are for them

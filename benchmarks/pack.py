@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 
 
 def main(

@@ -20,7 +20,7 @@ from tests.data.odd_recordings import (
     without_length,
 )
 
-from kakera.data.audio import blocks, header
+from kakera.data.audio.decode import blocks, header
 from kakera.errors import UnreadableFileError
 
 RATE, SECONDS = 44_100, 1.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.data.builtin import open_builtin
 from kakera.data.dataset import ArrayPictures
+from kakera.data.sources.builtin import open_builtin
 from kakera.data.split import few
 
 COUNTS = {"train": ("train", 8000), "test": ("t10k", 1500)}

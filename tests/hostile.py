@@ -31,11 +31,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kakera.data import audio, images
-from kakera.data.sources import open_dataset
-from kakera.data.tiff import read_header
+from kakera.data.audio import decode
+from kakera.data.images import decode as images
+from kakera.data.images.tiff import read_header
+from kakera.data.sources.open import open_dataset
 from kakera.errors import KakeraError
-from kakera.formats import mae
+from kakera.formats.foreign import mae
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, save_model
 from kakera.training.options import PretrainOptions
@@ -211,8 +212,8 @@ def read_picture(path: Path) -> None:
 
 
 def read_recording(path: Path) -> None:
-    audio.header(path)
-    audio.read(path, 16000)
+    decode.header(path)
+    decode.read(path, 16000)
 
 
 def read_shard(path: Path) -> None:

@@ -19,16 +19,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from kakera.formats import onnx, timm_writing, transformers_writing
-from kakera.formats.ast_inputs import spectrograms
+from kakera.formats.foreign import timm_writer, transformers_writer
+from kakera.formats.foreign.ast_inputs import spectrograms
 from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, save_model
-from kakera.formats.onnx_model import CONFIG, entering, open_onnx
+from kakera.formats.onnx import export
+from kakera.formats.onnx.model import CONFIG, entering, open_onnx
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import shape_of
+from kakera.model.configs import shape_of
+from kakera.model.resnet import ResNet
+from kakera.model.vit import Encoder
 from tests.hostile import Kind, main
 from tests.web.runs import CLASSES, autoencoder, classifier, cnn
 
@@ -220,13 +221,13 @@ def kinds(root: Path) -> dict[str, Kind]:
     for name in ("mae", "classifier"):
         save_model(root / f"{name} header", models[name])
         add(f"{name} header", WEIGHTS, header, compute)
-    for name, write in (("transformers", transformers_writing.files), ("timm", timm_writing.files)):
+    for name, write in (("transformers", transformers_writer.files), ("timm", timm_writer.files)):
         for part, file, mutate in (("config", CONFIG, fields), ("header", WEIGHTS, header)):
             placed(root, f"{name} {part}", write(coloured()))
             add(f"{name} {part}", file, mutate, compute)
     if all(map(importlib.util.find_spec, ("onnx", "onnxscript", "onnxruntime"))):
         for name, saved in (("picture graph", classifier()), ("sound graph", heard())):
-            placed(root, name, onnx.files(saved))
+            placed(root, name, export.files(saved))
             add(name, CONFIG, fields, compute_graph)
             compute_graph(root / name)
     return found

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 
 # Differences from every recipe that make a training end in about a second.
 QUICK: dict[str, Any] = {"epochs": 2.0, "least_steps": 1, "batch": 16, "recipe": "demo"}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
-from kakera.data.idx import read_idx
+from kakera.data.sources.idx import read_idx
 from tests.data.files import write_idx
 from tests.hub import small_hub
 from tests.small import folder

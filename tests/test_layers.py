@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
-GROUND = {"errors", "grid", "inputs", "chance", "storage", "progress", "duration", "machine"}
+GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine"}
 GROUND |= {"contention", "out_of_memory"}
 BASE = GROUND | {"sound"}
 BELOW = {
@@ -19,10 +19,12 @@ BELOW = {
     "explain": BASE | {"model"},
     "reports": GROUND - {"inputs"},
     "training": BASE | {"model", "data", "formats", "explain", "reports"},
-    "study": BASE | {"model", "data", "formats", "explain", "reports", "training"},
-    "web": BASE | {"model", "data", "formats", "explain", "reports", "training"},
-    "bench": BASE | {"model", "data", "formats", "explain", "reports", "training", "study"},
-    "cli": BASE | {"model", "data", "formats", "explain", "reports", "training", "study", "web", "bench"},
+    "commands": BASE | {"model", "data", "formats", "explain", "reports", "training"},
+    "study": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands"},
+    "web": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands"},
+    "bench": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands", "study"},
+    "cli": BASE
+    | {"model", "data", "formats", "explain", "reports", "training", "commands", "study", "web", "bench"},
 }
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from kakera import progress
-from kakera.data.inspect import inspect_dataset
-from kakera.data.memory import hold
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.data.checks.inspect import inspect_dataset
+from kakera.data.preload.preload import hold
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 from kakera.progress import Progress, opening, passing
 from tests.small import folder
 

@@ -44,8 +44,8 @@ class Stage:
 
 def open_table(files: int, classes: int, scratch: Path) -> Work:
     """A CSV with file, label and split; up to a million files are looked up, and are there."""
-    from kakera.data.lookup import MOST
-    from kakera.data.sources import open_dataset
+    from kakera.data.sources.lookup import MOST
+    from kakera.data.sources.open import open_dataset
 
     folder = tree(scratch, files, classes) if files <= MOST else place(scratch, files, classes)
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def open_table(files: int, classes: int, scratch: Path) -> Work:
 
 def open_folder(files: int, classes: int, scratch: Path) -> Work:
     """Folders of files that nobody can read, one a class."""
-    from kakera.data.sources import open_dataset
+    from kakera.data.sources.open import open_dataset
 
     folder = tree(scratch, files, classes)
     return lambda: open_dataset(folder)
@@ -84,14 +84,14 @@ def few(files: int, classes: int, _: Path) -> Work:
 
 
 def digest(files: int, classes: int, _: Path) -> Work:
-    from kakera.data.digest import digest as digest_of
+    from kakera.data.checks.digest import digest as digest_of
 
     data = dataset(files, classes)
     return lambda: digest_of(data)
 
 
 def inventory(files: int, classes: int, _: Path) -> Work:
-    from kakera.data.inventory import inventory as inventory_of
+    from kakera.data.checks.inventory import inventory as inventory_of
 
     data = dataset(files, classes)
     return lambda: inventory_of(data)
@@ -99,8 +99,8 @@ def inventory(files: int, classes: int, _: Path) -> Work:
 
 def changes(files: int, classes: int, _: Path) -> Work:
     """Of an inventory of which every tenth label is another one now, and every hundredth file gone."""
-    from kakera.data.inventory import ROW
-    from kakera.data.inventory import changes as changes_of
+    from kakera.data.checks.inventory import ROW
+    from kakera.data.checks.inventory import changes as changes_of
 
     draw = np.random.default_rng(0)
     before = np.zeros(files, ROW)
@@ -122,7 +122,7 @@ def order(files: int, _: int, __: Path) -> Work:
 
 def evaluate(files: int, classes: int, _: Path) -> Work:
     """Judge blocks of probabilities as they come, then all that was kept of them."""
-    from kakera.training.evaluate import evaluate_predictions
+    from kakera.training.metrics import evaluate_predictions
     from kakera.training.predictions import Predictions, judged
 
     scores = np.random.default_rng(0).random((min(BATCH, files), classes), np.float32)
@@ -150,7 +150,7 @@ def predict_all(files: int, classes: int, _: Path) -> Work:
 
 def printed(files: int, classes: int, top: int) -> Work:
     from kakera.cli.prediction_output import print_json
-    from kakera.training.predict import Prediction
+    from kakera.commands.predict import Prediction
 
     scores = np.random.default_rng(0).random((min(PREDICTIONS, files), classes), np.float32)
     made = [
@@ -171,7 +171,7 @@ def printed(files: int, classes: int, top: int) -> Work:
 
 def warnings(files: int, classes: int, _: Path) -> Work:
     """What a plan and `inspect` count of each class."""
-    from kakera.data.warnings import data_warnings
+    from kakera.data.checks.warnings import data_warnings
 
     data = dataset(files, classes)
     return lambda: data_warnings(data)
@@ -179,7 +179,7 @@ def warnings(files: int, classes: int, _: Path) -> Work:
 
 def taken_line(files: int, classes: int, _: Path) -> Work:
     """The line that says what was taken of the data."""
-    from kakera.data.findings import taken_line as line_of
+    from kakera.data.checks.findings import taken_line as line_of
 
     data = dataset(files, classes)
     return lambda: line_of(data, {}, {})
@@ -187,8 +187,8 @@ def taken_line(files: int, classes: int, _: Path) -> Work:
 
 def leaks(files: int, classes: int, scratch: Path) -> Work:
     """Test files equal to training files, where no two have the same size."""
+    from kakera.data.checks.leaks import leaks as leaks_between
     from kakera.data.dataset import FilePictures
-    from kakera.data.leaks import leaks as leaks_between
     from kakera.data.names import Paths
 
     data, folder = dataset(files, classes), tree(scratch, files, classes)

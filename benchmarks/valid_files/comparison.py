@@ -11,9 +11,9 @@ from benchmarks.valid_files.known import reason
 from benchmarks.valid_files.setting import PICTURE, Length, Setting, UnwrittenError
 from numpy.typing import NDArray
 
-from kakera.data import audio
+from kakera.data.audio import decode
 from kakera.data.dataset import FilePictures
-from kakera.data.images import header
+from kakera.data.images.decode import header
 from kakera.errors import KakeraError
 
 RANGES = (
@@ -70,16 +70,16 @@ def _picture(path: Path, expected: NDArray[Any], setting: Setting) -> tuple[str,
 
 def _recording(path: Path, expected: tuple[int, NDArray[Any]], setting: Setting) -> tuple[str, float]:
     rate, values = expected
-    found = audio.header(path)
+    found = decode.header(path)
     if (found.rate, found.channels, found.samples) != (rate, values.shape[1], len(values)):
         got = f"{found.samples} samples of {found.channels} channels at {found.rate} Hz"
         return f"got {got}, expected {len(values)} of {values.shape[1]} at {rate} Hz", 0.0
-    every = np.stack([audio.read(path, rate, channel=number) for number in range(found.channels)], -1)
+    every = np.stack([decode.read(path, rate, channel=number) for number in range(found.channels)], -1)
     far, most = _far(every.astype(float), values.astype(float), setting)
     if far:
         return f"{far} at {rate} Hz", most
     start, count = len(values) // 3, len(values) // 2
-    piece = audio.read(path, rate, start=start, count=count)
+    piece = decode.read(path, rate, start=start, count=count)
     mean = every.mean(axis=1)[start : start + count]
     apart = float(np.abs(piece - mean).max()) if len(mean) else 0.0
     return (f"a piece differs from the whole by {apart:.2g}", apart) if apart > 1e-6 else ("", 0.0)

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kakera import explain
-    from kakera.data.inspect import inspect_dataset as inspect
-    from kakera.data.pack import pack
-    from kakera.data.sources import open_dataset as open_data
+    from kakera.commands.convert_int8 import convert_int8
+    from kakera.commands.demo import demo
+    from kakera.commands.embed import embed
+    from kakera.commands.explain import explain_files
+    from kakera.commands.finetune import finetune
+    from kakera.commands.predict import predict
+    from kakera.commands.pretrain import pretrain
+    from kakera.commands.probe import probe
+    from kakera.data.checks.inspect import inspect_dataset as inspect
+    from kakera.data.shards.pack import pack
+    from kakera.data.sources.open import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.convert import convert
     from kakera.formats.load import load
     from kakera.study.data_size.study import study_data_size
-    from kakera.study.demo import demo
-    from kakera.study.explain.study import explain_files
     from kakera.study.mask_ratio.study import study_mask_ratio
-    from kakera.training.embed import embed
-    from kakera.training.finetune import finetune
-    from kakera.training.int8 import convert_int8
-    from kakera.training.predict import predict
-    from kakera.training.pretrain import pretrain
-    from kakera.training.probe import probe
     from kakera.web.server import serve
 
 __version__ = "0.1.0"
@@ -55,19 +55,19 @@ __all__ = [
 _PLACES = {
     "KakeraError": "errors.KakeraError",
     "convert": "formats.convert.convert",
-    "convert_int8": "training.int8.convert_int8",
-    "demo": "study.demo.demo",
-    "embed": "training.embed.embed",
+    "convert_int8": "commands.convert_int8.convert_int8",
+    "demo": "commands.demo.demo",
+    "embed": "commands.embed.embed",
     "explain": "explain",
-    "explain_files": "study.explain.study.explain_files",
-    "finetune": "training.finetune.finetune",
-    "inspect": "data.inspect.inspect_dataset",
+    "explain_files": "commands.explain.explain_files",
+    "finetune": "commands.finetune.finetune",
+    "inspect": "data.checks.inspect.inspect_dataset",
     "load": "formats.load.load",
-    "open_data": "data.sources.open_dataset",
-    "pack": "data.pack.pack",
-    "predict": "training.predict.predict",
-    "pretrain": "training.pretrain.pretrain",
-    "probe": "training.probe.probe",
+    "open_data": "data.sources.open.open_dataset",
+    "pack": "data.shards.pack.pack",
+    "predict": "commands.predict.predict",
+    "pretrain": "commands.pretrain.pretrain",
+    "probe": "commands.probe.probe",
     "serve": "web.server.serve",
     "study_data_size": "study.data_size.study.study_data_size",
     "study_mask_ratio": "study.mask_ratio.study.study_mask_ratio",

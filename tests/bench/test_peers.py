@@ -8,7 +8,7 @@ import torch
 from kakera.bench import foreign
 from kakera.bench.networks import _mae
 from kakera.bench.peers import CLASSIFIERS, MAES, installed
-from kakera.model.sizes import SIZES, DecoderShape
+from kakera.model.configs import SIZES, DecoderShape
 from tests.refusals import refused
 
 SHAPE = replace(SIZES["nano"], decoder=DecoderShape(32, 2, 2))

@@ -6,10 +6,10 @@ import torch
 from benchmarks import cost
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
-from kakera.study.expense import step_flops
+from kakera.model.vit import Encoder
+from kakera.study.costs import step_flops
 from tests.test_documents import ROOT
 
 

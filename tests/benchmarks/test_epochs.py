@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 from tests.benchmarks.programs import benchmark
 
 

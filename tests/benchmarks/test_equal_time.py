@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import equal_time, speed
-from kakera.study.intervals import paired
+from kakera.reports.intervals import paired
 from tests.small import QUICK, pictures
 
 LABELS = {20: {"epochs": 1.0, "least_steps": 1, "batch": 8}}

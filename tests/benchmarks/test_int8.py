@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from kakera.formats.load import load
-from kakera.training.infer import scores
+from kakera.training.inference import scores
 from tests.benchmarks.programs import benchmark
 from tests.small import pictures
 from tests.test_documents import ROOT

@@ -8,12 +8,12 @@ import pytest
 
 from kakera.cli import study
 from kakera.cli.main import main
-from kakera.data.sources import open_dataset
-from kakera.study import demo
-from kakera.training.advice import next_steps
-from kakera.training.history import History
+from kakera.commands import demo
+from kakera.commands.pages.advice import next_steps
+from kakera.commands.pages.history import History
+from kakera.data.sources.open import open_dataset
 from kakera.training.options import FinetuneOptions
-from kakera.training.situation import situation
+from kakera.training.planning.situation import situation
 from tests.hub import small_hub
 from tests.small import folder
 from tests.training.songs import songs

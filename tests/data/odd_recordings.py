@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kakera.data import mpeg, ogg
+from kakera.data.audio import mpeg, ogg
 from tests.data.recordings import KINDS, chirp
 
 

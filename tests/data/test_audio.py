@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kakera.data import audio
-from kakera.data.audio import blocks, header, read
+from kakera.data.audio import decode
+from kakera.data.audio.decode import blocks, header, read
 from kakera.errors import MissingExtraError, UnreadableFileError
 from tests.data.recordings import KINDS, LOSSLESS, LOSSY, chirp, float_wav, record
 
@@ -250,7 +250,7 @@ def test_no_file_is_left_open(tmp_path: Path) -> None:
     unreadable(tmp_path / "b.flac")
     next(blocks(good))
     assert len(list(fds.iterdir())) == before
-    assert {f".{kind}" for kind in KINDS} <= audio.SUFFIXES
+    assert {f".{kind}" for kind in KINDS} <= decode.SUFFIXES
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
@@ -258,10 +258,10 @@ def test_what_is_in_a_file_is_read_as_the_file_is(suffix: str, tmp_path: Path) -
     path = tmp_path / f"tone.{suffix}"
     soundfile.write(path, 0.3 * np.sin(np.arange(22_050) / 10), 22_050)
     content = path.read_bytes()
-    assert audio.header(content) == audio.header(path)
-    whole, piece = audio.read(content, 16_000), audio.read(content, 16_000, start=4_000, count=2_000)
-    assert np.array_equal(whole, audio.read(path, 16_000))
-    assert np.array_equal(piece, audio.read(path, 16_000, start=4_000, count=2_000))
+    assert decode.header(content) == decode.header(path)
+    whole, piece = decode.read(content, 16_000), decode.read(content, 16_000, start=4_000, count=2_000)
+    assert np.array_equal(whole, decode.read(path, 16_000))
+    assert np.array_equal(piece, decode.read(path, 16_000, start=4_000, count=2_000))
 
 
 @pytest.mark.parametrize(
@@ -269,4 +269,4 @@ def test_what_is_in_a_file_is_read_as_the_file_is(suffix: str, tmp_path: Path) -
 )
 def test_content_that_is_no_recording_is_named_without_a_path(content: bytes, said: str) -> None:
     with pytest.raises(UnreadableFileError, match=f"^recording: got .*{said}"):
-        audio.read(content, 16_000)
+        decode.read(content, 16_000)

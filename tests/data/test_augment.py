@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from kakera.data.augment import TRIES, crop, cut, is_whole, random_boxes, shift
+from kakera.data.images.augment import TRIES, crop, cut, is_whole, random_boxes, shift
 from tests.data.files import NOISE
 
 RATIO = (3 / 4, 4 / 3)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kakera.data import kept_samples
-from kakera.data.audio import WITH_AV, blocks, header, read
-from kakera.data.media import is_sound
-from kakera.data.open_decoder import open_decoder
+from kakera.data.audio import kept_samples
+from kakera.data.audio.decode import WITH_AV, blocks, header, read
+from kakera.data.audio.open_decoder import open_decoder
+from kakera.data.sources.media import is_sound
 from kakera.errors import UnreadableFileError
 from tests.data.odd_recordings import saved, sound
 

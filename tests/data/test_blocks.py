@@ -6,9 +6,9 @@ import pytest
 from kakera.data.blocks import Blocks
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.images import with_depth
-from kakera.data.npz import open_npz
-from kakera.data.sources import open_dataset
+from kakera.data.images.decode import with_depth
+from kakera.data.sources.npz import open_npz
+from kakera.data.sources.open import open_dataset
 from tests.data.test_npz_mapped import COLOUR, npz, pictures_of, read
 
 

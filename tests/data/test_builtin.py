@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kakera.data import builtin
-from kakera.data.builtin import CLASSES, FOLDER_VARIABLE, fetch, open_builtin
-from kakera.data.sources import open_dataset
+from kakera.data.sources import builtin
+from kakera.data.sources.builtin import CLASSES, FOLDER_VARIABLE, fetch, open_builtin
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, StorageError
 from tests.data.files import write_idx
 

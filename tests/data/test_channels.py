@@ -5,7 +5,7 @@ import pytest
 
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.images import decode
+from kakera.data.images.decode import decode
 from kakera.errors import DataError
 from tests.data.files import NOISE, on_disk
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kakera.data.columns import columns_of, ignored
+from kakera.data.sources.columns import columns_of, ignored
 from kakera.errors import DataError
 
 TABLE = Path("t.csv")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from kakera.data.crop import CenterCrop
+from kakera.data.images.crop import CenterCrop
 from kakera.inputs import InputSpec
 
 SIDES = st.tuples(st.integers(1, 300), st.integers(1, 300))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import ArrayPictures, ChosenPictures, Dataset, FilePictures, Pictures, choose
-from kakera.data.images import decode
+from kakera.data.images.decode import decode
 from kakera.errors import DataError, UnreadableFileError
 from tests.data.files import NOISE, on_disk
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from kakera.data.images import decode, extremes, header
-from kakera.data.value_range import given
+from kakera.data.images.decode import decode, extremes, header
+from kakera.data.images.value_range import given
 from kakera.errors import UnreadableFileError
 from tests.data.files import encoded
 

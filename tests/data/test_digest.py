@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kakera.data.audio.recordings import ArraySounds
+from kakera.data.checks.digest import FILES, LABELS, SPLIT, changed, digest
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.digest import FILES, LABELS, SPLIT, changed, digest
-from kakera.data.pack import pack
-from kakera.data.sounds import ArraySounds
-from kakera.data.sources import open_dataset
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 from kakera.sound.spec import SoundSpec
 from tests.data.files import encoded
 from tests.small import folder, pictures
@@ -140,7 +140,7 @@ def hashed(*pieces: bytes) -> str:
 def test_the_digest_is_that_of_all_names_sizes_and_labels_at_once(
     kind: str, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kakera.data.digest.BLOCK", block)
+    monkeypatch.setattr("kakera.data.checks.digest.BLOCK", block)
     root = folder(tmp_path / "d", count=3, classes=("p", "é"))
     names = [f"{label}/{number}.png" for label in ("p", "é") for number in range(3)]
     if kind != "folder":

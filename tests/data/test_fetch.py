@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kakera.data import fetch
+from kakera.data import download
 from kakera.data.batch import Augmentation
-from kakera.data.fetch import VARIABLE, cache_folder, fetched
+from kakera.data.download import VARIABLE, cache_folder, fetched
 from kakera.data.loader import training_batches
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, StorageError
 from tests.data.test_builtin import Quiet, served
 from tests.small import folder
@@ -57,7 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(fetch, "PAUSE", 0.0)
+    monkeypatch.setattr(download, "PAUSE", 0.0)
     ASKED.clear()
     return tmp_path / "cache"
 
@@ -114,7 +114,7 @@ def test_a_server_that_always_breaks_off_is_one_line_and_leaves_nothing(world: P
             match=r"^http://[^\n]+\.tar: got no whole answer \(1000 of \d+ bytes\), expected the whole",
         ):
             found.pictures.read(0)
-    assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == fetch.ATTEMPTS
+    assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == download.ATTEMPTS
     assert not [name for name in files(cache) if ".tar" in name]
 
 
@@ -183,6 +183,6 @@ def test_no_room_is_not_the_server_s_fault(world: Path, tmp_path: Path) -> None:
 def test_the_cache_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr(fetch.sys, "platform", "linux")
+    monkeypatch.setattr(download.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/kakera")

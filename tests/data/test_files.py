@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.files import open_pictures, open_recordings
-from kakera.data.images import decode
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.data.images.decode import decode
+from kakera.data.shards.pack import pack
+from kakera.data.sources.files import open_pictures, open_recordings
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, encoded, on_disk, tagged

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from kakera.data import fillets
-from kakera.data.fillets import FOLDER_VARIABLE
-from kakera.data.sources import open_dataset
+from kakera.data.sources import fillets
+from kakera.data.sources.fillets import FOLDER_VARIABLE
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.recordings import chirp, record
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kakera.data.checks.findings import classes_of, taken_line
 from kakera.data.dataset import PARTS, Dataset, FilePictures
-from kakera.data.findings import classes_of, taken_line
 from kakera.data.names import Names, Paths
 
 MANY = 20_000

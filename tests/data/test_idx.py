@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data.idx import find_images, is_idx, open_idx, read_idx
-from kakera.data.sources import open_dataset
+from kakera.data.sources.idx import find_images, is_idx, open_idx, read_idx
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.files import idx, write_idx
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from kakera.data.images import MOST_PIXELS, decode, header
+from kakera.data.images.decode import MOST_PIXELS, decode, header
 from kakera.errors import UnreadableFileError
 from tests.data.files import LOSSLESS, NOISE, encoded, png, tagged
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data.in_flight import AHEAD, PIXEL, decoding_bytes, in_order
+from kakera.data.preload.in_flight import AHEAD, PIXEL, decoding_bytes, in_order
 from tests.data.files import NOISE, on_disk
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kakera.data.checks.findings import LISTED, left_lines, taken_line
+from kakera.data.checks.inspect import inspect_dataset
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.findings import LISTED, left_lines, taken_line
-from kakera.data.inspect import inspect_dataset
-from kakera.data.memory import hold
-from kakera.data.sources import open_dataset
-from kakera.data.statistics import mean_std
+from kakera.data.preload.preload import hold
+from kakera.data.preload.statistics import mean_std
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
 from tests.data.files import NOISE, encoded, on_disk
 from tests.small import folder, pictures

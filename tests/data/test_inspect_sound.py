@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
-from kakera.data.inspect import inspect_dataset
-from kakera.data.inspect_sound import SoundInspection, clipped
-from kakera.data.sources import open_dataset
+from kakera.data.audio.inspect import SoundInspection, clipped
+from kakera.data.checks.inspect import inspect_dataset
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.odd_recordings import with_data_size
 from tests.data.recordings import chirp, record

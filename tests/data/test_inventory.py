@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kakera.data import inventory as module
+from kakera.data.checks import inventory as module
+from kakera.data.checks.digest import changed, digest
+from kakera.data.checks.inventory import changes, inventory, packed, unpacked
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.digest import changed, digest
-from kakera.data.inventory import changes, inventory, packed, unpacked
 
 CLASSES = ("ant", "bee", "cat")
 

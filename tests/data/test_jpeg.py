@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from kakera.data.images import MOST_PIXELS, decode
-from kakera.data.jpeg import plain_jpeg
+from kakera.data.images.decode import MOST_PIXELS, decode
+from kakera.data.images.jpeg import plain_jpeg
 from kakera.errors import UnreadableFileError
 from tests.data.files import encoded, tagged
 

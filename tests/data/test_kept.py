@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data import cache, pieces
 from kakera.data.batch import Augmentation
 from kakera.data.channels import with_channels
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
-from kakera.data.kept import KeptPictures
 from kakera.data.loader import evaluation_batches, training_batches
-from kakera.data.memory import at_hand, hold
+from kakera.data.preload import cache, pieces
+from kakera.data.preload.kept import KeptPictures
+from kakera.data.preload.preload import at_hand, hold
 from kakera.errors import DataError, StorageError
 from tests.data.files import NOISE, on_disk
 

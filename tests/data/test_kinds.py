@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data import kinds
-from kakera.data.images import decode
-from kakera.data.sources import open_dataset
+from kakera.data.images import kinds
+from kakera.data.images.decode import decode
+from kakera.data.sources.open import open_dataset
 from tests.data.files import encoded
 
 VALUES = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from kakera import progress
-from kakera.data import lookup, rows
-from kakera.data.digest import digest
-from kakera.data.sources import open_dataset
-from kakera.data.table import open_table
+from kakera.data.checks.digest import digest
+from kakera.data.sources import lookup, rows
+from kakera.data.sources.open import open_dataset
+from kakera.data.sources.table import open_table
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kakera.data.layout import Layout, arrange
+from kakera.data.sources.layout import Layout, arrange
 from kakera.errors import DataError
 
 

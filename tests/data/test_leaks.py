@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data import leaks as module
+from kakera.data.checks import leaks as module
+from kakera.data.checks.leaks import Leaks, leaks
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.leaks import Leaks, leaks
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 from tests.data.files import encoded
 from tests.small import folder
 from tests.training.songs import songs

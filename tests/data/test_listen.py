@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from kakera.data.audio.batches import starts, windows_at
+from kakera.data.audio.recordings import ArraySounds
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
-from kakera.data.listen import starts, windows_at
 from kakera.data.loader import evaluation_batches, training_batches
-from kakera.data.sounds import ArraySounds
 from kakera.sound.spec import SoundSpec
 
 SPEC = SoundSpec(rate=1_000, frame=20.0, hop=10.0, bins=8)

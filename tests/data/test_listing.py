@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kakera.data import digest as digest_module
-from kakera.data import listing
-from kakera.data.digest import digest
-from kakera.data.sources import open_dataset
-from kakera.data.tree import tree
+from kakera.data.checks import digest as digest_module
+from kakera.data.checks.digest import digest
+from kakera.data.sources import listing
+from kakera.data.sources.open import open_dataset
+from kakera.data.sources.tree import tree
 from tests.small import folder
 
 PAST = time.time() - 3600

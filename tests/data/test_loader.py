@@ -13,7 +13,7 @@ from PIL import Image
 
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.loader import HOPELESS, Augmentation, Batch, evaluation_batches, training_batches
-from kakera.data.memory import hold
+from kakera.data.preload.preload import hold
 from kakera.errors import DataError
 from tests.data.files import NOISE, on_disk
 

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from kakera.data.channels import with_channels
-from kakera.data.crop import CenterCrop
-from kakera.data.files import open_pictures
-from kakera.data.images import decode, header
-from kakera.data.inspect import Inspection, inspect_dataset
-from kakera.data.resize import visible
-from kakera.data.sources import open_dataset
-from kakera.data.value_range import given
+from kakera.data.checks.inspect import Inspection, inspect_dataset
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.decode import decode, header
+from kakera.data.images.resize import visible
+from kakera.data.images.value_range import given
+from kakera.data.sources.files import open_pictures
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
 from tests.data.files import encoded
 

@@ -10,8 +10,8 @@ from kakera.data.batch import Augmentation
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.loader import training_batches
 from kakera.data.mapped import MappedArray
-from kakera.data.npz import open_npz
-from kakera.data.sources import open_dataset
+from kakera.data.sources.npz import open_npz
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.test_npz_mapped import COLOUR, LABELS_OF, ORDER, SPLIT_OF, npz, pictures_of, read
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data.files import open_files
-from kakera.data.inspect import Inspection, inspect_dataset
-from kakera.data.measure import doubts
-from kakera.data.memory import hold
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
-from kakera.data.value_range import given
+from kakera.data.checks.inspect import Inspection, inspect_dataset
+from kakera.data.images.measured_range import doubts
+from kakera.data.images.value_range import given
+from kakera.data.preload.preload import hold
+from kakera.data.shards.pack import pack
+from kakera.data.sources.files import open_files
+from kakera.data.sources.open import open_dataset
 from kakera.inputs import InputSpec
 from kakera.web.pictures import Pictures
 from tests.data.files import encoded
@@ -131,7 +131,7 @@ def test_kept_pictures_of_another_range_are_others(tmp_path: Path, monkeypatch: 
 def test_files_that_cannot_be_read_are_counted_by_suffix_and_an_emptied_class_is_named(
     tmp_path: Path,
 ) -> None:
-    from kakera.data import kinds
+    from kakera.data.images import kinds
 
     root = tree(tmp_path, {"a/x.png": TWELVE, "b/y.png": TWELVE, "a/note.txt": b"x", "c/z.cr2": b"II*\0"})
     (root / "c" / "w.CR2").write_bytes(b"II*\0")

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data import measured
-from kakera.data.measured import Arrays
+from kakera.data.audio import measured
+from kakera.data.audio.measured import Arrays
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import FilePictures
-from kakera.data.media import Kind, files_below, is_sound, kind_of, opened, other_kind
-from kakera.data.natural import natural
-from kakera.data.sounds import FileSounds
+from kakera.data.sources.media import Kind, files_below, is_sound, kind_of, opened, other_kind
+from kakera.data.sources.natural import natural
 
 CASES = [
     ([], False),

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data import memory
+from kakera.data.audio.recordings import ArraySounds
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.memory import hold
-from kakera.data.sounds import ArraySounds
-from kakera.data.sources import open_dataset
+from kakera.data.preload import preload
+from kakera.data.preload.preload import hold
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, on_disk
@@ -83,7 +83,7 @@ def test_recordings_that_turn_out_longer_than_the_few_looked_at_stay_in_their_fi
     dataset = open_dataset(tmp_path)
     assert dataset.sounds is not None
     dataset = replace(dataset, pictures=dataset.sounds.heard(SoundSpec(rate=8000)))
-    monkeypatch.setattr(memory, "SAMPLE", 1)  # the first: it says 3 x 3 200 bytes
+    monkeypatch.setattr(preload, "SAMPLE", 1)  # the first: it says 3 x 3 200 bytes
     limit = 3 * 3200
     assert hold(dataset, limit) is dataset
     held = hold(dataset, 8 * limit)

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from kakera.data.images import decode
+from kakera.data.images.decode import decode
 from kakera.errors import UnreadableFileError
 
 VALUES = np.random.default_rng(0).integers(0, 256, (6, 10, 3), dtype=np.uint8)

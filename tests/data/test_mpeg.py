@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from kakera.data.mpeg import begin_of_sound, end_of_sound, frame_header, promise, scan
+from kakera.data.audio.mpeg import begin_of_sound, end_of_sound, frame_header, promise, scan
 from tests.data.odd_recordings import frames_of, id3, mp3
 
 HEADERS = [  # bytes; layer, rate, channels, samples, size

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kakera.data import audio, measured, mpeg_decoder
-from kakera.data.audio import blocks, header
-from kakera.data.open_decoder import open_decoder
-from kakera.data.stored import Source
+from kakera.data.audio import decode, measured, mpeg_decoder
+from kakera.data.audio.decode import blocks, header
+from kakera.data.audio.open_decoder import open_decoder
+from kakera.data.audio.source import Source
 from kakera.errors import UnreadableFileError
 from tests.data.odd_recordings import encoded, frames_of, id3, mp3, saved, sound, unannounced
 
@@ -171,12 +171,12 @@ def test_a_file_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Monke
     scan = mpeg_decoder.mpeg.scan
     monkeypatch.setattr(mpeg_decoder.mpeg, "scan", lambda *given: times.append(1) or scan(*given))
     for _ in range(3):
-        audio.read(path, 16_000, start=20_000, count=100)
+        decode.read(path, 16_000, start=20_000, count=100)
     measured.forget()
-    audio.read(path, 16_000, start=30_000, count=100)
+    decode.read(path, 16_000, start=30_000, count=100)
     assert len(times) == 1
     os.utime(path, ns=(1, 1))
-    audio.read(path, 16_000, start=30_000, count=100)
+    decode.read(path, 16_000, start=30_000, count=100)
     assert len(times) == 2
 
 

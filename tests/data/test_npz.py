@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kakera.data.npz import open_npz
-from kakera.data.sources import open_dataset
+from kakera.data.sources.npz import open_npz
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 
 RANDOM = np.random.default_rng(0)

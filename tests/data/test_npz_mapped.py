@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
+from kakera.commands.prepare import prepare
+from kakera.data.checks.digest import FILES, LABELS, SPLIT, digest
+from kakera.data.checks.leaks import leaks
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.digest import FILES, LABELS, SPLIT, digest
-from kakera.data.leaks import leaks
-from kakera.data.memory import hold
-from kakera.data.npz import open_npz
-from kakera.data.sources import open_dataset
+from kakera.data.preload.preload import hold
+from kakera.data.sources.npz import open_npz
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from kakera.training.options import PretrainOptions
-from kakera.training.prepare import prepare
 
 RANDOM = np.random.default_rng(0)
 COLOUR = RANDOM.integers(0, 256, (60, 12, 10, 3), dtype=np.uint8)
@@ -123,7 +123,7 @@ def test_other_numbers_become_bytes_in_memory(dtype: str, tmp_path: Path) -> Non
 
 
 def test_other_numbers_become_bytes_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kakera.data.npz._PIECE", 7 * COLOUR[0].size * 4)
+    monkeypatch.setattr("kakera.data.sources.npz._PIECE", 7 * COLOUR[0].size * 4)
     assert np.array_equal(read(open_npz(npz(tmp_path, images=COLOUR / np.float32(255)))[0]), COLOUR)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kakera.data.audio import blocks, header
-from kakera.data.open_decoder import open_decoder
+from kakera.data.audio.decode import blocks, header
+from kakera.data.audio.open_decoder import open_decoder
 from kakera.errors import UnreadableFileError
 from tests.data.odd_recordings import checksum, encoded, sound, unended
 

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.pack import pack
-from kakera.data.pack_job import Job
-from kakera.data.packers import pack_shards
-from kakera.data.shard_writer import bounded
-from kakera.data.sources import open_dataset
+from kakera.data.shards.job import Job
+from kakera.data.shards.pack import pack
+from kakera.data.shards.workers import pack_shards
+from kakera.data.shards.writer import bounded
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, StorageError
 from tests.data.files import NOISE, encoded
 from tests.data.recordings import chirp, record

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from kakera.data import audio, packable
-from kakera.data.audio import WHOLE
-from kakera.data.packable import TYPES, as_file, wav
+from kakera.data.audio import decode
+from kakera.data.audio import wav as packable
+from kakera.data.audio.decode import WHOLE
+from kakera.data.audio.wav import TYPES, as_file, wav
 from kakera.errors import UnreadableFileError
 from tests.data.recordings import KINDS, LOSSLESS, chirp, record
 
@@ -38,7 +39,7 @@ def test_a_span_of_a_lossy_recording_too(suffix: str, tmp_path: Path) -> None:
     path = record(tmp_path / f"a.{suffix}", chirp(48_000, 2.0), 48_000)
     content, _ = as_file(path, (0.5, 1.5))
     found = soundfile.read(io.BytesIO(content), dtype="float32")[0]
-    np.testing.assert_array_equal(found, np.concatenate([*audio.blocks(path, (0.5, 1.5))])[:, 0])
+    np.testing.assert_array_equal(found, np.concatenate([*decode.blocks(path, (0.5, 1.5))])[:, 0])
     np.testing.assert_allclose(found, soundfile.read(path, dtype="float32")[0][24_000:72_000], atol=1e-6)
 
 
@@ -53,9 +54,9 @@ def test_a_span_has_the_type_of_its_source_where_wav_has_it(subtype: str, tmp_pa
 def test_a_packed_span_is_heard_at_any_rate_as_the_span_is(rate: int, tmp_path: Path) -> None:
     path, span = record(tmp_path / "a.flac", chirp(44_100, 2.0), 44_100), (0.123456, 1.4)
     content, _ = as_file(path, span)
-    np.testing.assert_array_equal(audio.read(content, rate), audio.read(path, rate, span=span))
-    piece = audio.read(path, rate, start=3_333, count=1_000, span=span)
-    np.testing.assert_array_equal(audio.read(content, rate, start=3_333, count=1_000), piece)
+    np.testing.assert_array_equal(decode.read(content, rate), decode.read(path, rate, span=span))
+    piece = decode.read(path, rate, start=3_333, count=1_000, span=span)
+    np.testing.assert_array_equal(decode.read(content, rate, start=3_333, count=1_000), piece)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,7 +98,7 @@ def test_damage_anywhere_is_found_before_it_is_packed(kind: str, tmp_path: Path)
 
 @pytest.mark.parametrize("span", [WHOLE, (0.0, 0.5)])
 def test_more_than_fits_is_one_line(
-    span: audio.Span, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    span: decode.Span, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packable, "MOST", 1_000)
     path = record(tmp_path / "a.wav", chirp(16_000, 1.0))

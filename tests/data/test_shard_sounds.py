@@ -14,16 +14,16 @@ import pytest
 import soundfile
 
 from kakera.cli.main import main
-from kakera.data import fetch
+from kakera.data import download
+from kakera.data.audio.inspect import SoundInspection
+from kakera.data.audio.recordings import ArraySounds, FileSounds, Sounds
 from kakera.data.batch import Augmentation
+from kakera.data.checks.inspect import inspect_dataset
 from kakera.data.dataset import Dataset
-from kakera.data.files import open_recordings
-from kakera.data.inspect import inspect_dataset
-from kakera.data.inspect_sound import SoundInspection
 from kakera.data.loader import evaluation_batches, training_batches
-from kakera.data.pack import pack
-from kakera.data.sounds import ArraySounds, FileSounds, Sounds
-from kakera.data.sources import open_dataset
+from kakera.data.shards.pack import pack
+from kakera.data.sources.files import open_recordings
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, encoded
@@ -152,7 +152,9 @@ def test_another_process_gets_no_data_and_no_open_file(world: Path) -> None:
 
 
 def test_a_header_alone_reads_little_of_the_shard(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kakera.data.shards.zlib.crc32", lambda view: pytest.fail("all of it was read"))
+    monkeypatch.setattr(
+        "kakera.data.shards.reader.zlib.crc32", lambda view: pytest.fail("all of it was read")
+    )
     assert sounds(open_dataset(world / "shards")).length(0) > 0
 
 
@@ -252,7 +254,7 @@ def test_a_changed_byte_is_found_when_the_recording_is_heard(world: Path, tmp_pa
 def test_shards_on_the_web_are_those_on_disk(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(fetch.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(download.VARIABLE, str(tmp_path))
     wanted = sounds(open_dataset(world / "shards"))
     with served(world) as address:
         for name in (f"{address}/shards", f"{address}/shards/shards.json"):

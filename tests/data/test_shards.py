@@ -9,11 +9,11 @@ import pytest
 from kakera.data.batch import Augmentation
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.data.loader import evaluation_batches, training_batches
-from kakera.data.memory import hold
-from kakera.data.pack import pack
-from kakera.data.shard_index import RECORD, SUFFIX, ShardIndex, read_index
-from kakera.data.shards import ShardPictures
-from kakera.data.sources import open_dataset
+from kakera.data.preload.preload import hold
+from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, read_index
+from kakera.data.shards.pack import pack
+from kakera.data.shards.reader import ShardPictures
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
 from tests.small import folder
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data.augment import TRIES, crop, random_boxes
-from kakera.data.shrink import shrunken, shrunken_size, stored_side
+from kakera.data.images.augment import TRIES, crop, random_boxes
+from kakera.data.images.shrink import shrunken, shrunken_size, stored_side
 from tests.data.files import NOISE
 
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kakera.data.audio.recordings import ArraySounds, FileSounds
 from kakera.data.dataset import Dataset
-from kakera.data.memory import hold
-from kakera.data.sounds import ArraySounds, FileSounds
-from kakera.data.sources import open_dataset
+from kakera.data.preload.preload import hold
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.recordings import chirp, record
 

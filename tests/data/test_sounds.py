@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data.audio import Header
-from kakera.data.sounds import WHOLE, ArraySounds, FileSounds, Sounds
+from kakera.data.audio.decode import Header
+from kakera.data.audio.recordings import WHOLE, ArraySounds, FileSounds, Sounds
 from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec, preset
 from tests.data.recordings import chirp, record

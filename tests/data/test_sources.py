@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded, idx, on_disk, write_idx
 from tests.small import folder

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakera.data.splice import Splice
-from kakera.data.stored import Content, opened
+from kakera.data.audio.source import Content, opened
+from kakera.data.audio.splice import Splice
 
 CONTENT = bytes(range(200))
 PARTS = [b"abc", (10, 50), b"", (0, 5), (199, 200), b"z"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.statistics import mean_std
+from kakera.data.preload.statistics import mean_std
 from kakera.errors import DataError
 from tests.data.files import NOISE, on_disk
 

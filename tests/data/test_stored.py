@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakera.data.stored import ViewFile, opened
+from kakera.data.audio.source import ViewFile, opened
 
 CONTENT = bytes(range(200))
 STEPS = st.lists(

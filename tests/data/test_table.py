@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.media import channels_of
-from kakera.data.sources import open_dataset
-from kakera.data.table import open_table
+from kakera.data.sources.media import channels_of
+from kakera.data.sources.open import open_dataset
+from kakera.data.sources.table import open_table
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
 

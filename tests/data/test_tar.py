@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.pack import pack
-from kakera.data.shard_index import SUFFIX, read_index
-from kakera.data.shard_source import expanded
-from kakera.data.sources import open_dataset
-from kakera.data.tar import TarWriter, index_tar
+from kakera.data.shards.index import SUFFIX, read_index
+from kakera.data.shards.open import expanded
+from kakera.data.shards.pack import pack
+from kakera.data.shards.tar import TarWriter, index_tar
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
 from tests.small import folder

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kakera.data.value_range import Extremes, decide, eight_bits, given, lines
+from kakera.data.images.value_range import Extremes, decide, eight_bits, given, lines
 from kakera.errors import OptionError
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part, uneven
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.warnings import data_warnings, leak_warning, measured_part, uneven
 from tests.small import pictures
 
 

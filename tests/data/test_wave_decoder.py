@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kakera.data.audio import blocks, header
+from kakera.data.audio.decode import blocks, header
 from kakera.errors import UnreadableFileError
 from tests.data.odd_recordings import encoded, sound, with_data_size
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from kakera.explain.activations import RAW
 from kakera.explain.components import filters, principal, principal_filters, token_colours
-from kakera.explain.seen import RAW
 from tests.explain.views import view
 from tests.model.models import encoder
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from kakera.explain.activations import Seen, look
 from kakera.explain.attention import attention_distances, rollout
 from kakera.explain.axes import axes_of
 from kakera.explain.extent import Extent
@@ -14,7 +15,6 @@ from kakera.explain.masks import drawn
 from kakera.explain.receptive import transformer_fields
 from kakera.explain.reconstruct import reconstruct
 from kakera.explain.relevance import relevance
-from kakera.explain.seen import Seen, look
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MaskedAutoencoder
 from tests.training.listeners import INPUTS, autoencoder, classifier

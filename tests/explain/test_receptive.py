@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
-from kakera.model.cnn import ResNet, ResNetShape
+from kakera.model.resnet import ResNet, ResNetShape
 from tests.model.models import drawn, encoder, pictures, seeded
 
 

@@ -12,8 +12,8 @@ from kakera.explain.reconstruct import (
     require_autoencoder,
 )
 from kakera.inputs import InputSpec
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.vit import Encoder
 from tests.model.models import DECODER, SHAPE, hidden_in, seeded
 
 PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3

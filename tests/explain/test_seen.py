@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.explain.seen import RAW, look
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.explain.activations import RAW, look
+from kakera.model.configs import DecoderShape, VitShape
+from kakera.model.vit import Encoder
 from tests.explain.views import photo, spec, view
 from tests.model import lecture
 from tests.model.models import SHAPE, encoder, seeded

@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 
-from kakera.explain.seen import RAW, look
+from kakera.explain.activations import RAW, look
 from kakera.explain.similarity import cosine, position_similarity, similarities, similarity_map
 from kakera.grid import Grid
-from kakera.model.encoder import Encoder
 from kakera.model.positions import sincos
+from kakera.model.vit import Encoder
 from tests.explain.views import photo, spec, view
 from tests.model.models import SHAPE, encoder
 from tests.refusals import refused

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 
-from kakera.explain.seen import Seen, look
+from kakera.explain.activations import Seen, look
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from tests.model.models import SIZE, drawn, encoder, seeded
 
 

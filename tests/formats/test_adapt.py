@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from kakera.errors import OptionError
-from kakera.formats import ast_inputs
 from kakera.formats.adapt import adapt
+from kakera.formats.foreign import ast_inputs
 from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, VitShape
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import MAE, SMALL, drawn, far, pictures, saved
 
 SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))

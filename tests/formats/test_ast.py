@@ -13,19 +13,19 @@ import transformers as hf
 from safetensors.torch import load_file
 from torch import Tensor
 
+from kakera.commands.predict import predict
 from kakera.errors import RunError
-from kakera.formats import ast_inputs
-from kakera.formats.ast import _window
 from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
+from kakera.formats.foreign import ast_inputs
+from kakera.formats.foreign.ast import _window
+from kakera.formats.foreign.transformers_writer import files
 from kakera.formats.load import load
 from kakera.formats.native import Saved, load_model, save_model
-from kakera.formats.transformers_writing import files
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import DecoderShape, VitShape
-from kakera.training.predict import predict
+from kakera.model.configs import DecoderShape, VitShape
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import LABELS, drawn, far
 
 SMALL: dict[str, Any] = {

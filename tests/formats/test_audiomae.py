@@ -11,7 +11,7 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from tests.formats.test_mae import layer
 from tests.formats.test_transformers import far
 

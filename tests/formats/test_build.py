@@ -15,7 +15,7 @@ from kakera.formats.build import finite, require_numbers, without_memory
 from kakera.formats.load import load
 from kakera.formats.native import Saved, load_model, save_model
 from kakera.inputs import InputSpec
-from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.resnet import ResNet, resnet_shape
 from tests.formats.test_jax import file as jax_file
 from tests.formats.test_mae import weights
 from tests.formats.test_timm import folder as timm_folder

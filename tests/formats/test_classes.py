@@ -10,11 +10,11 @@ import torch
 import transformers as hf
 
 from kakera.cli.main import main
+from kakera.commands.predict import predict
 from kakera.formats.classes import note_on_duplicates, unique_names
 from kakera.formats.convert import convert
 from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, save_model
-from kakera.training.predict import predict
 from tests.formats.test_transformers import SMALL, drawn, saved
 from tests.small import folder
 from tests.training.test_infer import classifier

@@ -14,9 +14,9 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, LayerKind, VitShape
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import drawn
 
 SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))

@@ -12,9 +12,9 @@ from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.vit import Encoder
 from kakera.sound.spec import SoundSpec
 
 INPUTS = InputSpec(1, 16, 16, (0.3,), (0.35,))

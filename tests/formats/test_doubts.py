@@ -9,9 +9,9 @@ import transformers as hf
 from safetensors.torch import load_file, save_file
 
 from kakera.cli.main import main
+from kakera.commands.embed import embed
 from kakera.formats.load import load
 from kakera.formats.native import Saved, generator, save_model
-from kakera.training.embed import embed
 from tests.formats.test_mae import weights
 from tests.formats.test_native import models
 from tests.formats.test_transformers import MAE, SMALL, drawn, saved

@@ -13,9 +13,9 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from kakera.data.crop import CenterCrop
-from kakera.formats.image_processors import crop_of, cropped, described
-from kakera.formats.timm import crop_of as crop_of_timm
+from kakera.data.images.crop import CenterCrop
+from kakera.formats.foreign.image_processors import crop_of, cropped, described
+from kakera.formats.foreign.timm import crop_of as crop_of_timm
 from kakera.inputs import InputSpec
 
 PROCESSORS = {

@@ -11,7 +11,7 @@ import torch
 from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from tests.formats.test_timm import KEPT, TOLD, drawn_again, weights
 from tests.formats.test_transformers import far
 

@@ -13,16 +13,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 
+from kakera.commands.predict import predict
 from kakera.errors import RunError
-from kakera.formats import mae
+from kakera.formats.foreign import mae
 from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, LayerKind, VitShape
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, LayerKind, VitShape
-from kakera.training.predict import predict
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import drawn, far, pictures
 from tests.small import folder
 

@@ -17,10 +17,10 @@ from kakera.formats.native import (
 )
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 
 INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 

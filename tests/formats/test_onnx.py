@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from kakera.errors import MissingExtraError, RunError
-from kakera.formats import onnx
-from kakera.formats.ast_inputs import spectrograms
 from kakera.formats.convert import convert
-from kakera.formats.graphs import Graph
-from kakera.formats.judge import expected, session_of
+from kakera.formats.foreign.ast_inputs import spectrograms
 from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
+from kakera.formats.onnx import export
+from kakera.formats.onnx.graph import Graph
+from kakera.formats.verify import expected, session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, VitShape
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import drawn, far
 
 SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
@@ -83,7 +83,7 @@ def filled(kind: str) -> Saved:
 def test_the_graph_computes_what_the_model_does(kind: str) -> None:
     """Before it is exported: all patches computed and not attended to, against patches left out."""
     saved = filled(kind)
-    given = onnx.example(saved, 3, seed=5)
+    given = export.example(saved, 3, seed=5)
     with torch.inference_mode():
         found = Graph(saved)(*given)
         for one, other in zip(
@@ -101,7 +101,7 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
     folder = tmp_path / "out"
     session = session_of(folder / "model.onnx")
     for count in (1, 5):
-        given = onnx.example(saved, count, seed=count)
+        given = export.example(saved, count, seed=count)
         if kind == "plain":  # another share than the graph was made with
             hidden = torch.zeros_like(given[-1])
             hidden[:, 2] = True
@@ -142,4 +142,4 @@ def test_a_graph_is_not_read_back(tmp_path: Path) -> None:
 def test_without_the_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(MissingExtraError, match=r"kakera\[onnx\]"):
-        onnx.files(models()["encoder"])
+        export.files(models()["encoder"])

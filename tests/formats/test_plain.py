@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kakera.errors import RunError
-from kakera.formats import mae
+from kakera.formats.foreign import mae
 from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.grid import Grid

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.formats import prefix
+from kakera.formats import prefix_tokens
 
 PATCHES = 4
 
@@ -20,7 +20,7 @@ def test_tokens_with_their_positions_stay_what_they_are(owned: bool, registers: 
     tokens = torch.cat([drawn(1, 0)] * owned + [drawn(registers, 1)])
     where = drawn(PATCHES + (len(tokens) if rows == "each" else 0), 2)
     found = {"registers": tokens[owned:], "positions": where} | ({"class_token": tokens[0]} if owned else {})
-    prefix.settle(found, "", PATCHES)
+    prefix_tokens.settle(found, "", PATCHES)
     first = found["class_token"] + found["positions"][0]
     sums = torch.cat([first[None], found["registers"]]) if "registers" in found else first[None]
     expected = tokens + where[: len(tokens)] if rows == "each" else tokens
@@ -31,27 +31,27 @@ def test_tokens_with_their_positions_stay_what_they_are(owned: bool, registers: 
 def test_a_row_for_the_class_token_alone_stays_its_row() -> None:
     where = drawn(1 + PATCHES, 2)
     found = {"class_token": drawn(1, 0)[0], "registers": drawn(2, 1), "positions": where}
-    prefix.settle(found, "", PATCHES)
+    prefix_tokens.settle(found, "", PATCHES)
     assert torch.equal(found["positions"], where)
     assert torch.equal(found["registers"], drawn(2, 1))
 
 
 def test_rows_that_are_put_in_are_taken_out_again() -> None:
     ours = {"class_token": drawn(1, 0)[0], "registers": drawn(2, 1), "positions": drawn(1 + PATCHES, 2)}
-    back = prefix.with_rows(ours, "")
+    back = prefix_tokens.with_rows(ours, "")
     assert len(back["positions"]) == 1 + 2 + PATCHES
-    prefix.settle(back, "", PATCHES)
+    prefix_tokens.settle(back, "", PATCHES)
     assert all(torch.equal(back[name], ours[name]) for name in ours)
 
 
 def test_two_heads_and_the_one_on_both_tokens_halved_are_inverse_and_give_their_mean() -> None:
     one = {"head.weight": drawn(2, 0).repeat(1, 2), "head.bias": torch.tensor([1.0, 2.0])}
-    parted = prefix.part_heads(one)
+    parted = prefix_tokens.part_heads(one)
     tokens = drawn(2, 5)
     scores = [tokens[n] @ parted[f"heads.{w}.weight"].T + parted[f"heads.{w}.bias"]
               for n, w in enumerate(("class", "distilled"))]  # fmt: skip
     whole = (tokens / 2).flatten() @ one["head.weight"].T + one["head.bias"]
     torch.testing.assert_close((scores[0] + scores[1]) / 2, whole)
-    prefix.join_heads(parted)
+    prefix_tokens.join_heads(parted)
     assert parted.keys() == one.keys()
     assert all(torch.equal(parted[name], one[name]) for name in one)

@@ -11,18 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from kakera.commands.predict import predict
+from kakera.commands.result import measure
 from kakera.data.loader import evaluation_batches
-from kakera.data.memory import hold
-from kakera.data.sources import open_dataset
+from kakera.data.preload.preload import hold
+from kakera.data.sources.open import open_dataset
 from kakera.errors import UnreadableFileError
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import shape_of
+from kakera.model.configs import shape_of
+from kakera.model.vit import Encoder
 from kakera.sound.spec import SoundSpec
-from kakera.training.predict import predict
-from kakera.training.trained import measure
 from tests.data.files import encoded, tagged
 from tests.small import folder
 from tests.training.songs import songs, tone

@@ -11,15 +11,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kakera.errors import RunError
-from kakera.formats import timm
 from kakera.formats.folder import write_folder
+from kakera.formats.foreign import timm
+from kakera.formats.foreign.mae import MEAN, STD
+from kakera.formats.foreign.timm_writer import files
 from kakera.formats.load import load
-from kakera.formats.mae import MEAN, STD
-from kakera.formats.timm_writing import files
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import far
 
 FILE = Path(__file__).parent / "files" / "timm.safetensors"

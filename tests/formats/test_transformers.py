@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.vit import Encoder
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,

@@ -14,15 +14,15 @@ from torch import Tensor
 from kakera.errors import RunError
 from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
+from kakera.formats.foreign.transformers_writer import files
 from kakera.formats.load import load
 from kakera.formats.native import Model, Saved, save_model
-from kakera.formats.transformers_writing import files
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, LayerKind, VitShape
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
 
 CLASSES = ("ant", "bee", "çicada")

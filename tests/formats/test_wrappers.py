@@ -16,7 +16,7 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, Saved, save_model
 from kakera.formats.wrappers import unwrapped
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from tests.formats.test_mae import HEADS, WIDTH, by_the_formula, weights
 from tests.formats.test_native import INPUTS, encoder
 from tests.formats.test_timm import CONFIGS, KEPT

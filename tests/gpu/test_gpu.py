@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kakera import chance
+from kakera import seeding
+from kakera.commands.predict import predict
 from kakera.formats.native import load_model
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import SIZES
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS
-from kakera.model.sizes import SIZES
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import preset
 from kakera.training.device import placed
-from kakera.training.predict import predict
 from tests.small import folder
 from tests.training.songs import songs
 
@@ -54,7 +54,7 @@ def test_a_masked_autoencoder_has_the_loss_and_the_gradient_of_the_cpu() -> None
     shape = SIZES["tiny"].with_patch((4, 4))
     model = MaskedAutoencoder(Encoder(shape, channels=3, size=(32, 32)), shape.decoder)
     model.initialise(torch.Generator().manual_seed(0))
-    noise = chance.uniform(0, 0, range(4), "mask", 64)
+    noise = seeding.uniform(0, 0, range(4), "mask", 64)
     hidden = torch.from_numpy(MASKINGS["random"](noise, model.encoder.grid, 0.75))
     found = []
     for device in ("cpu", "cuda"):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from kakera.grid import Grid
 from kakera.model import masking
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import DecoderShape, VitShape
+from kakera.model.configs import DecoderShape, VitShape
+from kakera.model.vit import Encoder
 
 Model = TypeVar("Model", bound=nn.Module)
 

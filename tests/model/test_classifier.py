@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional
 
 from kakera.model.classifier import Classifier, Pool, pooled
-from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, pictures, seeded
 

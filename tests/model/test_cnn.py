@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kakera.errors import OptionError
-from kakera.model.cnn import RESNETS, ResNet, ResNetShape, resnet_shape
+from kakera.model.resnet import RESNETS, ResNet, ResNetShape, resnet_shape
 from kakera.model.stochastic_depth import survival
 
 TINY_BASIC = ResNetShape((2, 1), (4, 6), bottleneck=False, stem="small")

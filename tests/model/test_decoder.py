@@ -9,9 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.grid import Grid
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import among
+from kakera.model.vit import Encoder
 from tests.model import lecture
 from tests.model.models import DECODER, SHAPE, SIZE, drawn, encoder, far, hidden_in, pictures
 from tests.refusals import refused

@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kakera.model.encoder import Encoder, initialise_linears
+from kakera.model.configs import DecoderShape, VitShape
 from kakera.model.roles import entering
-from kakera.model.sizes import DecoderShape, VitShape
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder, initialise_linears
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, hidden_in, pictures, seeded
 from tests.refusals import refused

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.model.gradients import FLAT, ORIENTATIONS, cells, oriented_gradients, width
+from kakera.model.hog import FLAT, ORIENTATIONS, cells, oriented_gradients, width
 
 
 def by_hand(picture: Tensor, top: int, left: int, high: int, wide: int) -> list[float]:

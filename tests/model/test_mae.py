@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from kakera.grid import Grid
-from kakera.model.encoder import Encoder
-from kakera.model.gradients import oriented_gradients
+from kakera.model.hog import oriented_gradients
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.patches import cut
 from kakera.model.positions import sincos
+from kakera.model.vit import Encoder
 from tests.model import lecture
 from tests.model.models import (
     DECODER,

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 from kakera.model import masking
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.presence import beyond, choose
+from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
 from tests.model.models import DECODER, SIZE, drawn, encoder, far, pictures

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.encoder import Encoder
+from kakera.model.configs import SIZES, DecoderShape, VitShape, shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import SIZES, DecoderShape, VitShape, shape_of
+from kakera.model.vit import Encoder
 from tests.refusals import refused
 
 every_size = pytest.mark.parametrize("shape", list(SIZES.values()), ids=list(SIZES))

@@ -1,9 +1,9 @@
 import torch
 
 from kakera.model.attention import Layer
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import shape_of
+from kakera.model.configs import shape_of
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder
 from tests.model import lecture
 from tests.model.models import SHAPE, drawn, encoder, far, hidden_in, pictures, seeded
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kakera.study import claims
-from kakera.study.claims import Claims
+from kakera.study import leases
+from kakera.study.leases import Claims
 
 
 def test_what_is_held_cannot_be_taken(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_claim_of_another_machine_is_free_when_it_is_not_refreshed(tmp_path:
 
 
 def test_a_holder_refreshes_its_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "BEAT", 0.02)
+    monkeypatch.setattr(leases, "BEAT", 0.02)
     claim = Claims(tmp_path).take("unit")
     assert claim is not None
     with claim:

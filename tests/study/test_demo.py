@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kakera.study.demo import BRIEF, PIXELS, PROBE, SCRATCH, TUNED, demo
+from kakera.commands.demo import BRIEF, PIXELS, PROBE, SCRATCH, TUNED, demo
 from tests.small import QUICK, pictures
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kakera.study.intervals import crossings, holm, interval, paired, signs
+from kakera.reports.intervals import crossings, holm, interval, paired, signs
 
 numbers = st.floats(-100, 100)
 several = st.lists(numbers, min_size=2, max_size=8).filter(lambda v: max(v) - min(v) > 1e-3)

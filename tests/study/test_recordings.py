@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from kakera.cli.main import main
-from kakera.data.sources import open_dataset
+from kakera.commands.finetune import finetune
+from kakera.data.sources.open import open_dataset
 from kakera.formats.native import load_model
 from kakera.model.presence import beyond
-from kakera.study.data_size.moved import directions, moved, shifted
+from kakera.study.data_size.shift_test import directions, moved, shifted
 from kakera.study.mask_ratio.study import study_mask_ratio
-from kakera.training.finetune import finetune
 from tests.study.studies import words
 from tests.training.listeners import INPUTS, cnn
 from tests.training.songs import SCRATCH, songs

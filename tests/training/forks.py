@@ -13,7 +13,7 @@ from kakera.cli.main import main
 
 # What a training imports, so that it is there after a fork. Nothing is computed before one.
 WARM = (
-    *("kakera.training.pretrain", "kakera.training.finetune", "kakera.cli.pretrain", "kakera.cli.finetune"),
+    *("kakera.commands.pretrain", "kakera.commands.finetune", "kakera.cli.pretrain", "kakera.cli.finetune"),
     *("kornia.augmentation.auto", "torch.utils.tensorboard", "sklearn.metrics", "lightning_fabric"),
 )
 

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from kakera.training.predict import predict_windows
+from kakera.commands.predict import predict_windows
 
 count = sum(1 for _ in predict_windows(sys.argv[1], [sys.argv[2]]))
 # Not getrusage: its peak counts the process that this one was forked from.

@@ -7,10 +7,10 @@ import torch
 from kakera.formats.native import Saved, generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from kakera.sound.spec import preset
 
 SPEC = preset("speech,rate=8000,bins=32")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from kakera.training.advice import next_steps
-from kakera.training.history import History
-from kakera.training.next_commands import Situation
+from kakera.commands.pages.advice import next_steps
+from kakera.commands.pages.history import History
 from kakera.training.options import FinetuneOptions
+from kakera.training.planning.next_commands import Situation
 from tests.small import pictures
 
 FEW = Situation("things", count=637, classes=8, labelled=637, measured=160, side=400, files="things")

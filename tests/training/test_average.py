@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from kakera.training.average import Average
+from kakera.training.ema import Average
 
 
 def linear(value: float) -> nn.Linear:

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from kakera.training.baseline_costs import (
+from kakera.training.baselines.baselines import measure_baselines
+from kakera.training.planning.baseline_costs import (
     ALWAYS,
     baseline_seconds,
     frozen_limit,
     frozen_seconds,
 )
-from kakera.training.baselines import measure_baselines
 from tests.small import pictures
 
 

@@ -11,14 +11,22 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
+from kakera.commands.finetune import finetune
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.media import files_below, opened
-from kakera.data.sources import open_dataset
+from kakera.data.sources.media import files_below, opened
+from kakera.data.sources.open import open_dataset
 from kakera.sound.logmel import log_mel
-from kakera.training import baselines
-from kakera.training.baselines import BALANCED, FROZEN, MAJORITY, NAMES, NEAREST, Baselines, measure_baselines
-from kakera.training.finetune import finetune
-from kakera.training.simple_features import colours, picture_features, sound_features
+from kakera.training.baselines import baselines
+from kakera.training.baselines.baselines import (
+    BALANCED,
+    FROZEN,
+    MAJORITY,
+    NAMES,
+    NEAREST,
+    Baselines,
+    measure_baselines,
+)
+from kakera.training.baselines.simple_features import colours, picture_features, sound_features
 from tests.small import QUICK, pictures
 from tests.training.songs import songs
 

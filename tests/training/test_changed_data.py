@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from kakera.commands.finetune import finetune
+from kakera.commands.pretrain import pretrain
+from kakera.commands.result import Trained
 from kakera.errors import RunError
 from kakera.formats.native import WEIGHTS
-from kakera.training.finetune import finetune
-from kakera.training.pretrain import pretrain
-from kakera.training.trained import Trained
 from tests.small import QUICK, folder
 
 Tune = Callable[[Path], Trained]

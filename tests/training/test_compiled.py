@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from kakera.errors import RunError
-from kakera.model.cnn import ResNet, resnet_shape
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet, resnet_shape
 from kakera.training.compiled import compiled
 from kakera.training.options import PretrainOptions
 from kakera.training.regions import through

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import average_precision_score
 
-from kakera.training import confidence
+from kakera.training.baselines import confidence
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 7), (7, 7), (61, 100), (999, 1000), (1, 1)])

@@ -7,11 +7,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.formats.native import parameters
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import RESNETS, ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
-from kakera.training.costs import classifier_cost, mae_cost, resnet_cost
+from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.model.vit import Encoder
+from kakera.training.planning.costs import classifier_cost, mae_cost, resnet_cost
 
 
 def counted(model: torch.nn.Module, *inputs: torch.Tensor) -> float:

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from kakera.cli.main import main
+from kakera.commands.finetune import finetune
 from kakera.errors import RunError
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.training import device
 from kakera.training.device import device_of, placed, whereabouts
-from kakera.training.finetune import finetune
 from tests.small import QUICK, folder, pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))

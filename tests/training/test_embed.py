@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from kakera.commands.embed import embed
+from kakera.commands.predict import predict_windows
 from kakera.errors import OptionError, RunError
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read, pooled
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from kakera.sound.spec import SoundSpec
-from kakera.training.embed import embed
-from kakera.training.predict import predict_windows
 from tests.formats.test_preparation import classifier as with_inputs
 from tests.small import folder
 from tests.training.songs import tone

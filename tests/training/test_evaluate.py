@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from kakera.errors import DataError
-from kakera.training.evaluate import evaluate, evaluate_predictions
-from kakera.training.evaluation import Evaluation
+from kakera.training.metrics import evaluate, evaluate_predictions
+from kakera.training.metrics_report import Evaluation
 from kakera.training.predictions import Predictions, judged
 
 ABC = ("a", "b", "c")

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from kakera.data.memory import hold
-from kakera.data.sources import open_dataset
-from kakera.training.facts import facts_of
+from kakera.data.preload.preload import hold
+from kakera.data.sources.open import open_dataset
+from kakera.training.planning.facts import facts_of
 from tests.small import folder
 
 

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kakera.errors import DataError
-from kakera.training.features import indicators, labelled, standardise
+from kakera.training.probes.features import indicators, labelled, standardise
 
 
 def test_rows_without_a_label_are_left_out() -> None:

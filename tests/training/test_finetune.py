@@ -6,14 +6,14 @@ import pytest
 import torch
 import transformers as hf
 
+from kakera.commands import result as trained_module
+from kakera.commands.finetune import finetune
+from kakera.commands.pretrain import pretrain
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.native import load_model
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
-from kakera.training import trained as trained_module
-from kakera.training.finetune import finetune
-from kakera.training.pretrain import pretrain
+from kakera.model.resnet import ResNet
 from tests.small import QUICK, folder, pictures
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kakera.commands import result
+from kakera.commands.finetune import finetune
+from kakera.commands.pages import finetune as finetune_page
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.sources import open_dataset
-from kakera.training import baselines, finetune_page, trained
-from kakera.training.finetune import finetune
+from kakera.data.sources.open import open_dataset
+from kakera.training.baselines import baselines
 from tests.reports.test_html import Tags
 from tests.small import QUICK, folder, pictures
 from tests.training.songs import SCRATCH, songs
@@ -148,7 +150,7 @@ def test_a_failing_page_is_one_line_and_the_same_command_makes_it(
 def test_a_full_disk_keeps_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = trained.write_atomically
+    real = result.write_atomically
 
     def full(path: Path, content: bytes, **options: bool) -> None:
         from kakera.errors import StorageError
@@ -157,7 +159,7 @@ def test_a_full_disk_keeps_the_model(
             raise StorageError(f"{path}: got No space left on device")
         real(path, content)
 
-    monkeypatch.setattr(trained, "write_atomically", full)
+    monkeypatch.setattr(result, "write_atomically", full)
     found = finetune(pictures(), out=tmp_path / "run", **NANO)
     assert found.evaluation is not None
     assert "report.html: got No space left on device" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 import kakera
 from kakera.errors import OutOfMemoryError
 from kakera.training import loop
-from kakera.training.fitting import advice
+from kakera.training.planning.fitting import advice
 from tests.small import QUICK, pictures
 
 CPU = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1073741824 bytes."

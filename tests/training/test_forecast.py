@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
-from kakera.training.baseline_costs import baseline_seconds
-from kakera.training.finetune import finetune, plan_finetune
-from kakera.training.forecast import Forecast
-from kakera.training.pretrain import plan_pretrain, pretrain
+from kakera.commands.finetune import finetune, plan_finetune
+from kakera.commands.pretrain import plan_pretrain, pretrain
+from kakera.training.planning.baseline_costs import baseline_seconds
+from kakera.training.planning.forecast import Forecast
 from tests.small import QUICK, folder, pictures
 
 

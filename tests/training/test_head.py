@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from kakera.commands import finetune as module
+from kakera.commands.pretrain import pretrain
+from kakera.commands.ridge_head import start_from_ridge
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier, Read
-from kakera.training import finetune as module
-from kakera.training.head import start_from_ridge
-from kakera.training.infer import features, scores
-from kakera.training.pretrain import pretrain
-from kakera.training.ridge import ridge
-from kakera.training.team import Team
+from kakera.training.distributed import Team
+from kakera.training.inference import features, scores
+from kakera.training.probes.ridge import ridge
 from tests.small import QUICK, pictures
 from tests.training.test_infer import classifier, each_pool
 

@@ -2,7 +2,7 @@ import json
 import math
 from pathlib import Path
 
-from kakera.training.history import History, memorised, stalled
+from kakera.commands.pages.history import History, memorised, stalled
 
 
 def test_time_is_counted_over_interruptions(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from kakera.training.hog import CELL, ORIENTATIONS, histograms, hog
+from kakera.training.baselines.hog import CELL, ORIENTATIONS, histograms, hog
 
 
 def ramp(angle: float, side: int = 24) -> np.ndarray:

@@ -10,11 +10,11 @@ from kakera.formats import preparation
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
-from kakera.training import infer
-from kakera.training.infer import features, scores
+from kakera.model.vit import Encoder
+from kakera.training import inference
+from kakera.training.inference import features, scores
 from tests.small import folder, pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -33,7 +33,7 @@ def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
 def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     saved, data = classifier(), pictures(7, 0)
-    assert [len(part.samples) for part, _ in infer.scored(saved, data)] == [3, 3, 1]
+    assert [len(part.samples) for part, _ in inference.scored(saved, data)] == [3, 3, 1]
     found, numbers, broken = scores(saved, data)
     assert numbers.tolist() == list(range(7))
     assert broken == ()

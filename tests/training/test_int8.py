@@ -10,16 +10,16 @@ import transformers as hf
 from PIL import Image
 
 from kakera.cli.main import main
+from kakera.commands.finetune import finetune
+from kakera.commands.predict import predict
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError
 from kakera.formats.convert import convert
-from kakera.formats.int8 import quantise
-from kakera.formats.judge import session_of
 from kakera.formats.load import load
 from kakera.formats.native import save_model
-from kakera.training.finetune import finetune
-from kakera.training.infer import scores
-from kakera.training.predict import predict
+from kakera.formats.onnx.int8 import quantise
+from kakera.formats.verify import session_of
+from kakera.training.inference import scores
 from tests.small import pictures
 
 
@@ -155,7 +155,7 @@ def test_flags_that_do_not_go_together_are_refused(
 
 
 def test_a_model_without_classes_is_refused(trained: Path, tmp_path: Path) -> None:
-    from kakera.training.int8 import convert_int8
+    from kakera.commands.convert_int8 import convert_int8
 
     saved = load(trained)
     save_model(tmp_path / "encoder", type(saved)(saved.encoder, saved.inputs))

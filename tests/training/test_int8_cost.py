@@ -9,19 +9,19 @@ import pytest
 from onnx import numpy_helper
 
 from kakera.cli.main import main
-from kakera.data.files import open_files
+from kakera.commands.convert_int8 import Quantised, _accuracies, _agreement, convert_int8
+from kakera.commands.finetune import finetune
 from kakera.data.loader import evaluation_batches
-from kakera.data.sources import open_dataset
+from kakera.data.sources.files import open_files
+from kakera.data.sources.open import open_dataset
 from kakera.errors import RunError
-from kakera.formats import int8
-from kakera.formats import onnx as graphs
-from kakera.formats.int8 import front_end
-from kakera.formats.judge import session_of
 from kakera.formats.load import load
-from kakera.formats.onnx_model import entering
+from kakera.formats.onnx import export as graphs
+from kakera.formats.onnx import int8
+from kakera.formats.onnx.int8 import front_end
+from kakera.formats.onnx.model import entering
+from kakera.formats.verify import session_of
 from kakera.sound.bank import filters
-from kakera.training.finetune import finetune
-from kakera.training.int8 import Quantised, _accuracies, _agreement, convert_int8
 from tests.sound.test_logmel import formula
 from tests.training.songs import SCRATCH, songs
 from tests.training.test_infer import classifier

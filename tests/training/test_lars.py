@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kakera.errors import OptionError
-from kakera.training.lars import LARS
+from kakera.training.probes.lars import LARS
 
 
 def run(parameter: Tensor, gradients: list[Tensor], **options: float) -> Tensor:

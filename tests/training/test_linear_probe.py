@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from kakera.errors import DataError
-from kakera.training.linear_probe import linear
+from kakera.training.probes.linear import linear
 
 
 def test_two_hundred_digits_are_told_apart() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kakera.commands.finetune import finetune
 from kakera.errors import RunError
-from kakera.training.finetune import finetune
 from kakera.training.lock import locked
 from kakera.training.run import Run
 from tests.small import QUICK, folder

@@ -10,8 +10,8 @@ import soundfile
 from kakera.formats.native import Saved, generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
-from kakera.model.sizes import shape_of
+from kakera.model.configs import shape_of
+from kakera.model.vit import Encoder
 from kakera.sound.spec import preset
 
 RATE, HOUR = 16_000, 3600

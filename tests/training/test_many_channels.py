@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 import kakera
-from kakera.training.mixing import distort
+from kakera.training.batch_augment import distort
 from kakera.training.options import FinetuneOptions
 from tests.data.test_many_channels import tiff, values
 from tests.small import QUICK

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kakera.data.batch import Batch
-from kakera.training.mixing import distort, mix, mix_waves
+from kakera.training.batch_augment import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions
 
 PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0}

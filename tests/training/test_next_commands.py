@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from kakera.formats import published
-from kakera.training import next_commands, rules
-from kakera.training.next_commands import Situation
+from kakera.training.planning import next_commands, rules
+from kakera.training.planning.next_commands import Situation
 
 FEW = Situation(
     "my pictures", count=637, classes=8, labelled=637, measured=160, side=400, files="my pictures"
@@ -206,6 +206,6 @@ def test_after_predictions_come_a_page_and_a_table_and_many_files_are_not_writte
 
 
 def test_next_commands_need_no_torch() -> None:
-    script = "import sys, kakera.training.next_commands; print('torch' in sys.modules)"
+    script = "import sys, kakera.training.planning.next_commands; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

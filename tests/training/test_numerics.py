@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from kakera.training.distributed import Team
 from kakera.training.numerics import describe_change, numerics
 from kakera.training.run import Run
-from kakera.training.team import Team
 from tests.training.faults import model_at
 
 

@@ -5,9 +5,9 @@ from torch import nn
 from kakera.errors import OptionError
 from kakera.model.attention import CrossLayer
 from kakera.model.classifier import Classifier as VitClassifier
-from kakera.model.cnn import ResNet, ResNetShape
-from kakera.model.encoder import Encoder as VitEncoder
-from kakera.model.sizes import SIZES
+from kakera.model.configs import SIZES
+from kakera.model.resnet import ResNet, ResNetShape
+from kakera.model.vit import Encoder as VitEncoder
 from kakera.training.parameters import groups, maps_in
 
 

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from kakera.commands import prepare
+from kakera.commands.finetune import plan_finetune
+from kakera.commands.pretrain import plan_pretrain, pretrain
+from kakera.commands.probe import plan_probe
 from kakera.machine import Machine
-from kakera.training import prepare
-from kakera.training.finetune import plan_finetune
-from kakera.training.plan_parts import busy_notes, data_line
-from kakera.training.pretrain import plan_pretrain, pretrain
-from kakera.training.probe import plan_probe
-from kakera.training.rules import Facts
+from kakera.training.planning.plan_parts import busy_notes, data_line
+from kakera.training.planning.rules import Facts
 from tests.small import QUICK, pictures
 
 TWO = Machine(2, 20 << 30, 200.0)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kakera.training.plan_warnings import plan_warnings
-from kakera.training.rules import Facts, Verb
+from kakera.training.planning.plan_warnings import plan_warnings
+from kakera.training.planning.rules import Facts, Verb
 
 DIGITS = Facts(60_000, (28, 28), 1, classes=10)
 PHOTOGRAPHS = Facts(637, (300, 400), classes=8)

@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
+from kakera.commands.predict import iter_predict, predict
 from kakera.data.dataset import FilePictures
-from kakera.data.files import open_files
-from kakera.data.pack import pack
+from kakera.data.shards.pack import pack
+from kakera.data.sources.files import open_files
 from kakera.errors import DataError, RunError
 from kakera.formats import preparation
 from kakera.formats.native import load_model, save_model
-from kakera.training.predict import iter_predict, predict
 from tests.small import folder
 from tests.training.test_infer import classifier
 

@@ -7,11 +7,11 @@ import onnx
 import pytest
 
 from kakera.cli.main import main
+from kakera.commands.predict import predict
 from kakera.errors import RunError
 from kakera.formats.convert import convert
 from kakera.formats.native import save_model
-from kakera.formats.onnx_model import open_onnx
-from kakera.training.predict import predict
+from kakera.formats.onnx.model import open_onnx
 from tests.small import folder
 from tests.training.test_infer import classifier
 
@@ -75,7 +75,7 @@ def test_many_files_are_read_by_processes_and_predicted_alike(
 ) -> None:
     root = folder(tmp_path / "d", count=3)
     alone = predict(written[0], [root], workers=0)
-    monkeypatch.setattr("kakera.training.predict.FEW", 2)
+    monkeypatch.setattr("kakera.commands.predict.FEW", 2)
     monkeypatch.setattr("kakera.formats.preparation.PIXELS", 2 * 28 * 28)
     assert predict(written[0], [root]) == alone
 

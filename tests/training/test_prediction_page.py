@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.files import open_files
+from kakera.commands.pages.prediction import write_prediction_page
+from kakera.commands.predict import predict
+from kakera.data.sources.files import open_files
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
-from kakera.training.predict import predict
-from kakera.training.prediction_page import write_prediction_page
 from tests.formats.test_preparation import classifier as with_inputs
 from tests.small import folder
 from tests.training.songs import songs
@@ -54,7 +54,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
 def test_of_many_files_some_are_shown_and_the_page_says_how_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kakera.training.prediction_page.PICTURES", 4)
+    monkeypatch.setattr("kakera.commands.pages.prediction.PICTURES", 4)
     page, names = written(tmp_path)
     assert re.findall(r"· ([^<]*)</p>", page) == names[:4]
     assert "The surest 4 of 6 are shown" in page

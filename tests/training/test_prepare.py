@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data.crop import CenterCrop
+from kakera.commands.labelled import held_out, require_classes
+from kakera.commands.prepare import chosen_kind, prepare
+from kakera.commands.pretrain import plan_pretrain
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.sources import open_dataset
+from kakera.data.images.crop import CenterCrop
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
-from kakera.training.labelled import held_out, require_classes
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.prepare import chosen_kind, prepare
-from kakera.training.pretrain import plan_pretrain
 from kakera.training.recipes import build
 from tests.data.files import NOISE, encoded
 from tests.data.odd_recordings import with_data_size

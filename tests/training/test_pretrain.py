@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kakera.commands.pretrain import pretrain
 from kakera.errors import OptionError, RunError
 from kakera.formats.native import load_model
 from kakera.model.mae import MaskedAutoencoder
-from kakera.training.pretrain import pretrain
 from tests.small import QUICK, pictures
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from kakera.cli.main import main
-from kakera.training.history import History
-from kakera.training.pretrain import pretrain
-from kakera.training.pretrain_page import _opening
+from kakera.commands.pages.history import History
+from kakera.commands.pages.pretrain import _opening
+from kakera.commands.pretrain import pretrain
 from tests.reports.test_html import Tags
 from tests.small import QUICK, folder, pictures
 

@@ -7,19 +7,19 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 
-import kakera.training.probe as probing
+import kakera.commands.probe as probing
+from kakera.commands.pretrain import pretrain
+from kakera.commands.probe import plan_probe, probe
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, RunError, StoppedError
 from kakera.formats.native import load_model
-from kakera.training.evaluate import evaluate
-from kakera.training.infer import features
+from kakera.training.inference import features
+from kakera.training.metrics import evaluate
 from kakera.training.options import ProbeOptions
-from kakera.training.pretrain import pretrain
-from kakera.training.probe import plan_probe, probe
-from kakera.training.probe_results import FINETUNED, ProbeResult
-from kakera.training.probes import PROBES
-from kakera.training.ridge import ridge
+from kakera.training.probes.probes import PROBES
+from kakera.training.probes.results import FINETUNED, ProbeResult
+from kakera.training.probes.ridge import ridge
 from tests.reports.test_html import Tags
 from tests.small import QUICK, folder, pictures
 
@@ -296,7 +296,7 @@ def test_without_a_folder_no_baseline_is_measured(pretrained: Path, monkeypatch:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("kakera.training.probe_page.measure_baselines", refuse)
+    monkeypatch.setattr("kakera.commands.pages.probe.measure_baselines", refuse)
     probe(pictures(), start=pretrained, labels=(20,), seeds=1, finetune=False, **FAST)
 
 

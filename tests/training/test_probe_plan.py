@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from kakera.training.pretrain import pretrain
-from kakera.training.probe import plan_probe
-from kakera.training.probe_costs import fit_seconds
-from kakera.training.probe_plan import ProbePlan
+from kakera.commands.pretrain import pretrain
+from kakera.commands.probe import plan_probe
+from kakera.commands.probing.plan import ProbePlan
+from kakera.training.probes.costs import fit_seconds
 from tests.small import QUICK, pictures
 
 

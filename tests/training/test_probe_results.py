@@ -1,4 +1,4 @@
-from kakera.training.probe_results import FINETUNED, ProbeReport, ProbeResult, spread
+from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult, spread
 
 SCORES = [("ridge", 10, 0, 0.9), ("ridge", 20, 0, 0.5), ("ridge", 20, 1, 0.7), ("nearest", 20, 0, 0.65)]
 

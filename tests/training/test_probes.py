@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from kakera.errors import DataError
-from kakera.training import probes
-from kakera.training.probes import DEFAULT_STRENGTH, PROBES, logistic, nearest
+from kakera.training.probes import probes
+from kakera.training.probes.probes import DEFAULT_STRENGTH, PROBES, logistic, nearest
 
 every = pytest.mark.parametrize("name", PROBES)
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.sources import open_dataset
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
-from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.resnet import ResNet, resnet_shape
 from kakera.training.loop import train
 from kakera.training.plan import Plan
 from kakera.training.run import Run

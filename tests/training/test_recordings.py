@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from kakera.cli.main import main
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.commands.finetune import finetune
+from kakera.commands.predict import predict, predict_windows
+from kakera.commands.pretrain import pretrain
+from kakera.commands.probe import probe
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.native import load_model
-from kakera.model.gradients import cells
+from kakera.model.hog import cells
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.positions import sincos
-from kakera.training.finetune import finetune
-from kakera.training.predict import predict, predict_windows
-from kakera.training.pretrain import pretrain
-from kakera.training.probe import probe
 from tests.data.recordings import record
 from tests.training.songs import FINETUNE, PRETRAIN, RATE, SCRATCH, songs, tone
 

@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
-from kakera.training.ridge import fit, ridge
+from kakera.training.probes.ridge import fit, ridge
 
 TALL, WIDE = (40, 5), (12, 30)
 shapes = pytest.mark.parametrize("shape", [TALL, WIDE], ids=["tall", "wide"])

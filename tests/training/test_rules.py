@@ -9,13 +9,13 @@ import pytest
 
 from kakera.errors import OptionError
 from kakera.machine import Machine
-from kakera.model.sizes import SIZES
+from kakera.model.configs import SIZES
 from kakera.training.configuration import chosen_before
-from kakera.training.costs import PROCESS, classifier_cost, mae_cost
-from kakera.training.fit import CPU_PIECE, fit
 from kakera.training.options import PretrainOptions
+from kakera.training.planning.costs import PROCESS, classifier_cost, mae_cost
+from kakera.training.planning.fit import CPU_PIECE, fit
+from kakera.training.planning.rules import Choice, Facts, choose
 from kakera.training.recipes import read_recipe
-from kakera.training.rules import Choice, Facts, choose
 
 TWO = Machine(2, 20 << 30, 200.0)
 SIXTEEN = Machine(16, 100 << 30, 1500.0)

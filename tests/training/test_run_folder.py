@@ -13,9 +13,9 @@ import pytest
 from torch import nn
 
 import kakera
+from kakera.commands import result as ending
 from kakera.errors import RunError, StorageError, UnreadableFileError
 from kakera.formats.native import Saved
-from kakera.training import trained as ending
 from kakera.training.run import Run
 from tests.small import QUICK, pictures
 from tests.training.commands import PRETRAIN, some_npz, start, wait_for_a_checkpoint

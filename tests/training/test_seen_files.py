@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kakera.commands.finetune import finetune
+from kakera.commands.seen_files import seen_files
 from kakera.data.dataset import Dataset
-from kakera.data.files import open_pictures
-from kakera.data.sources import open_dataset
-from kakera.training.finetune import finetune
-from kakera.training.seen_files import seen_files
+from kakera.data.sources.files import open_pictures
+from kakera.data.sources.open import open_dataset
 from tests.small import QUICK, folder
 
 

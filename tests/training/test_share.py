@@ -5,7 +5,7 @@ import torch
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.loader import Share, training_batches
-from kakera.training.mixing import distort, mix
+from kakera.training.batch_augment import distort, mix
 from kakera.training.options import FinetuneOptions
 from tests.small import pictures
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.dataset import ArrayPictures
-from kakera.data.sources import open_dataset
-from kakera.training.next_commands import Situation
-from kakera.training.situation import is_published, situation, situation_of, trained_on
+from kakera.data.sources.open import open_dataset
+from kakera.training.planning.next_commands import Situation
+from kakera.training.planning.situation import is_published, situation, situation_of, trained_on
 from tests.data.files import write_idx
 from tests.small import folder, pictures
 from tests.training.songs import songs

@@ -5,15 +5,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from kakera import chance
+from kakera import seeding
 from kakera.data.loader import Augmentation, Batch, training_batches
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import among, random
-from kakera.model.sizes import shape_of
+from kakera.model.vit import Encoder
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.tasks import Classification, Pretraining, log_prior
 from tests.small import pictures
@@ -48,7 +48,7 @@ def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None
     options = PretrainOptions(data="", hide=0.75, seed=5)
     found = batch(7)  # in the second epoch
     assert found.epoch == 1
-    noise = chance.uniform(5, 1, found.samples.numpy(), "mask", 49)
+    noise = seeding.uniform(5, 1, found.samples.numpy(), "mask", 49)
     hidden = torch.from_numpy(random(noise, model.encoder.grid, 0.75))
     expected = model(INPUTS.normalise(found.pictures), hidden)
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
@@ -58,7 +58,7 @@ def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     model = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
     model.initialise(generator(0))
     found = batch()
-    noise = {use: chance.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}
+    noise = {use: seeding.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}
     hidden = random(noise["mask"], model.encoder.grid, 0.75)
     asked = among(noise["predicted"], hidden, 0.25)
     assert asked.sum() == 8 * 9  # of 37 hidden ones

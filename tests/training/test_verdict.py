@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.training.baselines import Baseline, Baselines
+from kakera.training.baselines.baselines import Baseline, Baselines
+from kakera.training.baselines.verdict import judge, measure_of
 from kakera.training.predictions import Predictions
-from kakera.training.verdict import judge, measure_of
 
 
 def part(labels: np.ndarray) -> Dataset:

@@ -5,7 +5,7 @@ import torch
 from kakera.data.batch import Batch
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.cnn import ResNet, resnet_shape
+from kakera.model.resnet import ResNet, resnet_shape
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
 from kakera.training.view import View

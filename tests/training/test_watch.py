@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from kakera.commands import watch
+from kakera.commands.finetune import finetune
+from kakera.commands.result import measure
 from kakera.data.dataset import Dataset
-from kakera.data.sources import open_dataset
-from kakera.training import watch
-from kakera.training.finetune import finetune
-from kakera.training.trained import measure
+from kakera.data.sources.open import open_dataset
 from tests.small import QUICK, pictures
 from tests.training.songs import SCRATCH, songs
 

@@ -14,10 +14,10 @@ from PIL import Image
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from kakera.web.app import build
 
 SIDE = 28

@@ -7,11 +7,11 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from kakera.data.files import open_pictures
+from kakera.commands.predict import predict
+from kakera.data.sources.files import open_pictures
 from kakera.explain import look
-from kakera.explain.seen import Seen
+from kakera.explain.activations import Seen
 from kakera.formats.native import load_model
-from kakera.training.predict import predict
 from tests.web.runs import CLASSES, client, png, three_runs
 
 

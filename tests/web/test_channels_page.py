@@ -8,9 +8,9 @@ import pytest
 
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
-from kakera.model.encoder import Encoder
+from kakera.model.configs import shape_of
 from kakera.model.mae import MaskedAutoencoder
-from kakera.model.sizes import shape_of
+from kakera.model.vit import Encoder
 from tests.data.test_many_channels import tiff
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 

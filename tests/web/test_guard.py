@@ -13,7 +13,7 @@ from starlette.types import Send
 
 from kakera.web.app import STATIC, build
 from kakera.web.guard import AT_A_TIME, Guard, is_local
-from kakera.web.shelf import MOST_BYTES
+from kakera.web.store import MOST_BYTES
 from tests.web.runs import client, three_runs
 
 

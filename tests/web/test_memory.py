@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from kakera.web.memory import Memory, Turns
-from kakera.web.refusals import BusyError
+from kakera.web.cache import Memory, Turns
+from kakera.web.errors import BusyError
 
 
 def test_a_value_is_made_once_for_all_who_ask_at_the_same_time() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from kakera.commands.opened_run import open_run
 from kakera.errors import RunError
 from kakera.formats.native import load_model
-from kakera.training.opened_run import open_run
 from kakera.training.run import Run
 from kakera.web import models as module
+from kakera.web.errors import UnknownError
 from kakera.web.models import Models
-from kakera.web.refusals import UnknownError
 from tests.web.runs import autoencoder, three_runs
 
 

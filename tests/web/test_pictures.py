@@ -10,10 +10,10 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from kakera.data.files import open_pictures
-from kakera.web import shelf as module
+from kakera.data.sources.files import open_pictures
+from kakera.web import store as module
+from kakera.web.errors import UnknownError
 from kakera.web.pictures import Pictures
-from kakera.web.refusals import UnknownError
 from tests.small import folder
 from tests.web.runs import client, png, three_runs
 

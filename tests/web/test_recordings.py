@@ -14,15 +14,15 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.audio import read
+from kakera.commands.predict import predict, predict_windows
+from kakera.data.audio.decode import read
+from kakera.explain.activations import look
 from kakera.explain.axes import axes_of
 from kakera.explain.reconstruct import reconstruct
-from kakera.explain.seen import look
 from kakera.formats.native import load_model
 from kakera.model.mae import MaskedAutoencoder
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.logmel import log_mel
-from kakera.training.predict import predict, predict_windows
 from tests.data.recordings import float_wav, record
 from tests.training.listeners import INPUTS, SPEC, WINDOW, three_listeners
 from tests.training.songs import RATE, tone

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from kakera import explain
-from kakera.data.audio import read
+from kakera.data.audio.decode import read
 from kakera.explain import masks
 from kakera.explain.axes import axes_of
 from kakera.formats.native import load_model

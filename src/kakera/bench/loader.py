@@ -20,14 +20,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from kakera import chance
+from kakera import seeding
 from kakera.bench.contest import OURS, Contender, Work
-from kakera.data import augment
 from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
+from kakera.data.images import augment
 from kakera.data.loader import training_batches
-from kakera.data.pack import pack
-from kakera.data.sources import open_dataset
+from kakera.data.shards.pack import pack
+from kakera.data.sources.open import open_dataset
 
 SIZE, FILE_SIZE = (224, 224), (375, 500)  # height first
 PEER = "MAE recipe in Pillow"
@@ -95,11 +95,11 @@ class Recipe(TorchDataset[Tensor]):
     def epoch(self, turn: int, batch: int) -> Iterator[Tensor]:
         """With the crops, mirrors and order that kakera draws."""
         count = len(self)
-        noise = chance.uniform(0, turn, np.arange(count), "geometry", 3 + 4 * augment.TRIES)
+        noise = seeding.uniform(0, turn, np.arange(count), "geometry", 3 + 4 * augment.TRIES)
         sizes = np.array([FILE_SIZE] * count)
         self.boxes = augment.random_boxes(noise[:, 3:], sizes, RECIPE.crop, RECIPE.ratio)
         self.flips = noise[:, 0] < 0.5
-        order = chance.order(0, turn, count)[: count // batch * batch]
+        order = seeding.order(0, turn, count)[: count // batch * batch]
         return iter(DataLoader(self, batch_size=batch, sampler=order.tolist()))
 
 

@@ -18,7 +18,7 @@ from kakera.bench import foreign
 from kakera.bench.contest import OURS, Contender, Unit, Work
 from kakera.bench.networks import FAST, mae, vit
 from kakera.bench.peers import MAES, installed
-from kakera.model.sizes import SIZES
+from kakera.model.configs import SIZES
 
 STEPS = 2  # in the second one the optimiser's moments are there from the start
 TINY = (SIZES["nano"], 8, 2)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera import chance
+from kakera import seeding
 from kakera.bench.contest import OURS, Contender, Work
 from kakera.bench.peers import CLASSIFIERS, MAES, Peer, installed, steps
 from kakera.bench.runtimes import RUNTIMES, graphs
@@ -18,11 +18,11 @@ from kakera.bench.where import COMPILED, CPU, Where
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.configs import SIZES, VitShape
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, among
-from kakera.model.sizes import SIZES, VitShape
-from kakera.study.expense import forward_flops, step_flops
+from kakera.model.vit import Encoder
+from kakera.study.costs import forward_flops, step_flops
 
 HIDE, PREDICTED, CLASSES = 0.75, 0.25, 1000
 FAST = f"{OURS}, fast decoder"
@@ -53,11 +53,11 @@ def mae(who: str, shape: VitShape, side: int, batch: int, where: Where = CPU) ->
         return steps(where.put(peer.model), where.precisely(lambda: peer.run(pictures)))
     model = where.put(_mae(shape, side, cross=who == FAST))
     where.compile(model)
-    noise = chance.uniform(0, 0, range(batch), "mask", model.encoder.grid.count)
+    noise = seeding.uniform(0, 0, range(batch), "mask", model.encoder.grid.count)
     places = MASKINGS["random"](noise, model.encoder.grid, HIDE)
     hidden, asked = torch.from_numpy(places), None
     if who == FAST:
-        noise = chance.uniform(0, 0, range(batch), "predicted", model.encoder.grid.count)
+        noise = seeding.uniform(0, 0, range(batch), "predicted", model.encoder.grid.count)
         asked = torch.from_numpy(among(noise, places, PREDICTED))
     return steps(model, where.precisely(lambda: model(pictures, hidden, asked=asked)))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kakera.bench.foreign import library
-from kakera.model.sizes import VitShape
+from kakera.model.configs import VitShape
 
 
 @dataclass(frozen=True)

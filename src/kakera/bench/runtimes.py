@@ -11,10 +11,10 @@ from torch import Tensor
 
 from kakera.bench.contest import OURS, Contender
 from kakera.bench.foreign import library
-from kakera.formats import onnx
-from kakera.formats.int8 import quantise
-from kakera.formats.judge import session_of
 from kakera.formats.native import Saved
+from kakera.formats.onnx import export
+from kakera.formats.onnx.int8 import quantise
+from kakera.formats.verify import session_of
 
 INT8 = f"{OURS}, int8"
 
@@ -51,7 +51,7 @@ def graphs(saved: Saved, place: Path, pictures: Tensor, there: list[str]) -> lis
     if "onnxruntime" not in there:
         return []
     given: dict[str, Any] = {"pictures": pictures.numpy()}
-    content = onnx.graph(saved)
+    content = export.graph(saved)
     files = {name: place / f"{name}.onnx" for name in ("float32", "int8")}
     files["float32"].write_bytes(content)
     files["int8"].write_bytes(quantise(content, [given]))

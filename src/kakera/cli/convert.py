@@ -11,8 +11,8 @@ from kakera.errors import OptionError, sentence
 
 def run(words: Sequence[str]) -> int:
     """Write a model for another library and say how far apart both are."""
+    from kakera.commands.convert_int8 import convert_int8
     from kakera.formats.convert import Format, convert
-    from kakera.training.int8 import convert_int8
 
     parser = Arguments("convert", "A model for another library, run beside the original before it is kept.")
     parser.add_argument(
@@ -64,8 +64,8 @@ def run(words: Sequence[str]) -> int:
         changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
         found = convert_int8(given.source, given.target, **changes)
     print("\n".join(found.lines()))
-    from kakera.training.next_commands import after_convert
-    from kakera.training.situation import situation, trained_on
+    from kakera.training.planning.next_commands import after_convert
+    from kakera.training.planning.situation import situation, trained_on
 
     data = given.calibrate or trained_on(given.source)
     graph, classifier = given.to == "onnx", bool(found.source.classes) and not given.encoder

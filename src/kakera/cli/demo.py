@@ -23,7 +23,7 @@ def run(words: Sequence[str]) -> int:
         help="one epoch of each: shows that it works, with lower figures",
     )
     given = parser.parse_args(words)
-    from kakera.study.demo import BRIEF, demo
+    from kakera.commands.demo import BRIEF, demo
 
     result = demo(given.out or ("runs/demo-quick" if given.quick else "runs/demo"), quick=given.quick)
     if result.quick:

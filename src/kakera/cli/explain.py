@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from kakera.cli.arguments import Arguments
-from kakera.study.explain.options import ExplainOptions
+from kakera.commands.explaining.options import ExplainOptions
 
 
 def run(words: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = vars(parser.parse_args(words))
     as_json, model, files = given.pop("json"), given.pop("model"), given.pop("files")
-    from kakera.study.explain.study import explain_files
+    from kakera.commands.explain import explain_files
 
     if not as_json:
         print(f"writes into {given.get('out', ExplainOptions.out)}", flush=True)

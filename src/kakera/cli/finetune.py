@@ -24,11 +24,11 @@ def run(words: Sequence[str]) -> int:
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("finetune", given["data"]))
     if given.pop("plan"):
-        from kakera.training.finetune import plan_finetune
+        from kakera.commands.finetune import plan_finetune
 
         return print_plan(plan_finetune(given.pop("data"), **given), ["finetune", *words])
-    from kakera.training.finetune import finetune
-    from kakera.training.verdict import last_verdict
+    from kakera.commands.finetune import finetune
+    from kakera.training.baselines.verdict import last_verdict
 
     data = given.pop("data")
     trained = finetune(data, **given)
@@ -44,9 +44,9 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
         print(last_verdict(trained.folder))
     print_written(trained.folder)
-    from kakera.model.cnn import ResNet
-    from kakera.training.next_commands import after_finetune
-    from kakera.training.situation import is_published, situation
+    from kakera.model.resnet import ResNet
+    from kakera.training.planning.next_commands import after_finetune
+    from kakera.training.planning.situation import is_published, situation
 
     lines = after_finetune(
         situation(data),
@@ -61,8 +61,8 @@ def run(words: Sequence[str]) -> int:
 
 def _resolve(given: dict[str, Any]) -> dict[str, Any]:
     """The options that apply to some data, by name. Raises KakeraError."""
+    from kakera.commands.prepare import resolve
     from kakera.formats.load import load
-    from kakera.training.prepare import resolve
 
     given.pop("plan", None)
     data, recipe = given.pop("data"), given.pop("recipe", "")

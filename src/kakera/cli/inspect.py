@@ -25,16 +25,16 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
     with opening("inspect", given.data):
-        from kakera.data import value_range
-        from kakera.data.inspect import Inspection, inspect_dataset
-        from kakera.data.sources import open_dataset
+        from kakera.data.checks.inspect import Inspection, inspect_dataset
+        from kakera.data.images import value_range
+        from kakera.data.sources.open import open_dataset
 
         ranges = value_range.given(given.bits, given.value_range)
         dataset = open_dataset(
             given.data, channels=given.channels or None, seed=given.seed, kind=given.kind, ranges=ranges
         )
-    from kakera.training.next_commands import after_inspect
-    from kakera.training.situation import situation_of
+    from kakera.training.planning.next_commands import after_inspect
+    from kakera.training.planning.situation import situation_of
 
     found = inspect_dataset(dataset)
     if given.json:

@@ -13,7 +13,7 @@ from kakera.cli.prediction_output import print_csv, print_json, print_some
 from kakera.errors import OptionError, sentence
 
 if TYPE_CHECKING:
-    from kakera.training.predict import Prediction
+    from kakera.commands.predict import Prediction
 
 SHOWN, CARD = 3, 3  # classes of a row of the table; of a card of the page
 
@@ -61,14 +61,14 @@ def run(words: Sequence[str]) -> int:
         )
     if given.top is not None and given.top < 1:
         raise OptionError(sentence("--top", got=given.top, expected="1 or more", do="correct it"))
-    from kakera.data import value_range
-    from kakera.data.files import open_files
-    from kakera.data.findings import left_lines
-    from kakera.data.measure import doubts
-    from kakera.training.label_counts import LabelCounts
-    from kakera.training.next_commands import after_predict
-    from kakera.training.predict import iter_predict, open_model, predict_windows
-    from kakera.training.seen_files import seen_files
+    from kakera.commands.label_counts import LabelCounts
+    from kakera.commands.predict import iter_predict, open_model, predict_windows
+    from kakera.commands.seen_files import seen_files
+    from kakera.data.checks.findings import left_lines
+    from kakera.data.images import value_range
+    from kakera.data.images.measured_range import doubts
+    from kakera.data.sources.files import open_files
+    from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
     if ranges := value_range.given(given.bits, given.value_range):
@@ -104,7 +104,7 @@ def run(words: Sequence[str]) -> int:
         print_some(found, shown, counts, windows=given.windows)
         print(*after_predict(given.model, given.files, page=given.page), sep="\n")
     if given.page:
-        from kakera.training.prediction_page import write_prediction_page
+        from kakera.commands.pages.prediction import write_prediction_page
 
         write_prediction_page(given.page, given.model, dataset, model.inputs, kept, order=given.order)
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from kakera.cli.output import print_table
 
 if TYPE_CHECKING:
-    from kakera.training.label_counts import LabelCounts
-    from kakera.training.predict import Prediction
+    from kakera.commands.label_counts import LabelCounts
+    from kakera.commands.predict import Prediction
 
 SHOWN = 20  # rows of the table
 

@@ -22,18 +22,18 @@ def run(words: Sequence[str]) -> int:
     given = vars(parser.parse_args(words))
     given.setdefault("out", default_folder("pretrain", given["data"]))
     if given.pop("plan"):
-        from kakera.training.pretrain import plan_pretrain
+        from kakera.commands.pretrain import plan_pretrain
 
         return print_plan(plan_pretrain(given.pop("data"), **given), ["pretrain", *words])
-    from kakera.training.pretrain import pretrain
+    from kakera.commands.pretrain import pretrain
 
     data = given.pop("data")
     trained = pretrain(data, **given)
     if not trained.leads:
         return 0
     print_written(trained.folder)
-    from kakera.training.next_commands import after_pretrain
-    from kakera.training.situation import situation
+    from kakera.training.planning.next_commands import after_pretrain
+    from kakera.training.planning.situation import situation
 
     print(*after_pretrain(situation(data), trained.folder), sep="\n")
     print_report(trained.folder)
@@ -42,7 +42,7 @@ def run(words: Sequence[str]) -> int:
 
 def _resolve(given: dict[str, Any]) -> dict[str, Any]:
     """The options that apply to some data, by name. Raises KakeraError."""
-    from kakera.training.prepare import resolve
+    from kakera.commands.prepare import resolve
 
     given.pop("plan", None)
     data, recipe = given.pop("data"), given.pop("recipe", "")

@@ -19,7 +19,7 @@ def run(words: Sequence[str]) -> int:
     given = vars(parser.parse_args(words))
     if "start" not in given:
         raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
-    from kakera.training.probe import plan_probe, probe
+    from kakera.commands.probe import plan_probe, probe
 
     data = given.pop("data")
     if given.pop("plan"):
@@ -29,8 +29,8 @@ def run(words: Sequence[str]) -> int:
     print(f"{report.measure} in per cent, mean ± standard deviation over the draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
-    from kakera.training.next_commands import after_probe
-    from kakera.training.situation import is_published
+    from kakera.training.planning.next_commands import after_probe
+    from kakera.training.planning.situation import is_published
 
     print(*after_probe(data, given["start"], from_hub=is_published(given["start"])), sep="\n")
     if "out" in given:

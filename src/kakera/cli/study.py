@@ -75,7 +75,7 @@ def _study(name: str, given: dict[str, Any]) -> int:
     for sentences in done.answer.sentences():
         print(sentences)
     print(f"{done.folder}: report.html, results.csv, costs.csv")
-    from kakera.training.next_commands import after_study
+    from kakera.training.planning.next_commands import after_study
 
     print(*after_study(data, hide), sep="\n")
     print(f"{done.folder / 'report.html'}: open it in a browser")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.images import with_depth
+from kakera.data.images.decode import with_depth
 from kakera.data.mapped import MappedArray
 
 Block = NDArray[np.uint8] | MappedArray

@@ -8,9 +8,9 @@ import numpy as np
 
 from kakera.data.blocks import Blocks
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, choose
-from kakera.data.images import GREY_OR_COLOUR, with_depth
-from kakera.data.kept import KeptPictures
-from kakera.data.shards import ShardPictures
+from kakera.data.images.decode import GREY_OR_COLOUR, with_depth
+from kakera.data.preload.kept import KeptPictures
+from kakera.data.shards.reader import ShardPictures
 from kakera.errors import DataError, sentence
 
 

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.audio.recordings import Sounds
 from kakera.data.blocks import Blocks
-from kakera.data.images import decode
-from kakera.data.kept import KeptPictures
+from kakera.data.images.decode import decode
+from kakera.data.images.value_range import Ranges
 from kakera.data.names import taken
-from kakera.data.shard_index import PICTURES, RECORDINGS
-from kakera.data.shards import ShardPictures
-from kakera.data.sounds import Sounds
-from kakera.data.value_range import Ranges
+from kakera.data.preload.kept import KeptPictures
+from kakera.data.shards.index import PICTURES, RECORDINGS
+from kakera.data.shards.reader import ShardPictures
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
 
 PARTS = ("train", "val", "test")

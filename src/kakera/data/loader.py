@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
-from kakera import chance
-from kakera.data import augment
+from kakera import seeding
+from kakera.data.audio.batches import Crops, Windows
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.crop import CenterCrop
 from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
-from kakera.data.kept import KeptPictures
-from kakera.data.listen import Crops, Windows
+from kakera.data.images import augment
+from kakera.data.images.crop import CenterCrop
 from kakera.data.order import ALL, Order, Place, Share, Straight
+from kakera.data.preload.kept import KeptPictures
 from kakera.data.workers import batches_of
 from kakera.errors import DataError, UnreadableFileError, sentence
 
@@ -71,7 +71,7 @@ class Reader(TorchDataset[Any]):
         self, wanted: NDArray[np.int64], epoch: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         kind = self.augmentation or Augmentation()
-        noise = chance.uniform(self.seed, epoch, wanted, "geometry", 3 + 4 * augment.TRIES)
+        noise = seeding.uniform(self.seed, epoch, wanted, "geometry", 3 + 4 * augment.TRIES)
         flip = (noise[:, 0] < 0.5) & kind.flip
         found, kept, broken = self._arrays(wanted, kind, noise, flip)
         if kind.shift and len(found):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kakera import chance
+from kakera import seeding
 
 Place = tuple[int, int, int, int]  # epoch, step, number, row in the step
 
@@ -52,7 +52,7 @@ class Order:
         for step in range(self.start, self.steps):
             epoch, place = divmod(step, per_epoch)
             if epoch != known:
-                known, order = epoch, chance.order(self.seed, epoch, self.count)
+                known, order = epoch, seeding.order(self.seed, epoch, self.count)
             taken = order[place * size : (place + 1) * size]
             for rows in self.share.rows(size):
                 yield [(epoch, step, int(taken[row]), row) for row in rows]

@@ -1,10 +1,11 @@
 """What a model sees and makes of a picture.
 
 `look` encodes a picture once; the other functions answer from what it gives, in arrays. The pictures of
-the same are in `drawings`.
+the same are in `plots`.
 """
 
-from kakera.explain import drawings, masks
+from kakera.explain import masks, plots
+from kakera.explain.activations import RAW, Seen, look
 from kakera.explain.attention import (
     attention_distances,
     attention_map,
@@ -18,7 +19,6 @@ from kakera.explain.lines import Lines, patch_lines, picture_lines
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
 from kakera.explain.reconstruct import Reconstruction, kind_of, reconstruct
 from kakera.explain.relevance import relevance
-from kakera.explain.seen import RAW, Seen, look
 from kakera.explain.similarity import cosine, position_similarity, similarities, similarity_map
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "attention_map",
     "cnn_fields",
     "cosine",
-    "drawings",
     "even_distance",
     "filters",
     "head_maps",
@@ -40,6 +39,7 @@ __all__ = [
     "masks",
     "patch_lines",
     "picture_lines",
+    "plots",
     "position_similarity",
     "principal_filters",
     "reconstruct",

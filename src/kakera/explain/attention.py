@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from kakera.explain.seen import Array, Seen
+from kakera.explain.activations import Array, Seen
 
 
 def head_maps(seen: Seen, layer: int = -1, token: int = 0) -> Array:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
+from kakera.explain.activations import Array
 from kakera.explain.mosaic import INK, PAPER, TEXT
-from kakera.explain.seen import Array
 
 WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 32.0, 48.0  # margins

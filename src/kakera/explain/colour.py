@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.explain.seen import Array
+from kakera.explain.activations import Array
 
 _RISING = ((12, 8, 38), (66, 24, 108), (150, 44, 102), (222, 92, 56), (250, 172, 48), (252, 250, 190))
 _SIGNED = ((10, 62, 130), (116, 164, 214), (246, 246, 244), (230, 150, 84), (130, 52, 6))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kakera.explain.seen import Array, Seen
-from kakera.model.encoder import Encoder
+from kakera.explain.activations import Array, Seen
+from kakera.model.vit import Encoder
 
 
 def principal(vectors: Array, count: int) -> tuple[Array, Array]:

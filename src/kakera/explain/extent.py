@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from kakera.grid import Grid
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.explain.seen import Array
+from kakera.explain.activations import Array
 from kakera.explain.similarity import cosine
 from kakera.inputs import InputSpec
 from kakera.model import patches
-from kakera.model.encoder import Encoder
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder
 
 BATCH = 32  # pictures encoded at a time
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera import chance
+from kakera import seeding
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model.masking import MASKINGS
@@ -30,7 +30,7 @@ def drawn(
                 do="choose one of these",
             )
         )
-    noise = chance.uniform(seed, 0, np.arange(count), "explain", grid.count)
+    noise = seeding.uniform(seed, 0, np.arange(count), "explain", grid.count)
     return MASKINGS[kind](noise, grid, ratio)
 
 

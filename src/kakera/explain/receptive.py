@@ -17,12 +17,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kakera.explain.activations import Array
 from kakera.explain.extent import Extent
-from kakera.explain.seen import Array
-from kakera.model.cnn import ResNet
-from kakera.model.encoder import Encoder
+from kakera.model.resnet import ResNet
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder
 
 _Centres: TypeAlias = Iterator[tuple[Tensor, tuple[float, float]]]  # Σ_channels y(unit), and its pixel
 

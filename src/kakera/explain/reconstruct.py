@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kakera.errors import RunError, sentence
+from kakera.explain.activations import Array, as_bytes
 from kakera.explain.axes import Axes, axes_of
 from kakera.explain.extent import Extent
-from kakera.explain.seen import Array, as_bytes
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.mae import MaskedAutoencoder

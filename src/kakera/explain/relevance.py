@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
+from kakera.explain.activations import Array, checked, require_no_registers
 from kakera.explain.extent import Extent
-from kakera.explain.seen import Array, checked, require_no_registers
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.trace import Trace

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kakera.errors import OptionError, sentence
-from kakera.explain.seen import Array, Seen
-from kakera.model.encoder import Encoder
+from kakera.explain.activations import Array, Seen
+from kakera.model.vit import Encoder
 
 
 def cosine(one: Array, other: Array) -> Array:

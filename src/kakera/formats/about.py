@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet
 
 if TYPE_CHECKING:
     from kakera.formats.native import Saved

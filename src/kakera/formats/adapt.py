@@ -14,10 +14,10 @@ from kakera.formats.description import require_values
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
-from kakera.model.encoder import Encoder
 from kakera.model.linear import Linear
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet
+from kakera.model.vit import Encoder
 
 Size = int | tuple[int, int]
 Classes = int | Sequence[str]

@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Literal
 
 from kakera.errors import RunError, sentence
-from kakera.formats import mae, onnx, timm_writing, transformers_writing
 from kakera.formats.about import about
 from kakera.formats.adapt import Size, adapt
 from kakera.formats.folder import require_free, write_folder
-from kakera.formats.judge import difference
+from kakera.formats.foreign import mae, timm_writer, transformers_writer
 from kakera.formats.load import load
 from kakera.formats.native import Saved
+from kakera.formats.onnx import export
+from kakera.formats.verify import difference
 from kakera.model.classifier import Classifier
-from kakera.model.encoder import Encoder
+from kakera.model.vit import Encoder
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
 Format = Literal["transformers", "timm", "mae", "onnx"]
 FOLDERS: dict[str, Callable[[Saved], dict[str, bytes]]] = {
-    "transformers": transformers_writing.files,
-    "timm": timm_writing.files,
-    "onnx": onnx.files,
+    "transformers": transformers_writer.files,
+    "timm": timm_writer.files,
+    "onnx": export.files,
 }
 COLOURED = (
     "written for colour, as pipelines of transformers see every picture: red, green and blue count as they "

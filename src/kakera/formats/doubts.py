@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from kakera.formats.native import Model
-from kakera.model.cnn import ResNet
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet
+from kakera.model.vit import Encoder
 
 
 def alike(model: Model) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from typing import Any
 import torch
 
 from kakera.errors import RunError, sentence
-from kakera.formats import hub, jax, timm, transformers
+from kakera.formats import hub
 from kakera.formats.adapt import Classes, Size, adapt
+from kakera.formats.detect import read_file
 from kakera.formats.doubts import alike
-from kakera.formats.image_processors import cropped
+from kakera.formats.foreign import jax, timm, transformers
+from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
-from kakera.formats.plain import read_file
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 
 PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from kakera.data.items import Files
+from kakera.data.sources.items import Files
 from kakera.errors import RunError, sentence
 from kakera.formats.about import about
 from kakera.formats.build import fill, require_numbers, without_memory
@@ -23,11 +23,11 @@ from kakera.formats.preparation import prepared
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import RESNETS, ResNet
-from kakera.model.encoder import Encoder
+from kakera.model.configs import DecoderShape, LayerKind, VitShape
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.positions import Resampling
-from kakera.model.sizes import DecoderShape, LayerKind, VitShape
+from kakera.model.resnet import RESNETS, ResNet
+from kakera.model.vit import Encoder
 from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"

@@ -12,11 +12,11 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from kakera.data.batch import Batch
-from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
-from kakera.data.files import open_files
-from kakera.data.items import Files
+from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
+from kakera.data.sources.files import open_files
+from kakera.data.sources.items import Files
 from kakera.inputs import InputSpec
 from kakera.sound.logmel import blank_after, log_mel
 from kakera.sound.spec import SoundSpec

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kakera.model.configs import PLAIN, LayerKind
 from kakera.model.linear import Linear, Then, linear
-from kakera.model.sizes import PLAIN, LayerKind
 from kakera.model.trace import Trace
 
 Wanted: TypeAlias = Callable[[Tensor], Tensor]

@@ -9,11 +9,11 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kakera.model.encoder import Encoder
 from kakera.model.linear import Linear
 from kakera.model.presence import Choice
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
+from kakera.model.vit import Encoder
 
 Pool: TypeAlias = Literal["class", "mean"]
 Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from kakera.model import positions
 from kakera.model.attention import CrossLayer, Layer
-from kakera.model.encoder import Encoder, initialise_linears
+from kakera.model.configs import DecoderShape
 from kakera.model.linear import Linear
 from kakera.model.roles import Roles
-from kakera.model.sizes import DecoderShape
+from kakera.model.vit import Encoder, initialise_linears
 
 
 class Decoder(nn.Module):

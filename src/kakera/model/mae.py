@@ -7,12 +7,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kakera.errors import OptionError, sentence
-from kakera.model import gradients as oriented
+from kakera.model import hog as oriented
 from kakera.model import patches, positions
+from kakera.model.configs import DecoderShape
 from kakera.model.decoder import Decoder
-from kakera.model.encoder import Encoder
 from kakera.model.roles import Roles, roles
-from kakera.model.sizes import DecoderShape
+from kakera.model.vit import Encoder
 
 VARIANCE_FLOOR = 1e-6
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor
 
-from kakera import chance
+from kakera import seeding
 from kakera.sound.bank import filters, window
 from kakera.sound.spec import SoundSpec
 
@@ -38,7 +38,7 @@ def waveform(
     """
     sizes = magnitudes(log_mel.double().exp(), spec)
     frames = _Frames(spec, log_mel.shape[-1])
-    draws = chance.uniform(0, 0, range(len(sizes)), "phases", sizes.shape[-1])
+    draws = seeding.uniform(0, 0, range(len(sizes)), "phases", sizes.shape[-1])
     turned = torch.from_numpy(2 * np.pi * draws)
     last = moved = torch.polar(sizes, turned)
     for _ in range(rounds):

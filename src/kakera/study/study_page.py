@@ -8,10 +8,10 @@ from typing import Any
 
 from kakera import duration
 from kakera.reports import html
-from kakera.study.conduct import Finished
-from kakera.study.ledger import COSTS, write_csv
-from kakera.study.material import PRETRAIN, Material
-from kakera.study.prose import capital
+from kakera.reports.prose import capital
+from kakera.reports.tables import COSTS, write_csv
+from kakera.study.scheduler import Finished
+from kakera.study.setup import PRETRAIN, Material
 from kakera.study.study_options import StudyOptions
 
 HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers

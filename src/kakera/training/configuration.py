@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kakera.data.digest import changed
-from kakera.data.inventory import INVENTORY, Rows, changes, unpacked
+from kakera.data.checks.digest import changed
+from kakera.data.checks.inventory import INVENTORY, Rows, changes, unpacked
 from kakera.errors import RunError, sentence
 from kakera.inputs import CROPPING
 

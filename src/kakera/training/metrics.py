@@ -1,39 +1,177 @@
-"""The lines of `metrics.jsonl`, where a run goes on."""
+"""How good a classifier's scores are: one label a sample, or several.
+
+scikit-learn's average precision is imported when several labels need it, since that takes over a second.
+"""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
+from typing import Any
 
-from kakera.storage import write_atomically
+import numpy as np
+from numpy.typing import NDArray
 
-METRICS = "metrics.jsonl"
+from kakera.errors import DataError, sentence
+from kakera.training.metrics_report import ClassResult, Evaluation
+from kakera.training.predictions import Predictions, Rows
+
+BINS = 15  # of the calibration error, as in Guo et al. 2017
+SHOWN = 100  # classes: of more, not every count of the confusion is kept
+PAIRS = 100  # of classes that are confused most
 
 
-def drop_after(path: Path, step: int) -> None:
-    """Remove the lines of later steps, and a last line cut short by a kill. Raises StorageError."""
-    lines = [line for line, reached in _lines(path) if reached <= step]
-    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+def evaluate(
+    scores: NDArray[np.floating[Any]], labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
+) -> Evaluation:
+    """Compare scores (n, classes) with labels: int (n,), −1 where unlabelled, or bool (n, classes).
 
-
-def report_repeated(path: Path) -> None:
-    """Print one line on stderr where there are metrics, for a run that has no checkpoint to go on from."""
-    reached = max((step for _, step in _lines(path)), default=0)
-    if reached:
-        print(
-            f"kakera: {path.parent}: metrics up to step {reached} and no checkpoint: training begins again "
-            "at step 0",
-            file=sys.stderr,
+    Raises DataError where nothing is labelled, the shapes do not fit, a label is no class, or a score is
+    not finite.
+    """
+    several = labels.dtype == np.bool_
+    expected = (len(scores), len(classes)) if several else (len(scores),)
+    if scores.shape != (len(scores), len(classes)) or labels.shape != expected:
+        raise _refusal(
+            got=f"scores of shape {scores.shape} and labels of shape {labels.shape}",
+            expected=f"a row of {len(classes)} scores and a label for each sample",
         )
+    if not several and len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
+        raise _refusal(
+            got=f"labels from {labels.min()} to {labels.max()}", expected=f"−1 to {len(classes) - 1}"
+        )
+    predictions = Predictions.of(scores, labels, np.arange(len(scores)))
+    return evaluate_predictions(predictions, labels, classes)
 
 
-def _lines(path: Path) -> list[tuple[str, int]]:
-    """Each whole line with its step."""
-    found: list[tuple[str, int]] = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            found.append((line, int(json.loads(line)["step"])))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
+def evaluate_predictions(
+    predictions: Predictions, labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
+) -> Evaluation:
+    """Compare predictions with the labels of the same files, as `evaluate` does with all scores.
+
+    Takes time and memory linear in files and in classes; where files may have several labels, in their
+    product. Raises DataError where nothing is labelled or a score is not finite.
+    """
+    if labels.dtype == np.bool_:
+        scores = predictions.probabilities
+        assert scores is not None
+        if not len(scores):
+            raise _nothing_labelled(0)
+        if not all(np.isfinite(column).all() for column in scores.T):
+            raise _refusal(got="scores that are not finite", expected="numbers")
+        return _several_labels(scores, labels, classes)
+    known = labels >= 0
+    if not known.any():
+        raise _nothing_labelled(len(labels))
+    rows = predictions.rows[known]
+    if not (np.isfinite(rows["confidence"]) & np.isfinite(rows["of_truth"])).all():
+        raise _refusal(got="scores that are not finite", expected="numbers")
+    return _one_label(rows, labels[known], classes, int((~known).sum()))
+
+
+def _one_label(rows: Rows, labels: NDArray[Any], classes: tuple[str, ...], unlabelled: int) -> Evaluation:
+    guesses, count = rows["guess"], len(classes)
+    hits = guesses == labels
+    right, guessed, true = (
+        np.bincount(numbers, minlength=count) for numbers in (labels[hits], guesses, labels)
+    )
+    per_class = _per_class(classes, right, guessed, true)
+    probable = bool(rows["probable"].all())
+    floor = np.finfo(np.float64).eps
+    return Evaluation(
+        count=len(labels),
+        unlabelled=unlabelled,
+        per_class=per_class,
+        accuracy=float(hits.mean()),
+        balanced_accuracy=_mean([row.recall for row in per_class]),
+        macro_f1=_mean([row.f1 for row in per_class]),
+        # Ties go to the first class here as in the guess, so top-1 and top-5 agree about them.
+        top5=float((rows["above"] < 5).mean()) if count > 5 else None,
+        log_loss=float(-np.log(np.maximum(rows["of_truth"], floor)).mean()) if probable else None,
+        calibration_error=_calibration_error(rows["confidence"], hits) if probable else None,
+        confusion=_table(labels, guesses, count) if count <= SHOWN else None,
+        confused=_pairs(labels[~hits], guesses[~hits], classes),
+    )
+
+
+def _table(labels: NDArray[Any], guesses: NDArray[Any], count: int) -> tuple[tuple[int, ...], ...]:
+    counts = np.bincount(labels * count + guesses, minlength=count * count).reshape(count, count)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def _pairs(
+    labels: NDArray[Any], guesses: NDArray[Any], classes: tuple[str, ...]
+) -> tuple[tuple[str, str, int], ...]:
+    """Truth, guess and number of files of the mistakes that are made most."""
+    pairs, counts = np.unique(labels * len(classes) + guesses, return_counts=True)
+    most = np.argsort(-counts, kind="stable")[:PAIRS]
+    return tuple(
+        (classes[pair // len(classes)], classes[pair % len(classes)], count)
+        for pair, count in zip(pairs[most].tolist(), counts[most].tolist(), strict=True)
+    )
+
+
+def _several_labels(
+    scores: NDArray[np.floating[Any]], labels: NDArray[Any], classes: tuple[str, ...]
+) -> Evaluation:
+    from sklearn.metrics import average_precision_score
+
+    guesses = scores > 0.5
+    hits, guessed, true = (labels & guesses).sum(axis=0), guesses.sum(axis=0), labels.sum(axis=0)
+    precisions = [
+        float(average_precision_score(labels[:, i], scores[:, i])) if true[i] else None
+        for i in range(len(classes))
+    ]
+    rows = _per_class(classes, hits, guessed, true, precisions)
+    return Evaluation(
+        count=len(labels),
+        unlabelled=0,
+        per_class=rows,
+        mean_average_precision=_mean(precisions),
+        micro_f1=_ratio(2 * hits.sum(), guessed.sum() + true.sum()),
+        macro_f1=_mean([row.f1 for row in rows]),
+    )
+
+
+def _per_class(
+    classes: tuple[str, ...],
+    hits: NDArray[np.int64],
+    guessed: NDArray[np.int64],
+    true: NDArray[np.int64],
+    precisions: list[float | None] | None = None,
+) -> tuple[ClassResult, ...]:
+    return tuple(
+        ClassResult(
+            name=name,
+            count=int(true[i]),
+            precision=_ratio(hits[i], guessed[i]),
+            recall=_ratio(hits[i], true[i]),
+            f1=_ratio(2 * hits[i], guessed[i] + true[i]) if true[i] else None,
+            average_precision=precisions[i] if precisions else None,
+        )
+        for i, name in enumerate(classes)
+    )
+
+
+def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Guo et al. 2017, equation 3: |accuracy − confidence| in equal bins, weighted by their samples."""
+    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(right))
+
+
+def _ratio(part: np.integer[Any], whole: np.integer[Any]) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _nothing_labelled(count: int) -> DataError:
+    return _refusal(got=f"{count} samples, none with a label", expected="at least one labelled sample")
+
+
+def _refusal(*, got: str, expected: str) -> DataError:
+    return DataError(
+        sentence("evaluation", got=got, expected=expected, do="check the labels of the test set")
+    )

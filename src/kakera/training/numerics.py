@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import kakera
-from kakera.training.team import Team
+from kakera.training.distributed import Team
 
 
 def numerics(team: Team, config: dict[str, Any]) -> dict[str, str]:

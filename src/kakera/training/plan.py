@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset
+from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import training_batches
 from kakera.data.order import Share
 from kakera.errors import OptionError, sentence
+from kakera.training.distributed import Team
 from kakera.training.options import LearningOptions
-from kakera.training.team import Team
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from kakera.data import cache
-from kakera.data.crop import CenterCrop
+from kakera.data.checks.digest import digest
+from kakera.data.checks.findings import emptied, taken_line
+from kakera.data.checks.leaks import Leaks
+from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.digest import digest
-from kakera.data.findings import emptied, taken_line
-from kakera.data.leaks import Leaks
-from kakera.data.memory import at_hand, hold
-from kakera.data.shrink import stored_side
-from kakera.data.statistics import mean_std
-from kakera.data.warnings import data_warnings, leak_warning, measured_part
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.shrink import stored_side
+from kakera.data.preload import cache
+from kakera.data.preload.preload import at_hand, hold
+from kakera.data.preload.statistics import mean_std
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
-from kakera.training.rules import Facts
-from kakera.training.spectrograms import frames, spectrogram_inputs
+from kakera.training.planning.rules import Facts
+from kakera.training.spectrogram_stats import frames, spectrogram_inputs
 
 HELD = 2 << 30  # bytes of pictures or waveforms that are kept in memory, at most
 SHARE = 0.25  # of the free memory, at most
@@ -47,7 +47,7 @@ class Prepared:
     crop_pct: float = 1.0
     """Otherwise the share of its shorter side."""
     digest: dict[str, str] = field(default_factory=dict)
-    """Of the files as they were opened, the labels and the split: `kakera.data.digest`; empty until held."""
+    """Of the opened files, the labels and the split: `kakera.data.checks.digest`; empty until held."""
 
     leaks: Leaks = ()
     """Labelled training files and the files to measure on that are equal to them."""

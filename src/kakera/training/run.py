@@ -19,21 +19,21 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from kakera.data.checks.inventory import INVENTORY, Rows, inventory, packed
 from kakera.data.dataset import Dataset
-from kakera.data.inventory import INVENTORY, Rows, inventory, packed
 from kakera.errors import RunError, UnreadableFileError, sentence
 from kakera.formats.native import WEIGHTS, Saved, write_description
 from kakera.storage import append, write_atomically
-from kakera.training import checkpoints, metrics
+from kakera.training import checkpoints, metrics_log
 from kakera.training.configuration import CONFIG, require_same
-from kakera.training.fitting import fitting
+from kakera.training.distributed import Team
 from kakera.training.lock import locked
-from kakera.training.metrics import METRICS
+from kakera.training.metrics_log import METRICS
 from kakera.training.numerics import describe_change, numerics
+from kakera.training.planning.fitting import fitting
 from kakera.training.run_folder import UNFINISHED, holds_something, require_own
 from kakera.training.sharded import like
 from kakera.training.stop import Stop
-from kakera.training.team import Team
 
 UNREADABLE = "unreadable.csv"
 
@@ -151,7 +151,7 @@ class Run:
         path = self.folder / METRICS
         if path.exists() and self.team.leads:
             self.require_own()
-            metrics.drop_after(path, step)
+            metrics_log.drop_after(path, step)
 
     def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> int:
         """Write down files that were skipped, with their reasons; each once. Returns how many there are."""
@@ -196,7 +196,7 @@ class Run:
         def look() -> int:
             newest = checkpoints.newest(self.folder, set_aside=True)
             if newest is None:
-                metrics.report_repeated(self.folder / METRICS)
+                metrics_log.report_repeated(self.folder / METRICS)
                 return 0
             step, tensors, texts = newest
             found.append((step, tensors))

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kakera.data.inventory import INVENTORY
+from kakera.data.checks.inventory import INVENTORY
 from kakera.errors import RunError, sentence
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.lock import LOCK

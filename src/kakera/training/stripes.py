@@ -7,7 +7,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from kakera import chance
+from kakera import seeding
 from kakera.data.batch import Batch
 
 
@@ -16,7 +16,7 @@ def striped(
 ) -> Float[Tensor, "b c H W"]:
     """Pictures in the model's units with 0, their mean, in up to `bands` rows and up to `frames` columns."""
     height, width = pictures.shape[-2:]
-    draws = torch.from_numpy(chance.uniform(seed, batch.epoch, batch.samples.numpy(), "stripes", 4))
+    draws = torch.from_numpy(seeding.uniform(seed, batch.epoch, batch.samples.numpy(), "stripes", 4))
     rows = stripe(draws[:, 0], draws[:, 1], min(bands, height), height)
     cols = stripe(draws[:, 2], draws[:, 3], min(frames, width), width)
     blank = rearrange(rows, "b H -> b 1 H 1") | rearrange(cols, "b W -> b 1 1 W")

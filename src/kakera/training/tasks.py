@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera import chance
+from kakera import seeding
 from kakera.data.loader import Batch
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import MASKINGS, among
+from kakera.model.resnet import ResNet
 from kakera.model.stochastic_depth import survival
-from kakera.training.mixing import distort, mix, mix_waves
+from kakera.training.batch_augment import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.stripes import striped
 from kakera.training.view import View
@@ -46,13 +46,13 @@ class Pretraining:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Squared error on the hidden patches, or on those that are to be predicted."""
         options, samples = self.options, batch.samples.numpy()
-        noise = chance.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
+        noise = seeding.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
         pictures, absent = self.view.pictures(batch), self.view.absent(batch)
         gone = None if absent is None else absent.cpu().numpy()
         hidden = MASKINGS[options.masking](noise, self.grid, options.hide, gone)
         asked = None
         if options.predicted < 1:
-            noise = chance.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
+            noise = seeding.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
             asked = torch.from_numpy(among(noise, hidden, options.predicted))
         return model(
             pictures, torch.from_numpy(hidden), absent, asked
@@ -125,7 +125,7 @@ class Classification:
         return hot * (1 - self.options.smoothing) + self.options.smoothing / self.classes
 
     def _survive(self, batch: Batch) -> Tensor:
-        noise = chance.uniform(
+        noise = seeding.uniform(
             self.options.seed, batch.epoch, batch.samples.numpy(), "drop-path", 2 * self.depth
         )
         return survival(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)

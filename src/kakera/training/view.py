@@ -11,9 +11,9 @@ from kakera.data.batch import Batch
 from kakera.formats.preparation import stored, widths
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.cnn import ResNet
-from kakera.model.encoder import Encoder
 from kakera.model.presence import beyond
+from kakera.model.resnet import ResNet
+from kakera.model.vit import Encoder
 
 
 @dataclass(frozen=True)

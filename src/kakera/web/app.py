@@ -12,11 +12,11 @@ from starlette.responses import FileResponse
 
 import kakera
 from kakera.machine import usable_cores
+from kakera.web.errors import refuse_in_one_sentence
 from kakera.web.guard import QUEUE, Guard
 from kakera.web.models import Models
 from kakera.web.pictures import Pictures
 from kakera.web.recordings import Recordings
-from kakera.web.refusals import refuse_in_one_sentence
 from kakera.web.routes import router
 from kakera.web.samples import open_samples
 from kakera.web.views import Views

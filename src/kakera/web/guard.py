@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kakera.errors import sentence
-from kakera.web.refusals import refusal
-from kakera.web.shelf import MOST_BYTES
+from kakera.web.errors import refusal
+from kakera.web.store import MOST_BYTES
 
 MOST_SECONDS = 30.0  # for a body to arrive
 STALLED_SECONDS = 5.0  # without a byte of it

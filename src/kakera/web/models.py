@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kakera.data.images import GREY_OR_COLOUR
+from kakera.commands.opened_run import open_run, step_reached
+from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
 from kakera.formats.native import WEIGHTS, Saved
-from kakera.model.cnn import ResNet
 from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet
 from kakera.sound.spec import SoundSpec
-from kakera.training.opened_run import open_run, step_reached
-from kakera.web.answers import ModelAnswer
-from kakera.web.refusals import UnknownError
+from kakera.web.errors import UnknownError
+from kakera.web.schemas import ModelAnswer
 
 LOOK_AGAIN = 1.0  # seconds between looks for a newer checkpoint
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from kakera.data.channels import with_channels
-from kakera.data.crop import CenterCrop
 from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.images import decode
-from kakera.data.measure import with_ranges
-from kakera.data.tiff import read_header
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.decode import decode
+from kakera.data.images.measured_range import with_ranges
+from kakera.data.images.tiff import read_header
 from kakera.inputs import InputSpec
-from kakera.web.shelf import Framed, Shelf
+from kakera.web.store import Framed, Shelf
 
 MOST_PIXELS = 40_000_000  # of an upload
 

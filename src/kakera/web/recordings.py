@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.data.audio import header
+from kakera.data.audio.batches import starts
+from kakera.data.audio.decode import header
+from kakera.data.audio.recordings import FileSounds, Sounds
 from kakera.data.dataset import Dataset
-from kakera.data.listen import starts
-from kakera.data.sounds import FileSounds, Sounds
 from kakera.errors import UnreadableFileError, sentence
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
-from kakera.training.shown import shown
-from kakera.web.refusals import UnknownError
-from kakera.web.shelf import Framed, Shelf, Subject
+from kakera.training.preview import shown
+from kakera.web.errors import UnknownError
+from kakera.web.store import Framed, Shelf, Subject
 
 MOST_VALUES = 48_000 * 32  # a second, of an upload: what is decoded at a time stays below 100 MB
 DIGITS = 9  # of the number of a window

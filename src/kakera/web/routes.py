@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from kakera.training.malloc import give_back
-from kakera.web.answers import (
+from kakera.web.errors import REFUSALS
+from kakera.web.models import Models, State
+from kakera.web.schemas import (
     AttentionAnswer,
     EmbeddingAnswer,
     Guessed,
@@ -21,9 +23,7 @@ from kakera.web.answers import (
     Shown,
     SimilarityAnswer,
 )
-from kakera.web.models import Models, State
-from kakera.web.refusals import REFUSALS
-from kakera.web.shelf import MOST_BYTES, Shelf, Subject, answer
+from kakera.web.store import MOST_BYTES, Shelf, Subject, answer
 from kakera.web.views import Views
 
 router = APIRouter(prefix="/api", responses=REFUSALS)

@@ -11,30 +11,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.data.resize import OF_PILLOW, image_of
+from kakera.data.images.resize import OF_PILLOW, image_of
 from kakera.errors import OptionError, sentence
 from kakera.explain import masks
+from kakera.explain.activations import RAW, Array, Seen, as_bytes, look
 from kakera.explain.attention import rollout
 from kakera.explain.axes import Axis, axes_of
 from kakera.explain.extent import Extent
 from kakera.explain.picture import png
 from kakera.explain.reconstruct import Reconstruction, reconstruct, require_autoencoder
 from kakera.explain.relevance import relevance
-from kakera.explain.seen import RAW, Array, Seen, as_bytes, look
 from kakera.explain.similarity import similarities
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier, Pool, pooled
-from kakera.model.cnn import ResNet
 from kakera.model.presence import beyond
+from kakera.model.resnet import ResNet
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
-from kakera.training.infer import probabilities
+from kakera.training.inference import probabilities
 from kakera.training.view import View
-from kakera.web.answers import Guessed, Heard, Mask
-from kakera.web.memory import Memory, Turns
+from kakera.web.cache import Memory, Turns
 from kakera.web.models import State
-from kakera.web.shelf import Framed, Subject
+from kakera.web.schemas import Guessed, Heard, Mask
 from kakera.web.sounding import wav
+from kakera.web.store import Framed, Subject
 
 KEPT_BYTES = 512 << 20  # of pictures as models have seen them
 

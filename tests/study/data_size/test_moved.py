@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from kakera.commands.finetune import finetune
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.study.data_size.moved import difference, moved, shifted
-from kakera.training.finetune import finetune
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.study.data_size.shift_test import difference, moved, shifted
 from tests.small import QUICK, pictures
 
 

@@ -14,7 +14,7 @@ from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.study import DataSize, plan_data_size, study_data_size
 from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn, tuned
-from kakera.study.material import cut_validation, material
+from kakera.study.setup import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
 from kakera.training.recipes import read_recipe
 from kakera.training.tasks import Classification

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.audio import read
+from kakera.commands.explain import explain_files
+from kakera.commands.predict import predict
+from kakera.data.audio.decode import read
 from kakera.formats.native import load_model
 from kakera.sound.logmel import log_mel
-from kakera.study.explain.study import explain_files
-from kakera.training.predict import predict
 from tests.data.recordings import record
 from tests.training.listeners import INPUTS, SPEC, WINDOW, three_listeners
 from tests.training.songs import RATE, songs, tone
@@ -80,15 +80,15 @@ def test_a_window_may_begin_later(world: Path, tmp_path: Path) -> None:
 def test_a_spectrogram_stands_upright_and_scales_beside_it(world: Path) -> None:
     import torch
 
-    from kakera.explain import drawings
-    from kakera.explain.seen import look
+    from kakera.explain import plots
+    from kakera.explain.activations import look
 
     wave = read(world / "long.wav", RATE, count=SPEC.samples(80))
     values = log_mel(torch.from_numpy(wave)[None], SPEC)[0]
     seen = look(load_model(world / "mae").encoder, INPUTS, values)
     loudest = int(seen.picture[..., 0].mean(axis=1).argmax())
     assert seen.axes.down.edges[loudest] <= 600 <= seen.axes.down.edges[loudest + 1]
-    drawn = np.asarray(drawings.summary(seen).convert("L")).astype(float)
+    drawn = np.asarray(plots.summary(seen).convert("L")).astype(float)
     tile = drawn[19 : 19 + 128, -3 * (240 + 6) + 6 + 6 :][:, :200]  # the picture, four pixels a band
     assert drawn.shape[0] > 19 + 128 + 10  # below it the seconds
     below, above = tile[: 128 - 4 * (loudest + 2)], tile[128 - 4 * (loudest + 1) : 128 - 4 * loudest]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kakera.commands.explaining.spread import spread
 from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.files import open_pictures
-from kakera.study.explain.spread import spread
+from kakera.data.sources.files import open_pictures
 from tests.small import folder
 
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
+from kakera.commands.explain import explain_files
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import ResNet, resnet_shape
-from kakera.model.encoder import Encoder
 from kakera.model.mae import MaskedAutoencoder
-from kakera.study.explain.study import explain_files
+from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import Encoder
 from tests.model.models import DECODER, SHAPE, seeded
 from tests.small import folder
 

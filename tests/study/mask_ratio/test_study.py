@@ -7,7 +7,7 @@ import pytest
 from kakera.errors import DataError, OptionError, RunError
 from kakera.study.mask_ratio.answer import TUNED, Answer
 from kakera.study.mask_ratio.study import MaskRatio, dispensable, plan_mask_ratio, study_mask_ratio
-from kakera.study.material import material
+from kakera.study.setup import material
 from kakera.study.study_options import MaskRatioOptions, study_options
 from kakera.training.recipes import read_recipe
 from tests.refusals import refused

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
+from kakera.reports.intervals import Crossing, Difference, crossings, interval, paired, signs
+from kakera.reports.prose import capital, listed
+from kakera.reports.tables import per_cent, points
 from kakera.study.data_size.work import CNN, MAE, VIT
-from kakera.study.intervals import Crossing, Difference, crossings, interval, paired, signs
-from kakera.study.ledger import per_cent, points
-from kakera.study.prose import capital, listed
 
 TITLES = {CNN: "the CNN", VIT: "the ViT from scratch", MAE: "the ViT after the MAE"}
 PAIRS = tuple(combinations((MAE, VIT, CNN), 2))

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from kakera.reports import html
+from kakera.reports.curves import Curve, draw
+from kakera.reports.intervals import interval
+from kakera.reports.tables import RESULTS, write_csv
 from kakera.storage import write_atomically
-from kakera.study.conduct import Finished
-from kakera.study.curves import Curve, draw
 from kakera.study.data_size import tables
 from kakera.study.data_size.answer import TITLES, Comparison
 from kakera.study.data_size.tables import Final
 from kakera.study.data_size.work import MODELS, School
-from kakera.study.intervals import interval
-from kakera.study.ledger import RESULTS, write_csv
-from kakera.study.material import FINETUNE, PRETRAIN
+from kakera.study.scheduler import Finished
+from kakera.study.setup import FINETUNE, PRETRAIN
 from kakera.study.study_options import DataSizeOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
 

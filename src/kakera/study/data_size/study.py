@@ -9,15 +9,15 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, sentence
-from kakera.model.cnn import resnet_shape
-from kakera.study.conduct import Finished, conduct, say
+from kakera.model.resnet import resnet_shape
 from kakera.study.data_size import times, work
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
-from kakera.study.material import PRETRAIN, cut_validation, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
+from kakera.study.scheduler import Finished, conduct, say
+from kakera.study.setup import PRETRAIN, cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
 
 TUNE, FINAL, LONGER = "tune", "final", "longer"

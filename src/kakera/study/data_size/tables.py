@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from kakera.reports import html
-from kakera.study.conduct import Finished
+from kakera.reports.intervals import interval, paired
+from kakera.reports.prose import capital, listed
+from kakera.reports.tables import amount, per_cent, points
 from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
-from kakera.study.data_size.moved import MOST
 from kakera.study.data_size.saturation import cut_short
+from kakera.study.data_size.shift_test import MOST
 from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, School
-from kakera.study.intervals import interval, paired
-from kakera.study.ledger import amount, per_cent, points
-from kakera.study.material import PRETRAIN
-from kakera.study.prose import capital, listed
+from kakera.study.scheduler import Finished
+from kakera.study.setup import PRETRAIN
 
 ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are not of equal size
 

@@ -11,20 +11,20 @@ from typing import Any
 
 import torch
 
+from kakera.commands.result import Trained, measure
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DivergedError
 from kakera.formats.native import load_model, parameters
 from kakera.model.classifier import Classifier
-from kakera.model.cnn import RESNETS, ResNet
-from kakera.model.encoder import Encoder
-from kakera.study import expense
-from kakera.study.data_size.moved import MOST, moved
+from kakera.model.resnet import RESNETS, ResNet
+from kakera.model.vit import Encoder
+from kakera.study import costs
 from kakera.study.data_size.saturation import late_gain
-from kakera.study.material import FINETUNE, SCRATCH, Material
+from kakera.study.data_size.shift_test import MOST, moved
+from kakera.study.setup import FINETUNE, SCRATCH, Material
 from kakera.study.study_options import DataSizeOptions
-from kakera.training.rules import SMALL
-from kakera.training.trained import Trained, measure
+from kakera.training.planning.rules import SMALL
 
 CNN, VIT, MAE = "cnn", "vit", "mae"
 MODELS = (CNN, VIT, MAE)
@@ -84,9 +84,9 @@ class School:
 def pretrained(school: School, trained: Trained) -> dict[str, Any]:
     """What a pretraining costs."""
     return {
-        "parameters": expense.size(trained.saved),
-        "flops": expense.step_flops(trained.saved, school.options.hide),
-        "training_seconds": expense.training_seconds(trained.folder),
+        "parameters": costs.size(trained.saved),
+        "flops": costs.step_flops(trained.saved, school.options.hide),
+        "training_seconds": costs.training_seconds(trained.folder),
     }
 
 
@@ -95,11 +95,11 @@ def tuned(school: School, folder: Path, values: dict[str, Any], start: Path | No
     try:
         trained = school.trained(values, folder, start, values["rate"])
     except DivergedError:
-        return {"validation": 0.0, "training_seconds": expense.training_seconds(folder)}
+        return {"validation": 0.0, "training_seconds": costs.training_seconds(folder)}
     assert trained.evaluation is not None
     return {
         "validation": trained.evaluation.score,
-        "training_seconds": expense.training_seconds(folder),
+        "training_seconds": costs.training_seconds(folder),
     }
 
 
@@ -124,10 +124,10 @@ def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> 
         "train": train_score,
         "late_gain": late_gain(run),
         "moved": moved(saved, some, school.options.shifts, device),
-        "parameters": expense.size(saved),
-        "flops": expense.forward_flops(saved),
+        "parameters": costs.size(saved),
+        "flops": costs.forward_flops(saved),
         "steps": school.steps(values["model"], count)[0],
-        "training_seconds": expense.training_seconds(run),
+        "training_seconds": costs.training_seconds(run),
     }
 
 
@@ -136,7 +136,7 @@ def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
     return {
         "rate": rate,
         "test": measure(trained.saved, school.material.test, device=school.options.device).score,
-        "training_seconds": expense.training_seconds(trained.folder),
+        "training_seconds": costs.training_seconds(trained.folder),
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from kakera.study.intervals import interval, paired, signs
-from kakera.study.ledger import per_cent, points
-from kakera.study.prose import capital, listed
+from kakera.reports.intervals import interval, paired, signs
+from kakera.reports.prose import capital, listed
+from kakera.reports.tables import per_cent, points
 
 PAPER = 0.75
 TUNED = "fine-tuned"

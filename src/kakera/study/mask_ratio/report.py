@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from kakera import chance
-from kakera.data.resize import visible
+from kakera import seeding
+from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model
 from kakera.model.mae import MaskedAutoencoder
 from kakera.model.masking import random
 from kakera.reports import html
+from kakera.reports.curves import Curve, draw
+from kakera.reports.intervals import interval
+from kakera.reports.tables import RESULTS, amount, per_cent, write_csv
 from kakera.storage import write_atomically
-from kakera.study.conduct import UNITS, Finished
-from kakera.study.curves import Curve, draw
-from kakera.study.intervals import interval
-from kakera.study.ledger import RESULTS, amount, per_cent, write_csv
 from kakera.study.mask_ratio.answer import TUNED, Answer, Method, title
-from kakera.study.material import Material
+from kakera.study.scheduler import UNITS, Finished
+from kakera.study.setup import Material
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
-from kakera.training.shown import shown
+from kakera.training.preview import shown
 from kakera.training.view import View
 
 
@@ -166,7 +166,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
         assert isinstance(saved.model, MaskedAutoencoder)
         looked = shown(material.shown, saved.inputs)
         absent = View.of(saved.model, saved.inputs).absent(looked.batch)
-        noise = chance.uniform(0, 0, looked.batch.samples.numpy(), "shown mask", material.grid.count)
+        noise = seeding.uniform(0, 0, looked.batch.samples.numpy(), "shown mask", material.grid.count)
         gone = None if absent is None else absent.numpy()
         hidden = torch.from_numpy(random(noise, material.grid, ratio, gone))
         found = reconstructions(saved.model, saved.inputs, looked.pictures, hidden, absent)

@@ -9,12 +9,12 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.model.masking import kept
-from kakera.study.conduct import Finished, conduct, say
 from kakera.study.mask_ratio import times, work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
-from kakera.study.material import FINETUNE, PRETRAIN, Material, material
 from kakera.study.plan import Plan, Results, Unit, draw_up
+from kakera.study.scheduler import Finished, conduct, say
+from kakera.study.setup import FINETUNE, PRETRAIN, Material, material
 from kakera.study.study_options import MaskRatioOptions, study_options
 
 PROBE = "probe"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.study.material import FINETUNE, PRETRAIN, Material
+from kakera.commands.result import Trained
 from kakera.study.plan import Unit
+from kakera.study.setup import FINETUNE, PRETRAIN, Material
 from kakera.study.stopwatch import pace, rate
-from kakera.training.infer import features
-from kakera.training.trained import Trained
+from kakera.training.inference import features
 
 SAMPLE = 1000  # pictures, to see how fast tokens are read
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from kakera.data.split import few
 from kakera.formats.native import load_model
-from kakera.study import expense
-from kakera.study.material import FINETUNE, PRETRAIN, Material
+from kakera.study import costs
+from kakera.study.setup import FINETUNE, PRETRAIN, Material
 from kakera.training.device import placed
-from kakera.training.evaluate import evaluate
-from kakera.training.infer import features
-from kakera.training.ridge import ridge
+from kakera.training.inference import features
+from kakera.training.metrics import evaluate
+from kakera.training.probes.ridge import ridge
 
 POOLS = ("mean", "class")
 
@@ -26,9 +26,9 @@ def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs:
         "steps": steps,
         "pictures_seen": steps * min(material.recipes[PRETRAIN].batch, pictures),
         "steps_of_an_epoch": epoch,
-        "flops": expense.step_flops(trained.saved, ratio),
-        "parameters": expense.size(trained.saved),
-        "training_seconds": expense.training_seconds(folder),
+        "flops": costs.step_flops(trained.saved, ratio),
+        "parameters": costs.size(trained.saved),
+        "training_seconds": costs.training_seconds(folder),
     }
 
 
@@ -65,4 +65,4 @@ def finetuned(material: Material, folder: Path, start: Path, values: dict[str, A
         seed=seed,
     )
     assert trained.evaluation is not None
-    return {"score": trained.evaluation.score, "training_seconds": expense.training_seconds(folder)}
+    return {"score": trained.evaluation.score, "training_seconds": costs.training_seconds(folder)}

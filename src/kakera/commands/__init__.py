@@ -1,0 +1,1 @@
+"""One module a verb, for Python and the command line."""

@@ -1,0 +1,197 @@
+"""`kakera explain`: look into a model with a few pictures; ends with a page, pictures and numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.explaining.gallery import Album
+from kakera.commands.explaining.image_figures import Subject, picture_plates
+from kakera.commands.explaining.model_figures import model_plates, require_cnn, untrained_cnn
+from kakera.commands.explaining.options import ExplainOptions
+from kakera.commands.explaining.plate import Plate
+from kakera.commands.explaining.spread import spread
+from kakera.data.images.decode import decode
+from kakera.data.sources.files import open_files
+from kakera.data.sources.items import Files
+from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
+from kakera.explain.activations import Seen, checked, look
+from kakera.explain.attention import attention_distances
+from kakera.explain.extent import Extent
+from kakera.explain.masks import drawn, painted
+from kakera.explain.reconstruct import kind_of
+from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.grid import Grid
+from kakera.model.classifier import Classifier
+from kakera.out_of_memory import memory_for
+from kakera.training.inference import probabilities
+from kakera.training.notes import noted
+from kakera.training.preview import Shown, shown
+from kakera.training.recipes import build
+from kakera.training.view import View
+
+MOST = 24  # pictures on a page
+MOST_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What was written, and the numbers that fit on a screen."""
+
+    folder: Path
+    kind: str
+    """Encoder only, raw pixels or normalised pixels."""
+    files: tuple[dict[str, Any], ...]
+    """Of each picture: file, pictures written, probabilities, attention distances, reconstruction errors.
+
+    Distances are in pixels, of recordings in seconds.
+    """
+    written: tuple[str, ...]
+    unreadable: tuple[UnreadableFileError, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was left out because a page has no room for it, one sentence each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
+
+
+@memory_for("explain", "name fewer files, or lower --samples")
+def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Explained:
+    """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
+
+    `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
+    at, and of that what the recording fills. A file that cannot be read is passed over and named in the
+    result. Of more than 24 files 24 are looked at, as many of each class, and of more than 16 samples 16 are
+    drawn: one line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no
+    file is left, OptionError, StorageError.
+    """
+    asked, notes = _options(options)
+    saved = model if isinstance(model, Saved) else noted(load(model), model)
+    depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
+    layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
+    checked("patch", asked.patch, 0, saved.encoder.grid.count)
+    _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
+    cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
+    target = _target(saved, asked.target)
+    looked, names = _read(saved, files, asked.at, notes)
+    extents = [Extent.of(saved.encoder, width) for width in looked.widths]
+    tokens = [_token(asked.patch, extent.grid) for extent in extents]
+    hidden = [_masks(asked, extent.grid) for extent in extents]
+    known = isinstance(saved.model, Classifier)
+    absent = View.of(saved.model, saved.inputs).absent(looked.batch)
+    chances = probabilities(saved, looked.pictures, absent).numpy() if known else np.zeros((len(looked), 0))
+    out = Path(asked.out)
+    album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
+    for number, (name, row) in enumerate(zip(names, chances, strict=True)):
+        picture, width = looked.pictures[number], looked.widths[number]
+        view = look(saved.encoder, saved.inputs, picture, width, asked.at)
+        aim = int(row.argmax()) if target < 0 and len(row) else max(target, 0)
+        subject = Subject(saved, view, picture, width, asked.at, layer, tokens[number], aim)
+        plates = list(picture_plates(subject, hidden[number]))
+        prefix = f"{number + 1:02d}-{_plain(Path(name).stem)}-"
+        album.section(_heading(saved, name, row, view), prefix, plates)
+        rows.append(_numbers(saved, name, row, view, plates, prefix))
+        seen.append(view)
+    album.section("The model", "model-", list(model_plates(saved, seen, looked, tokens[0], cnn)))
+    opening = " ".join(f"{part[0].upper()}{part[1:]}." for part in (kind, *notes))
+    album.finish(f"Looking into {_title(model)}", opening)
+    return Explained(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable, tuple(notes))
+
+
+def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
+    """What is asked for, and a list of notes: at most MOST_SAMPLES reconstructions fit on a page."""
+    asked, notes = build(ExplainOptions, given), list[str]()
+    if not 0 <= asked.at < math.inf:
+        raise OptionError(sentence("at", got=asked.at, expected="seconds from 0", do="correct it"))
+    if asked.samples > MOST_SAMPLES:
+        _note(notes, f"{MOST_SAMPLES} of {asked.samples:,} samples are drawn of each file")
+        asked = replace(asked, samples=MOST_SAMPLES)
+    checked("samples", asked.samples, 1, MOST_SAMPLES)
+    return asked, notes
+
+
+def _note(notes: list[str], text: str) -> None:
+    notes.append(text)
+    print(f"kakera: {text}", file=sys.stderr)
+
+
+def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
+    if asked.mask:
+        return painted(grid, decode(Path(asked.mask), 1)[..., 0] / 255)
+    return drawn(grid, asked.hide, seed=asked.seed, count=asked.samples, kind=asked.masking)
+
+
+def _target(saved: Saved, name: str) -> int:
+    """The number of a class, −1 where none is named."""
+    if not name:
+        return -1
+    if name not in saved.classes:
+        known = ", ".join(saved.classes) or "none: this model knows no classes"
+        raise OptionError(sentence("class", got=name, expected=known, do="choose one of these"))
+    return saved.classes.index(name)
+
+
+def _token(patch: int, grid: Grid) -> int:
+    """The patch that is asked for, or the one at the centre. Raises OptionError."""
+    return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+
+
+def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
+    """At most MOST files, spread over the classes.
+
+    Raises DataError for none, UnreadableFileError where none of them can be read.
+    """
+    dataset = open_files(files, saved.inputs)
+    kind = "recordings" if saved.inputs.sound else "pictures"
+    if not len(dataset):
+        raise DataError(sentence("files", got=f"0 {kind}", expected="at least one", do="name some files"))
+    if len(dataset) > MOST:
+        many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
+        _note(notes, f"{many}; name files to choose others")
+        dataset = dataset.take(spread(dataset, MOST))
+    looked = shown(dataset, saved.inputs, start)
+    if not len(looked):
+        raise looked.batch.unreadable[0]
+    return looked, [dataset.pictures.name(index) for index in looked.batch.samples.tolist()]
+
+
+def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen) -> str:
+    best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
+    times = view.axes.across
+    where = "" if view.axes.plain else f", {times.edges[0]:.2f} to {times.edges[-1]:.2f} {times.unit}"
+    return f"{Path(name).name}{where}{best}"
+
+
+def _numbers(
+    saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen, plates: Sequence[Plate], prefix: str
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "file": name,
+        "pictures": [f"{prefix}{plate.name}.png" for plate in plates],
+        "attention_distances": attention_distances(view, view.axes.measures()[0].scale).round(3).tolist(),
+    }
+    if len(row):
+        found["probabilities"] = dict(zip(saved.classes, row.round(6).tolist(), strict=True))
+    for plate in plates:
+        if plate.name == "reconstruction":
+            found["reconstruction_errors"] = plate.numbers["mean_error"].round(6).tolist()
+    return found
+
+
+def _title(model: str | Path | Saved) -> str:
+    return "a model" if isinstance(model, Saved) else str(model)
+
+
+def _plain(stem: str) -> str:
+    """Letters, digits and dashes of a name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40] or "picture"

@@ -1,0 +1,1 @@
+"""The figures of `kakera explain` and their page."""

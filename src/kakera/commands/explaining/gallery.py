@@ -1,0 +1,54 @@
+"""A folder of plates: PNGs, their numbers, and one page that holds everything."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.commands.explaining.plate import Plate
+from kakera.explain.picture import png
+from kakera.reports import html
+from kakera.storage import write_atomically
+
+PAGE, NUMBERS = "index.html", "numbers.npz"
+
+
+class Album:
+    """Writes plates as they come, and the page and the numbers at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: list[str] = []
+        self.parts: list[str] = []
+        self._explained: set[str] = set()
+        self.numbers: dict[str, NDArray[Any]] = {}
+
+    def section(self, title: str, prefix: str, plates: Sequence[Plate]) -> None:
+        """A heading and its plates; their files begin with `prefix`.
+
+        How to read a kind of plate stands under the first one of them.
+        """
+        self.parts.append(html.heading(title))
+        for plate in plates:
+            content = png(plate.image)
+            write_atomically(self.folder / f"{prefix}{plate.name}.png", content)
+            self.written.append(f"{prefix}{plate.name}.png")
+            fresh = [] if plate.caption in self._explained else [plate.caption]
+            self._explained.add(plate.caption)
+            texts = [f"{plate.title}.", *([plate.facts] if plate.facts else []), *fresh]
+            self.parts.append(html.picture(content, caption=" ".join(texts)))
+            self.numbers |= {f"{prefix}{name}": values for name, values in plate.numbers.items()}
+
+    def finish(self, title: str, opening: str) -> None:
+        """The page last: where it is, everything is."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **self.numbers)  # type: ignore[arg-type]  # names are ours
+        write_atomically(self.folder / NUMBERS, buffer.getvalue())
+        page = html.page(title, html.paragraph(opening), *self.parts)
+        write_atomically(self.folder / PAGE, page.encode())
+        self.written += [NUMBERS, PAGE]

@@ -1,0 +1,198 @@
+"""`kakera finetune`: a classifier, from a pretrained encoder or from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from kakera import duration
+from kakera.commands.initial_classifier import initial_classifier, scratch_shape
+from kakera.commands.job import Job, described
+from kakera.commands.labelled import held_out, labelled_part, require_classes
+from kakera.commands.pages.finetune import FinetunePage
+from kakera.commands.prepare import augmentation
+from kakera.commands.result import Trained, finish, reopen
+from kakera.commands.ridge_head import start_from_ridge
+from kakera.commands.watch import Watch
+from kakera.data.dataset import Dataset
+from kakera.data.images.crop import CenterCrop
+from kakera.data.split import few
+from kakera.errors import OptionError, sentence
+from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier
+from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.training.distributed import Team
+from kakera.training.engine import engine
+from kakera.training.loop import train
+from kakera.training.notes import noted
+from kakera.training.options import FinetuneOptions
+from kakera.training.plan import Plan
+from kakera.training.planning.costs import classifier_cost, resnet_cost
+from kakera.training.planning.forecast import Forecast
+from kakera.training.planning.situation import situation_of
+from kakera.training.prepared import Prepared
+from kakera.training.run import Run
+from kakera.training.tasks import Classification
+
+
+def finetune(
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    start: str | Path = "",
+    recipe: str = "",
+    announce: bool = True,
+    **options: Any,
+) -> Trained:
+    """Train a classifier on the labelled pictures of the train part and measure it on the test part.
+
+    `start` is a run to take the encoder from; without one, `model` names a size of the Vision Transformer or
+    a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
+    of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
+    """
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=announce)
+    forecast = forecast_of(job, before)
+    job.show(forecast)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    return trained_as(forecast, job, prepared, before)
+
+
+def trained_as(
+    forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Saved | None
+) -> Trained:
+    """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
+    saved, plan, forecast, team = ready(job, forecast, prepared, before)
+    chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
+    config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
+    config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
+    run = Run(chosen.out, config, team, job.prepared.dataset)
+    fresh = (lambda: initial_classifier(prepared, chosen, load(chosen.start))) if chosen.start else None
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    leaked = tuple(job.prepared.leak_warning())
+    parts = (prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
+    page = FinetunePage(*parts, job.given, leaked)
+    measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
+    if run.finished:
+        return reopen(run, *measured)
+    with run.held():
+        run.describe(saved)
+        assert isinstance(saved.model, Classifier | ResNet)
+        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
+            start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
+        task = Classification(saved.model, inputs, chosen, several=saved.several, labels=pictures.labels)
+        watch = Watch(saved, prepared.dataset, plan, run)
+        model = train(task, plan, run, verb="finetune", each_epoch=watch)
+        assert isinstance(model, Classifier | ResNet)
+        return finish(run, replace(saved, model=model), *measured)
+
+
+def plan_finetune(
+    data: str | Path | Dataset, *, out: str | Path, start: str | Path = "", recipe: str = "", **options: Any
+) -> Forecast:
+    """What `finetune` with the same arguments would do: steps, time from a few real ones, memory, files.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=True)
+    forecast = forecast_of(job, before)
+    return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
+
+
+def _job(
+    data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
+) -> tuple[Job[FinetuneOptions], Saved | None]:
+    """The options and the data, and the model to start from."""
+    began, start = duration.started(), given["start"]
+    before = noted(load(start), start) if start else None
+    own = before and before.inputs
+    return Job.resolve(FinetuneOptions, data, recipe, given, own, announce=announce, started=began), before
+
+
+def ready(
+    job: Job[FinetuneOptions],
+    forecast: Forecast,
+    prepared: Prepared,
+    before: Saved | None,
+    *,
+    always: bool = False,
+) -> tuple[Saved, Plan, Forecast, Team]:
+    """The classifier to train and its data, with the length that the limit leaves.
+
+    `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
+    """
+    chosen = _options(forecast)
+    pictures = labelled_part(prepared.dataset, "train")
+    assert pictures.labels is not None
+    if chosen.labels:
+        count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
+        pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
+    saved = initial_classifier(prepared, chosen, before)
+    assert isinstance(saved.model, Classifier | ResNet)
+    team = Team(engine(chosen))
+    plan = Plan(
+        train=pictures,
+        size=saved.inputs.size,
+        augmentation=augmentation(chosen),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+        layer_decay=chosen.layer_decay if before else 1.0,
+        ema=chosen.ema,
+        crop=CenterCrop.of(saved.inputs),
+    )
+    task = Classification(saved.model, saved.inputs, chosen, several=saved.several, labels=pictures.labels)
+    forecast = job.timed(forecast, task, plan, prepared, team, always=always)
+    return saved, forecast.plan, forecast, team
+
+
+def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
+    """From headers alone. Raises DataError where there are no classes, OptionError."""
+    chosen, dataset = job.options, job.prepared.dataset
+    require_classes(dataset)
+    if dataset.sounds is not None:
+        _require_waves(chosen)
+    count = len(labelled_part(dataset, "train"))
+    count = min(chosen.labels, count) or count
+    classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
+    if isinstance(before, Saved) and isinstance(before.model, ResNet):
+        cnn, size = before.model.shape, before.inputs.size
+    elif before is None and chosen.model in RESNETS:
+        cnn = resnet_shape(chosen.model)
+        size = job.prepared.size(chosen.image, (1, 1), chosen.seconds)
+    else:
+        shape = before.encoder.shape if before else scratch_shape(chosen)
+        own = before.inputs.size if before else (0, 0)
+        if before is None or (dataset.sounds is not None and chosen.seconds):
+            own = job.prepared.size(chosen.image, shape.patch, chosen.seconds)
+        size = (chosen.image, chosen.image) if before and chosen.image else own
+        cost = classifier_cost(shape, size, channels, classes)
+        name = f"from {chosen.start}" if before else f"{chosen.model}, from scratch"
+        return job.forecast(
+            cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
+        )
+    cost = resnet_cost(cnn, size, channels, classes)
+    text = (
+        f"{chosen.model if before is None else 'ResNet from ' + chosen.start}, {size[0]} x {size[1]} pixels"
+    )
+    return job.forecast(cost, text, size, divisible=False, train=count)
+
+
+def _options(forecast: Forecast) -> FinetuneOptions:
+    assert isinstance(forecast.plan.options, FinetuneOptions)
+    return forecast.plan.options
+
+
+def _require_waves(options: FinetuneOptions) -> None:
+    """Raises OptionError for what changes pictures only."""
+    for name in ("randaugment", "erasing", "cutmix"):
+        if getattr(options, name):
+            raise OptionError(
+                sentence(
+                    name,
+                    got=f"{getattr(options, name):g}",
+                    expected="0 for recordings",
+                    do="choose the recipe audio-micro, or mixup and stripes instead",
+                )
+            )

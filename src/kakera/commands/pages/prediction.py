@@ -1,0 +1,86 @@
+"""Predictions as one self-contained page: thumbnails or players with labels and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from kakera.commands.label_counts import LabelCounts
+from kakera.commands.pages.samples import media
+from kakera.commands.predict import Prediction
+from kakera.data.dataset import Dataset
+from kakera.errors import UnreadableFileError
+from kakera.inputs import InputSpec
+from kakera.reports.html import Card, gallery, heading, items, note, page, paragraph, table
+from kakera.storage import write_atomically
+
+PICTURES, RECORDINGS = 500, 100  # cards of a page: a few megabytes of pictures, about ten of recordings
+LISTED = 50  # files that cannot be read
+TOP = 3  # classes of a card
+
+Order = Literal["surest", "given"]
+
+
+def write_prediction_page(
+    path: str | Path,
+    title: str,
+    dataset: Dataset,
+    inputs: InputSpec,
+    predictions: Sequence[Prediction],
+    *,
+    order: Order = "surest",
+) -> None:
+    """Write a page of predictions, one for each file of the data set, in its order.
+
+    Of many files the first 500 pictures or 100 recordings are shown, by the probability of the label or as
+    they were given; the page says how many there are. Raises StorageError.
+    """
+    known = [number for number, found in enumerate(predictions) if not found.unreadable]
+    if order == "surest":
+        known.sort(key=lambda number: -_sureness(predictions[number]))
+    most = PICTURES if dataset.sounds is None else RECORDINGS
+    cards = [_card(dataset, inputs, predictions[number], number) for number in known[:most]]
+    parts = [
+        paragraph(_counts(dataset.kind, len(predictions), len(known))),
+        *([heading("Labels"), table(LabelCounts.of(predictions).rows())] if known else []),
+        heading("Surest first" if order == "surest" else "As given"),
+        paragraph(_shown(len(cards), len(known), order)),
+        gallery(cards, sounds=dataset.sounds is not None),
+        *_unreadable(predictions),
+    ]
+    write_atomically(Path(path), page(f"Predictions of {title}", *parts).encode())
+
+
+def _sureness(prediction: Prediction) -> float:
+    return max(prediction.probabilities.values(), default=0.0)
+
+
+def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: int) -> Card:
+    try:
+        tags = media(dataset, number, inputs)
+    except UnreadableFileError as error:  # it was readable a moment ago, and no longer is
+        tags = note(error.reason)
+    likely = list(prediction.probabilities.items())[:TOP]
+    shares = ", ".join(f"{name} {100 * value:.1f} %" for name, value in likely)
+    return Card(tags, " | ".join(prediction.labels) or "no label", f"{shares} · {prediction.file}")
+
+
+def _counts(kind: str, count: int, known: int) -> str:
+    rest = f"; {count - known:,} cannot be read and are listed below" if known < count else ""
+    return f"{known:,} {kind} with a prediction{rest}."
+
+
+def _shown(shown: int, known: int, order: Order) -> str:
+    if shown == known:
+        return f"All {known:,} are shown."
+    which = "surest" if order == "surest" else "first"
+    return f"The {which} {shown:,} of {known:,} are shown; kakera predict --csv lists all."
+
+
+def _unreadable(predictions: Sequence[Prediction]) -> list[str]:
+    broken = [f"{found.file}: {found.unreadable}" for found in predictions if found.unreadable]
+    if not broken:
+        return []
+    more = [note(f"and {len(broken) - LISTED:,} more")] if len(broken) > LISTED else []
+    return [heading("Cannot be read"), items(broken[:LISTED]), *more]

@@ -1,0 +1,110 @@
+"""The worst mistakes and the surest right answers of a classifier, as cards to look at and listen to."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kakera.data.dataset import Dataset
+from kakera.data.images.resize import visible
+from kakera.errors import UnreadableFileError
+from kakera.inputs import InputSpec
+from kakera.reports.html import Card, audio, image
+from kakera.reports.media import SECONDS, encoded, thumbnail, wav
+from kakera.training.predictions import Predictions
+from kakera.training.preview import shown
+
+PICTURES, RECORDINGS = 12, 6  # cards of a kind
+WIDE = 200  # pixels: of a spectrogram
+THRESHOLD = 0.5
+
+
+def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
+    """Where the probability of a wrong answer is highest, highest first."""
+    wrong, sureness = _judged(dataset, predictions)
+    rows = np.flatnonzero(wrong)
+    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+
+
+def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
+    """Where the probability of the right answer is highest, highest first."""
+    wrong, sureness = _judged(dataset, predictions)
+    rows = np.flatnonzero(~wrong)
+    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+
+
+def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which predictions are wrong, and how sure each is; of several labels the worst one, else the least."""
+    assert dataset.labels is not None
+    labels, found = dataset.labels[predictions.numbers], predictions.probabilities
+    if not dataset.several:
+        return predictions.guesses != labels, predictions.rows["confidence"]
+    assert found is not None
+    off = np.abs(found - labels)  # of each class, from 0, surely right, to 1, surely wrong
+    worst = off.max(axis=1)
+    wrong = worst > THRESHOLD
+    return wrong, np.where(wrong, worst, 1 - worst)
+
+
+def _cards(
+    dataset: Dataset, predictions: Predictions, inputs: InputSpec, rows: NDArray[np.int64]
+) -> list[Card]:
+    cards: list[Card] = []
+    most = PICTURES if dataset.sounds is None else RECORDINGS
+    for row in rows.tolist():
+        number = int(predictions.numbers[row])
+        try:
+            tags = media(dataset, number, inputs)
+        except UnreadableFileError:
+            continue  # it was readable a moment ago, and no longer is
+        title = _title(dataset, predictions, row)
+        cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
+        if len(cards) == most:
+            break
+    return cards
+
+
+def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
+    assert dataset.labels is not None
+    truth, classes = dataset.labels[predictions.numbers[row]], dataset.classes
+    if not dataset.several:
+        one = predictions.rows[row]
+        guess, sure = int(one["guess"]), f"{100 * one['confidence']:.0f} %"
+        if guess == truth:
+            return f"{classes[guess]}, {sure}"
+        own = f"{classes[truth]}: {100 * one['of_truth']:.0f} %"
+        return f"{classes[truth]}, taken for {classes[guess]} ({sure}; {own})"
+    assert predictions.probabilities is not None
+    found = predictions.probabilities[row]
+    worst = int(np.abs(found - truth).argmax())
+    names = ", ".join(name for name, there in zip(classes, truth, strict=True) if there) or "no label"
+    if abs(found[worst] - truth[worst]) <= THRESHOLD:
+        return names
+    what = "missed" if truth[worst] else "wrongly added"
+    return f"{names}; {what}: {classes[worst]} ({100 * found[worst]:.0f} %)"
+
+
+def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
+    """Return the tags of a thumbnail; of a recording its spectrogram and a player of the first seconds.
+
+    Raises UnreadableFileError.
+    """
+    name = dataset.pictures.name(number)
+    if dataset.sounds is None:
+        return image(*_ordered(thumbnail(visible(dataset.pictures.read(number))), name))
+    sounds = dataset.sounds
+    wave = sounds.piece(number, 0, round(SECONDS * sounds.spec.rate))
+    looked = shown(dataset.take([number]), inputs)
+    if not len(looked):
+        return audio(wav(wave, sounds.spec.rate))
+    values = (inputs.shares(looked.pictures)[0, 0].clamp(0, 1) * 255).byte().numpy()[::-1]
+    values = values[:, : looked.widths[0]]
+    picture = Image.fromarray(np.ascontiguousarray(values)).resize((WIDE, WIDE // 2))
+    return image(*_ordered(encoded(picture), name)) + audio(wav(wave, sounds.spec.rate))
+
+
+def _ordered(content: tuple[bytes, str], name: str) -> tuple[bytes, str, str]:
+    return content[0], name, content[1]

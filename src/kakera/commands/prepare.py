@@ -1,0 +1,179 @@
+"""From a data set's name and some options to what training needs: pictures, options, the model's input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kakera import duration
+from kakera.commands.labelled import held_out, labelled_part
+from kakera.data.batch import Augmentation
+from kakera.data.channels import with_channels
+from kakera.data.checks.leaks import leaks
+from kakera.data.dataset import Dataset
+from kakera.data.images import value_range
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.measured_range import with_ranges
+from kakera.data.shards.open import is_shards
+from kakera.data.sources.media import Kind
+from kakera.data.sources.open import open_dataset
+from kakera.errors import DataError, OptionError, sentence
+from kakera.inputs import InputSpec
+from kakera.machine import this_machine, usable_cores
+from kakera.model.configs import VitShape
+from kakera.sound.spec import preset
+from kakera.training.configuration import chosen_before
+from kakera.training.launch import processes
+from kakera.training.options import (
+    DataOptions,
+    FinetuneOptions,
+    LearningOptions,
+    PretrainOptions,
+    ProbeOptions,
+    SoundOptions,
+)
+from kakera.training.planning.facts import facts_of
+from kakera.training.planning.rules import LARGE, SMALL, Choice, choose
+from kakera.training.prepared import Prepared, no_training
+from kakera.training.recipes import build, options_from, pair, verb_of
+
+Options = TypeVar("Options", bound=DataOptions)
+
+
+def prepare(
+    kind: type[Options],
+    data: str | Path | Dataset,
+    recipe: str,
+    given: dict[str, Any],
+    start: InputSpec | None = None,
+) -> tuple[Options, Prepared]:
+    """The options and the data, held in memory where they are small: `resolve`, then `held`."""
+    options, prepared = resolve(kind, data, recipe, given, start)
+    return options, prepared.held()
+
+
+def resolve(
+    kind: type[Options],
+    data: str | Path | Dataset,
+    recipe: str,
+    given: dict[str, Any],
+    start: InputSpec | None = None,
+) -> tuple[Options, Prepared]:
+    """The options and the data set, of which nothing but a few headers has been read yet.
+
+    Without a recipe the rules choose (`rules.choose`), or, where the run has begun before, what they chose
+    then. `start` is what the model to start from takes in. Raises DataError, OptionError.
+    """
+    name = data.name if isinstance(data, Dataset) else str(data)
+    given = {name: value for name, value in given.items() if value is not None} | {"data": name}
+    options = options_from(kind, recipe, given) if recipe else build(kind, given)
+    channels = start.channels if start and not start.sound else options.channels
+    if isinstance(options, FinetuneOptions) and options.channels:
+        channels = options.channels  # a start is changed for them
+    ranges = value_range.given(options.bits, options.value_range) or (start.values if start else ())
+    dataset = (
+        data
+        if isinstance(data, Dataset)
+        else open_dataset(
+            data,
+            channels=channels or None,
+            seed=options.seed,
+            kind=chosen_kind(options, str(data), start),
+            ranges=ranges,
+        )
+    )
+    if ranges and isinstance(data, Dataset):
+        known = {kind for kind, *_ in ranges}
+        dataset = with_ranges(data, (*ranges, *(one for one in data.ranges if one[0] not in known)))
+    if start:
+        _same_kind(dataset, start)
+    if not len(dataset.part("train")):
+        raise no_training(dataset)
+    if dataset.sounds is None and channels:
+        dataset = with_channels(dataset, channels)
+    machine = this_machine(getattr(options, "device", "auto"), measure=_alone(options))
+    facts = facts_of(dataset, options.labels if isinstance(options, FinetuneOptions) else 0)
+    choice = Choice("")
+    if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
+        span = duration.seconds(options.time) if options.time else 0.0
+        choice = choose(verb_of(options), facts, machine, span, given)
+    before = chosen_before(kind, getattr(options, "out", ""), recipe)
+    if before is not None and not isinstance(options, ProbeOptions):
+        choice = Choice(choice.recipe, before, choice.reasons)
+    if choice.recipe or choice.values:
+        options = options_from(kind, recipe or choice.recipe, {**choice.values, **given})
+    dataset = _heard(dataset, options, start)
+    side = max(start.size) if start else max(facts.size)
+    side = side if start or side <= SMALL else LARGE
+    found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
+    ruled = frozenset(set(choice.values) - set(given))
+    crop = CenterCrop.of(start) if start and not start.sound and "crop_pct" not in given else None
+    found = replace(found, crop=crop, crop_pct=options.crop_pct)
+    if isinstance(options, FinetuneOptions | ProbeOptions):
+        found = replace(found, leaks=leaks(labelled_part(dataset, "train"), held_out(dataset)[1]))
+    return options, replace(found, ruled=ruled, alone=options.workers < 0)
+
+
+def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
+    """The kind that is asked for; else, of files and tables, what the model to start from takes."""
+    if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
+        return options.kind
+    return "recordings" if start.sound else "pictures"
+
+
+def _alone(options: DataOptions) -> bool:
+    """Whether one process trains: of several each would measure another speed."""
+    return not isinstance(options, LearningOptions) or processes(options) == (1, 1)
+
+
+def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
+    """What is drawn anew each epoch."""
+    return Augmentation(
+        crop=(options.crop_least, 1.0),
+        shift=options.shift,
+        flip=options.flip,
+        roll=options.roll,
+        gain=options.gain,
+        noise=options.noise,
+    )
+
+
+def require_patches(shape: VitShape, patch: tuple[int, ...], stride: tuple[int, ...] = ()) -> VitShape:
+    """The shape on the patches that were asked for. Raises OptionError."""
+    sides = pair("patch", patch) or shape.patch
+    return shape.with_patch(sides, pair("stride", stride))
+
+
+def _same_kind(dataset: Dataset, start: InputSpec) -> None:
+    got, expected = dataset.kind, "recordings" if start.sound else "pictures"
+    if got != expected:
+        raise DataError(
+            sentence(
+                dataset.name, got=got, expected=f"{expected}, as in the run", do="start from another run"
+            )
+        )
+
+
+def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:
+    """Recordings by the spec of the start, or by that of the options; pictures as they are."""
+    if dataset.sounds is None:
+        return dataset
+    if options.image:
+        raise OptionError(
+            sentence("image", got=options.image, expected="0 for recordings", do="choose --seconds instead")
+        )
+    if start is not None and start.sound is not None:
+        spec = start.sound
+    else:
+        assert isinstance(options, SoundOptions)
+        spec = preset(options.sound)
+    return replace(dataset, pictures=dataset.sounds.heard(spec))
+
+
+def _workers(options: DataOptions) -> int:
+    """Processes that read what is not in memory: one a core, shared by the processes that train here."""
+    if options.workers >= 0:
+        return options.workers
+    together = processes(options)[0] if isinstance(options, LearningOptions) else 1
+    return max(1, usable_cores() // together)

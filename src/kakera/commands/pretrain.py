@@ -1,0 +1,183 @@
+"""`kakera pretrain`: a masked autoencoder from pictures without labels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kakera import duration, seeding
+from kakera.commands.job import Job, described
+from kakera.commands.pages.history import warn_if_stalled
+from kakera.commands.pages.pretrain import PretrainPage
+from kakera.commands.prepare import augmentation, require_patches
+from kakera.commands.result import Trained, finish, reopen
+from kakera.data.checks.digest import LABELS
+from kakera.data.dataset import Dataset
+from kakera.data.images.resize import visible
+from kakera.explain.picture import png, sheet, upright
+from kakera.explain.reconstruct import reconstructions
+from kakera.formats.native import Saved, generator
+from kakera.grid import Grid
+from kakera.inputs import InputSpec
+from kakera.model.configs import shape_of
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.masking import MASKINGS, kept
+from kakera.model.vit import Encoder
+from kakera.training.device import whereabouts
+from kakera.training.distributed import Team
+from kakera.training.engine import engine
+from kakera.training.loop import train
+from kakera.training.options import PretrainOptions
+from kakera.training.plan import Plan
+from kakera.training.planning.costs import mae_cost
+from kakera.training.planning.forecast import Forecast
+from kakera.training.planning.situation import situation_of
+from kakera.training.prepared import Prepared
+from kakera.training.preview import shown
+from kakera.training.run import Run
+from kakera.training.tasks import Pretraining
+from kakera.training.view import View
+
+SHOWN = 12  # pictures on a sheet of reconstructions
+DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
+
+
+def pretrain(
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", announce: bool = True, **options: Any
+) -> Trained:
+    """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
+
+    `recipe` is "paper", a name that ships with kakera, or a TOML file; without one the rules of
+    docs/defaults.md choose. `options` are the fields of `PretrainOptions` and win over both. `announce`
+    prints the plan before it begins. Called again with the same arguments it goes on where it stopped.
+    Raises DataError, OptionError, RunError, StorageError.
+    """
+    given = {**options, "out": str(out)}
+    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=announce)
+    forecast = _forecast(job)
+    job.show(forecast)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
+    model = _model(chosen, inputs)
+    model.initialise(generator(chosen.seed))
+    team = Team(engine(chosen))
+    plan = _plan(chosen, prepared, inputs.size)
+    forecast = job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team)
+    chosen, plan = _options(forecast), forecast.plan
+    config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
+    config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
+    run = Run(out, {**config, "chosen": forecast.chosen()}, team, job.prepared.dataset)
+    situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
+    page = PretrainPage(plan.train, chosen, situation)
+    if run.finished:
+        return reopen(run, page=page)
+    with run.held():
+        saved = Saved(model, inputs)
+        run.describe(saved)
+        task = Pretraining(model, inputs, chosen)
+        samples = _samples(prepared)
+        every = max(1, round(chosen.epochs / DRAWN))
+
+        def draw(epoch: int, model: nn.Module) -> None:
+            warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
+            if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
+                assert isinstance(model, MaskedAutoencoder)
+                sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
+                run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
+
+        trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
+        assert isinstance(trained, MaskedAutoencoder)
+        return finish(run, replace(saved, model=trained), page=page)
+
+
+def plan_pretrain(
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any
+) -> Forecast:
+    """What `pretrain` with the same arguments would do: steps, time from a few real ones, memory, files.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    given = {**options, "out": str(out)}
+    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
+    forecast = _forecast(job)
+    prepared = job.sample(forecast.plan.size)
+    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
+    model = _model(chosen, inputs)
+    model.initialise(generator(chosen.seed))
+    plan = _plan(chosen, prepared, inputs.size)
+    team = Team(engine(chosen))
+    return job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team, always=True)
+
+
+def _forecast(job: Job[PretrainOptions]) -> Forecast:
+    """From headers alone."""
+    chosen, prepared = job.options, job.prepared
+    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    size = prepared.size(chosen.image, shape.patch, chosen.seconds)
+    kept(Grid.cover(size, shape.patch).count, chosen.hide)  # refuses a share that leaves nothing to see
+    channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
+    cost = mae_cost(shape, size, channels, chosen.hide, gradients=chosen.gradients)
+    name = chosen.size
+    return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
+
+
+def _options(forecast: Forecast) -> PretrainOptions:
+    assert isinstance(forecast.plan.options, PretrainOptions)
+    return forecast.plan.options
+
+
+def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
+    chosen = _options(forecast)
+    return chosen.image, require_patches(shape_of(chosen.size), chosen.patch).patch, chosen.seconds
+
+
+def _model(chosen: PretrainOptions, inputs: InputSpec) -> MaskedAutoencoder:
+    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
+    return MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
+
+
+def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) -> Plan:
+    return Plan(
+        train=prepared.dataset.part("train"),
+        size=size,
+        augmentation=augmentation(chosen),
+        options=chosen,
+        seed=chosen.seed,
+        workers=prepared.workers,
+        crop=prepared.cropped(size),
+    )
+
+
+def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:
+    """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
+    model = saved.model
+    assert isinstance(model, MaskedAutoencoder)
+    grid = model.encoder.grid
+    looked = shown(pictures, saved.inputs)
+    absent = View.of(model, saved.inputs).absent(looked.batch)
+    noise = seeding.uniform(options.seed, 0, looked.batch.samples.numpy(), "shown mask", grid.count)
+    gone = None if absent is None else absent.numpy()
+    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
+    device = whereabouts(saved)
+    absent = None if absent is None else absent.to(device)
+    model.eval()
+    rows = reconstructions(model, saved.inputs, looked.pictures.to(device), hidden.to(device), absent)
+    return png(
+        sheet(
+            visible(upright(rows, saved.inputs)), across=4 if saved.inputs.width <= saved.inputs.height else 1
+        )
+    )
+
+
+def _samples(prepared: Prepared) -> Dataset:
+    """A few pictures to look at, the same in every run: unseen ones where there are any."""
+    dataset = prepared.dataset
+    unseen = dataset.part("test")
+    dataset = unseen if len(unseen) else dataset
+    return dataset.take(seeding.order(0, 0, len(dataset), "shown")[:SHOWN])

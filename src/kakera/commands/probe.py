@@ -1,0 +1,250 @@
+"""`kakera probe`: what simple classifiers read from frozen tokens, with fine-tuning beside them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import duration
+from kakera.commands.job import WORTH, described, sample
+from kakera.commands.labelled import held_out, labelled_part, require_classes
+from kakera.commands.pages.probe import ProbePage
+from kakera.commands.prepare import resolve
+from kakera.commands.probing.plan import ProbePlan, estimated
+from kakera.commands.probing.tuning import tunings_of
+from kakera.commands.result import write_page
+from kakera.data.dataset import Dataset
+from kakera.data.preload.preload import at_hand
+from kakera.errors import DataError, StoppedError, sentence
+from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.model.classifier import Read
+from kakera.out_of_memory import memory_for
+from kakera.progress import Progress, follows
+from kakera.storage import write_atomically
+from kakera.training.baselines.verdict import measure_of
+from kakera.training.device import placed
+from kakera.training.inference import features, require_layers
+from kakera.training.metrics import evaluate
+from kakera.training.metrics_report import Evaluation
+from kakera.training.notes import noted
+from kakera.training.options import ProbeOptions
+from kakera.training.planning.costs import classifier_cost
+from kakera.training.planning.rules import LIMIT
+from kakera.training.prepared import Prepared
+from kakera.training.probes.costs import fit_seconds, seconds_of_all
+from kakera.training.probes.draws import draws_of
+from kakera.training.probes.probes import FOLDS, PROBES
+from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
+
+Tokens = dict[tuple[int, Read], NDArray[np.float32]]
+LEAST, ENOUGH = 8, 3.0  # files, and seconds: how much the tokens are timed with
+MEMORY = "give fewer --layers or --pools, or lower --workers"
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """Results of all fits, and the scores (m, classes) of those to the first draw of the most labels."""
+
+    results: list[ProbeResult]
+    scores: dict[str, NDArray[np.float64]]
+    numbers: NDArray[np.int64]
+    """Of the m test files that could be read."""
+
+
+@memory_for("probe", MEMORY)
+def probe(
+    data: str | Path | Dataset, *, start: str | Path, announce: bool = False, **options: Any
+) -> ProbeReport:
+    """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
+
+    `options` are the fields of `ProbeOptions`. `announce` prints the plan before it begins, and gives all of
+    it at most 30 minutes where neither `time` nor `finetune_recipe` says otherwise. Raises DataError,
+    OptionError, RunError.
+    """
+    began = duration.started()
+    plan, saved = _planned(data, start, options, began, announce=announce)
+    chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not follows()
+    if speaks:
+        print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
+    prepared = _held(plan.prepared, saved, plan)
+    if _labelled(prepared) != _labelled(plan.prepared):  # some cannot be read
+        plan = _estimate(chosen, replace(plan.prepared, dataset=prepared.dataset), saved, plan)
+    (part, test), train = held_out(prepared.dataset), labelled_part(prepared.dataset, "train")
+    probed = _probed(plan, saved, train, test, prepared.workers)
+    plan = replace(plan, token_seconds=0.0, fit_seconds=0.0, spent=time.monotonic() - began)
+    tuned = _timed(plan, prepared) if announce or plan.limit else plan.shorter()
+    if speaks and plan.tunings:
+        print("\n".join(tuned.update()), file=sys.stderr, flush=True)
+    results = [*probed.results]
+    try:
+        results += _finetuned(tuned, prepared, results[0].measure)
+    except StoppedError as error:
+        if chosen.out:
+            raise
+        raise StoppedError("stopped; nothing is kept without --out: begin again", error.number) from error
+    report = ProbeReport(tuple(results))
+    if chosen.out:
+        text = json.dumps([asdict(result) for result in results], indent=1)
+        write_atomically(Path(chosen.out) / "probe.json", text.encode() + b"\n")
+        page = ProbePage(chosen, report, train, test, part, prepared.workers, tuned.notes)
+        best = report.best_probe()
+        scores, rows = probed.scores[best.name], plan.draws[-1].rows
+        write_page(Path(chosen.out), lambda: page(rows, scores, probed.numbers))
+    return report
+
+
+@memory_for("probe", MEMORY)
+def plan_probe(data: str | Path | Dataset, *, start: str | Path, **options: Any) -> ProbePlan:
+    """What `probe` with the same arguments would do: tokens, fits, fine-tunings, time from a few real ones.
+
+    Nothing is written. Raises DataError, OptionError, RunError.
+    """
+    plan, saved = _planned(data, start, options, duration.started(), announce=True)
+    began = time.monotonic()
+    prepared = _held(sample(plan.prepared, labelled=True), saved, plan, quiet=True)
+    read = (time.monotonic() - began) / len(prepared.dataset) * len(plan.prepared.dataset)
+    files = labelled_part(prepared.dataset, "train")
+    most = max(LEAST, int(ENOUGH * plan.files / plan.token_seconds))
+    files, began = files.take(range(min(most, len(files)))), time.monotonic()
+    with placed(saved, plan.options.device):
+        tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
+    each = (time.monotonic() - began) / len(files)
+    read = read if at_hand(prepared.dataset) else 0.0  # else it is part of what the tokens take
+    plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
+    return _timed(_with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
+
+
+def _with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> ProbePlan:
+    """The plan with the time of the fits, after one of logistic regression to the tokens of some files."""
+    classes, labels = len(files.classes), files.labels
+    assert labels is not None
+    if "logistic" not in plan.options.probes or len(files) < FOLDS * classes:
+        return plan
+    began = time.monotonic()
+    PROBES["logistic"](tokens, labels, tokens, classes=classes, seed=0)
+    took, width = time.monotonic() - began, tokens.shape[1]
+    hardness = took / fit_seconds("logistic", len(files), len(files), width, classes)
+    counts, tested = [draw.labels for draw in plan.draws], len(held_out(plan.prepared.dataset)[1])
+    seconds = seconds_of_all(plan.options, counts, tested, plan.cost.width, classes, hardness)
+    return replace(plan, fit_seconds=seconds)
+
+
+def _planned(
+    data: str | Path | Dataset, start: str | Path, options: dict[str, Any], began: float, *, announce: bool
+) -> tuple[ProbePlan, Saved]:
+    """From headers alone; `began` is when the probe did, in seconds of `time.monotonic`."""
+    saved = noted(load(start), start)
+    given = {**options, "start": str(start)}
+    chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
+    require_classes(prepared.dataset)
+    if not len(held_out(prepared.dataset)[1]):
+        do = "add a test split"
+        raise DataError(
+            sentence(prepared.dataset.name, got="no labelled test pictures", expected="some", do=do)
+        )
+    require_layers(saved.encoder, chosen.layers)
+    free = announce and not chosen.finetune_recipe
+    limit = duration.seconds(chosen.time) if chosen.time else LIMIT if free else 0.0
+    plan = _estimate(chosen, prepared, saved)
+    return replace(plan, limit=limit, spent=time.monotonic() - began), saved
+
+
+def _estimate(
+    chosen: ProbeOptions, prepared: Prepared, saved: Saved, before: ProbePlan | None = None
+) -> ProbePlan:
+    """The plan, with the limit of one made before."""
+    train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
+    inputs, shape = saved.inputs, saved.encoder.shape
+    cost = classifier_cost(shape, inputs.size, inputs.channels, len(prepared.dataset.classes))
+    windows, draws = 1.0, draws_of(train, chosen)
+    if inputs.sound is not None:
+        windows = max(1.0, prepared.facts.seconds / inputs.sound.seconds(inputs.sound.samples(inputs.width)))
+    model = f"{chosen.start}, {described(cost, inputs.size, shape)}"
+    plan = estimated(chosen, prepared, cost, model, draws, len(test), windows)
+    if chosen.finetune:
+        plan = replace(plan, tunings=tunings_of(chosen, prepared, draws, saved, len(train)))
+    return plan if before is None else replace(plan, limit=before.limit, spent=before.spent)
+
+
+def _held(prepared: Prepared, saved: Saved, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
+    """The data decoded once, no larger than tokens and fine-tunings need them."""
+    if not plan.tunings:
+        return prepared.held(saved.inputs.size, quiet=quiet)
+    first = plan.tunings[0]
+    return prepared.held(first.forecast.plan.size, first.job.options.crop_least, quiet=quiet)
+
+
+def _labelled(prepared: Prepared) -> int:
+    return len(labelled_part(prepared.dataset, "train"))
+
+
+def _probed(plan: ProbePlan, saved: Saved, train: Dataset, test: Dataset, workers: int) -> Probed:
+    """Every probe on every kind of tokens, for every draw."""
+    chosen = plan.options
+    rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
+    with placed(saved, chosen.device):
+        tokens = partial(
+            features, layers=chosen.layers, pools=chosen.pools, workers=workers, progress="tokens"
+        )
+        (seen, kept), (unseen, numbers) = tokens(saved, train.take(rows)), tokens(saved, test)
+    rows = rows[kept]
+    assert train.labels is not None
+    assert test.labels is not None
+    labels, truth = train.labels[rows], test.labels[numbers]
+    measure = measure_of(truth)
+    found, scores = list[ProbeResult](), dict[str, NDArray[np.float64]]()
+    with Progress("probes", total=plan.fits, kind="fits") as progress:
+        for draw in plan.draws:
+            mine = np.isin(rows, draw.rows)
+            for layer, pool in seen:
+                for name in chosen.probes:
+                    values = PROBES[name](
+                        seen[layer, pool][mine],
+                        labels[mine],
+                        unseen[layer, pool],
+                        classes=len(train.classes),
+                        seed=draw.seed,
+                    )
+                    score = _score(evaluate(values, truth, train.classes), measure)
+                    result = ProbeResult(name, layer, pool, draw.labels, draw.seed, score, measure)
+                    found.append(result)
+                    if draw.labels == plan.draws[-1].labels and draw.seed == 0:
+                        scores[result.name] = values
+                    progress.advance()
+    return Probed(found, scores, numbers)
+
+
+def _score(evaluation: Evaluation, measure: str) -> float:
+    score = getattr(evaluation, measure.replace(" ", "_"))
+    assert isinstance(score, float)
+    return score
+
+
+def _timed(plan: ProbePlan, prepared: Prepared, *, always: bool = False) -> ProbePlan:
+    """The plan with a few real steps of fine-tuning, cut to the limit; `always`: also of short ones."""
+    began, left = time.monotonic(), [tuning for tuning in plan.tunings if not tuning.done]
+    if left and (always or sum(tuning.seconds for tuning in left) > WORTH):
+        rate = max(left, key=lambda tuning: tuning.labels).measured(prepared)
+        plan = replace(plan, tunings=tuple(tuning.at(rate) for tuning in plan.tunings), measured=True)
+    return replace(plan, spent=plan.spent + time.monotonic() - began).shorter()
+
+
+def _finetuned(plan: ProbePlan, prepared: Prepared, measure: str) -> Iterator[ProbeResult]:
+    """The same labels, all weights trained: in folders below `out`, or ones that are thrown away."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for tuning in plan.tunings:
+            trained = tuning.into(Path(plan.options.out or temporary)).train(prepared)
+            assert trained.evaluation is not None
+            score = _score(trained.evaluation, measure)
+            yield ProbeResult(FINETUNED, -1, "", tuning.labels, tuning.seed, score, measure)

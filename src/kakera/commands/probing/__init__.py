@@ -1,0 +1,1 @@
+"""What a probe plans, and the fine-tunings beside it."""

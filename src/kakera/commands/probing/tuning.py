@@ -1,0 +1,151 @@
+"""The fine-tunings that stand beside the probes: one for each draw of the labels, all of the same recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kakera.commands.finetune import forecast_of, ready, trained_as
+from kakera.commands.job import Job, finished
+from kakera.commands.result import Trained
+from kakera.formats.load import load
+from kakera.formats.native import Saved
+from kakera.training.configuration import chosen_before
+from kakera.training.options import FinetuneOptions, ProbeOptions
+from kakera.training.planning.forecast import Forecast
+from kakera.training.prepared import Prepared
+from kakera.training.probes.draws import Draw
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One fine-tuning to come: with so many labels, of a draw."""
+
+    labels: int
+    seed: int
+    job: Job[FinetuneOptions]
+    forecast: Forecast
+    whole: int
+    """Its steps where nothing cuts them."""
+
+    @property
+    def folder(self) -> str:
+        """Its name below the folder of the probe."""
+        return f"finetuned-{self.labels}-{self.seed}"
+
+    @property
+    def begun(self) -> bool:
+        """Whether it goes on from an earlier call."""
+        return self.job.begun
+
+    @property
+    def done(self) -> bool:
+        """Whether an earlier call has finished it."""
+        return bool(self.job.options.out) and finished(self.job.options.out)
+
+    @property
+    def steps(self) -> int:
+        """How many it takes."""
+        return self.forecast.plan.steps
+
+    @property
+    def share(self) -> float:
+        """Of the steps of the whole."""
+        return self.steps / self.whole
+
+    @property
+    def seconds(self) -> float:
+        """Of all its steps, and of measuring it."""
+        return 0.0 if self.done else self.forecast.seconds
+
+    def cut(self, share: float) -> Tuning:
+        """The same with such a share of its steps; one that has begun keeps its length."""
+        if self.begun:
+            return self
+        return replace(self, forecast=self.forecast.cut_to(max(1, int(share * self.whole))))
+
+    def at(self, rate: float) -> Tuning:
+        """The same where a file in a step takes `rate` seconds, as was measured."""
+        step = rate * self.forecast.plan.batch
+        return replace(self, forecast=replace(self.forecast, step_seconds=step, measured=True))
+
+    def into(self, root: Path) -> Tuning:
+        """The same, to be written below a folder."""
+        return _changed(self, out=str(root / self.folder))
+
+    def train(self, prepared: Prepared) -> Trained:
+        """Train it, or go on with it. Raises as `finetune` does."""
+        saved = load(self.job.options.start)  # each moves weights of its own
+        return trained_as(self.forecast, self.job, self._with(prepared), saved)
+
+    def measured(self, prepared: Prepared) -> float:
+        """Seconds that a file in a step takes, from a few real ones on data that are held."""
+        forecast = replace(self.forecast, limit=0.0)
+        job = replace(self.job, begun=False, limit=0.0)
+        found = ready(job, forecast, self._with(prepared), load(job.options.start), always=True)[2]
+        return found.step_seconds / found.plan.batch
+
+    def _with(self, prepared: Prepared) -> Prepared:
+        """What it was resolved with, on data that are held."""
+        return replace(
+            self.job.prepared, dataset=prepared.dataset, workers=prepared.workers, digest=prepared.digest
+        )
+
+
+def tunings_of(
+    options: ProbeOptions, prepared: Prepared, draws: Sequence[Draw], saved: Saved, labelled: int
+) -> tuple[Tuning, ...]:
+    """One for each draw, as `kakera finetune` with the same labels; `labelled` files are there in all.
+
+    Raises DataError, OptionError.
+    """
+    found: list[Tuning] = []
+    for count in dict.fromkeys(draw.labels for draw in draws):
+        given: dict[str, Any] = {
+            "start": options.start,
+            "labels": count if count < labelled else 0,
+            "device": options.device,
+            "workers": options.workers,
+            "baselines": False,
+        }
+        job = _resolved(options, prepared, given, saved)
+        forecast = forecast_of(job, saved)
+        for seed in [draw.seed for draw in draws if draw.labels == count]:
+            tuning = Tuning(count, seed, job, forecast, forecast.plan.steps)
+            tuning = _changed(tuning, seed=seed, label_seed=seed)
+            found.append(_as_it_began(tuning, options, prepared, given, saved))
+    return tuple(found)
+
+
+def _as_it_began(
+    tuning: Tuning, options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Saved
+) -> Tuning:
+    """With what was chosen when it began, if an earlier call has begun it."""
+    out = str(Path(options.out) / tuning.folder) if options.out else ""
+    if chosen_before(FinetuneOptions, out, options.finetune_recipe) is None:
+        return tuning
+    given = {**given, "out": out, "seed": tuning.seed, "label_seed": tuning.seed}
+    job = _resolved(options, prepared, given, saved)
+    return replace(tuning, job=job, forecast=forecast_of(job, saved))
+
+
+def _resolved(
+    options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Saved
+) -> Job[FinetuneOptions]:
+    recipe, data = options.finetune_recipe, prepared.dataset
+    return Job.resolve(
+        FinetuneOptions, data, recipe, given, saved.inputs, announce=False, started=time.monotonic()
+    )
+
+
+def _changed(tuning: Tuning, **values: Any) -> Tuning:
+    """With other options, which belong to the caller and were not chosen by a rule."""
+    job, forecast = tuning.job, tuning.forecast
+    assert isinstance(forecast.plan.options, FinetuneOptions)
+    options = replace(forecast.plan.options, **values)
+    job = replace(job, options=replace(job.options, **values))
+    plan, out = replace(forecast.plan, options=options, seed=options.seed), Path(options.out)
+    return replace(tuning, job=job, forecast=replace(forecast, out=out, plan=plan, before=job.options))

@@ -1,0 +1,186 @@
+"""What a training verb gives back, and how it ends: weights, description, measures and a page."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kakera.data.dataset import Dataset
+from kakera.errors import KakeraError, RunError, StorageError, sentence
+from kakera.formats.native import Saved, load_model, save_model
+from kakera.storage import write_atomically
+from kakera.training.device import placed
+from kakera.training.distributed import Team
+from kakera.training.inference import each_file
+from kakera.training.metrics import evaluate_predictions
+from kakera.training.metrics_report import ClassResult, Evaluation
+from kakera.training.predictions import ROW, Predictions, judged
+from kakera.training.run import Run
+
+EVALUATION, REPORT = "evaluation.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The folder of a finished run, its model, and how well it does on pictures it has not seen."""
+
+    folder: Path
+    saved: Saved
+    evaluation: Evaluation | None = None
+    leads: bool = True
+    """Whether this process is the one that wrote it, and may speak."""
+
+
+Page = Callable[[Trained, Predictions | None], str]
+"""Makes the page of a finished run; predictions are of its held-out part, None where they are not at hand."""
+
+
+def finish(
+    run: Run,
+    saved: Saved,
+    held_out: Dataset | None = None,
+    workers: int = 0,
+    device: str = "auto",
+    page: Page | None = None,
+) -> Trained:
+    """Write the weights, with which the run is finished; then measure, and make the page.
+
+    Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
+    """
+    run.team.lead(lambda: _write(run, saved))
+    return _complete(run, saved, held_out, workers, device, page)
+
+
+def reopen(
+    run: Run,
+    held_out: Dataset | None = None,
+    workers: int = 0,
+    device: str = "auto",
+    page: Page | None = None,
+) -> Trained:
+    """The result of a run that is finished; measures and page are made if they are missing.
+
+    Raises RunError where they cannot be.
+    """
+    return _complete(run, load_model(run.folder), held_out, workers, device, page)
+
+
+def _write(run: Run, saved: Saved) -> None:
+    run.require_own()
+    save_model(run.folder, saved)
+    run.require_own()  # what was deleted while these were written is not reported as finished
+    run.drop_checkpoints()
+
+
+def _complete(
+    run: Run, saved: Saved, held_out: Dataset | None, workers: int, device: str, page: Page | None
+) -> Trained:
+    evaluation, predictions = run.team.lead(lambda: _read_evaluation(run.folder)), None
+    if evaluation is None and held_out is not None and len(held_out):
+        with _after_the_weights(run.folder):
+            predictions = predict_part(saved, held_out, workers, run.team, device)
+            evaluation = _evaluated(predictions, held_out, saved)
+            run.team.lead(lambda: _write_evaluation(run, evaluation))
+    trained = Trained(run.folder, saved, evaluation, run.team.leads)
+    if page is not None and trained.leads and not (run.folder / REPORT).exists():
+        run.require_own()
+        write_page(run.folder, lambda: page(trained, predictions))
+    return trained
+
+
+@contextmanager
+def _after_the_weights(folder: Path) -> Generator[None, None, None]:
+    """Raises RunError for what fails while measuring: nothing of the training is lost for it."""
+    try:
+        yield
+    except KakeraError as error:
+        raise RunError(f"{folder}: the model is saved, measuring it failed: {error}") from error
+    except Exception as error:
+        raise RunError(
+            sentence(
+                str(folder),
+                got=f"{type(error).__name__} ({error}) while the model was measured",
+                expected="its measures",
+                do="the model is saved; the same command measures it again",
+            )
+        ) from error
+
+
+def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
+    run.write(EVALUATION, json.dumps(evaluation.to_json(), indent=2).encode() + b"\n")
+
+
+def _read_evaluation(folder: Path) -> Evaluation | None:
+    """None where there is none yet, or none that can be read."""
+    try:
+        values = json.loads((folder / EVALUATION).read_text())
+        values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
+        for name in ("confusion", "confused"):
+            if name in values:
+                values[name] = tuple(map(tuple, values[name]))
+        return Evaluation(**values)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write_page(folder: Path, make: Callable[[], str]) -> None:
+    """Write `report.html` into a folder; a failure is one line on stderr and no more.
+
+    All that matters is on disk by then, and the same command, given again, makes what is missing.
+    """
+    path = folder / REPORT
+    try:
+        write_atomically(path, make().encode(), parents=False)
+    except StorageError as error:
+        print(f"warning: {error}", file=sys.stderr)
+    except Exception as error:  # whatever it is, the training is not lost for it
+        said = sentence(
+            str(path),
+            got=f"{type(error).__name__} ({error})",
+            expected="a page",
+            do="all else is saved; the same command tries again",
+        )
+        print(f"warning: {said}", file=sys.stderr)
+
+
+def predict_part(
+    saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+) -> Predictions:
+    """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
+    assert dataset.labels is not None
+    team, began = team or Team(), time.monotonic()
+    mine = team.share(len(dataset))
+    rows, numbers, probabilities = [np.empty(0, ROW)], [np.empty(0, np.int64)], list[Any]()
+    with placed(saved, device):
+        for kept, values, _ in each_file(saved, dataset.take(mine), workers=workers, progress="measure"):
+            numbers.append(mine[kept])
+            if dataset.several:
+                probabilities.append(values)
+            else:
+                rows.append(judged(values, dataset.labels[mine[kept]]))
+    found = np.concatenate(probabilities if dataset.several else rows)
+    together, places = team.rows(found, np.concatenate(numbers))
+    seconds = time.monotonic() - began
+    if dataset.several:
+        return Predictions(places, np.empty(0, ROW), together, seconds)
+    return Predictions(places, together, seconds=seconds)
+
+
+def measure(
+    saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+) -> Evaluation:
+    """All measures of a classifier on labelled pictures; unreadable ones are left out, others count once."""
+    return _evaluated(predict_part(saved, dataset, workers, team, device), dataset, saved)
+
+
+def _evaluated(predictions: Predictions, dataset: Dataset, saved: Saved) -> Evaluation:
+    assert dataset.labels is not None
+    return evaluate_predictions(predictions, dataset.labels[predictions.numbers], saved.classes)

@@ -1,0 +1,47 @@
+"""A head to start fine-tuning from: the ridge solution on the tokens as pretraining left them.
+
+Fine-tuning from a head that knows nothing spoils good tokens before it uses them (Kumar et al. 2022,
+"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from kakera.data.dataset import Dataset
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier
+from kakera.training.device import placed
+from kakera.training.distributed import Team
+from kakera.training.inference import features
+from kakera.training.probes.features import indicators, labelled
+from kakera.training.probes.ridge import fit
+
+STEEPNESS = 2.0  # from scores of −1 and 1 to logits
+
+
+def start_from_ridge(
+    saved: Saved, pictures: Dataset, *, workers: int = 0, team: Team | None = None, device: str = "auto"
+) -> None:
+    """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures.
+
+    Of a team each process looks at every n-th picture, and all of them get the same head.
+    """
+    team, model = team or Team(), saved.model
+    assert isinstance(model, Classifier)
+    assert pictures.labels is not None
+    mine = team.share(len(pictures))
+    with placed(saved, device):
+        found, kept = features(
+            saved, pictures.take(mine), [-1], [model.pool], workers=workers, progress="start of the head"
+        )
+    tokens, numbers = team.rows(found[-1, model.pool], mine[kept])
+    seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
+    mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
+    ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
+    weights = STEEPNESS * ridge.weights / std[:, None]
+    bias = STEEPNESS * ridge.intercept - mean @ weights
+    with torch.no_grad():
+        model.head.weight.copy_(torch.from_numpy(weights.T))
+        model.head.bias.copy_(torch.from_numpy(bias))

@@ -1,0 +1,1 @@
+"""Recordings: decoders, windows, batches of waveforms."""

@@ -1,0 +1,91 @@
+"""Recordings that FFmpeg's libraries decode, by PyAV: AAC, WMA, Speex, the sound of videos and much else.
+
+Some of these decoders fill bands with noise of their own (AAC, AC-3) or remember all that was before (Speex):
+after a seek they do not give what they give from the beginning. A file is therefore decoded once, from its
+beginning, and its samples are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kakera.data.audio.chain import differing
+from kakera.data.audio.decoder import FaultError, Header, extra
+from kakera.data.audio.kept_samples import KeptSamples, Values
+from kakera.data.audio.source import Source, opened
+from kakera.errors import MissingExtraError
+
+DURATION_KNOWN = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf")  # others guess it from the bit rate
+SLACK = 0.5  # seconds that a duration may be wrong by
+OPTIONS = {"err_detect": "explode"}  # what is damaged is an error, not silence
+PLANES = 8  # of so many channels, each in a plane of its own, PyAV reads memory that is not the frame's
+SCALES = {"u8": (128, 128), "s16": (0, 1 << 15), "s32": (0, 1 << 31), "s64": (0, 1 << 63)}
+
+
+class Av(KeptSamples):
+    """The first sound track of a file."""
+
+    def __init__(self, source: Source, what: str) -> None:
+        """`what` the file is, in a message. Raises FaultError, and what PyAV raises."""
+        try:
+            self._av = extra("av", "av")
+        except MissingExtraError as error:
+            reason = f"got {what}, expected the extra kakera[av], which reads it; pip install 'kakera[av]'"
+            raise FaultError(reason) from error
+        super().__init__(source, "av")
+
+    def pieces(self) -> Generator[Values, None, Header]:
+        """Frame by frame. Raises FaultError, and what PyAV raises."""
+        kinds, samples = set[tuple[int, int]](), 0
+        with self._track() as (container, stream):
+            self.subtype = stream.codec_context.name.upper()
+            for frame in container.decode(stream):
+                kinds.add((frame.sample_rate, frame.layout.nb_channels))
+                if len(kinds) > 1:
+                    raise FaultError(differing({rate for rate, _ in kinds}, {count for _, count in kinds}))
+                samples += frame.samples
+                yield _values(frame)
+            if not kinds:
+                raise FaultError("got no samples, expected at least one frame; leave it out")
+            rate, channels = kinds.pop()
+            _require_whole(container, stream, samples / rate)
+            return Header(container.format.name.split(",")[0].upper(), rate, channels, samples)
+
+    @contextmanager
+    def _track(self) -> Generator[tuple[Any, Any]]:
+        """The file, and its sound track."""
+        source = str(self._source) if isinstance(self._source, Path) else opened(self._source)
+        with self._av.open(source, options=OPTIONS) as container:
+            streams = container.streams.audio
+            if not streams:
+                raise FaultError("got a file without sound, expected a sound track; leave it out")
+            streams[0].codec_context.options = OPTIONS
+            yield container, streams[0]
+
+
+def _require_whole(container: Any, stream: Any, seconds: float) -> None:
+    said = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    if not said and len(container.streams) == 1:
+        said = (container.duration or 0) / 1e6
+    if container.format.name in DURATION_KNOWN and seconds < said - SLACK:
+        got = f"got {seconds:.2f} of {said:.2f} s"
+        raise FaultError(f"{got}, expected a whole recording; copy or export it again")
+
+
+def _values(frame: Any) -> Values:
+    """(samples, channels), 1 at full scale."""
+    if frame.format.is_planar and frame.layout.nb_channels >= PLANES:
+        av = extra("av", "av")
+        (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)
+    values = frame.to_ndarray()
+    values = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
+    kind = frame.format.name.removesuffix("p")
+    if kind not in SCALES:
+        return np.ascontiguousarray(values, np.float32)
+    middle, scale = SCALES[kind]
+    return ((values.astype(np.float64) - middle) / scale).astype(np.float32)

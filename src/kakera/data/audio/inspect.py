@@ -1,0 +1,233 @@
+"""What is in a data set of recordings, before anything is trained on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.decode import Header
+from kakera.data.audio.recordings import FileSounds, Sounds
+from kakera.data.checks.findings import (
+    Pairs,
+    class_lines,
+    classes_of,
+    emptied,
+    equals,
+    finding_lines,
+    left_lines,
+    listed,
+    none_notes,
+)
+from kakera.data.checks.warnings import data_warnings
+from kakera.data.dataset import PARTS, Dataset
+from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
+
+SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
+STRETCH = 0.025  # seconds over which it is taken
+FULL = 0.999  # from here on a sample is at full scale
+RUN = 3  # so many of them in a row are clipped
+CANCELLED = 1e-3  # of the channels' mean power that their mean has left: less, and they cancel each other
+
+
+@dataclass(frozen=True)
+class SoundInspection:
+    """Counts of readable recordings, what they are, their classes, and what looks wrong."""
+
+    name: str
+    parts: dict[str, int]
+    kinds: dict[str, int]
+    rates: dict[int, int]
+    """How many recordings have each sampling rate, in hertz."""
+    channels: dict[int, int]
+    seconds: tuple[float, float, float]
+    """The shortest, the median and the longest recording."""
+    total_seconds: float
+    silence: float
+    """Share of the time that is below −60 dB."""
+    silent: tuple[str, ...]
+    """Recordings that are nothing but silence."""
+    cancelled: tuple[str, ...]
+    """Recordings whose channels cancel each other: the mean of all channels is silent, and no channel is."""
+    noted: Pairs
+    """Recordings that are read though something is unusual about the file, and what."""
+    clipped: tuple[tuple[str, int], ...]
+    """Recordings that reach full scale, three samples in a row or more, and how many samples do so."""
+    classes: dict[str, dict[str, int]]
+    unlabelled: int
+    unreadable: Pairs
+    duplicates: Pairs
+    leaks: Pairs
+    contradictions: Pairs
+    overlaps: Pairs = ()
+    """Spans of one file in different parts that share some of its time: leaks, too."""
+    left: tuple[tuple[str, str], ...] = ()
+    """Files beside the recordings that were not opened, and why not."""
+    emptied: tuple[str, ...] = ()
+    """Folders and classes that have no file left."""
+    notes: tuple[str, ...] = ()
+    """What was decided about classes and parts."""
+    warnings: tuple[str, ...] = ()
+    """What will spoil a training or its measure, one sentence each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For reading: one fact a line."""
+        shortest, median, longest = self.seconds
+        return [
+            f"{self.name}: {sum(self.parts.values())} recordings, {self.total_seconds / 3600:.2f} hours",
+            "parts: " + ", ".join(f"{name} {count}" for name, count in self.parts.items() if count),
+            f"seconds: {shortest:.2f} to {longest:.2f}, median {median:.2f}",
+            "kinds: " + _counted(self.kinds),
+            "sampling rates: " + _counted(self.rates, " Hz"),
+            "channels: " + _counted(self.channels),
+            f"silence: {100 * self.silence:.1f} % of the time",
+            *listed("silent recordings", self.silent),
+            *listed("channels cancel each other (choose one: --sound ast,channel=left)", self.cancelled),
+            *listed("read, but unusual", [f"{name}: {note}" for name, note in self.noted]),
+            *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
+            *(f"note: {note}" for note in self.notes),
+            *left_lines(self.left, self.emptied),
+            *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
+            *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
+            *listed("spans that overlap between parts", [" and ".join(pair) for pair in self.overlaps]),
+            *(f"warning: {text}" for text in self.warnings),
+        ]
+
+
+@dataclass
+class _Facts:
+    """One recording, listened to piece by piece."""
+
+    header: Header
+    digest: bytes = b""
+    clipped: int = 0
+    stretches: int = 0
+    silent: int = 0
+    power: float = 0.0
+    mixed: float = 0.0
+    """Sums of squares: of all channels, and of their mean."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the channels' mean has next to nothing of what is in them."""
+        together = self.power / self.header.channels
+        return self.silent < self.stretches and self.mixed < CANCELLED * together and self.header.channels > 1
+
+
+def inspect_sounds(dataset: Dataset) -> SoundInspection:
+    """Listen to every recording once, in pieces. Raises DataError where none can be read."""
+    sounds = dataset.sounds
+    assert sounds is not None
+
+    def listen(index: int) -> _Facts | UnreadableFileError:
+        try:
+            sounds.length(index)  # refuses what is shorter than a frame
+            return _listen(sounds, index)
+        except UnreadableFileError as error:
+            return error
+
+    with ThreadPoolExecutor() as pool:
+        listening = pool.map(listen, range(len(dataset)))
+        found = list(passing(listening, "inspect", total=len(dataset), kind=dataset.kind))
+    readable = {i: facts for i, facts in enumerate(found) if isinstance(facts, _Facts)}
+    broken = [error for error in found if isinstance(error, UnreadableFileError)]
+    if not readable:
+        raise DataError(
+            sentence(
+                dataset.name, got="no readable recording", expected="at least one", do="look at the files"
+            )
+        )
+    kept = dataset.take(list(readable))
+    seconds = np.array([facts.header.seconds for facts in readable.values()])
+    duplicates, leaks, contradictions = equals(dataset, {i: facts.digest for i, facts in readable.items()})
+    return SoundInspection(
+        name=dataset.name,
+        parts={part: int((kept.split == part).sum()) for part in PARTS},
+        kinds=dict(Counter(facts.header.kind for facts in readable.values())),
+        rates=dict(Counter(facts.header.rate for facts in readable.values())),
+        channels=dict(Counter(facts.header.channels for facts in readable.values())),
+        seconds=(float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
+        total_seconds=float(seconds.sum()),
+        silence=sum(e.silent for e in readable.values()) / sum(e.stretches for e in readable.values()),
+        silent=tuple(sounds.name(i) for i, facts in readable.items() if facts.silent == facts.stretches),
+        cancelled=tuple(sounds.name(i) for i, facts in readable.items() if facts.cancelled),
+        noted=tuple(
+            (sounds.name(i), facts.header.note) for i, facts in readable.items() if facts.header.note
+        ),
+        clipped=tuple((sounds.name(i), facts.clipped) for i, facts in readable.items() if facts.clipped),
+        classes=classes_of(kept),
+        unlabelled=len(kept) - len(kept.labelled),
+        unreadable=tuple((error.path, error.reason) for error in (*dataset.unreadable, *broken)),
+        duplicates=duplicates,
+        leaks=leaks,
+        contradictions=contradictions,
+        overlaps=overlaps(kept),
+        left=dataset.left,
+        emptied=emptied(dataset, kept),
+        notes=(*dataset.notes, *none_notes(kept)),
+        warnings=tuple(data_warnings(kept)),
+    )
+
+
+def overlaps(dataset: Dataset) -> Pairs:
+    """Names of spans of one file that share time and are in different parts."""
+    sounds = dataset.sounds
+    if not isinstance(sounds, FileSounds):
+        return ()
+    spans: dict[object, list[tuple[float, float, int]]] = {}
+    for index, (source, (start, end)) in enumerate(zip(sounds.paths, sounds.spans, strict=True)):
+        spans.setdefault(source, []).append((start, end, index))
+    found: list[tuple[str, str]] = []
+    for of_file in spans.values():
+        latest: dict[str, tuple[float, int]] = {}  # of each part: where it ends that ends last
+        for start, end, index in sorted(of_file):
+            part = str(dataset.split[index])
+            others = [(until, other) for name, (until, other) in latest.items() if name != part]
+            if others and max(others)[0] > start:
+                found.append((sounds.name(max(others)[1]), sounds.name(index)))
+            latest[part] = max(latest.get(part, (end, index)), (end, index))
+    return tuple(found)
+
+
+def _listen(sounds: Sounds, index: int) -> _Facts:
+    facts = _Facts(sounds.header(index))
+    digest = hashlib.blake2b(f"{facts.header.rate} {facts.header.channels}".encode(), digest_size=16)
+    length = max(1, int(facts.header.rate * STRETCH))
+    for block in sounds.blocks(index):
+        digest.update(block.tobytes())
+        facts.clipped += clipped(block)
+        if block.shape[1] > 1:
+            facts.power += float(np.square(block, dtype=np.float64).sum())
+            facts.mixed += float(np.square(block.mean(axis=1), dtype=np.float64).sum())
+        for first in range(0, len(block), length):
+            facts.stretches += 1
+            stretch = block[first : first + length]
+            facts.silent += float(np.square(stretch).mean()) ** 0.5 < SILENT
+    facts.digest = digest.digest()
+    return facts
+
+
+def clipped(block: NDArray[np.float32]) -> int:
+    """How many samples (n, channels) stand at full scale with at least two neighbours that do, too."""
+    full = np.abs(block) >= FULL
+    run = full[2:] & full[1:-1] & full[:-2]
+    inside = np.zeros_like(full)
+    for shift in range(RUN):
+        inside[shift : len(full) - (RUN - 1 - shift)] |= run
+    return int(inside.sum())
+
+
+def _counted(counts: dict[Any, int], unit: str = "") -> str:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(most) - 5} others" if len(most) > 5 else ""
+    return ", ".join(f"{name}{unit} ({count})" for name, count in most[:5]) + more

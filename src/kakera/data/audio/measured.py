@@ -1,0 +1,198 @@
+"""What was measured in a recording's file, once: kept in memory, and on disk where it took long.
+
+A measurement is a few arrays in the folder `recordings` of the cache, under a digest of the file's path, size
+and time of change, so that a changed file is measured again. Decoded samples that are too many for it lie
+beside it, to be mapped. The folder may be deleted any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+import time
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.source import Source
+from kakera.data.download import cache_folder
+from kakera.errors import StorageError
+from kakera.storage import whole_file
+
+VERSION = 1  # of what is measured, and how
+LONG = 0.02  # seconds: what took less is measured again rather than kept on disk
+IN_MEMORY = 64 << 20  # bytes
+ON_DISK = 64 << 30  # bytes; what was used longest ago goes first
+FREE = 0.5  # of the space left on the disk that samples of one recording may take
+EVERY = 256  # measurements between two looks at how much the folder holds
+
+Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+_lock = threading.Lock()
+_kept: OrderedDict[str, Arrays] = OrderedDict()
+_written = 0
+
+
+def _forked() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)  # another thread may have held the old one
+
+
+def folder() -> Path:
+    """Where measurements lie."""
+    return cache_folder() / "recordings"
+
+
+def measured(source: Source, what: str, measure: Callable[[], Arrays]) -> Arrays:
+    """The arrays that `measure` gives for this file, from an earlier call where there was one.
+
+    Raises what `measure` raises, which is not kept.
+    """
+    name = _name(source, what)
+    if not name:
+        return measure()
+    with _lock:
+        if name in _kept:
+            _kept.move_to_end(name)
+            return _kept[name]
+    found = _load(name)
+    if found is None:
+        begun = time.perf_counter()
+        found = measure()
+        if time.perf_counter() - begun > LONG:
+            _store(name, found)
+    _keep(name, found)
+    return found
+
+
+def forget() -> None:
+    """Nothing is in memory after this; what is on disk stays."""
+    with _lock:
+        _kept.clear()
+
+
+def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: int) -> bool:
+    """Write decoded samples to be mapped later; whether there was room. `least` bytes of them are to come.
+
+    Raises what decoding raises.
+    """
+    path = _samples_path(source)
+    if path is None or not _room(least):
+        return False
+    written = 0
+    try:
+        with whole_file(path) as file:
+            for piece in pieces:
+                written += piece.nbytes
+                if written > least and not _room(0):
+                    raise StorageError("no room")
+                file.write(np.ascontiguousarray(piece).data)
+    except StorageError:
+        return False
+    return True
+
+
+def mapped_samples(source: Source, samples: int, channels: int) -> NDArray[np.float32] | None:
+    """What was written, (samples, channels), read-only; None where it is not there."""
+    path = _samples_path(source)
+    if path is None:
+        return None
+    try:
+        found = np.memmap(path, np.float32, "r", shape=(samples, channels))
+        if path.stat().st_size != found.nbytes:
+            return None
+        os.utime(path)  # used now
+    except (OSError, ValueError):
+        return None
+    return np.asarray(found)
+
+
+def _name(source: Source, what: str) -> str:
+    if isinstance(source, bytes):
+        identity = hashlib.blake2b(source, digest_size=16).hexdigest()
+    elif isinstance(source, Path):
+        try:
+            state = os.stat(source)  # noqa: PTH116  # a Path costs ten times the call
+        except OSError:
+            return ""
+        place = os.path.abspath(source)  # noqa: PTH100  # as above
+        identity = f"{place}\0{state.st_size} {state.st_mtime_ns}"
+    else:
+        identity = source.identity()
+    if not identity:
+        return ""
+    whole = f"{VERSION} {what}\0{identity}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(whole, digest_size=16).hexdigest()
+
+
+def _keep(name: str, arrays: Arrays) -> None:
+    with _lock:
+        _kept[name] = arrays
+        while len(_kept) > 1 and sum(map(_bytes, _kept.values())) > IN_MEMORY:
+            _kept.popitem(last=False)
+
+
+def _bytes(arrays: Arrays) -> int:
+    return 500 + sum(array.nbytes for array in arrays.values())
+
+
+def _load(name: str) -> Arrays | None:
+    path = folder() / f"{name}.npz"
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            found = {key: file[key] for key in file.files}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # it is measured again and written anew
+    with suppress(OSError):
+        os.utime(path)  # used now
+    return found
+
+
+def _store(name: str, arrays: Arrays) -> None:
+    """A cache that cannot be written costs time, and nothing else."""
+    global _written
+    with suppress(OSError, StorageError):
+        folder().mkdir(parents=True, exist_ok=True)
+        if _written % EVERY == 0:
+            _make_room()
+        _written += 1
+        with whole_file(folder() / f"{name}.npz") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+
+def _make_room() -> None:
+    states = [(path.stat(), path) for path in folder().glob("[!.]*")]
+    size = sum(state.st_size for state, _ in states)
+    for state, path in sorted(states, key=lambda entry: entry[0].st_mtime):
+        if size <= ON_DISK:
+            return
+        path.unlink(missing_ok=True)
+        size -= state.st_size
+
+
+def _samples_path(source: Source) -> Path | None:
+    name = _name(source, "samples")
+    return folder() / f"{name}.f32" if name else None
+
+
+def _room(needed: int) -> bool:
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        _make_room()
+        return 0 < needed + 1 <= min(ON_DISK, FREE * shutil.disk_usage(folder()).free)
+    except OSError:
+        return False

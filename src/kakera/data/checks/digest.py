@@ -1,0 +1,225 @@
+"""A short digest of a data set: a run that is resumed must find the same files, labels and split.
+
+Names are taken from the folder that all files share, so a copy elsewhere has the same digest. Nothing is
+decoded; the time is linear in the number of files. Of a folder of 100 000 files and more it is kept: while
+nothing is added, removed or renamed, the sizes and the content of 4096 files stand for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.recordings import ArraySounds, FileSounds
+from kakera.data.audio.source import Source
+from kakera.data.blocks import shape_of
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
+from kakera.data.names import BLOCK, Paths, are_odd
+from kakera.data.shards.reader import ShardPictures, ShardRecording, Shards
+from kakera.data.sources.listing import LARGE, keep_digest, recalled_digest
+from kakera.errors import printable
+
+FILES, LABELS, SPLIT = "files", "labels", "split"
+SAMPLED = 4096  # files, evenly spaced, whose content is looked at as well
+PIECE = 4096  # bytes: how much of each, in the middle and at the end; values of an array
+
+
+def digest(dataset: Dataset) -> dict[str, str]:
+    """Return short digests of the files (names, sizes, some content), the labels with the classes, the split.
+
+    The size is that of the file in bytes; of an array it is the shape. Of arrays named by paths
+    only the names count: how large decoded files are kept depends on the machine.
+    """
+    return {
+        FILES: _kept(dataset) or _hash(_files(dataset)),
+        LABELS: _hash([_joined([dataset.classes]), _labels(dataset)]),
+        SPLIT: _hash([_joined(dataset.split[here].tolist() for here in _blocks(len(dataset)))]),
+    }
+
+
+def changed(before: object, now: object) -> list[str]:
+    """Return which of files, labels and split differ; none where either has no digest, as older runs."""
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return []
+    return [name for name in (FILES, LABELS, SPLIT) if name in now and before.get(name) != now[name]]
+
+
+def chosen_rows(count: int) -> list[int]:
+    """Return the files, of so many, whose content is looked at: 4096, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
+
+
+def _kept(dataset: Dataset) -> str:
+    """The digest of the files of a large folder, as it was made before; made now where it was not; else "".
+
+    It is the same where no folder's times changed, and what is looked at of the content did not.
+    """
+    files = dataset.pictures
+    paths = files.paths if isinstance(files, FilePictures | FileSounds) else ()
+    if not isinstance(paths, Paths) or not paths.mark or len(paths) < LARGE:
+        return ""
+    chosen = [paths[row] for row in chosen_rows(len(paths))]
+    looked_at = (piece for path in chosen for piece in (b"%d" % size_of(path), pieces_of(path)))
+    key = _hash([type(files).__name__.encode(), paths.mark.encode(), b"%d" % len(paths), *looked_at])
+    found = recalled_digest(key)
+    if not found:
+        found = _hash(_files(dataset))
+        keep_digest(key, found)
+    return found
+
+
+def _hash(pieces: Iterable[bytes | bytearray]) -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for piece in pieces:
+        found.update(len(piece).to_bytes(8, "little"))
+        found.update(piece)
+    return found.hexdigest()
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(first, min(first + BLOCK, count)) for first in range(0, count, BLOCK))
+
+
+def _joined(blocks: Iterable[Sequence[str]]) -> bytearray:
+    """Texts, block by block so that not all are there at once, with zeros between."""
+    found = bytearray()
+    for number, texts in enumerate(blocks):
+        found += b"\0" if number else b""
+        found += "\0".join(texts).encode(errors="surrogateescape")
+    return found
+
+
+def _labels(dataset: Dataset) -> bytes:
+    labels = dataset.labels
+    if labels is None:
+        return b""
+    return np.packbits(labels).tobytes() if dataset.several else labels.astype("<i8").tobytes()
+
+
+def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
+    """Yield names, then sizes, then some of the content."""
+    pictures, count = dataset.pictures, len(dataset)
+    chosen = chosen_rows(count)
+    yield _joined(relative_names(pictures))
+    if isinstance(pictures, FilePictures):
+        yield from _on_disk(pictures.paths, chosen)
+    elif isinstance(pictures, FileSounds):
+        yield np.array(pictures.spans, "<f8").tobytes()
+        yield from _on_disk(pictures.paths, chosen)
+    elif isinstance(pictures, ShardPictures):
+        yield from _packed(pictures.shards, pictures.rows)
+    elif isinstance(pictures, ArrayPictures | ArraySounds) and not any(os.sep in n for n in pictures.names):
+        rows = pictures.rows.tolist()
+        yield repr([shape_of(pictures.arrays, row) for row in rows]).encode()
+        yield from (values_of(pictures.arrays[rows[row]]) for row in chosen)
+
+
+def relative_names(pictures: Pictures) -> Iterator[list[str]]:
+    """Yield names, block by block: paths without the folder that all of them share; others as they are."""
+    if not any(os.sep in name for names in names_of(pictures) for name in names):
+        return names_of(pictures)
+    return relative(lambda: names_of(pictures))
+
+
+def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
+    """Yield paths, block by block, without the folder that all of them share; / is between the rest."""
+    shared = ""
+    for names in blocks():
+        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
+        others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
+        folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
+        shared = os.path.commonpath(folders)
+    for names in blocks():
+        yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
+
+
+def names_of(pictures: Pictures) -> Iterator[list[str]]:
+    """Yield what pictures are called, block by block."""
+    for here in _blocks(len(pictures)):
+        if isinstance(pictures, FilePictures) and isinstance(pictures.paths, Paths):
+            yield _printable(pictures.paths[here].texts())
+        else:
+            yield [pictures.name(row) for row in range(here.start, here.stop)]
+
+
+def _printable(texts: list[str]) -> list[str]:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return [*map(printable, texts)]
+    return texts
+
+
+def _absolute(names: Sequence[str]) -> list[str]:
+    """Paths from the root, without . and .. in them."""
+    rooted = sum(name.startswith("/") for name in names)
+    if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
+        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
+    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
+    return [before + name for name in names]
+
+
+def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
+    sizes = bytearray()
+    for here in _blocks(len(sources)):
+        sizes += b"".join(b" %d" % size for size in sizes_of(sources[here]))
+    yield bytes(sizes[1:])
+    yield from (pieces_of(sources[row]) for row in chosen)
+
+
+def sizes_of(sources: Sequence[Source]) -> Iterator[int]:
+    """Yield the size of each file in bytes; −1 where it is not there."""
+    return map(_size, sources.texts()) if isinstance(sources, Paths) else map(size_of, sources)
+
+
+def _size(path: Path | str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116  # as above
+    except OSError:
+        return -1
+
+
+def size_of(source: Source) -> int:
+    """Return the size of a file in bytes; −1 where it is not there."""
+    if isinstance(source, bytes):
+        return len(source)
+    if isinstance(source, Path):
+        return _size(source)
+    return int(source.shards.table[source.row]["length"]) if isinstance(source, ShardRecording) else -1
+
+
+def pieces_of(source: Source) -> bytes:
+    """Return the middle and the end of a file, 4 KB each: where files of one kind and size differ."""
+    if isinstance(source, bytes):
+        return source[len(source) // 2 :][:PIECE] + source[-PIECE:]
+    if isinstance(source, Path):
+        try:
+            with source.open("rb", buffering=0) as file:
+                size = file.seek(0, 2)
+                file.seek(size // 2)
+                middle = file.read(PIECE)
+                file.seek(max(0, size - PIECE))
+                return middle + file.read(PIECE)
+        except OSError:
+            return b""
+    if isinstance(source, ShardRecording):
+        return b"".join(_packed(source.shards, np.array([source.row])))
+    return b""
+
+
+def _packed(shards: Shards, rows: NDArray[np.int64]) -> Iterator[bytes]:
+    """The sizes and checksums that the index of a shard holds."""
+    table = shards.table[rows]
+    yield table["length"].astype("<i8").tobytes()
+    yield table["crc"].astype("<i8").tobytes()
+
+
+def values_of(array: NDArray[Any]) -> bytes:
+    """Return about 4096 evenly spaced values of an array, as bytes."""
+    return array.reshape(-1)[:: max(1, array.size // PIECE)].tobytes()

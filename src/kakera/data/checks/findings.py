@@ -1,0 +1,168 @@
+"""What every kind of data set is inspected for: classes, files that cannot be read, equals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.checks.digest import names_of
+from kakera.data.checks.skipped import TOO_LARGE, is_too_large
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.images import value_range
+from kakera.data.sources.tree import suffix_of
+
+SHOWN = 6  # suffixes in a line
+EXAMPLES = 3  # files that are not read
+LISTED = 20  # examples shown of each finding
+BLOCK = 1024  # samples of several labels at a time
+
+Found = TypeVar("Found")
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def equals(dataset: Dataset, digests: Mapping[int, bytes]) -> tuple[Pairs, Pairs, Pairs]:
+    """Pairs of names of the same content: within a part, in different parts, with different labels."""
+    first: dict[bytes, int] = {}
+    duplicates: list[tuple[str, str]] = []
+    leaks: list[tuple[str, str]] = []
+    contradictions: list[tuple[str, str]] = []
+    for index in sorted(digests):
+        other = first.setdefault(digests[index], index)
+        if other == index:
+            continue
+        pair = (dataset.pictures.name(other), dataset.pictures.name(index))
+        same_part = dataset.split[other] == dataset.split[index]
+        (duplicates if same_part else leaks).append(pair)
+        if dataset.labels is not None and np.any(dataset.labels[other] != dataset.labels[index]):
+            contradictions.append(pair)
+    return tuple(duplicates), tuple(leaks), tuple(contradictions)
+
+
+def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """For each class, how many samples of each part carry it: in time linear in samples and in classes."""
+    labels, names = dataset.labels, dataset.classes
+    if labels is None:
+        return {}
+    counts = {part: _counts(labels, dataset.split == part, len(names)).tolist() for part in PARTS}
+    return {name: {part: counts[part][number] for part in PARTS} for number, name in enumerate(names)}
+
+
+def _counts(labels: NDArray[Any], chosen: NDArray[np.bool_], classes: int) -> NDArray[np.int64]:
+    """How many of the chosen samples (n,) carry each class, (classes,)."""
+    rows = np.flatnonzero(chosen)
+    if labels.ndim == 1:
+        known = labels[rows]
+        return np.bincount(known[known >= 0], minlength=classes)
+    found = np.zeros(classes, np.int64)
+    for first in range(0, len(rows), BLOCK):
+        found += labels[rows[first : first + BLOCK]].sum(axis=0)
+    return found
+
+
+def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str, str]) -> str:
+    """One line: files taken by suffix, left, unreadable, their range, emptied classes, what was decided.
+
+    `clipped` are files with values outside of the range, `noted` those that are unusual, of those that have
+    been looked into just now.
+    """
+    pictures, broken = dataset.pictures, dataset.unreadable
+    files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes
+    suffixes = (_suffix(name) for names in names_of(pictures) for name in names)
+    counts = Counter(suffixes).most_common(SHOWN) if files else []
+    shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
+    words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
+    words += left_lines(dataset.left, dataset.emptied)
+    for title, errors in _by_cause(broken, lambda error: error.reason):
+        first = f"{errors[0].path}: {errors[0].reason}"
+        words.append(f"{title}: {len(errors)} ({first}{'; …' if len(errors) > 1 else ''})")
+    words += value_range.lines(dataset.ranges, dataset.ranges)
+    if clipped:
+        words.append(
+            f"clipped: {sum(clipped.values())} values of {len(clipped)} files ({next(iter(clipped))}, …)"
+        )
+    if noted:
+        name, note = next(iter(noted.items()))
+        words.append(f"read, but unusual: {len(noted)} ({name}: {note}{'; …' if len(noted) > 1 else ''})")
+    return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
+
+
+def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
+    """For reading: files that were not opened, by suffix and reason; folders and classes without a file."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path, reason in left:
+        groups.setdefault((_suffix(path), reason), []).append(path)
+    found: list[str] = []
+    for (suffix, reason), paths in sorted(groups.items(), key=lambda one: (not one[0][1], -len(one[1]))):
+        more = ", …" if len(paths) > EXAMPLES else ""
+        shown = ", ".join(paths[:EXAMPLES]) + more
+        found.append(f"not read: {len(paths)} {suffix}" + (f" ({reason})" if reason else "") + f": {shown}")
+    return found + [f"class without a file that can be read: {name}" for name in emptied]
+
+
+def _suffix(path: str) -> str:
+    return suffix_of(path) or "without a suffix"
+
+
+def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
+    """Return those without a file, also the classes of which no file can be read."""
+    full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
+    gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]
+    return (*before.emptied, *gone)
+
+
+def none_notes(dataset: Dataset) -> list[str]:
+    """A sentence on files that may carry several labels and carry none, where there are any."""
+    if not dataset.several or dataset.labels is None:
+        return []
+    none = int((~dataset.labels[dataset.labelled].any(axis=1)).sum())
+    return [f"{none:,} {dataset.kind} carry none of the classes"] if none else []
+
+
+def class_lines(
+    classes: Mapping[str, Mapping[str, int]], parts: Mapping[str, int], unlabelled: int, things: str
+) -> list[str]:
+    """For reading: one line a class."""
+    if not classes:
+        return ["classes: none (enough for pretraining)"]
+    lines = [f"classes: {len(classes)}, {unlabelled} {things} without a label"]
+    for name, counts in classes.items():
+        shown = ", ".join(f"{part} {n}" for part, n in counts.items() if parts[part])
+        lines.append(f"  {name}: {shown}")
+    return lines
+
+
+def finding_lines(
+    unreadable: Pairs, duplicates: Pairs, leaks: Pairs, contradictions: Pairs, things: str
+) -> list[str]:
+    """For reading: what looks wrong."""
+    causes = _by_cause(unreadable, lambda pair: pair[1]) or [("unreadable", [])]
+    broken = [
+        line
+        for title, pairs in causes
+        for line in listed(title, [f"{path}: {reason}" for path, reason in pairs])
+    ]
+    return [
+        *broken,
+        *listed(f"equal {things} in one part", [" = ".join(pair) for pair in duplicates]),
+        *listed("leaks between parts", [" = ".join(pair) for pair in leaks]),
+        *listed(f"equal {things}, other labels", [" = ".join(pair) for pair in contradictions]),
+    ]
+
+
+def _by_cause(found: Sequence[Found], reason_of: Callable[[Found], str]) -> list[tuple[str, list[Found]]]:
+    """Those that are damaged or of no known kind, and those that are too large, each with a title."""
+    large = [each for each in found if is_too_large(reason_of(each))]
+    broken = [each for each in found if not is_too_large(reason_of(each))]
+    return [(title, some) for title, some in (("unreadable", broken), (TOO_LARGE, large)) if some]
+
+
+def listed(title: str, found: Sequence[str]) -> list[str]:
+    """A title with the number, and some of the examples."""
+    if not found:
+        return [f"{title}: none"]
+    more = [f"  … and {len(found) - LISTED} more"] if len(found) > LISTED else []
+    return [f"{title}: {len(found)}", *(f"  {line}" for line in found[:LISTED]), *more]

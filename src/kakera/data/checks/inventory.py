@@ -1,0 +1,123 @@
+"""What each file of a data set was when a run began, in 25 bytes, so that a change can be counted.
+
+The digest says whether something changed; this says how much: 3 labels, 2 files gone.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.recordings import FileSounds
+from kakera.data.checks.digest import FILES, LABELS, SPLIT, chosen_rows, pieces_of, relative_names, sizes_of
+from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.shards.reader import ShardPictures
+
+INVENTORY = "data.npy"
+BLOCK = 1024  # files at a time
+MOST = 1_000_000  # files: of more, changes are named without their numbers
+PARTS = ("train", "val", "test")
+Rows = NDArray[np.void]
+ROW = np.dtype([("name", "<u8"), ("size", "<i8"), ("label", "<u4"), ("content", "<u4"), ("part", "u1")])
+
+
+def inventory(dataset: Dataset) -> Rows | None:
+    """Return a row for each file: hashes of its name and label, its size, its part; None above 1 000 000.
+
+    The content is a checksum of the pieces that the digest looks at, of some files; 0 of the others.
+    """
+    count = len(dataset)
+    if count > MOST:
+        return None
+    found = np.zeros(count, ROW)
+    found["name"] = np.fromiter(map(_hash, _texts(dataset)), np.uint64, count)
+    found["label"] = _labels(dataset)
+    found["part"] = [PARTS.index(part) + 1 if part in PARTS else 0 for part in dataset.split.tolist()]
+    files = dataset.pictures
+    if isinstance(files, ShardPictures):
+        table = files.shards.table[files.rows]
+        found["size"], found["content"] = table["length"], table["crc"]
+    elif isinstance(files, FilePictures | FileSounds):
+        sources = files.paths
+        blocks = (sources[first : first + BLOCK] for first in range(0, count, BLOCK))
+        found["size"] = np.fromiter(chain.from_iterable(map(sizes_of, blocks)), np.int64, count)
+        for row in chosen_rows(count):
+            found["content"][row] = zlib.crc32(pieces_of(sources[row])) or 1
+    return found
+
+
+def changes(before: Rows, now: Rows, kinds: Sequence[str] = (FILES, LABELS, SPLIT)) -> list[str]:
+    """Return what differs, each with its number: "3 labels", "2 files gone"; none where nothing is found.
+
+    `kinds` are those of which the digest differs.
+    """
+    old, new = (rows[np.argsort(rows["name"], kind="stable")] for rows in (before, now))
+    gone, come = (_only(one, other) for one, other in ((old, new), (new, old)))
+    found = [(FILES, "{} gone", gone), (FILES, "{} new", come)]
+    old, new = old[~gone], new[~come]
+    if len(old) == len(new):  # names that are there twice, and once no longer, are not matched
+        same = old["size"] == new["size"]
+        both = (old["content"] > 0) & (new["content"] > 0) & same
+        found += [
+            (FILES, "{} of another size", ~same),
+            (FILES, "{} of other content", (old["content"] != new["content"]) & both),
+            (LABELS, "", old["label"] != new["label"]),
+            (SPLIT, "{} in another part", old["part"] != new["part"]),
+        ]
+    lines: list[str] = []
+    for kind, words, where in found:
+        count = int(where.sum())
+        if count and kind in kinds:
+            what = "label" if kind == LABELS else "file"
+            lines.append((words or "{}").format(f"{count:,} {what}{'s' * (count > 1)}"))
+    if not lines and len(before) == len(now) and not np.array_equal(before["name"], now["name"]):
+        return ["another order of files"]
+    return lines
+
+
+def packed(rows: Rows) -> bytes:
+    """As an .npy file."""
+    content = io.BytesIO()
+    np.save(content, rows, allow_pickle=False)
+    return content.getvalue()
+
+
+def unpacked(content: bytes) -> Rows | None:
+    """The rows of such a file; None where it is none."""
+    try:
+        rows = np.load(io.BytesIO(content), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.dtype == ROW and rows.ndim == 1 else None
+
+
+def _texts(dataset: Dataset) -> Iterator[str]:
+    for names in relative_names(dataset.pictures):
+        yield from names
+
+
+def _hash(text: str, size: int = 8) -> int:
+    return int.from_bytes(blake2b(text.encode(errors="surrogateescape"), digest_size=size).digest(), "little")
+
+
+def _labels(dataset: Dataset) -> NDArray[np.uint32] | int:
+    """A hash of the names of each file's classes: other classes do not change the labels of the rest."""
+    if dataset.labels is None:
+        return 0
+    names = np.array([_hash(name, 4) for name in dataset.classes], np.uint32)
+    if dataset.several:
+        blocks = (dataset.labels[first : first + BLOCK] for first in range(0, len(dataset), BLOCK))
+        sums = [np.where(block, names, np.uint32(0)).sum(axis=1, dtype=np.uint32) for block in blocks]
+        return np.concatenate([np.zeros(0, np.uint32), *sums])
+    labels = dataset.labels.astype(np.int64)
+    return np.where(labels >= 0, names[np.maximum(labels, 0)] if len(names) else 0, 0).astype(np.uint32)
+
+
+def _only(rows: Rows, others: Rows) -> NDArray[np.bool_]:
+    return ~np.isin(rows["name"], others["name"])

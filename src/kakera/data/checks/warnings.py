@@ -1,0 +1,126 @@
+"""What counting a data set warns of, before hours are spent on training with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kakera.data.checks.findings import classes_of
+from kakera.data.dataset import Dataset
+
+FEW = 3  # files of a class, up to which nothing can be learned or measured with confidence
+FEW_TESTED = 30  # files to measure on, below which one of them moves the accuracy by more than three points
+UNEVEN = 1.5  # times as many files in the largest class as in the smallest: then classes count, not files
+NAMED = 3  # classes named in a sentence; the rest is a count
+
+
+def data_warnings(dataset: Dataset) -> list[str]:
+    """Return one sentence for each thing that will spoil a training or its measure; reads no file.
+
+    Accuracy is measured on the labelled test files, or where there are none on the labelled val files.
+    """
+    things = dataset.kind
+    counts = classes_of(dataset)
+    if not len(dataset.labelled):
+        one_class = "put each class into a folder of its own, or give a table with file,label"
+        return [
+            f"no labels: these {things} can be pretrained on, not classified; to classify them {one_class}"
+        ]
+    if len(counts) < 2:
+        return [f"one class alone ({next(iter(counts), '')}): there is nothing to tell apart"]
+    part = measured_part(dataset)
+    found = [*_few_trained(counts, things)]
+    if part:
+        found += _few_measured(counts, part, things)
+        found += _few_in_all(dataset, part, things)
+    else:
+        found += [f"no labelled test {things}: a classifier trained on these will not be measured"]
+    if part == "val":
+        found += [f"no labelled test {things}: accuracy is measured on the val part"]
+    if part and not dataset.several:
+        found += _uneven({name: parts[part] for name, parts in counts.items()}, part, things)
+    return found
+
+
+def leak_warning(leaks: Sequence[tuple[str, str]], part: str, things: str) -> list[str]:
+    """Return a sentence where files of the part that is measured on are training files too; else none.
+
+    `leaks` are (training file, file of the part), as `kakera.data.checks.leaks` finds them.
+    """
+    if not leaks:
+        return []
+    many = f"{len(leaks)} {part} {things} have" if len(leaks) > 1 else f"1 {part} {things[:-1]} has"
+    (trained, measured), more = leaks[0], ", …" if len(leaks) > 1 else ""
+    return [
+        f"{many} the same content as training {things} ({measured} = {trained}{more}): "
+        "accuracy on them is too good; keep one of each"
+    ]
+
+
+def measured_part(dataset: Dataset) -> str:
+    """Return "test", "val", or "" where neither has a label."""
+    present = set(dataset.split[dataset.labelled].tolist())
+    return next((part for part in ("test", "val") if part in present), "")
+
+
+def uneven(counts: Sequence[int]) -> bool:
+    """Return whether accuracy would hide the smaller classes, so that balanced accuracy comes first."""
+    present = [count for count in counts if count]
+    return len(present) > 1 and max(present) > UNEVEN * min(present)
+
+
+def _few_trained(counts: Mapping[str, Mapping[str, int]], things: str) -> list[str]:
+    trained = {name: parts["train"] for name, parts in counts.items() if parts["train"] <= FEW}
+    none = {name: count for name, count in trained.items() if not count}
+    some = {name: count for name, count in trained.items() if count}
+    return [
+        *_each(none, "class {} has no training {things}: it will never be predicted", things),
+        *_each(some, "class {} has {count} training {things}: too few to learn from", things),
+    ]
+
+
+def _few_measured(counts: Mapping[str, Mapping[str, int]], part: str, things: str) -> list[str]:
+    measured = {name: parts[part] for name, parts in counts.items() if parts[part] <= FEW}
+    none = {name: count for name, count in measured.items() if not count}
+    some = {name: count for name, count in measured.items() if count}
+    return [
+        *_each(none, f"accuracy of class {{}} cannot be measured: it has no {part} {{things}}", things),
+        *_each(some, f"accuracy of class {{}} rests on {{count}} {part} {{things}}", things),
+    ]
+
+
+def _each(counts: Mapping[str, int], text: str, things: str) -> list[str]:
+    """A sentence for each class; of many classes one sentence for all."""
+    if len(counts) <= NAMED:
+        return [_filled(text, name, count, things) for name, count in counts.items()]
+    names = ", ".join(list(counts)[:NAMED])
+    low, high = min(counts.values()), max(counts.values())
+    span = str(low) if low == high else f"{low} to {high}"
+    each = (
+        text.replace("class {}", "each of {}").replace("it has", "they have").replace("it will", "they will")
+    )
+    return [_filled(each, f"{len(counts)} classes ({names}, …)", span, things)]
+
+
+def _filled(text: str, name: str, count: int | str, things: str) -> str:
+    noun = things.removesuffix("s") if count in (0, 1, "0", "1") else things
+    return text.format(name, count=count, things=noun)
+
+
+def _few_in_all(dataset: Dataset, part: str, things: str) -> list[str]:
+    count = int((dataset.split[dataset.labelled] == part).sum())
+    if count >= FEW_TESTED:
+        return []
+    noun = things.removesuffix("s") if count == 1 else things
+    points = f"one of them more or less is {100 / count:.0f} points"
+    return [f"accuracy rests on {count} {part} {noun} in all: {points}"]
+
+
+def _uneven(counts: Mapping[str, int], part: str, things: str) -> list[str]:
+    present = {name: count for name, count in counts.items() if count}
+    if not uneven([*present.values()]):
+        return []
+    least, most = min(present, key=present.__getitem__), max(present, key=present.__getitem__)
+    return [
+        f"uneven classes: {most} has {present[most]} {part} {things}, {least} {present[least]}; "
+        "balanced accuracy, the mean over the classes, comes first"
+    ]

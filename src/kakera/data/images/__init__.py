@@ -1,0 +1,1 @@
+"""Picture files: decoding, values, cutting."""

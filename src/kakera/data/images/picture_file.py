@@ -1,0 +1,136 @@
+"""Opening a picture file with Pillow, and one line for what is wrong with it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+import threading
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+
+from kakera.data.images.kinds import described, formats
+from kakera.data.images.mended import content_of, mended
+from kakera.errors import UnreadableFileError
+
+MOST_PIXELS = 100_000_000
+MOST_SHRUNK = 16  # times as many pixels may a JPEG have that is decoded at a half or a quarter of its size
+TOO_MANY = "pixels, expected at most"  # in the reason of a picture that has more
+_KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA picture"
+JPEG = b"\xff\xd8"
+_HEAD = 1 << 16  # bytes that are looked at to say what a file is
+_REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
+_LOCK = threading.Lock()
+
+Source: TypeAlias = Path | str | bytes
+
+
+def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
+    """Return an image whose pixels are not read yet; a JPEG of too many pixels is to be decoded smaller.
+
+    Raises UnreadableFileError, and what Pillow raises.
+    """
+    _hush()
+    image = _image(source)
+    kind = str(image.format)
+    if kind in ("TGA", "PCX", "SGI") and mended(kind, first_bytes(source)):
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        with suppress(ValueError, struct.error):  # Pillow says what is damaged
+            image = Image.open(io.BytesIO(content_of(kind, content)), formats=(kind,))
+    try:
+        if isinstance(image, JpegImageFile):
+            _shrink(image, most_pixels)
+        require_few_pixels(image, name(source), most_pixels)
+    except UnreadableFileError:
+        image.close()
+        raise
+    return image
+
+
+def is_shrunk(image: Image.Image) -> bool:
+    """Return whether an image is a JPEG that will be decoded smaller than it is."""
+    return isinstance(image, JpegImageFile) and image.decoderconfig != ()
+
+
+def _image(source: Source) -> Image.Image:
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        return Image.open(file, formats=formats())
+    except Image.DecompressionBombError:
+        if not first_bytes(source).startswith(JPEG):
+            raise
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
+    return JpegImageFile(file)  # what Image.open does, without its limit of pixels: ours is asked next
+
+
+def _shrink(image: JpegImageFile, most_pixels: int) -> None:
+    """Have it decoded at a half or a quarter of its size, where that leaves no more than `most_pixels`.
+
+    A progressive one is not: all of its coefficients are in memory at once, whatever comes of them.
+    """
+    width, height = image.size
+    pixels = width * height
+    if not most_pixels < pixels <= MOST_SHRUNK * most_pixels or image.info.get("progressive"):
+        return
+    scale = 2 if pixels <= 4 * most_pixels else 4
+    image.draft(None, (width // scale, height // scale))
+
+
+def require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
+    """Raises UnreadableFileError."""
+    width, height = image.size
+    if width * height > most_pixels:
+        reason = f"got {width} x {height} {TOO_MANY} {most_pixels:,}; make it smaller"
+        raise UnreadableFileError(name, reason)
+
+
+def _hush() -> None:
+    """Pillow's warnings ignored from now on, whatever filters others have set since.
+
+    `warnings.catch_warnings` swaps the filters of the whole process and so is not for threads.
+    """
+    ours = ("ignore", None, Warning, _REMARKS, 0)
+    with _LOCK:
+        if not warnings.filters or warnings.filters[0] != ours:
+            warnings.filterwarnings("ignore", module=_REMARKS.pattern)
+
+
+def name(source: Source) -> str:
+    """What to call it in a message."""
+    return "picture" if isinstance(source, bytes) else os.fspath(source)
+
+
+def reason(source: Source, error: Exception) -> str:
+    """A short phrase without the name: what is wrong with a file."""
+    if isinstance(error, FileNotFoundError):
+        return "got no file of this name, expected a picture"
+    if isinstance(error, IsADirectoryError):
+        return "got a folder, expected a picture"
+    if isinstance(error, PermissionError):
+        return "got no permission to read it, expected a readable picture"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"got too many {TOO_MANY} {MOST_PIXELS:,}; make it smaller"
+    if isinstance(error, UnidentifiedImageError):
+        return f"got {described(first_bytes(source))}, {_KINDS}"
+    if isinstance(error, ValueError) and str(error).startswith("got "):
+        return str(error)
+    unusual = "" if isinstance(error, OSError) and error.errno else described(first_bytes(source))
+    if unusual.startswith("a JPEG ("):
+        return f"got {unusual}, {_KINDS}"
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return f"got a damaged picture ({detail[:80]}), expected a whole one"
+
+
+def first_bytes(source: Source) -> bytes:
+    """The first bytes of a file."""
+    if isinstance(source, bytes):
+        return source[:_HEAD]
+    with Path(source).open("rb") as file:
+        return file.read(_HEAD)

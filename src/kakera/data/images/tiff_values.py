@@ -1,0 +1,67 @@
+"""The values of TIFFs that Pillow does not read, or not as they stand there, in eight bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from kakera.data.images.deep import by_tifffile, grey, kind_of_values
+from kakera.data.images.picture_file import Source, name, opened, reason
+from kakera.data.images.tiff import TiffHeader, as_black_is_zero
+from kakera.data.images.value_range import Ranges, eight_bits
+from kakera.errors import UnreadableFileError
+
+Clipped = Callable[[int], None]
+
+
+def many_channels(
+    source: Source, found: TiffHeader, most_pixels: int, ranges: Ranges, clipped: Clipped | None
+) -> NDArray[np.uint8]:
+    """Decode a TIFF of so many channels, on white where it has opacity. Raises UnreadableFileError."""
+    channels = found.channels
+    try:
+        values = by_tifffile(source, name(source), found, most_pixels)
+        eight = to_eight(values, kind_of_values(values), ranges, clipped, channels)
+    except ValueError as error:
+        if isinstance(error, UnreadableFileError):
+            raise
+        raise UnreadableFileError(name(source), str(error)) from error
+    if found.opacity < 0:
+        return np.ascontiguousarray(eight)
+    shown = eight[..., channels:].astype(np.uint16)
+    return ((eight[..., :channels] * shown + 255 * (255 - shown) + 127) // 255).astype(np.uint8)
+
+
+def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
+    """The deep values of a TIFF, by Pillow where a change of one tag makes it one of its own."""
+    if header.inverted and header.place:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        try:
+            with opened(as_black_is_zero(content, header), most_pixels) as image:
+                return grey(image, header)
+        except UnidentifiedImageError:
+            pass
+        except UnreadableFileError as error:
+            raise UnreadableFileError(name(source), error.reason) from error
+        except Exception as error:
+            raise UnreadableFileError(name(source), reason(b"", error)) from error
+    return by_tifffile(source, name(source), header, most_pixels)
+
+
+def to_eight(
+    values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None, colours: int = 3
+) -> NDArray[np.uint8]:
+    """0 … 255 of the deep values (H, W) or (H, W, C); the channel after the `colours` is opacity."""
+    if not kind:
+        return values
+    eight, outside = eight_bits(values[..., :colours] if values.ndim == 3 else values, kind, ranges)
+    if outside and clipped is not None:
+        clipped(outside)
+    if values.ndim == 2 or values.shape[2] == colours:
+        return eight
+    return np.dstack([eight, eight_bits(values[..., colours], kind, ())[0]])

@@ -1,0 +1,124 @@
+"""Pictures kept decoded, and as small as training needs them: in memory, or in a cache on disk."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.shrink import shrunken
+from kakera.data.preload import cache
+
+
+class Source(Protocol):
+    """Where the whole pictures are."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C). Raises UnreadableFileError."""
+        ...
+
+    def name(self, index: int) -> str:
+        """What to call it."""
+        ...
+
+
+class KeptPictures:
+    """Pictures of `source`, with a shorter side of at most `shorter` pixels; `rows` are their numbers there.
+
+    `pieces` are bytes by row, in memory, or names of pieces of the cache, which each process maps for itself.
+    `places` (of all of the source) says in which piece a picture stands, −1 in none, and `entries` where in
+    it. What stands in none, or is damaged, is decoded again each time: the values are the same.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        rows: NDArray[np.int64],
+        shorter: int,
+        crop: CenterCrop | None,
+        pieces: Sequence[Mapping[int, NDArray[np.uint8]] | str],
+        places: NDArray[np.int64],
+        entries: NDArray[Any],
+        channels: int,
+    ) -> None:
+        self.source, self.rows, self.shorter, self.crop = source, rows, shorter, crop
+        self.pieces, self.places, self.entries, self.channels = pieces, places, entries, channels
+        self._start()
+
+    def _start(self) -> None:
+        self._maps: dict[int, NDArray[np.uint8]] = {}
+        self._whole: dict[int, bool] = {}  # rows whose checksum was compared
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": {}, "_whole": {}}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def complete(self) -> bool:
+        """Whether none of them needs to be decoded."""
+        return bool((self.places[self.rows] >= 0).all())
+
+    def take(self, rows: NDArray[np.int64]) -> KeptPictures:
+        """Some of them."""
+        chosen = copy.copy(self)
+        chosen.rows = self.rows[rows]
+        return chosen
+
+    def read(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, C), made smaller where it is larger. Raises UnreadableFileError."""
+        row = int(self.rows[index])
+        record = self._record(row)
+        if record is None:
+            return shrunken(self.source.read(row), self.shorter)
+        height, width = int(self.entries["height"][row]), int(self.entries["width"][row])
+        return record[: height * width * self.channels].reshape(height, width, self.channels)
+
+    def middle(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
+        """What evaluation sees, (C, H, W), of the whole picture. Raises UnreadableFileError."""
+        row = int(self.rows[index])
+        record = self._record(row)
+        if record is not None and not self.entries["shrunken"][row]:
+            whole = self.read(index)
+        elif record is not None and crop == self.crop:
+            height, width = crop.size
+            return record[len(record) - self.channels * height * width :].reshape(
+                self.channels, height, width
+            )
+        else:
+            whole = self.source.read(row)
+        return crop(whole)
+
+    def name(self, index: int) -> str:
+        """As in the source."""
+        return self.source.name(int(self.rows[index]))
+
+    def _record(self, row: int) -> NDArray[np.uint8] | None:
+        number = int(self.places[row])
+        if number < 0:
+            return None
+        piece = self.pieces[number]
+        if not isinstance(piece, str):
+            return piece[row]
+        entry = self.entries[row]
+        start, length = int(entry["start"]), int(entry["length"])
+        try:
+            record = self._mapped(number, piece)[start : start + length]
+        except (OSError, ValueError):  # deleted meanwhile
+            return None
+        if row not in self._whole:
+            self._whole[row] = len(record) == length and cache.check(record) == entry["crc"]
+        return record if self._whole[row] else None
+
+    def _mapped(self, number: int, name: str) -> NDArray[np.uint8]:
+        found = self._maps.get(number)
+        if found is None:
+            found = self._maps[number] = cache.mapped(name)
+        return found

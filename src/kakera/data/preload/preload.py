@@ -1,0 +1,171 @@
+"""Data sets decoded once and kept, small ones in memory: pictures as bytes, waveforms as floats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.recordings import ArraySounds, FileSounds
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.images.crop import CenterCrop
+from kakera.data.images.decode import header
+from kakera.data.images.shrink import shrunken_size
+from kakera.data.preload import cache, pieces
+from kakera.data.preload.in_flight import in_order
+from kakera.data.preload.kept import KeptPictures
+from kakera.data.preload.pieces import How, Piece
+from kakera.data.shards.reader import ShardPictures
+from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
+
+_ON_DISK = (FilePictures, ShardPictures, FileSounds)
+LIMIT = 2 << 30  # bytes
+SAMPLE = 200  # headers read to estimate the size
+
+
+def hold(
+    dataset: Dataset,
+    limit_bytes: int = LIMIT,
+    *,
+    shorter: int = 0,
+    size: CenterCrop | tuple[int, int] | None = None,
+) -> Dataset:
+    """The same pictures or recordings in memory, if they fit; unreadable ones dropped and listed.
+
+    With `shorter` pictures are kept with a shorter side of at most so many pixels (`shrink.stored_side`
+    says how many), and those that do not fit lie in a cache on disk; evaluation still sees the
+    centre crop of the whole picture, without decoding it again where `size` is that crop, or its (height,
+    width). What takes more than 10 seconds to decode goes to the cache in any case. Arrays stay where they
+    are, in memory or mapped. Raises DataError where none can be read.
+    """
+    files = dataset.pictures
+    if not isinstance(files, _ON_DISK) or not len(dataset):
+        return _some(dataset, [], dataset) if isinstance(files, _ON_DISK) else dataset
+    if isinstance(files, FileSounds):
+        return _sounds(dataset, files, limit_bytes) if _estimate(dataset) <= limit_bytes else dataset
+    how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels, files.ranges)
+    needed = _estimate(dataset, how)
+    fits = needed <= limit_bytes
+    if not fits and not shorter:
+        return dataset
+    found = pieces.cut_up(files, how, needed / len(dataset))
+    left = sum(len(piece.rows) for piece in found if not piece.found)
+    if left and not fits and not _room(dataset, needed * left / len(dataset)):
+        return _kept(dataset, files, found, how)
+    before = len(dataset) - left
+    if left:
+        pieces.decode(files, found, how, to_disk=not fits)
+    _mention(dataset, found, before)
+    kept = _kept(dataset, files, found, how)
+    return _plain(kept) if fits and pieces.as_they_are(found) else kept
+
+
+def at_hand(dataset: Dataset) -> bool:
+    """Whether training batches of it need no decoding: worker processes would only carry bytes around."""
+    pictures = dataset.pictures
+    return isinstance(pictures, ArrayPictures | ArraySounds) or (
+        isinstance(pictures, KeptPictures) and pictures.complete
+    )
+
+
+def _sounds(dataset: Dataset, files: FileSounds, limit_bytes: int) -> Dataset:
+    """All of them decoded; as they are, in their files, where they turn out to be longer than estimated."""
+
+    def read(index: int) -> NDArray[Any] | UnreadableFileError:
+        try:
+            return files.read(index)
+        except UnreadableFileError as error:
+            return error
+
+    reading = in_order(read, len(dataset), lambda _: 0)  # decoders leave the interpreter's lock
+    results, size = list[NDArray[Any] | UnreadableFileError](), 0
+    for result in passing(reading, "read", total=len(dataset), kind=dataset.kind):
+        results.append(result)
+        size += 0 if isinstance(result, UnreadableFileError) else result.nbytes
+        if size > limit_bytes:
+            return dataset
+    broken = [(i, result) for i, result in enumerate(results) if isinstance(result, UnreadableFileError)]
+    arrays = [result for result in results if not isinstance(result, UnreadableFileError)]
+    some = _some(dataset, broken, dataset)
+    names = [some.pictures.name(index) for index in range(len(some))]
+    return replace(some, pictures=ArraySounds(arrays, files.spec, names))
+
+
+def _plain(dataset: Dataset) -> Dataset:
+    """Pictures in memory as arrays of their own, one array where all have the same size."""
+    pictures = dataset.pictures
+    arrays: list[NDArray[np.uint8]] = [pictures.read(index) for index in range(len(dataset))]
+    names = [pictures.name(index) for index in range(len(dataset))]
+    same = len({picture.shape for picture in arrays}) == 1
+    return replace(dataset, pictures=ArrayPictures(np.stack(arrays) if same else arrays, names))
+
+
+def _kept(dataset: Dataset, files: FilePictures | ShardPictures, found: list[Piece], how: How) -> Dataset:
+    places, entries = pieces.table(found, len(files))
+    rows, held = np.arange(len(files)), [piece.held() for piece in found]
+    kept = KeptPictures(files, rows, how.shorter, how.crop, held, places, entries, how.channels)
+    return _some(dataset, pieces.unreadable(found), replace(dataset, pictures=kept))
+
+
+def _some(dataset: Dataset, broken: list[tuple[int, UnreadableFileError]], whole: Dataset) -> Dataset:
+    """`whole` without the broken ones. Raises DataError where nothing is left."""
+    gone = {row for row, _ in broken}
+    rows = [row for row in range(len(dataset)) if row not in gone]
+    if not rows:
+        raise DataError(
+            sentence(
+                dataset.name,
+                got=f"{len(broken)} unreadable files ({broken[0][1] if broken else 'none'})",
+                expected="at least one that can be read",
+                do="look at the files",
+            )
+        )
+    unreadable = (*dataset.unreadable, *(error for _, error in broken))
+    return replace(whole.take(rows), unreadable=unreadable)
+
+
+def _room(dataset: Dataset, needed: float) -> bool:
+    """Whether the cache takes so much; said in one line where it does not."""
+    if isinstance(dataset.pictures, FilePictures) and cache.make_room(int(needed)):
+        return True
+    where = cache.folder() if isinstance(dataset.pictures, FilePictures) else "shards"
+    cache.say(
+        f"{dataset.name}: {needed / 2**30:.1f} GB decoded fit neither memory nor {where}; "
+        "pictures are decoded each time"
+    )
+    return False
+
+
+def _mention(dataset: Dataset, found: list[Piece], before: int) -> None:
+    size = sum(piece.index.bytes for piece in found if piece.found and piece.index is not None)
+    if before:
+        cache.say(
+            f"{dataset.name}: {before} of {len(dataset)} pictures, decoded before, from {cache.folder()}"
+        )
+    elif size:
+        cache.say(f"{dataset.name}: decoded pictures are kept in {cache.folder()} ({size / 2**20:,.0f} MB)")
+
+
+def _estimate(dataset: Dataset, how: How | None = None) -> float:
+    """Bytes of all of them as they are kept, from the headers of a few."""
+    files = dataset.pictures
+    assert isinstance(files, _ON_DISK)
+    sizes: list[int] = []
+    for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
+        try:
+            sizes.append(_bytes(files, index, how or How(0, None, 1)))
+        except UnreadableFileError:
+            continue
+    return len(dataset) * (sum(sizes) / len(sizes)) if sizes else 0.0
+
+
+def _bytes(files: FilePictures | ShardPictures | FileSounds, index: int, how: How) -> int:
+    if isinstance(files, FileSounds):
+        return files.length(index) * np.dtype(np.float32).itemsize
+    whole = files.size(index) if isinstance(files, ShardPictures) else header(files.paths[index])[:2]
+    height, width = shrunken_size(whole, how.shorter)
+    middle = how.crop.size[0] * how.crop.size[1] if how.crop and (height, width) != whole else 0
+    return (height * width + middle) * files.channels

@@ -1,0 +1,67 @@
+"""The data's own mean and deviation, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import Dataset
+from kakera.data.preload.in_flight import decoding_bytes, in_order
+from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.progress import passing
+
+SAMPLE = 10_000  # pictures
+BLOCK = 1 << 15  # pixels at a time
+
+Sums = NDArray[np.int64]
+
+
+def sums(picture: NDArray[np.uint8]) -> Sums:
+    """(3, C) of a picture (H, W, C): pixels, the sum of their values, and that of the squares."""
+    values = picture.reshape(-1, picture.shape[-1])
+    found = np.zeros((3, values.shape[1]), np.int64)
+    found[0] = len(values)
+    for start in range(0, len(values), BLOCK):
+        block = values[start : start + BLOCK].T.astype(np.float64)  # whole numbers below 2^53: exact
+        found[1] += block.sum(axis=1).astype(np.int64)
+        found[2] += np.einsum("ci,ci->c", block, block).astype(np.int64)
+    return found
+
+
+def chosen(count: int, sample: int = SAMPLE) -> NDArray[np.int64]:
+    """Which of `count` pictures are measured: all, or so many at even distances."""
+    return np.linspace(0, count - 1, min(sample, count)).astype(int)
+
+
+def mean_std_of(
+    found: Iterable[Sums], name: str, why: object = ""
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """As `mean_std`, from the sums of pictures. Raises DataError where there are none, and says `why`."""
+    everything = sum(found, np.zeros((3, 1), np.int64))
+    count, total, squares = everything
+    if not count[0]:
+        got = f"no readable picture ({why})" if why else "no readable picture"
+        raise DataError(sentence(name, got=got, expected="at least one", do="look at the files"))
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return tuple(float(m) / 255 for m in mean), tuple(max(float(s), 1.0) / 255 for s in std)
+
+
+def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of the values / 255 over evenly spaced pictures; sums are whole numbers, so exact.
+
+    A deviation is at least 1/255. Raises DataError where no picture can be read.
+    """
+    measured = chosen(len(dataset), sample)
+    cost = decoding_bytes(dataset.pictures)
+
+    def read(number: int) -> Sums:
+        try:
+            return sums(dataset.pictures.read(int(measured[number])))
+        except UnreadableFileError:
+            return np.zeros((3, 1), np.int64)
+
+    reading = in_order(read, len(measured), lambda number: cost(int(measured[number])))
+    return mean_std_of(passing(reading, "mean and deviation", total=len(measured)), dataset.name)

@@ -1,0 +1,134 @@
+"""Several shards as one data set: one table, one list of classes, one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.audio.recordings import FileSounds
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.shards.index import RECORDINGS, ShardIndex
+from kakera.data.shards.reader import Shard, ShardPictures, ShardRecording, Shards
+from kakera.data.sources.folder import alike
+from kakera.data.sources.media import one_number
+from kakera.data.sources.natural import natural
+from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.sound.spec import SoundSpec
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shard and its index."""
+
+    shard: Shard
+    index: ShardIndex
+
+
+def joined(
+    name: str, parts: Sequence[Part], channels: int | None, classes: tuple[str, ...] | None = None
+) -> tuple[Dataset, bool]:
+    """All that is in them, in the order of the packed source; of others' shards in that of the files."""
+    indexes = [part.index for part in parts]
+    if classes is None:
+        classes = _classes(indexes)
+    kinds = {index.kind for index in indexes if len(index.records)}
+    if len(kinds) > 1:
+        got, expected = "shards of pictures and shards of recordings", "shards of one kind"
+        raise DataError(sentence(name, got=got, expected=expected, do="open them one by one"))
+    table = np.concatenate([index.records for index in indexes])
+    if not len(table):
+        raise DataError(
+            sentence(name, got="no picture and no recording", expected="at least one", do="pack others")
+        )
+    places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
+    labels = _labels(indexes, classes)
+    packed = all("sha256" in index.facts for index in indexes)
+    rows = np.argsort(table["number"], kind="stable") if packed else np.arange(len(table))
+    shards = Shards([part.shard for part in parts], table, places)
+    if kinds == {RECORDINGS}:
+        pictures, depth = FileSounds([ShardRecording(shards, row) for row in rows.tolist()], SoundSpec()), 1
+    else:
+        pictures = ShardPictures(shards, channels or 3, rows)
+        if channels is None:
+            pictures = pictures.converted(_channels_of(pictures))
+        depth = pictures.channels
+    unreadable = [
+        UnreadableFileError(path, reason)
+        for index in indexes
+        for path, reason in index.facts.get("unreadable", [])
+    ]
+    dataset = Dataset(
+        name,
+        pictures,
+        channels=depth,
+        split=np.array(PARTS)[table["split"][rows]],
+        classes=classes,
+        labels=None if labels is None else labels[rows],
+        unreadable=tuple(unreadable),
+        left=tuple(
+            (f"{part.shard.path}/{member}", why)
+            for part in parts
+            for member, why in part.index.facts.get("left", [])
+        ),
+        emptied=_emptied(classes, labels) if packed else (),
+        notes=tuple(alike(classes)),
+    )
+    return dataset, all(index.facts.get("divided") for index in indexes)
+
+
+def _places(shard: int, count: int) -> NDArray[np.int64]:
+    return np.stack([np.full(count, shard), np.arange(count)], axis=1)
+
+
+def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
+    """Those of all; where all are small numbers, also those between."""
+    names = {name for index in indexes for name in index.classes}
+    if names and all(name.isascii() and name.isdecimal() and len(name) < 6 for name in names):
+        return tuple(map(str, range(1 + max(map(int, names)))))
+    return tuple(sorted(names, key=natural))
+
+
+def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[Any] | None:
+    if not classes:
+        return None
+    number = {name: code for code, name in enumerate(classes)}
+    several = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
+    found: list[NDArray[Any]] = []
+    for index in indexes:
+        codes = np.array(
+            [number[str(int(n))] if n not in number else number[n] for n in index.classes] + [-1]
+        )
+        count, given = len(index.records), index.labels
+        one = np.full(count, -1) if given is None or given.ndim == 2 else codes[given.astype(np.int64)]
+        if not several:
+            found.append(one.astype(np.int64))
+            continue
+        many = np.zeros((count, len(classes)), dtype=bool)
+        if given is not None and given.ndim == 2:
+            many[:, codes[:-1]] = given
+        else:
+            many[np.flatnonzero(one >= 0), one[one >= 0]] = True
+        found.append(many)
+    return np.concatenate(found)
+
+
+def _emptied(classes: Sequence[str], labels: NDArray[Any] | None) -> tuple[str, ...]:
+    """Classes that nothing carries."""
+    if labels is None:
+        return ()
+    carried = set((np.flatnonzero(labels.any(axis=0)) if labels.ndim == 2 else labels).tolist())
+    return tuple(name for code, name in enumerate(classes) if code not in carried)
+
+
+def _channels_of(pictures: ShardPictures, most: int = 32) -> int:
+    """1 where a sample is all grey, else 3 or another number that all have. Raises DataError."""
+    found: dict[int, str] = {}
+    for index in range(0, len(pictures), max(1, len(pictures) // most)):
+        with suppress(UnreadableFileError):
+            found.setdefault(pictures.depth(index), pictures.name(index))
+    return one_number(found) if found else 1

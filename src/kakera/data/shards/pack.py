@@ -1,0 +1,238 @@
+"""Any pictures or recordings into shards: decoded and bounded, or as their files; parallel, restartable."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from kakera.data.audio.recordings import FileSounds
+from kakera.data.checks.findings import left_lines
+from kakera.data.checks.skipped import skipped_words
+from kakera.data.dataset import Dataset
+from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
+from kakera.data.shards.job import Job, Store, require
+from kakera.data.shards.open import CONTENTS, PLAN
+from kakera.data.shards.workers import pack_shards
+from kakera.data.sources.media import Kind
+from kakera.data.sources.open import open_source
+from kakera.errors import DataError, OptionError, sentence
+from kakera.machine import usable_cores
+from kakera.out_of_memory import memory_for
+from kakera.storage import write_atomically
+
+SIDE = 256
+SHARD_SIZE = 2000
+UNREADABLE = "unreadable.csv"
+_LEFTOVER = re.compile(r"\.\d{6}(\.tar|\.index\.npz)\.[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What stands in the folder; `kept` shards were there before. `unreadable` are (name, reason)."""
+
+    folder: Path
+    kind: str
+    """pictures or recordings"""
+    count: int
+    shards: int
+    kept: int
+    size: int
+    unreadable: tuple[tuple[str, str], ...]
+    left: tuple[tuple[str, str], ...] = ()
+    """Files that the source holds beside, and why they were not packed."""
+
+    def lines(self) -> list[str]:
+        """For reading: one fact a line."""
+        before = f", {self.kept} of them from before" if self.kept else ""
+        what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
+        found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
+        found += left_lines(self.left, ())
+        if self.unreadable:
+            words = skipped_words([reason for _, reason in self.unreadable])
+            found.append(f"{words} skipped: see {self.folder / UNREADABLE}")
+        return found
+
+
+@memory_for("pack", "lower --workers or --shard-size")
+def pack(
+    data: str | Path | Dataset,
+    shards: str | Path,
+    *,
+    side: int | None = None,
+    store: Store | None = None,
+    shard_size: int = SHARD_SIZE,
+    workers: int = 0,
+    channels: int | None = None,
+    kind: Kind = "any",
+) -> Packed:
+    """Write a folder of shards that can be opened like any data set, and read by webdataset.
+
+    `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
+    keeps the files' own bytes, as is always done with recordings; of a span of one, a WAV of exactly its
+    samples. `workers` processes, by default one a processor. What an earlier, interrupted call has finished
+    is checked and kept. Raises DataError, OptionError, StorageError.
+    """
+    dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels, kind)
+    require(dataset, side, store, shard_size, workers)
+    files = store == "files" or dataset.sounds is not None
+    job = Job(
+        dataset,
+        Path(shards),
+        divided=divided,
+        side=0 if files else SIDE if side is None else side,
+        files=files,
+        shard_size=shard_size,
+    )
+    try:
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(job.folder / ".lock", timeout=10):
+            return _pack(job, workers or usable_cores())
+    except Timeout as error:
+        got = "a folder that another kakera pack writes"
+        raise DataError(sentence(str(shards), got=got, expected="to be alone", do="wait for it")) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        expected = "a folder for the shards"
+        raise DataError(sentence(str(shards), got="a file", expected=expected, do="name another")) from error
+
+
+def _pack(job: Job, workers: int) -> Packed:
+    options = _options(job)
+    _begin(job.folder, options)
+    finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
+    todo = sorted({*range(job.count)} - {*finished})
+    if todo:
+        pack_shards(job, todo, min(workers, len(todo)))
+    indexes = [_whole(job.folder, number, trusted=number in todo) for number in range(job.count)]
+    return _conclude(job, options, indexes, len(finished))
+
+
+def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int) -> Packed:
+    """Write the list of the unreadable, and last the table of contents."""
+    rows: list[dict[str, Any]] = []
+    unreadable: list[tuple[str, str]] = [(error.path, error.reason) for error in job.dataset.unreadable]
+    for number, index in enumerate(indexes):
+        if index is None:
+            path = str(job.folder / job.title(number))
+            raise DataError(
+                sentence(path, got="no whole shard", expected="what was just written", do="check the disk")
+            )
+        content = (job.folder / (job.stem(number) + SUFFIX)).read_bytes()
+        rows.append(
+            {
+                "file": job.title(number),
+                "count": len(index.records),
+                "bytes": index.size,
+                "sha256": index.facts["sha256"],
+                "index_sha256": hashlib.sha256(content).hexdigest(),
+            }
+        )
+        unreadable += [(path, reason) for path, reason in index.facts["unreadable"]]
+    count = sum(row["count"] for row in rows)
+    if not count:
+        got = f"{len(unreadable)} unreadable files ({unreadable[0][1] if unreadable else 'none'})"
+        raise DataError(
+            sentence(job.dataset.name, got=got, expected="at least one that can be read", do="look at them")
+        )
+    if unreadable:
+        text = io.StringIO()
+        csv.writer(text).writerows([("file", "reason"), *sorted(unreadable)])
+        write_atomically(job.folder / UNREADABLE, text.getvalue().encode())
+    facts = {
+        "version": VERSION,
+        job.dataset.kind: count,
+        "channels": job.dataset.channels,
+        "classes": job.dataset.classes,
+        "divided": job.divided,
+        "options": options,
+        "shards": rows,
+    }
+    write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
+    size = sum(row["bytes"] for row in rows)
+    return Packed(
+        job.folder,
+        job.dataset.kind,
+        count,
+        job.count,
+        kept,
+        size,
+        tuple(sorted(unreadable)),
+        job.dataset.left,
+    )
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """What a folder of shards is made with; other options make another folder."""
+    dataset, digest = job.dataset, hashlib.sha256()
+    for index in range(len(dataset)):
+        digest.update(job.name(index).encode(errors="replace") + b"\0")
+    digest.update(dataset.split.astype("<U5").tobytes() if job.divided else b"")
+    digest.update(b"" if dataset.labels is None else dataset.labels.tobytes())
+    if isinstance(dataset.pictures, FileSounds):
+        digest.update(np.array(dataset.pictures.spans).tobytes())
+    return {
+        job.dataset.kind: len(dataset),
+        "source_sha256": digest.hexdigest(),
+        "classes": list(dataset.classes),
+        "channels": dataset.channels,
+        "store": "files" if job.files else "pixels",
+        "side": job.side,
+        "shard_size": job.shard_size,
+    }
+
+
+def _begin(folder: Path, options: dict[str, Any]) -> None:
+    """Claim an empty folder, or one that was begun with the same options. Raises DataError, OptionError."""
+    plan = folder / PLAN
+    for path in folder.iterdir():
+        if _LEFTOVER.fullmatch(path.name):  # of a process that was killed: nobody else is here
+            path.unlink(missing_ok=True)
+    if not plan.exists():
+        if any(not path.name.startswith(".") for path in folder.iterdir()):
+            expected = "a new or empty folder"
+            raise DataError(
+                sentence(str(folder), got="a folder with other things", expected=expected, do="name another")
+            )
+        write_atomically(plan, json.dumps(options, indent=1).encode())
+        return
+    try:
+        before: Any = json.loads(plan.read_bytes())
+    except ValueError:
+        before = None
+    if before != options:
+        names = [
+            name for name in options if not isinstance(before, dict) or before.get(name) != options[name]
+        ]
+        raise OptionError(
+            sentence(
+                str(folder),
+                got=f"shards begun with another {', '.join(names).replace('source_sha256', 'source')}",
+                expected="the same data and options",
+                do="name another folder, or remove this one",
+            )
+        )
+
+
+def _whole(folder: Path, number: int, *, trusted: bool = False) -> ShardIndex | None:
+    """The index of a finished shard; None where it, or the shard by size and checksum, is not right."""
+    tar = folder / f"{number:06d}.tar"
+    path = tar.with_suffix(SUFFIX)
+    try:
+        index = read_index(path.read_bytes(), path)
+        if tar.stat().st_size != index.size:
+            return None
+        if not trusted:
+            with tar.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != index.facts["sha256"]:
+                    return None
+    except (OSError, DataError, KeyError):
+        return None
+    return index

@@ -1,0 +1,86 @@
+"""The processes that write shards: each takes the next one that nobody has, and dies with its parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from kakera.data.shards.job import Job
+from kakera.data.shards.writer import write_shard
+from kakera.errors import DataError, KakeraError, sentence
+from kakera.progress import Progress
+
+
+def pack_shards(job: Job, numbers: Sequence[int], workers: int) -> None:
+    """Write these shards. Raises StorageError and what else stops a worker."""
+    total = sum(len(job.rows(number)) for number in numbers)
+    progress = Progress("pack", total=total, kind=job.dataset.kind)
+    if workers == 1:
+        with progress:
+            for number in numbers:
+                write_shard(job, number, progress.advance)
+        return
+    context = multiprocessing.get_context()
+    taken = context.Value("q", 0)
+    readers: list[Connection] = []
+    processes: list[Any] = []
+    try:
+        for _ in range(workers):
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(
+                target=_work, args=(job, numbers, taken, writer, os.getpid()), daemon=True
+            )
+            process.start()
+            writer.close()
+            readers.append(reader)
+            processes.append(process)
+        with progress:
+            while readers:
+                for reader in wait(readers):
+                    assert isinstance(reader, Connection)
+                    try:
+                        said = reader.recv()
+                    except EOFError:
+                        readers.remove(reader)
+                        continue
+                    if isinstance(said, BaseException):
+                        raise said
+                    progress.advance(said)
+        for process in processes:
+            process.join()
+            if process.exitcode:
+                got = f"a process that ended with {process.exitcode}"
+                expected, do = "all shards", "run it again, with fewer --workers if memory is short"
+                raise DataError(sentence(str(job.folder), got=got, expected=expected, do=do))
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _work(job: Job, numbers: Sequence[int], taken: Any, writer: Connection, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+
+    def tell(count: int) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+        if count:
+            writer.send(count)
+
+    try:
+        while True:
+            with taken.get_lock():
+                place = taken.value
+                taken.value += 1
+            if place >= len(numbers):
+                break
+            write_shard(job, numbers[place], tell)
+    except KakeraError as error:
+        writer.send(error)
+    except BrokenPipeError:  # the parent has gone
+        os._exit(1)
+    writer.close()

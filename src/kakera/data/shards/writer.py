@@ -1,0 +1,113 @@
+"""One shard: its tar file and its index, and the bytes of each picture or recording in it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kakera.data.dataset import PARTS, Dataset, FilePictures
+from kakera.data.images.resize import resized
+from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, kind_fact
+from kakera.data.shards.job import Job
+from kakera.data.shards.reader import ShardPictures
+from kakera.data.shards.tar import TarWriter
+from kakera.errors import UnreadableFileError
+from kakera.storage import whole_file, write_atomically
+
+TELL = 16  # pictures or recordings between two messages
+
+
+def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda count: None) -> None:
+    """The tar file, then its index, each whole or not there. Raises StorageError."""
+    rows = job.rows(number)
+    records, kept, names = np.zeros(len(rows), RECORD), [], []
+    unreadable: list[tuple[str, str]] = []
+    with whole_file(job.folder / job.title(number)) as file:
+        tar, told = TarWriter(file), 0
+        for place, row in enumerate(map(int, rows)):
+            try:
+                records[len(kept)] = _add(job, tar, row)
+                kept.append(row)
+                names.append(job.name(row).encode(errors="replace"))
+            except UnreadableFileError as error:
+                unreadable.append((error.path, error.reason))
+            tell(place + 1 - told if place % TELL == TELL - 1 else 0)
+            told = place + 1 if place % TELL == TELL - 1 else told
+        sha256 = tar.finish()
+    labels = job.dataset.labels
+    index = ShardIndex(
+        records[: len(kept)],
+        None if labels is None else labels[kept],
+        job.dataset.classes,
+        b"\0".join(names),
+        tar.size,
+        {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.dataset.kind),
+    )
+    write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
+    tell(len(rows) - told)
+
+
+def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
+    """One of them and what is known of it; returns its record. Raises UnreadableFileError."""
+    dataset = job.dataset
+    content, suffix, (height, width, depth) = _content(job, row)
+    key = f"{row:09d}"
+    offset = tar.add(key + suffix, content)
+    facts: dict[str, Any] = {"name": job.name(row)}
+    if job.divided:
+        facts["split"] = str(dataset.split[row])
+    if dataset.labels is not None and dataset.several:
+        facts["labels"] = [dataset.classes[code] for code in np.flatnonzero(dataset.labels[row])]
+    elif dataset.labels is not None and dataset.labels[row] >= 0:
+        tar.add(key + ".cls", str(int(dataset.labels[row])).encode())
+        facts["label"] = dataset.classes[dataset.labels[row]]
+    tar.add(key + ".json", json.dumps(facts, ensure_ascii=False).encode(errors="replace"))
+    split = PARTS.index(str(dataset.split[row]))
+    return row, offset, len(content), height, width, zlib.crc32(content), depth, split
+
+
+def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
+    """The member, its suffix, and its shape: only what can be decoded is packed, also of files."""
+    dataset = job.dataset
+    if dataset.sounds is not None:
+        return *dataset.sounds.file(row), (0, 0, 0)
+    values = dataset.pictures.read(row)
+    if job.files:
+        return _file(dataset, row), job.suffix, (values.shape[0], values.shape[1], 0)
+    values = bounded(values, job.side)
+    return _npy(values), ".npy", (values.shape[0], values.shape[1], values.shape[2])
+
+
+def bounded(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """(H, W, C) whose shorter side is at most `side`, by antialiased bicubic; 0: as they are."""
+    height, width, _ = values.shape
+    if not 0 < side < min(height, width):
+        return values
+    scale = side / min(height, width)
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    return resized(values, size, Image.Resampling.BICUBIC)
+
+
+def _npy(values: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.ascontiguousarray(values), allow_pickle=False)
+    return file.getvalue()
+
+
+def _file(dataset: Dataset, row: int) -> bytes:
+    pictures = dataset.pictures
+    if isinstance(pictures, FilePictures):
+        path = pictures.paths[row]
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UnreadableFileError(path, f"got {error.strerror}, expected a picture") from error
+    assert isinstance(pictures, ShardPictures)
+    return pictures.content(row)

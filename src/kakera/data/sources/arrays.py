@@ -1,0 +1,100 @@
+"""Arrays that stand for files: pixels as a decoder gives them, and waveforms as the bytes of a WAV file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kakera.data.audio.wav import wav
+from kakera.data.images.decode import from_image
+from kakera.data.images.value_range import Ranges, eight_bits
+from kakera.errors import DataError, sentence
+
+CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
+LOUDEST = 16.0  # of floats, 1 is full scale: what is louder than this was never divided by it
+FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
+
+
+def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) -> NDArray[np.uint8]:
+    """Return a picture (H, W) or (H, W, C) as `decode` returns a file: (H, W, channels), 0 … 255.
+
+    Values are uint8, uint16 (65535 is white), bool, or floats from 0 to 1, unless `ranges` say it. A fourth
+    channel is opacity, unless `channels` are four; the picture is laid on white. Raises DataError for other
+    shapes and values, UnreadableFileError.
+    """
+    if values.ndim == 3 and values.size and values.shape[2] == channels not in (1, 3):
+        return _eight_bits(values, name, ranges)
+    if values.ndim not in (2, 3) or not values.size or (values.ndim == 3 and values.shape[2] not in CHANNELS):
+        first = values.ndim == 3 and values.shape[0] in CHANNELS
+        raise DataError(
+            sentence(
+                name,
+                got=f"an array of shape {values.shape}",
+                expected="(H, W) or (H, W, C) with 1, 3 or 4 channels",
+                do="move the channels to the end" if first else "give pictures one by one, in a list",
+            )
+        )
+    eight = _eight_bits(values, name, ranges)
+    image = Image.fromarray(eight.reshape(eight.shape[:2]) if eight[0, 0].size == 1 else eight)
+    return from_image(image, channels, name)
+
+
+def _eight_bits(values: NDArray[Any], name: str, ranges: Ranges) -> NDArray[np.uint8]:
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype == bool:
+        return values.astype(np.uint8) * 255
+    kind = "uint16" if values.dtype == np.uint16 else "float" if values.dtype.kind == "f" else "int32"
+    known = any(name == kind for name, *_ in ranges) and values.dtype.kind in "fiu"
+    if known and np.isfinite(values).all():
+        return eight_bits(values, kind, ranges)[0]
+    if values.dtype == np.uint16:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f" and 0 <= low <= high <= 1:
+        return (values.astype(np.float32) * 255 + 0.5).astype(np.uint8)
+    raise DataError(
+        sentence(
+            name,
+            got=f"{values.dtype} values from {low} to {high}",
+            expected="uint8, uint16, bool, or floats from 0 to 1",
+            do="convert them to uint8",
+        )
+    )
+
+
+def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
+    """Return a recording (samples,) or (samples, channels) at `rate` hertz as a WAV file of 32-bit floats.
+
+    Values are floats, where 1 is full scale, or integers as WAV files hold them: uint8, int16, int32.
+    Raises DataError for other shapes and values.
+    """
+    columns = values[:, None] if values.ndim == 1 else values
+    if columns.ndim != 2 or columns.shape[0] < columns.shape[1] or rate < 1:
+        raise DataError(
+            sentence(
+                name,
+                got=f"a waveform of shape {values.shape} at {rate} Hz",
+                expected="(samples,) or (samples, channels), and the sampling rate in hertz",
+                do="transpose it, or correct the rate",
+            )
+        )
+    kind = str(values.dtype)
+    if kind in FULL_SCALE:
+        middle = 128 if kind == "uint8" else 0
+        floats = (columns.astype(np.float64) - middle) / FULL_SCALE[kind]
+    elif values.dtype.kind == "f" and not np.abs(columns).max(initial=0) > LOUDEST:
+        floats = columns
+    else:
+        raise DataError(
+            sentence(
+                name,
+                got=f"{values.dtype} values up to {np.abs(columns).max(initial=0)}",
+                expected="floats from −1 to 1, or uint8, int16 or int32",
+                do="divide them by the largest value of their type",
+            )
+        )
+    return wav(floats.astype(np.float32), rate, "FLOAT")

@@ -1,0 +1,121 @@
+"""IDX files, the format of MNIST and its descendants: a magic number, the sizes, then plain bytes."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from io import BufferedReader
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.dataset import Dataset
+from kakera.data.sources.parts import join_parts
+from kakera.errors import DataError, sentence
+
+_BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
+_PIECE = 1 << 20
+_PART_WORDS = {"train": "train", "t10k": "test", "test": "test", "val": "val", "valid": "val"}
+_IMAGES = re.compile(r"images(?P<between>.?)idx3", re.IGNORECASE)
+
+
+def is_idx(path: Path) -> bool:
+    """Whether the file starts as an IDX file of bytes does, compressed or not."""
+    try:
+        with _open(path) as file:
+            start = file.read(4)
+    except (OSError, EOFError, zlib.error):
+        return False
+    return len(start) == 4 and start[:3] == bytes([0, 0, _BYTES]) and 1 <= start[3] <= 4
+
+
+def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
+    """The array in an IDX file of bytes, gzip or not. Raises DataError."""
+    try:
+        with _open(path) as file:
+            sizes = _sizes(path, file, dimensions)
+            expected = math.prod(sizes)
+            data = bytearray()  # in pieces: the header may promise more than there is, or than fits
+            while len(data) <= expected and (piece := file.read(_PIECE)):
+                data += piece
+    except (OSError, EOFError, zlib.error) as error:
+        raise _error(path, f"a file that cannot be read ({error})", "a whole IDX file") from error
+    if len(data) != expected:
+        got = f"{len(data)} bytes" if len(data) < expected else f"more than {expected} bytes"
+        shape = " x ".join(map(str, sizes))
+        raise _error(path, f"{got} after the header", f"{expected} for {shape}")
+    return np.frombuffer(data, dtype=np.uint8).reshape(sizes)
+
+
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else path.open("rb")
+
+
+def _sizes(path: Path, file: gzip.GzipFile | BufferedReader, dimensions: int) -> tuple[int, ...]:
+    magic = file.read(4)
+    if magic != bytes([0, 0, _BYTES, dimensions]):
+        expected = bytes([0, 0, _BYTES, dimensions]).hex()
+        raise _error(path, f"magic number {magic.hex() or 'nothing'}", f"{expected}, an IDX file of bytes")
+    header = file.read(4 * dimensions)
+    if len(header) < 4 * dimensions:
+        raise _error(path, f"a header of {4 + len(header)} bytes", f"{4 + 4 * dimensions}")
+    return struct.unpack(f">{dimensions}I", header)
+
+
+def _error(path: Path, got: str, expected: str) -> DataError:
+    return DataError(sentence(str(path), got=got, expected=expected, do="fetch or copy the file again"))
+
+
+def find_images(folder: Path) -> list[Path]:
+    """The IDX files of images in a folder, sorted; of a file and its gzip twin, the plain one."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if _IMAGES.search(path.name) and path.is_file():
+            found.setdefault(path.name.removesuffix(".gz"), path)
+    return list(found.values())
+
+
+def open_idx(images: list[Path], name: str, classes: tuple[str, ...] = ()) -> tuple[Dataset, bool]:
+    """The pictures of one or more IDX files, with the labels beside them; and whether they are split.
+
+    The part is read from the file names (train, t10k or test, val). Raises DataError.
+    """
+    parts = [(_part(path), path) for path in images]
+    if len({part for part, _ in parts}) != len(parts):
+        raise DataError(
+            sentence(
+                name,
+                got=", ".join(path.name for path in images),
+                expected="one file of images for each part",
+                do="name the file of images to use",
+            )
+        )
+    pieces = [(part, path.name.split(".")[0], *_pair(path)) for part, path in parts]
+    return join_parts(name, pieces, classes)
+
+
+def _part(path: Path) -> str:
+    words = re.split(r"[^a-z0-9]+", path.name.lower())
+    return next((_PART_WORDS[word] for word in words if word in _PART_WORDS), "")
+
+
+def _pair(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    """Images (n, H, W, 1) and their labels (n,), None where no file of labels lies beside them."""
+    images = read_idx(path, 3)
+    if not images.size:
+        raise _error(path, "no pictures", "at least one")
+    base = _IMAGES.sub(r"labels\g<between>idx1", path.name.removesuffix(".gz"))
+    beside = [path.with_name(base), path.with_name(base + ".gz")]
+    labels_path = next((labels for labels in beside if labels.exists()), None)
+    if labels_path is None or path in beside:
+        return images[..., None], None
+    labels = read_idx(labels_path, 1)
+    if len(labels) != len(images):
+        raise _error(labels_path, f"{len(labels)} labels", f"{len(images)}, one for each image")
+    return images[..., None], labels.astype(np.int64)

@@ -1,0 +1,58 @@
+"""The files of a tree in natural order, and the folder that each lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera.data.names import Names, NamesBuilder
+from kakera.data.sources.natural import natural
+from kakera.data.sources.tree import Tree, split
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """`names` (n,) relative to the tree's root; `where` (n,) is the number of each one's folder."""
+
+    names: Names
+    where: NDArray[np.int32]
+    folders: tuple[str, ...]
+
+
+def in_order(found: Tree) -> Ordered:
+    """Return all files as `natural` orders their names.
+
+    Folders come one after another, as their files do, but for one inside another, or two that differ in zeros
+    before a number alone: the files of these are sorted together.
+    """
+    keys = {name: natural(f"{name}/")[0] if name else "" for name in found.folders}
+    folders = sorted(found.folders, key=lambda name: (keys[name], name))
+    builder, places = NamesBuilder(), list[NDArray[np.int32]]()
+    for first, last in _groups([keys[name] for name in folders]) if folders else ():
+        inside = [_files(found, name) for name in folders[first:last]]
+        numbers = np.repeat(np.arange(first, last, dtype=np.int32), [*map(len, inside)])
+        names = [name for names in inside for name in names]
+        if last - first > 1:
+            order = sorted(range(len(names)), key=[*map(natural, names)].__getitem__)
+            names, numbers = [names[row] for row in order], numbers[order]
+        builder.extend(names)
+        places.append(numbers)
+    where = np.concatenate(places) if places else np.zeros(0, np.int32)
+    return Ordered(builder.names(), where, tuple(folders))
+
+
+def _groups(keys: list[str]) -> Iterator[tuple[int, int]]:
+    """Runs of keys that begin with the first of them; such keys stand one after another."""
+    first = 0
+    for row in range(1, len(keys) + 1):
+        if row == len(keys) or not keys[row].startswith(keys[first]):
+            yield first, row
+            first = row
+
+
+def _files(found: Tree, folder: str) -> list[str]:
+    before = f"{folder}/" if folder else ""
+    return [before + name for name in split(found.folders[folder])]

@@ -1,0 +1,151 @@
+"""All files below a folder: links are followed, each folder is entered once, others counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kakera.data.sources.listing import Listed, Listings, stamp
+from kakera.data.sources.natural import natural
+from kakera.progress import Counting
+
+
+@dataclass
+class Tree:
+    """Names of files relative to a folder, with / between them."""
+
+    root: Path
+    folders: dict[str, str] = field(default_factory=dict)
+    """The names in each folder, in natural order and with / between them; folders are in no order."""
+    hidden: list[str] = field(default_factory=list)
+    """Files and folders whose name begins with a dot; no such folder is entered."""
+    again: list[str] = field(default_factory=list)
+    """Links to folders that are read already, or that contain the link."""
+    closed: list[str] = field(default_factory=list)
+    """Folders that cannot be opened."""
+    odd: list[str] = field(default_factory=list)
+    """What is no file: pipes, sockets, devices."""
+    mark: str = ""
+    """A hash that names this state of the tree, of the names in it; "" where another could have it."""
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Each file's name relative to the folder; in no order."""
+        for folder, files in self.folders.items():
+            before = f"{folder}/" if folder else ""
+            yield from (before + name for name in split(files))
+
+    def left(self) -> list[tuple[str, str]]:
+        """Return (path, why) of what is there and is not in `names`."""
+        whys = {
+            "a hidden name": self.hidden,
+            "a link to a folder that is read already": self.again,
+            "a folder that cannot be opened": self.closed,
+            "a pipe or a device, no file": self.odd,
+        }
+        return [(f"{self.root}/{name}", why) for why, names in whys.items() for name in sorted(names)]
+
+
+def split(names: str) -> list[str]:
+    """Return names that stand with / between them."""
+    return names.split("/") if names else []
+
+
+def tree(root: Path) -> Tree:
+    """List everything below `root`; how far that is, is shown where it takes long.
+
+    Folders come before links to folders, so that what is really there keeps its own name. Dangling links are
+    among the names, to be called unreadable later. A folder that did not change is not read again.
+    """
+    walk = _Walk(root)
+    walk.enter("")
+    while walk.links:
+        walk.links.sort(reverse=True)
+        link = walk.links.pop()
+        if not walk.enter(link):
+            walk.found.again.append(link)
+    walk.listings.keep(walk.count.done)
+    walk.found.mark = walk.listings.mark(len(walk.entered))
+    return walk.found
+
+
+class _Walk:
+    """The folders and links that are still to be entered, and those that were."""
+
+    def __init__(self, root: Path) -> None:
+        self.found, self.listings = Tree(root), Listings(root)
+        self.links, self.entered = list[str](), set[tuple[int, int]]()
+        self.count = Counting(f"listing {root}", "files")
+
+    def enter(self, start: str) -> bool:
+        """List a folder and what is below it; False where it is known already."""
+        folders, entered = [start], False
+        while folders:
+            name = folders.pop()
+            path = os.path.join(self.found.root, name)  # noqa: PTH118  # a Path costs several times the call
+            try:
+                stat = os.stat(path)  # noqa: PTH116  # as above
+                if stat.st_ino and (stat.st_dev, stat.st_ino) in self.entered:
+                    if name != start:
+                        self.found.again.append(name)
+                    continue
+                self.entered.add((stat.st_dev, stat.st_ino))
+                entered = True
+                listed = self.listings.known(name, stat)
+                if listed is None:
+                    listed = self._listed(path, stat)
+                    self.listings.add(name, listed)
+                else:
+                    self.count.advance(listed.files.count("/") + 1)
+                folders += self._take(name, listed)
+            except OSError:
+                entered = True
+                self.found.closed.append(name)
+        return entered
+
+    def _listed(self, path: str, stat: os.stat_result) -> Listed:
+        files, folders, links, hidden, odd = (list[str]() for _ in range(5))
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    hidden.append(entry.name)
+                elif entry.is_file(follow_symlinks=False):
+                    files.append(entry.name)
+                    self.count.advance()
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                else:
+                    (links if entry.is_symlink() else odd).append(entry.name)
+        files.sort(key=natural)
+        return Listed(stamp(stat), *map("/".join, (files, folders, links, hidden, odd)))
+
+    def _take(self, name: str, listed: Listed) -> list[str]:
+        """Take what is in a folder; the folders in it are returned."""
+        before = f"{name}/" if name else ""
+        self.found.hidden += [before + one for one in split(listed.hidden)]
+        self.found.odd += [before + one for one in split(listed.odd)]
+        more = [one for one in split(listed.links) if self._is_file(before + one)]
+        if more:
+            self.found.folders[name] = "/".join(sorted([*split(listed.files), *more], key=natural))
+        elif listed.files:
+            self.found.folders[name] = listed.files
+        return [before + one for one in split(listed.folders)]
+
+    def _is_file(self, name: str) -> bool:
+        """Whether a link is to count as a file; one to a folder waits, one to a pipe is odd."""
+        path = os.path.join(self.found.root, name)  # noqa: PTH118  # a Path costs several times the call
+        if os.path.isdir(path):  # noqa: PTH112  # as above
+            self.links.append(name)
+            return False
+        # One that leads to itself, or nowhere, is called unreadable later.
+        if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113  # as above
+            return True
+        self.found.odd.append(name)
+        return False
+
+
+def suffix_of(name: str) -> str:
+    """Return what a file's name ends with, from the last dot on, in lower case; "" without one."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  # a Path costs several times the call

@@ -1,0 +1,76 @@
+"""The encoder of AudioMAE's own files (Huang et al. 2022), `.pth`, pretrained or fine-tuned.
+
+Theirs lays a spectrogram out with time down and frequency across. Here frequency runs down, so patches and
+their positions are turned over; the tokens are the same ones in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from kakera.formats import names
+from kakera.formats.build import without_memory
+from kakera.formats.foreign import mae, timm
+from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
+from kakera.formats.native import Model, Saved
+from kakera.model.classifier import Classifier
+from kakera.model.configs import VitShape, decoder_for
+from kakera.model.vit import Encoder
+
+TURNED = ("d c pw ph", "d (ph pw c)")  # time, which is down there, is across here
+DECODER = ("decoder", "mask_token", "norm_pix_loss", "contextual", "log_softmax")
+
+
+def is_one(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether this is a spectrogram's: one channel, 128 bands, and not square, as MAE's pictures are."""
+    weight, count = tensors["patch_embed.proj.weight"], tensors["pos_embed"].shape[1] - 1
+    if weight.ndim != 4 or weight.shape[1] != 1 or BINS % weight.shape[3] or count < 1:
+        return False
+    return round(count**0.5) ** 2 != count and count % (BINS // weight.shape[3]) == 0
+
+
+def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
+    """The encoder, or the classifier of the mean. A decoder is left behind. Raises RunError."""
+    left = {name: tensor for name, tensor in tensors.items() if not name.startswith(DECODER)}
+    expected = "weights named as in AudioMAE's code"
+    with without_memory(str(path), expected=expected, do="name another file"):
+        saved = _build(left)
+    encoder = saved.encoder
+    ours, norm = ("", "norm") if saved.model is encoder else ("encoder.", "fc_norm")
+    norm = norm if f"{norm}.weight" in left else "norm"
+    rows = tuple(
+        replace(row, form=TURNED) if row.ours.endswith("project.weight") else row
+        for row in mae.table(ours, norm=norm)
+    )
+    axes = {"ph": encoder.shape.patch[0], "pw": encoder.shape.patch[1], "c": 1}
+    found = names.read(left, rows, source=str(path), axes=axes)
+    places = found[f"{ours}positions"]
+    turned = rearrange(places[1:], "(cols rows) d -> (rows cols) d", rows=encoder.grid.rows)
+    found[f"{ours}positions"] = torch.cat([places[:1], turned])
+    names.fill(saved.model, found, rows, source=str(path))
+    dropped = len(tensors) - len(left)
+    note = (f"{dropped} tensors of its decoder left behind",) if dropped else ()
+    return replace(saved, notes=(*saved.notes, *note))
+
+
+def _build(tensors: Mapping[str, Tensor]) -> Saved:
+    width, _, across, height = tensors["patch_embed.proj.weight"].shape
+    count, rows = tensors["pos_embed"].shape[1] - 1, BINS // height
+    classes = tuple(map(str, range(len(tensors["head.weight"])))) if "head.weight" in tensors else ()
+    data, mean, std = STATISTICS.get(len(classes), ("AudioSet", *AUDIOSET))
+    inputs = spectrograms(count // rows * across, mean, std)
+    shape = VitShape(
+        width, mae.depth_of(tensors, "blocks."), timm.heads_of(width), (height, across), decoder_for(width)
+    )
+    encoder = Encoder(shape, channels=1, size=inputs.size)
+    pool = "mean" if "fc_norm.weight" in tensors else "class"
+    model: Model = Classifier(encoder, len(classes), pool) if classes else encoder
+    assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"
+    several, more = several_of(len(classes))
+    return Saved(model, inputs, classes, several, notes=("AudioMAE's own code", assumed, *more))

@@ -1,0 +1,122 @@
+"""The files of the original Vision Transformers, `.npz` (Dosovitskiy et al. 2021): trained in JAX.
+
+Their GELU is the tanh form, their pictures run from −1 to 1. A map is (enter, leave), heads are apart.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kakera.errors import RunError, sentence
+from kakera.formats import names, prefix_tokens
+from kakera.formats.build import require_layers, without_memory
+from kakera.formats.names import ROW, ROWS, Row, below
+from kakera.formats.native import Saved
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.configs import LayerKind, VitShape, decoder_for
+from kakera.model.vit import Encoder
+
+HALF = 0.5  # mean and deviation
+MAP = ("enter leave", "leave enter")
+ATTENTION, MLP = "MultiHeadDotProductAttention_1/", "MlpBlock_3/"
+_PARTS = ("query", "key", "value")
+LAYER = (
+    Row("norm1.weight", "LayerNorm_0/scale"),
+    Row("norm1.bias", "LayerNorm_0/bias"),
+    Row("norm2.weight", "LayerNorm_2/scale"),
+    Row("norm2.bias", "LayerNorm_2/bias"),
+    Row(
+        "attention.qkv.weight",
+        tuple(f"{ATTENTION}{part}/kernel" for part in _PARTS),
+        ("enter h e", "(h e) enter"),
+    ),
+    Row("attention.qkv.bias", tuple(f"{ATTENTION}{part}/bias" for part in _PARTS), ("h e", "(h e)")),
+    Row("attention.out.weight", f"{ATTENTION}out/kernel", ("h e leave", "leave (h e)")),
+    Row("attention.out.bias", f"{ATTENTION}out/bias"),
+    Row("mlp.up.weight", f"{MLP}Dense_0/kernel", MAP),
+    Row("mlp.up.bias", f"{MLP}Dense_0/bias"),
+    Row("mlp.down.weight", f"{MLP}Dense_1/kernel", MAP),
+    Row("mlp.down.bias", f"{MLP}Dense_1/bias"),
+)
+ENCODER = (
+    Row("class_token", "cls", ROW),
+    Row("positions", "Transformer/posembed_input/pos_embedding", ROWS),
+    Row("patches.project.weight", "embedding/kernel", ("ph pw c d", "d (ph pw c)")),
+    Row("patches.project.bias", "embedding/bias"),
+    *below("layers.{}.", "Transformer/encoderblock_{}/", LAYER),
+    Row("norm.weight", "Transformer/encoder_norm/scale"),
+    Row("norm.bias", "Transformer/encoder_norm/bias"),
+)
+HEAD = (Row("head.weight", "head/kernel", MAP), Row("head.bias", "head/bias"))
+BEFORE_HEAD = ("pre_logits/kernel", "pre_logits/bias")
+
+
+def table(ours: str) -> tuple[Row, ...]:
+    """All rows."""
+    return (*below(ours, "", ENCODER), *HEAD)
+
+
+def read(path: Path) -> Saved:
+    """The model of a file. Raises RunError."""
+    tensors = _tensors(path)
+    # A head behind a layer with a tanh is of no use here: the encoder alone is read.
+    beyond = (*BEFORE_HEAD, "head/kernel", "head/bias") if BEFORE_HEAD[0] in tensors else ()
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in beyond}
+    with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
+        saved = _build(tensors, headless=bool(beyond))
+    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    shape = saved.encoder.shape
+    axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
+    found = names.read(tensors, table(ours), source=str(path), axes=axes)
+    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
+    names.fill(saved.model, found, table(ours), source=str(path))
+    return saved
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The arrays of a file; no object in it is unpickled. Raises RunError."""
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: _tensor(file[name]) for name in file.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        got = (str(error).splitlines() or ["nothing"])[0]
+        raise RunError(
+            sentence(
+                str(path), got=got, expected="a whole .npz file of numbers", do="copy or download it again"
+            )
+        ) from error
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """An array as a tensor. NumPy has no bfloat16 and keeps it as two bytes without a meaning ("V2")."""
+    if array.dtype.kind == "V" and array.dtype.itemsize == 2 and array.dtype.names is None:
+        return torch.from_numpy(np.ascontiguousarray(array).view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
+    *patch, channels, width = tensors["embedding/kernel"].shape
+    heads = tensors[f"Transformer/encoderblock_0/{ATTENTION}query/kernel"].shape[1]
+    inside = tensors[f"Transformer/encoderblock_0/{MLP}Dense_0/kernel"].shape[1]
+    numbers = [int(name.split("/")[1].split("_")[1]) for name in tensors if "/encoderblock_" in name]
+    depth = require_layers(1 + max(numbers), tensors)
+    side = round((tensors["Transformer/posembed_input/pos_embedding"].shape[1] - 1) ** 0.5)
+    inputs = InputSpec(channels, side * patch[0], side * patch[1], (HALF,) * channels, (HALF,) * channels)
+    kind = LayerKind(tanh_gelu=True).ratio_of(inside, width)
+    shape = VitShape(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
+    encoder = Encoder(shape, channels=channels, size=inputs.size, learned=True)
+    notes = ("an original Vision Transformer in JAX", "square pictures assumed, from −1 to 1")
+    if "head/kernel" not in tensors:
+        notes += ("its head left behind, with the tanh layer before it",) if headless else ()
+        return Saved(encoder, inputs, notes=notes)
+    classes = tuple(map(str, range(tensors["head/kernel"].shape[1])))
+    return Saved(Classifier(encoder, len(classes), "class"), inputs, classes, notes=notes)

@@ -1,0 +1,223 @@
+"""timm's Vision Transformers: a folder with its `config.json`, or the state dict alone.
+
+Of a state dict alone much must be assumed: heads follow from the width in timm's sizes, pictures are square.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from kakera.data.images.crop import CenterCrop
+from kakera.errors import OptionError, sentence
+from kakera.formats import names, prefix_tokens
+from kakera.formats.build import without_memory
+from kakera.formats.description import inputs_of
+from kakera.formats.fields import flag, numbers, whole
+from kakera.formats.foreign import mae
+from kakera.formats.foreign.transformers_names import TOKENS
+from kakera.formats.names import ROW, ROWS, Row, below
+from kakera.formats.native import Model, Saved
+from kakera.grid import Grid
+from kakera.inputs import INTERPOLATIONS, InputSpec
+from kakera.model.classifier import Classifier, Read
+from kakera.model.configs import LayerKind, VitShape, decoder_for
+from kakera.model.vit import Encoder
+
+# Heads of timm's sizes by width; those of 1536 are DINOv2's.
+HEADS = {
+    **{64 * heads: heads for heads in (3, 4, 5, 6, 8, 10, 12, 13, 14, 16, 24)},
+    **dict.fromkeys((1152, 1280, 1408, 1664), 16),
+}
+HALF = 0.5  # mean and deviation of timm's own ViTs; the others have ImageNet's
+TANH = ("gelu_tanh", "gelu_pytorch_tanh")
+DROPPED = ("mask_token",)
+LAYER = (*mae.LAYER, Row("scale1", "ls1.gamma"), Row("scale2", "ls2.gamma"))
+REGISTERS, DISTILLED = Row("registers", "reg_token", TOKENS), Row("registers", "dist_token", TOKENS)
+ENCODER = (
+    Row("class_token", "cls_token", ROW),
+    Row("positions", "pos_embed", ROWS),
+    Row("patches.project.weight", "patch_embed.proj.weight", names.CONVOLUTION),
+    Row("patches.project.bias", "patch_embed.proj.bias"),
+    *below("layers.{}.", "blocks.{}.", LAYER),
+)
+HEAD = (Row("head.*", "head.*"),)
+TWO_HEADS = (Row("heads.class.*", "head.*"), Row("heads.distilled.*", "head_dist.*"))
+
+
+def table(
+    ours: str, *, norm: str = "norm", distilled: bool = False, two_heads: bool = False
+) -> tuple[Row, ...]:
+    """All rows. A classifier of the mean calls its norm `fc_norm`, a distilled one its register otherwise."""
+    register = DISTILLED if distilled else REGISTERS
+    encoder = (*ENCODER, register, Row("norm.*", f"{norm}.*"))
+    return (*below(ours, "", encoder), *(TWO_HEADS if two_heads else HEAD))
+
+
+def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Saved:
+    """The model of a state dict, with what its `config.json` says, where there is one. Raises RunError."""
+    tensors = dict(tensors)
+    for pattern in DROPPED:
+        tensors.pop(pattern, None)
+    with without_memory(source, expected="a Vision Transformer of timm's", do="name another model"):
+        saved = _build(tensors, config or {}, source)
+    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    rows = table(
+        ours,
+        norm="fc_norm" if "fc_norm.weight" in tensors else "norm",
+        distilled="dist_token" in tensors,
+        two_heads="head_dist.weight" in tensors,
+    )
+    patch = saved.encoder.shape.patch
+    axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
+    found = names.read(tensors, rows, source=source, axes=axes)
+    prefix_tokens.join_heads(found)
+    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
+    names.fill(saved.model, found, rows, source=source)
+    return saved
+
+
+def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Saved:
+    given, own = config.get("model_args") or {}, config.get("kakera") or {}
+    registers = _registers(tensors)
+    shape, notes = _shape(tensors, given, registers)
+    inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=True)
+    found = config.get("architecture", "state dict, without its architecture")
+    notes = (f"timm {found}", *notes, *assumed)
+    if "head.weight" not in tensors:
+        return Saved(encoder, inputs, notes=notes, resampling="antialiased")
+    labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
+    classes = tuple(map(str, labels or range(len(tensors["head.weight"]))))
+    model: Model = Classifier(encoder, len(classes), _pool(tensors, config))
+    return Saved(model, inputs, classes, flag("several", own.get("several", False)), notes, "antialiased")
+
+
+def _registers(tensors: Mapping[str, Tensor]) -> int:
+    """Tokens beside a class token; without one the first register takes its place."""
+    count = sum(tensors[name].shape[1] for name in ("reg_token", "dist_token") if name in tensors)
+    if "cls_token" in tensors:
+        return count
+    if not count:
+        raise OptionError(
+            sentence(
+                "tokens", got="no class token and no register", expected="one", do="choose another model"
+            )
+        )
+    return count - 1
+
+
+def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Read:
+    mean = "fc_norm.weight" in tensors
+    said = config.get("global_pool") or ("avg" if mean or "cls_token" not in tensors else "token")
+    if said not in ("avg", "token") or mean != (said == "avg"):
+        got = f"{said} pooling {'before' if mean else 'after'} the norm"
+        raise OptionError(
+            sentence("pooling", got=got, expected="token, or avg with fc_norm", do="choose another model")
+        )
+    if "head_dist.weight" in tensors:
+        return "distilled"
+    return "mean" if mean else "class"
+
+
+def heads_of(width: int) -> int:
+    """Raises OptionError where timm has no size of this width."""
+    if width not in HEADS:
+        widths = ", ".join(map(str, sorted(HEADS)))
+        raise OptionError(
+            sentence("width", got=width, expected=widths, do="give its config.json with num_heads")
+        )
+    return HEADS[width]
+
+
+def _shape(
+    tensors: Mapping[str, Tensor], given: Mapping[str, Any], registers: int
+) -> tuple[VitShape, tuple[str, ...]]:
+    width, _, *patch = tensors["patch_embed.proj.weight"].shape
+    heads, notes = given.get("num_heads"), ()
+    if heads is None:
+        heads = heads_of(width)
+        notes = (f"{heads} heads assumed, as in timm's sizes",)
+    heads = whole("num_heads", heads)
+    enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
+    kind = LayerKind(
+        qkv_bias="blocks.0.attn.qkv.bias" in tensors,
+        tanh_gelu=given.get("act_layer") in TANH,
+        layer_scale="blocks.0.ls1.gamma" in tensors,
+        gated=enter[0] == 2 * leave[1],
+    ).ratio_of(leave[1], width)
+    depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
+    return VitShape(width, depth, heads, sides, decoder_for(width), kind, registers), notes
+
+
+def _inputs(
+    tensors: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    own: Mapping[str, Any],
+    patch: tuple[int, int],
+    first: int,
+) -> tuple[InputSpec, tuple[str, ...]]:
+    """`first` is how many tokens stand before the patches."""
+    if "inputs" in own:
+        return inputs_of(own["inputs"]), ()
+    said, given = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
+    channels, rows = tensors["patch_embed.proj.weight"].shape[1], tensors["pos_embed"].shape[1]
+    size = given.get("img_size") or (said.get("input_size") or (0,))[1:]
+    notes: tuple[str, ...] = ()
+    if not size:
+        square = next((n for n in (rows - first, rows) if n > 0 and round(n**0.5) ** 2 == n), None)
+        if square is None:
+            expected = "positions of a square picture"
+            raise OptionError(
+                sentence("positions", got=rows, expected=expected, do="give its config.json with img_size")
+            )
+        size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
+    height, width = (size, size) if isinstance(size, int) else size
+    if rows - Grid.cover((height, width), patch).count not in (0, 1, first):
+        do = "take config.json and weights from the same model"
+        raise OptionError(sentence("positions", got=rows, expected=f"{height} x {width} pixels", do=do))
+    if "mean" in said and "std" in said:
+        mean, std = (numbers(name, said[name], channels) for name in ("mean", "std"))
+    else:
+        mean, std, why = _statistics(tensors, channels)
+        notes += (f"a mean of {mean} and a deviation of {std} assumed{why}",)
+    inputs = InputSpec(channels, height, width, mean, std)
+    crop, assumed = crop_of(said, (height, width))
+    return crop.into(inputs), (*notes, *assumed)
+
+
+def crop_of(said: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
+    """The centre crop of a `pretrained_cfg`, and what of it is not followed; without one the largest."""
+    if not said:
+        return CenterCrop(size), ()
+    share, mode = float(said.get("crop_pct") or 0.875), said.get("crop_mode") or "center"
+    name = str(said.get("interpolation") or "bicubic")
+    notes = () if name in INTERPOLATIONS else (f"interpolation {name} is not followed: bicubic",)
+    name = name if name in INTERPOLATIONS else "bicubic"
+    sides = (math.floor(size[0] / share), math.floor(size[1] / share))
+    if mode == "border":
+        notes += ("crop_mode border is not followed: the largest centre crop is seen",)
+        return CenterCrop(size, interpolation=name), notes
+    if mode != "squash" and sides[0] != sides[1]:
+        return CenterCrop(size, min(share, 1.0), interpolation=name), notes
+    resize = sides if mode == "squash" else sides[:1]
+    return CenterCrop(size, resize=resize, interpolation=name, offset="even"), notes
+
+
+def _statistics(
+    tensors: Mapping[str, Tensor], channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """Mean, deviation, and why: timm's own ViTs have 0.5.
+
+    What came from elsewhere (DeiT, MAE, DINOv2) has ImageNet's, and so has an encoder without a head, as
+    self-distillation publishes it (DINO, Caron et al. 2021).
+    """
+    elsewhere = ("dist_token", "reg_token", "fc_norm.weight", "blocks.0.ls1.gamma")
+    if channels == 3 and any(name in tensors for name in elsewhere):
+        return mae.MEAN, mae.STD, ""
+    if channels == 3 and "head.weight" not in tensors:
+        return mae.MEAN, mae.STD, ", ImageNet's, as for DINO's encoders without a head"
+    return (HALF,) * channels, (HALF,) * channels, ""

@@ -1,0 +1,175 @@
+"""What timm loads: `config.json` with the model's arguments and its preprocessing, weights, a model card.
+
+timm.create_model("local-dir:FOLDER", pretrained=True)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from safetensors.torch import save
+from torch import Tensor
+
+import kakera
+from kakera.errors import RunError, sentence
+from kakera.formats import names, prefix_tokens
+from kakera.formats.foreign.timm import table
+from kakera.formats.native import WEIGHTS, Saved
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.resnet import ResNet
+from kakera.model.vit import Encoder
+
+EPSILON = 1e-6  # the only one that a model's arguments can say
+BYTE = 255.0  # timm divides by it, whatever the pictures
+# The constructors that bring what no argument can: an MLP with a gate, a distillation token.
+PLAIN, GATED = "vit_base_patch16_224", "vit_giant_patch14_dinov2"
+DISTILLED = "deit_base_distilled_patch16_224"
+
+
+def files(saved: Saved) -> dict[str, bytes]:
+    """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
+    _require_expressible(saved)
+    bare = isinstance(saved.model, Encoder)
+    ours = "" if bare else "encoder."
+    distilled, mean = _distilled(saved), _pool(saved) == "avg"
+    tensors = dict(saved.model.state_dict())
+    if distilled or (saved.encoder.shape.registers and not _apart(saved)):
+        tensors = prefix_tokens.with_rows(tensors, ours)
+    elif _apart(saved):
+        tensors[f"{ours}positions"] = tensors[f"{ours}positions"][1:]
+    if distilled:
+        tensors = prefix_tokens.part_heads(tensors)
+    patch = saved.encoder.shape.patch
+    axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
+    rows = table(ours, norm="fc_norm" if mean else "norm", distilled=distilled, two_heads=distilled)
+    written: dict[str, Tensor] = names.write(tensors, rows, source="timm", axes=axes)
+    return {
+        "config.json": json.dumps(configuration(saved), indent=2, ensure_ascii=False).encode() + b"\n",
+        "README.md": card(saved).encode(),
+        WEIGHTS: save(written, {"format": "pt"}),
+    }
+
+
+def configuration(saved: Saved) -> dict[str, Any]:
+    """`config.json`: every argument, since none follows from the architecture's name."""
+    shape, inputs = saved.encoder.shape, saved.inputs
+    kind, count = shape.kind, len(saved.classes)
+    inside = round(shape.width * kind.ratio) * (2 if kind.gated else 1)
+    arguments: dict[str, Any] = {
+        "img_size": list(inputs.size),
+        "patch_size": list(shape.patch),
+        "in_chans": inputs.channels,
+        "embed_dim": shape.width,
+        "depth": shape.depth,
+        "num_heads": shape.heads,
+        # timm rounds the product down
+        "mlp_ratio": inside / shape.width if inside % shape.width == 0 else (inside + 0.5) / shape.width,
+        "qkv_bias": kind.qkv_bias,
+        "init_values": 1e-5 if kind.layer_scale else None,
+        "global_pool": _pool(saved),
+    }
+    if not _distilled(saved):
+        arguments |= {"reg_tokens": shape.registers, "no_embed_class": _apart(saved)}
+    if kind.tanh_gelu and not kind.gated:
+        arguments["act_layer"] = "gelu_tanh"
+    mean, std = ([v * inputs.scale / BYTE for v in values] for values in (inputs.mean, inputs.std))
+    found: dict[str, Any] = {
+        "architecture": GATED if kind.gated else DISTILLED if _distilled(saved) else PLAIN,
+        "num_classes": count,
+        "num_features": shape.width,
+        "global_pool": _pool(saved),
+        "model_args": arguments,
+        "pretrained_cfg": {
+            "input_size": [inputs.channels, *inputs.size],
+            "fixed_input_size": True,
+            "interpolation": inputs.interpolation,
+            "crop_pct": _share(inputs),
+            "crop_mode": "squash" if len(inputs.resize) == 2 else "center",
+            "mean": mean,
+            "std": std,
+            "num_classes": count,
+            "first_conv": "patch_embed.proj",
+            "classifier": ["head", "head_dist"] if _distilled(saved) else "head",
+        },
+        # What timm has no word for.
+        "kakera": {"inputs": inputs.to_json(), "several": saved.several},
+    }
+    return found | ({"label_names": list(saved.classes)} if saved.classes else {})
+
+
+def card(saved: Saved) -> str:
+    """`README.md`, as the hub shows it."""
+    inputs, classes = saved.inputs, saved.classes
+    head = ["---", "library_name: timm", "tags: [vision, timm, kakera]"]
+    head += ["pipeline_tag: image-classification"] if classes else []
+    does = [f"It tells {len(classes)} classes apart: {', '.join(classes)}."] if classes else []
+    text = [
+        *head,
+        "---",
+        "",
+        f"# A Vision Transformer for timm, written by kakera {kakera.__version__}",
+        "",
+        '`timm.create_model("local-dir:FOLDER", pretrained=True)` opens it.',
+        f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} values.",
+        *(["These are log-mel spectrograms, whose front end timm does not have."] if inputs.sound else []),
+        *does,
+        "",
+        "Its licence is that of the data and weights it was made from.",
+        "",
+    ]
+    return "\n".join(text)
+
+
+def _share(inputs: InputSpec) -> float:
+    """`crop_pct` in timm's sense: it rounds size / crop_pct down."""
+    if not inputs.resize:
+        return inputs.crop_pct
+    side = inputs.resize[0]
+    share = inputs.height / side
+    return share if math.floor(inputs.height / share) == side else inputs.height / (side + 0.5)
+
+
+def _pool(saved: Saved) -> str:
+    return "avg" if isinstance(saved.model, Classifier) and saved.model.pool == "mean" else "token"
+
+
+def _distilled(saved: Saved) -> bool:
+    return isinstance(saved.model, Classifier) and saved.model.pool == "distilled"
+
+
+def _apart(saved: Saved) -> bool:
+    """Whether no token before the patches has a position: where there are registers, and no class row."""
+    encoder = saved.encoder
+    return bool(encoder.shape.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
+
+
+def _require_expressible(saved: Saved) -> None:
+    model = saved.model
+    if isinstance(model, ResNet):
+        _refuse("a CNN")
+    if isinstance(model, MaskedAutoencoder):
+        _refuse("a masked autoencoder; --encoder leaves its decoder behind")
+    shape = saved.encoder.shape
+    if shape.kind.epsilon != EPSILON:
+        _refuse(f"layer norms with an epsilon of {shape.kind.epsilon:g}")
+    if shape.step != shape.patch:
+        _refuse("patches that overlap")
+    if isinstance(model, Classifier) and (
+        model.pool not in ("class", "mean", "distilled") or model.head_norm is not None
+    ):
+        _refuse(f"a head that reads {model.pool}" + (" through a norm" if model.head_norm else ""))
+
+
+def _refuse(got: str) -> NoReturn:
+    raise RunError(
+        sentence(
+            "timm",
+            got=got,
+            expected="what its Vision Transformer can say",
+            do="choose another model or another format",
+        )
+    )

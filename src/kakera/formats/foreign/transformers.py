@@ -1,0 +1,239 @@
+"""Hugging Face transformers: ViT, DeiT, BEiT, ViTMAE, DINOv2 and AST, in the hub's names and version 5's.
+
+What a model is stands in `config.json`, what it takes in `preprocessor_config.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from kakera.errors import OptionError, sentence
+from kakera.formats import names, prefix_tokens
+from kakera.formats.build import require_layers, without_memory
+from kakera.formats.description import CHANNELS, require_values
+from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
+from kakera.formats.foreign.ast_inputs import recordings, several_of
+from kakera.formats.foreign.image_processors import crop_of
+from kakera.formats.foreign.transformers_defaults import DEFAULTS, OF_KIND
+from kakera.formats.foreign.transformers_names import (
+    AST_HEAD,
+    DROPPED,
+    HEADS,
+    NORM,
+    NORM_OF_MEAN,
+    dinov2_table,
+    table,
+    with_key_biases,
+)
+from kakera.formats.names import Row
+from kakera.formats.native import Model, Saved
+from kakera.inputs import InputSpec
+from kakera.model.classifier import Classifier, Read
+from kakera.model.configs import DecoderShape, LayerKind, VitShape, decoder_for
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.positions import Resampling
+from kakera.model.vit import Encoder
+
+AST, BEIT = "audio-spectrogram-transformer", "beit"
+DINOV2 = ("dinov2", "dinov2_with_registers")
+KINDS = ("vit", "deit", BEIT, "vit_mae", *DINOV2, AST)
+PREFIXES = ("vit", "deit", BEIT, *DINOV2, "audio_spectrogram_transformer")
+ONE, MANY = "single_label_classification", "multi_label_classification"
+EXACT, TANH = ("gelu",), ("gelu_pytorch_tanh", "gelu_new")
+RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST: "cut"}
+
+
+def read(
+    config: Mapping[str, Any], preprocessing: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
+) -> Saved:
+    """The model of a configuration with these weights. Raises RunError."""
+    kind = config["model_type"]
+    pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
+    with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
+        given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
+        saved = _build(given, preprocessing, set(tensors))
+    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    tensors = with_key_biases(tensors) if kind == BEIT else tensors
+    rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
+    dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
+    shape = saved.encoder.shape
+    axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
+    found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
+    prefix_tokens.join_heads(found)
+    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
+    names.fill(saved.model, found, rows, source=source)
+    return saved
+
+
+def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> Sequence[Row]:
+    if kind in DINOV2:
+        modern = any(".q_proj." in name or ".gate_proj." in name for name in present)
+        return dinov2_table(pre, ours, modern=modern, gated=gated)
+    modern = any(".q_proj." in name for name in present)
+    # transformers 5.24 writes the decoder's layers as decoder_encoder.layer, the hub has decoder_layers.
+    odd = any(name.startswith("decoder.decoder_encoder.layer.") for name in present)
+    decoder = "decoder_encoder.layer" if odd else "decoder_layers"
+    norm = NORM_OF_MEAN if f"{pre}{NORM_OF_MEAN}.weight" in present else NORM
+    heads = AST_HEAD if kind == AST else HEADS
+    return table(pre, ours, modern=modern, decoder=decoder, heads=heads, norm=norm)
+
+
+def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Saved:
+    """The model without its weights, whose names tell what is there of it."""
+    kind, shape = config["model_type"], shape_of(config)
+    require_layers(shape.depth, present)
+    if kind == BEIT:
+        _require_plain_beit(config, headed="classifier.weight" in present)
+    if kind == AST:
+        bins, frames = (whole(name, config[name]) for name in ("num_mel_bins", "max_length"))
+        inputs, notes = recordings(preprocessing, bins, frames)
+    else:
+        channels = whole("num_channels", config["num_channels"], most=CHANNELS)
+        inputs, notes = inputs_of(preprocessing, channels, _pair("image_size", config["image_size"]))
+    notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
+    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
+    resampling = RESAMPLING.get(kind, "bicubic")
+    if any(name.startswith("decoder.") for name in present):
+        width, depth, heads, inside = (
+            whole(name, config[name])
+            for name in (
+                "decoder_hidden_size",
+                "decoder_num_hidden_layers",
+                "decoder_num_attention_heads",
+                "decoder_intermediate_size",
+            )
+        )
+        decoder = DecoderShape(
+            width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
+        )
+        normalised = flag("norm_pix_loss", config["norm_pix_loss"])
+        model: Model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
+        return Saved(model, inputs, notes=notes, resampling=resampling)
+    if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
+        return Saved(encoder, inputs, notes=notes, resampling=resampling)
+    labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
+    classes = tuple(labels[place] for place in range(len(labels)))
+    several, more = _several(config, len(classes))
+    head_epsilon = shape.kind.epsilon if kind == AST else None
+    model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
+    return Saved(model, inputs, classes, several, (*notes, *more), resampling)
+
+
+def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
+    """Whether an input may have several labels, and a note where only the number of classes says so."""
+    problem = config.get("problem_type")
+    if problem is None:
+        return several_of(classes) if config["model_type"] == AST else (False, ())
+    return one_of("problem_type", problem, (ONE, MANY)) == MANY, ()
+
+
+def _require_plain_beit(config: Mapping[str, Any], *, headed: bool) -> None:
+    """Raises OptionError for the positions and norms that BEiT may have and we have not."""
+    relative = config["use_relative_position_bias"] or config["use_shared_relative_position_bias"]
+    if relative or not config["use_absolute_position_embeddings"]:
+        raise OptionError(
+            sentence(
+                "BEiT", got="positions relative to each other", expected="absolute ones", do="choose another"
+            )
+        )
+    if config["use_mean_pooling"] and not headed:
+        raise OptionError(
+            sentence("BEiT", got="tokens without a norm", expected="a classifier", do="choose another model")
+        )
+
+
+def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
+    kind = config["model_type"]
+    if kind in DINOV2:
+        return "class and mean"
+    if kind == BEIT and config["use_mean_pooling"]:
+        return "mean"
+    if kind == AST:
+        return "halves"
+    return "distilled" if "cls_classifier.weight" in present else "class"
+
+
+def shape_of(config: Mapping[str, Any]) -> VitShape:
+    """What a configuration says of the encoder. Raises OptionError for an activation that is not GELU."""
+    act = config["hidden_act"]
+    width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
+    if act not in EXACT + TANH:
+        raise OptionError(
+            sentence("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
+        )
+    if width % heads:
+        raise OptionError(
+            sentence("heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration")
+        )
+    kind, model_type = _kind_of(config, width), config["model_type"]
+    registers = {"deit": 1, AST: 1, "dinov2_with_registers": _registers(config)}
+    depth, patch = (
+        whole("num_hidden_layers", config["num_hidden_layers"]),
+        _pair("patch_size", config["patch_size"]),
+    )
+    strides = tuple(whole(name, config[name]) for name in ("frequency_stride", "time_stride"))
+    stride = (strides[0], strides[1]) if model_type == AST else None
+    return VitShape(
+        width, depth, heads, patch, decoder_for(width), kind, registers.get(model_type, 0), stride
+    )
+
+
+def _registers(config: Mapping[str, Any]) -> int:
+    return whole("num_register_tokens", config["num_register_tokens"], least=0)
+
+
+def _kind_of(config: Mapping[str, Any], width: int) -> LayerKind:
+    dinov2, inside = config["model_type"] in DINOV2, whole("intermediate_size", config["intermediate_size"])
+    gated = dinov2 and flag("use_swiglu_ffn", config["use_swiglu_ffn"])
+    if dinov2:
+        inside = dinov2_inside(width, number("mlp_ratio", config["mlp_ratio"], positive=True), gated=gated)
+    scaled = config["model_type"] == BEIT and number("layer_scale", config["layer_scale_init_value"]) > 0
+    return LayerKind(
+        epsilon=number("layer_norm_eps", config["layer_norm_eps"], positive=True),
+        qkv_bias=flag("qkv_bias", config["qkv_bias"]),
+        tanh_gelu=config["hidden_act"] in TANH,
+        layer_scale=dinov2 or scaled,
+        gated=gated,
+    ).ratio_of(inside, width)
+
+
+def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
+    """How wide its MLPs are inside: those with a gate two thirds, up to a multiple of 8."""
+    inside = int(width * ratio)
+    return -(-(inside * 2 // 3) // 8) * 8 if gated else inside
+
+
+def inputs_of(
+    preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
+) -> tuple[InputSpec, tuple[str, ...]]:
+    """What `preprocessor_config.json` says, and what had to be assumed because it does not."""
+    require_values(channels, size)
+    notes = () if preprocessing else ("no preprocessor_config.json: mean and deviation 0.5 assumed",)
+    normalise, rescale = (
+        preprocessing.get(key) is None or flag(key, preprocessing[key])
+        for key in ("do_normalize", "do_rescale")
+    )
+    given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
+    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
+    if not normalise:
+        mean, std = (0.0,) * channels, (1.0,) * channels
+    # A float64 factor of 1/255 is not inverted exactly.
+    factor = (
+        number("rescale_factor", preprocessing.get("rescale_factor", 1 / 255), positive=True)
+        if rescale
+        else 1
+    )
+    inputs = InputSpec(channels, *size, mean, std, round(1 / factor, 6))
+    crop, assumed = crop_of(preprocessing, size)
+    return crop.into(inputs), (*notes, *assumed)
+
+
+def _pair(name: str, value: Any) -> tuple[int, int]:
+    both = (value, value) if isinstance(value, int) else value
+    if not isinstance(both, list | tuple) or len(both) != 2:
+        raise OptionError(sentence(name, got=repr(value), expected="one number or two", do="correct it"))
+    height, width = (whole(name, side) for side in both)
+    return height, width

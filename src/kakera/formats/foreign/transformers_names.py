@@ -1,0 +1,132 @@
+"""What Hugging Face transformers calls its tensors: in files of the hub, and in version 5's modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.model.vit import Encoder
+
+TOKENS = ("1 r d", "r d")
+DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
+
+_HUB_ATTENTION = (
+    Row("attention.qkv.*", tuple(f"attention.attention.{part}.*" for part in ("query", "key", "value"))),
+    Row("attention.out.*", "attention.output.dense.*"),
+)
+_VERSION_5_ATTENTION = (
+    Row("attention.qkv.*", tuple(f"attention.{part}_proj.*" for part in "qkv")),
+    Row("attention.out.*", "attention.o_proj.*"),
+)
+_NORMS = (Row("norm1.*", "layernorm_before.*"), Row("norm2.*", "layernorm_after.*"))
+_SCALES = (Row("scale1", "lambda_1"), Row("scale2", "lambda_2"))  # BEiT's
+HUB = (
+    *_NORMS,
+    *_SCALES,
+    *_HUB_ATTENTION,
+    Row("mlp.up.*", "intermediate.dense.*"),
+    Row("mlp.down.*", "output.dense.*"),
+)
+VERSION_5 = (
+    *_NORMS,
+    *_SCALES,
+    *_VERSION_5_ATTENTION,
+    Row("mlp.up.*", "mlp.fc1.*"),
+    Row("mlp.down.*", "mlp.fc2.*"),
+)
+_DINOV2 = (
+    Row("norm1.*", "norm1.*"),
+    Row("norm2.*", "norm2.*"),
+    Row("scale1", "layer_scale1.lambda1"),
+    Row("scale2", "layer_scale2.lambda1"),
+)
+DINOV2_MLP = (Row("mlp.up.*", "mlp.fc1.*"), Row("mlp.down.*", "mlp.fc2.*"))
+DINOV2_GATED = (Row("mlp.up.*", "mlp.weights_in.*"), Row("mlp.down.*", "mlp.weights_out.*"))
+DINOV2_GATED_5 = (
+    Row("mlp.up.*", ("mlp.gate_proj.*", "mlp.up_proj.*")),
+    Row("mlp.down.*", "mlp.down_proj.*"),
+)
+ENCODER = (
+    Row("class_token", "embeddings.cls_token", ROW),
+    Row("positions", "embeddings.position_embeddings", ROWS),
+    Row("patches.project.weight", "embeddings.patch_embeddings.projection.weight", CONVOLUTION),
+    Row("patches.project.bias", "embeddings.patch_embeddings.projection.bias"),
+)
+NORM, NORM_OF_MEAN = "layernorm", "pooler.layernorm"
+DISTILLED = Row("registers", "embeddings.distillation_token", TOKENS)
+REGISTERS = Row("registers", "embeddings.register_tokens", TOKENS)
+DECODER = (
+    Row("embed.*", "decoder_embed.*"),
+    Row("mask_token", "mask_token", ROW),
+    Row("positions", "decoder_pos_embed", ROWS),
+    Row("norm.*", "decoder_norm.*"),
+    Row("predict.*", "decoder_pred.*"),
+)
+HEADS = (
+    Row("head.*", "classifier.*"),
+    Row("heads.class.*", "cls_classifier.*"),
+    Row("heads.distilled.*", "distillation_classifier.*"),
+)
+AST_HEAD = (Row("head_norm.*", "classifier.layernorm.*"), Row("head.*", "classifier.dense.*"))
+
+
+def table(
+    pre: str,
+    ours: str = "encoder.",
+    *,
+    modern: bool = False,
+    decoder: str = "decoder_layers",
+    heads: tuple[Row, ...] = HEADS,
+    norm: str = NORM,
+) -> tuple[Row, ...]:
+    """ViT, DeiT, BEiT, ViTMAE, AST: `pre` stands before the encoder's names of theirs, `ours` before ours.
+
+    `decoder` is what they call its layers; AST's `heads` are others, and so is the `norm` of BEiT's mean.
+    """
+    inner = VERSION_5 if modern else HUB
+    layers = below("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
+    return (
+        *below(ours, pre, (*ENCODER, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
+        *below("decoder.", "decoder.", DECODER),
+        *below("decoder.layers.{}.", f"decoder.{decoder}.{{}}.", inner),
+        *heads,
+    )
+
+
+def dinov2_table(
+    pre: str, ours: str = "encoder.", *, modern: bool = False, gated: bool = False
+) -> tuple[Row, ...]:
+    """DINOv2, with registers or without."""
+    mlp = (DINOV2_GATED_5 if modern else DINOV2_GATED) if gated else DINOV2_MLP
+    inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
+    layers = below("layers.{}.", "encoder.layer.{}.", inner)
+    return (*below(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
+
+
+def unscaled(encoder: Encoder, ours: str) -> dict[str, Tensor]:
+    """Layer scales of one, for a type that always has them."""
+    ones = torch.ones_like(encoder.class_token)
+    return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.shape.depth) for k in (1, 2)}
+
+
+# BEiT's keys have no bias. One adds the same to all that a query is compared with, which no softmax sees.
+_QUERY, _KEY = (f"attention.attention.{part}.bias" for part in ("query", "key"))
+_QUERY_5, _KEY_5 = "attention.q_proj.bias", "attention.k_proj.bias"
+
+
+def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Zeros where the keys have none."""
+    found = dict(tensors)
+    for name, tensor in tensors.items():
+        for query, key in ((_QUERY, _KEY), (_QUERY_5, _KEY_5)):
+            if name.endswith(query):
+                found[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
+    return found
+
+
+def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All but those of the keys, in the hub's names."""
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_KEY)}

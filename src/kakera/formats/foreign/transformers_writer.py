@@ -1,0 +1,198 @@
+"""What transformers loads: `config.json`, weights in the hub's names, the preprocessing and a model card."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+import kakera
+from kakera.data.images.crop import CenterCrop
+from kakera.formats import names, prefix_tokens
+from kakera.formats.foreign.image_processors import described
+from kakera.formats.foreign.transformers import AST
+from kakera.formats.foreign.transformers_kinds import (
+    BEIT,
+    DEIT,
+    DINOV2,
+    DINOV2_REGISTERS,
+    SOUND,
+    Kind,
+    dinov2_ratio,
+    kind_of,
+)
+from kakera.formats.foreign.transformers_names import (
+    AST_HEAD,
+    HEADS,
+    NORM,
+    NORM_OF_MEAN,
+    dinov2_table,
+    table,
+    unscaled,
+    without_key_biases,
+)
+from kakera.formats.names import Row
+from kakera.formats.native import WEIGHTS, Saved
+from kakera.model.classifier import Classifier
+from kakera.model.mae import MaskedAutoencoder
+from kakera.model.vit import Encoder
+from kakera.sound.spec import PRESETS
+
+PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all others: their type
+
+
+def files(saved: Saved) -> dict[str, bytes]:
+    """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
+    kind = kind_of(saved)
+    bare, shape = isinstance(saved.model, Encoder), saved.encoder.shape
+    ours = "" if bare else "encoder."
+    tensors = dict(saved.model.state_dict())
+    if kind in (SOUND, DEIT):
+        tensors = prefix_tokens.with_rows(tensors, ours)
+    if isinstance(saved.model, Classifier) and saved.model.pool == "distilled":
+        tensors = prefix_tokens.part_heads(tensors)
+    if kind in (DINOV2, DINOV2_REGISTERS) and not shape.kind.layer_scale:
+        tensors |= unscaled(saved.encoder, ours)
+    axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
+    written = names.write(tensors, _rows(saved, kind, ours), source="transformers", axes=axes)
+    if kind is BEIT:
+        written = without_key_biases(written)
+    if kind is DINOV2_REGISTERS:  # which always has one, and uses it in its own pretraining alone
+        written[f"{_before(kind, ours)}embeddings.mask_token"] = torch.zeros(
+            1, shape.width, dtype=saved.encoder.class_token.dtype
+        )
+    return {
+        "config.json": _json(configuration(saved)),
+        "preprocessor_config.json": _json(preprocessing(saved)),
+        "README.md": card(saved).encode(),
+        WEIGHTS: save(written, {"format": "pt"}),
+    }
+
+
+def _before(kind: Kind, ours: str) -> str:
+    return PREFIX.get(kind.model_type, f"{kind.model_type}.") if ours else ""
+
+
+def _rows(saved: Saved, kind: Kind, ours: str) -> tuple[Row, ...]:
+    pre = _before(kind, ours)
+    if kind in (DINOV2, DINOV2_REGISTERS):
+        return dinov2_table(pre, ours, gated=saved.encoder.shape.kind.gated)
+    heads, norm = AST_HEAD if kind is SOUND else HEADS, NORM_OF_MEAN if kind is BEIT else NORM
+    return table(pre, ours, heads=heads, norm=norm)
+
+
+def configuration(saved: Saved) -> dict[str, Any]:
+    """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
+    model, encoder, kind = saved.model, saved.encoder, kind_of(saved)
+    shape = encoder.shape
+    found: dict[str, Any] = {
+        "architectures": [kind.architecture(saved)],
+        "model_type": kind.model_type,
+        "hidden_size": shape.width,
+        "num_hidden_layers": shape.depth,
+        "num_attention_heads": shape.heads,
+        "hidden_act": "gelu_pytorch_tanh" if shape.kind.tanh_gelu else "gelu",
+        "layer_norm_eps": shape.kind.epsilon,
+        "qkv_bias": shape.kind.qkv_bias,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "patch_size": _pair(shape.patch),
+        **_layers(saved, kind),
+    }
+    if kind is SOUND:
+        found |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
+        found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
+    else:
+        found |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
+    if isinstance(model, Classifier):
+        classes = dict(enumerate(saved.classes))
+        found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
+        problem = "multi_label_classification" if saved.several else "single_label_classification"
+        found |= {"problem_type": problem}
+    if isinstance(model, MaskedAutoencoder):
+        decoder = model.decoder.shape
+        found |= {
+            "decoder_hidden_size": decoder.width,
+            "decoder_num_hidden_layers": decoder.depth,
+            "decoder_num_attention_heads": decoder.heads,
+            "decoder_intermediate_size": round(decoder.width * decoder.kind.ratio),
+            "norm_pix_loss": model.normalised,
+        }
+    return found
+
+
+def _layers(saved: Saved, kind: Kind) -> dict[str, Any]:
+    """What is said in other words from type to type."""
+    shape = saved.encoder.shape
+    if kind in (DINOV2, DINOV2_REGISTERS):
+        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.kind.gated}
+        more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
+        return found | more
+    found = {"intermediate_size": round(shape.width * shape.kind.ratio)}
+    if kind is not BEIT:
+        return found
+    scale = 0.1 if shape.kind.layer_scale else 0.0
+    positions = {"use_absolute_position_embeddings": True, "use_mean_pooling": True}
+    return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
+
+
+def preprocessing(saved: Saved) -> dict[str, Any]:
+    """`preprocessor_config.json`: the same centre crop, mean and deviation."""
+    inputs = saved.inputs
+    if kind_of(saved) is SOUND:
+        return {
+            "feature_extractor_type": "ASTFeatureExtractor",
+            "feature_size": 1,
+            "sampling_rate": PRESETS["ast"].rate,
+            "num_mel_bins": inputs.height,
+            "max_length": inputs.width,
+            "padding_value": 0.0,
+            "do_normalize": True,
+            "mean": inputs.mean[0],
+            "std": inputs.std[0] / 2,  # the extractor divides by two deviations
+            "return_attention_mask": False,
+        }
+    return {
+        **described(CenterCrop.of(inputs), inputs.channels),
+        "do_rescale": True,
+        "rescale_factor": 1 / inputs.scale,
+        "do_normalize": True,
+        "image_mean": list(inputs.mean),
+        "image_std": list(inputs.std),
+    }
+
+
+def card(saved: Saved) -> str:
+    """`README.md`, as the hub shows it."""
+    inputs, heard = saved.inputs, kind_of(saved) is SOUND
+    classifies = isinstance(saved.model, Classifier)
+    head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
+    head += [f"pipeline_tag: {'audio' if heard else 'image'}-classification"] if classifies else []
+    does = [f"It tells {len(saved.classes)} classes apart: {', '.join(saved.classes)}."] if classifies else []
+    return "\n".join(
+        [
+            *head,
+            "---",
+            "",
+            f"# {kind_of(saved).architecture(saved)}, written by kakera {kakera.__version__}",
+            "",
+            f"It takes spectrograms of {inputs.height} mel bands and {inputs.width} frames."
+            if heard
+            else f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} pixels. "
+            "`preprocessor_config.json` stretches pictures to this size; kakera cuts the middle out.",
+            *does,
+            "",
+            "Its licence is that of the pictures and weights it was made from.",
+            "",
+        ]
+    )
+
+
+def _pair(value: tuple[int, int]) -> int | list[int]:
+    return value[0] if value[0] == value[1] else list(value)
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,118 @@
+"""Carry a study out: take the next unit that nobody has, do it, and go on until all are done."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kakera import duration
+from kakera.errors import RunError, sentence
+from kakera.storage import write_atomically
+from kakera.study.leases import Claims
+from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan
+from kakera.training.configuration import require_same
+
+CLAIMS, UNITS, CONFIG = "claims", "units", "config.json"
+PAUSE = 1.0  # seconds between two looks at what others are doing
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that is done: its folder, plan, and the result of each unit."""
+
+    folder: Path
+    plan: Plan
+    results: Results
+    spent: dict[str, float]
+    """Seconds of work on each unit, interrupted attempts included."""
+
+
+def conduct(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Study]) -> Finished:
+    """Do what is left of a study, together with whoever else works in `folder`.
+
+    `revise` gives the study of the options in a plan, which a budget may have made smaller. Raises
+    RunError where the folder holds something else or a study with other options, and what units raise.
+    """
+    claims = Claims(folder / CLAIMS)
+    plan = _planned(study, folder, claims)
+    study = revise(plan.chosen)
+    for line in plan.lines():
+        say(line)
+    while left := [unit for unit in plan.units if not _done(folder, unit)]:
+        if not _step(study, folder, claims, plan, left):
+            time.sleep(PAUSE)
+    results = {unit.name: _result(folder, unit.name) for unit in plan.units}
+    return Finished(folder, plan, results, {unit.name: claims.spent(unit.name) for unit in plan.units})
+
+
+def _planned(study: Study, folder: Path, claims: Claims) -> Plan:
+    """The plan of the folder, made by the first process that comes."""
+    if folder.exists() and not (folder / CLAIMS).is_dir() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            sentence(str(folder), got="something else", expected="a new folder", do="choose another --out")
+        )
+    while True:
+        if (folder / PLAN).exists():
+            require_same(folder / CONFIG, study.config())
+            return read_plan(folder)
+        claim = claims.take("plan")
+        if claim is None:
+            time.sleep(PAUSE)
+            continue
+        with claim:
+            if not (folder / PLAN).exists():
+                plan = draw_up(study, say)[1]
+                config = json.dumps(study.config(), indent=2).encode()
+                write_atomically(folder / CONFIG, config + b"\n")
+                plan.write(folder)
+
+
+def _step(study: Study, folder: Path, claims: Claims, plan: Plan, left: list[Unit]) -> bool:
+    """Do the first unit that can be done now; False where others hold them all."""
+    waiting = {unit.name for unit in left}
+    for unit in left:
+        if waiting.intersection(unit.needs):
+            continue
+        claim = claims.take(unit.name)
+        if claim is None:
+            continue
+        with claim:
+            if not _done(folder, unit):  # it may have been finished just before it could be claimed
+                number = len(plan.units) - len(left) + 1
+                say(f"{number} of {len(plan.units)}: {unit.name} (about {duration.words(unit.seconds)})")
+                _do(study, folder, unit)
+        return True
+    return False
+
+
+def _do(study: Study, folder: Path, unit: Unit) -> None:
+    needed = {name: _result(folder, name) for name in unit.needs}
+    place = folder / UNITS / unit.name
+    found = study.work(unit, place, needed, folder / UNITS)
+    write_atomically(place / RESULT, json.dumps(found, indent=1).encode() + b"\n")
+
+
+def _done(folder: Path, unit: Unit) -> bool:
+    return (folder / UNITS / unit.name / RESULT).exists()
+
+
+def _result(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / UNITS / name / RESULT
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(
+            sentence(
+                str(path), got=error, expected="the result of a unit", do="remove its folder to repeat it"
+            )
+        ) from error
+
+
+def say(text: str) -> None:
+    """A line for whoever watches."""
+    print(f"study: {text}", file=sys.stderr, flush=True)

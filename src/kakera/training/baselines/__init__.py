@@ -1,0 +1,1 @@
+"""What is reached without a network, and how sure a comparison is."""

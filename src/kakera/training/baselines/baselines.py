@@ -1,0 +1,229 @@
+"""What is reached without the network: classifiers that a minute pays for, on the same split and labels.
+
+A network that is not above them has learned nothing that its training was needed for.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import seeding
+from kakera.contention import one_blas_thread
+from kakera.data.dataset import Dataset
+from kakera.errors import KakeraError
+from kakera.formats.native import Saved
+from kakera.model.classifier import Classifier
+from kakera.training.baselines.confidence import balanced
+from kakera.training.baselines.simple_features import picture_features, sound_features
+from kakera.training.device import placed
+from kakera.training.inference import features
+from kakera.training.metrics import evaluate
+from kakera.training.planning.baseline_costs import MOST
+from kakera.training.probes.features import Features, Labels, standardise
+from kakera.training.probes.ridge import GRID, ridge
+
+NEIGHBOURS = 10  # that vote where a file may have several labels
+BLOCK = 512  # test files whose distances are computed at once
+MAJORITY, FROZEN = "majority class", "frozen start, ridge"
+MOST_SCORES = 10_000_000  # files times classes, of which a ridge regression takes several copies
+MOST_CLASSES = 100  # more make logistic regression slow
+STRENGTH = 0.03  # its inverse penalty, of standardised features
+NAMES = {  # of the features, for a linear map
+    "pixels": "16 x 16 pixels, ridge",
+    "histograms": "colours and edges, ridge",
+    "spectrum": "mean spectrum, ridge",
+}
+NEAREST = {
+    "pixels": "16 x 16 pixels, nearest",
+    "histograms": "colours and edges, nearest",
+    "spectrum": "mean spectrum, nearest",
+}
+BALANCED = "colours and edges, logistic, balanced classes"
+
+Scores = NDArray[np.float64]
+Answers = NDArray[Any]
+"""Classes (m,), or scores (m, classes)."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One classifier and its measures on the test files; those that do not apply are None.
+
+    `hits` has a character for each test file: 1 where it was right; empty where files have several labels.
+    """
+
+    name: str
+    accuracy: float | None
+    balanced_accuracy: float | None
+    mean_average_precision: float | None
+    hits: str = ""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, how many files of how many they saw, and what was left out."""
+
+    train: int
+    train_of: int
+    test_of: int
+    rows: tuple[int, ...]
+    """Numbers of the test files, in the order of `hits`."""
+    found: tuple[Baseline, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Baselines:
+        """The inverse of `to_json`. Raises TypeError or KeyError for other values."""
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("rows", "notes")}
+        tuples["found"] = tuple(Baseline(**one) for one in values["found"])
+        return cls(**{**values, **tuples})
+
+
+def measure_baselines(
+    train: Dataset,
+    test: Dataset,
+    *,
+    start: Callable[[], Saved] | None = None,
+    frozen: int = MOST,
+    workers: int = 0,
+    device: str = "auto",
+) -> Baselines:
+    """Fit each baseline to labelled training files and measure it on labelled test files.
+
+    At most `MOST` of each part are looked at, drawn by a fixed seed. `start` gives the encoder that
+    fine-tuning began with: its frozen tokens are read from at most `frozen` files of both parts together.
+    Raises DataError where no file can be read.
+    """
+    began = time.monotonic()
+    whole = Baselines(0, len(train), len(test), (), ())
+    train, test_rows = train.take(_some(len(train))), _some(len(test))
+    test = test.take(test_rows)
+    look = picture_features if train.sounds is None else sound_features
+    (seen, kept), (unseen, test_kept) = look(train), look(test)
+    train, test, test_rows = train.take(kept), test.take(test_kept), test_rows[test_kept]
+    assert train.labels is not None
+    assert test.labels is not None
+    classes, labels = len(train.classes), train.labels
+    linear = classes * max(len(train), len(test)) <= MOST_SCORES
+    found, notes = [_measured(MAJORITY, _majority(labels, len(test), classes), test)], list[str]()
+    for kind, values in seen.items():
+        if linear:
+            found.append(_measured(NAMES[kind], _linear(values, labels, unseen[kind], classes), test))
+        found.append(_measured(NEAREST[kind], nearest(values, labels, unseen[kind], classes), test))
+        if kind == "histograms" and not train.several and classes <= MOST_CLASSES:
+            scores = balanced_logistic(values, labels, unseen[kind], classes)
+            found.append(_measured(BALANCED, scores, test))
+    if not linear:
+        notes.append(f"ridge: left out, with {classes:,} classes it would take too much memory")
+    if start is not None:
+        try:
+            if not linear:
+                raise ValueError(f"with {classes:,} classes it would take too much memory")
+            scores = _frozen(start(), train, test, frozen, workers, device)
+            found.append(_measured(FROZEN, scores, test))
+        except (KakeraError, ValueError) as error:
+            notes.append(f"{FROZEN}: left out, {error}")
+    rows, seconds = tuple(test_rows.tolist()), round(time.monotonic() - began, 1)
+    return replace(
+        whole, train=len(train), rows=rows, found=tuple(found), notes=tuple(notes), seconds=seconds
+    )
+
+
+def nearest(train: Features, labels: Labels, test: Features, classes: int) -> Answers:
+    """The label int (m,) of the nearest training file by Euclid.
+
+    Where files have several labels, scores (m, classes): the shares of the `NEIGHBOURS` nearest that have
+    each. Train (n, d), test (m, d), labels int (n,) or bool (n, classes).
+    """
+    several = labels.dtype == np.bool_
+    count = min(NEIGHBOURS, len(train))
+    lengths = np.square(train).sum(axis=1)
+    found = np.empty((len(test), classes) if several else len(test), np.float64 if several else np.int64)
+    for start in range(0, len(test), BLOCK):
+        distances = lengths - 2 * test[start : start + BLOCK] @ train.T
+        if several:
+            chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
+            found[start : start + BLOCK] = labels[chosen].mean(axis=1)
+        else:
+            found[start : start + BLOCK] = labels[distances.argmin(axis=1)]
+    return found
+
+
+def balanced_logistic(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
+    """Probabilities (m, classes) by logistic regression in which each class weighs the same.
+
+    Train (n, d), test (m, d), labels int (n,); a class without a training file gets 0.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    scores, present = np.zeros((len(test), classes)), np.unique(labels)
+    if len(present) < 2:
+        scores[:, present] = 1.0
+        return scores
+    seen, unseen = standardise(train, test)
+    model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=200)
+    with warnings.catch_warnings(), one_blas_thread(seen.size):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are near enough for a baseline
+        model.fit(seen, labels)
+    scores[:, present] = model.predict_proba(unseen)
+    return scores
+
+
+def _majority(labels: Labels, count: int, classes: int) -> Answers:
+    """The largest class of the training files for each of `count` files; of several labels all shares."""
+    if labels.dtype == np.bool_:
+        return np.tile(labels.mean(axis=0), (count, 1))
+    return np.full(count, np.bincount(labels.astype(np.int64), minlength=classes).argmax())
+
+
+def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
+    return ridge(train, labels, test, classes=classes, seed=0, grid=GRID[::4])
+
+
+def _frozen(saved: Saved, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
+    """Ridge on the tokens of the start. Raises ValueError where it has none, or there is no time for them."""
+    if not isinstance(saved.model, Classifier):
+        raise ValueError("a CNN has no tokens")
+    room = most - len(test)
+    if room < min(len(train), 2 * len(train.classes)):
+        raise ValueError("reading its tokens would take more than a tenth of the training's time")
+    train = train.take(_some(len(train), room))
+    assert train.labels is not None
+    with placed(saved, device):
+        tokens, rows = [], []
+        for part, name in ((train, "frozen start"), (test, "frozen start, test")):
+            found, kept = features(saved, part, [-1], [saved.model.pool], workers=workers, progress=name)
+            tokens.append(found[-1, saved.model.pool])
+            rows.append(kept)
+    if len(rows[1]) != len(test):
+        raise ValueError("some test files could not be read again")
+    return _linear(tokens[0], train.labels[rows[0]], tokens[1], len(train.classes))
+
+
+def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
+    """Of the classes that were guessed (m,), or of scores (m, classes)."""
+    labels = test.labels
+    assert labels is not None
+    if test.several:
+        return Baseline(name, None, None, evaluate(answers, labels, test.classes).mean_average_precision)
+    hits = (answers if answers.ndim == 1 else answers.argmax(axis=1)) == labels
+    text = "".join("1" if hit else "0" for hit in hits.tolist())
+    return Baseline(name, float(hits.mean()), balanced(hits, labels).value, None, text)
+
+
+def _some(count: int, most: int = MOST) -> NDArray[np.int64]:
+    """The numbers of at most `most` things, rising; always the same ones."""
+    return np.sort(seeding.order(0, 0, count, "baselines")[:most])

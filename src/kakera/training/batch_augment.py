@@ -1,0 +1,126 @@
+"""Augmentation of whole batches: RandAugment, erasing, mixup, cutmix. Drawn from (seed, step)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kakera import seeding
+from kakera.data.batch import Batch
+from kakera.data.images.decode import GREY_OR_COLOUR
+from kakera.training.options import FinetuneOptions
+
+# What RandAugment does to pictures of other than 1 or 3 channels, as kornia has it: nothing to colours.
+MOVES: list[Any] = [
+    [("rotate", -30.0, 30.0)],
+    [("shear_x", -0.3, 0.3)],
+    [("shear_y", -0.3, 0.3)],
+    [("translate_x", -0.1, 0.1)],
+    [("translate_y", -0.1, 0.1)],
+]
+
+
+def distort(
+    pictures: Float[Tensor, "b c H W"],
+    options: FinetuneOptions,
+    step: int,
+    places: tuple[Tensor, int] | None = None,
+) -> Float[Tensor, "b c H W"]:
+    """RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) on values in 0 … 1.
+
+    Pictures of other than 1 or 3 channels are moved and turned, and keep their colours.
+
+    `places` are the rows (b,) of the step that these are, and how many it has: the draws are those that the
+    whole step would get.
+    """
+    if not options.randaugment and not options.erasing:
+        return pictures
+    from kornia.augmentation import RandomErasing
+    from kornia.augmentation.auto import RandAugment
+
+    channels = pictures.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeding.key(options.seed, "distort", step))
+        if options.randaugment:
+            colour = pictures.expand(-1, 3, -1, -1) if channels == 1 else pictures
+            moves = None if channels in GREY_OR_COLOUR else MOVES
+            kind = RandAugment(n=2, m=round(options.randaugment), policy=moves)
+            pictures = _drawn(kind, colour, places).clamp(0, 1)[:, :channels]
+        if options.erasing:
+            pictures = _drawn(RandomErasing(p=options.erasing, scale=(0.02, 1 / 3)), pictures, places)
+    return pictures
+
+
+def _drawn(kind: Any, pictures: Tensor, places: tuple[Tensor, int] | None) -> Tensor:
+    """What kornia makes of pictures, with the draws of the step that they are rows of."""
+    if places is None or len(places[0]) == places[1]:
+        return kind(pictures)
+    rows, whole = places
+    draws = kind.forward_parameters(torch.Size((whole, *pictures.shape[1:])))
+    return kind(pictures, params=_rows_of(draws, rows, whole))
+
+
+def _rows_of(draws: Any, rows: Tensor, whole: int) -> Any:
+    """Kornia's parameters (dictionaries of tensors, by name, in lists) at some rows of a batch."""
+    if isinstance(draws, list):
+        return [item._replace(data=_rows_of(item.data, rows, whole)) for item in draws]
+    return {
+        name: torch.tensor((len(rows), *value[1:].tolist()))
+        if name == "forward_input_shape"
+        else value[rows]
+        if value.ndim and len(value) == whole
+        else value
+        for name, value in draws.items()
+    }
+
+
+def mix(
+    pictures: Float[Tensor, "b ..."],
+    targets: Float[Tensor, "b classes"],
+    options: FinetuneOptions,
+    step: int,
+    partners: Int[Tensor, " b"] | None = None,
+) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b classes"]]:
+    """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), one of the two a step, with the step's reverse.
+
+    `partners` says where in these pictures that is.
+    """
+    choices = [name for name in ("mixup", "cutmix") if getattr(options, name)]
+    if not choices:
+        return pictures, targets
+    if partners is None:
+        partners = torch.arange(len(pictures)).flip(0)
+    partners = partners.to(pictures.device)
+    others, their_targets = pictures[partners], targets[partners]
+    draw = seeding.generator(options.seed, "mix", step)
+    name = choices[draw.integers(len(choices))]
+    share = float(draw.beta(getattr(options, name), getattr(options, name)))
+    if name == "mixup":
+        mixed = share * pictures + (1 - share) * others
+    else:
+        height, width = pictures.shape[-2:]
+        side = (1 - share) ** 0.5
+        row, col = draw.integers(height), draw.integers(width)
+        top, bottom = (int(min(max(row + s * side * height / 2, 0), height)) for s in (-1, 1))
+        left, right = (int(min(max(col + s * side * width / 2, 0), width)) for s in (-1, 1))
+        mixed = pictures.clone()
+        mixed[..., top:bottom, left:right] = others[..., top:bottom, left:right]
+        share = 1 - (bottom - top) * (right - left) / (height * width)
+    return mixed, share * targets + (1 - share) * their_targets
+
+
+def mix_waves(
+    batch: Batch, targets: Float[Tensor, "b classes"], options: FinetuneOptions
+) -> tuple[Batch, Float[Tensor, "b classes"]]:
+    """mixup of waveforms with the reverse of the batch; a mixture is as long as the longer of the two."""
+    assert batch.lengths is not None
+    if not options.mixup:
+        return batch, targets
+    partners = batch.partners
+    waves, targets = mix(batch.pictures, targets, replace(options, cutmix=0.0), batch.step, partners)
+    lengths = torch.maximum(batch.lengths, batch.lengths[partners.to(batch.lengths.device)])
+    return replace(batch, pictures=waves, lengths=lengths), targets

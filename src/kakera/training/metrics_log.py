@@ -1,0 +1,39 @@
+"""The lines of `metrics.jsonl`, where a run goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from kakera.storage import write_atomically
+
+METRICS = "metrics.jsonl"
+
+
+def drop_after(path: Path, step: int) -> None:
+    """Remove the lines of later steps, and a last line cut short by a kill. Raises StorageError."""
+    lines = [line for line, reached in _lines(path) if reached <= step]
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def report_repeated(path: Path) -> None:
+    """Print one line on stderr where there are metrics, for a run that has no checkpoint to go on from."""
+    reached = max((step for _, step in _lines(path)), default=0)
+    if reached:
+        print(
+            f"kakera: {path.parent}: metrics up to step {reached} and no checkpoint: training begins again "
+            "at step 0",
+            file=sys.stderr,
+        )
+
+
+def _lines(path: Path) -> list[tuple[str, int]]:
+    """Each whole line with its step."""
+    found: list[tuple[str, int]] = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            found.append((line, int(json.loads(line)["step"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

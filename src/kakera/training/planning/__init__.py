@@ -1,0 +1,1 @@
+"""What a training will do, before it does it: size, time, memory, advice."""

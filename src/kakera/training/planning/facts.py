@@ -1,0 +1,68 @@
+"""What a data set is like, from its headers: how many samples, how large, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.images.decode import header
+from kakera.data.preload.kept import KeptPictures
+from kakera.data.shards.reader import ShardPictures
+from kakera.errors import UnreadableFileError
+from kakera.training.planning.rules import LARGE, Facts
+
+SAMPLE = 64  # headers that are read
+
+
+def facts_of(dataset: Dataset, count: int = 0) -> Facts:
+    """Facts of the training part; `count` where fewer are trained on, as with few labels.
+
+    Reads the headers of up to 64 evenly spaced files and decodes none. What cannot be read is left out.
+    """
+    train = dataset.part("train")
+    held_out = dataset.part("test")
+    held_out = held_out if len(held_out) else dataset.part("val")
+    common = Facts(
+        min(count, len(train)) or len(train),
+        channels=dataset.channels,
+        held_out=len(held_out),
+        classes=len(dataset.classes),
+    )
+    numbers = np.unique(np.linspace(0, max(len(train) - 1, 0), SAMPLE).astype(int))[: len(train)]
+    if train.sounds is not None:
+        lengths = list(_lengths(train, numbers))
+        seconds = float(np.percentile(lengths, 90)) if lengths else 0.0
+        return replace(common, recordings=True, seconds=round(seconds, 2), readable=bool(lengths))
+    sizes = list(_sizes(train, numbers))
+    middle = np.median(sizes, axis=0) if sizes else (LARGE, LARGE)
+    return replace(common, size=(int(middle[0]), int(middle[1])), readable=bool(sizes))
+
+
+def _sizes(dataset: Dataset, numbers: Iterable[int]) -> Iterable[tuple[int, int]]:
+    pictures = dataset.pictures
+    if isinstance(pictures, KeptPictures):  # as large as they are, not as they are kept
+        numbers, pictures = pictures.rows[list(numbers)], pictures.source
+    for index in map(int, numbers):
+        try:
+            if isinstance(pictures, FilePictures):
+                yield header(pictures.paths[index])[:2]
+            elif isinstance(pictures, ShardPictures):
+                yield pictures.size(index)
+            elif isinstance(pictures, ArrayPictures):
+                height, width = pictures.read(index).shape[:2]
+                yield height, width
+        except UnreadableFileError:
+            continue
+
+
+def _lengths(dataset: Dataset, numbers: Iterable[int]) -> Iterable[float]:
+    sounds = dataset.sounds
+    assert sounds is not None
+    for index in map(int, numbers):
+        try:
+            yield sounds.length(index) / sounds.spec.rate
+        except UnreadableFileError:
+            continue

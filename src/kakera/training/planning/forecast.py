@@ -1,0 +1,212 @@
+"""What a training will do, before it does it: network, steps, time, memory, files; and what is likely to go
+wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kakera import duration
+from kakera.training.options import DataOptions, FinetuneOptions, LearningOptions
+from kakera.training.plan import Plan
+from kakera.training.planning.baseline_costs import baseline_seconds, frozen_limit, frozen_seconds
+from kakera.training.planning.costs import FLOAT, StepCost
+from kakera.training.planning.fit import Fit, gigabytes
+from kakera.training.planning.plan_parts import busy_notes, data_line, machine_line, memory_line
+from kakera.training.planning.plan_warnings import plan_warnings
+from kakera.training.planning.rules import Verb
+from kakera.training.planning.situation import named
+from kakera.training.prepared import Prepared
+
+BESIDE = 5.0  # seconds: a run folder, drawings, a report
+MEASURING = 1 / 3  # of a training step: a picture that is only looked at
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A plan to print; `step_seconds` are estimated from the machine's rate unless they were `measured`."""
+
+    verb: Verb
+    out: Path
+    prepared: Prepared
+    plan: Plan
+    cost: StepCost
+    fit: Fit
+    model: str
+    """The network in a few words."""
+    step_seconds: float
+    measured: bool = False
+    limit: float = 0.0
+    """Seconds that the training may take; 0 for any."""
+    notes: tuple[str, ...] = ()
+    """What was changed to keep the limit."""
+    precision: str = "32-true"
+    spent: float = 0.0
+    """Seconds that have gone by already, for reading."""
+    extra: float = BESIDE
+    before: LearningOptions | None = None
+    """The options before anything was fitted or cut."""
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole: steps, measuring on what is held out, the baselines, and what stands beside."""
+        return self.spent + self.plan.steps * self.step_seconds + self.after
+
+    @property
+    def after(self) -> float:
+        """Seconds after the last step: measuring, the report and its baselines."""
+        if self.verb == "pretrain":
+            return self.extra
+        each = MEASURING * self.step_seconds / self.plan.batch
+        return self.extra + self.prepared.facts.held_out * each + self._baselines(each)
+
+    def _baselines(self, each: float) -> float:
+        """Seconds of the baselines; `each` is what the network takes to look at a file."""
+        options, facts = self.plan.options, self.prepared.facts
+        if not (isinstance(options, FinetuneOptions) and options.baselines and facts.held_out):
+            return 0.0
+        parts = (facts.count, facts.held_out)
+        found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
+        if not options.start:
+            return found
+        allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
+        return found + frozen_seconds(*parts, each, allowed)
+
+    @property
+    def rate(self) -> float:
+        """Samples a second."""
+        return self.plan.batch / max(self.step_seconds, 1e-9)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Files to train on, and to measure on."""
+        return self.prepared.facts.count, self.prepared.facts.held_out
+
+    def tried(self, sample: Prepared) -> Forecast:
+        """The same with a note where some of a sample of the training files cannot be read.
+
+        Where the sample was all of them, they are not counted either.
+        """
+        broken = len(sample.dataset.unreadable) - len(self.prepared.dataset.unreadable)
+        if not broken:
+            return self
+        looked, facts = len(sample.dataset) + broken, self.prepared.facts
+        note = f"{broken} of {looked} {facts.things} looked at cannot be read"
+        if looked == facts.count:
+            facts = replace(facts, count=facts.count - broken)
+        return replace(self, prepared=replace(self.prepared, facts=facts), notes=(*self.notes, note))
+
+    def lines(self) -> list[str]:
+        """For people to read, one line each."""
+        return [
+            f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
+            self._data(),
+            f"  model: {self.model}{self._why('model')}{self._why('window')}",
+            f"  length: {self._length()}",
+            f"  time: {self._time()}",
+            f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
+            f"  machine: {machine_line(self.prepared, self._precision())}",
+            f"  writes: {self._writes()}",
+            *(f"  note: {text}" for text in (*self.notes, *busy_notes(self.prepared.machine))),
+            *(f"  warning: {text}" for text in self.warnings().values()),
+        ]
+
+    def warnings(self) -> dict[str, str]:
+        """What is likely to be regretted, a sentence for each kind."""
+        plan, prepared = self.plan, self.prepared
+        assert isinstance(plan.options, DataOptions)
+        found = plan_warnings(
+            self.verb,
+            prepared.facts,
+            named(plan.options.data),
+            tokens=self.cost.tokens,
+            rate=self.rate,
+            steps=plan.steps,
+            epochs=plan.steps / plan.steps_per_epoch,
+        )
+        labels = [] if self.verb == "pretrain" else prepared.data_warnings()
+        return found | {_kind(text): text for text in labels}
+
+    def shorter(self) -> Forecast:
+        """The same with fewer epochs, where it takes longer than the limit."""
+        if not self.limit or self.seconds <= self.limit:
+            return self
+        room = max(self.limit - self.spent - self.after, self.step_seconds)
+        steps = max(1, int(room / self.step_seconds))
+        before = duration.words(self.seconds)
+        cut = self.cut_to(steps)
+        note = f"all of it would take {before}: cut to {cut.plan.steps} steps; --time gives it longer"
+        return replace(cut, notes=(*self.notes, note))
+
+    def cut_to(self, steps: int) -> Forecast:
+        """The same with so many steps."""
+        options, epochs = self.plan.options, float(f"{steps / self.plan.steps_per_epoch:.4g}")
+        options = replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
+        return replace(self, plan=replace(self.plan, options=options))
+
+    def update(self, before: Forecast) -> list[str]:
+        """What has become clear since `before` was printed: which files can be read, the time, what was cut,
+        and of what to warn.
+        """
+        known = before.warnings()
+        new = [text for kind, text in self.warnings().items() if kind not in known]
+        return [
+            *([self._data()] if self._data() != before._data() else []),
+            f"  time: {self._time()}",
+            *(f"  note: {text}" for text in self.notes),
+            *(f"  warning: {text}" for text in new),
+        ]
+
+    def chosen(self) -> dict[str, Any]:
+        """The options that nobody has given: by the rules, by the memory, by the limit. For config.json."""
+        options = asdict(self.plan.options)
+        changed = set[str]()
+        if self.before is not None:
+            changed = {name for name, value in asdict(self.before).items() if value != options[name]}
+        return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
+
+    def _data(self) -> str:
+        return f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}"
+
+    def _why(self, name: str) -> str:
+        reason = self.prepared.reasons.get(name, "")
+        return f" ({reason})" if reason else ""
+
+    def _length(self) -> str:
+        plan, things = self.plan, self.prepared.facts.things
+        epochs = plan.steps / plan.steps_per_epoch
+        counted = f"{plan.steps:,} step{'' if plan.steps == 1 else 's'} of {plan.batch} {things}"
+        return f"{counted}, {epochs:.3g} epoch{'' if epochs == 1 else 's'}{self._why('length')}"
+
+    def _precision(self) -> str:
+        """The rules' reason is one for bf16; a run that goes on may be in float32."""
+        return self.precision + (self._why("precision") if self.precision == "bf16-mixed" else "")
+
+    def _time(self) -> str:
+        how = "measured on a few steps" if self.measured else "estimated"
+        limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
+        if self.limit and self.seconds > self.limit:
+            limit += ", to which it is cut"
+        rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
+        return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
+
+    def _pieces(self) -> str:
+        if self.fit.pieces == 1:
+            return "a batch at once"
+        return f"each batch in {self.fit.pieces} pieces (--accumulate)"
+
+    def _writes(self) -> str:
+        size = FLOAT * self.cost.parameters
+        room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
+        names = "model.safetensors, kakera.json, config.json, data.npy, metrics.jsonl, report.html"
+        return f"{self.out}: {names} ({room})"
+
+
+def _kind(warning: str) -> str:
+    """What a warning of the data is about: what stands before a colon, without the counts of files.
+
+    These change once it is known which files can be read; the warning is not printed again for that.
+    """
+    return re.sub(r"\d+", "", warning.partition(":")[0]).replace("pictures", "picture")

@@ -1,0 +1,1 @@
+"""Simple classifiers on frozen features."""

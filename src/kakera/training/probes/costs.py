@@ -1,0 +1,51 @@
+"""About how long probes take to fit, from the numbers of samples, features and classes alone.
+
+Seconds of one core. Of logistic regression the number of iterations depends on the tokens: 256 of them, once
+they are there, say how much harder or easier these are than what is assumed (`hardness`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kakera.training.options import ProbeOptions
+from kakera.training.probes.probes import FOLDS
+
+PRODUCT = 1e-10  # an operation of ridge regression, or of the neighbours' similarities
+DESCENT = 2e-6  # a sample, feature and class of logistic regression: 31 fits of some hundred iterations
+ALWAYS = 5e5  # samples, features and classes that take as long as what an iteration costs beside them
+ONE = 0.05  # of its time where too few samples a class leave no penalty to be chosen
+PASS = 1e-9  # a sample, feature, class and epoch of the linear probe
+STEP = 7e-4  # a step of the linear probe
+PENALTIES, EPOCHS, LEAST_STEPS, BATCH = 41, 90, 300, 32
+
+
+def fit_seconds(probe: str, train: int, test: int, width: int, classes: int, hardness: float = 1.0) -> float:
+    """Of one fit to `train` samples of `width` features, and the scores of `test` ones."""
+    if probe == "ridge":
+        return PRODUCT * train * width * (width + 2 * PENALTIES * classes)
+    if probe == "logistic":
+        share = 1.0 if train >= FOLDS * classes else ONE
+        return hardness * share * DESCENT * (train * width * classes + ALWAYS)
+    if probe == "nearest":
+        return PRODUCT * train * test * width
+    batches = max(1, min(train // BATCH, 78))
+    return STEP * max(EPOCHS * batches, LEAST_STEPS) + PASS * EPOCHS * train * width * classes
+
+
+def seconds_of_all(
+    options: ProbeOptions,
+    counts: Sequence[int],
+    test: int,
+    width: int,
+    classes: int,
+    hardness: float = 1.0,
+) -> float:
+    """Of every probe on every kind of tokens, for draws of so many labels."""
+    widths = [2 * width if pool == "class and mean" else width for pool in options.pools]
+    return len(options.layers) * sum(
+        fit_seconds(name, count, test, each, classes, hardness)
+        for count in counts
+        for each in widths
+        for name in options.probes
+    )

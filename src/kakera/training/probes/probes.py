@@ -1,0 +1,148 @@
+"""Probes: how much a simple classifier can read from frozen features.
+
+Each takes features and labels of a training part and the features of a test part, and returns the scores
+of the test part. None of them alone tells how good features are: those of a masked autoencoder are often
+not linearly separable, and stand low with neighbours, where fine-tuning does well.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakera import seeding
+from kakera.contention import one_blas_thread
+from kakera.errors import DataError, sentence
+from kakera.training.probes.features import Features, Labels, indicators, labelled, standardise
+from kakera.training.probes.linear import linear
+from kakera.training.probes.ridge import ridge
+
+Array = NDArray[np.float64]
+
+NEIGHBOURS = 20
+TEMPERATURE = 0.07
+FOLDS = 5
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties, from the strongest penalty
+DEFAULT_STRENGTH = 1.0  # scikit-learn's own, where there are too few samples to choose by
+ITERATIONS = 2000
+BLOCK = 256  # test samples at once, so that similarities to 60 000 take 60 MB
+
+
+class Probe(Protocol):
+    """What every probe is."""
+
+    def __call__(self, train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
+        """train (n, d), labels int (n,) or bool (n, classes), test (m, d) → scores (m, classes)."""
+        ...
+
+
+def logistic(train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
+    """Probabilities (m, classes) by logistic regression on standardised features.
+
+    One label: multinomial; several: one against the rest for each class. The inverse penalty is that of
+    `STRENGTHS` with the least log loss in stratified cross-validation, `DEFAULT_STRENGTH` where a class has
+    fewer than `FOLDS` samples. A class without a training sample gets 0.
+    Raises DataError as `labelled` does, or where no penalty lets the fit converge.
+    """
+    train, labels = labelled(train, labels, classes=classes)
+    train, test = standardise(train, test)
+    if not len(test):  # which scikit-learn would refuse
+        return np.empty((0, classes))
+    if labels.dtype == np.bool_:
+        columns = labels.astype(np.int64).T
+        return np.stack([_logistic(train, column, test, 2, seed)[:, 1] for column in columns], axis=1)
+    return _logistic(train, labels.astype(np.int64), test, classes, seed)
+
+
+def nearest(train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
+    """Shares (m, classes) of the votes of the 20 nearest training samples by cosine.
+
+    A vote weighs exp(cosine / 0.07) (Wu et al. 2018, section 3.4; Caron et al. 2021, "DINO", appendix). With
+    fewer than 20 training samples all vote; with several labels a sample votes for each it has. Nothing is
+    drawn: `seed` is there for the signature of all probes. Raises DataError as `labelled` does.
+    """
+    train, labels = labelled(train, labels, classes=classes)
+    train, test = _unit(train), _unit(test)
+    targets = indicators(labels, classes=classes)
+    count = min(NEIGHBOURS, len(train))
+    scores = np.empty((len(test), classes))
+    for start in range(0, len(test), BLOCK):
+        cosines = test[start : start + BLOCK] @ train.T
+        chosen = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        close = np.take_along_axis(cosines, chosen, axis=1).astype(np.float64)
+        # Less the closest, which changes no share and keeps the numbers near 1.
+        votes = np.exp((close - close.max(axis=1, keepdims=True)) / TEMPERATURE)
+        votes /= votes.sum(axis=1, keepdims=True)
+        scores[start : start + BLOCK] = np.einsum("mk,mkc->mc", votes, targets[chosen])
+    return scores
+
+
+PROBES: Mapping[str, Probe] = {"ridge": ridge, "logistic": logistic, "nearest": nearest, "linear": linear}
+
+
+def _unit(features: Features) -> Features:
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def _logistic(train: Array, labels: NDArray[np.int64], test: Array, classes: int, seed: int) -> Array:
+    present, counts = np.unique(labels, return_counts=True)
+    scores = np.zeros((len(test), classes))
+    if len(present) == 1:
+        scores[:, present[0]] = 1.0
+        return scores
+    chosen = DEFAULT_STRENGTH if counts.min() < FOLDS else _choose(train, labels, seed)
+    # Where the features separate the classes, the fit with a weak penalty may run away: take the next.
+    for strength in sorted((s for s in STRENGTHS if s <= chosen), reverse=True):
+        found = _path(train, labels, test, (strength,))
+        if found:
+            scores[:, present] = found[0]
+            return scores
+    raise DataError(
+        sentence(
+            "logistic probe",
+            got=f"no convergence in {ITERATIONS} iterations",
+            expected="features on a common scale",
+            do="use the ridge probe",
+        )
+    )
+
+
+def _choose(train: Array, labels: NDArray[np.int64], seed: int) -> float:
+    """The strength of least mean log loss on held-out folds; one that does not converge is out."""
+    from sklearn.model_selection import StratifiedKFold
+
+    places = np.searchsorted(np.unique(labels), labels)
+    state = seeding.key(seed, "logistic probe folds") % 2**32
+    losses = np.full((FOLDS, len(STRENGTHS)), np.inf)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=state).split(train, labels)
+    for fold, (kept, held) in enumerate(folds):
+        for i, scores in enumerate(_path(train[kept], labels[kept], train[held], STRENGTHS)):
+            true = scores[np.arange(len(held)), places[held]]
+            losses[fold, i] = -np.log(np.maximum(true, np.finfo(np.float64).eps)).mean()
+    return STRENGTHS[int(losses.mean(axis=0).argmin())]
+
+
+def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple[float, ...]) -> list[Array]:
+    """Probabilities (m, classes present) at each strength, each fit starting from the one before.
+
+    The list ends before the first strength at which the fit does not converge.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
+    found: list[Array] = []
+    with warnings.catch_warnings(), one_blas_thread(train.size):
+        warnings.simplefilter("error", ConvergenceWarning)
+        for strength in strengths:
+            try:
+                model.set_params(C=strength).fit(train, labels)
+            except ConvergenceWarning:
+                break
+            found.append(np.asarray(model.predict_proba(test)))
+    return found

@@ -1,0 +1,69 @@
+"""How the server says no: a status, and one sentence in `detail`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from kakera.errors import InputError, sentence
+from kakera.web.schemas import Refusal
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    403: {"model": Refusal, "description": "Not from this page."},
+    404: {"model": Refusal, "description": "No model or picture of this id."},
+    408: {"model": Refusal, "description": "Too slow."},
+    413: {"model": Refusal, "description": "Too large."},
+    422: {"model": Refusal, "description": "Not what was expected."},
+    429: {"model": Refusal, "description": "Too many are waiting."},
+}
+
+
+class UnknownError(LookupError):
+    """No model or picture of an id."""
+
+
+class BusyError(Exception):
+    """Too many wait already."""
+
+
+def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """One sentence as JSON; letters that no text may hold, as half of a pair in UTF-16, become ?."""
+    detail = detail.encode(errors="replace").decode()
+    return Response(orjson.dumps({"detail": detail}), status, headers, "application/json")
+
+
+def refuse_in_one_sentence(app: FastAPI) -> None:
+    """Answers for every error that a request can cause."""
+
+    @app.exception_handler(InputError)
+    def of_input(request: Request, error: InputError) -> Response:
+        return refusal(422, str(error))
+
+    @app.exception_handler(UnknownError)
+    def of_name(request: Request, error: UnknownError) -> Response:
+        return refusal(404, str(error))
+
+    @app.exception_handler(BusyError)
+    def of_rush(request: Request, error: BusyError) -> Response:
+        detail = sentence("server", got="too many questions at once", expected="fewer", do="ask again later")
+        return refusal(429, detail, {"Retry-After": "5"})
+
+    @app.exception_handler(RequestValidationError)
+    def of_form(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or "request"
+        got = str(first.get("input"))[:80]
+        return refusal(422, sentence(place, got=got, expected=first["msg"], do="correct it"))
+
+    @app.exception_handler(HTTPException)
+    def of_address(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # a body that is no text, or nested too deeply
+            return refusal(422, sentence("body", got="no JSON", expected="JSON in UTF-8", do="correct it"))
+        got = f"{request.method} {request.url.path[:80]}"
+        detail = sentence("address", got=got, expected="one of those in /openapi.json", do=error.detail)
+        return refusal(error.status_code, detail, error.headers)
