@@ -36,8 +36,8 @@ from kakera.data.sources.open import open_dataset
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from kakera.training.options import PretrainOptions
 from kakera.training.tasks import Pretraining
 
@@ -64,7 +64,7 @@ def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraini
     """What learns, and what moves it."""
     shape = shape_of(size).with_patch((patch, patch))
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
-    model = MaskedAutoencoder(Encoder(shape, channels=channels, size=inputs.size), shape.decoder)
+    model = MAE(ViT(shape, channels=channels, size=inputs.size), shape.decoder)
     model.initialise(generator(0))
     return Pretraining(model, inputs, PretrainOptions("")), torch.optim.AdamW(model.parameters(), fused=True)
 

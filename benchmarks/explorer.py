@@ -34,8 +34,8 @@ from PIL import Image
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 
 MODELS = {"demo": ("nano", 1, 28), "ViT-B/16": ("base", 3, 224)}
 CLIENTS = 8
@@ -45,8 +45,8 @@ LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: what a painted patch may tak
 def save(folder: Path, size: str, channels: int, side: int) -> None:
     """An untrained masked autoencoder."""
     shape = shape_of(size)
-    encoder = Encoder(shape, channels=channels, size=(side, side))
-    model = MaskedAutoencoder(encoder, shape.decoder)
+    encoder = ViT(shape, channels=channels, size=(side, side))
+    model = MAE(encoder, shape.decoder)
     model.initialise(torch.Generator().manual_seed(0))
     save_model(folder, Saved(model, InputSpec(channels, side, side, (0.5,) * channels, (0.25,) * channels)))
 

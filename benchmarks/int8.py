@@ -36,7 +36,7 @@ from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 CLASSES, PIXELS = 10, 224
 PICTURES = 64  # a step of the training
@@ -47,7 +47,7 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
     """Milliseconds a picture by name, of random weights."""
     torch.set_num_threads(1)
     inputs = InputSpec(3, pixels, pixels, (0.5,) * 3, (0.5,) * 3)
-    encoder = Encoder(SIZES[size], channels=3, size=inputs.size)
+    encoder = ViT(SIZES[size], channels=3, size=inputs.size)
     model = Classifier(encoder, CLASSES, "mean").eval()
     model.initialise(generator(0))
     saved = Saved(model, inputs, tuple(map(str, range(CLASSES))))

@@ -29,7 +29,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.hostile import Kind, main
 from tests.web.runs import CLASSES, autoencoder, classifier, cnn
 
@@ -153,7 +153,7 @@ def header(content: bytes, draw: random.Random) -> bytes:
 
 def heard() -> Saved:
     """A classifier of recordings."""
-    encoder = Encoder(replace(shape_of("nano"), patch=(16, 16)), channels=1, size=(32, 64))
+    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=1, size=(32, 64))
     model = Classifier(encoder, len(CLASSES))
     model.initialise(torch.Generator().manual_seed(0))
     return Saved(model.eval(), replace(spectrograms(64, -4.0, 4.0, 32), blank=None), CLASSES)
@@ -161,7 +161,7 @@ def heard() -> Saved:
 
 def coloured() -> Saved:
     """A classifier of colour pictures, as other libraries have them."""
-    encoder = Encoder(replace(shape_of("nano"), patch=(16, 16)), channels=3, size=(32, 32))
+    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=3, size=(32, 32))
     model = Classifier(encoder, len(CLASSES))
     model.initialise(torch.Generator().manual_seed(0))
     return Saved(model.eval(), InputSpec(3, 32, 32, (0.5,) * 3, (0.5,) * 3), CLASSES)

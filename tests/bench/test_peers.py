@@ -8,10 +8,10 @@ import torch
 from kakera.bench import foreign
 from kakera.bench.networks import _mae
 from kakera.bench.peers import CLASSIFIERS, MAES, installed
-from kakera.model.configs import SIZES, DecoderShape
+from kakera.model.configs import SIZES, DecoderConfig
 from tests.refusals import refused
 
-SHAPE = replace(SIZES["nano"], decoder=DecoderShape(32, 2, 2))
+SHAPE = replace(SIZES["nano"], decoder=DecoderConfig(32, 2, 2))
 
 
 @pytest.fixture

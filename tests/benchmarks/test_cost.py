@@ -7,8 +7,8 @@ from benchmarks import cost
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from kakera.study.costs import step_flops
 from tests.test_documents import ROOT
 
@@ -17,8 +17,8 @@ def test_the_closed_form_is_what_pytorch_counts(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cost, "SIDE", 64)
     shape = replace(shape_of("nano"), patch=(8, 8))
     monkeypatch.setattr(cost, "shape_of", lambda _: shape)
-    encoder = Encoder(shape, channels=3, size=(64, 64))
-    model = MaskedAutoencoder(encoder, shape.decoder)
+    encoder = ViT(shape, channels=3, size=(64, 64))
+    model = MAE(encoder, shape.decoder)
     model.initialise(torch.Generator().manual_seed(0))
     saved = Saved(model, InputSpec(3, 64, 64, (0.5,) * 3, (0.5,) * 3))
     # The counter leaves out the gradient of the pictures, which nobody needs.

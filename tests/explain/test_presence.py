@@ -16,7 +16,7 @@ from kakera.explain.receptive import transformer_fields
 from kakera.explain.reconstruct import reconstruct
 from kakera.explain.relevance import relevance
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from tests.training.listeners import INPUTS, autoencoder, classifier
 
 WIDTH = 29  # frames: 4 of 10 columns of patches begin before the end
@@ -77,7 +77,7 @@ def evidence(values: Tensor) -> np.ndarray:
 
 def guesses(values: Tensor) -> np.ndarray:
     model = autoencoder().model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     hidden = drawn(Extent.of(model.encoder, WIDTH).grid, 0.5, count=2)
     return reconstruct(model, INPUTS, values, hidden, WIDTH).prediction
 
@@ -102,7 +102,7 @@ def test_views_that_ask_the_model_again_leave_the_padding_out(
 
 def test_masks_hide_patches_that_are_there_and_their_count() -> None:
     model = autoencoder().model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     extent = Extent.of(model.encoder, WIDTH)
     hidden = drawn(extent.grid, 0.5, count=2)
     found = reconstruct(model, INPUTS, spectrogram(), hidden, WIDTH)

@@ -12,16 +12,16 @@ from kakera.explain.reconstruct import (
     require_autoencoder,
 )
 from kakera.inputs import InputSpec
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from tests.model.models import DECODER, SHAPE, hidden_in, seeded
 
 PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3
 
 
-def autoencoder(channels: int = 3, *, normalised: bool = False) -> MaskedAutoencoder:
-    encoder = Encoder(SHAPE.with_patch(PATCH), channels=channels, size=SIZE)
-    model = MaskedAutoencoder(encoder, DECODER, normalised=normalised)
+def autoencoder(channels: int = 3, *, normalised: bool = False) -> MAE:
+    encoder = ViT(SHAPE.with_patch(PATCH), channels=channels, size=SIZE)
+    model = MAE(encoder, DECODER, normalised=normalised)
     model.initialise(seeded(0))
     return model.eval()
 

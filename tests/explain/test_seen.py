@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from kakera.explain.activations import RAW, look
-from kakera.model.configs import DecoderShape, VitShape
-from kakera.model.vit import Encoder
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.vit import ViT
 from tests.explain.views import photo, spec, view
 from tests.model import lecture
 from tests.model.models import SHAPE, encoder, seeded
@@ -12,8 +12,8 @@ from tests.refusals import refused
 
 
 def test_attention_under_the_fused_kernel_is_the_formula_to_a_millionth_in_float32() -> None:
-    shape = VitShape(64, 3, 2, (4, 4), DecoderShape(32, 1, 1))
-    model = Encoder(shape, channels=1, size=(28, 28))
+    shape = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
+    model = ViT(shape, channels=1, size=(28, 28))
     model.initialise(seeded(0))
     seen = look(model, spec(1, (28, 28)), photo(1, (28, 28)))
     assert seen.attention.dtype == np.float32

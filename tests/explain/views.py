@@ -7,7 +7,7 @@ import torch
 from kakera.explain.activations import Seen, look
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.model.models import SIZE, drawn, encoder, seeded
 
 
@@ -23,5 +23,5 @@ def classifier(pool: Any = "mean", classes: int = 4) -> Classifier:
     return drawn(Classifier(encoder(), classes, pool)).eval()
 
 
-def view(model: Encoder | None = None, *, seed: int = 5) -> Seen:
+def view(model: ViT | None = None, *, seed: int = 5) -> Seen:
     return look(encoder() if model is None else model, spec(), photo(seed=seed))

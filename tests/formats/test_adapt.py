@@ -16,22 +16,22 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, VitShape
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
-from tests.formats.test_transformers import MAE, SMALL, drawn, far, pictures, saved
+from kakera.model.vit import ViT
+from tests.formats.test_transformers import SMALL, VIT_MAE, drawn, far, pictures, saved
 
-SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
+SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 INPUTS = InputSpec(3, 12, 12, (0.1, 0.2, 0.6), (0.3, 0.4, 0.5))
 
 
-def encoder(channels: int = 3) -> Encoder:
-    return Encoder(SHAPE, channels=channels, size=(12, 12))
+def encoder(channels: int = 3) -> ViT:
+    return ViT(SHAPE, channels=channels, size=(12, 12))
 
 
 def autoencoder(*, gradients: bool = False) -> Saved:
-    return Saved(MaskedAutoencoder(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
+    return Saved(MAE(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
 
 
 @pytest.mark.parametrize("size", [384, (448, 224)], ids=["224 to 384", "square to 2 to 1"])
@@ -47,7 +47,7 @@ def test_a_vit_of_another_size_gives_what_transformers_gives_for_it(size: Any, t
 
 
 def test_the_encoder_of_an_autoencoder_is_resized_as_transformers_does(tmp_path: Path) -> None:
-    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE, mask_ratio=0.0)))
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE, mask_ratio=0.0)))
     ours = load(saved(theirs, tmp_path), size=(24, 12))
     x, order = pictures(2, 2, (24, 12)), torch.arange(32.0).expand(2, 32)
     with torch.inference_mode():
@@ -58,7 +58,7 @@ def test_the_encoder_of_an_autoencoder_is_resized_as_transformers_does(tmp_path:
 def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
     ours = autoencoder()
     model = ours.model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     model.decoder.positions.data = torch.randn(10, 16, generator=torch.Generator().manual_seed(0))
     before = model.decoder.positions.detach().clone()
     adapt(ours, size=(24, 12))
@@ -72,8 +72,8 @@ def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
 
 def test_asts_positions_are_cut_where_recordings_get_shorter() -> None:
     inputs = ast_inputs.spectrograms(96, -4.0, 4.0, 48)
-    shape = VitShape(4, 1, 1, (16, 16), SHAPE.decoder, registers=1)
-    ours = Saved(Encoder(shape, channels=1, size=inputs.size), inputs, resampling="cut")
+    shape = ViTConfig(4, 1, 1, (16, 16), SHAPE.decoder, registers=1)
+    ours = Saved(ViT(shape, channels=1, size=inputs.size), inputs, resampling="cut")
     ours.encoder.positions.data = torch.arange(19.0).unsqueeze(1).expand(-1, 4).clone()
     adapt(ours, size=(48, 64))
     rows = ours.encoder.positions[1:, 0].reshape(3, 4)
@@ -123,7 +123,7 @@ def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> No
     hidden = torch.arange(9).expand(2, 9) % 2 == 0
     x = INPUTS.normalise(grey(3))
     model = ours.model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     with torch.inference_mode():
         before = model.predict(x, hidden).reshape(2, 5, 16, 3).mean(dim=3)
         after = adapt(ours, channels=1)
@@ -181,8 +181,8 @@ def test_what_cannot_be_is_refused_in_one_line(make: Any, options: dict[str, Any
 
 def test_recordings_have_one_channel() -> None:
     inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
-    shape = VitShape(24, 1, 3, (16, 16), SHAPE.decoder)
-    ours = Saved(Encoder(shape, channels=1, size=inputs.size), inputs)
+    shape = ViTConfig(24, 1, 3, (16, 16), SHAPE.decoder)
+    ours = Saved(ViT(shape, channels=1, size=inputs.size), inputs)
     with pytest.raises(OptionError, match="a model of recordings"):
         adapt(ours, channels=3)
     with pytest.raises(OptionError, match="mel bands"):

@@ -24,8 +24,8 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved, load_model, save_model
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, VitShape
-from kakera.model.vit import Encoder
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import LABELS, drawn, far
 
 SMALL: dict[str, Any] = {
@@ -73,7 +73,7 @@ def test_a_classifier_gives_the_same_scores(stride: int, tmp_path: Path) -> None
 def test_a_bare_model_gives_the_same_tokens(tmp_path: Path) -> None:
     model, x = drawn(hf.ASTModel(hf.ASTConfig(**SMALL))).double(), spectrograms().double()
     found = load(saved(model, tmp_path), dtype=torch.float64)
-    assert isinstance(found.model, Encoder)
+    assert isinstance(found.model, ViT)
     with torch.inference_mode():
         assert far(model(as_theirs(x)).last_hidden_state, found.model(x)) < 1e-10
 
@@ -140,10 +140,10 @@ def test_our_own_format_keeps_all_of_it(tmp_path: Path) -> None:
 def test_a_model_of_recordings_that_is_not_asts_is_refused(
     pool: Any, blank: float | None, reason: str
 ) -> None:
-    shape = VitShape(24, 1, 3, (16, 16), DecoderShape(16, 1, 1), registers=1, stride=(10, 10))
+    shape = ViTConfig(24, 1, 3, (16, 16), DecoderConfig(16, 1, 1), registers=1, stride=(10, 10))
     inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
     inputs = type(inputs).from_json({**inputs.to_json(), "blank": blank})
-    encoder = Encoder(shape, channels=1, size=inputs.size)
+    encoder = ViT(shape, channels=1, size=inputs.size)
     with pytest.raises(RunError, match=reason):
         files(Saved(Classifier(encoder, 3, pool, 1e-6), inputs, tuple(LABELS.values())))
 

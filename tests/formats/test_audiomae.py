@@ -11,7 +11,7 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_mae import layer
 from tests.formats.test_transformers import far
 
@@ -76,7 +76,7 @@ def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> No
     }
     torch.save({"model": {**w, **decoder}}, tmp_path / "file.pth")
     found, x = load(tmp_path / "file.pth", dtype=torch.float64), frames()
-    assert isinstance(found.model, Encoder)
+    assert isinstance(found.model, ViT)
     assert (found.inputs.size, found.encoder.grid) == ((128, 96), Grid(BANDS, TIMES))
     with torch.inference_mode():
         expected = by_the_formula(w, x, "norm", mean=False)

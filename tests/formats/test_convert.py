@@ -14,24 +14,24 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, LayerKind, VitShape
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn
 
-SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
+SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))
 
 
-def encoder() -> Encoder:
-    return Encoder(SHAPE, channels=2, size=(12, 12))
+def encoder() -> ViT:
+    return ViT(SHAPE, channels=2, size=(12, 12))
 
 
 def models() -> dict[str, Saved]:
     return {
         "encoder": Saved(encoder(), INPUTS),
         "classifier": Saved(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
-        "autoencoder": Saved(MaskedAutoencoder(encoder(), SHAPE.decoder, normalised=False), INPUTS),
+        "autoencoder": Saved(MAE(encoder(), SHAPE.decoder, normalised=False), INPUTS),
     }
 
 
@@ -55,12 +55,12 @@ def test_through_both_formats_and_back_no_bit_changes(saved: Saved, tmp_path: Pa
 
 
 def test_an_encoder_goes_where_its_decoder_cannot(tmp_path: Path) -> None:
-    model = MaskedAutoencoder(encoder(), SHAPE.decoder, gradients=True)
+    model = MAE(encoder(), SHAPE.decoder, gradients=True)
     start = run(Saved(model, INPUTS), tmp_path / "run")
     with pytest.raises(RunError, match="gradients"):
         convert(start, tmp_path / "hf", to="transformers")
     assert convert(start, tmp_path / "hf", to="transformers", encoder=True).difference < 1e-5
-    assert isinstance(load(tmp_path / "hf").model, Encoder)
+    assert isinstance(load(tmp_path / "hf").model, ViT)
 
 
 def test_outputs_that_differ_are_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_of_a_model_that_pipelines_cannot_feed_it_is_said_what_to_do(tmp_path: P
 
 @pytest.mark.parametrize("kind", ["encoder", "classifier"])
 def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind: str, tmp_path: Path) -> None:
-    inside = Encoder(SHAPE, channels=1, size=(12, 12))
+    inside = ViT(SHAPE, channels=1, size=(12, 12))
     model = inside if kind == "encoder" else Classifier(inside, 2, "mean")
     inputs, classes = InputSpec(1, 12, 12, (0.2,), (0.4,)), () if kind == "encoder" else ("ant", "bee")
     found = convert(run(Saved(model, inputs, classes), tmp_path / "run"), tmp_path / "hf", to="transformers")
@@ -146,12 +146,12 @@ def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind:
 
 
 def refused_by_timm() -> dict[str, tuple[Saved, str]]:
-    other = replace(SHAPE, kind=LayerKind(epsilon=1e-12))
+    other = replace(SHAPE, kind=BlockConfig(epsilon=1e-12))
     overlapping = replace(SHAPE, stride=(2, 2))
     return {
         "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),
-        "epsilon": (Saved(Encoder(other, channels=2, size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
-        "overlap": (Saved(Encoder(overlapping, channels=2, size=(12, 12)), INPUTS), "patches that overlap"),
+        "epsilon": (Saved(ViT(other, channels=2, size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
+        "overlap": (Saved(ViT(overlapping, channels=2, size=(12, 12)), INPUTS), "patches that overlap"),
         "head": (Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), "class and mean"),
     }
 

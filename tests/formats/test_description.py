@@ -13,8 +13,8 @@ from kakera.formats.native import DESCRIPTION, Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
 
 INPUTS = InputSpec(1, 16, 16, (0.3,), (0.35,))
@@ -22,14 +22,14 @@ SOUND = SoundSpec(rate=8000, bins=16)
 HEARD = InputSpec(1, 16, 16, (0.3,), (0.35,), 1.0, ("frequency", "time"), SOUND)
 
 
-def encoder() -> Encoder:
-    return Encoder(shape_of("nano"), channels=1, size=(16, 16))
+def encoder() -> ViT:
+    return ViT(shape_of("nano"), channels=1, size=(16, 16))
 
 
 def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSpec = INPUTS) -> Path:
     """A folder whose description has another value; the weights are what they were."""
     kind = "mae" if path[0] in ("decoder", "normalised") else "classifier"
-    mae = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
+    mae = MAE(encoder(), shape_of("nano").decoder)
     saved = Saved(mae, inputs) if kind == "mae" else Saved(Classifier(encoder(), 2), inputs, ("a", "b"))
     save_model(place, saved)
     content = json.loads((place / DESCRIPTION).read_text())

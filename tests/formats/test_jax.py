@@ -11,7 +11,7 @@ import torch
 from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_timm import KEPT, TOLD, drawn_again, weights
 from tests.formats.test_transformers import far
 
@@ -56,7 +56,7 @@ def test_what_is_not_in_the_file_is_assumed_and_said(tmp_path: Path) -> None:
 def test_a_head_behind_a_tanh_layer_is_left_behind_and_that_is_said(tmp_path: Path) -> None:
     more = {"pre_logits/kernel": np.zeros((12, 12), np.float32), "pre_logits/bias": np.zeros(12, np.float32)}
     found = load(file(tmp_path / "file.npz", **more))
-    assert isinstance(found.model, Encoder)
+    assert isinstance(found.model, ViT)
     assert any("left behind" in note for note in found.notes)
 
 

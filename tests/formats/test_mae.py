@@ -20,9 +20,9 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, LayerKind, VitShape
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn, far, pictures
 from tests.small import folder
 
@@ -112,7 +112,7 @@ def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
 ) -> None:
     torch.save({"model": weights(decoder=64)}, tmp_path / f"{name}.pth")
     found = load(tmp_path / f"{name}.pth")
-    assert isinstance(found.model, MaskedAutoencoder)
+    assert isinstance(found.model, MAE)
     assert found.model.normalised == normalised
     assert any("pixels assumed" in note for note in found.notes)
     assert any("CC-BY-NC" in note for note in found.notes)
@@ -155,7 +155,7 @@ def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_
     tensors = in_maes_names(load_file(tmp_path / "model.safetensors"))
     torch.save({"model": tensors}, tmp_path / "mae_pretrain_vit_base.pth")
     found = load(tmp_path / "mae_pretrain_vit_base.pth").model
-    assert isinstance(found, MaskedAutoencoder)
+    assert isinstance(found, MAE)
     assert (found.encoder.shape.heads, found.decoder.shape.heads, found.decoder.shape.depth) == (12, 16, 8)
     x, noise = pictures(1, 3, (224, 224)), torch.rand(1, 196, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
@@ -168,16 +168,16 @@ def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_
         assert abs(answer.loss - found(x.double(), mask)) < 1e-10
 
 
-SHAPE = VitShape(24, 2, 3, (2, 4), DecoderShape(16, 1, 4))
+SHAPE = ViTConfig(24, 2, 3, (2, 4), DecoderConfig(16, 1, 4))
 INPUTS = InputSpec(2, 8, 12, (0.1, 0.2), (0.3, 0.4))
 
 
-def encoder(shape: VitShape = SHAPE) -> Encoder:
-    return Encoder(shape, channels=2, size=(8, 12))
+def encoder(shape: ViTConfig = SHAPE) -> ViT:
+    return ViT(shape, channels=2, size=(8, 12))
 
 
 def ours() -> dict[str, Saved]:
-    autoencoder = MaskedAutoencoder(encoder(), SHAPE.decoder, normalised=False)
+    autoencoder = MAE(encoder(), SHAPE.decoder, normalised=False)
     return {
         "encoder": Saved(encoder(), INPUTS),
         "mean": Saved(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
@@ -197,14 +197,14 @@ def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> 
     assert all(torch.equal(before[name], after[name]) for name in before)
     # The decoder that goes with a size is no part of the weights.
     assert replace(back.encoder.shape, decoder=SHAPE.decoder) == saved.encoder.shape
-    if isinstance(saved.model, MaskedAutoencoder):
-        assert isinstance(back.model, MaskedAutoencoder)
+    if isinstance(saved.model, MAE):
+        assert isinstance(back.model, MAE)
         assert back.model.normalised == saved.model.normalised
         assert back.model.decoder.shape == saved.model.decoder.shape
 
 
 def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
-    model = Classifier(Encoder(VitShape(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, size=(12, 12)), 5)
+    model = Classifier(ViT(ViTConfig(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, size=(12, 12)), 5)
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
     (tmp_path / "file.pth").write_bytes(mae.write(Saved(model, inputs, tuple("abcde"))))
     found = torch.load(tmp_path / "file.pth", weights_only=True)["model"]
@@ -212,13 +212,13 @@ def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
 
 
 def refused() -> dict[str, tuple[Saved, str]]:
-    other = VitShape(24, 1, 3, (2, 4), SHAPE.decoder, LayerKind(epsilon=1e-12))
-    autoencoder = MaskedAutoencoder(encoder(), SHAPE.decoder, gradients=True)
+    other = ViTConfig(24, 1, 3, (2, 4), SHAPE.decoder, BlockConfig(epsilon=1e-12))
+    autoencoder = MAE(encoder(), SHAPE.decoder, gradients=True)
     cross = replace(SHAPE.decoder, cross=True)
     return {
         "epsilon": (Saved(encoder(other), INPUTS), "another kind"),
         "gradients": (Saved(autoencoder, INPUTS), "gradients"),
-        "cross": (Saved(MaskedAutoencoder(encoder(), cross), INPUTS), "not the paper's"),
+        "cross": (Saved(MAE(encoder(), cross), INPUTS), "not the paper's"),
     }
 
 

@@ -18,24 +18,24 @@ from kakera.formats.native import (
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
-def encoder(*, learned: bool = False) -> Encoder:
-    return Encoder(shape_of("nano"), channels=3, size=(28, 32), learned=learned)
+def encoder(*, learned: bool = False) -> ViT:
+    return ViT(shape_of("nano"), channels=3, size=(28, 32), learned=learned)
 
 
 def models() -> list[Saved]:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
     return [
-        Saved(MaskedAutoencoder(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
+        Saved(MAE(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
         Saved(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
         Saved(cnn, INPUTS, ("x", "y")),
-        Saved(MaskedAutoencoder(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
+        Saved(MAE(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
     ]
 
 

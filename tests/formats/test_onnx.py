@@ -19,13 +19,13 @@ from kakera.formats.onnx.graph import Graph
 from kakera.formats.verify import expected, session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, VitShape
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn, far
 
-SHAPE = VitShape(24, 2, 3, (4, 4), DecoderShape(16, 1, 4))
+SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 CROSS = replace(SHAPE.decoder, cross=True)
 INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))
 NANO = resnet_shape("resnet-nano")
@@ -33,13 +33,13 @@ HEARD = replace(spectrograms(64, -4.0, 4.0, 32), blank=None)
 FILLED = spectrograms(64, -4.0, 4.0, 32)
 
 
-def seen() -> Encoder:
-    return Encoder(SHAPE, channels=2, size=(12, 12))
+def seen() -> ViT:
+    return ViT(SHAPE, channels=2, size=(12, 12))
 
 
-def heard(registers: int = 0, stride: tuple[int, int] | None = None) -> Encoder:
+def heard(registers: int = 0, stride: tuple[int, int] | None = None) -> ViT:
     shape = replace(SHAPE, patch=(16, 16), registers=registers, stride=stride)
-    return Encoder(shape, channels=1, size=(32, 64))
+    return ViT(shape, channels=1, size=(32, 64))
 
 
 def models() -> dict[str, Saved]:
@@ -48,15 +48,15 @@ def models() -> dict[str, Saved]:
         "classifier": Saved(Classifier(seen(), 2, "mean"), INPUTS, two),
         "several": Saved(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
         "encoder": Saved(seen(), INPUTS),
-        "normalised": Saved(MaskedAutoencoder(seen(), SHAPE.decoder), INPUTS),
-        "plain": Saved(MaskedAutoencoder(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
+        "normalised": Saved(MAE(seen(), SHAPE.decoder), INPUTS),
+        "plain": Saved(MAE(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
         "recordings": Saved(Classifier(heard(), 2, "mean"), HEARD, two),
         "recordings of one token": Saved(Classifier(heard(), 2, "class"), HEARD, two),
         "AST": Saved(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),
-        "cross": Saved(MaskedAutoencoder(seen(), CROSS), INPUTS),
+        "cross": Saved(MAE(seen(), CROSS), INPUTS),
         "CNN": Saved(ResNet(NANO, channels=2, classes=2), INPUTS, two),
         "CNN of recordings": Saved(ResNet(NANO, channels=1, classes=2), HEARD, two),
-        "recordings hidden": Saved(MaskedAutoencoder(heard(), SHAPE.decoder), HEARD),
+        "recordings hidden": Saved(MAE(heard(), SHAPE.decoder), HEARD),
     }
 
 

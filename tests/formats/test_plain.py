@@ -14,7 +14,7 @@ from kakera.formats.foreign import mae
 from kakera.formats.load import load
 from kakera.formats.native import Saved, save_model
 from kakera.grid import Grid
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.positions import sincos
 from tests.formats.test_mae import WIDTH, ours, weights
 
@@ -94,7 +94,7 @@ def test_only_maes_files_carry_the_licence_of_its_weights_and_imagenets_statisti
 
 def test_a_safetensors_file_is_read_like_a_pickle(tmp_path: Path) -> None:
     save_file(weights(decoder=64), tmp_path / "file.safetensors")
-    assert isinstance(load(tmp_path / "file.safetensors").model, MaskedAutoencoder)
+    assert isinstance(load(tmp_path / "file.safetensors").model, MAE)
 
 
 def test_the_weights_of_a_run_bring_the_run(tmp_path: Path) -> None:

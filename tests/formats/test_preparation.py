@@ -21,7 +21,7 @@ from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
 from tests.data.files import encoded, tagged
 from tests.small import folder
@@ -40,7 +40,7 @@ PICTURES = {
 
 
 def classifier(inputs: InputSpec) -> Saved:
-    encoder = Encoder(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, size=inputs.size)
+    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, size=inputs.size)
     model = Classifier(encoder, 2)
     model.initialise(generator(0))
     return Saved(model.eval(), inputs, ("a", "b"))

@@ -19,7 +19,7 @@ from kakera.formats.load import load
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.classifier import Classifier
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import far
 
 FILE = Path(__file__).parent / "files" / "timm.safetensors"
@@ -57,7 +57,7 @@ def test_a_folder_of_timm_gives_the_same_outputs(case: str, tmp_path: Path) -> N
         assert far(single.model(x).double(), expected(case)) < 1e-5
         assert far(double.model(x.double()), expected(case)) < 1e-10
     assert single.inputs.size == (8, 12)
-    assert isinstance(single.model, Encoder if case == "encoder" else Classifier)
+    assert isinstance(single.model, ViT if case == "encoder" else Classifier)
 
 
 def drawn_again(case: str, shapes: list[Any], seed: int) -> tuple[dict[str, Tensor], torch.Generator]:

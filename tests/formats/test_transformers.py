@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,
@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
     "patch_size": (2, 4),
     "num_channels": 2,
 }
-MAE: dict[str, Any] = {
+VIT_MAE: dict[str, Any] = {
     **SMALL,
     "image_size": 12,
     "patch_size": 3,
@@ -103,7 +103,7 @@ CLASSIFIERS = {
 def test_a_bare_model_gives_the_same_tokens(make: Any, special: dict[str, Any], tmp_path: Path) -> None:
     theirs = drawn(make(**special))
     ours = load(saved(theirs, tmp_path))
-    assert isinstance(ours.model, Encoder)
+    assert isinstance(ours.model, ViT)
     same_outputs(theirs, tmp_path, pictures(), "last_hidden_state")
 
 
@@ -142,7 +142,7 @@ def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, tmp_path: P
 def test_a_base_autoencoder_gives_the_same_loss(tmp_path: Path) -> None:
     theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig()))
     ours = load(saved(theirs, tmp_path, None)).model
-    assert isinstance(ours, MaskedAutoencoder)
+    assert isinstance(ours, MAE)
     x, noise = pictures(1, 3, (224, 224)), torch.rand(1, 196, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         assert abs(theirs(x, noise=noise).loss - ours(x, hidden(noise, 49))) < 1e-5
@@ -159,10 +159,10 @@ def hidden(noise: Tensor, keep: int) -> Tensor:
 @pytest.mark.parametrize("normalised", [True, False])
 @pytest.mark.parametrize("ratio", [0.5, 0.75])
 def test_the_loss_of_a_masked_autoencoder_is_the_same(normalised: bool, ratio: float, tmp_path: Path) -> None:
-    config = hf.ViTMAEConfig(**MAE, norm_pix_loss=normalised, mask_ratio=ratio)
+    config = hf.ViTMAEConfig(**VIT_MAE, norm_pix_loss=normalised, mask_ratio=ratio)
     theirs = drawn(hf.ViTMAEForPreTraining(config))
     ours = load(saved(theirs, tmp_path)).model
-    assert isinstance(ours, MaskedAutoencoder)
+    assert isinstance(ours, MAE)
     assert ours.normalised == normalised
     x, noise = pictures(3, 2, (12, 12)), torch.rand(3, 16, generator=torch.Generator().manual_seed(2))
     mask = hidden(noise, int(16 * (1 - ratio)))
@@ -176,7 +176,7 @@ def test_the_loss_of_a_masked_autoencoder_is_the_same(normalised: bool, ratio: f
 
 
 def test_a_masked_autoencoder_without_its_decoder_is_an_encoder(tmp_path: Path) -> None:
-    theirs = drawn(hf.ViTMAEModel(hf.ViTMAEConfig(**MAE, mask_ratio=0.0)))
+    theirs = drawn(hf.ViTMAEModel(hf.ViTMAEConfig(**VIT_MAE, mask_ratio=0.0)))
     ours = load(saved(theirs, tmp_path)).model
     x, order = pictures(2, 2, (12, 12)), torch.arange(16.0).expand(2, 16)
     with torch.inference_mode():
@@ -184,7 +184,7 @@ def test_a_masked_autoencoder_without_its_decoder_is_an_encoder(tmp_path: Path) 
 
 
 def test_the_names_of_version_5_are_read_like_those_of_the_hub(tmp_path: Path) -> None:
-    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE)))
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE)))
     before = load(saved(theirs, tmp_path)).model.state_dict()
     save_file(theirs.state_dict(), tmp_path / "model.safetensors")  # as its modules are called
     after = load(tmp_path).model.state_dict()
@@ -193,7 +193,7 @@ def test_the_names_of_version_5_are_read_like_those_of_the_hub(tmp_path: Path) -
 
 
 def test_the_names_of_the_hubs_decoders_are_read(tmp_path: Path) -> None:
-    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE)))
+    theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE)))
     before = load(saved(theirs, tmp_path)).model.state_dict()
     tensors = load_file(tmp_path / "model.safetensors")
     hub = {n.replace("decoder_encoder.layer.", "decoder_layers."): t for n, t in tensors.items()}

@@ -19,10 +19,10 @@ from kakera.formats.load import load
 from kakera.formats.native import Model, Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, LayerKind, VitShape
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
 
 CLASSES = ("ant", "bee", "çicada")
@@ -31,16 +31,16 @@ SQUARE = (3, 3), (12, 12)
 
 
 def encoder(
-    patch: tuple[int, int], size: tuple[int, int], kind: LayerKind | None = None, registers: int = 0
-) -> Encoder:
-    kind = kind or LayerKind()
-    shape = VitShape(24, 2, 3, patch, DecoderShape(16, 2, 2), kind, registers)
-    return Encoder(shape, channels=2, size=size)
+    patch: tuple[int, int], size: tuple[int, int], kind: BlockConfig | None = None, registers: int = 0
+) -> ViT:
+    kind = kind or BlockConfig()
+    shape = ViTConfig(24, 2, 3, patch, DecoderConfig(16, 2, 2), kind, registers)
+    return ViT(shape, channels=2, size=size)
 
 
 def complete(model: Model, classes: tuple[str, ...] = (), *, several: bool = False) -> Saved:
     drawn(model)
-    size = model.encoder.size if not isinstance(model, Encoder) else model.size
+    size = model.encoder.size if not isinstance(model, ViT) else model.size
     return Saved(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, several)
 
 
@@ -58,8 +58,10 @@ def difference(theirs: Any, ours: Saved, output: str) -> tuple[float, float]:
         return single, far(theirs.double()(x.double())[output], ours.model.double()(x.double()))
 
 
-@pytest.mark.parametrize("kind", [LayerKind(), LayerKind(2.0, 0.1, False, True)], ids=["plain", "all else"])
-def test_an_encoder_gives_the_same_tokens(kind: LayerKind, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "kind", [BlockConfig(), BlockConfig(2.0, 0.1, False, True)], ids=["plain", "all else"]
+)
+def test_an_encoder_gives_the_same_tokens(kind: BlockConfig, tmp_path: Path) -> None:
     ours = complete(encoder(*WIDE, kind))
     write_folder(tmp_path / "out", files(ours))
     theirs = opened(hf.ViTModel, tmp_path / "out", add_pooling_layer=False)
@@ -81,7 +83,7 @@ def test_a_classifier_gives_the_same_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("normalised", [True, False])
 def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) -> None:
     inside = encoder(*SQUARE)
-    ours = complete(MaskedAutoencoder(inside, inside.shape.decoder, normalised=normalised))
+    ours = complete(MAE(inside, inside.shape.decoder, normalised=normalised))
     write_folder(tmp_path / "out", files(ours))
     theirs = opened(hf.ViTMAEForPreTraining, tmp_path / "out").double()
     x, noise = (
@@ -93,25 +95,25 @@ def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) ->
         assert abs(expected - ours.model.double()(x, hidden(noise, 4))) < 1e-10
 
 
-def headed(kind: LayerKind, pool: Any, registers: int = 0) -> Saved:
+def headed(kind: BlockConfig, pool: Any, registers: int = 0) -> Saved:
     return complete(Classifier(encoder((2, 4), (12, 12), kind, registers), 3, pool), CLASSES)
 
 
-SCALED = LayerKind(4.0, layer_scale=True)
-GATED = LayerKind(16 / 24, layer_scale=True, gated=True)  # two thirds of 24
+SCALED = BlockConfig(4.0, layer_scale=True)
+GATED = BlockConfig(16 / 24, layer_scale=True, gated=True)  # two thirds of 24
 
 
 def others() -> dict[str, tuple[str, Saved]]:
     return {
-        "DeiT": ("DeiTForImageClassification", headed(LayerKind(), "class", 1)),
-        "DeiT, two heads": ("DeiTForImageClassificationWithTeacher", headed(LayerKind(), "distilled", 1)),
+        "DeiT": ("DeiTForImageClassification", headed(BlockConfig(), "class", 1)),
+        "DeiT, two heads": ("DeiTForImageClassificationWithTeacher", headed(BlockConfig(), "distilled", 1)),
         "DeiT, bare": ("DeiTModel", complete(encoder(*WIDE, registers=1))),
         "DINOv2": ("Dinov2ForImageClassification", headed(SCALED, "class and mean")),
         "DINOv2, gated": ("Dinov2ForImageClassification", headed(GATED, "class and mean")),
         "DINOv2, bare": ("Dinov2Model", complete(encoder(*SQUARE, SCALED))),
         "registers": ("Dinov2WithRegistersForImageClassification", headed(SCALED, "class and mean", 4)),
         "registers, bare": ("Dinov2WithRegistersModel", complete(encoder(*SQUARE, GATED, 3))),
-        "BEiT": ("BeitForImageClassification", headed(LayerKind(), "mean")),
+        "BEiT": ("BeitForImageClassification", headed(BlockConfig(), "mean")),
         "BEiT, scaled": ("BeitForImageClassification", headed(replace(SCALED, epsilon=0.1), "mean")),
     }
 
@@ -123,7 +125,7 @@ def test_what_vit_cannot_say_another_of_its_models_does(name: str, tmp_path: Pat
     assert json.loads((tmp_path / "out" / "config.json").read_text())["architectures"] == [kind]
     options = {"add_pooling_layer": False} if kind == "DeiTModel" else {}
     theirs = opened(getattr(hf, kind), tmp_path / "out", **options)
-    output = "last_hidden_state" if isinstance(ours.model, Encoder) else "logits"
+    output = "last_hidden_state" if isinstance(ours.model, ViT) else "logits"
     single, double = difference(theirs, ours, output)
     assert single < 1e-5
     assert double < 1e-10
@@ -161,7 +163,7 @@ def test_of_these_too_the_way_there_and_back_changes_no_bit(name: str, tmp_path:
 
 @pytest.mark.parametrize("registers", [0, 4])
 def test_both_without_layer_scale_get_scales_of_one(registers: int, tmp_path: Path) -> None:
-    ours = headed(LayerKind(), "class and mean", registers)
+    ours = headed(BlockConfig(), "class and mean", registers)
     save_model(tmp_path / "run", ours)
     found = convert(tmp_path / "run", tmp_path / "out", to="transformers")
     assert (found.judge, found.difference < 1e-5) == ("transformers", True)
@@ -209,9 +211,9 @@ def test_a_beit_of_the_library_gives_the_same_scores(tmp_path: Path) -> None:
 def written() -> dict[str, Saved]:
     inside = encoder(*SQUARE)
     return {
-        "encoder": complete(encoder(*WIDE, LayerKind(2.0, 0.1, False, True))),
+        "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, True))),
         "classifier": complete(Classifier(encoder(*WIDE), 3, "class"), CLASSES, several=True),
-        "autoencoder": complete(MaskedAutoencoder(inside, DecoderShape(16, 1, 4), normalised=False)),
+        "autoencoder": complete(MAE(inside, DecoderConfig(16, 1, 4), normalised=False)),
     }
 
 
@@ -233,18 +235,18 @@ def test_the_epsilon_is_written_as_it_is(tmp_path: Path) -> None:
 
 def refused() -> dict[str, tuple[Saved, str]]:
     square, wide = encoder(*SQUARE), encoder(*WIDE)
-    decoder = DecoderShape(16, 1, 2)
+    decoder = DecoderConfig(16, 1, 2)
     cnn = ResNet(resnet_shape("resnet-nano"), channels=2, classes=3)
     return {
         "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
-        "no bias": (headed(LayerKind(qkv_bias=False), "mean"), "without biases of queries"),
-        "mean with registers": (headed(LayerKind(), "mean", 2), "mean of the patches beside registers"),
+        "no bias": (headed(BlockConfig(qkv_bias=False), "mean"), "without biases of queries"),
+        "mean with registers": (headed(BlockConfig(), "mean", 2), "mean of the patches beside registers"),
         "scaled class": (headed(SCALED, "class"), "reads class beside such layers"),
-        "odd width": (headed(LayerKind(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
-        "gate": (headed(LayerKind(gated=True), "class"), "a gate, but no layer scale"),
-        "gradients": (complete(MaskedAutoencoder(square, decoder, gradients=True)), "gradients beside"),
-        "cross": (complete(MaskedAutoencoder(square, replace(decoder, cross=True))), "tokens alone"),
-        "oblong": (complete(MaskedAutoencoder(wide, decoder)), "not square"),
+        "odd width": (headed(BlockConfig(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
+        "gate": (headed(BlockConfig(gated=True), "class"), "a gate, but no layer scale"),
+        "gradients": (complete(MAE(square, decoder, gradients=True)), "gradients beside"),
+        "cross": (complete(MAE(square, replace(decoder, cross=True))), "tokens alone"),
+        "oblong": (complete(MAE(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),
         "cnn": (Saved(cnn, InputSpec(2, 8, 8, (0.0, 0.0), (1.0, 1.0)), CLASSES), "a CNN"),
     }

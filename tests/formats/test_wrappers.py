@@ -16,7 +16,7 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, Saved, save_model
 from kakera.formats.wrappers import unwrapped
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.formats.test_mae import HEADS, WIDTH, by_the_formula, weights
 from tests.formats.test_native import INPUTS, encoder
 from tests.formats.test_timm import CONFIGS, KEPT
@@ -131,7 +131,7 @@ def test_of_a_student_and_a_teacher_the_teacher_is_read(
 ) -> None:
     torch.save(content(order), tmp_path / "file.pth")
     found, x = load(tmp_path / "file.pth"), drawn_pictures(2, 3, (12, 12))
-    assert isinstance(found.model, Encoder)
+    assert isinstance(found.model, ViT)
     notes = "; ".join(found.notes)
     assert "teacher" in notes
     assert "left behind" in notes

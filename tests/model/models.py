@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from kakera.grid import Grid
 from kakera.model import masking
-from kakera.model.configs import DecoderShape, VitShape
-from kakera.model.vit import Encoder
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.vit import ViT
 
 Model = TypeVar("Model", bound=nn.Module)
 
-DECODER = DecoderShape(width=8, depth=2, heads=2)
-SHAPE = VitShape(width=12, depth=2, heads=3, patch=(2, 3), decoder=DECODER)
+DECODER = DecoderConfig(width=8, depth=2, heads=2)
+SHAPE = ViTConfig(width=12, depth=2, heads=3, patch=(2, 3), decoder=DECODER)
 SIZE = (8, 15)  # 4 × 5 patches of 2 × 3
 
 # Grids and patches that are not square, one to five channels: (channels, size, patch).
@@ -36,8 +36,8 @@ def drawn(model: Model, seed: int = 0) -> Model:
     return model
 
 
-def encoder(channels: int = 3, size: tuple[int, int] = SIZE, patch: tuple[int, int] = (2, 3)) -> Encoder:
-    return drawn(Encoder(SHAPE.with_patch(patch), channels=channels, size=size))
+def encoder(channels: int = 3, size: tuple[int, int] = SIZE, patch: tuple[int, int] = (2, 3)) -> ViT:
+    return drawn(ViT(SHAPE.with_patch(patch), channels=channels, size=size))
 
 
 def pictures(count: int = 2, channels: int = 3, size: tuple[int, int] = SIZE, *, seed: int = 1) -> Tensor:

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from kakera.model.classifier import Classifier, Pool, pooled
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, pictures, seeded
 
@@ -119,7 +119,7 @@ def test_the_class_token_is_not_where_the_mean_learns_from() -> None:
 
 def test_halves_are_the_mean_of_class_and_distillation_token_through_the_heads_norm() -> None:
     shape = replace(SHAPE, registers=1)
-    model = drawn(Classifier(Encoder(shape, channels=3, size=SIZE), 4, "halves", 1e-5))
+    model = drawn(Classifier(ViT(shape, channels=3, size=SIZE), 4, "halves", 1e-5))
     batch = pictures()
     tokens = model.encoder(batch)
     mean = (tokens[:, 0] + tokens[:, 1]) / 2
@@ -130,9 +130,7 @@ def test_halves_are_the_mean_of_class_and_distillation_token_through_the_heads_n
 
 
 def test_class_and_mean_stand_side_by_side_after_the_norm_without_registers() -> None:
-    model = drawn(
-        Classifier(Encoder(replace(SHAPE, registers=2), channels=3, size=SIZE), 4, "class and mean")
-    )
+    model = drawn(Classifier(ViT(replace(SHAPE, registers=2), channels=3, size=SIZE), 4, "class and mean"))
     batch = pictures()
     tokens = model.encoder(batch)
     expected = torch.cat([tokens[:, 0], tokens[:, 3:].mean(dim=1)], dim=1)

@@ -9,9 +9,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.grid import Grid
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import among
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import DECODER, SHAPE, SIZE, drawn, encoder, far, hidden_in, pictures
 from tests.refusals import refused
@@ -19,8 +19,8 @@ from tests.refusals import refused
 CROSS = replace(DECODER, cross=True)
 
 
-def mae(*, cross: bool) -> MaskedAutoencoder:
-    return drawn(MaskedAutoencoder(encoder(), CROSS if cross else DECODER))
+def mae(*, cross: bool) -> MAE:
+    return drawn(MAE(encoder(), CROSS if cross else DECODER))
 
 
 def some_of(hidden: torch.Tensor, share: float = 0.4) -> torch.Tensor:
@@ -44,7 +44,7 @@ def asks(z: lecture.Array, context: lecture.Array, weights: lecture.Weights, hea
     return lecture.linear(np.array(rows), weights, "out")
 
 
-def guesses(model: MaskedAutoencoder, picture: lecture.Array, concealed: list[bool]) -> lecture.Array:
+def guesses(model: MAE, picture: lecture.Array, concealed: list[bool]) -> lecture.Array:
     """The prediction of each hidden patch, written out (Fu et al. 2024, Sec. 3)."""
     weights = lecture.weights_of(model)
     inner, outer = lecture.under(weights, "encoder."), lecture.under(weights, "decoder.")
@@ -122,7 +122,7 @@ def test_what_stands_in_the_padding_does_not_reach_the_cross_decoder() -> None:
 
 
 def test_the_cross_decoder_costs_less_for_each_patch_that_is_not_asked_for() -> None:
-    model = MaskedAutoencoder(Encoder(SHAPE, channels=3, size=SIZE), CROSS)
+    model = MAE(ViT(SHAPE, channels=3, size=SIZE), CROSS)
     batch, hidden = pictures().float(), hidden_in(Grid(4, 5), ratio=0.75)
     cost = []
     for asked in (None, some_of(hidden, 0.5)):

@@ -6,20 +6,20 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kakera.model.configs import DecoderShape, VitShape
+from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder, initialise_linears
+from kakera.model.vit import ViT, initialise_linears
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, hidden_in, pictures, seeded
 from tests.refusals import refused
 
-SQUARE = VitShape(width=16, depth=3, heads=2, patch=(2, 2), decoder=DecoderShape(8, 1, 1))
+SQUARE = ViTConfig(width=16, depth=3, heads=2, patch=(2, 2), decoder=DecoderConfig(8, 1, 1))
 
 
 def flops(ratio: float, count: int = 3) -> int:
     """Of an encoder of 10 × 10 patches; the plain kernel's products are counted, the fused one's are not."""
-    model = Encoder(SQUARE, channels=3, size=(20, 20))
+    model = ViT(SQUARE, channels=3, size=(20, 20))
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model(torch.zeros(count, 3, 20, 20), hidden_in(model.grid, count, ratio))
     return counter.get_total_flops()
@@ -127,7 +127,7 @@ def test_each_layer_takes_its_own_factors() -> None:
 
 
 def test_a_new_encoder_stands_on_the_papers_positions() -> None:
-    r = Encoder(SHAPE, channels=3, size=SIZE).positions
+    r = ViT(SHAPE, channels=3, size=SIZE).positions
     assert not r[0].any()
     assert r[1 + 5 * 2 + 3, 0].item() == pytest.approx(torch.tensor(3.0).sin().item())  # row 2, column 3
     assert r[1 + 5 * 2 + 3, 6].item() == pytest.approx(torch.tensor(2.0).sin().item())
@@ -135,7 +135,7 @@ def test_a_new_encoder_stands_on_the_papers_positions() -> None:
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_only_learned_positions_learn(learned: bool) -> None:
-    model = Encoder(SHAPE, channels=3, size=SIZE, learned=learned).double()
+    model = ViT(SHAPE, channels=3, size=SIZE, learned=learned).double()
     model.initialise(seeded(0))
     model(pictures()).square().sum().backward()
     assert (model.positions.grad is not None) == learned
@@ -151,20 +151,20 @@ def test_all_else_learns() -> None:
 
 
 def test_learned_positions_start_small_and_random() -> None:
-    model = Encoder(SQUARE, channels=3, size=(40, 40), learned=True)
+    model = ViT(SQUARE, channels=3, size=(40, 40), learned=True)
     model.initialise(seeded(0))
     assert model.positions.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_fixed_positions_stay_as_they_are_at_the_start() -> None:
-    model = Encoder(SHAPE, channels=3, size=SIZE)
+    model = ViT(SHAPE, channels=3, size=SIZE)
     before = model.positions.clone()
     model.initialise(seeded(0))
     assert torch.equal(model.positions, before)
 
 
 def test_the_class_token_starts_with_a_deviation_of_two_hundredths() -> None:
-    model = Encoder(VitShape(4096, 0, 1, (2, 3), SHAPE.decoder), channels=3, size=SIZE)
+    model = ViT(ViTConfig(4096, 0, 1, (2, 3), SHAPE.decoder), channels=3, size=SIZE)
     model.initialise(seeded(0))
     assert model.class_token.std().item() == pytest.approx(0.02, rel=0.05)
 
@@ -180,7 +180,7 @@ def test_linear_maps_start_uniform_between_xaviers_bounds_without_bias() -> None
 
 
 def test_every_linear_map_inside_is_reached_at_the_start() -> None:
-    model = drawn(Encoder(SHAPE, channels=3, size=SIZE))
+    model = drawn(ViT(SHAPE, channels=3, size=SIZE))
     before = {name: p.clone() for name, p in model.named_parameters()}
     model.initialise(seeded(0))
     same = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
@@ -188,7 +188,7 @@ def test_every_linear_map_inside_is_reached_at_the_start() -> None:
 
 
 def test_the_start_is_a_function_of_the_generator_alone() -> None:
-    one, two = (Encoder(SHAPE, channels=3, size=SIZE, learned=True) for _ in range(2))
+    one, two = (ViT(SHAPE, channels=3, size=SIZE, learned=True) for _ in range(2))
     before = torch.get_rng_state()
     one.initialise(seeded(9))
     two.initialise(seeded(9))
@@ -220,7 +220,7 @@ def test_resizing_to_the_same_size_changes_no_output() -> None:
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_resized_positions_learn_if_they_did_before(learned: bool) -> None:
-    model = Encoder(SHAPE, channels=3, size=SIZE, learned=learned)
+    model = ViT(SHAPE, channels=3, size=SIZE, learned=learned)
     model.resize((6, 9))
     assert model.positions.requires_grad == learned
 

@@ -4,10 +4,10 @@ import torch
 
 from kakera.grid import Grid
 from kakera.model.hog import oriented_gradients
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.patches import cut
 from kakera.model.positions import sincos
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import (
     DECODER,
@@ -33,14 +33,12 @@ def mae(
     *,
     normalised: bool = True,
     gradients: bool = False,
-) -> MaskedAutoencoder:
-    model = MaskedAutoencoder(
-        encoder(channels, size, patch), DECODER, normalised=normalised, gradients=gradients
-    )
+) -> MAE:
+    model = MAE(encoder(channels, size, patch), DECODER, normalised=normalised, gradients=gradients)
     return drawn(model)
 
 
-def guesses(model: MaskedAutoencoder, picture: lecture.Array, concealed: list[bool]) -> lecture.Array:
+def guesses(model: MAE, picture: lecture.Array, concealed: list[bool]) -> lecture.Array:
     """The lecture's prediction of every patch of a picture (L8, MAE Sec. 3)."""
     weights = lecture.weights_of(model)
     inner, outer = lecture.under(weights, "encoder."), lecture.under(weights, "decoder.")
@@ -159,14 +157,14 @@ def test_a_reconstruction_is_drawn_from_the_pixels_alone(normalised: bool) -> No
 
 
 def test_a_patch_of_one_value_cannot_be_normalised() -> None:
-    single = Encoder(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
+    single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
     with refused("patch", got="single value", do="larger patch, or plain pixels"):
-        MaskedAutoencoder(single, DECODER, normalised=True)
+        MAE(single, DECODER, normalised=True)
 
 
 def test_a_patch_of_one_value_can_be_predicted_plainly() -> None:
-    single = Encoder(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
-    model = drawn(MaskedAutoencoder(single, DECODER, normalised=False))
+    single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
+    model = drawn(MAE(single, DECODER, normalised=False))
     assert model(pictures(2, 1, (4, 4)), hidden_in(Grid(4, 4))).isfinite()
 
 
@@ -208,7 +206,7 @@ def test_where_pixels_are_plain_the_loss_is_the_error_of_the_reconstruction() ->
 
 
 def test_the_decoder_stands_on_the_papers_positions() -> None:
-    model = MaskedAutoencoder(Encoder(SHAPE, channels=3, size=SIZE), DECODER)
+    model = MAE(ViT(SHAPE, channels=3, size=SIZE), DECODER)
     assert torch.equal(model.decoder.positions, sincos(Grid(4, 5), DECODER.width))
     assert model.decoder.positions[1:].abs().sum() > 0
 
@@ -274,7 +272,7 @@ def test_the_decoders_positions_stay_frozen_when_resized() -> None:
 
 
 def test_it_learns_to_fill_in_what_it_has_seen_often() -> None:
-    model = MaskedAutoencoder(Encoder(SHAPE, channels=1, size=(8, 12)), DECODER, normalised=False)
+    model = MAE(ViT(SHAPE, channels=1, size=(8, 12)), DECODER, normalised=False)
     model.initialise(seeded(0))
     stripes = torch.ones(1, 1, 8, 12)
     stripes[..., ::2] = -1
@@ -290,12 +288,12 @@ def test_it_learns_to_fill_in_what_it_has_seen_often() -> None:
 def test_what_is_kept_of_the_encoder_gives_the_same_tokens_in_a_new_one() -> None:
     model, batch = mae(), pictures()
     kept = {n.removeprefix("encoder."): w for n, w in model.state_dict().items() if n.startswith("encoder.")}
-    alone = Encoder(SHAPE, channels=3, size=SIZE).double()
+    alone = ViT(SHAPE, channels=3, size=SIZE).double()
     alone.load_state_dict(kept)
     assert torch.equal(alone(batch), model.encoder(batch))
 
 
 def test_patches_that_overlap_are_refused() -> None:
-    overlapping = Encoder(SHAPE.with_patch((2, 3), (2, 2)), channels=3, size=SIZE)
+    overlapping = ViT(SHAPE.with_patch((2, 3), (2, 2)), channels=3, size=SIZE)
     with refused("masked autoencoder", got="overlap", do="leave the stride out"):
-        MaskedAutoencoder(overlapping, DECODER)
+        MAE(overlapping, DECODER)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 from kakera.model import masking
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.presence import beyond, choose
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.roles import entering
@@ -35,8 +35,8 @@ def masks(absent: Tensor, ratio: float = 0.5) -> Tensor:
     return torch.from_numpy(masking.random(noise, GRID, ratio, absent.numpy()))
 
 
-def autoencoder(*, normalised: bool = True) -> MaskedAutoencoder:
-    return drawn(MaskedAutoencoder(encoder(), DECODER, normalised=normalised, gradients=True))
+def autoencoder(*, normalised: bool = True) -> MAE:
+    return drawn(MAE(encoder(), DECODER, normalised=normalised, gradients=True))
 
 
 def test_a_patch_is_absent_where_it_begins_beyond_the_end() -> None:

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.configs import SIZES, DecoderShape, VitShape, shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.configs import SIZES, DecoderConfig, ViTConfig, shape_of
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from tests.refusals import refused
 
 every_size = pytest.mark.parametrize("shape", list(SIZES.values()), ids=list(SIZES))
 
 
-def encoder(name: str, channels: int, side: int) -> Encoder:
-    return Encoder(SIZES[name], channels=channels, size=(side, side))
+def encoder(name: str, channels: int, side: int) -> ViT:
+    return ViT(SIZES[name], channels=channels, size=(side, side))
 
 
 def count(module: torch.nn.Module) -> int:
@@ -62,7 +62,7 @@ def test_the_rows_are_those_of_the_papers_tables(
 
 def test_the_papers_autoencoder_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
-        assert count(MaskedAutoencoder(encoder("base", 3, 224), SIZES["base"].decoder)) == 111_907_840
+        assert count(MAE(encoder("base", 3, 224), SIZES["base"].decoder)) == 111_907_840
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,11 @@ def test_the_small_decoders_have_the_parameters_of_their_layers_and_maps(
     maps = encoder_width * width + width + width * 16 + 16
     formula = maps + width + 50 * width + of_layers(depth, width)
     with torch.device("meta"):
-        assert (
-            count(MaskedAutoencoder(encoder(name, 1, 28), SIZES[name].decoder).decoder) == formula == number
-        )
+        assert count(MAE(encoder(name, 1, 28), SIZES[name].decoder).decoder) == formula == number
 
 
 @every_size
-def test_heads_divide_the_width_and_the_decoder_is_smaller(shape: VitShape) -> None:
+def test_heads_divide_the_width_and_the_decoder_is_smaller(shape: ViTConfig) -> None:
     assert shape.width % shape.heads == 0
     assert shape.decoder.width % shape.decoder.heads == 0
     assert shape.decoder.width <= shape.width
@@ -103,12 +101,12 @@ def test_heads_divide_the_width_and_the_decoder_is_smaller(shape: VitShape) -> N
 
 
 @every_size
-def test_positions_can_be_made_for_every_width(shape: VitShape) -> None:
+def test_positions_can_be_made_for_every_width(shape: ViTConfig) -> None:
     assert shape.width % 4 == shape.decoder.width % 4 == 0
 
 
 def test_the_papers_decoder_has_8_layers_of_width_512() -> None:
-    assert SIZES["large"].decoder == DecoderShape(width=512, depth=8, heads=16)
+    assert SIZES["large"].decoder == DecoderConfig(width=512, depth=8, heads=16)
 
 
 def test_another_patch_leaves_the_layers_as_they_are() -> None:

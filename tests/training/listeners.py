@@ -8,9 +8,9 @@ from kakera.formats.native import Saved, generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.sound.spec import preset
 
 SPEC = preset("speech,rate=8000,bins=32")
@@ -21,8 +21,8 @@ CLASSES = ("high", "low")
 
 
 def autoencoder(seed: int = 0, *, normalised: bool = True) -> Saved:
-    encoder = Encoder(SHAPE, channels=1, size=INPUTS.size)
-    model = MaskedAutoencoder(encoder, SHAPE.decoder, normalised=normalised)
+    encoder = ViT(SHAPE, channels=1, size=INPUTS.size)
+    model = MAE(encoder, SHAPE.decoder, normalised=normalised)
     model.initialise(generator(seed))
     return Saved(model.eval(), INPUTS)
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from kakera.errors import RunError
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.training.compiled import compiled
 from kakera.training.options import PretrainOptions
@@ -31,7 +31,7 @@ def how(model: nn.Module, device: str, choice: str = "auto") -> tuple[int, bool]
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method")  # torch's own, as it compiles
 def test_auto_compiles_layer_by_layer_on_a_gpu_only() -> None:
-    transformer = MaskedAutoencoder(encoder(), DECODER)
+    transformer = MAE(encoder(), DECODER)
     assert how(transformer, "cpu") == (0, False)
     assert how(transformer, "cuda") == (SHAPE.depth + DECODER.depth, False)
     assert how(transformer, "cuda", "no") == (0, False)

@@ -11,9 +11,9 @@ from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
 from tests.formats.test_preparation import classifier as with_inputs
 from tests.small import folder
@@ -37,7 +37,7 @@ def test_a_classifier_gives_what_its_head_sees(tmp_path: Path) -> None:
 def test_autoencoders_and_encoders_of_a_folder_are_pooled_as_asked(pool: Read, tmp_path: Path) -> None:
     root = folder(tmp_path / "d", count=2)
     saved = classifier()
-    mae = Saved(MaskedAutoencoder(saved.encoder, shape_of("nano").decoder), INPUTS)
+    mae = Saved(MAE(saved.encoder, shape_of("nano").decoder), INPUTS)
     save_model(tmp_path / "mae", mae)
     found = embed(tmp_path / "mae", str(root), pool=pool)
     with torch.inference_mode():
@@ -75,4 +75,4 @@ def test_what_has_no_tokens_is_refused() -> None:
     with pytest.raises(RunError, match="got a CNN, expected a Vision Transformer"):
         embed(Saved(cnn, INPUTS), np.zeros((28, 28), np.uint8))
     with pytest.raises(OptionError, match="layer: got 9"):
-        embed(Saved(Encoder(shape_of("nano"), channels=1, size=(28, 28)), INPUTS), [], layer=9)
+        embed(Saved(ViT(shape_of("nano"), channels=1, size=(28, 28)), INPUTS), [], layer=9)

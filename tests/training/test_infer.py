@@ -11,8 +11,8 @@ from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from kakera.training import inference
 from kakera.training.inference import features, scores
 from tests.small import folder, pictures
@@ -23,7 +23,7 @@ each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
 
 def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
-    model = Classifier(Encoder(shape_of("nano"), channels=1, size=(28, 28)), 10, pool)
+    model = Classifier(ViT(shape_of("nano"), channels=1, size=(28, 28)), 10, pool)
     model.initialise(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     model.eval()
@@ -71,7 +71,7 @@ def test_several_labels_have_a_probability_each() -> None:
 
 
 def test_an_autoencoder_cannot_name_anything() -> None:
-    model = MaskedAutoencoder(Encoder(shape_of("nano"), channels=1, size=(28, 28)), shape_of("nano").decoder)
+    model = MAE(ViT(shape_of("nano"), channels=1, size=(28, 28)), shape_of("nano").decoder)
     with pytest.raises(OptionError, match="got an autoencoder, expected a classifier; fine-tune it first"):
         scores(Saved(model, INPUTS), pictures(1, 0))
 

@@ -7,7 +7,7 @@ from kakera.model.attention import CrossLayer
 from kakera.model.classifier import Classifier as VitClassifier
 from kakera.model.configs import SIZES
 from kakera.model.resnet import ResNet, ResNetShape
-from kakera.model.vit import Encoder as VitEncoder
+from kakera.model.vit import ViT as VitEncoder
 from kakera.training.parameters import groups, maps_in
 
 

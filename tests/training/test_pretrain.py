@@ -8,7 +8,7 @@ from PIL import Image
 from kakera.commands.pretrain import pretrain
 from kakera.errors import OptionError, RunError
 from kakera.formats.native import load_model
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from tests.small import QUICK, pictures
 
 
@@ -19,7 +19,7 @@ def test_a_run_folder_holds_all_of_it(tmp_path: Path) -> None:
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert list((trained.folder / "checkpoints").iterdir()) == []
     model = load_model(trained.folder).model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     assert not model.normalised
 
 

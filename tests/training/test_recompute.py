@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from kakera.model.attention import CrossLayer, Layer
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.training.recompute import recomputed
 from tests.model.models import DECODER, drawn, encoder, hidden_in, pictures
 
 
 @pytest.mark.parametrize("cross", [False, True])
 def test_every_layer_is_computed_twice_and_the_gradients_stay(*, cross: bool) -> None:
-    model = drawn(MaskedAutoencoder(encoder(), dataclasses.replace(DECODER, cross=cross)))
+    model = drawn(MAE(encoder(), dataclasses.replace(DECODER, cross=cross)))
     layers = [part for part in model.modules() if isinstance(part, Layer | CrossLayer)]
     computed: list[int] = []
     for layer in layers:

@@ -18,7 +18,7 @@ from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.native import load_model
 from kakera.model.hog import cells
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.positions import sincos
 from tests.data.recordings import record
 from tests.training.songs import FINETUNE, PRETRAIN, RATE, SCRATCH, songs, tone
@@ -87,7 +87,7 @@ def test_gradients_of_spectrograms_can_be_predicted_too(
 ) -> None:
     pretrain(world / "songs", out=tmp_path / "run", **PRETRAIN | {"gradients": True, "patch": patch})
     model = load_model(tmp_path / "run").model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     assert cells(patch) == (patch[0] // 8, 1)
     assert model.decoder.predict.out_features == patch[0] * patch[1] + 9 * patch[0] // 8
     losses = [

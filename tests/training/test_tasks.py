@@ -11,9 +11,9 @@ from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import among, random
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.tasks import Classification, Pretraining, log_prior
 from tests.small import pictures
@@ -28,8 +28,8 @@ def batch(step: int = 0) -> Batch:
     return next(batches)
 
 
-def encoder() -> Encoder:
-    return Encoder(shape_of("nano"), channels=1, size=(28, 28))
+def encoder() -> ViT:
+    return ViT(shape_of("nano"), channels=1, size=(28, 28))
 
 
 def classification(
@@ -43,7 +43,7 @@ def classification(
 
 
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
-    model = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
+    model = MAE(encoder(), shape_of("nano").decoder)
     model.initialise(generator(0))
     options = PretrainOptions(data="", hide=0.75, seed=5)
     found = batch(7)  # in the second epoch
@@ -55,7 +55,7 @@ def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None
 
 
 def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
-    model = MaskedAutoencoder(encoder(), shape_of("nano").decoder)
+    model = MAE(encoder(), shape_of("nano").decoder)
     model.initialise(generator(0))
     found = batch()
     noise = {use: seeding.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}

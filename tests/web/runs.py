@@ -15,9 +15,9 @@ from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.web.app import build
 
 SIDE = 28
@@ -28,8 +28,8 @@ INPUTS = InputSpec(1, SIDE, SIDE, (0.3,), (0.35,))
 def autoencoder(seed: int = 0, *, normalised: bool = False) -> Saved:
     """Untrained, 49 patches, three layers of two heads."""
     shape = shape_of("nano")
-    encoder = Encoder(shape, channels=1, size=(SIDE, SIDE))
-    model = MaskedAutoencoder(encoder, shape.decoder, normalised=normalised)
+    encoder = ViT(shape, channels=1, size=(SIDE, SIDE))
+    model = MAE(encoder, shape.decoder, normalised=normalised)
     model.initialise(torch.Generator().manual_seed(seed))
     return Saved(model.eval(), INPUTS)
 

@@ -9,8 +9,8 @@ import pytest
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from tests.data.test_many_channels import tiff
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 
@@ -21,7 +21,7 @@ SIDE, LEVELS = 28, (200, 40, 90, 10, 150)  # each channel is of one level
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     require_chromium()
     root, shape, many = tmp_path_factory.mktemp("many"), shape_of("nano"), len(LEVELS)
-    model = MaskedAutoencoder(Encoder(shape, channels=many, size=(SIDE, SIDE)), shape.decoder)
+    model = MAE(ViT(shape, channels=many, size=(SIDE, SIDE)), shape.decoder)
     save_model(root / "mae", Saved(model.eval(), InputSpec(many, SIDE, SIDE, (0.5,) * many, (0.2,) * many)))
     (root / "pictures").mkdir()
     values = np.broadcast_to(np.array(LEVELS, np.uint8), (SIDE, SIDE, many))

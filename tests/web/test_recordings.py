@@ -20,7 +20,7 @@ from kakera.explain.activations import look
 from kakera.explain.axes import axes_of
 from kakera.explain.reconstruct import reconstruct
 from kakera.formats.native import load_model
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.logmel import log_mel
 from tests.data.recordings import float_wav, record
@@ -114,7 +114,7 @@ def test_a_reconstruction_is_the_librarys_and_can_be_masked_by_time(web: TestCli
     hidden[np.array(found["hidden"]) - 1] = True
     assert set(hidden.reshape(4, 10).sum(axis=0)) == {0, 4}
     model = load_model(world / "mae").model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     wanted = reconstruct(model, INPUTS, spectrogram(world), hidden[None])
     png = base64.b64decode(found["prediction"].partition(",")[2])
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(png))), wanted.prediction[0, ..., 0])
@@ -132,7 +132,7 @@ def test_a_guess_is_heard_by_griffin_lim(web: TestClient, world: Path) -> None:
     mask = {**ASK, "hidden": [5, 6, 7]}
     samples, rate = heard(web.post("/api/sound", json=mask).content)
     model = load_model(world / "mae").model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     hidden = np.zeros((1, 40), bool)
     hidden[0, 4:7] = True
     values = reconstruct(model, INPUTS, spectrogram(world), hidden).values[0, 0]

@@ -18,7 +18,7 @@ from kakera.explain import masks
 from kakera.explain.axes import axes_of
 from kakera.formats.native import load_model
 from kakera.grid import Grid
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.logmel import log_mel
 from tests.data.recordings import record
@@ -87,7 +87,7 @@ def drawn_up(patch: int, grid: tuple[int, int] = GRID) -> int:
 
 def guessed(world: Path, hidden: NDArray[np.bool_]) -> explain.Reconstruction:
     model = load_model(world / "mae").model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     return explain.reconstruct(model, INPUTS, spectrogram(world), hidden[None])
 
 

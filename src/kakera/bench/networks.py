@@ -18,17 +18,17 @@ from kakera.bench.where import COMPILED, CPU, Where
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import SIZES, VitShape
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import SIZES, ViTConfig
+from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS, among
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.study.costs import forward_flops, step_flops
 
 HIDE, PREDICTED, CLASSES = 0.75, 0.25, 1000
 FAST = f"{OURS}, fast decoder"
 
 
-def vit(size: str, patch: int) -> VitShape:
+def vit(size: str, patch: int) -> ViTConfig:
     """A row of the table of sizes with another patch."""
     return SIZES[size].with_patch((patch, patch))
 
@@ -43,7 +43,7 @@ def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Wh
     return where.turns(Work(contenders, batch, flops=flops, absent=absent))
 
 
-def mae(who: str, shape: VitShape, side: int, batch: int, where: Where = CPU) -> Callable[[], object]:
+def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Where = CPU) -> Callable[[], object]:
     """The step of one of them, by name: OURS, FAST, or another library's. Raises ImportError."""
     pictures, library = where.put(_pictures(side, batch)), who.removesuffix(COMPILED)
     if library in MAES:
@@ -109,15 +109,15 @@ def _names() -> tuple[str, ...]:
     return tuple(map(str, range(CLASSES)))
 
 
-def _mae(shape: VitShape, side: int, *, cross: bool) -> MaskedAutoencoder:
-    encoder = Encoder(shape, channels=3, size=(side, side))
-    model = MaskedAutoencoder(encoder, replace(shape.decoder, cross=cross))
+def _mae(shape: ViTConfig, side: int, *, cross: bool) -> MAE:
+    encoder = ViT(shape, channels=3, size=(side, side))
+    model = MAE(encoder, replace(shape.decoder, cross=cross))
     model.initialise(generator(0))
     return model
 
 
-def _classifier(shape: VitShape, side: int) -> Classifier:
-    model = Classifier(Encoder(shape, channels=3, size=(side, side), learned=True), CLASSES, "class")
+def _classifier(shape: ViTConfig, side: int) -> Classifier:
+    model = Classifier(ViT(shape, channels=3, size=(side, side), learned=True), CLASSES, "class")
     model.initialise(generator(0))
     return model
 

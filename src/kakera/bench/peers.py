@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kakera.bench.foreign import library
-from kakera.model.configs import VitShape
+from kakera.model.configs import ViTConfig
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Peer:
     run: Callable[[Tensor], Tensor]
 
 
-def transformers_mae(shape: VitShape, side: int, hide: float) -> Peer:
+def transformers_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
     """ViTMAE of transformers. Raises ImportError."""
     transformers, decoder = library("transformers"), shape.decoder
     config = transformers.ViTMAEConfig(
@@ -38,7 +38,7 @@ def transformers_mae(shape: VitShape, side: int, hide: float) -> Peer:
     return Peer("transformers", model, lambda pictures: model(pictures).loss)
 
 
-def vit_pytorch_mae(shape: VitShape, side: int, hide: float) -> Peer:
+def vit_pytorch_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
     """MAE of vit-pytorch. Raises ImportError.
 
     Its MAE takes positions to be (1, n, d), which its ViT now holds as (n, d).
@@ -57,7 +57,7 @@ def vit_pytorch_mae(shape: VitShape, side: int, hide: float) -> Peer:
     return Peer("vit-pytorch", model, model)
 
 
-def transformers_vit(shape: VitShape, side: int, classes: int) -> Peer:
+def transformers_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
     """The classifier of transformers. Raises ImportError."""
     transformers = library("transformers")
     config = transformers.ViTConfig(**_transformers(shape, side), num_labels=classes)
@@ -65,13 +65,13 @@ def transformers_vit(shape: VitShape, side: int, classes: int) -> Peer:
     return Peer("transformers", model, lambda pictures: model(pictures).logits)
 
 
-def vit_pytorch_vit(shape: VitShape, side: int, classes: int) -> Peer:
+def vit_pytorch_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
     """The classifier of vit-pytorch. Raises ImportError."""
     model = _vit_pytorch(shape, side, classes)
     return Peer("vit-pytorch", model, model)
 
 
-def timm_vit(shape: VitShape, side: int, classes: int) -> Peer:
+def timm_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
     """The classifier of timm. Raises ImportError."""
     model = library("timm.models.vision_transformer").VisionTransformer(
         img_size=side,
@@ -84,7 +84,7 @@ def timm_vit(shape: VitShape, side: int, classes: int) -> Peer:
     return Peer("timm", model, model)
 
 
-Maker = Callable[[VitShape, int, Any], Peer]
+Maker = Callable[[ViTConfig, int, Any], Peer]
 MAES: dict[str, Maker] = {"transformers": transformers_mae, "vit-pytorch": vit_pytorch_mae}
 CLASSIFIERS: dict[str, Maker] = {
     "transformers": transformers_vit,
@@ -106,7 +106,7 @@ def installed(names: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
     return there, tuple(absent)
 
 
-def _transformers(shape: VitShape, side: int) -> dict[str, Any]:
+def _transformers(shape: ViTConfig, side: int) -> dict[str, Any]:
     return {
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
@@ -118,7 +118,7 @@ def _transformers(shape: VitShape, side: int) -> dict[str, Any]:
     }
 
 
-def _vit_pytorch(shape: VitShape, side: int, classes: int = 1000) -> Any:
+def _vit_pytorch(shape: ViTConfig, side: int, classes: int = 1000) -> Any:
     return library("vit_pytorch").ViT(
         image_size=side,
         patch_size=shape.patch[0],

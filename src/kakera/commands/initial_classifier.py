@@ -11,9 +11,9 @@ from kakera.formats.adapt import adapt
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import SIZES, VitShape, shape_of
+from kakera.model.configs import SIZES, ViTConfig, shape_of
 from kakera.model.resnet import RESNETS, ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames
@@ -61,11 +61,11 @@ def _from_scratch(
         return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
     shape = scratch_shape(options)
     inputs = prepared.inputs(options.image, shape.patch, options.seconds)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
     return Classifier(encoder, classes, options.pool), inputs
 
 
-def scratch_shape(options: FinetuneOptions) -> VitShape:
+def scratch_shape(options: FinetuneOptions) -> ViTConfig:
     """Of a Transformer from scratch. Raises OptionError."""
     if options.model not in SIZES:
         names = ", ".join([*SIZES, *RESNETS])

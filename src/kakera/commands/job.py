@@ -16,7 +16,7 @@ from kakera.commands.prepare import augmentation, resolve
 from kakera.data.dataset import Dataset
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
-from kakera.model.configs import VitShape
+from kakera.model.configs import ViTConfig
 from kakera.progress import follows
 from kakera.training.configuration import chosen_before
 from kakera.training.distributed import Team
@@ -175,7 +175,7 @@ def sample(prepared: Prepared, *, labelled: bool) -> Prepared:
     return replace(prepared, dataset=dataset.take(rows[some]))
 
 
-def described(cost: StepCost, size: tuple[int, int], shape: VitShape) -> str:
+def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
     """Parameters, picture and patch of a network."""
     count = cost.parameters / 1e6
     many = f"{count:.1f}" if count < 10 else f"{count:.0f}"

@@ -21,7 +21,7 @@ from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import this_machine, usable_cores
-from kakera.model.configs import VitShape
+from kakera.model.configs import ViTConfig
 from kakera.sound.spec import preset
 from kakera.training.configuration import chosen_before
 from kakera.training.launch import processes
@@ -139,7 +139,7 @@ def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
     )
 
 
-def require_patches(shape: VitShape, patch: tuple[int, ...], stride: tuple[int, ...] = ()) -> VitShape:
+def require_patches(shape: ViTConfig, patch: tuple[int, ...], stride: tuple[int, ...] = ()) -> ViTConfig:
     """The shape on the patches that were asked for. Raises OptionError."""
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))

@@ -24,9 +24,9 @@ from kakera.formats.native import Saved, generator
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS, kept
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.training.device import whereabouts
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
@@ -85,12 +85,12 @@ def pretrain(
         def draw(epoch: int, model: nn.Module) -> None:
             warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
-                assert isinstance(model, MaskedAutoencoder)
+                assert isinstance(model, MAE)
                 sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
                 run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
-        assert isinstance(trained, MaskedAutoencoder)
+        assert isinstance(trained, MAE)
         return finish(run, replace(saved, model=trained), page=page)
 
 
@@ -135,11 +135,11 @@ def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
     return chosen.image, require_patches(shape_of(chosen.size), chosen.patch).patch, chosen.seconds
 
 
-def _model(chosen: PretrainOptions, inputs: InputSpec) -> MaskedAutoencoder:
+def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
     shape = require_patches(shape_of(chosen.size), chosen.patch)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size)
+    encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    return MaskedAutoencoder(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
+    return MAE(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
 
 
 def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) -> Plan:
@@ -157,7 +157,7 @@ def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) ->
 def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:
     """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
     model = saved.model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     grid = model.encoder.grid
     looked = shown(pictures, saved.inputs)
     absent = View.of(model, saved.inputs).absent(looked.batch)

@@ -20,7 +20,7 @@ from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 RAW = -100
@@ -90,7 +90,7 @@ class Seen:
 
 @torch.inference_mode()
 def look(
-    encoder: Encoder,
+    encoder: ViT,
     inputs: InputSpec,
     picture: Num[Tensor, "c H W"],
     width: int | None = None,
@@ -122,7 +122,7 @@ def look(
     )
 
 
-def require_no_registers(encoder: Encoder) -> None:
+def require_no_registers(encoder: ViT) -> None:
     """Raises OptionError for an encoder with tokens that are neither class token nor patch."""
     if encoder.shape.registers:
         raise OptionError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kakera.explain.activations import Array, Seen
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 
 def principal(vectors: Array, count: int) -> tuple[Array, Array]:
@@ -43,13 +43,13 @@ def token_colours(seen: Sequence[Seen], layer: int = -1) -> list[Array]:
     return [each.on_grid(part.T).transpose(1, 2, 0) for each, part in zip(seen, parts, strict=True)]
 
 
-def filters(encoder: Encoder) -> Array:
+def filters(encoder: ViT) -> Array:
     """(d, ph, pw, c): what each number of a token answers to, the columns of E (lecture L4 ③)."""
     weight = encoder.patches.project.weight.detach().cpu().numpy()
     return weight.reshape(-1, *encoder.shape.patch, encoder.channels)
 
 
-def principal_filters(encoder: Encoder, count: int = 28) -> Array:
+def principal_filters(encoder: ViT, count: int = 28) -> Array:
     """(count, ph, pw, c): principal components of the filters (Dosovitskiy et al. 2021, Fig. 7, left).
 
     No more than a patch has numbers.

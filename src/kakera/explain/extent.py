@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from kakera.grid import Grid
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Extent:
     width: int
 
     @classmethod
-    def of(cls, encoder: Encoder, width: int | None = None) -> Extent:
+    def of(cls, encoder: ViT, width: int | None = None) -> Extent:
         """Of a picture of `width` pixels, or of a whole one."""
         whole, step = encoder.grid, encoder.shape.step[1]
         if width is None or width >= encoder.size[1]:

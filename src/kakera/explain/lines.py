@@ -19,7 +19,7 @@ from kakera.explain.similarity import cosine
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 BATCH = 32  # pictures encoded at a time
 
@@ -51,7 +51,7 @@ class Lines:
         return (values @ distance) / np.where(scale == 0, 1.0, scale)
 
 
-def patch_lines(encoder: Encoder, inputs: InputSpec) -> Lines:
+def patch_lines(encoder: ViT, inputs: InputSpec) -> Lines:
     """A line through the patch at the centre, on each of its rows; compared is the token of that patch."""
     grid, (height, width), (down, across) = encoder.grid, encoder.shape.patch, encoder.shape.step
     row, col = grid.rows // 2, grid.cols // 2
@@ -59,12 +59,12 @@ def patch_lines(encoder: Encoder, inputs: InputSpec) -> Lines:
     return _compare(encoder, inputs, box, slice(1 + row * grid.cols + col, None, grid.count + 1))
 
 
-def picture_lines(encoder: Encoder, inputs: InputSpec) -> Lines:
+def picture_lines(encoder: ViT, inputs: InputSpec) -> Lines:
     """A line through the whole picture, on each of its rows; compared is the mean of the patches' tokens."""
     return _compare(encoder, inputs, (0, 0, *inputs.size), slice(1, None))
 
 
-def _compare(encoder: Encoder, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> Lines:
+def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> Lines:
     top, left, height, width = box
     shares = torch.zeros(height + 1, inputs.channels, *inputs.size)  # the last stays black
     for row in range(height):
@@ -79,7 +79,7 @@ def _compare(encoder: Encoder, inputs: InputSpec, box: tuple[int, int, int, int]
 
 @torch.inference_mode()
 def _tokens(
-    encoder: Encoder, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice
+    encoder: ViT, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice
 ) -> NDArray[np.float64]:
     """(L + 1, b, d): the mean over the tokens that are read."""
     layers, found = range(encoder.shape.depth + 1), list[Tensor]()

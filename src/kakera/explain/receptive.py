@@ -22,7 +22,7 @@ from kakera.explain.extent import Extent
 from kakera.model.resnet import ResNet
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 _Centres: TypeAlias = Iterator[tuple[Tensor, tuple[float, float]]]  # Σ_channels y(unit), and its pixel
 
@@ -64,9 +64,7 @@ def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> Fields:
     return _fields(pictures, centres)
 
 
-def transformer_fields(
-    encoder: Encoder, pictures: Float[Tensor, "b c H W"], width: int | None = None
-) -> Fields:
+def transformer_fields(encoder: ViT, pictures: Float[Tensor, "b c H W"], width: int | None = None) -> Fields:
     """The same of the token of the patch at the centre: depth l is z^(l), 0 … L.
 
     Of pictures that end after `width` pixels, what is there of them.

@@ -16,7 +16,7 @@ from kakera.explain.axes import Axes, axes_of
 from kakera.explain.extent import Extent
 from kakera.inputs import InputSpec
 from kakera.model import patches
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 
 GREY = 0.5  # of a hidden patch, as a share of the range of values
 BORROWED = "mean and contrast of each hidden patch borrowed from the original"
@@ -51,7 +51,7 @@ class Reconstruction:
 
 @torch.no_grad()
 def reconstruct(
-    model: MaskedAutoencoder,
+    model: MAE,
     inputs: InputSpec,
     picture: Num[Tensor, "c H W"],
     hidden: NDArray[np.bool_],
@@ -85,7 +85,7 @@ def reconstruct(
 
 @torch.no_grad()
 def reconstructions(
-    model: MaskedAutoencoder,
+    model: MAE,
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
@@ -94,13 +94,13 @@ def reconstructions(
     """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.
 
     `pictures` hold stored values (0 … scale); patches may be `absent`. A model of normalised pixels borrows
-    the true mean and deviation of each hidden patch: see `MaskedAutoencoder.reconstruct`.
+    the true mean and deviation of each hidden patch: see `MAE.reconstruct`.
     """
     return as_bytes(_shares(model, inputs, pictures, hidden, absent))
 
 
 def _shares(
-    model: MaskedAutoencoder,
+    model: MAE,
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
@@ -117,14 +117,14 @@ def _shares(
     return torch.stack([stored, *joined], dim=1)
 
 
-def legend(model: MaskedAutoencoder) -> str:
+def legend(model: MAE) -> str:
     """What a sheet of reconstructions shows, borrowed values included."""
     return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.normalised else "")
 
 
 def kind_of(model: nn.Module) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
-    if not isinstance(model, MaskedAutoencoder):
+    if not isinstance(model, MAE):
         return "encoder only, without a decoder: guesses of hidden patches are left out"
     more = " and oriented gradients" if model.gradients else ""
     if model.normalised:
@@ -132,9 +132,9 @@ def kind_of(model: nn.Module) -> str:
     return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
 
 
-def require_autoencoder(model: nn.Module) -> MaskedAutoencoder:
+def require_autoencoder(model: nn.Module) -> MAE:
     """The model itself. Raises RunError where it has no decoder."""
-    if not isinstance(model, MaskedAutoencoder):
+    if not isinstance(model, MAE):
         raise RunError(
             sentence(
                 "model",

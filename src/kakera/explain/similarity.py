@@ -6,7 +6,7 @@ import numpy as np
 
 from kakera.errors import OptionError, sentence
 from kakera.explain.activations import Array, Seen
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 
 def cosine(one: Array, other: Array) -> Array:
@@ -55,7 +55,7 @@ def similarity_map(seen: Seen, token: int, layer: int = -1, other: Seen | None =
     return other.on_grid(similarities(seen, other, layer)[token - 1])
 
 
-def position_similarity(encoder: Encoder) -> Array:
+def position_similarity(encoder: ViT) -> Array:
     """(rows, cols, rows, cols): cosines of the position vectors r_i (Dosovitskiy et al. 2021, Fig. 7)."""
     vectors = encoder.positions.detach().cpu().numpy()[1:]
     grid = encoder.grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def about(saved: Saved) -> str:
     parts = [f"{shape.depth} layers of {shape.width} with {shape.heads} heads"]
     parts += [f"patches of {shape.patch[0]} × {shape.patch[1]}"]
     parts += [taken]
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
         return "masked autoencoder: " + ", ".join(parts)
     if isinstance(model, Classifier):

@@ -15,9 +15,9 @@ from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.linear import Linear
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 Size = int | tuple[int, int]
 Classes = int | Sequence[str]
@@ -54,9 +54,9 @@ def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
     found = inputs.resized(size)
     model = saved.model
     if not isinstance(model, ResNet):
-        model.resize(size, saved.resampling) if isinstance(
-            model, Encoder | MaskedAutoencoder
-        ) else model.encoder.resize(size, saved.resampling)
+        model.resize(size, saved.resampling) if isinstance(model, ViT | MAE) else model.encoder.resize(
+            size, saved.resampling
+        )
     note = f"positions resized from {_times(inputs.size)} to {_times(size)} pixels, {saved.resampling}"
     return replace(saved, inputs=found, notes=_noted(saved, note))
 
@@ -76,7 +76,7 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
         )
     if channels < 1:
         raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
-    if isinstance(model, MaskedAutoencoder) and model.gradients:
+    if isinstance(model, MAE) and model.gradients:
         raise OptionError(
             sentence(
                 "channels",
@@ -90,7 +90,7 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
     project = Linear(weight.shape[1], weight.shape[0]).to(weight)
     project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
     encoder.patches.project, encoder.channels = project, channels
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         _share_out_predictions(model, inputs.channels, channels)
     way = "summed into 1" if channels == 1 else f"shared out evenly among {channels}"
     if (inputs.channels, channels) == (1, 3):
@@ -116,7 +116,7 @@ def _shared_out(saved: Saved, channels: int) -> tuple[InputSpec, Tensor, Tensor]
     return found, weight.to(old.dtype), shift.to(old.dtype)
 
 
-def _share_out_predictions(model: MaskedAutoencoder, old: int, channels: int) -> None:
+def _share_out_predictions(model: MAE, old: int, channels: int) -> None:
     """Each new channel is predicted as the mean of those there were."""
     before = model.decoder.predict
     weight = rearrange(before.weight.detach(), "(p c) d -> p c d", c=old).mean(dim=1, keepdim=True)

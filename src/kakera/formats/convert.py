@@ -19,7 +19,7 @@ from kakera.formats.native import Saved
 from kakera.formats.onnx import export
 from kakera.formats.verify import difference
 from kakera.model.classifier import Classifier
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -111,7 +111,7 @@ def convert(
 
 def _grey(saved: Saved) -> bool:
     one = saved.inputs.channels == 1 and saved.inputs.sound is None
-    return one and isinstance(saved.model, Classifier | Encoder)
+    return one and isinstance(saved.model, Classifier | ViT)
 
 
 def _hint(saved: Saved, to: Format) -> str:

@@ -11,7 +11,7 @@ from kakera.formats.build import require_layers
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Read
-from kakera.model.configs import LayerKind
+from kakera.model.configs import BlockConfig
 from kakera.model.resnet import RESNETS
 from kakera.sound.spec import PRESETS, SoundSpec
 
@@ -124,7 +124,7 @@ def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str
     depth = whole(f"{where}'s depth", values["depth"], least=0, most=LAYERS)
     if tensors is not None:
         require_layers(depth, tensors)
-    kind, plain = mapping(f"{where}'s kind", values.get("kind", {})), LayerKind()
+    kind, plain = mapping(f"{where}'s kind", values.get("kind", {})), BlockConfig()
     for name, value in kind.items():
         if isinstance(getattr(plain, name), bool):
             flag(f"{where}'s {name}", value)

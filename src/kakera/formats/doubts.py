@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from kakera.formats.native import Model
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 
 def alike(model: Model) -> tuple[str, ...]:
@@ -17,9 +17,9 @@ def alike(model: Model) -> tuple[str, ...]:
     """
     if isinstance(model, ResNet):
         return ()
-    encoder = model if isinstance(model, Encoder) else model.encoder
+    encoder = model if isinstance(model, ViT) else model.encoder
     parts = {"encoder": encoder.positions}
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         parts["decoder"] = model.decoder.positions
     found = [name for name, positions in parts.items() if _same(positions.detach())]
     if not found:

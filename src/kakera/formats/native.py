@@ -23,16 +23,16 @@ from kakera.formats.preparation import prepared
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderShape, LayerKind, VitShape
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.mae import MAE
 from kakera.model.positions import Resampling
 from kakera.model.resnet import RESNETS, ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
 VERSION = 1
-Model = MaskedAutoencoder | Classifier | Encoder | ResNet
+Model = MAE | Classifier | ViT | ResNet
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Saved:
         object.__setattr__(self, "classes", unique_names(self.classes))
 
     @property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> ViT:
         """The Vision Transformer inside. Raises RunError for a CNN."""
         if isinstance(self.model, ResNet):
             raise RunError(
                 sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
             )
-        return self.model if isinstance(self.model, Encoder) else self.model.encoder
+        return self.model if isinstance(self.model, ViT) else self.model.encoder
 
     @property
     def device(self) -> torch.device:
@@ -117,7 +117,7 @@ def describe(saved: Saved) -> dict[str, Any]:
         return {"kind": "cnn", "shape": name, **_labels(saved), **common}
     inside = saved.encoder
     encoder = {"shape": asdict(inside.shape), "learned": inside.positions.requires_grad}
-    if isinstance(model, Encoder):
+    if isinstance(model, ViT):
         return {"kind": "encoder", **encoder, **common}
     if isinstance(model, Classifier):
         head = {"pool": model.pool, "head_epsilon": model.head_epsilon}
@@ -173,7 +173,7 @@ def build(description: dict[str, Any]) -> Saved:
         model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
         return Saved(model, inputs, classes, several)
     shape = _vit(description["shape"])
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=description["learned"])
+    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=description["learned"])
     if description["kind"] == "encoder":
         return Saved(encoder, inputs)
     if description["kind"] == "classifier":
@@ -181,21 +181,21 @@ def build(description: dict[str, Any]) -> Saved:
         return Saved(Classifier(encoder, len(classes), *head), inputs, classes, several)
     decoder = _decoder(description["decoder"])
     target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
-    return Saved(MaskedAutoencoder(encoder, decoder, **target), inputs)
+    return Saved(MAE(encoder, decoder, **target), inputs)
 
 
-def _vit(values: dict[str, Any]) -> VitShape:
+def _vit(values: dict[str, Any]) -> ViTConfig:
     lists = {name: tuple(values[name]) for name in ("patch", "stride") if values.get(name)}
-    return VitShape(**_kinds({**values, **lists, "decoder": _decoder(values["decoder"])}))
+    return ViTConfig(**_kinds({**values, **lists, "decoder": _decoder(values["decoder"])}))
 
 
-def _decoder(values: dict[str, Any]) -> DecoderShape:
-    return DecoderShape(**_kinds(values))
+def _decoder(values: dict[str, Any]) -> DecoderConfig:
+    return DecoderConfig(**_kinds(values))
 
 
 def _kinds(values: dict[str, Any]) -> dict[str, Any]:
     # A description from before there were kinds has none: the plain one.
-    return {**values, "kind": LayerKind(**values.get("kind", {}))}
+    return {**values, "kind": BlockConfig(**values.get("kind", {}))}
 
 
 def generator(seed: int) -> torch.Generator:

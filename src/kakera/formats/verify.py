@@ -16,9 +16,9 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.formats.onnx import export
 from kakera.formats.onnx.graph import parts
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.presence import beyond
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.sound.logmel import blank_after, log_mel
 
 PICTURES = 2  # that both models are shown
@@ -51,7 +51,7 @@ def dtype_of(saved: Saved) -> torch.dtype:
 def ours(saved: Saved, pictures: Tensor, noise: Tensor) -> Tensor:
     """Tokens of an encoder, scores of a classifier, an autoencoder's predictions of what is hidden."""
     model = saved.model
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         return model.predict(pictures, hidden_by(noise)).flatten(0, 1)
     return model(pictures)
 
@@ -71,7 +71,7 @@ def by_transformers(saved: Saved, place: Path) -> Judgement:
     name = kind_of(saved).architecture(saved)
     if name in ("ViTModel", "DeiTModel"):
         options["add_pooling_layer"] = False
-    if isinstance(saved.model, MaskedAutoencoder):
+    if isinstance(saved.model, MAE):
         # The patch of median noise is the last that stays: int(n · (1 − ratio)) patches do.
         count = saved.encoder.grid.count
         options["mask_ratio"] = 1 - ((count + 1) // 2 + 0.5) / count
@@ -82,7 +82,7 @@ def by_transformers(saved: Saved, place: Path) -> Judgement:
             sentence("transformers", got=f"other names ({wrong[0]})", expected="its own", do="report this")
         )
     model.eval()
-    if isinstance(saved.model, MaskedAutoencoder):
+    if isinstance(saved.model, MAE):
         found = model(pictures, noise=noise)
         return found.logits[found.mask.bool()], "transformers"
     # AST's spectrograms are (b, frames, bands).
@@ -90,7 +90,7 @@ def by_transformers(saved: Saved, place: Path) -> Judgement:
     found = model(
         pictures[:, 0].transpose(1, 2) if heard else in_channels(pictures, model.config.num_channels)
     )
-    return found.last_hidden_state if isinstance(saved.model, Encoder) else found.logits, "transformers"
+    return found.last_hidden_state if isinstance(saved.model, ViT) else found.logits, "transformers"
 
 
 def by_timm(saved: Saved, place: Path) -> Judgement:
@@ -98,7 +98,7 @@ def by_timm(saved: Saved, place: Path) -> Judgement:
     library = importlib.import_module("timm")
     pictures, _ = trial(saved)
     model = library.create_model(f"local-dir:{place}", pretrained=True).eval().to(dtype_of(saved))
-    return (model.forward_features if isinstance(saved.model, Encoder) else model)(pictures), "timm"
+    return (model.forward_features if isinstance(saved.model, ViT) else model)(pictures), "timm"
 
 
 def by_onnxruntime(saved: Saved, place: Path) -> tuple[float, str]:
@@ -110,7 +110,7 @@ def by_onnxruntime(saved: Saved, place: Path) -> tuple[float, str]:
         names = (each.name for each in session.get_inputs())
         theirs = session.run(None, {name: each.numpy() for name, each in zip(names, given, strict=True)})
         for one, other in zip(expected(saved, given), map(torch.from_numpy, theirs), strict=True):
-            if isinstance(saved.model, MaskedAutoencoder):  # in the model's units
+            if isinstance(saved.model, MAE):  # in the model's units
                 one, other = saved.inputs.normalise(one), saved.inputs.normalise(other)
             far = max(far, float((one - other).abs().max()))
     return far, "onnxruntime"
@@ -137,10 +137,10 @@ def expected(saved: Saved, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     else:
         stored = given[0]
     pictures = inputs.normalise(stored)
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         hidden = given[-1] if absent is None else given[-1] & ~absent
         return (inputs.restore(model.reconstruct(pictures, hidden, absent)),)
-    if isinstance(model, Encoder):
+    if isinstance(model, ViT):
         return (model(pictures),)
     logits = model(pictures) if absent is None else model(pictures, absent=absent)
     return logits, logits.sigmoid() if saved.several else logits.softmax(dim=-1)

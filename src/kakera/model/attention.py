@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera.model.configs import PLAIN, LayerKind
+from kakera.model.configs import PLAIN, BlockConfig
 from kakera.model.linear import Linear, Then, linear
 from kakera.model.trace import Trace
 
@@ -133,7 +133,7 @@ class Mlp(nn.Module):
 class Layer(nn.Module):
     """z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥)."""
 
-    def __init__(self, width: int, heads: int, kind: LayerKind = PLAIN) -> None:
+    def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias)
@@ -169,7 +169,7 @@ class Layer(nn.Module):
 class CrossLayer(nn.Module):
     """z' = CrossAttention(LN(z), context) + z;  z^(l) = MLP(LN(z')) + z' (Fu et al. 2024, Sec. 3.2)."""
 
-    def __init__(self, width: int, heads: int, kind: LayerKind = PLAIN) -> None:
+    def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = CrossAttention(width, heads, bias=kind.qkv_bias)

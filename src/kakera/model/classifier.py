@@ -13,7 +13,7 @@ from kakera.model.linear import Linear
 from kakera.model.presence import Choice
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 Pool: TypeAlias = Literal["class", "mean"]
 Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
@@ -35,7 +35,7 @@ class Classifier(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, classes: int, pool: Read = "mean", head_epsilon: float | None = None
+        self, encoder: ViT, classes: int, pool: Read = "mean", head_epsilon: float | None = None
     ) -> None:
         super().__init__()
         self.encoder, self.classes, self.head_epsilon = encoder, classes, head_epsilon
@@ -80,7 +80,7 @@ class Classifier(nn.Module):
 
 
 def pooled(
-    encoder: Encoder,
+    encoder: ViT,
     tokens: Float[Tensor, "b k d"],
     pool: Read,
     chosen: Choice | None = None,

@@ -8,7 +8,7 @@ from kakera.errors import OptionError, sentence
 
 
 @dataclass(frozen=True)
-class LayerKind:
+class BlockConfig:
     """In what the layers of published Transformers differ; as it stands, those of ViT and MAE.
 
     `ratio` is the width inside the MLP over the width outside, `epsilon` that of every layer norm;
@@ -23,12 +23,12 @@ class LayerKind:
     layer_scale: bool = False
     gated: bool = False
 
-    def ratio_of(self, inside: int, outside: int) -> LayerKind:
+    def ratio_of(self, inside: int, outside: int) -> BlockConfig:
         """The same layers with an MLP of another width inside."""
         return replace(self, ratio=inside / outside)
 
 
-PLAIN = LayerKind()
+PLAIN = BlockConfig()
 
 
 def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
@@ -42,7 +42,7 @@ def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
 
 
 @dataclass(frozen=True)
-class DecoderShape:
+class DecoderConfig:
     """`depth` layers of `width` with `heads` heads.
 
     Where it is `cross`, hidden places attend to the encoder's tokens alone (Fu et al. 2024, CrossMAE).
@@ -51,7 +51,7 @@ class DecoderShape:
     width: int
     depth: int
     heads: int
-    kind: LayerKind = PLAIN
+    kind: BlockConfig = PLAIN
     cross: bool = False
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class DecoderShape:
 
 
 @dataclass(frozen=True)
-class VitShape:
+class ViTConfig:
     """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels.
 
     A `stride` below the patch lets neighbours overlap, as in AST (Gong et al. 2021: 16 × 16, stride 10).
@@ -71,8 +71,8 @@ class VitShape:
     depth: int
     heads: int
     patch: tuple[int, int]
-    decoder: DecoderShape
-    kind: LayerKind = PLAIN
+    decoder: DecoderConfig
+    kind: BlockConfig = PLAIN
     registers: int = 0
     stride: tuple[int, int] | None = None
     """From one patch to the next, down and across; None for patches side by side."""
@@ -89,33 +89,33 @@ class VitShape:
         """From one patch to the next, down and across."""
         return self.stride or self.patch
 
-    def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> VitShape:
+    def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> ViTConfig:
         """The same layers on other patches."""
         return replace(self, patch=patch, stride=stride)
 
 
-_PAPER = DecoderShape(512, 8, 16)  # MAE paper, Sec. 3
+_PAPER = DecoderConfig(512, 8, 16)  # MAE paper, Sec. 3
 
-SIZES: dict[str, VitShape] = {
+SIZES: dict[str, ViTConfig] = {
     # for pictures of 28 to 64 pixels
-    "nano": VitShape(64, 3, 2, (4, 4), DecoderShape(32, 1, 1)),
-    "micro": VitShape(128, 4, 4, (4, 4), DecoderShape(64, 1, 1)),
-    "mini": VitShape(192, 6, 3, (4, 4), DecoderShape(96, 2, 3)),
+    "nano": ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1)),
+    "micro": ViTConfig(128, 4, 4, (4, 4), DecoderConfig(64, 1, 1)),
+    "mini": ViTConfig(192, 6, 3, (4, 4), DecoderConfig(96, 2, 3)),
     # for pictures of 224 pixels: Touvron et al. 2021 (tiny, small), Dosovitskiy et al. 2021 (the rest)
-    "tiny": VitShape(192, 12, 3, (16, 16), DecoderShape(192, 4, 3)),
-    "small": VitShape(384, 12, 6, (16, 16), DecoderShape(256, 8, 8)),
-    "base": VitShape(768, 12, 12, (16, 16), _PAPER),
-    "large": VitShape(1024, 24, 16, (16, 16), _PAPER),
-    "huge": VitShape(1280, 32, 16, (14, 14), _PAPER),
+    "tiny": ViTConfig(192, 12, 3, (16, 16), DecoderConfig(192, 4, 3)),
+    "small": ViTConfig(384, 12, 6, (16, 16), DecoderConfig(256, 8, 8)),
+    "base": ViTConfig(768, 12, 12, (16, 16), _PAPER),
+    "large": ViTConfig(1024, 24, 16, (16, 16), _PAPER),
+    "huge": ViTConfig(1280, 32, 16, (14, 14), _PAPER),
 }
 
 
-def decoder_for(width: int) -> DecoderShape:
+def decoder_for(width: int) -> DecoderConfig:
     """The decoder that the table puts behind an encoder of this width, or else the paper's."""
     return next((shape.decoder for shape in SIZES.values() if shape.width == width), _PAPER)
 
 
-def shape_of(name: str) -> VitShape:
+def shape_of(name: str) -> ViTConfig:
     """The row of a name. Raises OptionError for an unknown one."""
     if name not in SIZES:
         raise OptionError(

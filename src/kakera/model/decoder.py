@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from kakera.model import positions
 from kakera.model.attention import CrossLayer, Layer
-from kakera.model.configs import DecoderShape
+from kakera.model.configs import DecoderConfig
 from kakera.model.linear import Linear
 from kakera.model.roles import Roles
-from kakera.model.vit import Encoder, initialise_linears
+from kakera.model.vit import ViT, initialise_linears
 
 
 class Decoder(nn.Module):
@@ -22,7 +22,7 @@ class Decoder(nn.Module):
     for cost nothing.
     """
 
-    def __init__(self, encoder: Encoder, shape: DecoderShape, outputs: int) -> None:
+    def __init__(self, encoder: ViT, shape: DecoderConfig, outputs: int) -> None:
         super().__init__()
         self.shape = shape
         kind = CrossLayer if shape.cross else Layer

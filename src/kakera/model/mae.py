@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.model import hog as oriented
 from kakera.model import patches, positions
-from kakera.model.configs import DecoderShape
+from kakera.model.configs import DecoderConfig
 from kakera.model.decoder import Decoder
 from kakera.model.roles import Roles, roles
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 VARIANCE_FLOOR = 1e-6
 
 
-class MaskedAutoencoder(nn.Module):
+class MAE(nn.Module):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
@@ -30,7 +30,7 @@ class MaskedAutoencoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: Encoder, decoder: DecoderShape, *, normalised: bool = True, gradients: bool = False
+        self, encoder: ViT, decoder: DecoderConfig, *, normalised: bool = True, gradients: bool = False
     ) -> None:
         super().__init__()
         if encoder.shape.step != encoder.shape.patch:

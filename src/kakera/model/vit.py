@@ -10,14 +10,14 @@ from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.attention import Layer
-from kakera.model.configs import VitShape
+from kakera.model.configs import ViTConfig
 from kakera.model.patches import PatchEmbedding, pick
 from kakera.model.presence import Choice
 from kakera.model.roles import entering
 from kakera.model.trace import Trace
 
 
-class Encoder(nn.Module):
+class ViT(nn.Module):
     """Patches, positions, class token, L layers, final norm.
 
     `size` is (height, width) in pixels. `learned` chooses learned positions (Dosovitskiy et al. 2021)
@@ -25,7 +25,7 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, shape: VitShape, *, channels: int, size: tuple[int, int], learned: bool = False
+        self, shape: ViTConfig, *, channels: int, size: tuple[int, int], learned: bool = False
     ) -> None:
         super().__init__()
         self.shape, self.channels, self.size = shape, channels, size

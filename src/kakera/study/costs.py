@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera import seeding
 from kakera.formats.native import Saved, parameters
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS
 
 PICTURES = 2  # to count with; one would do but for batch norm
@@ -31,7 +31,7 @@ def forward_flops(saved: Saved) -> int:
 def step_flops(saved: Saved, hide: float) -> int:
     """Of one picture in a step of pretraining, forward and backward, with this share hidden."""
     model = saved.model
-    assert isinstance(model, MaskedAutoencoder)
+    assert isinstance(model, MAE)
     grid = model.encoder.grid
     noise = seeding.uniform(0, 0, range(PICTURES), "mask", grid.count)
     hidden = torch.from_numpy(MASKINGS["random"](noise, grid, hide))

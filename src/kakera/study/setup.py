@@ -20,7 +20,7 @@ from kakera.data.split import stratified
 from kakera.errors import DataError, sentence
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.configs import VitShape, shape_of
+from kakera.model.configs import ViTConfig, shape_of
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import Plan
@@ -34,7 +34,7 @@ class Material:
     """The data set, held in memory where it is small, and what the recipes say."""
 
     dataset: Dataset
-    shape: VitShape
+    shape: ViTConfig
     grid: Grid
     inputs: InputSpec
     """What the networks take in."""

@@ -24,7 +24,7 @@ from kakera.model import roles
 from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.resnet import ResNet
 from kakera.model.trace import Trace
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.progress import Progress
 from kakera.training.device import whereabouts
 from kakera.training.view import View
@@ -41,7 +41,7 @@ def probabilities(
     """
     model = saved.model
     if not isinstance(model, Classifier | ResNet):
-        got = "an encoder without a head" if isinstance(model, Encoder) else "an autoencoder"
+        got = "an encoder without a head" if isinstance(model, ViT) else "an autoencoder"
         raise OptionError(sentence("model", got=got, expected="a classifier", do="fine-tune it first"))
     normalised = saved.inputs.normalise(pictures)
     logits = model(normalised) if absent is None else model(normalised, absent=absent)
@@ -151,7 +151,7 @@ def features(
     return {key: values for key, (values, _) in means.items()}, np.unique(kept)
 
 
-def require_layers(encoder: Encoder, layers: Sequence[int]) -> None:
+def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
     """Raises OptionError for a layer that the encoder does not have."""
     depth = encoder.shape.depth
     for layer in layers:

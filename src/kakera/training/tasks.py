@@ -14,7 +14,7 @@ from kakera import seeding
 from kakera.data.loader import Batch
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS, among
 from kakera.model.resnet import ResNet
 from kakera.model.stochastic_depth import survival
@@ -27,7 +27,7 @@ from kakera.training.view import View
 class Pretraining:
     """Guess hidden patches; the mask of a picture depends on (seed, epoch, picture) alone."""
 
-    def __init__(self, model: MaskedAutoencoder, inputs: InputSpec, options: PretrainOptions) -> None:
+    def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
         self.model: nn.Module = model
         self.grid, self.options = model.encoder.grid, options
         self.view = View.of(model.encoder, inputs)

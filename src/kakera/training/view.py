@@ -13,7 +13,7 @@ from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.presence import beyond
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class View:
         """By a Vision Transformer, or what has one inside, in patches; by a CNN in the cells of its maps."""
         if isinstance(model, ResNet):
             return cls(inputs, model.grid(inputs.size), model.step)
-        encoder = model if isinstance(model, Encoder) else model.encoder
-        assert isinstance(encoder, Encoder)
+        encoder = model if isinstance(model, ViT) else model.encoder
+        assert isinstance(encoder, ViT)
         return cls(inputs, encoder.grid, encoder.shape.step[1])
 
     def stored(self, batch: Batch) -> Num[Tensor, "b c H W"]:

@@ -15,7 +15,7 @@ from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
 from kakera.formats.native import WEIGHTS, Saved
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.sound.spec import SoundSpec
 from kakera.web.errors import UnknownError
@@ -52,7 +52,7 @@ class State:
             "sound": inputs.sound is not None,
             "classes": self.saved.classes,
             "predicts": bool(self.saved.classes),
-            "reconstructs": isinstance(model, MaskedAutoencoder),
+            "reconstructs": isinstance(model, MAE),
         }
         if isinstance(model, ResNet):
             return ModelAnswer(**common, attends=False, rows=1, cols=1)

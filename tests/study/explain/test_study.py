@@ -14,9 +14,9 @@ from kakera.commands.explain import explain_files
 from kakera.formats.native import Saved, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from tests.model.models import DECODER, SHAPE, seeded
 from tests.small import folder
 
@@ -26,12 +26,12 @@ SHOWN = {"summary", "heads", "heads-patch", "similarity"}
 MODEL = {"across", "colours", "distances", "fields", "positions", "filters", "lines"}
 
 
-def encoder() -> Encoder:
-    return Encoder(SHAPE, channels=3, size=SIZE)
+def encoder() -> ViT:
+    return ViT(SHAPE, channels=3, size=SIZE)
 
 
 def autoencoder(*, normalised: bool = True) -> Saved:
-    model = MaskedAutoencoder(encoder(), DECODER, normalised=normalised)
+    model = MAE(encoder(), DECODER, normalised=normalised)
     model.initialise(seeded(0))
     return Saved(model.eval(), INPUTS)
 

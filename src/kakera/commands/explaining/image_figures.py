@@ -18,7 +18,7 @@ from kakera.explain.relevance import relevance
 from kakera.explain.similarity import similarity_map
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
             )
         },
     )
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         found = reconstruct(model, inputs, picture, hidden, subject.width, subject.start)
         means = found.mean_errors()
         errors = ", ".join(f"{100 * value:.1f}" for value in means)

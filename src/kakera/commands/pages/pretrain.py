@@ -9,7 +9,7 @@ from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import Predictions, Trained
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.reports import html
 from kakera.reports.media import sheet
 from kakera.training.options import PretrainOptions
@@ -75,7 +75,7 @@ def _reconstructions(trained: Trained) -> list[str]:
     """The first, a middle and the last sheet that was drawn; the last one first."""
     paths = sorted((trained.folder / "pictures").glob("*.png"))
     model = trained.saved.model
-    if not paths or not isinstance(model, MaskedAutoencoder):
+    if not paths or not isinstance(model, MAE):
         return []
     places = sorted({len(paths) - 1, (len(paths) - 1) // 2, 0}, reverse=True)[:SHEETS]
     parts = [html.heading("What it guesses")]

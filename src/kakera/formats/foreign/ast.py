@@ -20,8 +20,8 @@ from kakera.formats.names import Row, below
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import VitShape, decoder_for
-from kakera.model.vit import Encoder
+from kakera.model.configs import ViTConfig, decoder_for
+from kakera.model.vit import ViT
 
 STRIDES = (10, 16)
 WINDOW = 128  # frames: the lengths that the paper uses are multiples
@@ -54,11 +54,11 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     data, mean, std = STATISTICS.get(len(classes), ("AudioSet", *AUDIOSET))
     inputs: InputSpec = spectrograms(frames, mean, std)
     depth = mae.depth_of({name.removeprefix("v."): t for name, t in tensors.items()}, "blocks.")
-    shape = VitShape(
+    shape = ViTConfig(
         width, depth, timm.heads_of(width), patch, decoder_for(width), registers=1, stride=stride
     )
     model = Classifier(
-        Encoder(shape, channels=1, size=inputs.size, learned=True), len(classes), "halves", HEAD_EPSILON
+        ViT(shape, channels=1, size=inputs.size, learned=True), len(classes), "halves", HEAD_EPSILON
     )
     assumed = (
         f"{frames} frames, a stride of {stride[0]} × {stride[1]} and {data}'s mean and deviation assumed"

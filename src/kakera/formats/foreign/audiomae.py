@@ -20,8 +20,8 @@ from kakera.formats.foreign import mae, timm
 from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
 from kakera.formats.native import Model, Saved
 from kakera.model.classifier import Classifier
-from kakera.model.configs import VitShape, decoder_for
-from kakera.model.vit import Encoder
+from kakera.model.configs import ViTConfig, decoder_for
+from kakera.model.vit import ViT
 
 TURNED = ("d c pw ph", "d (ph pw c)")  # time, which is down there, is across here
 DECODER = ("decoder", "mask_token", "norm_pix_loss", "contextual", "log_softmax")
@@ -65,10 +65,10 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     classes = tuple(map(str, range(len(tensors["head.weight"])))) if "head.weight" in tensors else ()
     data, mean, std = STATISTICS.get(len(classes), ("AudioSet", *AUDIOSET))
     inputs = spectrograms(count // rows * across, mean, std)
-    shape = VitShape(
+    shape = ViTConfig(
         width, mae.depth_of(tensors, "blocks."), timm.heads_of(width), (height, across), decoder_for(width)
     )
-    encoder = Encoder(shape, channels=1, size=inputs.size)
+    encoder = ViT(shape, channels=1, size=inputs.size)
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Model = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"

@@ -22,8 +22,8 @@ from kakera.formats.names import ROW, ROWS, Row, below
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import LayerKind, VitShape, decoder_for
-from kakera.model.vit import Encoder
+from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
+from kakera.model.vit import ViT
 
 HALF = 0.5  # mean and deviation
 MAP = ("enter leave", "leave enter")
@@ -73,7 +73,7 @@ def read(path: Path) -> Saved:
     tensors = {name: tensor for name, tensor in tensors.items() if name not in beyond}
     with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
         saved = _build(tensors, headless=bool(beyond))
-    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    ours = "" if isinstance(saved.model, ViT) else "encoder."
     shape = saved.encoder.shape
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
     found = names.read(tensors, table(ours), source=str(path), axes=axes)
@@ -111,9 +111,9 @@ def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
     depth = require_layers(1 + max(numbers), tensors)
     side = round((tensors["Transformer/posembed_input/pos_embedding"].shape[1] - 1) ** 0.5)
     inputs = InputSpec(channels, side * patch[0], side * patch[1], (HALF,) * channels, (HALF,) * channels)
-    kind = LayerKind(tanh_gelu=True).ratio_of(inside, width)
-    shape = VitShape(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
-    encoder = Encoder(shape, channels=channels, size=inputs.size, learned=True)
+    kind = BlockConfig(tanh_gelu=True).ratio_of(inside, width)
+    shape = ViTConfig(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
+    encoder = ViT(shape, channels=channels, size=inputs.size, learned=True)
     notes = ("an original Vision Transformer in JAX", "square pictures assumed, from −1 to 1")
     if "head/kernel" not in tensors:
         notes += ("its head left behind, with the tanh layer before it",) if headless else ()

@@ -24,11 +24,11 @@ from kakera.formats.native import Model, Saved
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import PLAIN, SIZES, DecoderShape, VitShape, decoder_for
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import PLAIN, SIZES, DecoderConfig, ViTConfig, decoder_for
+from kakera.model.mae import MAE
 from kakera.model.positions import sincos
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 # Of pictures 0 … 1: what the models were trained with (ImageNet).
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -114,7 +114,7 @@ def write(saved: Saved) -> bytes:
     shape, model = saved.encoder.shape, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
     own |= {"classes": list(saved.classes), "several": saved.several}
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.normalised}
     file = io.BytesIO()
     torch.save({"model": tensors, "kakera": own}, file)
@@ -141,20 +141,20 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         inputs = _as_in_the_paper(inputs)
         notes.append(f"square pictures assumed, with a mean of {mean} and a deviation of {std}")
     Grid.cover(inputs.size, (patch[0], patch[1]))
-    shape = VitShape(
+    shape = ViTConfig(
         width, depth_of(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
     )
-    encoder = Encoder(shape, channels=channels, size=inputs.size)
+    encoder = ViT(shape, channels=channels, size=inputs.size)
     model: Model = encoder
     classes: tuple[str, ...] = ()
     if "decoder_embed.weight" in tensors:
         inside = tensors["decoder_embed.weight"].shape[0]
         heads = whole("decoder_heads", own.get("decoder_heads", max(1, inside // HEAD_WIDTH)))
-        decoder = DecoderShape(inside, depth_of(tensors, "decoder_blocks."), heads)
+        decoder = DecoderConfig(inside, depth_of(tensors, "decoder_blocks."), heads)
         # The released models that draw well were trained on plain pixels, and say so in their names.
         normalised = flag("normalised", own.get("normalised", "visualize" not in name))
         notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
-        model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
+        model = MAE(encoder, decoder, normalised=normalised)
     elif "head.weight" in tensors:
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
@@ -164,7 +164,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
 
 def _rows(saved: Saved) -> tuple[Row, ...]:
     mean = isinstance(saved.model, Classifier) and saved.model.pool == "mean"
-    return table("" if isinstance(saved.model, Encoder) else "encoder.", norm="fc_norm" if mean else "norm")
+    return table("" if isinstance(saved.model, ViT) else "encoder.", norm="fc_norm" if mean else "norm")
 
 
 def _axes(saved: Saved) -> dict[str, int]:
@@ -196,7 +196,7 @@ def _require_expressible(saved: Saved) -> None:
         _refuse("a CNN")
     if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
         _refuse("layers of another kind than the paper's, or registers")
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         shape = model.decoder.shape
         if model.gradients or shape.cross or shape.kind != PLAIN:
             _refuse("a decoder that predicts gradients, or is not the paper's")

@@ -24,8 +24,8 @@ from kakera.formats.native import Model, Saved
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Read
-from kakera.model.configs import LayerKind, VitShape, decoder_for
-from kakera.model.vit import Encoder
+from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
+from kakera.model.vit import ViT
 
 # Heads of timm's sizes by width; those of 1536 are DINOv2's.
 HEADS = {
@@ -64,7 +64,7 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
         tensors.pop(pattern, None)
     with without_memory(source, expected="a Vision Transformer of timm's", do="name another model"):
         saved = _build(tensors, config or {}, source)
-    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    ours = "" if isinstance(saved.model, ViT) else "encoder."
     rows = table(
         ours,
         norm="fc_norm" if "fc_norm.weight" in tensors else "norm",
@@ -85,7 +85,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     registers = _registers(tensors)
     shape, notes = _shape(tensors, given, registers)
     inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=True)
+    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=True)
     found = config.get("architecture", "state dict, without its architecture")
     notes = (f"timm {found}", *notes, *assumed)
     if "head.weight" not in tensors:
@@ -135,7 +135,7 @@ def heads_of(width: int) -> int:
 
 def _shape(
     tensors: Mapping[str, Tensor], given: Mapping[str, Any], registers: int
-) -> tuple[VitShape, tuple[str, ...]]:
+) -> tuple[ViTConfig, tuple[str, ...]]:
     width, _, *patch = tensors["patch_embed.proj.weight"].shape
     heads, notes = given.get("num_heads"), ()
     if heads is None:
@@ -143,14 +143,14 @@ def _shape(
         notes = (f"{heads} heads assumed, as in timm's sizes",)
     heads = whole("num_heads", heads)
     enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
-    kind = LayerKind(
+    kind = BlockConfig(
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
         tanh_gelu=given.get("act_layer") in TANH,
         layer_scale="blocks.0.ls1.gamma" in tensors,
         gated=enter[0] == 2 * leave[1],
     ).ratio_of(leave[1], width)
     depth, sides = mae.depth_of(tensors, "blocks."), (patch[0], patch[1])
-    return VitShape(width, depth, heads, sides, decoder_for(width), kind, registers), notes
+    return ViTConfig(width, depth, heads, sides, decoder_for(width), kind, registers), notes
 
 
 def _inputs(

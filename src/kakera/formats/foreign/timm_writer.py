@@ -19,9 +19,9 @@ from kakera.formats.foreign.timm import table
 from kakera.formats.native import WEIGHTS, Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 EPSILON = 1e-6  # the only one that a model's arguments can say
 BYTE = 255.0  # timm divides by it, whatever the pictures
@@ -33,7 +33,7 @@ DISTILLED = "deit_base_distilled_patch16_224"
 def files(saved: Saved) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     _require_expressible(saved)
-    bare = isinstance(saved.model, Encoder)
+    bare = isinstance(saved.model, ViT)
     ours = "" if bare else "encoder."
     distilled, mean = _distilled(saved), _pool(saved) == "avg"
     tensors = dict(saved.model.state_dict())
@@ -151,7 +151,7 @@ def _require_expressible(saved: Saved) -> None:
     model = saved.model
     if isinstance(model, ResNet):
         _refuse("a CNN")
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         _refuse("a masked autoencoder; --encoder leaves its decoder behind")
     shape = saved.encoder.shape
     if shape.kind.epsilon != EPSILON:

@@ -32,10 +32,10 @@ from kakera.formats.names import Row
 from kakera.formats.native import Model, Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
-from kakera.model.configs import DecoderShape, LayerKind, VitShape, decoder_for
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, decoder_for
+from kakera.model.mae import MAE
 from kakera.model.positions import Resampling
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 AST, BEIT = "audio-spectrogram-transformer", "beit"
 DINOV2 = ("dinov2", "dinov2_with_registers")
@@ -55,7 +55,7 @@ def read(
     with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
         given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
         saved = _build(given, preprocessing, set(tensors))
-    ours = "" if isinstance(saved.model, Encoder) else "encoder."
+    ours = "" if isinstance(saved.model, ViT) else "encoder."
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
     rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
@@ -94,7 +94,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
         channels = whole("num_channels", config["num_channels"], most=CHANNELS)
         inputs, notes = inputs_of(preprocessing, channels, _pair("image_size", config["image_size"]))
     notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
-    encoder = Encoder(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
+    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
     resampling = RESAMPLING.get(kind, "bicubic")
     if any(name.startswith("decoder.") for name in present):
         width, depth, heads, inside = (
@@ -106,11 +106,11 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
                 "decoder_intermediate_size",
             )
         )
-        decoder = DecoderShape(
+        decoder = DecoderConfig(
             width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
         )
         normalised = flag("norm_pix_loss", config["norm_pix_loss"])
-        model: Model = MaskedAutoencoder(encoder, decoder, normalised=normalised)
+        model: Model = MAE(encoder, decoder, normalised=normalised)
         return Saved(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Saved(encoder, inputs, notes=notes, resampling=resampling)
@@ -156,7 +156,7 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
     return "distilled" if "cls_classifier.weight" in present else "class"
 
 
-def shape_of(config: Mapping[str, Any]) -> VitShape:
+def shape_of(config: Mapping[str, Any]) -> ViTConfig:
     """What a configuration says of the encoder. Raises OptionError for an activation that is not GELU."""
     act = config["hidden_act"]
     width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
@@ -176,7 +176,7 @@ def shape_of(config: Mapping[str, Any]) -> VitShape:
     )
     strides = tuple(whole(name, config[name]) for name in ("frequency_stride", "time_stride"))
     stride = (strides[0], strides[1]) if model_type == AST else None
-    return VitShape(
+    return ViTConfig(
         width, depth, heads, patch, decoder_for(width), kind, registers.get(model_type, 0), stride
     )
 
@@ -185,13 +185,13 @@ def _registers(config: Mapping[str, Any]) -> int:
     return whole("num_register_tokens", config["num_register_tokens"], least=0)
 
 
-def _kind_of(config: Mapping[str, Any], width: int) -> LayerKind:
+def _kind_of(config: Mapping[str, Any], width: int) -> BlockConfig:
     dinov2, inside = config["model_type"] in DINOV2, whole("intermediate_size", config["intermediate_size"])
     gated = dinov2 and flag("use_swiglu_ffn", config["use_swiglu_ffn"])
     if dinov2:
         inside = dinov2_inside(width, number("mlp_ratio", config["mlp_ratio"], positive=True), gated=gated)
     scaled = config["model_type"] == BEIT and number("layer_scale", config["layer_scale_init_value"]) > 0
-    return LayerKind(
+    return BlockConfig(
         epsilon=number("layer_norm_eps", config["layer_norm_eps"], positive=True),
         qkv_bias=flag("qkv_bias", config["qkv_bias"]),
         tanh_gelu=config["hidden_act"] in TANH,

@@ -10,7 +10,7 @@ from kakera.errors import RunError, sentence
 from kakera.formats.foreign.transformers import AST, dinov2_inside
 from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier, Read
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.sound.spec import PRESETS
 
@@ -42,7 +42,7 @@ DINOV2_REGISTERS = Kind(
     "Dinov2WithRegistersModel",
     {"class and mean": "Dinov2WithRegistersForImageClassification"},
 )
-MAE = Kind("vit_mae", "ViTMAEForPreTraining")
+VIT_MAE = Kind("vit_mae", "ViTMAEForPreTraining")
 SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 
@@ -56,7 +56,7 @@ def kind_of(saved: Saved) -> Kind:
         _require_ast(saved)
     elif shape.step != shape.patch:
         _refuse("patches that overlap")
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         _require_mae(saved, model)
     if kind in (VIT, DEIT) and shape.kind.gated:
         _refuse("an MLP with a gate, but no layer scale")
@@ -81,8 +81,8 @@ def _likely(saved: Saved) -> Kind:
         if shape.registers != 1:
             _refuse("recordings without AST's two tokens")
         return SOUND
-    if isinstance(model, MaskedAutoencoder):
-        return MAE
+    if isinstance(model, MAE):
+        return VIT_MAE
     if isinstance(model, Classifier) and model.pool == "mean":
         return BEIT
     both = isinstance(model, Classifier) and model.pool == "class and mean"
@@ -91,7 +91,7 @@ def _likely(saved: Saved) -> Kind:
     return DEIT if shape.registers else VIT
 
 
-def _require_mae(saved: Saved, model: MaskedAutoencoder) -> None:
+def _require_mae(saved: Saved, model: MAE) -> None:
     shape, size, decoder = saved.encoder.shape, saved.encoder.size, model.decoder.shape
     if shape.registers or shape.kind.layer_scale or shape.kind.gated:
         _refuse("an autoencoder with registers, layer scale or a gate")
@@ -136,7 +136,7 @@ def _require_square(saved: Saved) -> None:
 
 def _require_ast(saved: Saved) -> None:
     model, inputs, shape = saved.model, saved.inputs, saved.encoder.shape
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         _refuse("an autoencoder of recordings")
     if shape.kind.layer_scale or shape.kind.gated:
         _refuse("recordings, with layer scale or a gate")

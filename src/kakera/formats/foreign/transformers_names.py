@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 TOKENS = ("1 r d", "r d")
 DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
@@ -106,7 +106,7 @@ def dinov2_table(
     return (*below(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
 
 
-def unscaled(encoder: Encoder, ours: str) -> dict[str, Tensor]:
+def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
     """Layer scales of one, for a type that always has them."""
     ones = torch.ones_like(encoder.class_token)
     return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.shape.depth) for k in (1, 2)}

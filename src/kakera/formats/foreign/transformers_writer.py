@@ -36,8 +36,8 @@ from kakera.formats.foreign.transformers_names import (
 from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS, Saved
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
-from kakera.model.vit import Encoder
+from kakera.model.mae import MAE
+from kakera.model.vit import ViT
 from kakera.sound.spec import PRESETS
 
 PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all others: their type
@@ -46,7 +46,7 @@ PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all other
 def files(saved: Saved) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     kind = kind_of(saved)
-    bare, shape = isinstance(saved.model, Encoder), saved.encoder.shape
+    bare, shape = isinstance(saved.model, ViT), saved.encoder.shape
     ours = "" if bare else "encoder."
     tensors = dict(saved.model.state_dict())
     if kind in (SOUND, DEIT):
@@ -111,7 +111,7 @@ def configuration(saved: Saved) -> dict[str, Any]:
         found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
         problem = "multi_label_classification" if saved.several else "single_label_classification"
         found |= {"problem_type": problem}
-    if isinstance(model, MaskedAutoencoder):
+    if isinstance(model, MAE):
         decoder = model.decoder.shape
         found |= {
             "decoder_hidden_size": decoder.width,

@@ -18,9 +18,9 @@ from kakera.errors import missing_extra
 from kakera.formats.native import Saved
 from kakera.formats.onnx.graph import Graph
 from kakera.model.classifier import Classifier
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 
 FILE = "model.onnx"
 NAMES_WHAT_IS_ABSENT = "torch.onnx._internal.exporter._registration"
@@ -38,9 +38,9 @@ class Ports:
     def of(cls, saved: Saved) -> Ports:
         """By what is read and what is asked for."""
         given = ("waveforms", "lengths") if saved.inputs.sound else ("pictures",)
-        if isinstance(saved.model, MaskedAutoencoder):
+        if isinstance(saved.model, MAE):
             return cls((*given, "hidden"), ("reconstructions",))
-        return cls(given, ("tokens",) if isinstance(saved.model, Encoder) else ("logits", "probabilities"))
+        return cls(given, ("tokens",) if isinstance(saved.model, ViT) else ("logits", "probabilities"))
 
 
 def files(saved: Saved) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ def example(saved: Saved, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
     else:
         pictures = torch.rand(count, inputs.channels, *inputs.size, generator=draws)
         given = (pictures * inputs.scale,)
-    if isinstance(saved.model, MaskedAutoencoder):
+    if isinstance(saved.model, MAE):
         noise = torch.rand(count, saved.encoder.grid.count, generator=draws)
         given = (*given, noise > noise.median(dim=1, keepdim=True).values)
     return given

@@ -15,10 +15,10 @@ from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.classifier import Classifier
 from kakera.model.decoder import Decoder
-from kakera.model.mae import VARIANCE_FLOOR, MaskedAutoencoder
+from kakera.model.mae import MAE, VARIANCE_FLOOR
 from kakera.model.presence import beyond
 from kakera.model.resnet import ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.sound.logmel import LogMel, blank_after
 
 
@@ -71,11 +71,11 @@ class Graph(nn.Module):
 
     def forward(self, *given: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits and probabilities; tokens, class token first; or pictures with hidden patches guessed."""
-        if isinstance(self.model, MaskedAutoencoder):
+        if isinstance(self.model, MAE):
             pictures, absent = self.front(*given[:-1])
             return self._reconstruct(self.model, pictures, given[-1], absent)
         pictures, absent = self.front(*given)
-        if isinstance(self.model, Encoder):
+        if isinstance(self.model, ViT):
             return self.model.norm(_tokens(self.model, pictures, absent))
         logits = self._logits(self.model, pictures, absent)
         return logits, logits.sigmoid() if self.several else logits.softmax(dim=-1)
@@ -98,9 +98,7 @@ class Graph(nn.Module):
         }[model.pool]()
         return model.head(pooled if model.head_norm is None else model.head_norm(pooled))
 
-    def _reconstruct(
-        self, model: MaskedAutoencoder, pictures: Tensor, hidden: Tensor, absent: Tensor | None
-    ) -> Tensor:
+    def _reconstruct(self, model: MAE, pictures: Tensor, hidden: Tensor, absent: Tensor | None) -> Tensor:
         encoder, decoder = model.encoder, model.decoder
         hidden = hidden if absent is None else hidden & ~absent
         unseen = hidden if absent is None else hidden | absent
@@ -132,7 +130,7 @@ def _across(decoder: Decoder, latent: Tensor, unseen: Tensor, absent: Tensor | N
     return z
 
 
-def _tokens(encoder: Encoder, pictures: Tensor, unseen: Tensor | None) -> Tensor:
+def _tokens(encoder: ViT, pictures: Tensor, unseen: Tensor | None) -> Tensor:
     """z^(L) of all tokens, where none attends to what is unseen."""
     z = encoder.embed(pictures)
     void = None if unseen is None else _behind(unseen, 1 + encoder.shape.registers)

@@ -18,7 +18,7 @@ from kakera.errors import DivergedError
 from kakera.formats.native import load_model, parameters
 from kakera.model.classifier import Classifier
 from kakera.model.resnet import RESNETS, ResNet
-from kakera.model.vit import Encoder
+from kakera.model.vit import ViT
 from kakera.study import costs
 from kakera.study.data_size.saturation import late_gain
 from kakera.study.data_size.shift_test import MOST, moved
@@ -153,7 +153,5 @@ def nearest_cnn(material: Material) -> str:
             for name, shape in RESNETS.items()
             if shape.stem == stem
         }
-    ours = parameters(
-        Classifier(Encoder(material.shape, channels=channels, size=material.inputs.size), classes)
-    )
+    ours = parameters(Classifier(ViT(material.shape, channels=channels, size=material.inputs.size), classes))
     return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))

@@ -14,7 +14,7 @@ from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model
-from kakera.model.mae import MaskedAutoencoder
+from kakera.model.mae import MAE
 from kakera.model.masking import random
 from kakera.reports import html
 from kakera.reports.curves import Curve, draw
@@ -163,7 +163,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
     columns: list[Any] = []
     for ratio in kept:
         saved = load_model(finished.folder / UNITS / f"pretrain-{ratio:g}-s{seed}")
-        assert isinstance(saved.model, MaskedAutoencoder)
+        assert isinstance(saved.model, MAE)
         looked = shown(material.shown, saved.inputs)
         absent = View.of(saved.model, saved.inputs).absent(looked.batch)
         noise = seeding.uniform(0, 0, looked.batch.samples.numpy(), "shown mask", material.grid.count)
@@ -180,7 +180,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
 def _legend(finished: Finished, material: Material, kept: Mapping[float, int]) -> str:
     seed = finished.plan.chosen["seed"]
     saved = load_model(finished.folder / UNITS / f"pretrain-{next(iter(kept)):g}-s{seed}")
-    assert isinstance(saved.model, MaskedAutoencoder)
+    assert isinstance(saved.model, MAE)
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)
     return (
         f"Two rows for each of {len(material.shown)} test pictures, from left to right: the original, then "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kakera.model.configs import VitShape
+from kakera.model.configs import ViTConfig
 from kakera.model.resnet import RESNETS, ResNetShape
 
 FLOAT = 4  # bytes
@@ -46,7 +46,7 @@ class StepCost:
 
 
 def mae_cost(
-    shape: VitShape, size: tuple[int, int], channels: int, hide: float, *, gradients: bool = False
+    shape: ViTConfig, size: tuple[int, int], channels: int, hide: float, *, gradients: bool = False
 ) -> StepCost:
     """Of a masked autoencoder: the encoder reads what is visible, the decoder all places."""
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
@@ -63,7 +63,7 @@ def mae_cost(
     return StepCost(3 * flops, FLOAT * memory, parameters, shape.width, visible)
 
 
-def classifier_cost(shape: VitShape, size: tuple[int, int], channels: int, classes: int) -> StepCost:
+def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
     """Of a Vision Transformer with a head."""
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
     flops = _layers(shape.width, shape.depth, 1 + n) + 2 * n * pixels * shape.width
@@ -94,7 +94,7 @@ def is_resnet(name: str) -> bool:
     return name in RESNETS
 
 
-def _patches(shape: VitShape, size: tuple[int, int]) -> int:
+def _patches(shape: ViTConfig, size: tuple[int, int]) -> int:
     down, across = (
         (side - patch) // step + 1 for side, patch, step in zip(size, shape.patch, shape.step, strict=True)
     )
@@ -110,5 +110,5 @@ def _kept(width: int, depth: int, heads: int, tokens: int) -> float:
     return tokens * (width * (KEPT * depth + PASSING) + attention * depth)
 
 
-def _parameters(shape: VitShape, pixels: int) -> int:
+def _parameters(shape: ViTConfig, pixels: int) -> int:
     return int(shape.depth * (4 + 2 * shape.kind.ratio) * shape.width**2 + pixels * shape.width)
