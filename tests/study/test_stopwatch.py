@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from kakera.study import stopwatch
-from kakera.study.stopwatch import Pace, pace, rate
+from kakera.study import costs
+from kakera.study.costs import Pace, pace, rate
 
 
 class Clock:
@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_start_and_steps_are_told_apart(clock: Clock, tmp_path: Path) -> None:
     found = pace(clock.train, 1000, tmp_path)
     assert (found.start, found.step) == pytest.approx((5.0, 0.1))
-    assert max(clock.steps) * 0.1 >= stopwatch.ENOUGH
+    assert max(clock.steps) * 0.1 >= costs.ENOUGH
 
 
 def test_a_known_start_saves_measuring_it(clock: Clock, tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from torch import nn
 from kakera.errors import RunError
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.training.compiled import compiled
+from kakera.training.layer_wrappers import compiled, through
 from kakera.training.options import PretrainOptions
-from kakera.training.regions import through
 from tests.model.models import DECODER, SHAPE, encoder
 from tests.small import folder
 

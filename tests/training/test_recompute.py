@@ -7,7 +7,7 @@ import torch
 
 from kakera.model.attention import CrossLayer, Layer
 from kakera.model.mae import MAE
-from kakera.training.recompute import recomputed
+from kakera.training.layer_wrappers import recomputed
 from tests.model.models import DECODER, drawn, encoder, hidden_in, pictures
 
 

@@ -1,7 +1,7 @@
 import torch
 
 from kakera.data.batch import Batch
-from kakera.training.stripes import stripe, striped
+from kakera.training.batch_augment import stripe, striped
 
 
 def batch(count: int = 200, epoch: int = 0) -> Batch:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kakera.bench.contest import Work
-from kakera.training.regions import layers_of
+from kakera.training.layer_wrappers import layers_of
 
 AT_ONCE = 10  # steps a turn on a GPU, which works behind the program's back: all are waited for together
 COMPILED = ", compiled"

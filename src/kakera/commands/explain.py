@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.commands.explaining.gallery import Album
+from kakera.commands.explaining.gallery import Album, Plate
 from kakera.commands.explaining.image_figures import Subject, picture_plates
 from kakera.commands.explaining.model_figures import model_plates, require_cnn, untrained_cnn
 from kakera.commands.explaining.options import ExplainOptions
-from kakera.commands.explaining.plate import Plate
 from kakera.commands.explaining.spread import spread
 from kakera.data.images.decode import decode
 from kakera.data.sources.files import open_files

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: RandAugment, erasing, mixup, cutmix. Drawn from (seed, step)."""
+"""Augmentation of whole batches: RandAugment, erasing, mixup, cutmix, SpecAugment. Drawn from (seed, step)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -124,3 +125,23 @@ def mix_waves(
     waves, targets = mix(batch.pictures, targets, replace(options, cutmix=0.0), batch.step, partners)
     lengths = torch.maximum(batch.lengths, batch.lengths[partners.to(batch.lengths.device)])
     return replace(batch, pictures=waves, lengths=lengths), targets
+
+
+def striped(
+    pictures: Float[Tensor, "b c H W"], batch: Batch, seed: int, *, bands: int, frames: int
+) -> Float[Tensor, "b c H W"]:
+    """Pictures in the model's units with 0, their mean, in up to `bands` rows and up to `frames` columns."""
+    height, width = pictures.shape[-2:]
+    draws = torch.from_numpy(seeding.uniform(seed, batch.epoch, batch.samples.numpy(), "stripes", 4))
+    rows = stripe(draws[:, 0], draws[:, 1], min(bands, height), height)
+    cols = stripe(draws[:, 2], draws[:, 3], min(frames, width), width)
+    blank = rearrange(rows, "b H -> b 1 H 1") | rearrange(cols, "b W -> b 1 1 W")
+    return pictures.masked_fill(blank.to(pictures.device), 0.0)
+
+
+def stripe(size: Tensor, place: Tensor, most: int, length: int) -> Tensor:
+    """(b, length) Bool: 0 to `most` neighbours, from two rows of numbers in [0, 1)."""
+    wide = torch.floor(size * (most + 1))
+    first = torch.floor(place * (length - wide + 1))
+    spots = torch.arange(length)
+    return (spots >= first[:, None]) & (spots < (first + wide)[:, None])

@@ -1,7 +1,8 @@
-"""The processes that train one run together, and what they tell each other; often there is only one."""
+"""The processes that train one run: sums and lists between them, and weights sharded over them (FSDP)."""
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -11,8 +12,13 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from kakera.errors import KakeraError, RunError, sentence
+from kakera.model.attention import CrossLayer, Layer
 
 T = TypeVar("T")
 LOST = re.compile(r"gloo|nccl|connection|timed? ?out|socket|broken pipe|peer", re.IGNORECASE)
@@ -105,3 +111,42 @@ class Team:
                     do="the same command, on all machines, goes on from the last checkpoint",
                 )
             ) from error
+
+
+def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
+    """Share the weights out, layer by layer: each process holds its part, and all of one layer at a time."""
+    for part in model.modules():
+        if isinstance(part, Layer | CrossLayer):
+            fully_shard(part, mesh=mesh["data_parallel"])
+    fully_shard(model, mesh=mesh["data_parallel"])
+    return model
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor; of one that is shared out every process must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def own(tensor: Tensor) -> Tensor:
+    """This process's part."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def like(tensor: Tensor, other: Tensor) -> Tensor:
+    """A whole tensor, shared out as another of the same shape is."""
+    if not isinstance(other, DTensor):
+        return tensor
+    return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
+
+
+def shell(model: nn.Module) -> nn.Module:
+    """The model without its numbers, to be filled by `gathered`."""
+    return copy.deepcopy(model).to("meta")
+
+
+def gathered(model: nn.Module, empty: nn.Module) -> nn.Module:
+    """A model whose weights are shared out, as an ordinary one on the CPU; every process must ask."""
+    weights = {name: whole(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
+    filled = copy.deepcopy(empty)
+    filled.load_state_dict(weights, assign=True)
+    return filled

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import nn
 
-from kakera.training.sharded import own, shard
+from kakera.training.distributed import own, shard
 
 
 class Average:

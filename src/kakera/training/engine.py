@@ -12,10 +12,10 @@ from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
 from kakera.errors import OptionError, RunError, sentence
 from kakera.training.device import device_of
+from kakera.training.distributed import shard
 from kakera.training.launch import processes
 from kakera.training.malloc import keep_freed_memory
 from kakera.training.options import LearningOptions
-from kakera.training.sharded import shard
 
 
 def engine(options: LearningOptions) -> Fabric:

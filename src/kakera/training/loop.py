@@ -18,18 +18,16 @@ from kakera.data.batch import Batch
 from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError, sentence
 from kakera.progress import Progress
 from kakera.storage import storing
-from kakera.training.compiled import compiled
-from kakera.training.distributed import Team
+from kakera.training.distributed import Team, gathered, shell, whole
 from kakera.training.ema import Average
 from kakera.training.engine import engine
+from kakera.training.layer_wrappers import compiled, recomputed
 from kakera.training.metrics_log import METRICS
 from kakera.training.muon import Muon
 from kakera.training.parameters import groups
 from kakera.training.plan import Plan
-from kakera.training.recompute import recomputed
 from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
-from kakera.training.sharded import gathered, shell, whole
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
 EachEpoch = Callable[[int, nn.Module], dict[str, float] | None]

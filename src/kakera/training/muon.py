@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from kakera.training.sharded import like, whole
+from kakera.training.distributed import like, whole
 
 MOMENTUM = 0.95
 ITERATIONS = 5

@@ -26,13 +26,12 @@ from kakera.formats.native import WEIGHTS, Saved, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics_log
 from kakera.training.configuration import CONFIG, require_same
-from kakera.training.distributed import Team
+from kakera.training.distributed import Team, like
 from kakera.training.lock import locked
 from kakera.training.metrics_log import METRICS
 from kakera.training.numerics import describe_change, numerics
 from kakera.training.planning.fitting import fitting
 from kakera.training.run_folder import UNFINISHED, holds_something, require_own
-from kakera.training.sharded import like
 from kakera.training.stop import Stop
 
 UNREADABLE = "unreadable.csv"

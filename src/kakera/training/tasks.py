@@ -18,9 +18,8 @@ from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS, among
 from kakera.model.resnet import ResNet
 from kakera.model.stochastic_depth import survival
-from kakera.training.batch_augment import distort, mix, mix_waves
+from kakera.training.batch_augment import distort, mix, mix_waves, striped
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.stripes import striped
 from kakera.training.view import View
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from kakera.study.data_size.saturation import cut_short, late_gain
+from kakera.study.data_size.work import cut_short, late_gain
 
 
 def metrics(folder: Path, losses: list[float], each: int = 10) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from kakera.commands.explaining.plate import Plate
 from kakera.explain.picture import png
 from kakera.reports import html
 from kakera.storage import write_atomically
@@ -52,3 +53,18 @@ class Album:
         page = html.page(title, html.paragraph(opening), *self.parts)
         write_atomically(self.folder / PAGE, page.encode())
         self.written += [NUMBERS, PAGE]
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """`name` is that of its file; `numbers` go into `numbers.npz`.
+
+    `caption` says how to read such a plate, `facts` what is to be said of this one.
+    """
+
+    name: str
+    title: str
+    caption: str
+    image: Image.Image
+    numbers: dict[str, NDArray[Any]] = field(default_factory=dict)
+    facts: str = ""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.commands.explaining.plate import Plate
+from kakera.commands.explaining.gallery import Plate
 from kakera.explain import plots
 from kakera.explain.activations import RAW, Seen
 from kakera.explain.attention import rollout

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kakera.commands.explaining.plate import Plate
+from kakera.commands.explaining.gallery import Plate
 from kakera.errors import OptionError, sentence
 from kakera.explain import plots
 from kakera.explain.activations import Seen

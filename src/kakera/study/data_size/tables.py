@@ -11,9 +11,8 @@ from kakera.reports.intervals import interval, paired
 from kakera.reports.prose import capital, listed
 from kakera.reports.tables import amount, per_cent, points
 from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
-from kakera.study.data_size.saturation import cut_short
 from kakera.study.data_size.shift_test import MOST
-from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, School
+from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, School, cut_short
 from kakera.study.scheduler import Finished
 from kakera.study.setup import PRETRAIN
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from kakera.commands.result import Trained
+from kakera.study.costs import pace, rate
 from kakera.study.data_size.shift_test import MOST, directions
 from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
 from kakera.study.plan import Unit
 from kakera.study.setup import FINETUNE, PRETRAIN
-from kakera.study.stopwatch import pace, rate
 from kakera.training.inference import scores
 
 LOOKED = 1000  # pictures, to see how fast a network answers

@@ -9,7 +9,7 @@ from typing import Any
 
 from kakera.data.dataset import Dataset
 from kakera.model.masking import kept
-from kakera.study.mask_ratio import times, work
+from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
 from kakera.study.plan import Plan, Results, Unit, draw_up
@@ -98,11 +98,11 @@ class MaskRatio:
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
-        return times.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
+        return work.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
 
     def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
-        return times.seconds(self.material, unit, costs, self.epochs)
+        return work.seconds(self.material, unit, costs, self.epochs)
 
     def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit; its result."""

@@ -1,17 +1,40 @@
-"""Whether a training step is compiled (torch.compile) before it runs."""
+"""The layers of a model in training: compiled (torch.compile), or with gradient checkpointing."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from kakera.errors import RunError, sentence
+from kakera.model.attention import CrossLayer, Layer
 from kakera.training.options import LearningOptions
-from kakera.training.regions import layers_of, through
+
+
+def layers_of(model: nn.Module) -> list[nn.Module]:
+    """All layers of a Transformer, of its decoder too; a CNN has none."""
+    return [part for part in model.modules() if isinstance(part, Layer | CrossLayer)]
+
+
+@contextmanager
+def through(parts: Sequence[nn.Module], wrap: Callable[[Any], Any]) -> Generator[None, None, None]:
+    """Every part computes `wrap(its forward)` within the block."""
+    before = [vars(part).get("forward") for part in parts]
+    for part in parts:
+        part.forward = wrap(part.forward)
+    try:
+        yield
+    finally:
+        for part, forward in zip(parts, before, strict=True):
+            del part.forward
+            if forward is not None:
+                part.forward = forward
 
 
 @contextmanager
@@ -44,3 +67,13 @@ def compiled(
 
 def _compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
+
+
+def recomputed(model: nn.Module, wanted: bool = True) -> AbstractContextManager[None]:
+    """The layers of a model forget what they compute, within the block. They draw no random numbers."""
+    if not wanted:
+        return nullcontext()
+    return through(
+        layers_of(model),
+        lambda forward: partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False),
+    )
