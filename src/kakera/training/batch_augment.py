@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: RandAugment, erasing, mixup, cutmix, SpecAugment. Drawn from (seed, step)."""
+"""Augmentation of whole batches: RandAugment, erasing, mixup, SpecAugment, from (seed, step)."""
 
 from __future__ import annotations
 
