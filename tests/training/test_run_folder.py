@@ -167,8 +167,8 @@ def test_the_command_ends_with_one_line_and_leaves_no_half_folder(tmp_path: Path
         process.kill()
         raise
     assert process.returncode == 2
-    assert "Traceback" not in error.decode()
-    (line,) = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    assert "Traceback" not in error
+    (line,) = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert line.startswith(f"kakera: {out}: got no config.json any more")
     assert not (out / "config.json").exists()
     assert not (out / "model.safetensors").exists()

@@ -35,9 +35,9 @@ def test_a_signal_saves_and_says_how_to_go_on(
     wait_for_a_checkpoint(process, out)
     (os.killpg if everyone else os.kill)(process.pid, number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, error.decode()
-    assert "Traceback" not in error.decode()
-    (line,) = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    assert process.returncode == 128 + number, error
+    assert "Traceback" not in error
+    (line,) = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert line.startswith("kakera: stopped after step ")
     step = line.split()[4]
     assert (out / "checkpoints" / f"step-{int(step):09d}.safetensors").exists()
@@ -80,10 +80,10 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
     process = start("pretrain", data, small_disk / "run", options)
     _, error = process.communicate(timeout=200)
     assert process.returncode == 2
-    said = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    said = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert len(said) == 1
     assert "No space left on device, expected room to write; free some; nothing is lost" in said[0]
-    assert b"Traceback" not in error
+    assert "Traceback" not in error
     assert len(list((small_disk / "run" / "checkpoints").iterdir())) == 2
     resize(f"{6 * checkpoint}k")
     finish(start("pretrain", data, small_disk / "run", options))
