@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests import warm
 from tests.web.runs import three_runs
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

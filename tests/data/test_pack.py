@@ -156,6 +156,7 @@ def test_what_stops_a_process_stops_all_with_its_line(pictures: Path, tmp_path: 
         pack_shards(job, [0, 1, 2], 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pixels", "files", "recordings"])
 def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kind: str) -> None:
     source = tmp_path / "source"

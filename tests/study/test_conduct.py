@@ -12,6 +12,8 @@ from kakera.study.mask_ratio.study import study_mask_ratio
 from tests.small import pictures
 from tests.study.studies import MASK_RATIO, ended, started, written
 
+pytestmark = pytest.mark.slow
+
 KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 8.0}
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests import warm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(600)
 def test_twelve_changes_are_refused_or_told_or_change_nothing() -> None:

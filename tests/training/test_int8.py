@@ -110,6 +110,7 @@ def test_int8_is_written_with_what_it_costs(
     assert list(labels.values()) == list(load(trained).classes)
 
 
+@pytest.mark.slow
 def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests import warm
 
+pytestmark = pytest.mark.slow
+
 KILLS = 50
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.training.commands import FINETUNE, PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:

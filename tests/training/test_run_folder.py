@@ -154,6 +154,7 @@ def test_a_description_deleted_during_training_is_there_at_the_end(
     assert (trained.folder / "kakera.json").exists()
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_one_line_and_leaves_no_half_folder(tmp_path: Path) -> None:
     out = tmp_path / "run"
     process = start("pretrain", some_npz(tmp_path), out, PRETRAIN)

@@ -24,6 +24,7 @@ def whole(data: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "workers", "everyone"), [(signal.SIGTERM, 0, False), (signal.SIGINT, 2, True)]
 )
@@ -67,6 +68,7 @@ def test_afterwards_signals_are_what_they_were() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
     data: Path, whole: Path, small_disk: Path
 ) -> None:

@@ -13,7 +13,7 @@ from tests import warm
 from tests.training.commands import COMMON, PRETRAIN, some_npz
 from tests.training.teams import RUNS, STEPS, TEST
 
-pytestmark = pytest.mark.timeout(1500)  # forty processes on however few cores
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # forty processes on however few cores
 HALVES = ["half-1", "half-4", "half-2-sharded"]
 
 

@@ -36,6 +36,8 @@ from tests.small import QUICK, pictures
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 from tests.web.runs import png
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "kakera" / "web" / "static"
 GUIDE = ROOT / "docs" / "explorer.md"
