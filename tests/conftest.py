@@ -29,6 +29,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("unhurried")
 
 
+pytest_plugins = ("tests.shelf",)
 WATCH = pytest.StashKey[processor_time.Watch]()
 
 

@@ -14,7 +14,7 @@ from tests.study.studies import MASK_RATIO, ended, started, written
 
 pytestmark = pytest.mark.slow
 
-KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 8.0}
+KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 4.0}
 
 
 @pytest.fixture(scope="module")

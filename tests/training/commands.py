@@ -14,7 +14,7 @@ FINETUNE = [
     *("--epochs", "5", "--least-steps", "1", "--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1"),
     *("--randaugment", "9", "--erasing", "0.25", "--ema", "0.9", "--crop-least", "0.5"),
 ]
-PRETRAIN = ["--epochs", "8", "--crop-least", "0.5", "--flip", "--shift", "1"]
+PRETRAIN = ["--epochs", "5", "--crop-least", "0.5", "--flip", "--shift", "1"]
 
 
 def some_npz(folder: Path, train: int = 200, test: int = 20) -> Path:

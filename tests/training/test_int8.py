@@ -20,6 +20,7 @@ from kakera.formats.native import save_model
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.verify import session_of
 from kakera.training.inference import scores
+from tests.formats.exported import exported_once  # noqa: F401  # of all tests here
 from tests.small import pictures
 
 

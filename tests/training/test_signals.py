@@ -9,19 +9,12 @@ import pytest
 
 from kakera.errors import StoppedError
 from kakera.training.stop import Stop
-from tests.training.commands import PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
+from tests.training.commands import PRETRAIN, finish, start, wait_for_a_checkpoint
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return some_npz(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def whole(data: Path) -> Path:
-    out = data.parent / "whole"
-    finish(start("pretrain", data, out, PRETRAIN))
-    return out
+@pytest.fixture
+def data(whole: Path) -> Path:
+    return whole.parent / "some.npz"
 
 
 @pytest.mark.slow
