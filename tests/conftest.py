@@ -1,5 +1,6 @@
 """Shapes and types of the model are checked under test: the hook must stand before the first import."""
 
+import functools
 import os
 
 from jaxtyping import install_import_hook
@@ -17,11 +18,14 @@ import scipy.linalg  # noqa: E402, F401  # only to be there, as numpy
 import threadpoolctl  # noqa: E402  # after the hook
 import torch  # noqa: E402  # after the hook
 
+import kakera.machine  # noqa: E402  # after the hook
 from tests import left_out, processor_time  # noqa: E402  # after the hook
 
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)
 threadpoolctl.threadpool_limits(1)
+# How fast this machine multiplies is measured once a process; each training here would do it again.
+kakera.machine._gflops = functools.cache(kakera.machine._gflops)
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
