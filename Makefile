@@ -3,17 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test check lint kills changes fuzz siege valid growth speed pictures clean
+.PHONY: demo test slow every-test seconds check lint kills changes fuzz siege valid growth speed pictures clean
 
 # DEMO: options of `kakera demo`; its last line is the report's path.
 demo: $(READY)
 	$(BIN)/kakera demo $(DEMO)
 
-# Ends with what was left out, and why. A file's tests stay together, as they share what they set up; the longest file comes first.
+# Ends with what it cost, what was left out, and why. A file's tests stay together, as they share what they set
+# up; the longest file comes first (`make seconds` measures them). `make test` leaves out what is marked slow.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: $(READY)
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
 
-check: test lint
+slow: $(READY)
+	$(PYTEST) -m slow
+
+every-test: $(READY)
+	$(PYTEST)
+
+seconds: $(READY)
+	$(PYTEST) --keep-seconds
+
+check: every-test lint
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Shapes and types of the model are checked under test: the hook must stand before the first import."""
 
+import functools
 import os
 
 from jaxtyping import install_import_hook
@@ -17,11 +18,14 @@ import scipy.linalg  # noqa: E402, F401  # only to be there, as numpy
 import threadpoolctl  # noqa: E402  # after the hook
 import torch  # noqa: E402  # after the hook
 
-from tests import left_out  # noqa: E402  # after the hook
+import kakera.machine  # noqa: E402  # after the hook
+from tests import left_out, processor_time  # noqa: E402  # after the hook
 
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)
 threadpoolctl.threadpool_limits(1)
+# How fast this machine multiplies is measured once a process; each training here would do it again.
+kakera.machine._gflops = functools.cache(kakera.machine._gflops)
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -29,12 +33,30 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("unhurried")
 
 
+pytest_plugins = ("tests.shelf",)
+WATCH = pytest.StashKey[processor_time.Watch]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--keep-seconds`: what each file took becomes the order of later runs."""
+    parser.addoption("--keep-seconds", action="store_true", help="write tests/seconds.json")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count processor time."""
+    config.stash[WATCH] = processor_time.Watch(config)
+    config.pluginmanager.register(config.stash[WATCH])
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest first, so that no process is left with it alone at the end."""
-    items.sort(key=lambda item: item.path.name != "test_documents.py")
+    """The files that take longest first."""
+    processor_time.longest_first(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out and why, so that nobody takes a skipped test for one that holds."""
-    for line in left_out.lines(terminalreporter.stats.get("skipped", [])):
+    """Say what the run cost, and what was left out and why: a skipped test is not one that holds."""
+    stats = terminalreporter.stats
+    watch = terminalreporter.config.stash[WATCH]
+    terminalreporter.write_line(watch.line(report for reports in stats.values() for report in reports))
+    for line in left_out.lines(stats.get("skipped", [])):
         terminalreporter.write_line(line)

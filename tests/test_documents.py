@@ -1,10 +1,8 @@
 """Every block of code in the README and the docs is run, in a world like the one it speaks of."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 
 from kakera.cli.main import main
 from kakera.data.sources.idx import read_idx
+from tests import warm
 from tests.data.files import write_idx
 from tests.hub import small_hub
 from tests.small import folder
@@ -24,6 +23,9 @@ DEMO = ROOT / "src" / "kakera" / "data" / "demo"
 TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
 TINY += ["--finetune-epochs", "0.01", "--finetune-steps", "1"]
 SMALL = ["--size", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
+MASK_RATIO = [*TINY, "--ratios", "0.5", "0.75"]
+DATA_SIZE = [*TINY, "--rates", "1", "--shifts", "1", "--scratch-epochs", "0.01", "--scratch-steps", "1"]
+DATA_SIZE += ["--most-steps", "1"]
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
@@ -31,33 +33,46 @@ SHORT = {
     "pretrain": ["--epochs", "0.01"],
     "finetune": ["--epochs", "0.01", "--least-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1", "--probes", "ridge"],
-    "study mask-ratio": [*TINY, "--ratios", "0.5", "0.75"],
+    "study mask-ratio": MASK_RATIO,
     "study mask-ratio recordings": [*SMALL, "--ratios", "0.5", "0.75"],
-    "study data-size": [
-        *TINY,
-        "--rates",
-        "1",
-        "--shifts",
-        "1",
-        "--scratch-epochs",
-        "0.01",
-        "--scratch-steps",
-        "1",
-        "--most-steps",
-        "1",
-    ],
+    "study mask-ratio fashion-mnist": [*MASK_RATIO, "--labels", "20", "--probe-labels", "20"],
+    "study data-size": DATA_SIZE,
+    "study data-size fashion-mnist": [*DATA_SIZE, "--sizes", "20", "100"],
 }
+# The same in Python.
+SHORTER = """
+from functools import partial
+import kakera
+
+kakera.pretrain = partial(kakera.pretrain, epochs=0.01)
+kakera.finetune = partial(kakera.finetune, epochs=0.01, least_steps=1)
+kakera.study_mask_ratio = partial(kakera.study_mask_ratio, finetune_epochs=0.01, finetune_steps=1)
+"""
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         found = re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
-        yield from ((path.name, text) for text in found)
+        yield from ((str(path.relative_to(ROOT)), text) for text in found)
+
+
+def commands() -> dict[str, list[list[str]]]:
+    """Of each page its lines, as words."""
+    found: dict[str, list[list[str]]] = {}
+    for page, text in blocks("bash"):
+        lines = (shlex.split(line, comments=True) for line in text.replace("\\\n", " ").splitlines())
+        found.setdefault(page, []).extend(words for words in lines if words)
+    return found
+
+
+def shortened(words: list[str]) -> list[str]:
+    verb = " ".join(words[1:3]) if words[1] == "study" else words[1]
+    return [*words[1:], *SHORT.get(" ".join(words[1:4]), SHORT.get(verb, []))]
 
 
 def part_of_the_demo(root: Path) -> Path:
     """Its first pictures of each class: enough for the docs' most labels, and few to measure on."""
-    for part, count in (("train", 320), ("t10k", 10)):
+    for part, count in (("train", 110), ("t10k", 10)):
         images, labels = (
             read_idx(DEMO / f"{part}-{name}-ubyte.gz", dimensions)
             for name, dimensions in (("images-idx3", 3), ("labels-idx1", 1))
@@ -68,47 +83,57 @@ def part_of_the_demo(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the pages speak of, and runs/mae and runs/classifier, which most of them begin with."""
     root = tmp_path_factory.mktemp("world")
     folder(root / "pictures", count=20)
     folder(root / "new_pictures", count=2)
     songs(root / "recordings", count=8)
+    part_of_the_demo(root / "idx")
+    words = {tuple(words[1:3]): words for words in COMMANDS["README.md"] if "runs/mae" in words}
+    for verb in ("pretrain", "finetune"):
+        warm.run(*shortened(words[verb, "pictures"]), cwd=root, check=True)
     return root
 
 
-@pytest.mark.timeout(900)  # some fifty commands
-def test_every_shell_block_runs(
-    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+COMMANDS = commands()
+
+
+def test_the_pages_have_commands() -> None:
+    assert len(COMMANDS) > 8
+    assert all(words[0] == "kakera" for lines in COMMANDS.values() for words in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", COMMANDS)
+def test_every_shell_block_of_a_page_runs(
+    page: str,
+    things: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    small_hub(world / "hub", monkeypatch)
-    monkeypatch.chdir(world)
-    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(part_of_the_demo(world / "idx")))
-    ran = 0
-    for name, text in blocks("bash"):
-        for line in text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if not words:
-                continue
-            assert words[0] == "kakera", line
-            verb = " ".join(words[1:3]) if words[1] == "study" else words[1]
-            short = SHORT.get(" ".join(words[1:4]), SHORT.get(verb, []))
-            code = main([*words[1:], *short])
-            assert code == 0, f"{name}: {line}: {capsys.readouterr().err}"
-            ran += 1
-    assert ran >= 6
+    for path in things.iterdir():
+        if path.name != "runs" or page != "README.md":  # which makes them
+            shutil.copytree(path, tmp_path / path.name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KAKERA_FASHION_MNIST", str(tmp_path / "idx"))
+    for words in COMMANDS[page]:
+        if any(word.startswith("facebook/") for word in words):  # in this process, which has a hub
+            small_hub(tmp_path / "hub", monkeypatch)
+            assert main(shortened(words)) == 0, f"{words}: {capsys.readouterr().err}"
+        else:
+            done = warm.run(*shortened(words))
+            assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
-def test_every_python_block_runs(world: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_every_python_block_runs(tmp_path: Path) -> None:
     folder(tmp_path / "pictures", count=6)
-    script = "\n".join(text for _, text in blocks("python"))
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    script = "\n".join([SHORTER, *(text for _, text in blocks("python"))])
+    (tmp_path / "blocks.py").write_text(script)
+    done = warm.run(tmp_path / "blocks.py", what=warm.script, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "accuracy" in done.stdout
 

@@ -1,10 +1,13 @@
 """The programs that draw the docs' pictures run."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
+
+from tests import warm
 from tests.web.runs import three_runs
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -12,15 +15,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def test_the_pictures_of_looking_inside(tmp_path: Path) -> None:
     mae, classifier, _ = three_runs(tmp_path)
     out = tmp_path / "pictures"
-    command = [
-        sys.executable,
-        str(EXAMPLES / "explain_pictures.py"),
-        str(mae),
-        str(classifier),
-        "--out",
-        str(out),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = [EXAMPLES / "explain_pictures.py", mae, classifier, "--out", out]
+    done = warm.run(*words, what=warm.script)
     assert done.returncode == 0, done.stderr
     shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("explain-*.png")}
     assert {path.name for path in out.iterdir()} == shown
@@ -28,9 +24,8 @@ def test_the_pictures_of_looking_inside(tmp_path: Path) -> None:
 
 
 def test_the_pictures_of_sound(tmp_path: Path) -> None:
-    words = ["--count", "8", "--epochs", "0.1", "--out", str(tmp_path)]
-    command = [sys.executable, str(EXAMPLES / "sound_pictures.py"), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = [EXAMPLES / "sound_pictures.py", "--count", "8", "--epochs", "0.1", "--out", tmp_path]
+    done = warm.run(*words, what=warm.script)
     assert done.returncode == 0, done.stderr
     shown = {path.name for path in (EXAMPLES.parent / "docs" / "pictures").glob("sound-*.png")}
     assert {path.name for path in tmp_path.iterdir()} == shown

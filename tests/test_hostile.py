@@ -1,12 +1,10 @@
 """Damaged files: none crashes, hangs or fills the memory, and each is refused by name."""
 
-import os
 import random
-import subprocess
-import sys
 
 import pytest
 
+from tests import warm
 from tests.hostile import mutated
 
 COUNTS = {"hostile": 240, "hostile_fields": 240}  # 20 of each kind; `make fuzz` reads 2000
@@ -14,13 +12,7 @@ COUNTS = {"hostile": 240, "hostile_fields": 240}  # 20 of each kind; `make fuzz`
 
 @pytest.mark.parametrize(("module", "count"), COUNTS.items(), ids=COUNTS)
 def test_damaged_files_are_read_or_refused_by_name(module: str, count: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", f"tests.{module}", "--count", str(count)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    done = warm.run(f"tests.{module}", "--count", count, what=warm.module)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == f"{count} files, 0 failures"
     assert "refused" in done.stdout

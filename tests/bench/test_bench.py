@@ -19,6 +19,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return json.loads(out.read_text())
 
 
+@pytest.mark.slow
 def test_every_case_is_measured_beside_what_is_installed(written: dict) -> None:
     assert set(written["cases"]) == set(CASES)
     for name, case in written["cases"].items():
@@ -30,6 +31,7 @@ def test_every_case_is_measured_beside_what_is_installed(written: dict) -> None:
         assert rounds == case["rounds"] == 1
 
 
+@pytest.mark.slow
 def test_transformers_takes_part_wherever_it_can(written: dict) -> None:
     for name in ("mae-step", "mae-step-tiny", "vit-step", "inference-1", "inference-16", "mae-memory"):
         assert "transformers" in written["cases"][name]["ratios"][OURS]
@@ -38,6 +40,7 @@ def test_transformers_takes_part_wherever_it_can(written: dict) -> None:
         assert {"onnxruntime", "kakera, int8"} <= set(written["cases"][name]["results"])
 
 
+@pytest.mark.slow
 def test_who_is_not_installed_is_named(written: dict) -> None:
     for name in ("mae-step", "vit-step", "inference-1"):
         case = written["cases"][name]
@@ -45,6 +48,7 @@ def test_who_is_not_installed_is_named(written: dict) -> None:
         assert not set(case["results"]) & set(case["absent"])
 
 
+@pytest.mark.slow
 def test_the_share_of_the_limit_is_told_where_products_are_the_limit(written: dict) -> None:
     cases = written["cases"]
     assert {name for name, case in cases.items() if "share_of_limit" in case} == {

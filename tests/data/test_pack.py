@@ -4,8 +4,6 @@ import io
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from kakera.errors import DataError, OptionError, StorageError
 from tests.data.files import NOISE, encoded
 from tests.data.recordings import chirp, record
 from tests.small import folder
+from tests.warm import Process
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +156,7 @@ def test_what_stops_a_process_stops_all_with_its_line(pictures: Path, tmp_path: 
         pack_shards(job, [0, 1, 2], 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pixels", "files", "recordings"])
 def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path: Path, kind: str) -> None:
     source = tmp_path / "source"
@@ -166,13 +166,10 @@ def test_killed_at_random_instants_nothing_is_lost_and_nothing_repeated(tmp_path
         folder(source, count=100, side=64)
     store = ["--store", kind] if kind != "recordings" else []
     words = [str(source), str(tmp_path / "shards"), "--shard-size", "8", "--workers", "2", *store]
-    command = [sys.executable, "-m", "kakera", "pack", *words]
     chance, kills = random.Random(1), 0
     for _ in range(60):
         started = time.monotonic()
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, text=True
-        )
+        process = Process("pack", *words)
         shards, wanted = len(list((tmp_path / "shards").glob("*.tar"))), chance.randrange(1, 4)
         while process.poll() is None and time.monotonic() - started < 60:
             if kills < 5 and len(list((tmp_path / "shards").glob("*.tar"))) >= shards + wanted:

@@ -26,7 +26,7 @@ from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import LABELS, drawn, far
+from tests.formats.test_transformers import LABELS, drawn, far, read_without_memory
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,
@@ -79,7 +79,7 @@ def test_a_bare_model_gives_the_same_tokens(tmp_path: Path) -> None:
 
 
 def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> None:
-    model = drawn(hf.ASTForAudioClassification(hf.ASTConfig(num_labels=4)))
+    model = drawn(hf.ASTForAudioClassification(hf.ASTConfig(num_labels=4, num_hidden_layers=2)))
     model.save_pretrained(tmp_path)
     found, x = load(tmp_path), spectrograms(128, 1024)[:1]
     assert (found.encoder.grid, found.inputs.size) == (Grid(12, 101), (128, 1024))
@@ -89,6 +89,12 @@ def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> No
         model, x = model.double(), x.double()
         model.save_pretrained(tmp_path)
         assert far(model(as_theirs(x)).logits, load(tmp_path, dtype=torch.float64).model(x)) < 1e-10
+
+
+def test_all_names_and_shapes_of_a_whole_base_model_are_read() -> None:
+    found = read_without_memory(lambda: hf.ASTForAudioClassification(hf.ASTConfig(num_labels=4)))
+    assert (found.encoder.shape.width, found.encoder.shape.depth) == (768, 12)
+    assert (found.encoder.grid, found.inputs.size) == (Grid(12, 101), (128, 1024))
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.655], ids=["short", "whole"])
@@ -219,6 +225,7 @@ def test_a_file_of_its_own_code_gives_the_same_scores(
         assert far(model.double()(as_theirs(x)).logits, found.model(x)) < 1e-10
 
 
+@pytest.mark.slow
 def test_a_whole_base_file_of_its_own_code_gives_the_same_scores(tmp_path: Path) -> None:
     model, path = own_file(tmp_path, 128, 10, 35, {})
     found, x = load(path), spectrograms(128, 128)[:1]

@@ -11,7 +11,16 @@ from safetensors.torch import save_file
 
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from tests.formats.test_transformers import LABELS, SMALL, drawn, far, pictures, same_outputs, saved
+from tests.formats.test_transformers import (
+    LABELS,
+    SMALL,
+    drawn,
+    far,
+    pictures,
+    read_without_memory,
+    same_outputs,
+    saved,
+)
 
 KINDS = {
     "plain": (hf.Dinov2Config, hf.Dinov2Model, hf.Dinov2ForImageClassification),
@@ -59,8 +68,15 @@ def test_the_names_of_version_5_are_read_like_those_of_the_hub(kind: str, tmp_pa
 def test_a_base_model_gives_the_same_tokens(kind: str, tmp_path: Path) -> None:
     config, model, _ = KINDS[kind]
     torch.manual_seed(0)
-    theirs = model(config(image_size=112, patch_size=14)).eval()
+    theirs = model(config(image_size=112, patch_size=14, num_hidden_layers=2)).eval()
     same_outputs(theirs, tmp_path, pictures(1, 3, (112, 112)), "last_hidden_state", None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_names_and_shapes_of_a_whole_base_model_are_read(kind: str) -> None:
+    config, model, _ = KINDS[kind]
+    shape = read_without_memory(lambda: model(config(image_size=112, patch_size=14))).encoder.shape
+    assert (shape.width, shape.depth) == (768, 12)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -31,6 +31,7 @@ def test_the_outputs_are_those_of_timm(tmp_path: Path) -> None:
         assert far(double.model(x.double()), expected) < 1e-10
 
 
+@pytest.mark.slow
 def test_a_whole_base_model_gives_the_scores_of_timm(tmp_path: Path) -> None:
     tensors, draws = drawn_again("jax base", json.loads(TOLD["jax"]), 8)
     x = torch.randn(1, 3, 224, 224, generator=draws)

@@ -149,6 +149,7 @@ def in_maes_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+@pytest.mark.slow
 def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_path: Path) -> None:
     theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(layer_norm_eps=1e-6, norm_pix_loss=True)))
     theirs.save_pretrained(tmp_path)

@@ -1,7 +1,6 @@
 """Graphs for ONNX Runtime: for any number of pictures and any mask it gets the model's numbers."""
 
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
+from tests import warm
 from tests.formats.test_transformers import drawn, far
 
 SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
@@ -122,10 +122,7 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
 
 def test_the_exporter_does_not_speak_of_what_nobody_needs(tmp_path: Path) -> None:
     save_model(tmp_path, models()["plain"])
-    words = ["convert", tmp_path, tmp_path / "graph", "--to", "onnx"]
-    done = subprocess.run(
-        [sys.executable, "-m", "kakera", *words], capture_output=True, text=True, check=True
-    )
+    done = warm.run("convert", tmp_path, tmp_path / "graph", "--to", "onnx", check=True)
     assert done.stdout.startswith("read: ")
     assert not done.stderr
 

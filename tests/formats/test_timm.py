@@ -84,6 +84,7 @@ def same_as_timm(case: str, source: Path, tensors: dict[str, Tensor], x: Tensor,
             assert far(found.model(x.to(dtype)).double(), KEPT[f"{case}/output"]) < most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["ViT-B", "ViT-B, avg"])
 def test_a_whole_base_model_of_timm_gives_the_same_scores(case: str, tmp_path: Path) -> None:
     tensors, draws = drawn_again(case, LARGE[case]["shapes"], 7)
@@ -92,7 +93,7 @@ def test_a_whole_base_model_of_timm_gives_the_same_scores(case: str, tmp_path: P
     same_as_timm(case, tmp_path / "pytorch_model.bin", tensors, x, lambda found: found)
 
 
-@pytest.mark.parametrize("case", ["DeiT-S", "DeiT-S, distilled", "DeiT-B, distilled"])
+@pytest.mark.parametrize("case", ["DeiT-S", "DeiT-S, distilled", WHOLE])
 def test_a_file_of_deits_own_code_gives_the_scores_of_timm(case: str, tmp_path: Path) -> None:
     """Whole models; of two tokens the mean of both heads."""
     tensors, draws = drawn_again(case, LARGE[case]["shapes"], 7)

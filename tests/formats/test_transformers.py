@@ -1,6 +1,7 @@
 """Models made with transformers, saved by it, loaded here: the same outputs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kakera.errors import RunError
+from kakera.formats.foreign.transformers import read
 from kakera.formats.load import load
+from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
@@ -123,22 +126,45 @@ def test_two_classes_without_names_need_no_mention_in_the_configuration(tmp_path
 
 
 BASE = {
-    "ViT": lambda: hf.ViTForImageClassification(hf.ViTConfig(num_labels=5)),
-    "DeiT with teacher": lambda: hf.DeiTForImageClassificationWithTeacher(hf.DeiTConfig(num_labels=5)),
-    "BEiT": lambda: hf.BeitForImageClassification(
-        hf.BeitConfig(num_labels=5, use_absolute_position_embeddings=True)
+    "ViT": lambda **more: hf.ViTForImageClassification(hf.ViTConfig(num_labels=5, **more)),
+    "DeiT with teacher": lambda **more: hf.DeiTForImageClassificationWithTeacher(
+        hf.DeiTConfig(num_labels=5, **more)
+    ),
+    "BEiT": lambda **more: hf.BeitForImageClassification(
+        hf.BeitConfig(num_labels=5, use_absolute_position_embeddings=True, **more)
     ),
 }
 
 
-@pytest.mark.parametrize("make", BASE.values(), ids=BASE)
-def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, tmp_path: Path) -> None:
-    theirs = drawn(make())
+@pytest.mark.parametrize(
+    ("make", "depth"),
+    [(BASE["ViT"], 2), pytest.param(BASE["ViT"], 12, marks=pytest.mark.slow),
+     (BASE["DeiT with teacher"], 2), (BASE["BEiT"], 2)],
+    ids=["ViT", "ViT, whole", "DeiT with teacher", "BEiT"],
+)  # fmt: skip
+def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, depth: int, tmp_path: Path) -> None:
+    theirs = drawn(make(num_hidden_layers=depth))
     ours = load(saved(theirs, tmp_path, None))
-    assert (ours.encoder.shape.width, ours.encoder.shape.depth, ours.inputs.size) == (768, 12, (224, 224))
+    assert (ours.encoder.shape.width, ours.encoder.shape.depth, ours.inputs.size) == (768, depth, (224, 224))
     same_outputs(theirs, tmp_path, pictures(1, 3, (224, 224)), "logits", None)
 
 
+def read_without_memory(make: Callable[[], Any]) -> Saved:
+    """What becomes of their configuration, their names and their shapes; all numbers are one zero."""
+    with torch.device("meta"):
+        theirs = make()
+    zeros = {name: torch.zeros(()).expand(tensor.shape) for name, tensor in theirs.state_dict().items()}
+    return read(theirs.config.to_dict(), {}, zeros, "theirs")
+
+
+@pytest.mark.parametrize("make", BASE.values(), ids=BASE)
+def test_all_names_and_shapes_of_a_whole_base_model_are_read(make: Any) -> None:
+    """Strictly: none is left over, missing, or of another shape."""
+    shape = read_without_memory(make).encoder.shape
+    assert (shape.width, shape.depth) == (768, 12)
+
+
+@pytest.mark.slow
 def test_a_base_autoencoder_gives_the_same_loss(tmp_path: Path) -> None:
     theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig()))
     ours = load(saved(theirs, tmp_path, None)).model

@@ -1,14 +1,12 @@
 """Studies of seconds, for tests: few pictures, few steps."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.small import pictures
+from tests.warm import Process
 
 MASK_RATIO: dict[str, Any] = {
     "recipe": "demo",
@@ -50,19 +48,12 @@ def words(options: dict[str, Any]) -> list[str]:
     return found
 
 
-def started(name: str, data: Path, out: Path, options: dict[str, Any]) -> subprocess.Popen[str]:
+def started(name: str, data: Path, out: Path, options: dict[str, Any]) -> Process:
     """The command, in a process of its own with one thread."""
-    command = [sys.executable, "-m", "kakera", "study", name, str(data), "--out", str(out), *words(options)]
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    return Process("study", name, data, "--out", out, *words(options))
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: Process) -> str:
     """What it said on the way."""
     _, said = process.communicate(timeout=250)
     assert process.returncode == 0, said

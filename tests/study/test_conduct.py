@@ -12,7 +12,9 @@ from kakera.study.mask_ratio.study import study_mask_ratio
 from tests.small import pictures
 from tests.study.studies import MASK_RATIO, ended, started, written
 
-KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 8.0}
+pytestmark = pytest.mark.slow
+
+KEPT = {**MASK_RATIO, "checkpoint_seconds": 0.05, "pretrain_epochs": 4.0}
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """Trainings as a user starts them, in processes of their own that can be killed."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
 from tests.small import pictures
+from tests.warm import Process
 
 COMMON = ["--recipe", "demo", "--batch", "16", "--checkpoint-seconds", "0.2", "--device", "cpu"]
 # Everything that draws random numbers is at work.
@@ -15,7 +14,7 @@ FINETUNE = [
     *("--epochs", "5", "--least-steps", "1", "--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1"),
     *("--randaugment", "9", "--erasing", "0.25", "--ema", "0.9", "--crop-least", "0.5"),
 ]
-PRETRAIN = ["--epochs", "8", "--crop-least", "0.5", "--flip", "--shift", "1"]
+PRETRAIN = ["--epochs", "5", "--crop-least", "0.5", "--flip", "--shift", "1"]
 
 
 def some_npz(folder: Path, train: int = 200, test: int = 20) -> Path:
@@ -27,25 +26,16 @@ def some_npz(folder: Path, train: int = 200, test: int = 20) -> Path:
     return path
 
 
-def start(
-    verb: str, data: Path, out: Path, options: list[str], workers: int = 0, **more: object
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "kakera", verb, str(data), "--out", str(out), "--workers", str(workers)]
-    return subprocess.Popen(
-        [*command, *COMMON, *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        process_group=0,
-        **more,
-    )
+def start(verb: str, data: Path, out: Path, options: list[str], workers: int = 0) -> Process:
+    return Process(verb, data, "--out", out, "--workers", workers, *COMMON, *options)
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
+def finish(process: Process) -> None:
     _, error = process.communicate(timeout=200)
-    assert process.returncode == 0, error.decode()
+    assert process.returncode == 0, error
 
 
-def wait_for_a_checkpoint(process: subprocess.Popen[bytes], out: Path) -> None:
+def wait_for_a_checkpoint(process: Process, out: Path) -> None:
     while not list((out / "checkpoints").glob("step-*")):
-        assert process.poll() is None, process.communicate()[1].decode()
+        assert process.poll() is None, process.communicate()[1]
         time.sleep(0.005)

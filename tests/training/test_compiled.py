@@ -1,6 +1,6 @@
 import json
-import subprocess
-import sys
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,14 @@ import torch
 from torch import nn
 
 from kakera.errors import RunError
+from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.vit import ViT
 from kakera.training.layer_wrappers import compiled, through
 from kakera.training.options import PretrainOptions
-from tests.model.models import DECODER, SHAPE, encoder
+from tests import warm
+from tests.model.models import DECODER, SHAPE, SIZE, drawn, encoder, pictures
 from tests.small import folder
 
 OPTIONS = PretrainOptions("x")
@@ -71,14 +74,41 @@ def test_a_compiled_layer_may_be_computed_again_for_its_gradient() -> None:
     assert torch.equal(once, model(torch.zeros(1, 2)) + 1)
 
 
+def uncompiled(words: Iterable[object]) -> None:
+    """The command; its graphs are made and differentiated as for the compiler, and run without one."""
+    torch.compile = partial(torch.compile, backend="aot_eager")
+    warm.kakera(words)
+
+
 def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
     # In a process of its own: the shapes that are checked under test are not for the compiler.
-    data, losses = str(folder(tmp_path / "data")), []
+    data, losses = folder(tmp_path / "data"), []
     for choice in ("no", "yes"):
-        out = tmp_path / choice
-        command = [sys.executable, "-m", "kakera", "pretrain", data, "--out", str(out), "--device", "cpu"]
-        command += ["--recipe", "demo", "--size", "nano", "--epochs", "3", "--batch", "8"]
-        subprocess.run([*command, "--compile", choice], check=True, capture_output=True)
-        lines = (out / "metrics.jsonl").read_text().splitlines()
+        words = ["pretrain", data, "--out", tmp_path / choice, "--device", "cpu", "--recipe", "demo"]
+        words += ["--size", "nano", "--epochs", "3", "--batch", "8", "--compile", choice]
+        warm.run(*words, what=uncompiled, check=True)
+        lines = (tmp_path / choice / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def layer(words: Iterable[object]) -> None:
+    """A network of one layer, as it is and compiled for a CPU; prints how far loss and slopes are apart."""
+    vit = ViT(replace(SHAPE, depth=1), channels=3, size=SIZE)
+    model, x, found = Classifier(vit, 2).train(), pictures().float(), []
+    drawn(model).float()
+    for choice in ("no", "yes"):
+        with compiled(model, replace(OPTIONS, compile=choice), torch.device("cpu")):
+            model.zero_grad()
+            loss = model(x).square().sum()
+            loss.backward()
+        slopes = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+        found.append(torch.cat([slope.flatten() for slope in [loss.detach(), *slopes]]))
+    assert found[0].abs().max() > 0
+    print(((found[0] - found[1]).abs().max() / found[0].abs().max()).item())
+
+
+@pytest.mark.slow  # g++
+def test_a_layer_that_is_compiled_for_a_cpu_has_the_same_loss_and_slopes() -> None:
+    done = warm.run(what=layer, env=os.environ | {"TORCHINDUCTOR_COMPILE_THREADS": "1"}, check=True)
+    assert float(done.stdout) < 1e-5

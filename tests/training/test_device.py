@@ -7,13 +7,12 @@ import torch
 from torch import nn
 
 from kakera.cli.main import main
-from kakera.commands.finetune import finetune
 from kakera.errors import RunError
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.training import device
 from kakera.training.device import device_of, placed, whereabouts
-from tests.small import QUICK, folder, pictures
+from tests.small import folder
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
 NOT_HERE = [name for name, here in (("cuda", torch.cuda.is_available()), ("mps", False)) if not here]
@@ -44,13 +43,14 @@ def test_a_model_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")
-def test_every_verb_refuses_it_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = finetune(pictures(), out=tmp_path / "run", model="nano", **QUICK).folder
+def test_every_verb_refuses_it_in_one_line(
+    classifier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = folder(tmp_path / "data", count=2)
     capsys.readouterr()
     for words in (
-        ["predict", run, data],
-        ["probe", data, "--from", run],
+        ["predict", classifier, data],
+        ["probe", data, "--from", classifier],
         ["pretrain", data, "--out", tmp_path / "a", "--recipe", "demo"],
         ["finetune", data, "--out", tmp_path / "b", "--recipe", "demo"],
         ["bench", "mae-step", "--quick"],

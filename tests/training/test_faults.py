@@ -14,6 +14,7 @@ import torch
 
 from kakera.errors import RunError, StorageError
 from kakera.training.run import Run
+from tests import warm
 from tests.training.faults import (
     BROKEN,
     FULL,
@@ -28,6 +29,7 @@ from tests.training.faults import (
 SCRIPT = """
 import resource, signal, sys
 from pathlib import Path
+from tests import warm
 from tests.training.faults import life
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 if len(sys.argv) > 2:
@@ -41,9 +43,7 @@ except Exception as error:
 
 @pytest.mark.timeout(1200)  # some fifty processes
 def test_a_kill_at_any_call_that_writes(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.faults", tmp_path], capture_output=True, text=True, check=True
-    )
+    done = warm.run("tests.training.faults", tmp_path, what=warm.module, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["at"] for line in found] == list(range(1, len(found) + 1))
     assert len(found) > 30

@@ -8,7 +8,6 @@ import transformers as hf
 
 from kakera.commands import result as trained_module
 from kakera.commands.finetune import finetune
-from kakera.commands.pretrain import pretrain
 from kakera.data.dataset import ArrayPictures, Dataset
 from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.native import load_model
@@ -17,9 +16,9 @@ from kakera.model.resnet import ResNet
 from tests.small import QUICK, folder, pictures
 
 
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pretrain(pictures(), out=tmp_path_factory.mktemp("runs") / "mae", **QUICK).folder
+@pytest.fixture
+def pretrained(mae: Path) -> Path:
+    return mae
 
 
 def test_the_encoder_starts_where_pretraining_ended(pretrained: Path, tmp_path: Path) -> None:

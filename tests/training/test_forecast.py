@@ -9,7 +9,7 @@ import pytest
 
 from kakera.cli.main import main
 from kakera.commands.finetune import finetune, plan_finetune
-from kakera.commands.pretrain import plan_pretrain, pretrain
+from kakera.commands.pretrain import plan_pretrain
 from kakera.training.planning.baseline_costs import baseline_seconds
 from kakera.training.planning.forecast import Forecast
 from tests.small import QUICK, folder, pictures
@@ -128,10 +128,9 @@ def test_a_limit_leaves_room_for_the_baselines(tmp_path: Path) -> None:
     assert all(seconds <= 60 for seconds in given)
 
 
-def test_a_start_leaves_room_for_its_frozen_tokens(tmp_path: Path) -> None:
-    pretrain(pictures(), out=tmp_path / "mae", **QUICK)
+def test_a_start_leaves_room_for_its_frozen_tokens(mae: Path, tmp_path: Path) -> None:
     words = {**QUICK, "out": tmp_path / "run", "epochs": 100_000.0, "time": "60s"}
-    plan = replace(plan_finetune(pictures(), start=tmp_path / "mae", **words), step_seconds=100.0)
+    plan = replace(plan_finetune(pictures(), start=mae, **words), step_seconds=100.0)
     scratch = replace(plan, plan=replace(plan.plan, options=replace(plan.plan.options, start="")))
     each = 100 / 3 / plan.plan.batch
     assert plan.after - scratch.after == pytest.approx(min(60 * each, 0.1 * plan.plan.steps * 100))

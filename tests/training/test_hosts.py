@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from tests.training.commands import finish, some_npz, start
 from tests.training.hosts import plug, started, two_hosts
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ["--epochs", "30", "--crop-least", "0.5", "--checkpoint-seconds", "0"]
 COMMON = ["--recipe", "demo", "--batch", "16", "--device", "cpu", "--workers", "0", "--timeout", "20"]
 

@@ -20,6 +20,7 @@ from kakera.formats.native import save_model
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.verify import session_of
 from kakera.training.inference import scores
+from tests.formats.exported import exported_once  # noqa: F401  # of all tests here
 from tests.small import pictures
 
 
@@ -110,6 +111,7 @@ def test_int8_is_written_with_what_it_costs(
     assert list(labels.values()) == list(load(trained).classes)
 
 
+@pytest.mark.slow
 def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from kakera.commands import prepare
 from kakera.commands.finetune import plan_finetune
-from kakera.commands.pretrain import plan_pretrain, pretrain
+from kakera.commands.pretrain import plan_pretrain
 from kakera.commands.probe import plan_probe
 from kakera.machine import Machine
 from kakera.training.planning.plan_parts import busy_notes, data_line
@@ -29,13 +29,12 @@ def test_half_a_core_of_sixteen_does_not_matter() -> None:
     assert busy_notes(replace(TWO, cores=16, busy=0.5)) == []
 
 
-def test_every_plan_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = pretrain(pictures(), out=tmp_path / "mae", **QUICK).folder
+def test_every_plan_says_so(mae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "this_machine", lambda *_, **__: replace(TWO, busy=1.5))
     plans = [
         plan_pretrain(pictures(), out=tmp_path / "a", **QUICK),
-        plan_finetune(pictures(), out=tmp_path / "b", start=start, **QUICK),
-        plan_probe(pictures(), start=start, labels=(20,), seeds=1, finetune=False),
+        plan_finetune(pictures(), out=tmp_path / "b", start=mae, **QUICK),
+        plan_probe(pictures(), start=mae, labels=(20,), seeds=1, finetune=False),
     ]
     for plan in plans:
         assert plan.lines().count(f"  note: {NOTE}") == 1

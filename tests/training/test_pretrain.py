@@ -12,21 +12,19 @@ from kakera.model.mae import MAE
 from tests.small import QUICK, pictures
 
 
-def test_a_run_folder_holds_all_of_it(tmp_path: Path) -> None:
-    trained = pretrain(pictures(), out=tmp_path / "run", **QUICK)
-    names = {path.name for path in trained.folder.iterdir()}
+def test_a_run_folder_holds_all_of_it(mae: Path) -> None:
+    names = {path.name for path in mae.iterdir()}
     assert {"config.json", "metrics.jsonl", "model.safetensors", "kakera.json", "pictures"} <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
-    assert list((trained.folder / "checkpoints").iterdir()) == []
-    model = load_model(trained.folder).model
+    assert list((mae / "checkpoints").iterdir()) == []
+    model = load_model(mae).model
     assert isinstance(model, MAE)
     assert not model.normalised
 
 
-def test_reconstructions_show_original_masked_and_predicted(tmp_path: Path) -> None:
+def test_reconstructions_show_original_masked_and_predicted(mae: Path) -> None:
     data = pictures()
-    trained = pretrain(data, out=tmp_path / "run", **QUICK)
-    sheets = sorted((trained.folder / "pictures").iterdir())
+    sheets = sorted((mae / "pictures").iterdir())
     assert [sheet.name for sheet in sheets] == ["reconstructions-0001.png", "reconstructions-0002.png"]
     with Image.open(sheets[-1]) as image:
         values = np.asarray(image)[::3, ::3]  # enlarged three times

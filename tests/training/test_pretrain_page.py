@@ -11,14 +11,13 @@ from tests.reports.test_html import Tags
 from tests.small import QUICK, folder, pictures
 
 
-def test_the_page_holds_the_last_reconstructions_and_what_to_do_next(tmp_path: Path) -> None:
-    found = pretrain(pictures(), out=tmp_path / "run", **QUICK).folder
-    page = (found / "report.html").read_text()
+def test_the_page_holds_the_last_reconstructions_and_what_to_do_next(mae: Path) -> None:
+    page = (mae / "report.html").read_text()
     tags = Tags(page)
     assert tags.open == []
-    last = sorted((found / "pictures").iterdir())[-1].read_bytes()
+    last = sorted((mae / "pictures").iterdir())[-1].read_bytes()
     assert base64.b64encode(last).decode() in page
-    assert f"kakera finetune demo --from {found} --out runs/finetune-demo" in page
+    assert f"kakera finetune demo --from {mae} --out runs/finetune-demo" in page
     assert "trained on 40 pictures, without their labels, for 2 epochs" in page
 
 

@@ -26,9 +26,9 @@ from tests.small import QUICK, folder, pictures
 FAST: dict[str, Any] = {"probes": ("ridge",), "pools": ("mean",)}
 
 
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pretrain(pictures(), out=tmp_path_factory.mktemp("runs") / "mae", **QUICK).folder
+@pytest.fixture
+def pretrained(mae: Path) -> Path:
+    return mae
 
 
 def test_a_probe_on_all_labels_is_the_ridge_probe_on_the_tokens(pretrained: Path) -> None:

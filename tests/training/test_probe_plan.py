@@ -3,18 +3,16 @@ from typing import Any
 
 import pytest
 
-from kakera.commands.pretrain import pretrain
 from kakera.commands.probe import plan_probe
 from kakera.commands.probing.plan import ProbePlan
 from kakera.training.probes.costs import fit_seconds
-from tests.small import QUICK, pictures
+from tests.small import pictures
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
+def plan(mae: Path, tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
     """Fine-tunings of 1 000 steps of a second each, whatever this machine does: 3 of 20 labels, 1 of 40."""
     root = tmp_path_factory.mktemp("runs")
-    start = pretrain(pictures(), out=root / "mae", **QUICK).folder
     recipe = root / "long.toml"
     recipe.write_text("epochs = 1.0\nleast_steps = 1000\nbatch = 10\n")
     given: dict[str, Any] = {
@@ -22,7 +20,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
         "layers": (0, -1),
         "finetune_recipe": str(recipe),
     }
-    found = plan_probe(pictures(), start=start, labels=(20, 0), **given)
+    found = plan_probe(pictures(), start=mae, labels=(20, 0), **given)
     tunings = tuple(
         replace(one, forecast=replace(one.forecast, step_seconds=1.0, extra=0.0)) for one in found.tunings
     )

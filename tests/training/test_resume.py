@@ -4,20 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.commands import FINETUNE, PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
+from tests.training.commands import FINETUNE, PRETRAIN, finish, start, wait_for_a_checkpoint
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return some_npz(tmp_path_factory.mktemp("data"))
+@pytest.fixture
+def data(whole: Path) -> Path:
+    return whole.parent / "some.npz"
 
 
 @pytest.mark.parametrize(("verb", "options"), [("pretrain", PRETRAIN), ("finetune", FINETUNE)])
 def test_a_killed_run_ends_with_the_same_weights(
-    verb: str, options: list[str], data: Path, tmp_path: Path
+    verb: str, options: list[str], whole: Path, data: Path, tmp_path: Path
 ) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(start(verb, data, whole, options))
+    killed = tmp_path / "killed"
+    if verb == "finetune":
+        whole = tmp_path / "whole"
+        finish(start(verb, data, whole, options))
     process = start(verb, data, killed, options)
     wait_for_a_checkpoint(process, killed)
     process.kill()

@@ -9,21 +9,15 @@ import pytest
 
 from kakera.errors import StoppedError
 from kakera.training.stop import Stop
-from tests.training.commands import PRETRAIN, finish, some_npz, start, wait_for_a_checkpoint
+from tests.training.commands import PRETRAIN, finish, start, wait_for_a_checkpoint
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return some_npz(tmp_path_factory.mktemp("data"))
+@pytest.fixture
+def data(whole: Path) -> Path:
+    return whole.parent / "some.npz"
 
 
-@pytest.fixture(scope="module")
-def whole(data: Path) -> Path:
-    out = data.parent / "whole"
-    finish(start("pretrain", data, out, PRETRAIN))
-    return out
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "workers", "everyone"), [(signal.SIGTERM, 0, False), (signal.SIGINT, 2, True)]
 )
@@ -35,9 +29,9 @@ def test_a_signal_saves_and_says_how_to_go_on(
     wait_for_a_checkpoint(process, out)
     (os.killpg if everyone else os.kill)(process.pid, number)
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, error.decode()
-    assert "Traceback" not in error.decode()
-    (line,) = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    assert process.returncode == 128 + number, error
+    assert "Traceback" not in error
+    (line,) = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert line.startswith("kakera: stopped after step ")
     step = line.split()[4]
     assert (out / "checkpoints" / f"step-{int(step):09d}.safetensors").exists()
@@ -67,6 +61,7 @@ def test_afterwards_signals_are_what_they_were() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
     data: Path, whole: Path, small_disk: Path
 ) -> None:
@@ -80,10 +75,10 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
     process = start("pretrain", data, small_disk / "run", options)
     _, error = process.communicate(timeout=200)
     assert process.returncode == 2
-    said = [line for line in error.decode().splitlines() if line.startswith("kakera: ")]
+    said = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert len(said) == 1
     assert "No space left on device, expected room to write; free some; nothing is lost" in said[0]
-    assert b"Traceback" not in error
+    assert "Traceback" not in error
     assert len(list((small_disk / "run" / "checkpoints").iterdir())) == 2
     resize(f"{6 * checkpoint}k")
     finish(start("pretrain", data, small_disk / "run", options))

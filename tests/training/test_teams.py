@@ -1,7 +1,6 @@
 """1, 2 and 4 processes: the same losses and accuracy; any number of them goes on with any other's run."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,23 +9,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.commands import PRETRAIN, some_npz, start
+from tests import warm
+from tests.training.commands import COMMON, PRETRAIN, some_npz
 from tests.training.teams import RUNS, STEPS, TEST
 
-pytestmark = pytest.mark.timeout(1500)  # forty processes on however few cores
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # forty processes on however few cores
 HALVES = ["half-1", "half-4", "half-2-sharded"]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("teams")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.teams", root],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    done = warm.run("tests.training.teams", root, what=warm.module)
     assert done.returncode == 0, done.stderr
     return root
 
@@ -89,10 +83,13 @@ def test_what_the_leader_refuses_ends_all_with_one_line(runs: Path) -> None:
 
 def test_a_process_is_started_for_each_device(tmp_path: Path) -> None:
     data = some_npz(tmp_path, 48, 0)
-    options = [*PRETRAIN, "--devices", "2", "--epochs", "2", "--timeout", "60"]
-    process = start("pretrain", data, tmp_path / "run", options)
-    _, error = process.communicate(timeout=200)
-    assert process.returncode == 0, error.decode()
+    options = [*COMMON, *PRETRAIN, "--devices", "2", "--epochs", "2", "--timeout", "60"]
+    words = ["pretrain", str(data), "--out", str(tmp_path / "run"), *options]
+    # A real start: it is what the second process repeats.
+    done = subprocess.run(
+        [sys.executable, "-m", "kakera", *words], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["devices"] == 2
     assert (tmp_path / "run" / "model.safetensors").exists()

@@ -6,8 +6,6 @@ import base64
 import io
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.warm import Process
 
 PROGRAMS = ("chromium", "chromedriver")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
@@ -81,15 +81,8 @@ class Server:
 
     def __init__(self, runs: Sequence[Path], pictures: Path) -> None:
         words = ["serve", *map(str, runs), "--pictures", str(pictures), "--port", "0"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "kakera", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stdout is not None
-        said = self.process.stdout.readline()
+        self.process = Process(*words)
+        said = self.process.readline()
         assert said.startswith("http://"), self.stop()
         self.address = said.split()[0]
 

@@ -14,6 +14,8 @@ from kakera.model.vit import ViT
 from tests.data.test_many_channels import tiff
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 
+pytestmark = pytest.mark.slow
+
 SIDE, LEVELS = 28, (200, 40, 90, 10, 150)  # each channel is of one level
 
 

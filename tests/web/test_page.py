@@ -36,6 +36,8 @@ from tests.small import QUICK, pictures
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 from tests.web.runs import png
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "kakera" / "web" / "static"
 GUIDE = ROOT / "docs" / "explorer.md"
@@ -56,14 +58,14 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(mae: Path, cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Trained for a second each; `growing` has only a checkpoint, another grid, and normalised pixels."""
     root = tmp_path_factory.mktemp("world")
     runs, few = root / "runs", pictures()
     quick = {name: value for name, value in QUICK.items() if name != "least_steps"}
-    kakera.pretrain(few, out=runs / "mae", **quick)
+    for name, run in (("mae", mae), ("cnn", cnn)):
+        shutil.copytree(run, runs / name)
     kakera.finetune(few, out=runs / "classifier", start=str(runs / "mae"), **QUICK)
-    kakera.finetune(few, out=runs / "cnn", **{**QUICK, "model": "resnet-nano"})
     kakera.pretrain(few, out=root / "whole", patch=7, normalised=True, **quick)
     growing = Run(runs / "growing", {"verb": "pretrain"})
     growing.describe(load_model(root / "whole"))

@@ -7,6 +7,8 @@ import pytest
 from tests.web.runs import three_runs
 from tests.web.siege import besieged
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(300)
 def test_under_siege_others_are_answered_and_memory_comes_back(tmp_path: Path) -> None:

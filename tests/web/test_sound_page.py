@@ -26,6 +26,8 @@ from tests.training.listeners import INPUTS, SPEC, three_listeners
 from tests.training.songs import RATE, tone
 from tests.web.browser import Page, Server, require_chromium, start_chromium
 
+pytestmark = pytest.mark.slow
+
 GRID, SHORT = (4, 10), (4, 4)  # of a whole window, of the second clip
 SIZE = (32, 80)
 # Keeps what the page makes to be heard, since the page itself may not fetch it.
