@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kakera.commands.pretrain import pretrain
     from kakera.commands.probe import probe
     from kakera.data.checks.inspect import inspect_dataset as inspect
-    from kakera.data.shards.pack import pack
+    from kakera.data.packing.pack import pack
     from kakera.data.sources.open import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.convert import convert

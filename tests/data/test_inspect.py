@@ -8,7 +8,8 @@ import pytest
 
 from kakera.data.checks.findings import LISTED, left_lines, taken_line
 from kakera.data.checks.inspect import inspect_dataset
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.preload.preload import hold
 from kakera.data.preload.statistics import mean_std
 from kakera.data.sources.open import open_dataset

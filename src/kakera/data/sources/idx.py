@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources.parts import join_parts
+from kakera.data.sources.arrays import join_parts
 from kakera.errors import DataError, sentence
 
 _BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
