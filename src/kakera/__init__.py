@@ -64,7 +64,7 @@ _PLACES = {
     "inspect": "data.checks.inspect.inspect_dataset",
     "load": "formats.load.load",
     "open_data": "data.sources.open.open_dataset",
-    "pack": "data.shards.pack.pack",
+    "pack": "data.packing.pack.pack",
     "predict": "commands.predict.predict",
     "pretrain": "commands.pretrain.pretrain",
     "probe": "commands.probe.probe",

@@ -171,7 +171,7 @@ def _batch(
 
 
 def rolled(wave: Wave, most: int, noise: float) -> Wave:
-    """Turned around by up to `most` samples each way (Huang et al. 2022, App. B); noise in [0, 1)."""
+    """Shifted circularly in time by up to `most` samples (Huang et al. 2022, App. B); noise in [0, 1)."""
     return np.roll(wave, round((2 * noise - 1) * most))
 
 

@@ -76,7 +76,7 @@ def find_images(folder: Path) -> list[Path]:
     """The IDX files of images in a folder, sorted; of a file and its gzip twin, the plain one."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if _IMAGES.search(path.name) and path.is_file():
+        if _IMAGES.search(path.name) and path.is_file() and not path.name.startswith("."):
             found.setdefault(path.name.removesuffix(".gz"), path)
     return list(found.values())
 
