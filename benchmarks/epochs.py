@@ -29,7 +29,7 @@ from kakera.data import loader, workers
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.shrink import stored_side
+from kakera.data.images.resize import stored_side
 from kakera.data.order import ALL, Order
 from kakera.data.preload.preload import LIMIT, at_hand, hold
 from kakera.data.sources.open import open_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.data.dataset import ArrayPictures
+from kakera.data.holders import ArrayPictures
 from kakera.data.sources.builtin import open_builtin
 from kakera.data.split import few
 

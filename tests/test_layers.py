@@ -68,3 +68,49 @@ def test_the_model_knows_nothing_of_audio() -> None:
 def test_the_model_knows_nothing_of_sound() -> None:
     for path in (SOURCE / "model").rglob("*.py"):
         assert "sound" not in path.read_text().lower(), path
+
+
+DATA = SOURCE / "data"
+FLOORS = (  # of data/: each may use those before it
+    ("names", "mapped", "download", "quiet", "split", "order"),
+    ("images",),
+    ("pictures", "blocks"),
+    ("sounds", "holders"),
+    ("dataset", "batch"),
+    ("audio", "workers"),
+    ("folders", "preload"),
+    ("shards",),
+    ("sources",),
+    ("checks",),
+    ("packing", "loader"),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def data_room(module: str) -> str:
+    """The room inside data/ that a module lies in, or the name of a file directly in it."""
+    return module.split(".")[2] if module.startswith("kakera.data.") else ""
+
+
+@pytest.mark.parametrize("path", sorted(DATA.rglob("*.py")), ids=lambda p: str(p.relative_to(DATA)))
+def test_arrows_inside_data_point_down(path: Path) -> None:
+    own = path.relative_to(DATA).with_suffix("").parts[0]
+    if own == "__init__":
+        return
+    for name in imports(path):
+        other = data_room(name)
+        if other and other != own:
+            assert FLOOR[other] < FLOOR[own], f"data/{own} must not import {name}"
+
+
+def test_every_room_and_file_of_data_has_a_floor() -> None:
+    found = {path.stem for path in DATA.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert found - {"__init__"} == set(FLOOR)
+
+
+def test_a_data_set_knows_neither_recordings_nor_shards_nor_decoders() -> None:
+    above = {"audio", "shards", "preload", "holders", "sources"}
+    for name in ("pictures", "sounds", "dataset"):
+        found = imports(DATA / f"{name}.py")
+        assert not {data_room(module) for module in found} & above
+        assert not any(module.startswith("kakera.data.images.decode") for module in found)

@@ -12,8 +12,8 @@ import pytest
 
 from kakera import progress
 from kakera.data.checks.inspect import inspect_dataset
+from kakera.data.packing.pack import pack
 from kakera.data.preload.preload import hold
-from kakera.data.shards.pack import pack
 from kakera.data.sources.open import open_dataset
 from kakera.progress import Progress, opening, passing
 from tests.small import folder

@@ -31,7 +31,8 @@ def blocks(files: int, classes: int) -> Iterator[tuple[int, list[str]]]:
 
 def dataset(files: int, classes: int) -> Dataset:
     """Labelled pictures that are not there, a fifth of them to test on."""
-    from kakera.data.dataset import PARTS, Dataset, FilePictures
+    from kakera.data.dataset import PARTS, Dataset
+    from kakera.data.holders import FilePictures
     from kakera.data.names import NamesBuilder, Paths
 
     names = NamesBuilder()

@@ -188,7 +188,7 @@ def taken_line(files: int, classes: int, _: Path) -> Work:
 def leaks(files: int, classes: int, scratch: Path) -> Work:
     """Test files equal to training files, where no two have the same size."""
     from kakera.data.checks.leaks import leaks as leaks_between
-    from kakera.data.dataset import FilePictures
+    from kakera.data.holders import FilePictures
     from kakera.data.names import Paths
 
     data, folder = dataset(files, classes), tree(scratch, files, classes)

@@ -12,7 +12,7 @@ from benchmarks.valid_files.setting import PICTURE, Length, Setting, UnwrittenEr
 from numpy.typing import NDArray
 
 from kakera.data.audio import decode
-from kakera.data.dataset import FilePictures
+from kakera.data.holders import FilePictures
 from kakera.data.images.decode import header
 from kakera.errors import KakeraError
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kakera.commands.pretrain import pretrain
     from kakera.commands.probe import probe
     from kakera.data.checks.inspect import inspect_dataset as inspect
-    from kakera.data.shards.pack import pack
+    from kakera.data.packing.pack import pack
     from kakera.data.sources.open import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.convert import convert
@@ -64,7 +64,7 @@ _PLACES = {
     "inspect": "data.checks.inspect.inspect_dataset",
     "load": "formats.load.load",
     "open_data": "data.sources.open.open_dataset",
-    "pack": "data.shards.pack.pack",
+    "pack": "data.packing.pack.pack",
     "predict": "commands.predict.predict",
     "pretrain": "commands.pretrain.pretrain",
     "probe": "commands.probe.probe",

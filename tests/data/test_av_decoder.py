@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kakera.data.audio import kept_samples
 from kakera.data.audio.decode import WITH_AV, blocks, header, read
 from kakera.data.audio.open_decoder import open_decoder
-from kakera.data.sources.media import is_sound
+from kakera.data.folders.media import is_sound
 from kakera.errors import UnreadableFileError
 from tests.data.odd_recordings import saved, sound
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kakera.data.blocks import Blocks
-from kakera.data.channels import with_channels
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.images.decode import with_depth
 from kakera.data.sources.npz import open_npz
 from kakera.data.sources.open import open_dataset
@@ -30,22 +30,22 @@ def test_mapped_pictures_change_their_channels_when_they_are_read(
     values = COLOUR[..., :channels]
     path = npz(tmp_path, x_train=values[:40], x_test=values[40:])
     memory = Dataset("d", ArrayPictures(values), channels, np.full(60, "train"))
-    found, wanted = open_dataset(path, channels=other), with_channels(memory, other)
+    found, wanted = open_dataset(path, channels=other), memory.with_channels(other)
     assert pictures_of(found).mapped
     assert np.array_equal(read(found), read(wanted))
     block, rows = pictures_of(found).block, np.array([50, 1, 39])
     assert isinstance(block, Blocks)
     assert block.shape[3] == other
     assert np.array_equal(block[rows], [read(wanted)[row] for row in rows])
-    back = with_channels(found, channels)
-    assert np.array_equal(read(back), read(with_channels(wanted, channels)))
+    back = found.with_channels(channels)
+    assert np.array_equal(read(back), read(wanted.with_channels(channels)))
 
 
 def test_an_array_that_is_mapped_stands_beside_one_that_is_not(tmp_path: Path) -> None:
     path = npz(tmp_path, x_train=COLOUR[:40], x_test=np.asfortranarray(COLOUR[40:]))
     for other in (3, 1):
         found = open_dataset(path, channels=other)
-        wanted = with_channels(Dataset("d", ArrayPictures(COLOUR), 3, np.full(60, "train")), other)
+        wanted = Dataset("d", ArrayPictures(COLOUR), 3, np.full(60, "train")).with_channels(other)
         assert not pictures_of(found).mapped
         assert np.array_equal(read(found), read(wanted))
 

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from kakera.data import download
+from kakera.data.download import VARIABLE
 from kakera.data.sources import builtin
 from kakera.data.sources.builtin import CLASSES, FOLDER_VARIABLE, fetch, open_builtin
 from kakera.data.sources.open import open_dataset
@@ -26,6 +28,11 @@ def published(root: Path) -> dict[str, str]:
     write_idx(root, "train", IMAGES, LABELS)
     write_idx(root, "t10k", IMAGES[:10], LABELS[:10])
     return {path.name: hashlib.md5(path.read_bytes()).hexdigest() for path in sorted(root.iterdir())}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PAUSE", 0.0)
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -53,6 +60,19 @@ class Babble(Quiet):
     def do_GET(self) -> None:
         self.wfile.write(b"220 ftp ready\r\n\r\n")
         self.close_connection = True
+
+
+class Hesitant(Quiet):
+    """Has no time the first time that a file is asked for."""
+
+    asked: ClassVar[set[str]] = set()
+
+    def do_GET(self) -> None:  # the library's name
+        if self.path in self.asked:
+            super().do_GET()
+        else:
+            self.asked.add(self.path)
+            self.send_error(503)
 
 
 @contextmanager
@@ -121,14 +141,14 @@ def test_fashion_mnist_is_fetched_into_the_cache_once(
 ) -> None:
     checksums = published(tmp_path / "site")
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(builtin, "INSTALLED", tmp_path / "nowhere")
     with served(tmp_path / "site") as address:
         monkeypatch.setattr(fetch, "__defaults__", (address, checksums))
         first = open_dataset("fashion-mnist")
     again = open_dataset("fashion-mnist")
     assert (len(first), len(again)) == (30, 30)
-    assert sorted(path.name for path in tmp_path.glob("cache/kakera/fashion-mnist/*")) == sorted(checksums)
+    assert sorted(path.name for path in tmp_path.glob("cache/fashion-mnist/[!.]*")) == sorted(checksums)
 
 
 def test_only_files_that_are_not_there_are_fetched(tmp_path: Path) -> None:
@@ -143,11 +163,18 @@ def test_only_files_that_are_not_there_are_fetched(tmp_path: Path) -> None:
         assert (tmp_path / "to" / other).read_bytes() == (tmp_path / "site" / other).read_bytes()
 
 
+def test_a_server_that_has_no_time_at_first_is_asked_again(tmp_path: Path) -> None:
+    checksums = published(tmp_path / "site")
+    with served(tmp_path / "site", Hesitant) as address:
+        fetch(tmp_path / "to", address, checksums)
+    assert sorted(path.name for path in (tmp_path / "to").glob("[!.]*")) == sorted(checksums)
+
+
 def refused(folder: Path, address: str, checksums: dict[str, str]) -> str:
     with pytest.raises(DataError) as caught:
         fetch(folder, address, checksums)
     assert "\n" not in str(caught.value)
-    assert not folder.exists()
+    assert not [*folder.glob("[!.]*")]
     return str(caught.value)
 
 
@@ -156,12 +183,12 @@ def test_a_wrong_checksum_is_one_line_and_leaves_nothing(tmp_path: Path) -> None
     name, found = next(iter(checksums.items()))
     with served(tmp_path / "site") as address:
         said = refused(tmp_path / "to", address, checksums | {name: "0" * 32})
-    assert said == f"{name}: got checksum {found}, expected {'0' * 32}; try again later"
+    assert said.startswith(f"{address}/{name}: got no whole answer (checksum {found[:12]}… instead of 000000")
 
 
 @pytest.mark.parametrize(
     ("handler", "words"),
-    [(Quiet, "404"), (Cut, "IncompleteRead"), (Mute, "closed"), (Babble, "220 ftp ready")],
+    [(Quiet, "no file (HTTP Error 404"), (Cut, "bytes)"), (Mute, "closed"), (Babble, "220 ftp ready")],
 )
 def test_a_server_that_does_not_give_the_file_is_one_line_and_leaves_nothing(
     handler: type[SimpleHTTPRequestHandler], words: str, tmp_path: Path
@@ -171,7 +198,7 @@ def test_a_server_that_does_not_give_the_file_is_one_line_and_leaves_nothing(
         checksums = {"missing.gz": "0" * 32}
     with served(tmp_path / "site", handler) as address:
         said = refused(tmp_path / "to", address, checksums)
-    assert said.startswith(f"fashion-mnist: got no answer for {next(iter(checksums))} (")
+    assert said.startswith(f"{address}/{next(iter(checksums))}: got no ")
     assert words in said
     assert f"set {FOLDER_VARIABLE} to a folder" in said
 
@@ -179,7 +206,7 @@ def test_a_server_that_does_not_give_the_file_is_one_line_and_leaves_nothing(
 def test_no_server_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     with served(tmp_path) as address:
         pass
-    assert "got no answer for x.gz" in refused(tmp_path / "to", address, {"x.gz": ""})
+    assert "/x.gz: got no whole answer (" in refused(tmp_path / "to", address, {"x.gz": ""})
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

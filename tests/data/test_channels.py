@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.data.channels import with_channels
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.images.decode import decode
 from kakera.errors import DataError
 from tests.data.files import NOISE, on_disk
@@ -20,7 +20,7 @@ def arrays(values: np.ndarray | list[np.ndarray]) -> Dataset:
 
 @pytest.mark.parametrize("values", [COLOUR, SIZES])
 def test_grey_is_the_weighted_mean_of_red_green_and_blue(values: np.ndarray | list[np.ndarray]) -> None:
-    grey = with_channels(arrays(values), 1)
+    grey = arrays(values).with_channels(1)
     assert grey.channels == 1
     for index, picture in enumerate(values):
         wanted = picture @ [0.299, 0.587, 0.114]
@@ -32,35 +32,35 @@ def test_grey_is_the_weighted_mean_of_red_green_and_blue(values: np.ndarray | li
 
 def test_grey_pictures_repeat_their_channel_and_come_back_the_same() -> None:
     grey = arrays(COLOUR[..., :1])
-    colour = with_channels(grey, 3)
+    colour = grey.with_channels(3)
     assert colour.channels == 3
     assert np.array_equal(colour.pictures.read(2), np.repeat(COLOUR[2, ..., :1], 3, axis=-1))
-    assert np.array_equal(with_channels(colour, 1).pictures.read(2), COLOUR[2, ..., :1])
+    assert np.array_equal(colour.with_channels(1).pictures.read(2), COLOUR[2, ..., :1])
 
 
 @pytest.mark.parametrize("value", range(0, 256, 5))
 def test_a_colour_without_colour_keeps_its_value(value: int) -> None:
-    assert with_channels(arrays(np.full((1, 1, 1, 3), value, np.uint8)), 1).pictures.read(0).item() == value
+    assert arrays(np.full((1, 1, 1, 3), value, np.uint8)).with_channels(1).pictures.read(0).item() == value
 
 
 def test_pictures_that_were_chosen_stay_chosen_and_named() -> None:
-    grey = with_channels(arrays(COLOUR).take([3, 1]), 1)
+    grey = arrays(COLOUR).take([3, 1]).with_channels(1)
     assert [grey.pictures.name(i) for i in range(2)] == ["n3", "n1"]
-    assert np.array_equal(grey.pictures.read(0), with_channels(arrays(COLOUR), 1).pictures.read(3))
+    assert np.array_equal(grey.pictures.read(0), arrays(COLOUR).with_channels(1).pictures.read(3))
 
 
 def test_files_are_decoded_with_the_other_number(tmp_path: Path) -> None:
-    grey = with_channels(on_disk(tmp_path, {"a.png": NOISE}), 1)
+    grey = on_disk(tmp_path, {"a.png": NOISE}).with_channels(1)
     assert grey.channels == 1
     assert np.array_equal(grey.pictures.read(0), decode(tmp_path / "a.png", 1))
 
 
 def test_the_number_that_is_there_changes_nothing() -> None:
     dataset = arrays(COLOUR)
-    assert with_channels(dataset, 3) is dataset
+    assert dataset.with_channels(3) is dataset
 
 
 @pytest.mark.parametrize("channels", [0, 2, 4, -1])
 def test_other_numbers_are_refused(channels: int) -> None:
     with pytest.raises(DataError, match=f"got pictures of 3 channels, expected {channels}; name others"):
-        with_channels(arrays(COLOUR), channels)
+        arrays(COLOUR).with_channels(channels)

@@ -1,11 +1,17 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kakera.data.dataset import ArrayPictures, ChosenPictures, Dataset, FilePictures, Pictures, choose
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures, FilePictures
 from kakera.data.images.decode import decode
+from kakera.data.loader import evaluation_batches
+from kakera.data.pictures import Pictures
 from kakera.errors import DataError, UnreadableFileError
+from kakera.training.planning.facts import facts_of
 from tests.data.files import NOISE, on_disk
 
 VALUES = np.random.default_rng(0).integers(0, 256, (6, 4, 5, 1), dtype=np.uint8)
@@ -17,17 +23,26 @@ def dataset(labels: np.ndarray | None = LABELS) -> Dataset:
     return Dataset("six", ArrayPictures(VALUES), 1, SPLIT, ("a", "b", "c"), labels)
 
 
-class Negatives:
+class Negatives(Pictures):
     """Pictures of a kind that the library does not know."""
 
+    def __init__(self, rows: np.ndarray | None = None) -> None:
+        self.rows = np.arange(6) if rows is None else rows
+
     def __len__(self) -> int:
-        return 6
+        return len(self.rows)
 
     def read(self, index: int) -> np.ndarray:
-        return 255 - VALUES[index]
+        return 255 - VALUES[self.rows[index]]
 
     def name(self, index: int) -> str:
-        return f"negative {index}"
+        return f"negative {self.rows[index]}"
+
+    def take(self, rows: np.ndarray) -> Pictures:
+        return Negatives(self.rows[rows])
+
+    def with_channels(self, channels: int) -> Pictures:
+        return ArrayPictures(255 - VALUES[self.rows]).with_channels(channels)
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])
@@ -46,15 +61,32 @@ def test_a_part_may_be_empty() -> None:
 
 @pytest.mark.parametrize("pictures", [ArrayPictures(VALUES), ArrayPictures(list(VALUES)), Negatives()])
 def test_pictures_taken_twice_over_are_those_of_both_choices(pictures: Pictures) -> None:
-    twice = choose(choose(pictures, np.array([5, 3, 1, 1])), np.array([2, 0, 0]))
+    twice = pictures.take(np.array([5, 3, 1, 1])).take(np.array([2, 0, 0]))
     assert len(twice) == 3
     for index, row in enumerate([1, 5, 5]):
         assert np.array_equal(twice.read(index), pictures.read(row))
         assert twice.name(index) == pictures.name(row)
 
 
-def test_pictures_of_an_unknown_kind_are_chosen_without_being_read() -> None:
-    assert isinstance(choose(Negatives(), np.array([3])), ChosenPictures)
+def test_pictures_of_an_unknown_kind_answer_whatever_is_asked_of_pictures() -> None:
+    data = Dataset("negatives", Negatives(), 1, SPLIT)
+    assert (data.pictures.size(0), data.pictures.depth(0)) == ((4, 5), 1)
+    assert data.pictures.names_between(2, 4) == ["negative 2", "negative 3"]
+    assert (data.pictures.where(2), data.pictures.title(2)) == ("negative 2", "negative 2")
+    assert data.with_channels(3).pictures.read(0).shape == (4, 5, 3)
+    assert data.with_ranges((("uint16", 0.0, 4095.0),)) is data
+    assert np.array_equal(data.pictures.stacked(np.array([3, 1])), 255 - VALUES[[3, 1]])
+    batches = evaluation_batches(data, (4, 5), batch=6)
+    assert np.array_equal(next(batches).pictures.numpy(), 255 - VALUES.transpose(0, 3, 1, 2))
+    assert facts_of(data).size == (4, 5)
+    with pytest.raises(UnreadableFileError, match="negative 2: got pixels, expected a file"):
+        data.pictures.content(2)
+
+
+def test_a_data_set_needs_no_decoder() -> None:
+    code = "import sys, kakera.data.dataset; print({'PIL', 'soundfile', 'torch'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
 
 
 def test_taking_copies_no_picture() -> None:

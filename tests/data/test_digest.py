@@ -9,8 +9,9 @@ import pytest
 
 from kakera.data.audio.recordings import ArraySounds
 from kakera.data.checks.digest import FILES, LABELS, SPLIT, changed, digest
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.shards.pack import pack
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
+from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 from kakera.sound.spec import SoundSpec
 from tests.data.files import encoded
@@ -124,7 +125,7 @@ def test_shards_are_known_by_their_index(tmp_path: Path) -> None:
 
 def test_nothing_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = open_dataset(folder(tmp_path / "d", count=2))
-    monkeypatch.setattr("kakera.data.dataset.decode", None)
+    monkeypatch.setattr("kakera.data.holders.decode", None)
     assert set(digest(data)) == {FILES, LABELS, SPLIT}
 
 

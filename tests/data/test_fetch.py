@@ -13,7 +13,7 @@ from kakera.data import download
 from kakera.data.batch import Augmentation
 from kakera.data.download import VARIABLE, cache_folder, fetched
 from kakera.data.loader import training_batches
-from kakera.data.shards.pack import pack
+from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, StorageError
 from tests.data.test_builtin import Quiet, served

@@ -9,9 +9,10 @@ import soundfile
 import torch
 from PIL import Image
 
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
+from kakera.data.holders import FilePictures
 from kakera.data.images.decode import decode
-from kakera.data.shards.pack import pack
+from kakera.data.packing.pack import pack
 from kakera.data.sources.files import open_pictures, open_recordings
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kakera.data.checks.findings import classes_of, taken_line
-from kakera.data.dataset import PARTS, Dataset, FilePictures
+from kakera.data.dataset import PARTS, Dataset
+from kakera.data.holders import FilePictures
 from kakera.data.names import Names, Paths
 
 MANY = 20_000

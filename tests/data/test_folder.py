@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import Dataset
+from kakera.data.folders.media import Kind
 from kakera.data.sources.folder import open_folder, pictures_below
-from kakera.data.sources.media import Kind
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded

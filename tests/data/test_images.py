@@ -215,27 +215,6 @@ def test_an_orientation_that_is_none_turns_nothing(orientation: int) -> None:
     assert header(content) == (12, 16, 3)
 
 
-@given(
-    size=st.tuples(st.integers(1, 200), st.integers(1, 200)),
-    asked=st.tuples(st.integers(1, 200), st.integers(1, 200)),
-    orientation=st.sampled_from([1, 3, 6, 8]),
-)
-def test_a_jpeg_is_never_decoded_smaller_than_asked(
-    size: tuple[int, int], asked: tuple[int, int], orientation: int
-) -> None:
-    content = encoded(Image.new("L", size, 77), "JPEG", exif=tagged(orientation))
-    full, drafted = decode(content, 1), decode(content, 1, at_least=asked)
-    for whole, found, least in zip(full.shape, drafted.shape, asked, strict=False):
-        assert min(least, whole) <= found <= whole
-
-
-def test_a_large_jpeg_is_decoded_at_a_fraction_and_other_kinds_are_not() -> None:
-    image = Image.new("RGB", (320, 160), "red")
-    assert decode(encoded(image, "JPEG"), 3, at_least=(20, 30)).shape == (20, 40, 3)
-    assert decode(encoded(image, "JPEG", exif=tagged(6)), 3, at_least=(30, 20)).shape == (40, 20, 3)
-    assert decode(encoded(image), 3, at_least=(20, 30)).shape == (160, 320, 3)
-
-
 @pytest.mark.parametrize("way", [Path, str])
 def test_a_file_may_have_any_name_with_any_suffix(way: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "絵 %s\u00e9.jpg"

@@ -2,13 +2,16 @@ import json
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import kakera
 from kakera.data.checks.findings import LISTED, left_lines, taken_line
 from kakera.data.checks.inspect import inspect_dataset
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.preload.preload import hold
 from kakera.data.preload.statistics import mean_std
 from kakera.data.sources.open import open_dataset
@@ -204,3 +207,30 @@ def test_pictures_that_are_too_large_are_counted_apart_from_those_that_cannot_be
     dataset = hold(open_dataset(root))
     assert "; unreadable: 1 (" in taken_line(dataset, {}, {})
     assert "; too large, above 100 megapixels: 1 (" in taken_line(dataset, {}, {})
+
+
+def test_a_name_a_path_and_a_data_set_are_inspected_alike(tmp_path: Path) -> None:
+    path = folder(tmp_path / "d", count=3)
+    found = kakera.inspect(str(path))
+    assert found == kakera.inspect(path) == kakera.inspect(open_dataset(path))
+    assert kakera.inspect("demo") == inspect_dataset(open_dataset("demo"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (None, "a value of type NoneType"),
+        (3, "a value of type int"),
+        (["a.png"], "a value of type list"),
+        (b"demo", "a value of type bytes"),
+        ("nowhere", "nothing of this name"),
+        ("", "no picture and no recording"),
+    ],
+)
+def test_what_cannot_be_inspected_is_one_line(
+    wrong: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=words) as caught:
+        kakera.inspect(wrong)
+    assert "\n" not in str(caught.value)

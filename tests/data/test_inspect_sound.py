@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kakera.cli.main import main
-from kakera.data.audio.inspect import SoundInspection, clipped
 from kakera.data.checks.inspect import inspect_dataset
+from kakera.data.checks.inspect_sounds import SoundInspection, clipped
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.odd_recordings import with_data_size

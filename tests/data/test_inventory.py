@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from kakera.data.checks import inventory as module
 from kakera.data.checks.digest import changed, digest
 from kakera.data.checks.inventory import changes, inventory, packed, unpacked
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
+from kakera.data.holders import FilePictures
 
 CLASSES = ("ant", "bee", "cat")
 

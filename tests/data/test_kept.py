@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from kakera.data.batch import Augmentation
-from kakera.data.channels import with_channels
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures, FilePictures
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.preload import cache, pieces
 from kakera.data.preload.kept import KeptPictures
@@ -278,4 +278,4 @@ def test_a_part_and_other_channels_can_be_taken(data: Dataset) -> None:
     found = kept(data)
     some = found.take([4, 0])
     assert np.array_equal(middles(some), middles(data.take([5, 0])))
-    assert np.array_equal(middles(with_channels(some, 1)), middles(with_channels(data.take([5, 0]), 1)))
+    assert np.array_equal(middles(some.with_channels(1)), middles(data.take([5, 0]).with_channels(1)))

@@ -9,8 +9,9 @@ import pytest
 
 from kakera.data.checks import leaks as module
 from kakera.data.checks.leaks import Leaks, leaks
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.shards.pack import pack
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
+from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 from tests.data.files import encoded
 from tests.small import folder

@@ -1,12 +1,21 @@
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import soundfile
 
-from kakera.data.audio.batches import starts, windows_at
-from kakera.data.audio.recordings import ArraySounds
+from kakera.data.audio.batches import Crops, Windows, starts, windows_at
+from kakera.data.audio.recordings import ArraySounds, FileSounds
+from kakera.data.audio.wav import wav
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.sound.spec import SoundSpec
+from tests.data.recordings import chirp, record
 
 SPEC = SoundSpec(rate=1_000, frame=20.0, hop=10.0, bins=8)
 SIZE = (8, 9)  # 20 + 8 · 10 = 100 samples
@@ -83,3 +92,78 @@ def test_a_window_begins_where_it_is_asked_for_and_ends_with_the_recording() -> 
     assert short.lengths is not None
     assert short.lengths.tolist() == [50, 100]
     assert not short.pictures[0, 50:].any()
+
+
+OPENED: list[str] = []
+
+
+def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "open" and isinstance(arguments[0], str | Path):
+        OPENED.append(str(arguments[0]))
+
+
+sys.addaudithook(hook)  # of whatever Python opens; libsndfile opens by itself what it is given a name of
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    class Counted(soundfile.SoundFile):
+        def __init__(self, file: Any, *args: Any, **given: Any) -> None:
+            if isinstance(file, str | Path):
+                OPENED.append(str(file))
+            super().__init__(file, *args, **given)
+
+    monkeypatch.setattr(soundfile, "SoundFile", Counted)
+    OPENED.clear()
+    return OPENED
+
+
+def on_disk(root: Path, kind: str, count: int = 3) -> Dataset:
+    files = [record(root / f"{number}.{kind}", chirp(8_000, 2.0), 8_000) for number in range(count)]
+    sounds = FileSounds(files, SoundSpec(rate=8_000))
+    return Dataset("d", sounds, 1, np.full(count, "train"))
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system opens a file for each look into it")
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "aiff"])
+def test_a_crop_opens_its_file_once(kind: str, tmp_path: Path, opened: list[str]) -> None:
+    data = on_disk(tmp_path, kind)
+    opened.clear()
+    batch = Crops(data, 4_000, Augmentation(), 0, 3).__getitems__([(0, 0, i, i) for i in range(3)])
+    assert len(batch.samples) == 3
+    assert Counter(Path(name).name for name in opened if name.endswith(kind)) == {
+        f"{number}.{kind}": 1 for number in range(3)
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system opens a file for each look into it")
+def test_windows_of_one_recording_open_its_file_once_a_batch(tmp_path: Path, opened: list[str]) -> None:
+    windows = Windows(on_disk(tmp_path, "wav"), 4_000)
+    opened.clear()
+    batch = windows.__getitems__([(0, 0, number, number) for number in range(len(windows))])
+    assert len(batch.samples) == 12
+    assert Counter(Path(name).name for name in opened if name.endswith("wav")) == {
+        "0.wav": 1,
+        "1.wav": 1,
+        "2.wav": 1,
+    }
+
+
+def test_a_window_that_cannot_be_decoded_leaves_the_others_of_its_recording(tmp_path: Path) -> None:
+    values = np.linspace(-0.5, 0.5, 16_000, dtype=np.float32)
+    values[5_000] = np.nan
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(values[:, None], 8_000, "FLOAT"))
+    data = Dataset("d", FileSounds([path], SoundSpec(rate=8_000)), 1, np.full(1, "train"))
+    batch = Windows(data, 4_000).__getitems__([(0, 0, number, number) for number in range(4)])
+    assert batch.starts is not None
+    assert batch.starts.tolist() == [0, 8_000, 12_000]
+    assert [error.path for error in batch.unreadable] == [str(path)]
+
+
+def test_windows_of_a_file_that_is_gone_are_all_named(tmp_path: Path) -> None:
+    data = on_disk(tmp_path, "wav", count=1)
+    windows = Windows(data, 4_000)
+    (tmp_path / "0.wav").unlink()
+    batch = windows.__getitems__([(0, 0, number, number) for number in range(4)])
+    assert [error.path for error in batch.unreadable] == [str(tmp_path / "0.wav")] * 4

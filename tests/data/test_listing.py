@@ -9,9 +9,9 @@ import pytest
 
 from kakera.data.checks import digest as digest_module
 from kakera.data.checks.digest import digest
-from kakera.data.sources import listing
+from kakera.data.folders import listing
+from kakera.data.folders.tree import tree
 from kakera.data.sources.open import open_dataset
-from kakera.data.sources.tree import tree
 from tests.small import folder
 
 PAST = time.time() - 3600

@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.loader import HOPELESS, Augmentation, Batch, evaluation_batches, training_batches
 from kakera.data.preload.preload import hold
 from kakera.errors import DataError

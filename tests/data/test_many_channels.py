@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakera.data.channels import with_channels
 from kakera.data.checks.inspect import Inspection, inspect_dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.decode import decode, header
@@ -130,7 +129,7 @@ def test_a_png_among_them_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_data_set_of_others_cannot_become_theirs(tmp_path: Path) -> None:
     dataset = open_dataset(folder(tmp_path, 5, 5, 5, 5))
     with pytest.raises(DataError, match="got pictures of 5 channels, expected 3"):
-        with_channels(dataset, 3)
+        dataset.with_channels(3)
 
 
 def test_arrays_of_as_many_channels_are_taken() -> None:

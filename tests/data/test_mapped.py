@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kakera.data.batch import Augmentation
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.loader import training_batches
 from kakera.data.mapped import MappedArray
 from kakera.data.sources.npz import open_npz

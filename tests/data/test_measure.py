@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from kakera.data.checks.inspect import Inspection, inspect_dataset
-from kakera.data.images.measured_range import doubts
 from kakera.data.images.value_range import given
+from kakera.data.packing.pack import pack
 from kakera.data.preload.preload import hold
-from kakera.data.shards.pack import pack
 from kakera.data.sources.files import open_files
+from kakera.data.sources.measured_range import doubts
 from kakera.data.sources.open import open_dataset
 from kakera.inputs import InputSpec
 from kakera.web.pictures import Pictures

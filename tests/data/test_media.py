@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from kakera.data.audio.recordings import FileSounds
-from kakera.data.dataset import FilePictures
-from kakera.data.sources.media import Kind, files_below, is_sound, kind_of, opened, other_kind
-from kakera.data.sources.natural import natural
+from kakera.data.folders.media import Kind, files_below, is_sound, kind_of, opened, other_kind
+from kakera.data.holders import FilePictures
+from kakera.data.names import natural
 
 CASES = [
     ([], False),

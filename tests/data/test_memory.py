@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from kakera.data.audio.recordings import ArraySounds
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.preload import preload
 from kakera.data.preload.preload import hold
 from kakera.data.sources.open import open_dataset

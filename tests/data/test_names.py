@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakera.data import names as module
+from kakera.data.folders.tree import suffix_of
 from kakera.data.names import Names, NamesBuilder, Paths, taken
-from kakera.data.sources.tree import suffix_of
 
 # What the names of files may be: a byte that is no UTF-8 is a lone surrogate.
 texts = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=12).map(os.fsdecode))

@@ -13,7 +13,8 @@ from numpy.lib import format as npy
 from kakera.commands.prepare import prepare
 from kakera.data.checks.digest import FILES, LABELS, SPLIT, digest
 from kakera.data.checks.leaks import leaks
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.preload.preload import hold
 from kakera.data.sources.npz import open_npz
 from kakera.data.sources.open import open_dataset

@@ -6,9 +6,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as some
 
-from kakera.data.sources.natural import natural
-from kakera.data.sources.ordered import in_order
-from kakera.data.sources.tree import Tree
+from kakera.data.folders.ordered import in_order
+from kakera.data.folders.tree import Tree
+from kakera.data.names import natural
 
 NAME = some.text("a1/0-. 2", min_size=1, max_size=9).map(
     lambda text: re.sub("/+", "/", text).strip("/") or "a"

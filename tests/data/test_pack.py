@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.shards.job import Job
-from kakera.data.shards.pack import pack
-from kakera.data.shards.workers import pack_shards
-from kakera.data.shards.writer import bounded
+from kakera.data.packing.job import Job
+from kakera.data.packing.pack import pack
+from kakera.data.packing.workers import pack_shards
+from kakera.data.packing.writer import bounded
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, StorageError
 from tests.data.files import NOISE, encoded

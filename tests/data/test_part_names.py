@@ -1,6 +1,6 @@
 import pytest
 
-from kakera.data.sources.part_names import part_of, parts_of
+from kakera.data.folders.part_names import part_of, parts_of
 
 
 @pytest.mark.parametrize(

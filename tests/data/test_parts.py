@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from kakera.data.dataset import ArrayPictures
-from kakera.data.sources.parts import join_parts
+from kakera.data.holders import ArrayPictures
+from kakera.data.sources.arrays import join_parts
 from kakera.errors import DataError
 
 A = np.random.default_rng(0).integers(0, 256, (3, 4, 5, 1), dtype=np.uint8)

@@ -15,13 +15,13 @@ import soundfile
 
 from kakera.cli.main import main
 from kakera.data import download
-from kakera.data.audio.inspect import SoundInspection
 from kakera.data.audio.recordings import ArraySounds, FileSounds, Sounds
 from kakera.data.batch import Augmentation
 from kakera.data.checks.inspect import inspect_dataset
+from kakera.data.checks.inspect_sounds import SoundInspection
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches, training_batches
-from kakera.data.shards.pack import pack
+from kakera.data.packing.pack import pack
 from kakera.data.sources.files import open_recordings
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError

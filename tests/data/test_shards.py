@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from kakera.data.batch import Augmentation
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.loader import evaluation_batches, training_batches
+from kakera.data.packing.pack import pack
 from kakera.data.preload.preload import hold
 from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, read_index
-from kakera.data.shards.pack import pack
 from kakera.data.shards.reader import ShardPictures
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from kakera.data.images.augment import TRIES, crop, random_boxes
-from kakera.data.images.shrink import shrunken, shrunken_size, stored_side
+from kakera.data.images.resize import shrunken, shrunken_size, stored_side
 from tests.data.files import NOISE
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kakera.data.checks.skipped import skipped_words
+from kakera.data.checks.findings import skipped_words
 
 BROKEN, LARGE = (
     "got a damaged picture (x), expected a whole one",

@@ -1,8 +1,7 @@
 import numpy as np
 
 from kakera.data.audio.decode import WHOLE
-from kakera.data.audio.recordings import FileSounds
-from kakera.data.audio.spans import Spans
+from kakera.data.audio.recordings import FileSounds, Spans
 from kakera.sound.spec import SoundSpec
 
 GIVEN = [(0.5, 2.0), WHOLE, (1.0, np.inf)]

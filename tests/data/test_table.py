@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources.media import channels_of
+from kakera.data.folders.media import channels_of
+from kakera.data.holders import FilePictures
 from kakera.data.sources.open import open_dataset
 from kakera.data.sources.table import open_table
 from kakera.errors import DataError
@@ -129,10 +130,10 @@ def test_a_sample_of_the_headers_tells_grey_from_colour(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.png" for i in range(64)]
     for path in paths:
         path.write_bytes(GREY)
-    assert channels_of(paths) == 1
+    assert channels_of(FilePictures(paths, 3)) == 1
     paths[62].write_bytes(COLOUR)
-    assert channels_of(paths) == 3
-    assert channels_of([]) == 1
+    assert channels_of(FilePictures(paths, 3)) == 3
+    assert channels_of(FilePictures([], 3)) == 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

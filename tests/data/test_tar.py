@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from kakera.data.dataset import Dataset
+from kakera.data.packing.pack import pack
 from kakera.data.shards.index import SUFFIX, read_index
 from kakera.data.shards.open import expanded
-from kakera.data.shards.pack import pack
 from kakera.data.shards.tar import TarWriter, index_tar
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from kakera.data.sources.tree import suffix_of, tree
+from kakera.data.folders.tree import suffix_of, tree
 
 
 def put(root: Path, *names: str) -> Path:

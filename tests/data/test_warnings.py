@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part, uneven
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from tests.small import pictures
 
 

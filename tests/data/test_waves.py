@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kakera.data.audio.waves import louder, noisier, rolled
+from kakera.data.audio.batches import louder, noisier, rolled
 
 WAVE = np.arange(10, dtype=np.float32)
 

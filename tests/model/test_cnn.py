@@ -153,17 +153,6 @@ def test_it_takes_the_factors_that_survival_gives(each: int) -> None:
         assert model(torch.zeros(2, 2, 8, 8), survive).shape == (2, 5)
 
 
-@tiny
-def test_with_closed_branches_every_block_starts_as_its_shortcut(shape: ResNetShape) -> None:
-    model, pictures = ResNet(shape, channels=2, classes=5), torch.randn(2, 2, 16, 16, generator=seeded(4))
-    model.initialise(seeded(5), closed_branches=True)
-    count = sum(shape.blocks)
-    with torch.no_grad():
-        torch.testing.assert_close(
-            model.features(pictures), model.features(pictures, torch.zeros(count, 1, 2))
-        )
-
-
 def test_branches_say_something_at_birth() -> None:
     model, pictures = ResNet(TINY_BASIC, channels=2, classes=5), torch.randn(2, 2, 8, 8, generator=seeded(4))
     model.initialise(seeded(5))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.data.audio.inspect import SILENT
+from kakera.data.checks.inspect_sounds import SILENT
 from kakera.sound.bank import edges, filters
 from kakera.sound.griffin_lim import _Frames, magnitudes, waveform
 from kakera.sound.logmel import log_mel

@@ -12,8 +12,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from kakera.commands.finetune import finetune
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.sources.media import files_below, opened
+from kakera.data.dataset import Dataset
+from kakera.data.folders.media import files_below, opened
+from kakera.data.holders import ArrayPictures
 from kakera.data.sources.open import open_dataset
 from kakera.sound.logmel import log_mel
 from kakera.training.baselines import baselines

@@ -8,7 +8,8 @@ import transformers as hf
 
 from kakera.commands import result as trained_module
 from kakera.commands.finetune import finetune
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.native import load_model
 from kakera.model.classifier import Classifier

@@ -11,7 +11,8 @@ import pytest
 from kakera.commands import result
 from kakera.commands.finetune import finetune
 from kakera.commands.pages import finetune as finetune_page
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.sources.open import open_dataset
 from kakera.training.baselines import baselines
 from tests.reports.test_html import Tags

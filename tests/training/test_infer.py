@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
+from kakera.data.holders import FilePictures
 from kakera.errors import OptionError
 from kakera.formats import preparation
 from kakera.formats.native import Saved, generator

@@ -22,8 +22,6 @@ class Encoder(nn.Module):
 
 
 class Classifier(nn.Module):
-    no_decay = ("encoder.positions", "encoder.class_token")
-
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
@@ -57,11 +55,13 @@ def test_the_rate_of_a_group_is_the_rate_times_its_scale() -> None:
         assert group["lr"] == pytest.approx(0.3 * group["lr_scale"])
 
 
-def test_only_matrices_that_are_not_spared_decay() -> None:
+def test_only_matrices_decay() -> None:
     found = groups(Classifier(), weight_decay=0.1, lr=1.0)
     decaying = {name for group in found for name in group["names"] if group["weight_decay"] == 0.1}
     assert decaying == {
         "encoder.patches.weight",
+        "encoder.positions",
+        "encoder.class_token",
         "encoder.layers.0.weight",
         "encoder.layers.1.weight",
         "head.weight",

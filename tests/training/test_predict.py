@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from kakera.commands.predict import iter_predict, predict
-from kakera.data.dataset import FilePictures
-from kakera.data.shards.pack import pack
+from kakera.data.holders import FilePictures
+from kakera.data.packing.pack import pack
 from kakera.data.sources.files import open_files
 from kakera.errors import DataError, RunError
 from kakera.formats import preparation

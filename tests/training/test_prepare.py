@@ -7,7 +7,8 @@ from PIL import Image
 from kakera.commands.labelled import held_out, require_classes
 from kakera.commands.prepare import chosen_kind, prepare
 from kakera.commands.pretrain import plan_pretrain
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.images.crop import CenterCrop
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError

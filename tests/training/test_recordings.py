@@ -13,7 +13,7 @@ from kakera.commands.finetune import finetune
 from kakera.commands.predict import predict, predict_windows
 from kakera.commands.pretrain import pretrain
 from kakera.commands.probe import probe
-from kakera.data.shards.pack import pack
+from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
 from kakera.formats.native import load_model

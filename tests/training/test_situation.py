@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.data.dataset import ArrayPictures
+from kakera.data.holders import ArrayPictures
 from kakera.data.sources.open import open_dataset
 from kakera.training.planning.next_commands import Situation
 from kakera.training.planning.situation import is_published, situation, situation_of, trained_on

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.training.baselines.baselines import Baseline, Baselines
 from kakera.training.baselines.verdict import judge, measure_of
 from kakera.training.predictions import Predictions

@@ -26,7 +26,7 @@ from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
 from kakera.data.images import augment
 from kakera.data.loader import training_batches
-from kakera.data.shards.pack import pack
+from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 
 SIZE, FILE_SIZE = (224, 224), (375, 500)  # height first

@@ -58,7 +58,7 @@ def print_written(folder: Path) -> None:
     print(f"{folder}: {', '.join(name for name in WRITTEN if (folder / name).exists())}")
     skipped = folder / "unreadable.csv"
     if skipped.exists():
-        from kakera.data.checks.skipped import skipped_words
+        from kakera.data.checks.findings import skipped_words
 
         with skipped.open(newline="") as file:
             reasons = [row["reason"] for row in csv.DictReader(file)]

@@ -33,7 +33,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
     parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     given = parser.parse_args(words)
-    from kakera.data.shards.pack import pack
+    from kakera.data.packing.pack import pack
     from kakera.training.planning.next_commands import after_pack
 
     found = pack(

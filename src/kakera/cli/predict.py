@@ -66,8 +66,8 @@ def run(words: Sequence[str]) -> int:
     from kakera.commands.seen_files import seen_files
     from kakera.data.checks.findings import left_lines
     from kakera.data.images import value_range
-    from kakera.data.images.measured_range import doubts
     from kakera.data.sources.files import open_files
+    from kakera.data.sources.measured_range import doubts
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
@@ -108,7 +108,7 @@ def run(words: Sequence[str]) -> int:
 
         write_prediction_page(given.page, given.model, dataset, model.inputs, kept, order=given.order)
         print(f"kakera: {given.page}: open it in a browser", file=sys.stderr)
-    clipped = getattr(dataset.pictures, "clipped", {})
+    clipped = dataset.pictures.clipped
     if clipped:
         first = next(iter(clipped))
         many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"

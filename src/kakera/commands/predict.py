@@ -11,9 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import ArraySounds
-from kakera.data.dataset import ArrayPictures, Dataset
-from kakera.data.shards.reader import ShardPictures
+from kakera.data.dataset import Dataset
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError, sentence
@@ -75,7 +73,7 @@ def iter_predict(
 
     def unreadable(start: int, end: int) -> Iterator[Prediction]:
         for number in range(start, end):
-            yield Prediction(dataset.pictures.name(number), (), {}, reasons[_where(dataset, number)])
+            yield Prediction(dataset.pictures.name(number), (), {}, reasons[dataset.pictures.where(number)])
 
     following = 0
     with _placed(saved, device):
@@ -133,14 +131,7 @@ def readers(dataset: Dataset, workers: int) -> int:
     """Return how many processes read; of −1 as many as there are cores, none for few files or for arrays."""
     if workers >= 0:
         return workers
-    in_memory = isinstance(dataset.pictures, ArrayPictures | ArraySounds)
-    return usable_cores() if len(dataset) > FEW and not in_memory else 0
-
-
-def _where(dataset: Dataset, number: int) -> str:
-    """What errors call a file."""
-    pictures = dataset.pictures
-    return pictures.where(number) if isinstance(pictures, ShardPictures) else pictures.name(number)
+    return usable_cores() if len(dataset) > FEW and not dataset.pictures.in_memory else 0
 
 
 def _prediction(

@@ -9,14 +9,12 @@ from typing import Any, TypeVar
 from kakera import duration
 from kakera.commands.labelled import held_out, labelled_part
 from kakera.data.batch import Augmentation
-from kakera.data.channels import with_channels
 from kakera.data.checks.leaks import leaks
 from kakera.data.dataset import Dataset
+from kakera.data.folders.media import Kind
 from kakera.data.images import value_range
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.measured_range import with_ranges
 from kakera.data.shards.open import is_shards
-from kakera.data.sources.media import Kind
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError, sentence
 from kakera.inputs import InputSpec
@@ -85,13 +83,13 @@ def resolve(
     )
     if ranges and isinstance(data, Dataset):
         known = {kind for kind, *_ in ranges}
-        dataset = with_ranges(data, (*ranges, *(one for one in data.ranges if one[0] not in known)))
+        dataset = data.with_ranges((*ranges, *(one for one in data.ranges if one[0] not in known)))
     if start:
         _same_kind(dataset, start)
     if not len(dataset.part("train")):
         raise no_training(dataset)
     if dataset.sounds is None and channels:
-        dataset = with_channels(dataset, channels)
+        dataset = dataset.with_channels(channels)
     machine = this_machine(getattr(options, "device", "auto"), measure=_alone(options))
     facts = facts_of(dataset, options.labels if isinstance(options, FinetuneOptions) else 0)
     choice = Choice("")

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.labelled import labelled_part
-from kakera.data.audio.recordings import FileSounds
 from kakera.data.audio.source import Stored
 from kakera.data.checks.digest import SPLIT, digest
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
 from kakera.data.shards.open import is_address
-from kakera.data.shards.reader import ShardPictures
 from kakera.data.sources.open import open_dataset
 from kakera.errors import KakeraError
 from kakera.training.planning.situation import config_of, trained_on
@@ -57,13 +55,12 @@ def _opened(data: str, config: dict[str, Any]) -> Dataset:
 def _places(dataset: Dataset) -> Iterator[str]:
     """Where each file is, whatever way its path is written; nothing of what is no file."""
     files = dataset.pictures
-    if isinstance(files, FilePictures | FileSounds):
-        for source in files.paths:
-            if isinstance(source, Path):
-                yield os.path.abspath(source)  # noqa: PTH100  # a Path costs ten times the call
-            elif isinstance(source, Stored):
-                yield source.identity()
-    elif isinstance(files, ShardPictures):
+    for source in files.paths:
+        if isinstance(source, Path):
+            yield os.path.abspath(source)  # noqa: PTH100  # a Path costs ten times the call
+        elif isinstance(source, Stored):
+            yield source.identity()
+    if files.records() is not None:
         yield from (os.path.abspath(files.where(row)) for row in range(len(files)))  # noqa: PTH100  # as above
 
 

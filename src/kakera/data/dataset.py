@@ -4,134 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import Sounds
-from kakera.data.blocks import Blocks
-from kakera.data.images.decode import decode
-from kakera.data.images.value_range import Ranges
-from kakera.data.names import taken
-from kakera.data.preload.kept import KeptPictures
-from kakera.data.shards.index import PICTURES, RECORDINGS
-from kakera.data.shards.reader import ShardPictures
-from kakera.errors import DataError, UnreadableFileError, printable, sentence
+from kakera.data.pictures import Pictures
+from kakera.data.sounds import Sounds
+from kakera.errors import DataError, UnreadableFileError, sentence
+
+if TYPE_CHECKING:
+    from kakera.data.images.value_range import Ranges
 
 PARTS = ("train", "val", "test")
-
-
-class Pictures(Protocol):
-    """What can be read one by one, in memory or not: pictures, or `Sounds`, which become pictures later."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> NDArray[Any]:
-        """(H, W, C) in 0 … 255; of a recording its waveform. Raises UnreadableFileError."""
-        ...
-
-    def name(self, index: int) -> str:
-        """What to call the picture in a message: a path, or "train-images[12]"."""
-        ...
-
-
-class ArrayPictures:
-    """Pictures as pixels: one array (n, H, W, C), `Blocks` of them, or arrays (H, W, C) of any size.
-
-    They are in memory or mapped. `rows` picks some of them without a copy; `names` belong to the stored
-    arrays, not to the rows.
-    """
-
-    def __init__(
-        self,
-        arrays: NDArray[np.uint8] | Sequence[NDArray[np.uint8]] | Blocks,
-        names: Sequence[str] = (),
-        rows: NDArray[np.int64] | None = None,
-    ) -> None:
-        self.arrays = arrays
-        self.names = names
-        self.rows = np.arange(len(arrays)) if rows is None else rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C), a view of what is stored."""
-        return self.arrays[self.rows[index]]
-
-    def name(self, index: int) -> str:
-        """The name given at birth, or the number in the array."""
-        row = int(self.rows[index])
-        return self.names[row] if self.names else f"picture[{row}]"
-
-    @property
-    def block(self) -> NDArray[np.uint8] | Blocks | None:
-        """All the stored pictures (n, H, W, C), to be indexed by rows; None where their sizes differ."""
-        if isinstance(self.arrays, Blocks):
-            return self.arrays if self.arrays.same else None
-        return self.arrays if isinstance(self.arrays, np.ndarray) else None
-
-    @property
-    def mapped(self) -> bool:
-        """Whether they lie in files, and take no memory that the system could not have back."""
-        return isinstance(self.arrays, Blocks) and self.arrays.mapped
-
-
-class FilePictures:
-    """Pictures on disk, decoded each time they are read; `ranges` say what is black and white of deep ones.
-
-    `clipped` counts, by file, the values that lie outside, of the pictures read by this process.
-    """
-
-    def __init__(self, paths: Sequence[Path], channels: int, ranges: Ranges = ()) -> None:
-        self.paths, self.channels, self.ranges = paths, channels, ranges
-        self.clipped: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C). Raises UnreadableFileError."""
-        path = self.paths[index]
-        return decode(
-            path, self.channels, ranges=self.ranges, clipped=lambda n: self.clipped.update({str(path): n})
-        )
-
-    def name(self, index: int) -> str:
-        """The path, in letters that can be written."""
-        return printable(self.paths[index])
-
-
-class ChosenPictures:
-    """Some of the pictures of another source, in a chosen order."""
-
-    def __init__(self, pictures: Pictures, rows: NDArray[np.int64]) -> None:
-        self.pictures = pictures
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def read(self, index: int) -> NDArray[Any]:
-        """(H, W, C). Raises UnreadableFileError."""
-        return self.pictures.read(int(self.rows[index]))
-
-    def name(self, index: int) -> str:
-        """The name in the other source."""
-        return self.pictures.name(int(self.rows[index]))
-
-
-def choose(pictures: Pictures, rows: NDArray[np.int64]) -> Pictures:
-    """The pictures at `rows`, without reading or copying any."""
-    if isinstance(pictures, ArrayPictures):
-        return ArrayPictures(pictures.arrays, pictures.names, pictures.rows[rows])
-    if isinstance(pictures, Sounds | ShardPictures | KeptPictures):
-        return pictures.take(rows)
-    if isinstance(pictures, FilePictures):
-        return FilePictures(taken(pictures.paths, rows), pictures.channels, pictures.ranges)
-    return ChosenPictures(pictures, rows)
+PICTURES, RECORDINGS = "pictures", "recordings"  # what a data set is made of
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,4 +99,27 @@ class Dataset:
         """The pictures at `indices`, in that order, without a copy of them."""
         rows = np.asarray(indices, dtype=np.int64)
         labels = None if self.labels is None else self.labels[rows]
-        return replace(self, pictures=choose(self.pictures, rows), split=self.split[rows], labels=labels)
+        return replace(self, pictures=self.pictures.take(rows), split=self.split[rows], labels=labels)
+
+    def with_channels(self, channels: int) -> Dataset:
+        """Return the same with 1 (grey) or 3 (colour) channels. Raises DataError where either has others."""
+        if channels == self.channels:
+            return self
+        if self.sounds is not None:
+            raise DataError(
+                sentence(
+                    self.name, got=f"recordings and {channels} channels", expected="1", do="leave it out"
+                )
+            )
+        if {channels, self.channels} != {1, 3}:
+            got = f"pictures of {self.channels} channel{'' if self.channels == 1 else 's'}"
+            do = "name others, or leave out --channels"
+            raise DataError(sentence(self.name, got=got, expected=channels, do=do))
+        return replace(self, pictures=self.pictures.with_channels(channels), channels=channels)
+
+    def with_ranges(self, ranges: Ranges) -> Dataset:
+        """Return the same, read with these ranges; recordings and pictures in memory as they are."""
+        if ranges == self.ranges == self.pictures.ranges:
+            return self
+        found = self.pictures.with_ranges(ranges)
+        return self if found is self.pictures else replace(self, pictures=found, ranges=ranges)

@@ -22,6 +22,7 @@ ATTEMPTS = 3
 PAUSE = 0.5  # seconds after the first attempt, doubled after each
 PATIENCE = 60  # seconds without a byte
 PIECE = 1 << 20
+ADVICE = "check the address, or run the command again"
 
 
 def cache_folder() -> Path:
@@ -38,18 +39,22 @@ def cache_folder() -> Path:
     return base / "kakera"
 
 
-def fetched(address: str, path: Path, *, sha256: str = "", again: bool = False) -> Path:
+def fetched(
+    address: str, path: Path, *, sha256: str = "", md5: str = "", again: bool = False, do: str = ADVICE
+) -> Path:
     """The file at `path`, downloaded where it is not there yet (or `again`). Raises DataError, StorageError.
 
-    Processes that want the same file at once wait for one of them to fetch it.
+    Its checksum is compared where one is given; `do` is what an error advises. Processes that want the same
+    file at once wait for one of them to fetch it.
     """
+    kind, checksum = ("md5", md5) if md5 else ("sha256", sha256)
     if path.exists() and not again:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
             if not path.exists() or again:
-                _attempt(address, path, sha256)
+                _attempt(address, path, kind, checksum, do)
     except OSError as error:
         if isinstance(error, StorageError):
             raise
@@ -59,13 +64,13 @@ def fetched(address: str, path: Path, *, sha256: str = "", again: bool = False) 
     return path
 
 
-def _attempt(address: str, path: Path, sha256: str) -> None:
+def _attempt(address: str, path: Path, kind: str, checksum: str, do: str) -> None:
     fault = ""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            return _download(address, path, sha256)
+            return _download(address, path, kind, checksum)
         except urllib.error.HTTPError as error:
             error.close()  # it is an answer, too
             fault = f"no file ({error})"
@@ -73,19 +78,15 @@ def _attempt(address: str, path: Path, sha256: str) -> None:
                 break
         except _BrokenError as error:
             fault = f"no whole answer ({' '.join(str(error).split())})"
-    raise DataError(
-        sentence(
-            address, got=fault, expected="the whole file", do="check the address, or run the command again"
-        )
-    )
+    raise DataError(sentence(address, got=fault, expected="the whole file", do=do))
 
 
 class _BrokenError(Exception):
     """The connection, not the disk."""
 
 
-def _download(address: str, path: Path, sha256: str) -> None:
-    digest, came = hashlib.sha256(), 0
+def _download(address: str, path: Path, kind: str, checksum: str) -> None:
+    digest, came = hashlib.new(kind, usedforsecurity=False), 0
     try:
         answer: Any = urllib.request.urlopen(address, timeout=PATIENCE)
     except urllib.error.HTTPError:
@@ -101,8 +102,8 @@ def _download(address: str, path: Path, sha256: str) -> None:
         if promised is not None and came != int(promised):
             raise _BrokenError(f"{came} of {promised} bytes")
         found = digest.hexdigest()
-        if sha256 and found != sha256:
-            raise _BrokenError(f"checksum {found[:12]}… instead of {sha256[:12]}…")
+        if checksum and found != checksum:
+            raise _BrokenError(f"checksum {found[:12]}… instead of {checksum[:12]}…")
 
 
 def _piece(answer: Any) -> bytes:

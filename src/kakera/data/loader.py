@@ -13,11 +13,10 @@ from torch.utils.data import Dataset as TorchDataset
 from kakera import seeding
 from kakera.data.audio.batches import Crops, Windows
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.dataset import Dataset
 from kakera.data.images import augment
 from kakera.data.images.crop import CenterCrop
 from kakera.data.order import ALL, Order, Place, Share, Straight
-from kakera.data.preload.kept import KeptPictures
 from kakera.data.workers import batches_of
 from kakera.errors import DataError, UnreadableFileError, sentence
 
@@ -61,8 +60,6 @@ class Reader(TorchDataset[Any]):
 
     def _clipped(self) -> tuple[tuple[str, int], ...]:
         """What has been clipped since the batch before."""
-        if not isinstance(self.dataset.pictures, FilePictures):
-            return ()
         found = tuple(self.dataset.pictures.clipped.items())
         self.dataset.pictures.clipped.clear()
         return found
@@ -86,10 +83,9 @@ class Reader(TorchDataset[Any]):
         flip: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
-        block = pictures.block if isinstance(pictures, ArrayPictures) else None
-        if block is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(block.shape[1:3]):
-            assert isinstance(pictures, ArrayPictures)
-            whole = block[pictures.rows[wanted]].transpose(0, 3, 1, 2)
+        size = pictures.common_size
+        if size is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(size):
+            whole = pictures.stacked(wanted).transpose(0, 3, 1, 2)
             return np.where(flip[:, None, None, None], whole[..., ::-1], whole), everyone, ()
         whole = augment.is_whole(kind.crop)
         read: list[NDArray[np.uint8]] = []
@@ -112,11 +108,7 @@ class Reader(TorchDataset[Any]):
 
     def _middle(self, index: int, flip: np.bool_) -> NDArray[np.uint8]:
         """The middle of a whole picture, (C, *size)."""
-        pictures = self.dataset.pictures
-        if isinstance(pictures, KeptPictures):
-            middle = pictures.middle(index, self.crop)
-        else:
-            middle = self.crop(pictures.read(index))
+        middle = self.dataset.pictures.middle(index, self.crop)
         return middle[..., ::-1] if flip else middle
 
 

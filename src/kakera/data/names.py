@@ -1,4 +1,4 @@
-"""Many names in little memory, and the paths of files that have them.
+"""Many names in little memory, the paths of files that have them, and their natural order.
 
 All names stand one after another in one buffer of bytes: a part of them costs 16 bytes a name.
 """
@@ -6,8 +6,9 @@ All names stand one after another in one buffer of bytes: a part of them costs 1
 from __future__ import annotations
 
 import os
+import re
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 BLOCK = 8192  # names at a time
 WIDTH = 8  # bytes from the end of a name in which a suffix is looked for
 
+_DIGITS = re.compile(r"[0-9]+")
+_MOST = 0x10FFFE
 _LOWER = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 
@@ -170,3 +173,38 @@ def taken(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
     """Return the things at `rows`: of names and paths without a copy, of others as a list."""
     take = getattr(things, "take", None)
     return take(rows) if take is not None else [things[row] for row in rows.tolist()]
+
+
+def natural(text: str) -> tuple[str, str]:
+    """Sort picture2 before picture10; no two texts are equal, so the order depends on nothing else.
+
+    Each run of digits becomes a sign below all others, then how many digits there are without zeros in
+    front, then these: texts with such numbers inside compare as one text, letter by letter.
+    """
+    return _DIGITS.sub(_number, text), text
+
+
+def _number(found: re.Match[str]) -> str:
+    digits = found[0].lstrip("0")
+    return f"\0{chr(min(len(digits), _MOST) + 1)}{digits}"
+
+
+def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
+    """Yield paths, block by block, without the folder that all of them share; / is between the rest."""
+    shared = ""
+    for names in blocks():
+        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
+        others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
+        folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
+        shared = os.path.commonpath(folders)
+    for names in blocks():
+        yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
+
+
+def _absolute(names: Sequence[str]) -> list[str]:
+    """Paths from the root, without . and .. in them."""
+    rooted = sum(name.startswith("/") for name in names)
+    if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
+        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
+    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
+    return [before + name for name in names]

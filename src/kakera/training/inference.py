@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.data.batch import Batch
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, UnreadableFileError, sentence
 from kakera.formats.native import Saved
 from kakera.formats.onnx.model import OnnxModel, entering
@@ -166,8 +166,7 @@ def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -
     with Progress(progress, total=len(dataset), kind=dataset.kind, quiet=None if progress else True) as shown:
         for part in batches(dataset, inputs, workers):
             yield part
-            if isinstance(dataset.pictures, FilePictures):  # workers have their own copies
-                dataset.pictures.clipped.update(part.clipped)
+            dataset.pictures.clipped.update(part.clipped)  # workers have their own copies
             if len(part.samples):  # in their order; of a recording there may be more windows to come
                 shown.advance(int(part.samples[-1]) + 1 - shown.done)
 

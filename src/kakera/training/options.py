@@ -90,7 +90,7 @@ class SoundOptions:
     seconds: float = 0.0
     """Of recordings: how much the model hears at once; 0 takes 10.24 seconds."""
     roll: float = 0.0
-    """Turn recordings around by up to this many seconds."""
+    """Shift recordings circularly in time by up to this many seconds: the end enters at the beginning."""
     gain: float = 0.0
     """Make recordings louder or softer by up to this many decibels."""
     noise: float = 0.0

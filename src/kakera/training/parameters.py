@@ -24,8 +24,7 @@ def groups(
 
     Each has `params`, `names`, `weight_decay`, `lr_scale` = layer_decay ** (top − depth) and a first `lr` of
     lr · lr_scale; a schedule sets it to its rate · `lr_scale` at each step; and `maps` as `maps_in` tells.
-    One-dimensional parameters and those named in `model.no_decay`, where it exists, do not decay. Frozen
-    parameters are left out.
+    One-dimensional parameters do not decay. Frozen parameters are left out.
     Raises OptionError where `layer_decay` is not in (0, 1].
     """
     if not 0.0 < layer_decay <= 1.0:
@@ -34,14 +33,13 @@ def groups(
                 "layer decay", got=layer_decay, expected="a number in (0, 1]", do="try 0.75, or 1 for none"
             )
         )
-    spared = frozenset[str](getattr(model, "no_decay", ()))
     top = 1 + _layers(model)
     found: dict[tuple[float, bool, int], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         depth = depth_of(name, top=top)
-        decays = parameter.ndim > 1 and name not in spared
+        decays = parameter.ndim > 1
         scale, maps = layer_decay ** (top - depth), maps_in(name, parameter)
         group = found.setdefault(
             (scale, decays, maps),

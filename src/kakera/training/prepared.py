@@ -9,9 +9,9 @@ from kakera.data.checks.digest import digest
 from kakera.data.checks.findings import emptied, taken_line
 from kakera.data.checks.leaks import Leaks
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.shrink import stored_side
+from kakera.data.images.resize import stored_side
 from kakera.data.preload import cache
 from kakera.data.preload.preload import at_hand, hold
 from kakera.data.preload.statistics import mean_std
@@ -95,7 +95,7 @@ class Prepared:
 
         Mapped arrays take none: the system drops their pages where memory is short, and reads them again.
         """
-        if isinstance(self.dataset.pictures, ArrayPictures) and self.dataset.pictures.mapped:
+        if self.dataset.pictures.mapped:
             return 0
         facts = self.facts
         each = (
@@ -142,8 +142,7 @@ class Prepared:
     def say_taken(self, dataset: Dataset | None = None) -> None:
         """Say in a line what was taken and what was not, of the data as they are or as they are held."""
         files = self.dataset.pictures
-        clipped, noted = (getattr(files, name, {}) for name in ("clipped", "noted"))
-        cache.say(taken_line(self.dataset if dataset is None else dataset, clipped, noted))
+        cache.say(taken_line(self.dataset if dataset is None else dataset, files.clipped, files.noted))
 
 
 def counted(facts: Facts, dataset: Dataset) -> Facts:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.data.channels import with_channels
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.decode import decode
-from kakera.data.images.measured_range import with_ranges
 from kakera.data.images.tiff import read_header
 from kakera.inputs import InputSpec
 from kakera.web.store import Framed, Shelf
@@ -64,10 +61,7 @@ class Pictures(Shelf):
 
 def _sample(samples: Dataset, number: int) -> Picture:
     def values(inputs: InputSpec) -> NDArray[np.uint8]:
-        found = with_channels(samples, inputs.channels)
-        return (with_ranges(found, inputs.values) if inputs.values else found).pictures.read(number)
+        found = samples.with_channels(inputs.channels)
+        return (found.with_ranges(inputs.values) if inputs.values else found).pictures.read(number)
 
-    name = samples.pictures.name(number)
-    if isinstance(samples.pictures, FilePictures):
-        name = Path(name).name  # where it lies is nobody's business
-    return Picture(f"sample-{number + 1}", name, values)
+    return Picture(f"sample-{number + 1}", samples.pictures.title(number), values)

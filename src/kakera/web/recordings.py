@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from kakera.data.audio.batches import starts
 from kakera.data.audio.decode import header
-from kakera.data.audio.recordings import FileSounds, Sounds
+from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
+from kakera.data.sounds import Sounds
 from kakera.errors import UnreadableFileError, sentence
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
@@ -89,7 +89,4 @@ class Recordings(Shelf):
 
 
 def _sample(sounds: Sounds, number: int) -> Recording:
-    name = sounds.name(number)
-    if isinstance(sounds, FileSounds):
-        name = Path(name).name  # where it lies is nobody's business
-    return Recording(f"sample-{number + 1}", name, sounds, number)
+    return Recording(f"sample-{number + 1}", sounds.title(number), sounds, number)

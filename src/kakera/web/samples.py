@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from kakera.data.audio.recordings import FileSounds
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
+from kakera.data.holders import FilePictures
 from kakera.data.sources.files import open_pictures, open_recordings
 from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec

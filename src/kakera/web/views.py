@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kakera.data.audio.wav import wav_to_hear
 from kakera.data.images.resize import OF_PILLOW, image_of
 from kakera.errors import OptionError, sentence
 from kakera.explain import masks
@@ -33,7 +34,6 @@ from kakera.training.view import View
 from kakera.web.cache import Memory, Turns
 from kakera.web.models import State
 from kakera.web.schemas import Guessed, Heard, Mask
-from kakera.web.sounding import wav
 from kakera.web.store import Framed, Subject
 
 KEPT_BYTES = 512 << 20  # of pictures as models have seen them
@@ -187,7 +187,7 @@ class Views:
         """What the model hears, as a WAV file. Raises OptionError for one of pictures."""
         spec, wave = _sound(state), self.framed(state, picture).wave
         assert wave is not None
-        return wav(wave.numpy(), spec.rate)
+        return wav_to_hear(wave.numpy(), spec.rate)
 
     def guess_heard(self, state: State, picture: Subject, mask: Heard) -> bytes:
         """A spectrogram made audible, guessed in part or as it is, as a WAV file (Griffin and Lim 1984).
@@ -197,7 +197,7 @@ class Views:
         spec, framed = _sound(state), self.framed(state, picture)
         values = framed.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
         with self.turns.turn():
-            return wav(waveform(values[0, :, : framed.width], spec), spec.rate)
+            return wav_to_hear(waveform(values[0, :, : framed.width], spec), spec.rate)
 
     def _guess(self, state: State, picture: Subject, mask: Mask) -> Reconstruction:
         model, framed = require_autoencoder(state.saved.model), self.framed(state, picture)

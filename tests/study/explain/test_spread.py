@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from kakera.commands.explaining.spread import spread
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.sources.files import open_pictures
 from tests.small import folder
 

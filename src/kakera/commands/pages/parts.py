@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera.commands.pages.history import History
-from kakera.data.checks.skipped import skipped_words
+from kakera.data.checks.findings import skipped_words
 from kakera.formats.native import Saved, parameters
 from kakera.model.resnet import ResNet
 from kakera.reports import html

@@ -17,7 +17,7 @@ import numpy as np
 from kakera.data.audio.chain import differing
 from kakera.data.audio.decoder import FaultError, Header, extra
 from kakera.data.audio.kept_samples import KeptSamples, Values
-from kakera.data.audio.source import Source, opened
+from kakera.data.audio.source import HeldFile, Source, opened
 from kakera.errors import MissingExtraError
 
 DURATION_KNOWN = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf")  # others guess it from the bit rate
@@ -59,7 +59,8 @@ class Av(KeptSamples):
     @contextmanager
     def _track(self) -> Generator[tuple[Any, Any]]:
         """The file, and its sound track."""
-        source = str(self._source) if isinstance(self._source, Path) else opened(self._source)
+        by_name = isinstance(self._source, Path | HeldFile)  # read by the library itself, which is faster
+        source = str(self._source) if by_name else opened(self._source)
         with self._av.open(source, options=OPTIONS) as container:
             streams = container.streams.audio
             if not streams:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera import seeding
-from kakera.data.audio import waves
-from kakera.data.audio.recordings import Sounds
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.order import Place
+from kakera.data.sounds import Sounds
 from kakera.errors import UnreadableFileError
 
 Wave = NDArray[np.float32]
@@ -48,16 +49,17 @@ class Crops(TorchDataset[Any]):
 
     def _crop(self, index: int, draws: list[float], epoch: int) -> tuple[int, int, Wave]:
         sounds = _sounds(self.dataset)
-        start = int(draws[0] * (max(0, sounds.length(index) - self.samples) + 1))
-        wave = sounds.piece(index, start, self.samples)
+        with sounds.opened(index) as sound:
+            start = int(draws[0] * (max(0, sound.length - self.samples) + 1))
+            wave = sound.piece(start, self.samples)
         if self.kind.roll:
-            wave = waves.rolled(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
+            wave = rolled(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
         if self.kind.gain:
-            wave = waves.louder(wave, self.kind.gain, draws[2])
+            wave = louder(wave, self.kind.gain, draws[2])
         if self.kind.noise:
             normal = seeding.generator(self.seed, "noise", epoch, index)
             white = normal.standard_normal(len(wave), dtype=np.float32)
-            wave = waves.noisier(wave, self.kind.noise, draws[3], white)
+            wave = noisier(wave, self.kind.noise, draws[3], white)
         return index, start, wave
 
 
@@ -75,12 +77,29 @@ class Windows(TorchDataset[Any]):
     def __getitems__(self, places: list[Place]) -> Batch:
         found: list[tuple[int, int, Wave]] = []
         broken: list[UnreadableFileError] = []
-        for index, start in self.table[[number for _, _, number, _ in places]].tolist():
-            try:
-                found.append((index, start, _sounds(self.dataset).piece(index, start, self.samples)))
-            except UnreadableFileError as error:
-                broken.append(error)
+        chosen = self.table[[number for _, _, number, _ in places]].tolist()
+        for index, windows in groupby(chosen, key=lambda window: window[0]):
+            begins = [start for _, start in windows]
+            for start, wave in zip(begins, self._waves(index, begins), strict=True):
+                if isinstance(wave, UnreadableFileError):
+                    broken.append(wave)
+                else:
+                    found.append((index, start, wave))
         return _batch(self.dataset, self.samples, found, 0, places[0][1], tuple(broken))
+
+    def _waves(self, index: int, begins: Sequence[int]) -> list[Wave | UnreadableFileError]:
+        """The windows of one recording, whose file is opened once; where one cannot be read, why."""
+        found: list[Wave | UnreadableFileError] = []
+        try:
+            with _sounds(self.dataset).opened(index) as sound:
+                for start in begins:
+                    try:
+                        found.append(sound.piece(start, self.samples))
+                    except UnreadableFileError as error:
+                        found.append(error)
+        except UnreadableFileError as error:  # of the file: none of its windows can be read
+            return [error] * len(begins)
+        return found
 
     def _starts(self, index: int) -> list[int]:
         try:
@@ -98,12 +117,13 @@ def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
     sounds, found, broken = _sounds(dataset), list[tuple[int, int, Wave]](), list[UnreadableFileError]()
     for index in range(len(dataset)):
         try:
-            left = sounds.length(index) - start
-            if left < sounds.spec.frame_samples:
-                got = f"got {sounds.spec.seconds(left + start):.3g} s"
-                reason = f"{got}, expected a frame after {sounds.spec.seconds(start):.3g} s; begin earlier"
-                raise UnreadableFileError(sounds.name(index), reason)
-            found.append((index, start, sounds.piece(index, start, samples)))
+            with sounds.opened(index) as sound:
+                if sound.length - start < sounds.spec.frame_samples:
+                    got = f"got {sounds.spec.seconds(sound.length):.3g} s"
+                    after = f"{sounds.spec.seconds(start):.3g} s"
+                    reason = f"{got}, expected a frame after {after}; begin earlier"
+                    raise UnreadableFileError(sounds.name(index), reason)
+                found.append((index, start, sound.piece(start, samples)))
         except UnreadableFileError as error:
             broken.append(error)
     return _batch(dataset, samples, found, 0, 0, tuple(broken))
@@ -148,3 +168,20 @@ def _batch(
         lengths=torch.tensor([len(wave) for _, _, wave in found], dtype=torch.int64),
         starts=torch.tensor([start for _, start, _ in found], dtype=torch.int64),
     )
+
+
+def rolled(wave: Wave, most: int, noise: float) -> Wave:
+    """Shifted circularly in time by up to `most` samples (Huang et al. 2022, App. B); noise in [0, 1)."""
+    return np.roll(wave, round((2 * noise - 1) * most))
+
+
+def louder(wave: Wave, most: float, noise: float) -> Wave:
+    """Up to `most` decibels louder or softer; noise in [0, 1)."""
+    decibels = (2.0 * noise - 1.0) * most
+    return wave * np.float32(np.power(10.0, decibels / 20.0))
+
+
+def noisier(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
+    """With up to `most` times its own root mean square of white noise, from normal `draws` (samples,)."""
+    strength = float(np.sqrt(np.square(wave, dtype=np.float64).mean())) if len(wave) else 0.0
+    return np.add(wave, np.float32(strength * most * noise) * draws, dtype=np.float32)

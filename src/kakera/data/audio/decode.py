@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from math import gcd, inf
-from typing import Any, TypeAlias
+from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio import errors
-from kakera.data.audio.decoder import Decoder, FaultError, Header, extra
+from kakera.data.audio.decoder import Decoder, FaultError, extra
 from kakera.data.audio.open_decoder import open_decoder
 from kakera.data.audio.sndfile import Sndfile
-from kakera.data.audio.source import Source, Stored
+from kakera.data.audio.source import Source, Stored, held
+from kakera.data.sounds import WHOLE, Header, Span, Waveform
 from kakera.errors import KakeraError, UnreadableFileError, printable
 from kakera.out_of_memory import raise_lack
 from kakera.sound.spec import MIX
@@ -28,17 +29,53 @@ WITH_AV = frozenset(f"{_SOUND} {_VIDEO}".split())  # by the extra kakera[av]
 SUFFIXES = WITHOUT_AV | WITH_AV
 MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees to either side
 
-Waveform: TypeAlias = NDArray[np.float32]
-Span: TypeAlias = tuple[float, float]
-"""Begin and end in seconds: the samples between them, as if the recording had no others."""
-WHOLE: Span = (0.0, inf)
+
+class OpenRecording:
+    """A span of a recording, open: `header` is that of the span, `whole` that of the file."""
+
+    def __init__(self, source: Source, file: Decoder, whole: Header, span: Span) -> None:
+        self._source, self._file, self.whole = source, file, whole
+        self._begin, end = _edges(whole, span)
+        self.header = replace(whole, samples=end - self._begin)
+
+    def read(self, rate: int, channel: int = MIX, start: int = 0, count: int | None = None) -> Waveform:
+        """Samples `start` … `start + count` − 1, as `read` of the module says. Raises UnreadableFileError."""
+        _check(self._source)
+        found = self.header
+        if channel >= found.channels:
+            reason = (
+                f"got {found.channels} channels, expected one of number {channel}; choose another channel"
+            )
+            raise UnreadableFileError(name(self._source), reason)
+        stop = found.at(rate) if count is None else min(start + count, found.at(rate))
+        if stop <= start:
+            return np.zeros(0, np.float32)
+        common = gcd(found.rate, rate)
+        own, wanted = found.rate // common, rate // common  # after so many samples the two meet again
+        margin = MARGIN * max(found.rate, rate) if found.rate != rate else 0  # in the file's samples, × rate
+        first = max(0, (start * found.rate - margin) // (rate * own)) * own
+        last = min(found.samples, -(-(stop * found.rate + margin) // rate))
+        values = _samples(self._source, self._file, self._begin + first, self._begin + last, channel)
+        if found.rate != rate:
+            values = extra("soxr", "audio").resample(values, found.rate, rate, quality="HQ")
+        skipped = start - first // own * wanted
+        piece = np.zeros(stop - start, np.float32)  # the last sample may lie beyond what the filter gives
+        there = values[skipped : skipped + len(piece)]
+        piece[: len(there)] = there
+        return piece
+
+
+@contextmanager
+def opened(source: Source, span: Span = WHOLE) -> Generator[OpenRecording]:
+    """A span, open: its file is opened once. Raises UnreadableFileError, MissingExtraError."""
+    with _opened(source) as (file, found):
+        yield OpenRecording(source, file, found, span)
 
 
 def header(source: Source, span: Span = WHOLE) -> Header:
     """Of the span, without decoding. Raises UnreadableFileError, MissingExtraError."""
-    with _opened(source) as (_, found):
-        first, last = _edges(found, span)
-        return replace(found, samples=last - first)
+    with opened(source, span) as recording:
+        return recording.header
 
 
 def read(
@@ -55,31 +92,8 @@ def read(
     resampling (to 1e-6): what surrounds it there is heard too, and pieces begin where both rates have a
     sample. Shorter where the span ends. Raises UnreadableFileError, MissingExtraError.
     """
-    with _opened(source) as (file, whole):
-        _check(source)
-        begin, end = _edges(whole, span)
-        found = replace(whole, samples=end - begin)
-        if channel >= found.channels:
-            reason = (
-                f"got {found.channels} channels, expected one of number {channel}; choose another channel"
-            )
-            raise UnreadableFileError(name(source), reason)
-        stop = found.at(rate) if count is None else min(start + count, found.at(rate))
-        if stop <= start:
-            return np.zeros(0, np.float32)
-        common = gcd(found.rate, rate)
-        own, wanted = found.rate // common, rate // common  # after so many samples the two meet again
-        margin = MARGIN * max(found.rate, rate) if found.rate != rate else 0  # in the file's samples, × rate
-        first = max(0, (start * found.rate - margin) // (rate * own)) * own
-        last = min(found.samples, -(-(stop * found.rate + margin) // rate))
-        values = _samples(source, file, begin + first, begin + last, channel)
-        if found.rate != rate:
-            values = extra("soxr", "audio").resample(values, found.rate, rate, quality="HQ")
-        skipped = start - first // own * wanted
-        piece = np.zeros(stop - start, np.float32)  # the last sample may lie beyond what the filter gives
-        there = values[skipped : skipped + len(piece)]
-        piece[: len(there)] = there
-        return piece
+    with opened(source, span) as recording:
+        return recording.read(rate, channel, start, count)
 
 
 def blocks(
@@ -142,16 +156,15 @@ def _every_channel(
 
 @contextmanager
 def _opened(source: Source) -> Generator[tuple[Decoder, Header]]:
-    with _faults(source):
-        file = open_decoder(source)
-    try:
+    with ExitStack() as stack:
+        with _faults(source):
+            file = open_decoder(stack.enter_context(held(source)))
+        stack.callback(file.close)
         found, log = file.header, file.log if isinstance(file, Sndfile) else ""
         fault = errors.inside(found.rate, found.samples, log)
         if fault:
             raise UnreadableFileError(name(source), fault)
         yield file, replace(found, note=found.note or errors.note(log))
-    finally:
-        file.close()
 
 
 @contextmanager

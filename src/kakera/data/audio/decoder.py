@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from kakera.data.sounds import Header
 from kakera.errors import MissingExtraError, sentence
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says of itself; `samples` are those of one channel, at the file's own rate."""
-
-    kind: str
-    rate: int
-    channels: int
-    samples: int
-    note: str = ""
-    """What is unusual about the file, though it is read; empty for most."""
-
-    @property
-    def seconds(self) -> float:
-        """Its duration."""
-        return self.samples / self.rate
-
-    def at(self, rate: int) -> int:
-        """How many samples it has at another rate."""
-        return self.samples * rate // self.rate
 
 
 class FaultError(Exception):

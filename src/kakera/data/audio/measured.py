@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.source import Source
+from kakera.data.audio.source import HeldFile, Source
 from kakera.data.download import cache_folder
 from kakera.errors import StorageError
 from kakera.storage import whole_file
@@ -122,12 +122,13 @@ def mapped_samples(source: Source, samples: int, channels: int) -> NDArray[np.fl
 def _name(source: Source, what: str) -> str:
     if isinstance(source, bytes):
         identity = hashlib.blake2b(source, digest_size=16).hexdigest()
-    elif isinstance(source, Path):
+    elif isinstance(source, Path | HeldFile):
+        path = source.path if isinstance(source, HeldFile) else source
         try:
-            state = os.stat(source)  # noqa: PTH116  # a Path costs ten times the call
+            state = os.stat(path)  # noqa: PTH116  # a Path costs ten times the call
         except OSError:
             return ""
-        place = os.path.abspath(source)  # noqa: PTH100  # as above
+        place = os.path.abspath(path)  # noqa: PTH100  # as above
         identity = f"{place}\0{state.st_size} {state.st_mtime_ns}"
     else:
         identity = source.identity()

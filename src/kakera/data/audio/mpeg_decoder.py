@@ -16,7 +16,7 @@ from kakera.data.audio import mpeg
 from kakera.data.audio.chain import differing
 from kakera.data.audio.decoder import Decoder, FaultError, Header, extra
 from kakera.data.audio.measured import Arrays, measured
-from kakera.data.audio.source import Source, opened
+from kakera.data.audio.source import HeldFile, Source, opened
 from kakera.data.quiet import quiet
 
 ID3 = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)  # an empty tag: by it libsndfile knows MPEG audio whatever the name
@@ -193,6 +193,9 @@ def _bytes(source: Source) -> Generator[bytes | mmap.mmap]:
         yield source
     elif isinstance(source, Path):
         with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
+    elif isinstance(source, HeldFile):
+        with mmap.mmap(source.descriptor, 0, access=mmap.ACCESS_READ) as content:
             yield content
     else:
         with opened(source) as file:

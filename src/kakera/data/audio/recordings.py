@@ -3,122 +3,84 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio import decode
-from kakera.data.audio.decode import WHOLE, Header, Span
-from kakera.data.audio.source import Source
+from kakera.data.audio.source import Source, Stored
 from kakera.data.audio.wav import as_file, wav
 from kakera.data.names import taken
+from kakera.data.sounds import WHOLE, Header, OpenSound, Sounds, Span, Waveform
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
 
 
-class Sounds(ABC):
-    """n recordings. Waveforms are float32, one channel at the spec's rate, 1 at full scale."""
-
-    spec: SoundSpec
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def length(self, index: int) -> int:
-        """Samples at the spec's rate, a frame at least. Raises UnreadableFileError."""
-
-    @abstractmethod
-    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
-        """Up to `count` samples from `start` on. Raises UnreadableFileError."""
-
-    @abstractmethod
-    def header(self, index: int) -> Header:
-        """What the recording is, before it is heard by the spec. Raises UnreadableFileError."""
-
-    @abstractmethod
-    def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
-        """All of it as it is, piece by piece: (samples, channels). Raises UnreadableFileError."""
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """What to call it in a message: a path, with the part of it that is meant."""
-
-    @abstractmethod
-    def take(self, rows: NDArray[np.int64]) -> Sounds:
-        """Those at `rows`, without reading or copying any."""
-
-    @abstractmethod
-    def heard(self, spec: SoundSpec) -> Sounds:
-        """The same recordings by another spec."""
-
-    @abstractmethod
-    def file(self, index: int) -> tuple[bytes, str]:
-        """All of it as a file, and the suffix of its kind; decoded once. Raises UnreadableFileError."""
-
-    def read(self, index: int) -> NDArray[np.float32]:
-        """All of it, (samples,). Raises UnreadableFileError."""
-        return self.piece(index, 0, self.length(index))
-
-
 class FileSounds(Sounds):
-    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are read.
+    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are read."""
 
-    `noted` says, by name, what is unusual about those that this process has looked into.
-    """
+    on_disk = True
 
     def __init__(self, paths: Sequence[Source], spec: SoundSpec, spans: Sequence[Span] = ()) -> None:
         self.paths, self.spec = paths, spec
         self.spans = spans or [WHOLE] * len(paths)
-        self.noted: dict[str, str] = {}
+        self._noted: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def length(self, index: int) -> int:
-        """From the header. Raises UnreadableFileError where less than a frame is there."""
-        samples = self.header(index).at(self.spec.rate)
-        if samples < self.spec.frame_samples:
-            got = f"{samples / self.spec.rate * 1000:.3g} ms"
-            if self.spans[index][0] > 0:
-                with self._named(index):
-                    got += f" in a recording of {decode.header(self.paths[index]).seconds:.3g} s"
-            reason = f"got {got}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
-            raise UnreadableFileError(self.name(index), reason)
-        return samples
-
-    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
-        """Decoded and resampled, no more than is asked for."""
-        self.length(index)
-        with self._named(index):
-            return decode.read(
-                self.paths[index], self.spec.rate, self.spec.channel, start, count, self.spans[index]
-            )
+    @contextmanager
+    def opened(self, index: int) -> Generator[OpenSound]:
+        """Open the file once. Raises UnreadableFileError where less than a frame is there."""
+        with _named(self.name(index)), decode.opened(self.paths[index], self.spans[index]) as recording:
+            self._note(index, recording.header)
+            samples = recording.header.at(self.spec.rate)
+            if samples < self.spec.frame_samples:
+                got = f"{samples / self.spec.rate * 1000:.3g} ms"
+                if self.spans[index][0] > 0:
+                    got += f" in a recording of {recording.whole.seconds:.3g} s"
+                reason = f"got {got}, expected at least a frame of {self.spec.frame:g} ms; leave it out"
+                raise UnreadableFileError(self.name(index), reason)
+            yield _OpenFile(recording, self.spec, samples, self.name(index))
 
     def header(self, index: int) -> Header:
-        """Of the span."""
-        with self._named(index):
+        """Return the header of the span."""
+        with _named(self.name(index)):
             found = decode.header(self.paths[index], self.spans[index])
-        if found.note:
-            self.noted[self.name(index)] = found.note
+        self._note(index, found)
         return found
+
+    @property
+    def noted(self) -> dict[str, str]:
+        """What is unusual, by name, about those that this process has looked into."""
+        return self._noted
+
+    def _note(self, index: int, found: Header) -> None:
+        if found.note:
+            self._noted[self.name(index)] = found.note
 
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
         """Decoded, and no more."""
-        with self._named(index):
+        with _named(self.name(index)):
             yield from decode.blocks(self.paths[index], self.spans[index])
 
     def file(self, index: int) -> tuple[bytes, str]:
         """The file itself, or of a span a WAV of exactly its samples."""
-        with self._named(index):
+        with _named(self.name(index)):
             return as_file(self.paths[index], self.spans[index])
 
     def name(self, index: int) -> str:
         """The path, and the span where there is one."""
         return spanned(decode.name(self.paths[index]), self.spans[index])
+
+    def is_here(self, index: int) -> bool:
+        """Whether the file is on this machine, and not in a shard still to be fetched."""
+        source = self.paths[index]
+        return source.is_here() if isinstance(source, Stored) else True
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
         """Other paths and spans."""
@@ -128,13 +90,27 @@ class FileSounds(Sounds):
         """Nothing is read yet."""
         return FileSounds(self.paths, spec, self.spans)
 
-    @contextmanager
-    def _named(self, index: int) -> Generator[None]:
-        """Errors speak of the span, not of the whole file."""
-        try:
-            yield
-        except UnreadableFileError as error:
-            raise UnreadableFileError(self.name(index), error.reason) from error
+
+@dataclass(frozen=True)
+class _OpenFile:
+    recording: decode.OpenRecording
+    spec: SoundSpec
+    length: int
+    name: str
+
+    def piece(self, start: int, count: int) -> Waveform:
+        """Return what is decoded and resampled, no more than is asked for."""
+        with _named(self.name):
+            return self.recording.read(self.spec.rate, self.spec.channel, start, count)
+
+
+@contextmanager
+def _named(name: str) -> Generator[None]:
+    """Errors speak of the span, not of the whole file."""
+    try:
+        yield
+    except UnreadableFileError as error:
+        raise UnreadableFileError(name, error.reason) from error
 
 
 def spanned(name: str, span: Span) -> str:
@@ -143,8 +119,23 @@ def spanned(name: str, span: Span) -> str:
     return name if span == WHOLE else f"{name}[{start:.10g}–{'' if math.isinf(end) else f'{end:.10g}'} s]"
 
 
+@dataclass(frozen=True)
+class _OpenArray:
+    values: Waveform
+
+    @property
+    def length(self) -> int:
+        return len(self.values)
+
+    def piece(self, start: int, count: int) -> Waveform:
+        """Return a view of what is stored."""
+        return self.values[start : start + count]
+
+
 class ArraySounds(Sounds):
     """Waveforms in memory, each (samples,) at the spec's rate."""
+
+    in_memory = True
 
     def __init__(
         self,
@@ -159,13 +150,14 @@ class ArraySounds(Sounds):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def length(self, index: int) -> int:
-        """Of the array."""
-        return len(self.arrays[self.rows[index]])
+    @contextmanager
+    def opened(self, index: int) -> Generator[OpenSound]:
+        """Return the array, and views of it."""
+        yield _OpenArray(self.arrays[self.rows[index]])
 
-    def piece(self, index: int, start: int, count: int) -> NDArray[np.float32]:
-        """A view of what is stored."""
-        return self.arrays[self.rows[index]][start : start + count]
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Return (samples,)."""
+        return self.arrays[self.rows[index]].shape
 
     def header(self, index: int) -> Header:
         """Of the array."""
@@ -200,3 +192,30 @@ class ArraySounds(Sounds):
                 )
             )
         return ArraySounds(self.arrays, spec, self.names, self.rows)
+
+
+class Spans(Sequence[Span]):
+    """Start and end of each in seconds: (n, 2), 16 bytes a span."""
+
+    def __init__(self, seconds: NDArray[np.float64]) -> None:
+        self.seconds = seconds
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @overload
+    def __getitem__(self, index: int) -> Span: ...
+    @overload
+    def __getitem__(self, index: slice) -> Spans: ...
+    def __getitem__(self, index: int | slice) -> Span | Spans:
+        if isinstance(index, slice):
+            return Spans(self.seconds[index])
+        start, end = self.seconds[index].tolist()
+        return start, end
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> NDArray[np.float64]:
+        return np.array(self.seconds, dtype, copy=copy)
+
+    def take(self, rows: NDArray[np.int64]) -> Spans:
+        """Return the spans at `rows`."""
+        return Spans(self.seconds[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio.decoder import Decoder, Header, extra
-from kakera.data.audio.source import Source, ViewFile, opened
+from kakera.data.audio.source import HeldFile, Source, ViewFile, opened
 
 PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
 OGG = ("VORBIS", "OPUS")
@@ -60,6 +61,9 @@ class Sndfile(Decoder):
         source: Any = self._source
         if isinstance(source, bytes):
             source = ViewFile(memoryview(source))  # a damaged file may seek to before its beginning
+        elif isinstance(source, HeldFile):
+            os.lseek(source.descriptor, 0, os.SEEK_SET)  # libsndfile takes where it stands for its beginning
+            return extra("soundfile", "audio").SoundFile(source.descriptor, closefd=False)
         elif not isinstance(source, Path):
             source = opened(source)
         return extra("soundfile", "audio").SoundFile(source)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 
 class Stored(ABC):
@@ -19,6 +21,10 @@ class Stored(ABC):
     @abstractmethod
     def check(self) -> None:
         """Raises UnreadableFileError where its bytes are not those that were stored."""
+
+    def is_here(self) -> bool:
+        """Whether the larger file lies on this machine, and not still at its address."""
+        return True
 
     def identity(self) -> str:
         """What names these bytes and no others; empty where nothing short does."""
@@ -91,3 +97,47 @@ class ViewFile(ReadOnlyFile):
         memoryview(buffer).cast("B")[: len(found)] = found
         self._place += len(found)
         return len(found)
+
+
+class HeldFile(Stored):
+    """A file on disk that is open: what decodes it looks into it as often as it likes, at any place."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.descriptor = path, file.fileno()
+
+    def open(self) -> BinaryIO:
+        """Return it from its beginning, without opening it again."""
+        return cast(BinaryIO, io.BufferedReader(_HeldReader(self.descriptor)))
+
+    def check(self) -> None:
+        """Do nothing: nothing is known of a file but what is in it."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+class _HeldReader(ReadOnlyFile):
+    """Reads at places of its own, so that several may read the same descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(os.fstat(descriptor).st_size)
+        self._descriptor = descriptor
+
+    def readinto(self, buffer: Any) -> int:
+        """How many bytes there were."""
+        count = os.preadv(self._descriptor, [buffer], self._place)
+        self._place += count
+        return count
+
+
+@contextmanager
+def held(source: Source) -> Generator[Source]:
+    """Open a file once for all that is done within; other sources, and where a system cannot, as they are.
+
+    Raises OSError.
+    """
+    if isinstance(source, Path) and hasattr(os, "preadv"):
+        with source.open("rb", buffering=0) as file:
+            yield HeldFile(source, cast(BinaryIO, file))
+    else:
+        yield source

@@ -1,4 +1,4 @@
-"""A recording as the bytes that a shard holds: its own file, or a span of it without loss."""
+"""Recordings as the bytes of files: the own file, a span of it without loss, and WAV files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kakera.data.audio.decode import WHOLE, Span
 from kakera.data.audio.source import Source, opened
 from kakera.errors import UnreadableFileError
 
+FULL = 32_767  # of 16 bits
 MOST = 4_000_000_000  # bytes of one recording: a WAV has no room for more
 SUFFIXES = {  # by libsndfile's names of the kinds; the first where the file's own is another's
     "WAV": (".wav", ".wave"),
@@ -71,6 +72,12 @@ def wav(values: NDArray[Any], rate: int, kind: str) -> bytes:
     chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form + fact
     chunks += b"data" + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
+def wav_to_hear(samples: NDArray[np.float32], rate: int) -> bytes:
+    """A WAV file of one channel (samples,) in 16 bits; 1 is full scale, what lies beyond is cut off."""
+    whole = np.round(np.clip(samples, -1, 1) * FULL).astype(np.int32)
+    return wav(whole[:, None] << 16, rate, "PCM_16")
 
 
 def _type(subtype: str) -> str:

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import ArraySounds, FileSounds
 from kakera.data.audio.source import Source
-from kakera.data.blocks import shape_of
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
-from kakera.data.names import BLOCK, Paths, are_odd
-from kakera.data.shards.reader import ShardPictures, ShardRecording, Shards
-from kakera.data.sources.listing import LARGE, keep_digest, recalled_digest
-from kakera.errors import printable
+from kakera.data.dataset import Dataset
+from kakera.data.folders.listing import LARGE, keep_digest, recalled_digest
+from kakera.data.names import BLOCK, Paths, relative
+from kakera.data.pictures import Pictures
+from kakera.data.shards.reader import ShardRecording
 
 FILES, LABELS, SPLIT = "files", "labels", "split"
 SAMPLED = 4096  # files, evenly spaced, whose content is looked at as well
@@ -61,7 +59,7 @@ def _kept(dataset: Dataset) -> str:
     It is the same where no folder's times changed, and what is looked at of the content did not.
     """
     files = dataset.pictures
-    paths = files.paths if isinstance(files, FilePictures | FileSounds) else ()
+    paths = files.paths
     if not isinstance(paths, Paths) or not paths.mark or len(paths) < LARGE:
         return ""
     chosen = [paths[row] for row in chosen_rows(len(paths))]
@@ -107,62 +105,30 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
     pictures, count = dataset.pictures, len(dataset)
     chosen = chosen_rows(count)
     yield _joined(relative_names(pictures))
-    if isinstance(pictures, FilePictures):
+    records = pictures.records()
+    if pictures.on_disk and records is None:
+        if dataset.sounds is not None:
+            yield np.array(dataset.sounds.spans, "<f8").tobytes()
         yield from _on_disk(pictures.paths, chosen)
-    elif isinstance(pictures, FileSounds):
-        yield np.array(pictures.spans, "<f8").tobytes()
-        yield from _on_disk(pictures.paths, chosen)
-    elif isinstance(pictures, ShardPictures):
-        yield from _packed(pictures.shards, pictures.rows)
-    elif isinstance(pictures, ArrayPictures | ArraySounds) and not any(os.sep in n for n in pictures.names):
-        rows = pictures.rows.tolist()
-        yield repr([shape_of(pictures.arrays, row) for row in rows]).encode()
-        yield from (values_of(pictures.arrays[rows[row]]) for row in chosen)
+    elif records is not None:
+        yield from _packed(records)
+    elif pictures.in_memory and not _are_paths(pictures):
+        yield repr([pictures.shape(row) for row in range(count)]).encode()
+        yield from (values_of(pictures.read(row)) for row in chosen)
 
 
 def relative_names(pictures: Pictures) -> Iterator[list[str]]:
     """Yield names, block by block: paths without the folder that all of them share; others as they are."""
-    if not any(os.sep in name for names in names_of(pictures) for name in names):
-        return names_of(pictures)
-    return relative(lambda: names_of(pictures))
+    return relative(lambda: names_of(pictures)) if _are_paths(pictures) else names_of(pictures)
 
 
-def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
-    """Yield paths, block by block, without the folder that all of them share; / is between the rest."""
-    shared = ""
-    for names in blocks():
-        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
-        others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
-        folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
-        shared = os.path.commonpath(folders)
-    for names in blocks():
-        yield [path[len(shared) :].lstrip(os.sep).replace(os.sep, "/") for path in _absolute(names)]
+def _are_paths(pictures: Pictures) -> bool:
+    return any(os.sep in name for names in names_of(pictures) for name in names)
 
 
 def names_of(pictures: Pictures) -> Iterator[list[str]]:
-    """Yield what pictures are called, block by block."""
-    for here in _blocks(len(pictures)):
-        if isinstance(pictures, FilePictures) and isinstance(pictures.paths, Paths):
-            yield _printable(pictures.paths[here].texts())
-        else:
-            yield [pictures.name(row) for row in range(here.start, here.stop)]
-
-
-def _printable(texts: list[str]) -> list[str]:
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return [*map(printable, texts)]
-    return texts
-
-
-def _absolute(names: Sequence[str]) -> list[str]:
-    """Paths from the root, without . and .. in them."""
-    rooted = sum(name.startswith("/") for name in names)
-    if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
-        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
-    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
-    return [before + name for name in names]
+    """Return what pictures are called, block by block."""
+    return (pictures.names_between(here.start, here.stop) for here in _blocks(len(pictures)))
 
 
 def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes]:
@@ -209,15 +175,14 @@ def pieces_of(source: Source) -> bytes:
         except OSError:
             return b""
     if isinstance(source, ShardRecording):
-        return b"".join(_packed(source.shards, np.array([source.row])))
+        return b"".join(_packed(source.shards.table[[source.row]]))
     return b""
 
 
-def _packed(shards: Shards, rows: NDArray[np.int64]) -> Iterator[bytes]:
+def _packed(records: NDArray[Any]) -> Iterator[bytes]:
     """The sizes and checksums that the index of a shard holds."""
-    table = shards.table[rows]
-    yield table["length"].astype("<i8").tobytes()
-    yield table["crc"].astype("<i8").tobytes()
+    yield records["length"].astype("<i8").tobytes()
+    yield records["crc"].astype("<i8").tobytes()
 
 
 def values_of(array: NDArray[Any]) -> bytes:

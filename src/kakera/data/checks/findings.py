@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.checks.digest import names_of
-from kakera.data.checks.skipped import TOO_LARGE, is_too_large
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.folders.tree import left_lines, suffix_word
 from kakera.data.images import value_range
-from kakera.data.sources.tree import suffix_of
+from kakera.data.images.picture_file import MOST_PIXELS, TOO_MANY
 
 SHOWN = 6  # suffixes in a line
-EXAMPLES = 3  # files that are not read
 LISTED = 20  # examples shown of each finding
+TOO_LARGE = f"too large, above {MOST_PIXELS // 10**6} megapixels"
 BLOCK = 1024  # samples of several labels at a time
 
 Found = TypeVar("Found")
@@ -71,7 +71,7 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     """
     pictures, broken = dataset.pictures, dataset.unreadable
     files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes
-    suffixes = (_suffix(name) for names in names_of(pictures) for name in names)
+    suffixes = (suffix_word(name) for names in names_of(pictures) for name in names)
     counts = Counter(suffixes).most_common(SHOWN) if files else []
     shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
     words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
@@ -88,23 +88,6 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
         name, note = next(iter(noted.items()))
         words.append(f"read, but unusual: {len(noted)} ({name}: {note}{'; …' if len(noted) > 1 else ''})")
     return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
-
-
-def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
-    """For reading: files that were not opened, by suffix and reason; folders and classes without a file."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for path, reason in left:
-        groups.setdefault((_suffix(path), reason), []).append(path)
-    found: list[str] = []
-    for (suffix, reason), paths in sorted(groups.items(), key=lambda one: (not one[0][1], -len(one[1]))):
-        more = ", …" if len(paths) > EXAMPLES else ""
-        shown = ", ".join(paths[:EXAMPLES]) + more
-        found.append(f"not read: {len(paths)} {suffix}" + (f" ({reason})" if reason else "") + f": {shown}")
-    return found + [f"class without a file that can be read: {name}" for name in emptied]
-
-
-def _suffix(path: str) -> str:
-    return suffix_of(path) or "without a suffix"
 
 
 def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
@@ -166,3 +149,19 @@ def listed(title: str, found: Sequence[str]) -> list[str]:
         return [f"{title}: none"]
     more = [f"  … and {len(found) - LISTED} more"] if len(found) > LISTED else []
     return [f"{title}: {len(found)}", *(f"  {line}" for line in found[:LISTED]), *more]
+
+
+def is_too_large(reason: str) -> bool:
+    """Return whether the reason of an unreadable file is that it has too many pixels."""
+    return TOO_MANY in reason
+
+
+def skipped_words(reasons: Sequence[str]) -> str:
+    """Return such as "2 unreadable files and 1 too large, above 100 megapixels"; "" where there are none."""
+    large = sum(map(is_too_large, reasons))
+    broken = len(reasons) - large
+    parts = [f"{broken} unreadable file{'' if broken == 1 else 's'}"] if broken else []
+    if large:
+        noun = "" if broken else f" file{'' if large == 1 else 's'}"
+        parts.append(f"{large}{noun} {TOO_LARGE}")
+    return " and ".join(parts)

@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from kakera.data.audio.inspect import SoundInspection, inspect_sounds
 from kakera.data.checks.findings import (
     class_lines,
     classes_of,
     emptied,
     equals,
     finding_lines,
-    left_lines,
     listed,
     none_notes,
 )
+from kakera.data.checks.inspect_sounds import SoundInspection, inspect_sounds
 from kakera.data.checks.warnings import data_warnings
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.folders.media import Kind
+from kakera.data.folders.tree import left_lines
 from kakera.data.images import value_range
 from kakera.data.images.value_range import Ranges
 from kakera.data.preload.in_flight import decoding_bytes, in_order
 from kakera.data.preload.statistics import Sums, chosen, mean_std_of, sums
-from kakera.data.sources.media import Kind
 from kakera.data.sources.open import open_dataset
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
@@ -144,7 +144,7 @@ def inspect_dataset(
         leaks=leaks,
         contradictions=contradictions,
         ranges=dataset.ranges,
-        clipped=dict(sorted(getattr(dataset.pictures, "clipped", {}).items())),
+        clipped=dict(sorted(dataset.pictures.clipped.items())),
         left=dataset.left,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),

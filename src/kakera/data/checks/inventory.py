@@ -14,10 +14,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import FileSounds
 from kakera.data.checks.digest import FILES, LABELS, SPLIT, chosen_rows, pieces_of, relative_names, sizes_of
-from kakera.data.dataset import Dataset, FilePictures
-from kakera.data.shards.reader import ShardPictures
+from kakera.data.dataset import Dataset
 
 INVENTORY = "data.npy"
 BLOCK = 1024  # files at a time
@@ -40,10 +38,10 @@ def inventory(dataset: Dataset) -> Rows | None:
     found["label"] = _labels(dataset)
     found["part"] = [PARTS.index(part) + 1 if part in PARTS else 0 for part in dataset.split.tolist()]
     files = dataset.pictures
-    if isinstance(files, ShardPictures):
-        table = files.shards.table[files.rows]
-        found["size"], found["content"] = table["length"], table["crc"]
-    elif isinstance(files, FilePictures | FileSounds):
+    records = files.records()
+    if records is not None:
+        found["size"], found["content"] = records["length"], records["crc"]
+    elif files.on_disk:
         sources = files.paths
         blocks = (sources[first : first + BLOCK] for first in range(0, count, BLOCK))
         found["size"] = np.fromiter(chain.from_iterable(map(sizes_of, blocks)), np.int64, count)

@@ -14,20 +14,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import ArraySounds, FileSounds, Sounds
 from kakera.data.audio.source import opened
-from kakera.data.blocks import shape_of
 from kakera.data.checks.digest import pieces_of, size_of, values_of
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
-from kakera.data.images.decode import header
-from kakera.data.shards.reader import ShardPictures, ShardRecording, Shards
+from kakera.data.dataset import Dataset
+from kakera.data.pictures import Pictures
+from kakera.data.sounds import Sounds
 from kakera.errors import KakeraError
 
 MOST = 512 << 20  # bytes that are read whole; of more, files are equal whose size, middle and end are
 
 Leaks: TypeAlias = tuple[tuple[str, str], ...]
 """(training file, held-out file), by name."""
-Samples: TypeAlias = Pictures | Sounds
 
 
 def leaks(train: Dataset, held_out: Dataset) -> Leaks:
@@ -51,9 +48,9 @@ def leaks(train: Dataset, held_out: Dataset) -> Leaks:
 
 
 def _alike(
-    parts: tuple[Samples, Samples],
+    parts: tuple[Pictures, Pictures],
     rows: tuple[NDArray[np.int64], NDArray[np.int64]],
-    key_of: Callable[[Samples, int], Hashable],
+    key_of: Callable[[Pictures, int], Hashable],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows of both parts whose key the other part may have too: only a hash of each is held."""
     first, second = (
@@ -74,9 +71,9 @@ Keys: TypeAlias = tuple[dict[int, Hashable], dict[int, Hashable]]
 
 
 def _equal(
-    parts: tuple[Samples, Samples],
+    parts: tuple[Pictures, Pictures],
     rows: tuple[Sequence[int], Sequence[int]],
-    key_of: Callable[[Samples, int], Hashable],
+    key_of: Callable[[Pictures, int], Hashable],
     before: Keys | None = None,
 ) -> Keys:
     """The keys of the rows of both parts, the earlier ones included, of those that both parts have."""
@@ -90,56 +87,44 @@ def _equal(
     return first, second
 
 
-def _size(samples: Samples, row: int) -> Hashable:
+def _size(samples: Pictures, row: int) -> Hashable:
     """What is known without reading; None for what is empty, not here, or of another kind."""
-    if isinstance(samples, FilePictures | FileSounds):
-        source = samples.paths[row]
-        if isinstance(source, ShardRecording) and not _here(source.shards, source.row):
-            return None
-        span = samples.spans[row] if isinstance(samples, FileSounds) else ()
-        size = size_of(source)
+    if not samples.is_here(row):  # none is fetched for this
+        return None
+    if samples.paths:
+        span = samples.spans[row] if isinstance(samples, Sounds) else ()
+        size = size_of(samples.paths[row])
         return (size, span) if size > 0 else None
-    if isinstance(samples, ShardPictures):
-        shards, number = samples.shards, int(samples.rows[row])
-        record = shards.table[number]
-        return (int(record["length"]), int(record["crc"])) if _here(shards, number) else None
-    if isinstance(samples, ArrayPictures | ArraySounds):
-        return shape_of(samples.arrays, int(samples.rows[row]))
-    return None
+    record = samples.record(row)
+    if record is not None:
+        return int(record["length"]), int(record["crc"])
+    return samples.shape(row) if samples.in_memory else None
 
 
-def _here(shards: Shards, number: int) -> bool:
-    """Whether a shard lies on this machine: none is fetched for this."""
-    return shards.shards[int(shards.places[number, 0])].path.exists()
-
-
-def _bytes(samples: Samples, row: int) -> int:
-    if isinstance(samples, FilePictures | FileSounds):
+def _bytes(samples: Pictures, row: int) -> int:
+    if samples.paths:
         return max(size_of(samples.paths[row]), 0)
-    if isinstance(samples, ShardPictures):
-        return int(samples.shards.table[int(samples.rows[row])]["length"])
-    assert isinstance(samples, ArrayPictures | ArraySounds)
-    return samples.arrays[samples.rows[row]].nbytes
+    record = samples.record(row)
+    return samples.read(row).nbytes if record is None else int(record["length"])
 
 
-def _piece(samples: Samples, row: int) -> Hashable:
-    if isinstance(samples, FilePictures | FileSounds):
+def _piece(samples: Pictures, row: int) -> Hashable:
+    if samples.paths:
         return _digest(pieces_of(samples.paths[row]))
-    if isinstance(samples, ArrayPictures | ArraySounds):
-        return _digest(values_of(samples.arrays[samples.rows[row]]))
+    if samples.in_memory:
+        return _digest(values_of(samples.read(row)))
     return b""  # a shard's index has a checksum of it
 
 
-def _whole(samples: Samples, row: int) -> Hashable:
+def _whole(samples: Pictures, row: int) -> Hashable:
     """A digest of all of it; None where it cannot be read."""
     try:
-        if isinstance(samples, FilePictures | FileSounds):
+        if samples.paths:
             with opened(samples.paths[row]) as file:
                 return _digest(file.read())
-        if isinstance(samples, ShardPictures):
-            return _digest(samples.content(row))
-        assert isinstance(samples, ArrayPictures | ArraySounds)
-        return _digest(np.ascontiguousarray(samples.arrays[samples.rows[row]]).tobytes())
+        if samples.in_memory:
+            return _digest(np.ascontiguousarray(samples.read(row)).tobytes())
+        return _digest(samples.content(row))
     except (OSError, KakeraError):
         return None
 
@@ -152,10 +137,10 @@ def _readable(dataset: Dataset, row: int) -> bool:
     """Whether the header of a file is whole; files that are equal and broken are no leak."""
     pictures = dataset.pictures
     try:
-        if isinstance(pictures, FilePictures):
-            header(pictures.paths[row])
-        elif dataset.sounds is not None:
+        if dataset.sounds is not None:
             dataset.sounds.length(row)
+        elif pictures.paths:
+            pictures.size(row)
     except KakeraError:
         return False
     return True

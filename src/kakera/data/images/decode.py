@@ -23,7 +23,6 @@ from kakera.data.images.kinds import suffixes
 from kakera.data.images.picture_file import (
     MOST_PIXELS,
     Source,
-    is_shrunk,
     name,
     opened,
     reason,
@@ -47,7 +46,6 @@ def decode(
     source: Source,
     channels: int,
     *,
-    at_least: tuple[int, int] | None = None,
     most_pixels: int = MOST_PIXELS,
     ranges: Ranges = (),
     clipped: Clipped | None = None,
@@ -56,20 +54,16 @@ def decode(
 
     `ranges` say what is black and white of deep values; `clipped` is called with how many lie outside.
 
-    `at_least` (height, width) permits a JPEG to be decoded at a fraction of its size, not below that; one of
-    more than `most_pixels` is in any case. Raises UnreadableFileError, whatever the bytes, before decoding
-    where more pixels than that would be left.
+    A JPEG of more than `most_pixels` is decoded at a half or a quarter of its size. Raises
+    UnreadableFileError, whatever the bytes, before decoding where more pixels than that would be left.
     """
     if channels not in GREY_OR_COLOUR:
         return many_channels(source, _of_channels(source, channels), most_pixels, ranges, clipped)
-    quick = None if at_least else plain_jpeg(source, channels, most_pixels)
+    quick = plain_jpeg(source, channels, most_pixels)
     if quick is not None:
         return quick
     try:
         with opened(source, most_pixels) as image:
-            if at_least is not None and not is_shrunk(image):
-                height, width = at_least[::-1] if _on_its_side(image) else at_least
-                image.draft(None, (width, height))
             header = read_header(source) if image.format == "TIFF" else None
             require_readable(image, source)
             if header is not None and header.many:

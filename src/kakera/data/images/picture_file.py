@@ -53,11 +53,6 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     return image
 
 
-def is_shrunk(image: Image.Image) -> bool:
-    """Return whether an image is a JPEG that will be decoded smaller than it is."""
-    return isinstance(image, JpegImageFile) and image.decoderconfig != ()
-
-
 def _image(source: Source) -> Image.Image:
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from kakera.data.dataset import FilePictures, Pictures
-from kakera.data.images.decode import header
-from kakera.data.shards.reader import ShardPictures
+from kakera.data.pictures import Pictures
 from kakera.errors import UnreadableFileError
 from kakera.machine import usable_cores
 
@@ -51,14 +49,8 @@ def decoding_bytes(pictures: Pictures) -> Callable[[int], int]:
 
     def cost(index: int) -> int:
         try:
-            if isinstance(pictures, FilePictures):
-                height, width, _ = header(pictures.paths[index])
-            elif isinstance(pictures, ShardPictures):
-                height, width = pictures.size(index)
-            else:
-                return 0
+            return pictures.decoded_pixels(index) * PIXEL
         except UnreadableFileError:
             return 0  # the reason is given when it is read
-        return height * width * PIXEL
 
     return cost

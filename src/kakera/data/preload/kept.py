@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.shrink import shrunken
+from kakera.data.images.resize import shrunken
+from kakera.data.pictures import Pictures
 from kakera.data.preload import cache
 
 
-class Source(Protocol):
-    """Where the whole pictures are."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C). Raises UnreadableFileError."""
-        ...
-
-    def name(self, index: int) -> str:
-        """What to call it."""
-        ...
-
-
-class KeptPictures:
+class KeptPictures(Pictures):
     """Pictures of `source`, with a shorter side of at most `shorter` pixels; `rows` are their numbers there.
 
     `pieces` are bytes by row, in memory, or names of pieces of the cache, which each process maps for itself.
@@ -38,7 +25,7 @@ class KeptPictures:
 
     def __init__(
         self,
-        source: Source,
+        source: Pictures,
         rows: NDArray[np.int64],
         shorter: int,
         crop: CenterCrop | None,
@@ -62,7 +49,7 @@ class KeptPictures:
         return len(self.rows)
 
     @property
-    def complete(self) -> bool:
+    def decoded(self) -> bool:
         """Whether none of them needs to be decoded."""
         return bool((self.places[self.rows] >= 0).all())
 
@@ -71,6 +58,14 @@ class KeptPictures:
         chosen = copy.copy(self)
         chosen.rows = self.rows[rows]
         return chosen
+
+    def with_channels(self, channels: int) -> Pictures:
+        """Return them as they are in the source: what is kept has the other number of channels."""
+        return self.source.take(self.rows).with_channels(channels)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return (height, width) of the whole picture, not as it is kept. Raises UnreadableFileError."""
+        return self.source.size(int(self.rows[index]))
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C), made smaller where it is larger. Raises UnreadableFileError."""

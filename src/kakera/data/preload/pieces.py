@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.dataset import FilePictures, Pictures
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.shrink import shrunken
+from kakera.data.images.resize import shrunken
 from kakera.data.images.value_range import Ranges
+from kakera.data.pictures import Pictures
 from kakera.data.preload import cache
 from kakera.data.preload.in_flight import decoding_bytes, in_order
 from kakera.errors import StorageError, UnreadableFileError
@@ -72,7 +72,7 @@ def cut_up(pictures: Pictures, how: How, average: float) -> list[Piece]:
     for first in range(0, len(pictures), each):
         rows = range(first, min(first + each, len(pictures)))
         piece = Piece(rows, "")
-        if isinstance(pictures, FilePictures):
+        if pictures.paths:
             piece.name = cache.name_of([pictures.paths[row] for row in rows], how.numbers())
             piece.index = cache.find(piece.name)
             piece.found = piece.index is not None

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.recordings import ArraySounds, FileSounds
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.audio.recordings import ArraySounds
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.images.crop import CenterCrop
-from kakera.data.images.decode import header
-from kakera.data.images.shrink import shrunken_size
+from kakera.data.images.resize import shrunken_size
+from kakera.data.pictures import Pictures
 from kakera.data.preload import cache, pieces
 from kakera.data.preload.in_flight import in_order
 from kakera.data.preload.kept import KeptPictures
 from kakera.data.preload.pieces import How, Piece
-from kakera.data.shards.reader import ShardPictures
+from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
 
-_ON_DISK = (FilePictures, ShardPictures, FileSounds)
 LIMIT = 2 << 30  # bytes
 SAMPLE = 200  # headers read to estimate the size
 
@@ -35,18 +35,18 @@ def hold(
 ) -> Dataset:
     """The same pictures or recordings in memory, if they fit; unreadable ones dropped and listed.
 
-    With `shorter` pictures are kept with a shorter side of at most so many pixels (`shrink.stored_side`
+    With `shorter` pictures are kept with a shorter side of at most so many pixels (`resize.stored_side`
     says how many), and those that do not fit lie in a cache on disk; evaluation still sees the
     centre crop of the whole picture, without decoding it again where `size` is that crop, or its (height,
     width). What takes more than 10 seconds to decode goes to the cache in any case. Arrays stay where they
     are, in memory or mapped. Raises DataError where none can be read.
     """
     files = dataset.pictures
-    if not isinstance(files, _ON_DISK) or not len(dataset):
-        return _some(dataset, [], dataset) if isinstance(files, _ON_DISK) else dataset
-    if isinstance(files, FileSounds):
-        return _sounds(dataset, files, limit_bytes) if _estimate(dataset) <= limit_bytes else dataset
-    how = How(shorter, CenterCrop.of(size) if shorter and size else None, files.channels, files.ranges)
+    if not files.on_disk or not len(dataset):
+        return _some(dataset, [], dataset) if files.on_disk else dataset
+    if dataset.sounds is not None:
+        return _sounds(dataset, dataset.sounds, limit_bytes) if _estimate(dataset) <= limit_bytes else dataset
+    how = How(shorter, CenterCrop.of(size) if shorter and size else None, dataset.channels, files.ranges)
     needed = _estimate(dataset, how)
     fits = needed <= limit_bytes
     if not fits and not shorter:
@@ -65,13 +65,10 @@ def hold(
 
 def at_hand(dataset: Dataset) -> bool:
     """Whether training batches of it need no decoding: worker processes would only carry bytes around."""
-    pictures = dataset.pictures
-    return isinstance(pictures, ArrayPictures | ArraySounds) or (
-        isinstance(pictures, KeptPictures) and pictures.complete
-    )
+    return dataset.pictures.decoded
 
 
-def _sounds(dataset: Dataset, files: FileSounds, limit_bytes: int) -> Dataset:
+def _sounds(dataset: Dataset, files: Sounds, limit_bytes: int) -> Dataset:
     """All of them decoded; as they are, in their files, where they turn out to be longer than estimated."""
 
     def read(index: int) -> NDArray[Any] | UnreadableFileError:
@@ -103,7 +100,7 @@ def _plain(dataset: Dataset) -> Dataset:
     return replace(dataset, pictures=ArrayPictures(np.stack(arrays) if same else arrays, names))
 
 
-def _kept(dataset: Dataset, files: FilePictures | ShardPictures, found: list[Piece], how: How) -> Dataset:
+def _kept(dataset: Dataset, files: Pictures, found: list[Piece], how: How) -> Dataset:
     places, entries = pieces.table(found, len(files))
     rows, held = np.arange(len(files)), [piece.held() for piece in found]
     kept = KeptPictures(files, rows, how.shorter, how.crop, held, places, entries, how.channels)
@@ -129,9 +126,10 @@ def _some(dataset: Dataset, broken: list[tuple[int, UnreadableFileError]], whole
 
 def _room(dataset: Dataset, needed: float) -> bool:
     """Whether the cache takes so much; said in one line where it does not."""
-    if isinstance(dataset.pictures, FilePictures) and cache.make_room(int(needed)):
+    in_files = bool(dataset.pictures.paths)
+    if in_files and cache.make_room(int(needed)):
         return True
-    where = cache.folder() if isinstance(dataset.pictures, FilePictures) else "shards"
+    where = cache.folder() if in_files else "shards"
     cache.say(
         f"{dataset.name}: {needed / 2**30:.1f} GB decoded fit neither memory nor {where}; "
         "pictures are decoded each time"
@@ -151,21 +149,19 @@ def _mention(dataset: Dataset, found: list[Piece], before: int) -> None:
 
 def _estimate(dataset: Dataset, how: How | None = None) -> float:
     """Bytes of all of them as they are kept, from the headers of a few."""
-    files = dataset.pictures
-    assert isinstance(files, _ON_DISK)
     sizes: list[int] = []
     for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
         try:
-            sizes.append(_bytes(files, index, how or How(0, None, 1)))
+            sizes.append(_bytes(dataset, index, how or How(0, None, 1)))
         except UnreadableFileError:
             continue
     return len(dataset) * (sum(sizes) / len(sizes)) if sizes else 0.0
 
 
-def _bytes(files: FilePictures | ShardPictures | FileSounds, index: int, how: How) -> int:
-    if isinstance(files, FileSounds):
-        return files.length(index) * np.dtype(np.float32).itemsize
-    whole = files.size(index) if isinstance(files, ShardPictures) else header(files.paths[index])[:2]
+def _bytes(dataset: Dataset, index: int, how: How) -> int:
+    if dataset.sounds is not None:
+        return dataset.sounds.length(index) * np.dtype(np.float32).itemsize
+    whole = dataset.pictures.size(index)
     height, width = shrunken_size(whole, how.shorter)
     middle = how.crop.size[0] * how.crop.size[1] if how.crop and (height, width) != whole else 0
-    return (height * width + middle) * files.channels
+    return (height * width + middle) * how.channels

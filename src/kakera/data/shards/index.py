@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.data.dataset import PICTURES, RECORDINGS
 from kakera.errors import DataError, sentence
 from kakera.out_of_memory import raise_lack
 
 VERSION = 1
-PICTURES, RECORDINGS = "pictures", "recordings"  # what an index may be of
 SUFFIX = ".index.npz"
 RECORD = np.dtype(
     [

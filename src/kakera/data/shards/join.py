@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio.recordings import FileSounds
-from kakera.data.dataset import PARTS, Dataset
-from kakera.data.shards.index import RECORDINGS, ShardIndex
+from kakera.data.dataset import PARTS, RECORDINGS, Dataset
+from kakera.data.folders.media import alike, channels_of
+from kakera.data.names import natural
+from kakera.data.shards.index import ShardIndex
 from kakera.data.shards.reader import Shard, ShardPictures, ShardRecording, Shards
-from kakera.data.sources.folder import alike
-from kakera.data.sources.media import one_number
-from kakera.data.sources.natural import natural
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.sound.spec import SoundSpec
 
@@ -55,7 +53,7 @@ def joined(
     else:
         pictures = ShardPictures(shards, channels or 3, rows)
         if channels is None:
-            pictures = pictures.converted(_channels_of(pictures))
+            pictures = pictures.with_channels(channels_of(pictures))
         depth = pictures.channels
     unreadable = [
         UnreadableFileError(path, reason)
@@ -123,12 +121,3 @@ def _emptied(classes: Sequence[str], labels: NDArray[Any] | None) -> tuple[str, 
         return ()
     carried = set((np.flatnonzero(labels.any(axis=0)) if labels.ndim == 2 else labels).tolist())
     return tuple(name for code, name in enumerate(classes) if code not in carried)
-
-
-def _channels_of(pictures: ShardPictures, most: int = 32) -> int:
-    """1 where a sample is all grey, else 3 or another number that all have. Raises DataError."""
-    found: dict[int, str] = {}
-    for index in range(0, len(pictures), max(1, len(pictures) // most)):
-        with suppress(UnreadableFileError):
-            found.setdefault(pictures.depth(index), pictures.name(index))
-    return one_number(found) if found else 1

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from kakera.data.dataset import Dataset
 from kakera.data.download import cache_folder, fetched
+from kakera.data.folders.media import SUFFIXES
+from kakera.data.folders.tree import suffix_of, tree
+from kakera.data.names import natural
 from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shards.join import Part, joined
 from kakera.data.shards.reader import Shard
 from kakera.data.shards.tar import RULE, index_tar
-from kakera.data.sources.media import SUFFIXES
-from kakera.data.sources.natural import natural
-from kakera.data.sources.tree import suffix_of, tree
 from kakera.errors import DataError, StorageError, sentence
 from kakera.storage import write_atomically
 

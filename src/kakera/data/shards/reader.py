@@ -18,6 +18,7 @@ from kakera.data.audio.source import Stored, ViewFile
 from kakera.data.download import fetched
 from kakera.data.images.decode import decode, header, with_depth
 from kakera.data.images.value_range import Ranges
+from kakera.data.pictures import Pictures
 from kakera.errors import DataError, UnreadableFileError, sentence
 
 OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
@@ -88,6 +89,10 @@ class Shards:
         """For messages: shard and name."""
         return f"{self.shards[int(self.places[row, 0])].path}: {self.name(row)}"
 
+    def is_here(self, row: int) -> bool:
+        """Whether the shard lies on this machine, and not still at its address."""
+        return self.shards[int(self.places[row, 0])].path.exists()
+
     def _map(self, number: int) -> mmap.mmap:
         with self._lock:
             if number in self._maps:
@@ -138,6 +143,10 @@ class ShardRecording(Stored):
                 self, f"got a damaged recording in {shard}, expected the packed bytes; copy or pack it again"
             )
 
+    def is_here(self) -> bool:
+        """Whether its shard lies on this machine."""
+        return self.shards.is_here(self.row)
+
     def identity(self) -> str:
         """The shard, the place in it, and the checksum."""
         shard = self.shards.shards[int(self.shards.places[self.row, 0])].path
@@ -147,8 +156,10 @@ class ShardRecording(Stored):
         return self.shards.name(self.row)
 
 
-class ShardPictures:
+class ShardPictures(Pictures):
     """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
+
+    on_disk = True
 
     def __init__(self, shards: Shards, channels: int, rows: NDArray[np.int64], ranges: Ranges = ()) -> None:
         self.shards, self.channels, self.rows, self.ranges = shards, channels, rows, ranges
@@ -160,9 +171,13 @@ class ShardPictures:
         """Some of them."""
         return ShardPictures(self.shards, self.channels, self.rows[rows], self.ranges)
 
-    def converted(self, channels: int) -> ShardPictures:
+    def with_channels(self, channels: int) -> ShardPictures:
         """The same with 1 or 3 channels."""
         return ShardPictures(self.shards, channels, self.rows, self.ranges)
+
+    def with_ranges(self, ranges: Ranges) -> ShardPictures:
+        """The same, read with these ranges."""
+        return ShardPictures(self.shards, self.channels, self.rows, ranges)
 
     def read(self, index: int) -> NDArray[np.uint8]:
         """(H, W, C); of packed pixels a read-only view of the file. Raises UnreadableFileError, DataError."""
@@ -192,7 +207,7 @@ class ShardPictures:
         """The bytes of the member, an .npy or a picture file. Raises UnreadableFileError, DataError."""
         return bytes(self.shards.content(int(self.rows[index])))
 
-    def encoded(self, index: int) -> bool:
+    def has_file(self, index: int) -> bool:
         """Whether it stands there as a picture file."""
         return not self.shards.table[int(self.rows[index])]["depth"]
 
@@ -202,6 +217,23 @@ class ShardPictures:
         if record["height"]:
             return int(record["height"]), int(record["width"])
         return header(self.content(index))[:2]
+
+    def decoded_pixels(self, index: int) -> int:
+        """Pixels of the whole picture. Raises as `read`."""
+        height, width = self.size(index)
+        return height * width
+
+    def records(self) -> NDArray[Any]:
+        """A `RECORD` for each."""
+        return self.shards.table[self.rows]
+
+    def record(self, index: int) -> Any:
+        """The `RECORD` of one."""
+        return self.shards.table[int(self.rows[index])]
+
+    def is_here(self, index: int) -> bool:
+        """Whether its shard lies on this machine."""
+        return self.shards.is_here(int(self.rows[index]))
 
     def depth(self, index: int) -> int:
         """1 for grey, 3 for colour, or that of a TIFF, without decoding. Raises as `read`."""

@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from kakera.data.folders.part_names import part_of
+from kakera.data.names import natural
 from kakera.data.shards.index import RECORD, ShardIndex, kind_fact
 from kakera.data.shards.members import Sample, members_of
-from kakera.data.sources.natural import natural
-from kakera.data.sources.part_names import part_of
 from kakera.errors import DataError, sentence
 
 BLOCK = 512

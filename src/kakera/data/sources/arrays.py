@@ -1,7 +1,8 @@
-"""Arrays that stand for files: pixels as a decoder gives them, and waveforms as the bytes of a WAV file."""
+"""Arrays as data: pixels as a decoder gives them, waveforms as a WAV file's bytes, whole sets of pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kakera.data.audio.wav import wav
+from kakera.data.blocks import Block, Blocks
+from kakera.data.dataset import Dataset
+from kakera.data.holders import ArrayPictures
 from kakera.data.images.decode import from_image
 from kakera.data.images.value_range import Ranges, eight_bits
 from kakera.errors import DataError, sentence
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 LOUDEST = 16.0  # of floats, 1 is full scale: what is louder than this was never divided by it
+Piece = tuple[str, str, Block, NDArray[np.int64] | None]
 FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
 
 
@@ -98,3 +103,44 @@ def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
             )
         )
     return wav(floats.astype(np.float32), rate, "FLOAT")
+
+
+def join_parts(
+    name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = (), names: Sequence[str] = ()
+) -> tuple[Dataset, bool]:
+    """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces; no image is copied.
+
+    Their names are the title and a number, unless `names` are given. A part of "" means train, and that
+    the data are not split yet: the second value is False then.
+    Raises DataError where grey and colour are mixed.
+    """
+    channels = sorted({images.shape[-1] for _, _, images, _ in pieces})
+    if len(channels) > 1:
+        raise DataError(
+            sentence(
+                name,
+                got=f"parts of {' and '.join(map(str, channels))} channels",
+                expected="grey or colour pictures alone",
+                do="convert one of the parts",
+            )
+        )
+    names = names or [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]
+    blocks = [images for _, _, images, _ in pieces]
+    arrays = blocks[0] if len(blocks) == 1 and isinstance(blocks[0], np.ndarray) else Blocks(blocks)
+    split = np.concatenate([np.full(len(images), part or "train", "<U5") for part, _, images, _ in pieces])
+    labels = None
+    if any(given is not None for _, _, _, given in pieces):
+        labels = np.concatenate(
+            [np.full(len(images), -1) if given is None else given for _, _, images, given in pieces]
+        )
+        count = int(labels.max()) + 1
+        classes = classes if len(classes) >= count else tuple(str(number) for number in range(count))
+    dataset = Dataset(
+        name,
+        ArrayPictures(arrays, names),
+        channels=channels[0],
+        split=split,
+        classes=classes if labels is not None else (),
+        labels=labels,
+    )
+    return dataset, all(part for part, *_ in pieces)

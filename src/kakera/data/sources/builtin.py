@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 from kakera.data.dataset import Dataset
+from kakera.data.download import cache_folder, fetched
 from kakera.data.sources.fillets import open_fillets
 from kakera.data.sources.idx import find_images, open_idx
-from kakera.errors import DataError, StorageError, sentence
+from kakera.errors import DataError, sentence
 
 NAMES = ("demo", "fashion-mnist", "fillets", "fillets-language")
 CLASSES = (
@@ -62,49 +58,15 @@ def _fashion_mnist() -> Path:
         return Path(given)
     if INSTALLED.is_dir() and find_images(INSTALLED):
         return INSTALLED
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kakera" / "fashion-mnist"
-    fetch(cache)
-    return cache
+    return fetch(cache_folder() / "fashion-mnist")
 
 
-def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD5) -> None:
-    """Download the files that are not there yet, each whole and with its checksum.
+def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD5) -> Path:
+    """Download the files that are not in the folder yet, each whole and with its checksum; return the folder.
 
     Raises DataError, StorageError.
     """
+    do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to a folder"
     for name, checksum in checksums.items():
-        if (folder / name).exists():
-            continue
-        try:
-            with urllib.request.urlopen(f"{address}/{name}", timeout=60) as answer:
-                content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError):
-                error.close()  # it is an answer, too
-            raise DataError(
-                sentence(
-                    "fashion-mnist",
-                    got=f"no answer for {name} ({error})",
-                    expected="the file",
-                    do=f"install Debian's dataset-fashion-mnist or set {FOLDER_VARIABLE} to a folder",
-                )
-            ) from error
-        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if found != checksum:
-            raise DataError(sentence(name, got=f"checksum {found}", expected=checksum, do="try again later"))
-        _store(folder / name, content)
-
-
-def _store(path: Path, content: bytes) -> None:
-    """The whole file or none. Raises StorageError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise StorageError(
-            sentence(str(path), got=error.strerror, expected="room to write it", do="set XDG_CACHE_HOME")
-        ) from error
+        fetched(f"{address}/{name}", folder / name, md5=checksum, do=do)
+    return folder

@@ -10,18 +10,20 @@ from typing import Any, Literal
 import numpy as np
 
 from kakera.data.audio import decode
-from kakera.data.audio.recordings import FileSounds, Sounds
-from kakera.data.channels import with_channels
-from kakera.data.checks.findings import left_lines
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures, Pictures
-from kakera.data.images.measured_range import completed, with_ranges
+from kakera.data.audio.recordings import FileSounds
+from kakera.data.dataset import Dataset
+from kakera.data.folders.media import files_below, left_below
+from kakera.data.folders.tree import left_lines
+from kakera.data.holders import ArrayPictures, FilePictures
 from kakera.data.images.value_range import Ranges
+from kakera.data.pictures import Pictures
 from kakera.data.shards.open import is_shards, open_shards
+from kakera.data.sounds import Sounds
 from kakera.data.sources.builtin import open_builtin
 from kakera.data.sources.folder import pictures_below
 from kakera.data.sources.items import Files, items, picture, recording
 from kakera.data.sources.joined import MemoryPictures, joined
-from kakera.data.sources.media import files_below, left_below
+from kakera.data.sources.measured_range import completed
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
@@ -48,12 +50,12 @@ def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
         _pictures(item, channels, f"picture[{number}]", ranges, left) for number, item in _numbered(files)
     ]
     if len(found) == 1 and isinstance(found[0], Dataset):
-        return with_ranges(found[0], completed(found[0], ranges))
+        return found[0].with_ranges(completed(found[0], ranges))
     parts = [each.pictures if isinstance(each, Dataset) else each for each in found]
     together = joined(parts, channels)
     split = np.full(len(together), "test")
     dataset = Dataset("pictures", together, channels, split, left=tuple(left))
-    return with_ranges(dataset, completed(dataset, ranges))
+    return dataset.with_ranges(completed(dataset, ranges))
 
 
 def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
@@ -62,13 +64,13 @@ def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
     found = [_recordings(item, spec, f"recording[{number}]", left) for number, item in _numbered(files)]
     if len(found) == 1 and isinstance(found[0], Dataset):
         return found[0]
-    sounds = [each.pictures if isinstance(each, Dataset) else each for each in found]
-    parts = [each for each in sounds if isinstance(each, FileSounds)]
-    if len(parts) == 1:
-        together = parts[0].heard(spec)
+    given = [each.sounds if isinstance(each, Dataset) else each for each in found]
+    sounds = [each for each in given if each is not None]
+    if len(sounds) == 1:
+        together = sounds[0].heard(spec)
     else:
-        paths = [path for part in parts for path in part.paths]
-        together = FileSounds(paths, spec, [span for part in parts for span in part.spans])
+        paths = [path for part in sounds for path in part.paths]
+        together = FileSounds(paths, spec, [span for part in sounds for span in part.spans])
     return Dataset("recordings", together, 1, np.full(len(together), "test"), left=tuple(left))
 
 
@@ -97,7 +99,7 @@ def _pictures(
     if dataset is not None:
         if dataset.sounds is not None:
             raise _other_kind(dataset, "recordings", "pictures")
-        return with_channels(dataset, channels)
+        return dataset.with_channels(channels)
     if isinstance(item, str | Path):
         left += left_below(Path(item)) if Path(item).is_dir() else []
         return FilePictures(_expanded(Path(item), "picture"), channels, ranges)

@@ -16,7 +16,7 @@ import numpy as np
 from kakera import seeding
 from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
-from kakera.data.sources.media import files_below
+from kakera.data.folders.media import files_below
 from kakera.errors import DataError, sentence
 from kakera.sound.spec import SoundSpec
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.checks.findings import left_lines
 from kakera.data.dataset import PARTS, Dataset
-from kakera.data.images import decode
-from kakera.data.names import Paths
-from kakera.data.sources.layout import Layout, arrange
-from kakera.data.sources.media import (
+from kakera.data.folders.media import (
     SUFFIXES,
     Kind,
+    alike,
     files_below,
     kind_of,
     kind_suffixes,
@@ -26,9 +22,11 @@ from kakera.data.sources.media import (
     opened,
     other_kind,
 )
-from kakera.data.sources.natural import natural
-from kakera.data.sources.ordered import Ordered, in_order
-from kakera.data.sources.tree import tree
+from kakera.data.folders.ordered import Ordered, in_order
+from kakera.data.folders.tree import left_lines, tree
+from kakera.data.images import decode
+from kakera.data.names import Paths, natural
+from kakera.data.sources.layout import Layout, arrange
 from kakera.errors import DataError, printable, sentence
 
 
@@ -105,13 +103,6 @@ def _by_folder(layout: Layout, numbers: Sequence[int], count: int) -> tuple[NDAr
 def class_name(folder: str) -> str:
     """Return what to call the class of a folder: one form of each letter, also where it is not UTF-8."""
     return unicodedata.normalize("NFC", printable(folder))
-
-
-def alike(classes: Sequence[str]) -> list[str]:
-    """Return a sentence on classes whose names differ in case or blanks alone."""
-    folded = Counter("".join(name.casefold().split()) for name in classes)
-    same = [name for name in classes if folded["".join(name.casefold().split())] > 1]
-    return [f"classes whose names differ in case or blanks alone: {', '.join(same)}"] if same else []
 
 
 def _below(folder: Path, names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

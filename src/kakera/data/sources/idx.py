@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
-from kakera.data.sources.parts import join_parts
+from kakera.data.sources.arrays import join_parts
 from kakera.errors import DataError, sentence
 
 _BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
@@ -76,7 +76,7 @@ def find_images(folder: Path) -> list[Path]:
     """The IDX files of images in a folder, sorted; of a file and its gzip twin, the plain one."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if _IMAGES.search(path.name) and path.is_file():
+        if _IMAGES.search(path.name) and path.is_file() and not path.name.startswith("."):
             found.setdefault(path.name.removesuffix(".gz"), path)
     return list(found.values())
 

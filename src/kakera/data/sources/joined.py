@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio.source import Content
-from kakera.data.dataset import FilePictures, Pictures
-from kakera.data.images.decode import decode
+from kakera.data.holders import FilePictures
+from kakera.data.images.decode import decode, with_depth
 from kakera.data.images.value_range import Ranges
+from kakera.data.names import taken
+from kakera.data.pictures import Pictures
 from kakera.data.sources.items import Picture
 from kakera.errors import UnreadableFileError
 
 
-class MemoryPictures:
+class MemoryPictures(Pictures):
     """Pictures as pixels, as the bytes of their files, or with the reason why they cannot be read."""
 
     def __init__(
@@ -44,16 +46,26 @@ class MemoryPictures:
         """Return what to call it in a message."""
         return self.names[index]
 
+    def take(self, rows: NDArray[np.int64]) -> MemoryPictures:
+        """Return those at `rows`, not decoded yet."""
+        return MemoryPictures(taken(self.found, rows), taken(self.names, rows), self.channels, self.ranges)
 
-class JoinedPictures:
-    """The pictures of several sources, in their order."""
+    def with_channels(self, channels: int) -> MemoryPictures:
+        """Return the same with 1 or 3 channels; what is decoded already is converted now."""
+        found = [with_depth(one, channels) if isinstance(one, np.ndarray) else one for one in self.found]
+        return MemoryPictures(found, self.names, channels, self.ranges)
 
-    def __init__(self, parts: Sequence[Pictures]) -> None:
+
+class JoinedPictures(Pictures):
+    """The pictures of several sources, in their order; `rows` picks some of them."""
+
+    def __init__(self, parts: Sequence[Pictures], rows: NDArray[np.int64] | None = None) -> None:
         self.parts = parts
         self.ends = np.array([*accumulate(map(len, parts))], dtype=np.int64)
+        self.rows = np.arange(self.ends[-1]) if rows is None else rows
 
     def __len__(self) -> int:
-        return int(self.ends[-1])
+        return len(self.rows)
 
     def read(self, index: int) -> NDArray[Any]:
         """Return (H, W, C). Raises UnreadableFileError, which says `name` where parts say more."""
@@ -68,17 +80,25 @@ class JoinedPictures:
         part, row = self._place(index)
         return part.name(row)
 
+    def take(self, rows: NDArray[np.int64]) -> JoinedPictures:
+        """Return those at `rows`, whichever source they are of."""
+        return JoinedPictures(self.parts, self.rows[rows])
+
+    def with_channels(self, channels: int) -> JoinedPictures:
+        """Return the same with 1 or 3 channels."""
+        return JoinedPictures([part.with_channels(channels) for part in self.parts], self.rows)
+
     def _place(self, index: int) -> tuple[Pictures, int]:
-        number = int(np.searchsorted(self.ends, index, side="right"))
-        return self.parts[number], index - (int(self.ends[number - 1]) if number else 0)
+        row = int(self.rows[index])
+        number = int(np.searchsorted(self.ends, row, side="right"))
+        return self.parts[number], row - (int(self.ends[number - 1]) if number else 0)
 
 
 def joined(parts: Sequence[Pictures], channels: int) -> Pictures:
     """Return all pictures of the parts; files alone as `FilePictures`, which may be none."""
-    files = [part for part in parts if isinstance(part, FilePictures)]
-    if len(files) == len(parts):
-        if len(files) == 1:
-            return FilePictures(files[0].paths, channels, files[0].ranges)
-        paths = [*chain.from_iterable(part.paths for part in files)]
-        return FilePictures(paths, channels, files[0].ranges if files else ())
+    if all(len(part.paths) == len(part) for part in parts):
+        if len(parts) == 1:
+            return FilePictures(parts[0].paths, channels, parts[0].ranges)
+        paths = [*chain.from_iterable(part.paths for part in parts)]
+        return FilePictures(paths, channels, parts[0].ranges if parts else ())
     return parts[0] if len(parts) == 1 else JoinedPictures(parts)

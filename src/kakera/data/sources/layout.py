@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kakera.data.sources.part_names import part_of, parts_of
+from kakera.data.folders.part_names import part_of, parts_of
 from kakera.errors import DataError, sentence
 
 SHOWN = 3  # examples

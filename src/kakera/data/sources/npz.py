@@ -19,9 +19,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from kakera.data.blocks import Block
-from kakera.data.dataset import PARTS, ArrayPictures, Dataset
+from kakera.data.dataset import PARTS, Dataset
 from kakera.data.mapped import MappedArray, state_of
-from kakera.data.sources.parts import Piece, join_parts
+from kakera.data.sources.arrays import Piece, join_parts
 from kakera.errors import DataError, sentence
 from kakera.out_of_memory import raise_lack
 
@@ -61,21 +61,18 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
         raise _error(path, "a split of other words or length", "train, val or test for each picture")
     if labels is not None and labels.shape[:1] != split.shape:
         raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} whole numbers")
-    whole, _ = join_parts(str(path), [_piece(path, "", images, labels)])
-    return _divided(whole, split), True
+    order = np.concatenate([np.flatnonzero(split == part) for part in PARTS])
+    whole, _ = join_parts(str(path), [_piece(path, "", images, labels)], names=_numbered(split))
+    return replace(whole, split=split.astype("<U5")).take(order), True
 
 
-def _divided(whole: Dataset, split: NDArray[Any]) -> Dataset:
-    """The parts one after another, by the rows of the one array, and named in each from 0."""
-    assert isinstance(whole.pictures, ArrayPictures)
-    rows = [np.flatnonzero(split == part) for part in PARTS]
-    order = np.concatenate(rows)
-    names = [""] * len(order)
-    for part, chosen in zip(PARTS, rows, strict=True):
-        for number, row in enumerate(chosen.tolist()):
+def _numbered(split: NDArray[Any]) -> list[str]:
+    """A name for each picture: its part, and its number in that."""
+    names = [""] * len(split)
+    for part in PARTS:
+        for number, row in enumerate(np.flatnonzero(split == part).tolist()):
             names[row] = f"{part}[{number}]"
-    pictures = ArrayPictures(whole.pictures.arrays, names)
-    return replace(whole, pictures=pictures, split=split.astype("<U5")).take(order)
+    return names
 
 
 def _load(path: Path) -> dict[str, Array]:

@@ -8,18 +8,17 @@ from typing import get_args
 
 import numpy as np
 
-from kakera.data.channels import with_channels
 from kakera.data.dataset import Dataset
-from kakera.data.images.measured_range import measured, with_ranges
+from kakera.data.folders.media import SUFFIXES, Kind
+from kakera.data.folders.tree import suffix_of, tree
 from kakera.data.images.value_range import Ranges
 from kakera.data.shards.open import is_shards, open_shards
 from kakera.data.sources.builtin import open_builtin
 from kakera.data.sources.folder import open_folder
 from kakera.data.sources.idx import find_images, is_idx, open_idx
-from kakera.data.sources.media import SUFFIXES, Kind
+from kakera.data.sources.measured_range import measured
 from kakera.data.sources.npz import open_npz
 from kakera.data.sources.table import open_table
-from kakera.data.sources.tree import suffix_of, tree
 from kakera.data.split import stratified
 from kakera.errors import DataError, printable, sentence
 
@@ -57,7 +56,7 @@ def open_source(
         raise DataError(sentence("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one"))
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
-        return with_channels(built_in, channels or built_in.channels), True
+        return built_in.with_channels(channels or built_in.channels), True
     if is_shards(source):
         dataset, divided = open_shards(source, channels)
     else:
@@ -66,7 +65,7 @@ def open_source(
         raise DataError(sentence(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out"))
     known = {kind for kind, *_ in ranges}
     found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
-    return with_ranges(with_channels(dataset, channels or dataset.channels), found), divided
+    return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
 
 
 def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio.decode import WHOLE
-from kakera.data.audio.spans import Spans
+from kakera.data.audio.recordings import Spans
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.folders.media import Kind, kind_of, kind_suffixes, opened, other_kind
+from kakera.data.folders.part_names import part_of
 from kakera.data.names import Paths
 from kakera.data.sources.folder import alike
 from kakera.data.sources.lookup import Found, look_up
-from kakera.data.sources.media import Kind, kind_of, kind_suffixes, opened, other_kind
 from kakera.data.sources.once import require_once
-from kakera.data.sources.part_names import part_of
 from kakera.data.sources.rows import Rows, error, rows_of
 from kakera.errors import UnreadableFileError, printable
 

@@ -7,10 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
-from kakera.data.images.decode import header
-from kakera.data.preload.kept import KeptPictures
-from kakera.data.shards.reader import ShardPictures
+from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
 from kakera.training.planning.rules import LARGE, Facts
 
@@ -42,18 +39,9 @@ def facts_of(dataset: Dataset, count: int = 0) -> Facts:
 
 
 def _sizes(dataset: Dataset, numbers: Iterable[int]) -> Iterable[tuple[int, int]]:
-    pictures = dataset.pictures
-    if isinstance(pictures, KeptPictures):  # as large as they are, not as they are kept
-        numbers, pictures = pictures.rows[list(numbers)], pictures.source
     for index in map(int, numbers):
         try:
-            if isinstance(pictures, FilePictures):
-                yield header(pictures.paths[index])[:2]
-            elif isinstance(pictures, ShardPictures):
-                yield pictures.size(index)
-            elif isinstance(pictures, ArrayPictures):
-                height, width = pictures.read(index).shape[:2]
-                yield height, width
+            yield dataset.pictures.size(index)
         except UnreadableFileError:
             continue
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kakera.data.audio.recordings import ArraySounds
 from kakera.data.checks.warnings import measured_part
-from kakera.data.dataset import ArrayPictures, Dataset
+from kakera.data.dataset import Dataset
 from kakera.data.shards.open import is_address
 from kakera.data.sources.builtin import NAMES
 from kakera.data.sources.open import open_dataset
@@ -82,7 +81,7 @@ def _files(dataset: Dataset, data: str) -> str:
     place = Path(data)
     if not place.exists() or place.suffix == ".tar":
         return data
-    if isinstance(dataset.pictures, ArrayPictures | ArraySounds):
+    if dataset.pictures.in_memory:
         return ""
     if place.is_dir():
         return data

@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kakera.data.audio.recordings import FileSounds
-from kakera.data.checks.findings import left_lines
-from kakera.data.checks.skipped import skipped_words
+from kakera.data.checks.findings import skipped_words
 from kakera.data.dataset import Dataset
+from kakera.data.folders.media import Kind
+from kakera.data.folders.tree import left_lines
+from kakera.data.packing.job import Job, Store, require
+from kakera.data.packing.workers import pack_shards
 from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
-from kakera.data.shards.job import Job, Store, require
 from kakera.data.shards.open import CONTENTS, PLAN
-from kakera.data.shards.workers import pack_shards
-from kakera.data.sources.media import Kind
 from kakera.data.sources.open import open_source
 from kakera.errors import DataError, OptionError, sentence
 from kakera.machine import usable_cores
@@ -176,8 +175,8 @@ def _options(job: Job) -> dict[str, Any]:
         digest.update(job.name(index).encode(errors="replace") + b"\0")
     digest.update(dataset.split.astype("<U5").tobytes() if job.divided else b"")
     digest.update(b"" if dataset.labels is None else dataset.labels.tobytes())
-    if isinstance(dataset.pictures, FileSounds):
-        digest.update(np.array(dataset.pictures.spans).tobytes())
+    if dataset.sounds is not None and dataset.sounds.spans:
+        digest.update(np.array(dataset.sounds.spans).tobytes())
     return {
         job.dataset.kind: len(dataset),
         "source_sha256": digest.hexdigest(),

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import seeding
-from kakera.data.audio.recordings import FileSounds, spanned
-from kakera.data.checks.digest import relative
-from kakera.data.dataset import ArrayPictures, Dataset, FilePictures
+from kakera.data.audio.recordings import spanned
+from kakera.data.dataset import Dataset
+from kakera.data.folders.tree import suffix_of
 from kakera.data.images.decode import SUFFIXES
-from kakera.data.names import BLOCK, Names, NamesBuilder
-from kakera.data.shards.reader import ShardPictures
-from kakera.data.sources.tree import suffix_of
+from kakera.data.names import BLOCK, Names, NamesBuilder, relative
 from kakera.errors import OptionError, sentence
 
 Store = Literal["pixels", "files"]
@@ -64,7 +62,7 @@ class Job:
     def _paths(self) -> Names:
         """Of the files that are packed, without what all begin with; none where they are something else."""
         pictures = self.dataset.pictures
-        paths = pictures.paths if isinstance(pictures, FilePictures | FileSounds) else ()
+        paths = pictures.paths
         if not all(isinstance(path, Path) for path in paths):
             return Names.of(())
 
@@ -90,11 +88,11 @@ class Job:
 
     def name(self, row: int) -> str:
         """Without what all paths begin with; of a span with its times."""
-        pictures = self.dataset.pictures
+        sounds = self.dataset.sounds
         if not self._paths:
-            return pictures.name(row)
+            return self.dataset.pictures.name(row)
         name = self._paths[row]
-        return spanned(name, pictures.spans[row]) if isinstance(pictures, FileSounds) else name
+        return name if sounds is None else spanned(name, sounds.spans[row])
 
 
 def require(dataset: Dataset, side: int | None, store: Store | None, shard_size: int, workers: int) -> None:
@@ -120,10 +118,7 @@ def require(dataset: Dataset, side: int | None, store: Store | None, shard_size:
             got = f"{side} with --store files"
             raise OptionError(sentence("--side", got=got, expected="--store pixels", do="leave one out"))
         pictures = dataset.pictures
-        in_files = isinstance(pictures, FilePictures) or (
-            isinstance(pictures, ShardPictures) and all(map(pictures.encoded, range(len(pictures))))
-        )
-        if isinstance(pictures, ArrayPictures) or not in_files:
+        if not all(map(pictures.has_file, range(len(pictures)))):
             raise OptionError(
                 sentence(
                     "--store", got=f"files of {name}", expected="pixels: it has no files", do="leave it out"

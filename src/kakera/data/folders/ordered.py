@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.names import Names, NamesBuilder
-from kakera.data.sources.natural import natural
-from kakera.data.sources.tree import Tree, split
+from kakera.data.folders.tree import Tree, split
+from kakera.data.names import Names, NamesBuilder, natural
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,15 @@
-"""The range of values of a data set, measured on a sample of its deep pictures, and put in its place."""
+"""The range of values of a data set, measured on a sample of its deep pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kakera.data.dataset import Dataset, FilePictures
+from kakera.data.dataset import Dataset
 from kakera.data.images.decode import extremes, header
 from kakera.data.images.value_range import Extremes, Ranges, decide
-from kakera.data.shards.reader import ShardPictures
 from kakera.errors import UnreadableFileError
 
 DEEP = (".png", ".tif", ".tiff", ".pfm", ".apng", ".jxl")  # suffixes of files whose values may be deep
@@ -50,20 +48,6 @@ def doubts(dataset: Dataset, ranges: Ranges) -> list[str]:
     ]
 
 
-def with_ranges(dataset: Dataset, ranges: Ranges) -> Dataset:
-    """The same pictures, read with these ranges; recordings and pictures in memory as they are."""
-    pictures = dataset.pictures
-    if ranges == dataset.ranges == getattr(pictures, "ranges", ()):
-        return dataset
-    if isinstance(pictures, FilePictures):
-        found = FilePictures(pictures.paths, pictures.channels, ranges)
-    elif isinstance(pictures, ShardPictures):
-        found = ShardPictures(pictures.shards, pictures.channels, pictures.rows, ranges)
-    else:
-        return dataset
-    return replace(dataset, pictures=found, ranges=ranges)
-
-
 def _sample(dataset: Dataset) -> Iterator[Extremes]:
     pixels = 0
     for number, source in enumerate(_sources(dataset)):
@@ -82,12 +66,9 @@ def _sample(dataset: Dataset) -> Iterator[Extremes]:
 def _sources(dataset: Dataset) -> Iterator[Path | bytes]:
     pictures = dataset.pictures
     every = np.unique(np.linspace(0, max(len(dataset) - 1, 0), LOOKED).astype(int))[: len(dataset)]
-    if isinstance(pictures, FilePictures):
-        paths = [pictures.paths[row] for row in every.tolist()]
-        deep = [path for path in paths if path.suffix.lower() in DEEP]
-        for number in np.unique(np.linspace(0, max(len(deep) - 1, 0), HEADERS).astype(int))[: len(deep)]:
-            yield deep[int(number)]
-    elif isinstance(pictures, ShardPictures):
-        rows = [row for row in every.tolist() if pictures.encoded(row)]
-        for number in np.unique(np.linspace(0, max(len(rows) - 1, 0), HEADERS).astype(int))[: len(rows)]:
-            yield pictures.content(rows[int(number)])
+    rows = [row for row in every.tolist() if pictures.has_file(row)]
+    if pictures.paths:
+        rows = [row for row in rows if pictures.paths[row].suffix.lower() in DEEP]
+    for number in np.unique(np.linspace(0, max(len(rows) - 1, 0), HEADERS).astype(int))[: len(rows)]:
+        row = rows[int(number)]
+        yield pictures.paths[row] if pictures.paths else pictures.content(row)

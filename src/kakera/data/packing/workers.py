@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from kakera.data.shards.job import Job
-from kakera.data.shards.writer import write_shard
+from kakera.data.packing.job import Job
+from kakera.data.packing.writer import write_shard
 from kakera.errors import DataError, KakeraError, sentence
 from kakera.progress import Progress
 

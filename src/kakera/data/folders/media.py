@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,15 +11,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from kakera.data.audio import decode
-from kakera.data.audio.decode import Span
 from kakera.data.audio.recordings import FileSounds
-from kakera.data.dataset import FilePictures, Pictures
+from kakera.data.folders.ordered import in_order
+from kakera.data.folders.tree import Tree, suffix_of, tree
+from kakera.data.holders import FilePictures
 from kakera.data.images import decode as images
 from kakera.data.images.kinds import why_left
-from kakera.data.names import Names, Paths
-from kakera.data.sources.natural import natural
-from kakera.data.sources.ordered import in_order
-from kakera.data.sources.tree import Tree, suffix_of, tree
+from kakera.data.names import Names, Paths, natural
+from kakera.data.pictures import Pictures
+from kakera.data.sounds import Span
 from kakera.errors import DataError, UnreadableFileError, printable, sentence
 from kakera.sound.spec import SoundSpec
 
@@ -78,6 +79,13 @@ def left_below(root: Path | Tree, rest: Iterable[str] | None = None) -> list[tup
     return [(printable(path), why) for path, why in (*found, *below.left())]
 
 
+def alike(classes: Sequence[str]) -> list[str]:
+    """Return a sentence on classes whose names differ in case or blanks alone."""
+    folded = Counter("".join(name.casefold().split()) for name in classes)
+    same = [name for name in classes if folded["".join(name.casefold().split())] > 1]
+    return [f"classes whose names differ in case or blanks alone: {', '.join(same)}"] if same else []
+
+
 def is_sound(paths: Sequence[Path]) -> bool:
     """Whether most of the files are recordings, by their names."""
     return kind_of([path.name for path in paths], "any") == "recordings"
@@ -89,31 +97,36 @@ def opened(
     """Pictures or recordings, and how many channels they have; `spans` are of recordings, in seconds."""
     if kind == "recordings" or (kind == "any" and is_sound(paths)):
         return FileSounds(paths, SoundSpec(), spans), 1
-    chosen = channels or channels_of(paths)
-    return FilePictures(paths, chosen), chosen
+    pictures = FilePictures(paths, channels or 3)
+    chosen = channels or channels_of(pictures, _tiffs(paths))
+    return pictures.with_channels(chosen), chosen
 
 
-def channels_of(paths: Sequence[Path], most: int = 32, tiffs: int = 4096) -> int:
-    """1 where a sample of the files is all grey, else 3; of TIFFs of another number of channels that.
-
-    So many TIFFs are looked at. Raises DataError, which names a file, where there are other numbers beside
-    that.
-    """
+def _tiffs(paths: Sequence[Path], most: int = 4096) -> list[int]:
+    """Rows of TIFFs, so many at even distances: of these alone one may have any number of channels."""
     if isinstance(paths, Paths):
-        names = paths.take(np.flatnonzero(paths.names.with_suffix(TIFF)))
+        rows = np.flatnonzero(paths.names.with_suffix(TIFF)).tolist()
     else:
-        names = [path for path in paths if path.suffix.lower() in TIFF]
-    sample = [*paths[:: max(1, len(paths) // most)], *names[:: max(1, len(names) // tiffs)]]
-    found: dict[int, Path] = {}
-    for path in sample:
-        if 3 in found and not names:
+        rows = [row for row, path in enumerate(paths) if path.suffix.lower() in TIFF]
+    return rows[:: max(1, len(rows) // most)]
+
+
+def channels_of(pictures: Pictures, tiffs: Sequence[int] | None = None, most: int = 32) -> int:
+    """1 where a sample is all grey, else 3; of TIFFs of another number of channels that.
+
+    `tiffs` are rows to look at as well; none tells that there are no TIFFs, None that nobody knows. Raises
+    DataError, which names a picture, where there are other numbers beside that.
+    """
+    found: dict[int, str] = {}
+    for row in (*range(0, len(pictures), max(1, len(pictures) // most)), *(tiffs or ())):
+        if 3 in found and tiffs is not None and not tiffs:
             return 3
         with suppress(UnreadableFileError):
-            found.setdefault(images.header(path)[2], path)
-    return one_number(found) if found else 1
+            found.setdefault(pictures.depth(row), pictures.name(row))
+    return _one_number(found) if found else 1
 
 
-def one_number(found: Mapping[int, object]) -> int:
+def _one_number(found: Mapping[int, str]) -> int:
     """The channels of a data set in which these occur, each in a file that is named. Raises DataError."""
     many = next((one for one in found if one not in images.GREY_OR_COLOUR), 0)
     if not many:
@@ -121,7 +134,7 @@ def one_number(found: Mapping[int, object]) -> int:
     other = next((one for one in found if one != many), 0)
     if other:
         got = f"{other} channel{'' if other == 1 else 's'}"
-        expected = f"{many}, as {printable(str(found[many]))} has"
+        expected = f"{many}, as {printable(found[many])} has"
         do = "put files of one number of channels into a folder"
-        raise DataError(sentence(printable(str(found[other])), got=got, expected=expected, do=do))
+        raise DataError(sentence(printable(found[other]), got=got, expected=expected, do=do))
     return many

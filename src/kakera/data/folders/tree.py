@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kakera.data.sources.listing import Listed, Listings, stamp
-from kakera.data.sources.natural import natural
+from kakera.data.folders.listing import Listed, Listings, stamp
+from kakera.data.names import natural
 from kakera.progress import Counting
+
+EXAMPLES = 3  # files that are not read, named in a line
 
 
 @dataclass
@@ -149,3 +151,21 @@ class _Walk:
 def suffix_of(name: str) -> str:
     """Return what a file's name ends with, from the last dot on, in lower case; "" without one."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122  # a Path costs several times the call
+
+
+def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
+    """For reading: files that were not opened, by suffix and reason; folders and classes without a file."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for path, reason in left:
+        groups.setdefault((suffix_word(path), reason), []).append(path)
+    found: list[str] = []
+    for (suffix, reason), paths in sorted(groups.items(), key=lambda one: (not one[0][1], -len(one[1]))):
+        more = ", …" if len(paths) > EXAMPLES else ""
+        shown = ", ".join(paths[:EXAMPLES]) + more
+        found.append(f"not read: {len(paths)} {suffix}" + (f" ({reason})" if reason else "") + f": {shown}")
+    return found + [f"class without a file that can be read: {name}" for name in emptied]
+
+
+def suffix_word(path: str) -> str:
+    """Return the suffix of a file's name, or that it has none, in words."""
+    return suffix_of(path) or "without a suffix"

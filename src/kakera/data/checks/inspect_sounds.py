@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.decode import Header
-from kakera.data.audio.recordings import FileSounds, Sounds
 from kakera.data.checks.findings import (
     Pairs,
     class_lines,
@@ -20,12 +18,13 @@ from kakera.data.checks.findings import (
     emptied,
     equals,
     finding_lines,
-    left_lines,
     listed,
     none_notes,
 )
 from kakera.data.checks.warnings import data_warnings
 from kakera.data.dataset import PARTS, Dataset
+from kakera.data.folders.tree import left_lines
+from kakera.data.sounds import Header, Sounds
 from kakera.errors import DataError, UnreadableFileError, sentence
 from kakera.progress import passing
 
@@ -182,7 +181,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
 def overlaps(dataset: Dataset) -> Pairs:
     """Names of spans of one file that share time and are in different parts."""
     sounds = dataset.sounds
-    if not isinstance(sounds, FileSounds):
+    if sounds is None:
         return ()
     spans: dict[object, list[tuple[float, float, int]]] = {}
     for index, (source, (start, end)) in enumerate(zip(sounds.paths, sounds.spans, strict=True)):

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kakera.data.dataset import PARTS, Dataset, FilePictures
+from kakera.data.dataset import PARTS
 from kakera.data.images.resize import resized
+from kakera.data.packing.job import Job
 from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, kind_fact
-from kakera.data.shards.job import Job
-from kakera.data.shards.reader import ShardPictures
 from kakera.data.shards.tar import TarWriter
 from kakera.errors import UnreadableFileError
 from kakera.storage import whole_file, write_atomically
@@ -80,7 +79,7 @@ def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
         return *dataset.sounds.file(row), (0, 0, 0)
     values = dataset.pictures.read(row)
     if job.files:
-        return _file(dataset, row), job.suffix, (values.shape[0], values.shape[1], 0)
+        return dataset.pictures.content(row), job.suffix, (values.shape[0], values.shape[1], 0)
     values = bounded(values, job.side)
     return _npy(values), ".npy", (values.shape[0], values.shape[1], values.shape[2])
 
@@ -99,15 +98,3 @@ def _npy(values: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     np.save(file, np.ascontiguousarray(values), allow_pickle=False)
     return file.getvalue()
-
-
-def _file(dataset: Dataset, row: int) -> bytes:
-    pictures = dataset.pictures
-    if isinstance(pictures, FilePictures):
-        path = pictures.paths[row]
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise UnreadableFileError(path, f"got {error.strerror}, expected a picture") from error
-    assert isinstance(pictures, ShardPictures)
-    return pictures.content(row)

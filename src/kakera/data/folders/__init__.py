@@ -1,0 +1,1 @@
+"""What lies in folders: their files in order, which are pictures or recordings, which are left."""

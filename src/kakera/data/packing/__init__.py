@@ -1,0 +1,1 @@
+"""Any data set written into shards."""
