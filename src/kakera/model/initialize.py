@@ -14,10 +14,11 @@ Seed: TypeAlias = int | torch.Generator | None
 
 
 def generator_of(seed: Seed) -> torch.Generator | None:
-    """Return the generator that a seed means."""
-    if isinstance(seed, int):
-        return torch.Generator(torch.get_default_device()).manual_seed(seed)
-    return seed
+    """Return the generator that a seed means, on the device where models are made."""
+    if not isinstance(seed, int):
+        return seed
+    device = torch.get_default_device()
+    return None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
 
 
 def give_memory(module: nn.Module) -> bool:
