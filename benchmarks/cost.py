@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kakera.grid import Grid
+from kakera.masking import kept
 from kakera.model.configs import shape_of
-from kakera.model.masking import kept
 
 SIDE, HIDE = 224, 0.75
 PEAK = {"A100": 312e12, "H100": 989e12}  # bf16, dense, from NVIDIA's data sheets

@@ -64,8 +64,8 @@ def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraini
     """What learns, and what moves it."""
     shape = shape_of(size).with_patch((patch, patch))
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
-    model = MAE(ViT(shape, channels=channels, size=inputs.size), shape.decoder)
-    model.initialise(generator(0))
+    model = MAE(ViT(shape, channels=channels, image_size=inputs.size), shape.decoder)
+    model.reset_parameters(generator(0))
     return Pretraining(model, inputs, PretrainOptions("")), torch.optim.AdamW(model.parameters(), fused=True)
 
 

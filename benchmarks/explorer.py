@@ -45,9 +45,9 @@ LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: what a painted patch may tak
 def save(folder: Path, size: str, channels: int, side: int) -> None:
     """An untrained masked autoencoder."""
     shape = shape_of(size)
-    encoder = ViT(shape, channels=channels, size=(side, side))
+    encoder = ViT(shape, channels=channels, image_size=(side, side))
     model = MAE(encoder, shape.decoder)
-    model.initialise(torch.Generator().manual_seed(0))
+    model.reset_parameters(torch.Generator().manual_seed(0))
     save_model(folder, Saved(model, InputSpec(channels, side, side, (0.5,) * channels, (0.25,) * channels)))
 
 

@@ -47,9 +47,9 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
     """Milliseconds a picture by name, of random weights."""
     torch.set_num_threads(1)
     inputs = InputSpec(3, pixels, pixels, (0.5,) * 3, (0.5,) * 3)
-    encoder = ViT(SIZES[size], channels=3, size=inputs.size)
+    encoder = ViT(SIZES[size], channels=3, image_size=inputs.size)
     model = Classifier(encoder, CLASSES, "mean").eval()
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     saved = Saved(model, inputs, tuple(map(str, range(CLASSES))))
     graph, given = export.graph(saved), {"pictures": export.example(saved, batch)[0].numpy()}
     return timed(saved, {SINGLE: graph, INT8: quantise(graph, [given])}, batch, rounds)

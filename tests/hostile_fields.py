@@ -153,17 +153,17 @@ def header(content: bytes, draw: random.Random) -> bytes:
 
 def heard() -> Saved:
     """A classifier of recordings."""
-    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=1, size=(32, 64))
+    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=1, image_size=(32, 64))
     model = Classifier(encoder, len(CLASSES))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.reset_parameters(torch.Generator().manual_seed(0))
     return Saved(model.eval(), replace(spectrograms(64, -4.0, 4.0, 32), blank=None), CLASSES)
 
 
 def coloured() -> Saved:
     """A classifier of colour pictures, as other libraries have them."""
-    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=3, size=(32, 32))
+    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=3, image_size=(32, 32))
     model = Classifier(encoder, len(CLASSES))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.reset_parameters(torch.Generator().manual_seed(0))
     return Saved(model.eval(), InputSpec(3, 32, 32, (0.5,) * 3, (0.5,) * 3), CLASSES)
 
 

@@ -2,7 +2,9 @@
 
 The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
 `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`;
-`load` opens a model, `explain` is the room of what a model sees. They are imported when they are first used.
+`load` opens a model, `explain` is the room of what a model sees. `ViT`, `MAE`, `Classifier` and `ResNet` are
+PyTorch modules for a loop of your own, `masking` the ways to hide patches. All of them are imported when they
+are first used.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kakera import explain
+    from kakera import explain, masking
     from kakera.commands.convert_int8 import convert_int8
     from kakera.commands.demo import demo
     from kakera.commands.embed import embed
@@ -21,18 +23,34 @@ if TYPE_CHECKING:
     from kakera.commands.pretrain import pretrain
     from kakera.commands.probe import probe
     from kakera.data.checks.inspect import inspect_dataset as inspect
+    from kakera.data.dataset import Dataset
     from kakera.data.packing.pack import pack
     from kakera.data.sources.open import open_dataset as open_data
     from kakera.errors import KakeraError
     from kakera.formats.convert import convert
     from kakera.formats.load import load
+    from kakera.inputs import InputSpec
+    from kakera.model.classifier import Classifier
+    from kakera.model.configs import ViTConfig
+    from kakera.model.mae import MAE
+    from kakera.model.resnet import ResNet
+    from kakera.model.token_index import MaskIndex
+    from kakera.model.vit import ViT
     from kakera.study.data_size.study import study_data_size
     from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.web.server import serve
 
 __version__ = "0.1.0"
 __all__ = [
+    "MAE",
+    "Classifier",
+    "Dataset",
+    "InputSpec",
     "KakeraError",
+    "MaskIndex",
+    "ResNet",
+    "ViT",
+    "ViTConfig",
     "convert",
     "convert_int8",
     "demo",
@@ -42,6 +60,7 @@ __all__ = [
     "finetune",
     "inspect",
     "load",
+    "masking",
     "open_data",
     "pack",
     "predict",
@@ -53,7 +72,15 @@ __all__ = [
 ]
 
 _PLACES = {
+    "MAE": "model.mae.MAE",
+    "Classifier": "model.classifier.Classifier",
+    "Dataset": "data.dataset.Dataset",
+    "InputSpec": "inputs.InputSpec",
     "KakeraError": "errors.KakeraError",
+    "MaskIndex": "model.token_index.MaskIndex",
+    "ResNet": "model.resnet.ResNet",
+    "ViT": "model.vit.ViT",
+    "ViTConfig": "model.configs.ViTConfig",
     "convert": "formats.convert.convert",
     "convert_int8": "commands.convert_int8.convert_int8",
     "demo": "commands.demo.demo",
@@ -63,6 +90,7 @@ _PLACES = {
     "finetune": "commands.finetune.finetune",
     "inspect": "data.checks.inspect.inspect_dataset",
     "load": "formats.load.load",
+    "masking": "masking",
     "open_data": "data.sources.open.open_dataset",
     "pack": "data.packing.pack.pack",
     "predict": "commands.predict.predict",
@@ -78,8 +106,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'kakera' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, _, member = f"kakera.{_PLACES[name]}".rpartition(".")
-    if name == "explain":
-        return importlib.import_module(f"{module}.{member}")  # a room, not a function
+    if name in ("explain", "masking"):
+        return importlib.import_module(f"{module}.{member}")
     return getattr(importlib.import_module(module), member)
 
 

@@ -30,21 +30,34 @@ def key(seed: int, purpose: str, *numbers: int) -> int:
 
 
 def bits(
-    seed: int, epoch: int, samples: Sequence[int] | NDArray[np.int64], purpose: str, count: int
+    seed: int,
+    epoch: int,
+    samples: Sequence[int] | NDArray[np.int64],
+    purpose: str,
+    count: int,
+    first: int = 0,
 ) -> NDArray[np.uint64]:
-    """Hashed words, (len(samples), count)."""
+    """Hashed words `first` … `first` + count − 1 of each sample, (len(samples), count)."""
     start = np.array(key(seed, purpose, epoch), dtype=np.uint64)
     numbers = np.asarray(samples, dtype=np.int64).astype(np.uint64)
     rows = _mix(start + (numbers + np.uint64(1)) * _GOLDEN)[:, None]
-    columns = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
+    columns = np.arange(first + 1, first + count + 1, dtype=np.uint64) * _GOLDEN
     return _mix(_mix(rows + columns))
 
 
 def uniform(
-    seed: int, epoch: int, samples: Sequence[int] | NDArray[np.int64], purpose: str, count: int = 1
+    seed: int,
+    epoch: int,
+    samples: Sequence[int] | NDArray[np.int64],
+    purpose: str,
+    count: int = 1,
+    first: int = 0,
 ) -> NDArray[np.float64]:
-    """Numbers in [0, 1), (len(samples), count): one row a sample, whatever batch it comes in."""
-    words = bits(seed, epoch, samples, purpose, count)
+    """Numbers in [0, 1), (len(samples), count): one row a sample, whatever batch it comes in.
+
+    Those from `first` on; each number keeps its value whichever others are drawn.
+    """
+    words = bits(seed, epoch, samples, purpose, count, first)
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

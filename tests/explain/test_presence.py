@@ -56,14 +56,13 @@ def test_what_stands_in_the_padding_changes_nothing_that_is_seen() -> None:
 
 
 def test_attention_is_that_of_the_prediction_beside_a_longer_recording() -> None:
-    from kakera.model.presence import beyond
-    from kakera.model.roles import entering
+    from kakera.model.token_index import beyond, visible_index
     from kakera.model.trace import Trace
 
     encoder, trace = classifier().encoder, Trace(attention=[1, 2, 3])
     values = torch.stack([spectrogram(), spectrogram().flip(-1)])
     absent = beyond(torch.tensor([WIDTH, 80]), encoder.grid, 8)
-    encoder.tokens(INPUTS.normalise(values), entering(None, absent), None, trace)
+    encoder.tokens(INPUTS.normalise(values), visible_index(None, absent), None, trace)
     together = torch.cat([trace.attention[layer][:1] for layer in (1, 2, 3)])
     assert np.abs(seen().attention - together[..., :17, :17].detach().numpy()).max() < 1e-5
     assert together[..., :17, 17:].abs().max() == 0

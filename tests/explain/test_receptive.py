@@ -10,7 +10,7 @@ from tests.model.models import drawn, encoder, pictures, seeded
 def cnn(stem: str = "small") -> ResNet:
     shape = ResNetShape((1, 1), (4, 4), bottleneck=False, stem=stem)
     model = ResNet(shape, channels=3, classes=2)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     return model.double().eval()
 
 

@@ -20,9 +20,9 @@ PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3
 
 
 def autoencoder(channels: int = 3, *, normalised: bool = False) -> MAE:
-    encoder = ViT(SHAPE.with_patch(PATCH), channels=channels, size=SIZE)
+    encoder = ViT(SHAPE.with_patch(PATCH), channels=channels, image_size=SIZE)
     model = MAE(encoder, DECODER, normalised=normalised)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     return model.eval()
 
 

@@ -13,8 +13,8 @@ from tests.refusals import refused
 
 def test_attention_under_the_fused_kernel_is_the_formula_to_a_millionth_in_float32() -> None:
     shape = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
-    model = ViT(shape, channels=1, size=(28, 28))
-    model.initialise(seeded(0))
+    model = ViT(shape, channels=1, image_size=(28, 28))
+    model.reset_parameters(seeded(0))
     seen = look(model, spec(1, (28, 28)), photo(1, (28, 28)))
     assert seen.attention.dtype == np.float32
     for layer in (1, 2, 3):

@@ -50,7 +50,7 @@ def test_pictures_seen_by_different_models_are_refused() -> None:
 
 
 def test_similarity_of_positions_is_the_closed_form_of_sines_and_cosines() -> None:
-    model = ViT(SHAPE, channels=3, size=(8, 15))
+    model = ViT(SHAPE, channels=3, image_size=(8, 15))
     assert model.positions.shape == sincos(Grid(4, 5), 12).shape
     found = position_similarity(model)
     # sin a sin b + cos a cos b = cos(a − b): per axis the mean of cos(ω · difference), whatever the place.

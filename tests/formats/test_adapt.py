@@ -27,7 +27,7 @@ INPUTS = InputSpec(3, 12, 12, (0.1, 0.2, 0.6), (0.3, 0.4, 0.5))
 
 
 def encoder(channels: int = 3) -> ViT:
-    return ViT(SHAPE, channels=channels, size=(12, 12))
+    return ViT(SHAPE, channels=channels, image_size=(12, 12))
 
 
 def autoencoder(*, gradients: bool = False) -> Saved:
@@ -73,7 +73,7 @@ def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
 def test_asts_positions_are_cut_where_recordings_get_shorter() -> None:
     inputs = ast_inputs.spectrograms(96, -4.0, 4.0, 48)
     shape = ViTConfig(4, 1, 1, (16, 16), SHAPE.decoder, registers=1)
-    ours = Saved(ViT(shape, channels=1, size=inputs.size), inputs, resampling="cut")
+    ours = Saved(ViT(shape, channels=1, image_size=inputs.size), inputs, resampling="cut")
     ours.encoder.positions.data = torch.arange(19.0).unsqueeze(1).expand(-1, 4).clone()
     adapt(ours, size=(48, 64))
     rows = ours.encoder.positions[1:, 0].reshape(3, 4)
@@ -182,7 +182,7 @@ def test_what_cannot_be_is_refused_in_one_line(make: Any, options: dict[str, Any
 def test_recordings_have_one_channel() -> None:
     inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
     shape = ViTConfig(24, 1, 3, (16, 16), SHAPE.decoder)
-    ours = Saved(ViT(shape, channels=1, size=inputs.size), inputs)
+    ours = Saved(ViT(shape, channels=1, image_size=inputs.size), inputs)
     with pytest.raises(OptionError, match="a model of recordings"):
         adapt(ours, channels=3)
     with pytest.raises(OptionError, match="mel bands"):

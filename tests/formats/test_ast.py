@@ -149,7 +149,7 @@ def test_a_model_of_recordings_that_is_not_asts_is_refused(
     shape = ViTConfig(24, 1, 3, (16, 16), DecoderConfig(16, 1, 1), registers=1, stride=(10, 10))
     inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
     inputs = type(inputs).from_json({**inputs.to_json(), "blank": blank})
-    encoder = ViT(shape, channels=1, size=inputs.size)
+    encoder = ViT(shape, channels=1, image_size=inputs.size)
     with pytest.raises(RunError, match=reason):
         files(Saved(Classifier(encoder, 3, pool, 1e-6), inputs, tuple(LABELS.values())))
 

@@ -24,7 +24,7 @@ INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))
 
 
 def encoder() -> ViT:
-    return ViT(SHAPE, channels=2, size=(12, 12))
+    return ViT(SHAPE, channels=2, image_size=(12, 12))
 
 
 def models() -> dict[str, Saved]:
@@ -134,7 +134,7 @@ def test_of_a_model_that_pipelines_cannot_feed_it_is_said_what_to_do(tmp_path: P
 
 @pytest.mark.parametrize("kind", ["encoder", "classifier"])
 def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind: str, tmp_path: Path) -> None:
-    inside = ViT(SHAPE, channels=1, size=(12, 12))
+    inside = ViT(SHAPE, channels=1, image_size=(12, 12))
     model = inside if kind == "encoder" else Classifier(inside, 2, "mean")
     inputs, classes = InputSpec(1, 12, 12, (0.2,), (0.4,)), () if kind == "encoder" else ("ant", "bee")
     found = convert(run(Saved(model, inputs, classes), tmp_path / "run"), tmp_path / "hf", to="transformers")
@@ -150,8 +150,8 @@ def refused_by_timm() -> dict[str, tuple[Saved, str]]:
     overlapping = replace(SHAPE, stride=(2, 2))
     return {
         "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),
-        "epsilon": (Saved(ViT(other, channels=2, size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
-        "overlap": (Saved(ViT(overlapping, channels=2, size=(12, 12)), INPUTS), "patches that overlap"),
+        "epsilon": (Saved(ViT(other, channels=2, image_size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
+        "overlap": (Saved(ViT(overlapping, channels=2, image_size=(12, 12)), INPUTS), "patches that overlap"),
         "head": (Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), "class and mean"),
     }
 

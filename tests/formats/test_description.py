@@ -23,7 +23,7 @@ HEARD = InputSpec(1, 16, 16, (0.3,), (0.35,), 1.0, ("frequency", "time"), SOUND)
 
 
 def encoder() -> ViT:
-    return ViT(shape_of("nano"), channels=1, size=(16, 16))
+    return ViT(shape_of("nano"), channels=1, image_size=(16, 16))
 
 
 def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSpec = INPUTS) -> Path:

@@ -68,7 +68,7 @@ def test_positions_of_one_number_are_named(positions: dict[str, float], where: s
 def test_positions_that_differ_need_no_warning(tmp_path: Path) -> None:
     assert warnings_of(load(mae(tmp_path))) == []
     for number, ours in enumerate(models()):
-        ours.model.initialise(generator(0))
+        ours.model.reset_parameters(generator(0))
         save_model(tmp_path / str(number), ours)
         assert warnings_of(load(tmp_path / str(number))) == []
 

@@ -174,7 +174,7 @@ INPUTS = InputSpec(2, 8, 12, (0.1, 0.2), (0.3, 0.4))
 
 
 def encoder(shape: ViTConfig = SHAPE) -> ViT:
-    return ViT(shape, channels=2, size=(8, 12))
+    return ViT(shape, channels=2, image_size=(8, 12))
 
 
 def ours() -> dict[str, Saved]:
@@ -205,7 +205,7 @@ def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> 
 
 
 def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
-    model = Classifier(ViT(ViTConfig(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, size=(12, 12)), 5)
+    model = Classifier(ViT(ViTConfig(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, image_size=(12, 12)), 5)
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
     (tmp_path / "file.pth").write_bytes(mae.write(Saved(model, inputs, tuple("abcde"))))
     found = torch.load(tmp_path / "file.pth", weights_only=True)["model"]

@@ -26,7 +26,7 @@ INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
 def encoder(*, learned: bool = False) -> ViT:
-    return ViT(shape_of("nano"), channels=3, size=(28, 32), learned=learned)
+    return ViT(shape_of("nano"), channels=3, image_size=(28, 32), learned=learned)
 
 
 def models() -> list[Saved]:
@@ -41,7 +41,7 @@ def models() -> list[Saved]:
 
 @pytest.mark.parametrize("saved", models(), ids=["mae", "classifier", "cnn", "mae of gradients"])
 def test_what_is_loaded_is_what_was_saved(saved: Saved, tmp_path: Path) -> None:
-    saved.model.initialise(generator(3))
+    saved.model.reset_parameters(generator(3))
     save_model(tmp_path, saved)
     found = load_model(tmp_path)
     assert (found.inputs, found.classes, found.several) == (saved.inputs, saved.classes, saved.several)

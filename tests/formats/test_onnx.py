@@ -34,12 +34,12 @@ FILLED = spectrograms(64, -4.0, 4.0, 32)
 
 
 def seen() -> ViT:
-    return ViT(SHAPE, channels=2, size=(12, 12))
+    return ViT(SHAPE, channels=2, image_size=(12, 12))
 
 
 def heard(registers: int = 0, stride: tuple[int, int] | None = None) -> ViT:
     shape = replace(SHAPE, patch=(16, 16), registers=registers, stride=stride)
-    return ViT(shape, channels=1, size=(32, 64))
+    return ViT(shape, channels=1, image_size=(32, 64))
 
 
 def models() -> dict[str, Saved]:
@@ -67,7 +67,7 @@ def filled(kind: str) -> Saved:
         drawn(saved.model)
         return saved
     draws = torch.Generator().manual_seed(0)
-    saved.model.initialise(draws)
+    saved.model.reset_parameters(draws)
     torch.nn.init.normal_(saved.model.head.weight, generator=draws)
     for part in saved.model.modules():
         if isinstance(part, torch.nn.BatchNorm2d):

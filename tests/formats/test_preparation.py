@@ -40,9 +40,9 @@ PICTURES = {
 
 
 def classifier(inputs: InputSpec) -> Saved:
-    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, size=inputs.size)
+    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
     model = Classifier(encoder, 2)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     return Saved(model.eval(), inputs, ("a", "b"))
 
 

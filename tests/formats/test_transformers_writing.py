@@ -35,7 +35,7 @@ def encoder(
 ) -> ViT:
     kind = kind or BlockConfig()
     shape = ViTConfig(24, 2, 3, patch, DecoderConfig(16, 2, 2), kind, registers)
-    return ViT(shape, channels=2, size=size)
+    return ViT(shape, channels=2, image_size=size)
 
 
 def complete(model: Model, classes: tuple[str, ...] = (), *, several: bool = False) -> Saved:

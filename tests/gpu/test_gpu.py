@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from kakera import seeding
 from kakera.commands.predict import predict
 from kakera.formats.native import load_model
+from kakera.masking import MASKINGS
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES
 from kakera.model.mae import MAE
-from kakera.model.masking import MASKINGS
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
 from kakera.sound.logmel import log_mel
@@ -37,10 +37,10 @@ def far(first: Tensor, second: Tensor) -> float:
 def test_a_classifier_gives_the_scores_of_the_cpu() -> None:
     pictures = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for model in (
-        Classifier(ViT(SIZES["tiny"].with_patch((4, 4)), channels=3, size=(32, 32)), 10, "mean"),
+        Classifier(ViT(SIZES["tiny"].with_patch((4, 4)), channels=3, image_size=(32, 32)), 10, "mean"),
         ResNet(resnet_shape("resnet-18"), channels=3, classes=10),
     ):
-        model.initialise(torch.Generator().manual_seed(0))
+        model.reset_parameters(torch.Generator().manual_seed(0))
         nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(1))
         model.eval()
         with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
@@ -52,8 +52,8 @@ def test_a_classifier_gives_the_scores_of_the_cpu() -> None:
 def test_a_masked_autoencoder_has_the_loss_and_the_gradient_of_the_cpu() -> None:
     pictures = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     shape = SIZES["tiny"].with_patch((4, 4))
-    model = MAE(ViT(shape, channels=3, size=(32, 32)), shape.decoder)
-    model.initialise(torch.Generator().manual_seed(0))
+    model = MAE(ViT(shape, channels=3, image_size=(32, 32)), shape.decoder)
+    model.reset_parameters(torch.Generator().manual_seed(0))
     noise = seeding.uniform(0, 0, range(4), "mask", 64)
     hidden = torch.from_numpy(MASKINGS["random"](noise, model.encoder.grid, 0.75))
     found = []

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kakera import masking
 from kakera.grid import Grid
-from kakera.model import masking
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.vit import ViT
 
@@ -37,7 +37,7 @@ def drawn(model: Model, seed: int = 0) -> Model:
 
 
 def encoder(channels: int = 3, size: tuple[int, int] = SIZE, patch: tuple[int, int] = (2, 3)) -> ViT:
-    return drawn(ViT(SHAPE.with_patch(patch), channels=channels, size=size))
+    return drawn(ViT(SHAPE.with_patch(patch), channels=channels, image_size=size))
 
 
 def pictures(count: int = 2, channels: int = 3, size: tuple[int, int] = SIZE, *, seed: int = 1) -> Tensor:

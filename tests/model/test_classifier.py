@@ -69,7 +69,7 @@ def test_there_is_one_score_a_class(pool: Pool) -> None:
 
 def test_a_new_head_says_almost_nothing() -> None:
     model = Classifier(encoder(), 2000)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     assert model.head.weight.std().item() == pytest.approx(2e-5, rel=0.05)
     assert not model.head.bias.any()
 
@@ -77,14 +77,14 @@ def test_a_new_head_says_almost_nothing() -> None:
 def test_a_new_head_leaves_the_encoder_as_it_is() -> None:
     model = classifier()
     before = {name: p.clone() for name, p in model.encoder.named_parameters()}
-    model.initialise_head(seeded(0))
+    model.reset_head(seeded(0))
     assert all(torch.equal(p, before[name]) for name, p in model.encoder.named_parameters())
 
 
 def test_a_new_classifier_has_a_new_encoder() -> None:
     one, two = classifier(), encoder()
-    one.initialise(seeded(5))
-    two.initialise(seeded(5))
+    one.reset_parameters(seeded(5))
+    two.reset_parameters(seeded(5))
     for a, b in zip(one.encoder.parameters(), two.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -119,7 +119,7 @@ def test_the_class_token_is_not_where_the_mean_learns_from() -> None:
 
 def test_halves_are_the_mean_of_class_and_distillation_token_through_the_heads_norm() -> None:
     shape = replace(SHAPE, registers=1)
-    model = drawn(Classifier(ViT(shape, channels=3, size=SIZE), 4, "halves", 1e-5))
+    model = drawn(Classifier(ViT(shape, channels=3, image_size=SIZE), 4, "halves", 1e-5))
     batch = pictures()
     tokens = model.encoder(batch)
     mean = (tokens[:, 0] + tokens[:, 1]) / 2
@@ -130,7 +130,9 @@ def test_halves_are_the_mean_of_class_and_distillation_token_through_the_heads_n
 
 
 def test_class_and_mean_stand_side_by_side_after_the_norm_without_registers() -> None:
-    model = drawn(Classifier(ViT(replace(SHAPE, registers=2), channels=3, size=SIZE), 4, "class and mean"))
+    model = drawn(
+        Classifier(ViT(replace(SHAPE, registers=2), channels=3, image_size=SIZE), 4, "class and mean")
+    )
     batch = pictures()
     tokens = model.encoder(batch)
     expected = torch.cat([tokens[:, 0], tokens[:, 3:].mean(dim=1)], dim=1)

@@ -4,8 +4,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kakera.errors import OptionError
+from kakera.model.attention import survival
 from kakera.model.resnet import RESNETS, ResNet, ResNetShape, resnet_shape
-from kakera.model.stochastic_depth import survival
 
 TINY_BASIC = ResNetShape((2, 1), (4, 6), bottleneck=False, stem="small")
 TINY_NARROW = ResNetShape((1, 2), (4, 6), bottleneck=True, stem="large")
@@ -155,7 +155,7 @@ def test_it_takes_the_factors_that_survival_gives(each: int) -> None:
 
 def test_branches_say_something_at_birth() -> None:
     model, pictures = ResNet(TINY_BASIC, channels=2, classes=5), torch.randn(2, 2, 8, 8, generator=seeded(4))
-    model.initialise(seeded(5))
+    model.reset_parameters(seeded(5))
     with torch.no_grad():
         assert not torch.allclose(
             model.features(pictures), model.features(pictures, torch.zeros(3, 1, 2)), atol=1e-2
@@ -164,7 +164,7 @@ def test_branches_say_something_at_birth() -> None:
 
 def test_convolutions_start_with_the_variance_of_two_over_fan_out() -> None:
     model = ResNet(RESNETS["resnet-mini"], channels=3, classes=10)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     weight = model.layers[2].branch.conv1.weight  # 64 → 128 channels, 3 × 3
     assert weight.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
 
@@ -172,8 +172,8 @@ def test_convolutions_start_with_the_variance_of_two_over_fan_out() -> None:
 def test_the_start_is_a_function_of_the_generator_alone() -> None:
     one, two = (ResNet(TINY_BASIC, channels=1, classes=2) for _ in range(2))
     before = torch.get_rng_state()
-    one.initialise(seeded(9))
-    two.initialise(seeded(9))
+    one.reset_parameters(seeded(9))
+    two.reset_parameters(seeded(9))
     assert torch.equal(torch.get_rng_state(), before)
     for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
         assert torch.equal(a, b)

@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.grid import Grid
+from kakera.masking import among
 from kakera.model.mae import MAE
-from kakera.model.masking import among
 from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import DECODER, SHAPE, SIZE, drawn, encoder, far, hidden_in, pictures
@@ -122,7 +122,7 @@ def test_what_stands_in_the_padding_does_not_reach_the_cross_decoder() -> None:
 
 
 def test_the_cross_decoder_costs_less_for_each_patch_that_is_not_asked_for() -> None:
-    model = MAE(ViT(SHAPE, channels=3, size=SIZE), CROSS)
+    model = MAE(ViT(SHAPE, channels=3, image_size=SIZE), CROSS)
     batch, hidden = pictures().float(), hidden_in(Grid(4, 5), ratio=0.75)
     cost = []
     for asked in (None, some_of(hidden, 0.5)):

@@ -7,9 +7,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.model.configs import DecoderConfig, ViTConfig
-from kakera.model.roles import entering
+from kakera.model.initialize import reset_layers
+from kakera.model.positions import sincos
+from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
-from kakera.model.vit import ViT, initialise_linears
+from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import SHAPE, SIZE, drawn, encoder, every_input, far, hidden_in, pictures, seeded
 from tests.refusals import refused
@@ -19,7 +21,7 @@ SQUARE = ViTConfig(width=16, depth=3, heads=2, patch=(2, 2), decoder=DecoderConf
 
 def flops(ratio: float, count: int = 3) -> int:
     """Of an encoder of 10 × 10 patches; the plain kernel's products are counted, the fused one's are not."""
-    model = ViT(SQUARE, channels=3, size=(20, 20))
+    model = ViT(SQUARE, channels=3, image_size=(20, 20))
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model(torch.zeros(count, 3, 20, 20), hidden_in(model.grid, count, ratio))
     return counter.get_total_flops()
@@ -53,7 +55,9 @@ def test_with_hidden_patches_the_encoder_is_the_lectures_on_the_visible_ones(
 ) -> None:
     model, batch = encoder(channels, size, patch), pictures(2, channels, size)
     hidden, weights = hidden_in(model.grid), lecture.weights_of(model)
-    for picture, concealed, z in zip(batch, hidden, model.tokens(batch, entering(hidden, None)), strict=True):
+    for picture, concealed, z in zip(
+        batch, hidden, model.tokens(batch, visible_index(hidden, None)), strict=True
+    ):
         shown = [i for i, is_hidden in enumerate(concealed.tolist()) if not is_hidden]
         wanted = lecture.embed(picture.numpy(), weights, patch, shown)
         assert far(z, lecture.layers(wanted, weights, SHAPE.heads, SHAPE.depth)) < 1e-12
@@ -127,7 +131,7 @@ def test_each_layer_takes_its_own_factors() -> None:
 
 
 def test_a_new_encoder_stands_on_the_papers_positions() -> None:
-    r = ViT(SHAPE, channels=3, size=SIZE).positions
+    r = ViT(SHAPE, channels=3, image_size=SIZE).positions
     assert not r[0].any()
     assert r[1 + 5 * 2 + 3, 0].item() == pytest.approx(torch.tensor(3.0).sin().item())  # row 2, column 3
     assert r[1 + 5 * 2 + 3, 6].item() == pytest.approx(torch.tensor(2.0).sin().item())
@@ -135,8 +139,8 @@ def test_a_new_encoder_stands_on_the_papers_positions() -> None:
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_only_learned_positions_learn(learned: bool) -> None:
-    model = ViT(SHAPE, channels=3, size=SIZE, learned=learned).double()
-    model.initialise(seeded(0))
+    model = ViT(SHAPE, channels=3, image_size=SIZE, learned=learned).double()
+    model.reset_parameters(seeded(0))
     model(pictures()).square().sum().backward()
     assert (model.positions.grad is not None) == learned
 
@@ -151,27 +155,27 @@ def test_all_else_learns() -> None:
 
 
 def test_learned_positions_start_small_and_random() -> None:
-    model = ViT(SQUARE, channels=3, size=(40, 40), learned=True)
-    model.initialise(seeded(0))
+    model = ViT(SQUARE, channels=3, image_size=(40, 40), learned=True)
+    model.reset_parameters(seeded(0))
     assert model.positions.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_fixed_positions_stay_as_they_are_at_the_start() -> None:
-    model = ViT(SHAPE, channels=3, size=SIZE)
+    model = ViT(SHAPE, channels=3, image_size=SIZE)
     before = model.positions.clone()
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     assert torch.equal(model.positions, before)
 
 
 def test_the_class_token_starts_with_a_deviation_of_two_hundredths() -> None:
-    model = ViT(ViTConfig(4096, 0, 1, (2, 3), SHAPE.decoder), channels=3, size=SIZE)
-    model.initialise(seeded(0))
+    model = ViT(ViTConfig(4096, 0, 1, (2, 3), SHAPE.decoder), channels=3, image_size=SIZE)
+    model.reset_parameters(seeded(0))
     assert model.class_token.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 def test_linear_maps_start_uniform_between_xaviers_bounds_without_bias() -> None:
     maps = nn.Sequential(nn.Linear(100, 200), nn.Linear(200, 40))
-    initialise_linears(maps, seeded(0))
+    reset_layers(maps, seeded(0))
     for part in maps:
         bound = (6 / (part.in_features + part.out_features)) ** 0.5
         assert bound * 0.99 < part.weight.abs().max().item() <= bound
@@ -180,18 +184,19 @@ def test_linear_maps_start_uniform_between_xaviers_bounds_without_bias() -> None
 
 
 def test_every_linear_map_inside_is_reached_at_the_start() -> None:
-    model = drawn(ViT(SHAPE, channels=3, size=SIZE))
+    model = drawn(ViT(SHAPE, channels=3, image_size=SIZE))
     before = {name: p.clone() for name, p in model.named_parameters()}
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     same = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
-    assert same == {"positions"} | {name for name in before if "norm" in name}
+    assert same == set()
+    assert torch.equal(model.positions, sincos(model.grid, SHAPE.width).double())
 
 
 def test_the_start_is_a_function_of_the_generator_alone() -> None:
-    one, two = (ViT(SHAPE, channels=3, size=SIZE, learned=True) for _ in range(2))
+    one, two = (ViT(SHAPE, channels=3, image_size=SIZE, learned=True) for _ in range(2))
     before = torch.get_rng_state()
-    one.initialise(seeded(9))
-    two.initialise(seeded(9))
+    one.reset_parameters(seeded(9))
+    two.reset_parameters(seeded(9))
     assert torch.equal(torch.get_rng_state(), before)
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -220,7 +225,7 @@ def test_resizing_to_the_same_size_changes_no_output() -> None:
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_resized_positions_learn_if_they_did_before(learned: bool) -> None:
-    model = ViT(SHAPE, channels=3, size=SIZE, learned=learned)
+    model = ViT(SHAPE, channels=3, image_size=SIZE, learned=learned)
     model.resize((6, 9))
     assert model.positions.requires_grad == learned
 

@@ -1,12 +1,17 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from kakera.grid import Grid
+from kakera.model.configs import shape_of
 from kakera.model.hog import oriented_gradients
 from kakera.model.mae import MAE
 from kakera.model.patches import cut
 from kakera.model.positions import sincos
+from kakera.model.token_index import MaskIndex
 from kakera.model.vit import ViT
 from tests.model import lecture
 from tests.model.models import (
@@ -101,7 +106,9 @@ def test_the_hidden_pixels_are_what_the_loss_compares_with(normalised: bool) -> 
     model, batch = mae(normalised=normalised), pictures()
     hidden = hidden_in(model.encoder.grid)
     vectors = model.target(batch).detach().requires_grad_()
-    model.target = lambda _: vectors  # the visible patches enter the encoder, not the comparison
+    model.target = lambda _, index: index.gather(
+        vectors
+    )  # the visible patches enter the encoder, not the comparison
     model(batch, hidden).backward()
     assert torch.equal(vectors.grad.abs().sum(-1) > 0, hidden)
 
@@ -157,13 +164,13 @@ def test_a_reconstruction_is_drawn_from_the_pixels_alone(normalised: bool) -> No
 
 
 def test_a_patch_of_one_value_cannot_be_normalised() -> None:
-    single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
+    single = ViT(SHAPE.with_patch((1, 1)), channels=1, image_size=(4, 4))
     with refused("patch", got="single value", do="larger patch, or plain pixels"):
         MAE(single, DECODER, normalised=True)
 
 
 def test_a_patch_of_one_value_can_be_predicted_plainly() -> None:
-    single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
+    single = ViT(SHAPE.with_patch((1, 1)), channels=1, image_size=(4, 4))
     model = drawn(MAE(single, DECODER, normalised=False))
     assert model(pictures(2, 1, (4, 4)), hidden_in(Grid(4, 4))).isfinite()
 
@@ -206,7 +213,7 @@ def test_where_pixels_are_plain_the_loss_is_the_error_of_the_reconstruction() ->
 
 
 def test_the_decoder_stands_on_the_papers_positions() -> None:
-    model = MAE(ViT(SHAPE, channels=3, size=SIZE), DECODER)
+    model = MAE(ViT(SHAPE, channels=3, image_size=SIZE), DECODER)
     assert torch.equal(model.decoder.positions, sincos(Grid(4, 5), DECODER.width))
     assert model.decoder.positions[1:].abs().sum() > 0
 
@@ -222,8 +229,8 @@ def test_the_start_is_a_function_of_the_generator_alone() -> None:
     one, two = mae(), mae()
     two.decoder.mask_token.data.fill_(5)
     before = torch.get_rng_state()
-    one.initialise(seeded(4))
-    two.initialise(seeded(4))
+    one.reset_parameters(seeded(4))
+    two.reset_parameters(seeded(4))
     assert torch.equal(torch.get_rng_state(), before)
     for (name, a), b in zip(one.named_parameters(), two.parameters(), strict=True):
         assert torch.equal(a, b), name
@@ -232,9 +239,27 @@ def test_the_start_is_a_function_of_the_generator_alone() -> None:
 def test_encoder_and_decoder_both_start_anew() -> None:
     model = mae()
     before = {name: p.clone() for name, p in model.named_parameters()}
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     same = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
-    assert same == {name for name in before if "norm" in name or "positions" in name}
+    assert same == set()
+    assert torch.equal(model.decoder.positions, sincos(Grid(4, 5), DECODER.width).double())
+
+
+@pytest.mark.parametrize("cross", [False, True])
+def test_a_model_is_made_as_it_is_drawn_anew(cross: bool) -> None:
+    made = MAE("nano", replace(shape_of("nano").decoder, cross=cross), channels=1, image_size=28, seed=3)
+    again = copy.deepcopy(made)
+    for parameter in again.parameters():
+        parameter.data.fill_(float("nan"))
+    again.reset_parameters(seeded(3))
+    for (name, a), b in zip(made.named_parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_the_target_of_some_patches_is_that_of_all_picked() -> None:
+    model, batch = mae(gradients=True).float(), pictures().float()
+    index = MaskIndex.of(hidden_in(model.encoder.grid)).predicted
+    assert torch.equal(model.target(batch, index), index.gather(model.target(batch)))
 
 
 def test_the_forward_draws_no_random_numbers() -> None:
@@ -272,8 +297,8 @@ def test_the_decoders_positions_stay_frozen_when_resized() -> None:
 
 
 def test_it_learns_to_fill_in_what_it_has_seen_often() -> None:
-    model = MAE(ViT(SHAPE, channels=1, size=(8, 12)), DECODER, normalised=False)
-    model.initialise(seeded(0))
+    model = MAE(ViT(SHAPE, channels=1, image_size=(8, 12)), DECODER, normalised=False)
+    model.reset_parameters(seeded(0))
     stripes = torch.ones(1, 1, 8, 12)
     stripes[..., ::2] = -1
     hidden = hidden_in(Grid(4, 4), 1, 0.75)
@@ -288,12 +313,12 @@ def test_it_learns_to_fill_in_what_it_has_seen_often() -> None:
 def test_what_is_kept_of_the_encoder_gives_the_same_tokens_in_a_new_one() -> None:
     model, batch = mae(), pictures()
     kept = {n.removeprefix("encoder."): w for n, w in model.state_dict().items() if n.startswith("encoder.")}
-    alone = ViT(SHAPE, channels=3, size=SIZE).double()
+    alone = ViT(SHAPE, channels=3, image_size=SIZE).double()
     alone.load_state_dict(kept)
     assert torch.equal(alone(batch), model.encoder(batch))
 
 
 def test_patches_that_overlap_are_refused() -> None:
-    overlapping = ViT(SHAPE.with_patch((2, 3), (2, 2)), channels=3, size=SIZE)
+    overlapping = ViT(SHAPE.with_patch((2, 3), (2, 2)), channels=3, image_size=SIZE)
     with refused("masked autoencoder", got="overlap", do="leave the stride out"):
         MAE(overlapping, DECODER)

@@ -1,12 +1,11 @@
 import numpy as np
 import pytest
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kakera.grid import Grid
-from kakera.model.masking import MASKINGS, block, concealed, grid, kept, random, visible
+from kakera.masking import MASKINGS, Ids, among, block, grid, kept, random, some_of
 from tests.refusals import refused
 
 Mask = NDArray[np.bool_]
@@ -170,37 +169,6 @@ def test_where_the_count_ends_between_equal_ranks_chance_decides_what_the_grid_k
     assert len(pairs) == 6
 
 
-def test_visible_and_concealed_number_the_patches_in_order() -> None:
-    hidden = torch.tensor([[True, False, False, True, False], [False, False, True, False, True]])
-    assert visible(hidden).tolist() == [[1, 2, 4], [0, 1, 3]]
-    assert concealed(hidden).tolist() == [[0, 3], [2, 4]]
-
-
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 1000))
-def test_visible_and_concealed_are_every_patch_once(shown: int, unseen: int, seed: int) -> None:
-    row = torch.arange(shown + unseen) >= shown
-    order = torch.randperm(shown + unseen, generator=torch.Generator().manual_seed(seed))
-    hidden = row[order][None]
-    both = torch.cat([visible(hidden), concealed(hidden)], dim=1)
-    assert sorted(both[0].tolist()) == list(range(shown + unseen))
-
-
-@pytest.mark.parametrize(("row", "other"), [([0, 1, 0], [0, 1, 1]), ([1, 1, 1], [1, 1, 1])])
-def test_masks_without_the_same_number_of_visible_patches_are_refused(
-    row: list[int], other: list[int]
-) -> None:
-    with refused("mask", got="visible patches", expected="the same number, at least one"):
-        visible(torch.tensor([row, other], dtype=torch.bool))
-
-
-@pytest.mark.parametrize(("row", "other"), [([0, 1, 0], [0, 1, 1]), ([0, 0, 0], [0, 0, 0])])
-def test_masks_without_the_same_number_of_hidden_patches_are_refused(
-    row: list[int], other: list[int]
-) -> None:
-    with refused("mask", got="hidden patches", expected="the same number, at least one"):
-        concealed(torch.tensor([row, other], dtype=torch.bool))
-
-
 @every_masking
 @given(seed=st.integers(0, 99), ratio=st.floats(0.1, 0.9))
 def test_counts_are_those_of_the_patches_that_are_present(name: str, seed: int, ratio: float) -> None:
@@ -236,3 +204,31 @@ def test_what_a_cross_leaves_is_a_grid_of_rows_and_columns_but_for_one_strip(see
     tall, wide = seen.any(axis=1), seen.any(axis=0)
     missing = ~seen[tall][:, wide]  # patches in rows and columns that are still seen
     assert not missing.any() or min((missing.any(axis=1)).sum(), missing.any(axis=0).sum()) == 1
+
+
+def places_of(hidden: Mask, ids: Ids) -> list[list[int]]:
+    """The numbers of each row, without what fills it up."""
+    padding = np.zeros_like(ids.ids, dtype=np.bool_) if ids.padding is None else ids.padding
+    return [row[~void].tolist() for row, void in zip(ids.ids, padding, strict=True)]
+
+
+@every_masking
+@given(seed=st.integers(0, 99), ratio=st.floats(0.1, 0.9), ends=st.booleans())
+def test_numbers_and_booleans_are_the_same_masks(name: str, seed: int, ratio: float, ends: bool) -> None:
+    places, drawn = Grid(4, 6), noise(4, Grid(4, 6), seed)
+    gone = np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
+    absent = gone if ends else None
+    hidden, split = (make(drawn, places, ratio, absent) for make in (MASKINGS[name], MASKINGS[name].split))
+    assert places_of(hidden, split.hidden) == [np.flatnonzero(row).tolist() for row in hidden]
+    visible = ~hidden & ~gone if ends else ~hidden
+    assert places_of(hidden, split.visible) == [np.flatnonzero(row).tolist() for row in visible]
+
+
+@given(seed=st.integers(0, 99), share=st.floats(0.05, 1), ends=st.booleans())
+def test_some_of_the_hidden_are_the_same_by_number(seed: int, share: float, ends: bool) -> None:
+    places, absent = Grid(4, 6), np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
+    drawn, other = noise(4, places, seed), noise(4, places, seed + 100)
+    hidden = random(drawn, places, 0.6, absent if ends else None)
+    found = some_of(other, random.split(drawn, places, 0.6, absent if ends else None).hidden, share)
+    asked = among(other, hidden, share)
+    assert places_of(hidden, found) == [np.flatnonzero(row).tolist() for row in asked]

@@ -13,7 +13,7 @@ every_size = pytest.mark.parametrize("shape", list(SIZES.values()), ids=list(SIZ
 
 
 def encoder(name: str, channels: int, side: int) -> ViT:
-    return ViT(SIZES[name], channels=channels, size=(side, side))
+    return ViT(SIZES[name], channels=channels, image_size=(side, side))
 
 
 def count(module: torch.nn.Module) -> int:

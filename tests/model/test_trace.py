@@ -67,7 +67,7 @@ def test_values_weighted_with_attention_are_what_was_pooled() -> None:
 
 def test_in_float32_record_formula_and_fused_kernel_agree_to_1e_6_on_every_layer() -> None:
     shape = shape_of("tiny")
-    model = drawn(ViT(shape, channels=3, size=(112, 112))).float()
+    model = drawn(ViT(shape, channels=3, image_size=(112, 112))).float()
     every = range(1, shape.depth + 1)
     trace = Trace(attention=every, pooling=every, tokens=range(shape.depth + 1))
     with torch.no_grad():

@@ -12,7 +12,7 @@ from kakera.cli.main import main
 from kakera.commands.finetune import finetune
 from kakera.data.sources.open import open_dataset
 from kakera.formats.native import load_model
-from kakera.model.presence import beyond
+from kakera.model.token_index import beyond
 from kakera.study.data_size.shift_test import directions, moved, shifted
 from kakera.study.mask_ratio.study import study_mask_ratio
 from tests.study.studies import words

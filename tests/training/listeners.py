@@ -21,9 +21,9 @@ CLASSES = ("high", "low")
 
 
 def autoencoder(seed: int = 0, *, normalised: bool = True) -> Saved:
-    encoder = ViT(SHAPE, channels=1, size=INPUTS.size)
+    encoder = ViT(SHAPE, channels=1, image_size=INPUTS.size)
     model = MAE(encoder, SHAPE.decoder, normalised=normalised)
-    model.initialise(generator(seed))
+    model.reset_parameters(generator(seed))
     return Saved(model.eval(), INPUTS)
 
 
@@ -36,7 +36,7 @@ def classifier(seed: int = 1) -> Saved:
 
 def cnn() -> Saved:
     model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(2))
     return Saved(model.eval(), INPUTS, CLASSES)
 

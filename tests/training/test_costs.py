@@ -23,7 +23,7 @@ def counted(model: torch.nn.Module, *inputs: torch.Tensor) -> float:
 @pytest.mark.parametrize(("size", "image", "patch"), [("micro", 64, 8), ("mini", 96, 16), ("tiny", 64, 16)])
 def test_a_masked_autoencoder_costs_what_is_counted(size: str, image: int, patch: int) -> None:
     shape = shape_of(size).with_patch((patch, patch))
-    encoder = ViT(shape, channels=3, size=(image, image))
+    encoder = ViT(shape, channels=3, image_size=(image, image))
     model = MAE(encoder, shape.decoder)
     hidden = torch.ones(1, encoder.grid.count, dtype=torch.bool)
     hidden[:, : encoder.grid.count // 4] = False
@@ -36,7 +36,7 @@ def test_a_masked_autoencoder_costs_what_is_counted(size: str, image: int, patch
 @pytest.mark.parametrize(("size", "image", "patch"), [("micro", 64, 8), ("tiny", 64, 16)])
 def test_a_classifier_costs_what_is_counted(size: str, image: int, patch: int) -> None:
     shape = shape_of(size).with_patch((patch, patch))
-    model = Classifier(ViT(shape, channels=3, size=(image, image)), 10, "mean")
+    model = Classifier(ViT(shape, channels=3, image_size=(image, image)), 10, "mean")
     cost = classifier_cost(shape, (image, image), 3, 10)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(1, 3, image, image)), rel=0.1)
     assert cost.parameters == pytest.approx(parameters(model), rel=0.05)

@@ -75,4 +75,4 @@ def test_what_has_no_tokens_is_refused() -> None:
     with pytest.raises(RunError, match="got a CNN, expected a Vision Transformer"):
         embed(Saved(cnn, INPUTS), np.zeros((28, 28), np.uint8))
     with pytest.raises(OptionError, match="layer: got 9"):
-        embed(Saved(ViT(shape_of("nano"), channels=1, size=(28, 28)), INPUTS), [], layer=9)
+        embed(Saved(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), INPUTS), [], layer=9)

@@ -24,8 +24,8 @@ each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
 
 def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
-    model = Classifier(ViT(shape_of("nano"), channels=1, size=(28, 28)), 10, pool)
-    model.initialise(generator(0))
+    model = Classifier(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), 10, pool)
+    model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     model.eval()
     return Saved(model, INPUTS, tuple("abcdefghij"), several)
@@ -72,7 +72,7 @@ def test_several_labels_have_a_probability_each() -> None:
 
 
 def test_an_autoencoder_cannot_name_anything() -> None:
-    model = MAE(ViT(shape_of("nano"), channels=1, size=(28, 28)), shape_of("nano").decoder)
+    model = MAE(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), shape_of("nano").decoder)
     with pytest.raises(OptionError, match="got an autoencoder, expected a classifier; fine-tune it first"):
         scores(Saved(model, INPUTS), pictures(1, 0))
 

@@ -20,9 +20,9 @@ LIMIT = 500  # MB, of which torch itself takes about half
 
 def test_an_hour_is_predicted_in_under_500_mb(tmp_path: Path) -> None:
     spec, size = preset("speech"), (80, 1024)
-    encoder = ViT(shape_of("nano").with_patch((16, 32)), channels=1, size=size)
+    encoder = ViT(shape_of("nano").with_patch((16, 32)), channels=1, image_size=size)
     model = Classifier(encoder, 2)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     inputs = InputSpec(1, *size, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=spec)
     save_model(tmp_path / "model", Saved(model, inputs, ("a", "b")))
     second = (0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)

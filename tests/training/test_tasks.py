@@ -9,10 +9,10 @@ from kakera import seeding
 from kakera.data.loader import Augmentation, Batch, training_batches
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
+from kakera.masking import among, random
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
-from kakera.model.masking import among, random
 from kakera.model.vit import ViT
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.tasks import Classification, Pretraining, log_prior
@@ -29,14 +29,14 @@ def batch(step: int = 0) -> Batch:
 
 
 def encoder() -> ViT:
-    return ViT(shape_of("nano"), channels=1, size=(28, 28))
+    return ViT(shape_of("nano"), channels=1, image_size=(28, 28))
 
 
 def classification(
     *, several: bool = False, labels: NDArray[Any] | None = None, **given: float
 ) -> Classification:
     model = Classifier(encoder(), 10)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     options = FinetuneOptions(data="", **{**PLAIN, **given})
     return Classification(model, INPUTS, options, several=several, labels=labels)
@@ -44,7 +44,7 @@ def classification(
 
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
     model = MAE(encoder(), shape_of("nano").decoder)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     options = PretrainOptions(data="", hide=0.75, seed=5)
     found = batch(7)  # in the second epoch
     assert found.epoch == 1
@@ -56,7 +56,7 @@ def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None
 
 def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     model = MAE(encoder(), shape_of("nano").decoder)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     found = batch()
     noise = {use: seeding.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}
     hidden = random(noise["mask"], model.encoder.grid, 0.75)

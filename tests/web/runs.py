@@ -28,9 +28,9 @@ INPUTS = InputSpec(1, SIDE, SIDE, (0.3,), (0.35,))
 def autoencoder(seed: int = 0, *, normalised: bool = False) -> Saved:
     """Untrained, 49 patches, three layers of two heads."""
     shape = shape_of("nano")
-    encoder = ViT(shape, channels=1, size=(SIDE, SIDE))
+    encoder = ViT(shape, channels=1, image_size=(SIDE, SIDE))
     model = MAE(encoder, shape.decoder, normalised=normalised)
-    model.initialise(torch.Generator().manual_seed(seed))
+    model.reset_parameters(torch.Generator().manual_seed(seed))
     return Saved(model.eval(), INPUTS)
 
 
@@ -46,7 +46,7 @@ def classifier(seed: int = 1) -> Saved:
 def cnn() -> Saved:
     """An untrained ResNet."""
     model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=len(CLASSES))
-    model.initialise(torch.Generator().manual_seed(0))
+    model.reset_parameters(torch.Generator().manual_seed(0))
     return replace(classifier(), model=model.eval())
 
 

@@ -23,7 +23,7 @@ SIDE, LEVELS = 28, (200, 40, 90, 10, 150)  # each channel is of one level
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     require_chromium()
     root, shape, many = tmp_path_factory.mktemp("many"), shape_of("nano"), len(LEVELS)
-    model = MAE(ViT(shape, channels=many, size=(SIDE, SIDE)), shape.decoder)
+    model = MAE(ViT(shape, channels=many, image_size=(SIDE, SIDE)), shape.decoder)
     save_model(root / "mae", Saved(model.eval(), InputSpec(many, SIDE, SIDE, (0.5,) * many, (0.2,) * many)))
     (root / "pictures").mkdir()
     values = np.broadcast_to(np.array(LEVELS, np.uint8), (SIDE, SIDE, many))

@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera import seeding
 from kakera.bench.contest import OURS, Contender, Work
 from kakera.bench.peers import CLASSIFIERS, MAES, Peer, installed, steps
 from kakera.bench.runtimes import RUNTIMES, graphs
 from kakera.bench.where import COMPILED, CPU, Where
+from kakera.data.batch import Batch
 from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig
 from kakera.model.mae import MAE
-from kakera.model.masking import MASKINGS, among
 from kakera.model.vit import ViT
 from kakera.study.costs import forward_flops, step_flops
+from kakera.training.options import PretrainOptions
+from kakera.training.tasks import Pretraining
 
 HIDE, PREDICTED, CLASSES = 0.75, 0.25, 1000
 FAST = f"{OURS}, fast decoder"
@@ -53,13 +54,10 @@ def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Where = CPU) -
         return steps(where.put(peer.model), where.precisely(lambda: peer.run(pictures)))
     model = where.put(_mae(shape, side, cross=who == FAST))
     where.compile(model)
-    noise = seeding.uniform(0, 0, range(batch), "mask", model.encoder.grid.count)
-    places = MASKINGS["random"](noise, model.encoder.grid, HIDE)
-    hidden, asked = torch.from_numpy(places), None
-    if who == FAST:
-        noise = seeding.uniform(0, 0, range(batch), "predicted", model.encoder.grid.count)
-        asked = torch.from_numpy(among(noise, places, PREDICTED))
-    return steps(model, where.precisely(lambda: model(pictures, hidden, asked=asked)))
+    options = PretrainOptions("", hide=HIDE, predicted=PREDICTED if who == FAST else 1.0)
+    masks = Pretraining(model, _inputs(side), options).masks
+    drawn = Batch(pictures, None, torch.arange(batch), 0, 0)
+    return steps(model, where.precisely(lambda: model(pictures, masks(drawn))))
 
 
 def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Where = CPU) -> Work:
@@ -110,16 +108,15 @@ def _names() -> tuple[str, ...]:
 
 
 def _mae(shape: ViTConfig, side: int, *, cross: bool) -> MAE:
-    encoder = ViT(shape, channels=3, size=(side, side))
-    model = MAE(encoder, replace(shape.decoder, cross=cross))
-    model.initialise(generator(0))
-    return model
+    draws = generator(0)
+    encoder = ViT(shape, channels=3, image_size=side, seed=draws)
+    return MAE(encoder, replace(shape.decoder, cross=cross), seed=draws)
 
 
 def _classifier(shape: ViTConfig, side: int) -> Classifier:
-    model = Classifier(ViT(shape, channels=3, size=(side, side), learned=True), CLASSES, "class")
-    model.initialise(generator(0))
-    return model
+    draws = generator(0)
+    encoder = ViT(shape, channels=3, image_size=side, learned=True, seed=draws)
+    return Classifier(encoder, CLASSES, "class", seed=draws)
 
 
 def _cross_entropy(peer: Peer, pictures: Tensor, labels: Tensor) -> Callable[[], Tensor]:

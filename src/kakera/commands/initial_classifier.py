@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from kakera import seeding
 from kakera.commands.prepare import require_patches
 from kakera.errors import OptionError, sentence
@@ -12,7 +14,7 @@ from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig, shape_of
-from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.model.resnet import RESNETS, ResNet
 from kakera.model.vit import ViT
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepared import Prepared
@@ -25,17 +27,14 @@ def initial_classifier(prepared: Prepared, options: FinetuneOptions, before: Sav
     draws = generator(seeding.key(options.seed, "weights"))
     count = len(dataset.classes)
     if before is None:
-        model, inputs = _from_scratch(prepared, options, count)
-        model.initialise(draws)
+        model, inputs = _from_scratch(prepared, options, count, draws)
     elif isinstance(before.model, ResNet):
         adapt(before, channels=dataset.channels)
-        model, inputs = (
-            ResNet(before.model.shape, channels=before.model.channels, classes=count),
-            before.inputs,
-        )
-        weights = {k: v for k, v in before.model.state_dict().items() if not k.startswith("head.")}
+        old, inputs = before.model, before.inputs
+        model = ResNet(old.shape, channels=old.channels, classes=count, seed=0)
+        weights = {k: v for k, v in old.state_dict().items() if not k.startswith("head.")}
         model.load_state_dict(weights, strict=False)
-        model.initialise_head(draws)
+        model.reset_head(draws)
     else:
         inputs = before.inputs
         size = (options.image, options.image) if options.image else inputs.size
@@ -46,23 +45,23 @@ def initial_classifier(prepared: Prepared, options: FinetuneOptions, before: Sav
                 before = replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
         channels = dataset.channels if inputs.sound is None else None
         before = adapt(before, size=size, channels=channels)
-        model, inputs = Classifier(before.encoder, count, options.pool), before.inputs
-        model.initialise_head(draws)
+        model, inputs = Classifier(before.encoder, count, options.pool, seed=draws), before.inputs
     if inputs.sound is None:
         inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
     return Saved(model, inputs, dataset.classes, dataset.several)
 
 
 def _from_scratch(
-    prepared: Prepared, options: FinetuneOptions, classes: int
+    prepared: Prepared, options: FinetuneOptions, classes: int, draws: torch.Generator
 ) -> tuple[Classifier | ResNet, InputSpec]:
     if options.model in RESNETS:
         inputs = prepared.inputs(options.image, (1, 1), options.seconds)
-        return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
+        model = ResNet(options.model, channels=inputs.channels, classes=classes, seed=draws)
+        return model, inputs
     shape = scratch_shape(options)
     inputs = prepared.inputs(options.image, shape.patch, options.seconds)
-    encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
-    return Classifier(encoder, classes, options.pool), inputs
+    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
+    return Classifier(encoder, classes, options.pool, seed=draws), inputs
 
 
 def scratch_shape(options: FinetuneOptions) -> ViTConfig:

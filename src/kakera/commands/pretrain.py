@@ -23,9 +23,9 @@ from kakera.explain.reconstruct import reconstructions
 from kakera.formats.native import Saved, generator
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
+from kakera.masking import MASKINGS, kept
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
-from kakera.model.masking import MASKINGS, kept
 from kakera.model.vit import ViT
 from kakera.training.device import whereabouts
 from kakera.training.distributed import Team
@@ -63,10 +63,10 @@ def pretrain(
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
-    model.initialise(generator(chosen.seed))
     team = Team(engine(chosen))
-    plan = _plan(chosen, prepared, inputs.size)
-    forecast = job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team)
+    task = Pretraining(model, inputs, chosen)
+    plan = _plan(chosen, prepared, inputs.size, task)
+    forecast = job.timed(forecast, task, plan, prepared, team)
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
     config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
@@ -107,10 +107,9 @@ def plan_pretrain(
     prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
-    model.initialise(generator(chosen.seed))
-    plan = _plan(chosen, prepared, inputs.size)
-    team = Team(engine(chosen))
-    return job.timed(forecast, Pretraining(model, inputs, chosen), plan, prepared, team, always=True)
+    task, team = Pretraining(model, inputs, chosen), Team(engine(chosen))
+    plan = _plan(chosen, prepared, inputs.size, task)
+    return job.timed(forecast, task, plan, prepared, team, always=True)
 
 
 def _forecast(job: Job[PretrainOptions]) -> Forecast:
@@ -137,12 +136,14 @@ def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
 
 def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
     shape = require_patches(shape_of(chosen.size), chosen.patch)
-    encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
+    draws = generator(chosen.seed)
+    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    return MAE(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
+    target = {"normalised": chosen.normalised, "gradients": chosen.gradients}
+    return MAE(encoder, decoder, mask_ratio=chosen.hide, **target, seed=draws)
 
 
-def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) -> Plan:
+def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int], task: Pretraining) -> Plan:
     return Plan(
         train=prepared.dataset.part("train"),
         size=size,
@@ -151,6 +152,7 @@ def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) ->
         seed=chosen.seed,
         workers=prepared.workers,
         crop=prepared.cropped(size),
+        masks=task.masks,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,6 +50,8 @@ class Batch:
     whole: int = 0
     clipped: tuple[tuple[str, int], ...] = ()
     """Files with values outside of their range, and how many."""
+    mask: Any = None
+    """What is hidden of the samples: tensors in tuples, as the model takes them in; None if not drawn yet."""
 
     @property
     def partners(self) -> Tensor:
@@ -75,7 +78,14 @@ class Batch:
         lengths = None if self.lengths is None else torch.full((1,), pictures.shape[1])
         starts = None if self.starts is None else one
         return replace(
-            self, pictures=pictures, labels=labels, samples=one, lengths=lengths, starts=starts, rows=one
+            self,
+            pictures=pictures,
+            labels=labels,
+            samples=one,
+            lengths=lengths,
+            starts=starts,
+            rows=one,
+            mask=None,
         )
 
     def to(self, device: torch.device) -> Batch:
@@ -88,5 +98,17 @@ class Batch:
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """What the model works on, changed; numbers of samples stay."""
-        labels, lengths = (None if one is None else change(one) for one in (self.labels, self.lengths))
-        return replace(self, pictures=change(self.pictures), labels=labels, lengths=lengths)
+        pictures, labels, lengths, mask = _each_tensor(
+            (self.pictures, self.labels, self.lengths, self.mask), change
+        )
+        return replace(self, pictures=pictures, labels=labels, lengths=lengths, mask=mask)
+
+
+def _each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same tuples, named or not, of changed tensors."""
+    if not isinstance(value, tuple):
+        return change(value) if isinstance(value, Tensor) else value
+    items: tuple[Any, ...] = value
+    parts = [_each_tensor(item, change) for item in items]
+    make: Any = type(items)
+    return make(*parts) if hasattr(make, "_fields") else tuple(parts)

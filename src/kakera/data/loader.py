@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.order import ALL, Order, Place, Share, Straight
 from kakera.data.workers import batches_of
 from kakera.errors import DataError, UnreadableFileError, sentence
+
+Masks: TypeAlias = Callable[[Batch], Any]
+"""Draws the mask of a batch: tensors in tuples. A function, so that `data/` knows nothing of models."""
 
 HOPELESS = 10  # so many batches in a row without a readable picture end the run
 
@@ -68,25 +72,31 @@ class Reader(TorchDataset[Any]):
         self, wanted: NDArray[np.int64], epoch: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         kind = self.augmentation or Augmentation()
-        noise = seeding.uniform(self.seed, epoch, wanted, "geometry", 3 + 4 * augment.TRIES)
-        flip = (noise[:, 0] < 0.5) & kind.flip
-        found, kept, broken = self._arrays(wanted, kind, noise, flip)
+        flip = np.zeros(len(wanted), dtype=bool)
+        if kind.flip:
+            flip = self._noise(epoch, wanted, 0, 1)[:, 0] < 0.5
+        found, kept, broken = self._arrays(wanted, epoch, kind, flip)
         if kind.shift and len(found):
-            found = augment.shift(found, noise[kept, 1:3], kind.shift)
+            found = augment.shift(found, self._noise(epoch, wanted[kept], 1, 2), kind.shift)
         return np.ascontiguousarray(found), kept, broken
+
+    def _noise(self, epoch: int, samples: NDArray[np.int64], first: int, count: int) -> NDArray[np.float64]:
+        """Of a picture's numbers the first is for the mirror, two for the shift, the others for the crop."""
+        return seeding.uniform(self.seed, epoch, samples, "geometry", count, first)
 
     def _arrays(
         self,
         wanted: NDArray[np.int64],
+        epoch: int,
         kind: Augmentation,
-        noise: NDArray[np.float64],
         flip: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
         size = pictures.common_size
         if size is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(size):
             whole = pictures.stacked(wanted).transpose(0, 3, 1, 2)
-            return np.where(flip[:, None, None, None], whole[..., ::-1], whole), everyone, ()
+            turned = np.where(flip[:, None, None, None], whole[..., ::-1], whole) if flip.any() else whole
+            return turned, everyone, ()
         whole = augment.is_whole(kind.crop)
         read: list[NDArray[np.uint8]] = []
         kept: list[int] = []
@@ -103,13 +113,25 @@ class Reader(TorchDataset[Any]):
         if whole:
             return np.stack(read), rows, tuple(broken)
         sizes = np.array([picture.shape[:2] for picture in read])
-        boxes = augment.random_boxes(noise[rows, 3:], sizes, kind.crop, kind.ratio)
+        noise = self._noise(epoch, wanted[rows], 3, 4 * augment.TRIES)
+        boxes = augment.random_boxes(noise, sizes, kind.crop, kind.ratio)
         return augment.crops(read, boxes, self.size, flip[rows]), rows, tuple(broken)
 
     def _middle(self, index: int, flip: np.bool_) -> NDArray[np.uint8]:
         """The middle of a whole picture, (C, *size)."""
         middle = self.dataset.pictures.middle(index, self.crop)
         return middle[..., ::-1] if flip else middle
+
+
+class Masked(TorchDataset[Any]):
+    """Another reader's batches with their masks."""
+
+    def __init__(self, reader: Reader | Crops, masks: Masks) -> None:
+        self.reader, self.masks = reader, masks
+
+    def __getitems__(self, places: list[Place]) -> Batch:
+        batch = self.reader.__getitems__(places)
+        return replace(batch, mask=self.masks(batch)) if len(batch.samples) else batch
 
 
 def training_batches(
@@ -124,12 +146,13 @@ def training_batches(
     workers: int = 0,
     share: Share = ALL,
     pinned: bool = False,
+    masks: Masks | None = None,
 ) -> Iterator[Batch]:
     """Batches `start` … `steps` − 1, each in the pieces of the share; an epoch's partial last is left out.
 
     Of recordings, waveforms of as many frames as `size` is wide. What is unreadable is dropped and named in
-    the batch, which may be left with none; `pinned` for a GPU to fetch. Raises DataError where many batches
-    are.
+    the batch, which may be left with none; `pinned` for a GPU to fetch. `masks` draws what is hidden of each
+    batch, where it is read. Raises DataError where many batches are unreadable.
     """
     sounds, whole, crop = dataset.sounds, min(batch, len(dataset)), CenterCrop.of(size)
     reader = (
@@ -137,6 +160,7 @@ def training_batches(
         if sounds is None
         else Crops(dataset, sounds.spec.samples(crop.size[1]), augmentation, seed, whole)
     )
+    reader = reader if masks is None else Masked(reader, masks)
     empty = 0
     order = Order(len(dataset), seed, batch, steps, start, share)
     for found in batches_of(reader, order, workers, pinned=pinned):

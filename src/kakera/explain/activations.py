@@ -18,7 +18,7 @@ from kakera.explain.extent import Extent
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
-from kakera.model.roles import entering
+from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
@@ -107,7 +107,7 @@ def look(
     depth, extent = encoder.shape.depth, Extent.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
-    chosen = entering(None, extent.absent(1, batch.device))
+    chosen = visible_index(None, extent.absent(1, batch.device))
     encoder.tokens(inputs.normalise(batch), chosen, None, trace)
     shares = inputs.shares(batch)[..., : extent.width]
     return Seen(

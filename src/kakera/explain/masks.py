@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kakera import seeding
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
-from kakera.model.masking import MASKINGS
+from kakera.masking import MASKINGS
 
 
 def drawn(

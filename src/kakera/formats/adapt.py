@@ -135,14 +135,14 @@ def _reclassed(saved: Saved, classes: Classes) -> Saved:
         )
     old = saved.model
     if isinstance(old, ResNet):
-        model: Classifier | ResNet = ResNet(old.shape, channels=old.channels, classes=len(wanted))
+        model: Classifier | ResNet = ResNet(old.shape, channels=old.channels, classes=len(wanted), seed=0)
         kept = {name: tensor for name, tensor in old.state_dict().items() if not name.startswith("head.")}
         model.load_state_dict(kept, strict=False)
     elif isinstance(old, Classifier):
-        model = Classifier(old.encoder, len(wanted), old.pool, old.head_epsilon)
+        model = Classifier(old.encoder, len(wanted), old.pool, old.head_epsilon, seed=0)
     else:
-        model = Classifier(saved.encoder, len(wanted), "mean")
-    model.initialise_head(generator(0))
+        model = Classifier(saved.encoder, len(wanted), "mean", seed=0)
+    model.reset_head(generator(0))
     model.to(next(old.parameters()))
     note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
     return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))

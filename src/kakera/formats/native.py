@@ -173,7 +173,7 @@ def build(description: dict[str, Any]) -> Saved:
         model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
         return Saved(model, inputs, classes, several)
     shape = _vit(description["shape"])
-    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=description["learned"])
+    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=description["learned"])
     if description["kind"] == "encoder":
         return Saved(encoder, inputs)
     if description["kind"] == "classifier":

@@ -17,7 +17,7 @@ from kakera.formats.native import Saved
 from kakera.formats.onnx import export
 from kakera.formats.onnx.graph import parts
 from kakera.model.mae import MAE
-from kakera.model.presence import beyond
+from kakera.model.token_index import beyond
 from kakera.model.vit import ViT
 from kakera.sound.logmel import blank_after, log_mel
 

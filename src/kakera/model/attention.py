@@ -185,3 +185,16 @@ class CrossLayer(nn.Module):
         """Each token on its own, given the context; what is `void` of it is not attended to."""
         z = z + self.attention(self.norm1(z), context, void)
         return z + self.mlp(self.norm2(z))
+
+
+def survival(noise: Float[Tensor, "b branches"], rate: float, depth: int) -> Float[Tensor, "layers each b"]:
+    """Return the factors of stochastic depth (Huang et al. 2016) for the branches of `depth` layers.
+
+    From numbers in [0, 1), drawn outside the model. The rate grows linearly from 0 at the first layer to
+    `rate` at the last. A branch is dropped (0) with its rate p and scaled by 1/(1 − p) otherwise, so that its
+    mean stays.
+    """
+    rates = torch.linspace(0.0, rate, depth, dtype=noise.dtype, device=noise.device)
+    draws = noise.T.reshape(depth, -1, noise.shape[0])
+    p = rates[:, None, None]
+    return (draws >= p).to(noise.dtype) / (1 - p)

@@ -9,9 +9,10 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from kakera.model.configs import ViTConfig, require_count
+from kakera.model.initialize import Seed, generator_of, give_memory
 from kakera.model.linear import Linear
-from kakera.model.presence import Choice
-from kakera.model.roles import entering
+from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
@@ -32,25 +33,44 @@ class Classifier(nn.Module):
     tokens (Gong et al. 2021). `pool="class and mean"` has the class token and the mean of the patch tokens
     side by side, all after the final norm (Oquab et al. 2024, DINOv2). `head_epsilon` is that of a layer norm
     before the linear map; None for no such norm.
+
+    The encoder is a ViT, trained or not, or a name or config of one, with its `channels` and `image_size`;
+    `seed` draws the head, and such a new encoder before it. Raises OptionError.
     """
 
     def __init__(
-        self, encoder: ViT, classes: int, pool: Read = "mean", head_epsilon: float | None = None
+        self,
+        encoder: ViT | ViTConfig | str,
+        classes: int,
+        pool: Read = "mean",
+        head_epsilon: float | None = None,
+        *,
+        channels: int | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        patch: int | tuple[int, int] | None = None,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
-        self.encoder, self.classes, self.head_epsilon = encoder, classes, head_epsilon
+        generator = generator_of(seed)
+        self.encoder = encoder = ViT.of(encoder, channels, image_size, patch, generator)
+        self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
         self.pool: Read = pool
         width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
-        self.head = Linear(width, classes)
+        with torch.device("meta"):
+            self.head = Linear(width, classes)
+        if give_memory(self.head):
+            self.reset_head(generator)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Encoder and head anew."""
-        self.encoder.initialise(generator)
-        self.initialise_head(generator)
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw encoder and head anew."""
+        self.encoder.reset_parameters(generator)
+        self.reset_head(generator)
 
-    def initialise_head(self, generator: torch.Generator) -> None:
-        """A head that says almost nothing yet: truncated normal, std 2e-5 (MAE paper's fine-tuning)."""
+    def reset_head(self, generator: torch.Generator | None = None) -> None:
+        """Draw a head that says almost nothing yet: truncated normal, std 2e-5 (MAE paper's fine-tuning)."""
+        if self.head_norm is not None:
+            self.head_norm.reset_parameters()
         nn.init.trunc_normal_(self.head.weight, std=2e-5, generator=generator)
         nn.init.zeros_(self.head.bias)
 
@@ -63,7 +83,7 @@ class Classifier(nn.Module):
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
         first = 0 if trace is not None else READ_FIRST.get(self.pool, 0)
-        chosen = entering(None, absent, pictures.device)
+        chosen = visible_index(None, absent, pictures.device)
         tokens = self.encoder.tokens(pictures, chosen, survive, trace, first)
         found = pooled(self.encoder, tokens, self.pool, chosen)
         return found if self.head_norm is None else self.head_norm(found)
@@ -83,7 +103,7 @@ def pooled(
     encoder: ViT,
     tokens: Float[Tensor, "b k d"],
     pool: Read,
-    chosen: Choice | None = None,
+    chosen: TokenIndex | None = None,
 ) -> Float[Tensor, "b e"]:
     """One vector a picture, from tokens before the final norm, as the encoder gives them for the `chosen`."""
     if pool == "class":
@@ -95,5 +115,5 @@ def pooled(
     both = pool == "class and mean"
     tokens = encoder.norm(tokens) if both else tokens
     patches = tokens[:, 1 + encoder.shape.registers :]
-    mean = patches.mean(dim=1) if chosen is None else chosen.mean_of_each(patches)
+    mean = patches.mean(dim=1) if chosen is None else chosen.mean_per_row(patches)
     return torch.cat([tokens[:, 0], mean], dim=1) if both else encoder.norm(mean)

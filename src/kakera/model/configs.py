@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from kakera.errors import OptionError, sentence
 
@@ -116,9 +119,31 @@ def decoder_for(width: int) -> DecoderConfig:
 
 
 def shape_of(name: str) -> ViTConfig:
-    """The row of a name. Raises OptionError for an unknown one."""
-    if name not in SIZES:
-        raise OptionError(
-            sentence("size", got=name, expected="one of " + ", ".join(SIZES), do="choose one of these")
-        )
-    return SIZES[name]
+    """Return the row of a name. Raises OptionError for an unknown one."""
+    return SIZES[name] if name in SIZES else unknown("size", name, SIZES)
+
+
+def unknown(what: str, name: Any, known: Iterable[str]) -> NoReturn:
+    """Raise OptionError for a name that is not among the known ones, with the nearest of them."""
+    names = list(known)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    do = f"did you mean {near[0]}?" if near else "choose one of these"
+    raise OptionError(sentence(what, got=name, expected="one of " + ", ".join(names), do=do))
+
+
+def pair(what: str, value: Any) -> tuple[int, int]:
+    """Return (height, width) of one number for both, or of two. Raises OptionError for other values."""
+    both = (
+        (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, tuple | list) else ()
+    )
+    if len(both) != 2 or not all(isinstance(side, int) and side > 0 for side in both):
+        expected = "a number of pixels, or (height, width)"
+        raise OptionError(sentence(what, got=value, expected=expected, do="correct it"))
+    return both
+
+
+def require_count(what: str, value: Any) -> int:
+    """Return a number of channels or classes. Raises OptionError where it is no number above 0."""
+    if not isinstance(value, int) or value < 1:
+        raise OptionError(sentence(what, got=value, expected="1 or more", do="correct the number"))
+    return value

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, sentence
 from kakera.model import hog as oriented
 from kakera.model import patches, positions
-from kakera.model.configs import DecoderConfig
-from kakera.model.decoder import Decoder
-from kakera.model.roles import Roles, roles
+from kakera.model.attention import CrossLayer, Layer
+from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
+from kakera.model.linear import Linear
+from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.model.vit import ViT
 
 VARIANCE_FLOOR = 1e-6
@@ -20,115 +22,210 @@ VARIANCE_FLOOR = 1e-6
 class MAE(nn.Module):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
-    `normalised` predicts each patch after subtracting its mean and dividing by its deviation
-    (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units. `gradients`
-    predicts oriented gradients after the pixels (Wei et al. 2022). Raises OptionError where a patch is a
-    single value, which has no deviation, or where patches overlap: a hidden one would be seen in part,
-    and for an encoder with registers, which no decoder knows.
-    Patches may be `absent` in every method that takes a mask; those are never `hidden`. Of the hidden
-    patches only those `asked` for are predicted, where that is given.
+    The encoder is a ViT, or a name or config of one with its `channels` and `image_size`; the decoder is by
+    default that of the config. `normalised` predicts each patch after subtracting its mean and dividing by
+    its deviation (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units.
+    `gradients` predicts oriented gradients after the pixels (Wei et al. 2022). `seed` draws a new encoder,
+    then the decoder. Raises OptionError where a patch is a single value, which has no deviation, or where
+    patches overlap: a hidden one would be seen in part, and for an encoder with registers, which no decoder
+    knows.
+
+    Where a method takes a mask, that is Boolean (b, n), True = hidden, or a MaskIndex. Beside a Boolean one
+    patches may be `absent`, and only those `asked` for predicted, of those that are hidden.
     """
 
     def __init__(
-        self, encoder: ViT, decoder: DecoderConfig, *, normalised: bool = True, gradients: bool = False
+        self,
+        encoder: ViT | ViTConfig | str,
+        decoder: DecoderConfig | None = None,
+        *,
+        channels: int | None = None,
+        image_size: int | tuple[int, int] | None = None,
+        patch: int | tuple[int, int] | None = None,
+        mask_ratio: float = 0.75,
+        normalised: bool = True,
+        gradients: bool = False,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
-        if encoder.shape.step != encoder.shape.patch:
-            raise OptionError(
-                sentence(
-                    "masked autoencoder",
-                    got="patches that overlap",
-                    expected="patches side by side, so that what is hidden is not seen",
-                    do="leave the stride out",
-                )
-            )
-        if normalised and encoder.patches.project.in_features == 1:
-            raise OptionError(
-                sentence(
-                    "patch",
-                    got="a single value",
-                    expected="two or more, where each patch is normalised",
-                    do="choose a larger patch, or plain pixels",
-                )
-            )
-        if encoder.shape.registers:
-            raise OptionError(
-                sentence(
-                    "encoder",
-                    got=f"{encoder.shape.registers} registers",
-                    expected="a class token and patches only",
-                    do="choose another model to pretrain",
-                )
-            )
+        generator = generator_of(seed)
+        encoder = ViT.of(encoder, channels, image_size, patch, generator)
+        _require_side_by_side(encoder, normalised=normalised)
         self.encoder, self.normalised, self.gradients = encoder, normalised, gradients
+        self.mask_ratio = mask_ratio
         self.pixels = encoder.patches.project.in_features
         more = oriented.width(encoder.shape.patch, encoder.channels) if gradients else 0
-        self.decoder = Decoder(encoder, decoder, self.pixels + more)
+        self.decoder = Decoder(encoder, decoder or encoder.shape.decoder, self.pixels + more, generator)
 
-    def initialise(self, generator: torch.Generator) -> None:
-        """Both halves anew."""
-        self.encoder.initialise(generator)
-        self.decoder.initialise(generator)
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw both halves anew."""
+        self.encoder.reset_parameters(generator)
+        self.decoder.reset_parameters(generator)
 
-    def target(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b n p"]:
-        """What should be predicted for every patch: its pixels, then its gradients if they are asked for."""
+    def target(
+        self, pictures: Float[Tensor, "b c H W"], index: TokenIndex | None = None
+    ) -> Float[Tensor, "b m p"]:
+        """Return what should be predicted for the patches of an index, or for all: pixels, then gradients."""
         vectors = patches.cut(pictures, self.encoder.shape.patch)
+        vectors = vectors if index is None else index.gather(vectors)
         if self.normalised:
             variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
         if not self.gradients:
             return vectors
-        return torch.cat([vectors, oriented.oriented_gradients(pictures, self.encoder.shape.patch)], dim=-1)
+        edges = oriented.oriented_gradients(pictures, self.encoder.shape.patch)
+        return torch.cat([vectors, edges if index is None else index.gather(edges)], dim=-1)
 
     def predict(
         self,
         pictures: Float[Tensor, "b c H W"],
-        hidden: Bool[Tensor, "b n"],
+        mask: Bool[Tensor, "b n"] | MaskIndex,
         absent: Bool[Tensor, "b n"] | None = None,
         asked: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
-        """The prediction for each patch to guess, in units of `target`, in the order of their numbers."""
-        return self._guess(pictures, roles(hidden, absent, asked, pictures.device))
+        """Guess each hidden patch, in units of `target`, in the order of their numbers."""
+        return self._guess(pictures, _index(mask, absent, asked, pictures.device))
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
-        hidden: Bool[Tensor, "b n"],
+        mask: Bool[Tensor, "b n"] | MaskIndex | None = None,
         absent: Bool[Tensor, "b n"] | None = None,
         asked: Bool[Tensor, "b n"] | None = None,
+        *,
+        generator: torch.Generator | None = None,
     ) -> Float[Tensor, ""]:
-        """The loss: squared error, mean over a patch's values, then over the patches to guess (Sec. 3)."""
-        of = roles(hidden, absent, asked, pictures.device)
-        wrong = self._guess(pictures, of) - of.wanted.pick(self.target(pictures))
-        return of.wanted.mean(wrong.square())
+        """Return the loss: squared error, mean over a patch's values, then over those to guess (Sec. 3).
 
-    def _guess(self, pictures: Float[Tensor, "b c H W"], of: Roles) -> Float[Tensor, "b m p"]:
-        latent = self.encoder.norm(self.encoder.tokens(pictures, of.entered))
-        return self.decoder(latent, of)
+        Without a mask `mask_ratio` of the patches are hidden, which the generator draws, or PyTorch's global
+        one. Raises OptionError for a mask that hides nothing, or more patches in one picture than in another.
+        """
+        if mask is None and absent is None and asked is None:
+            mask = MaskIndex.random(
+                len(pictures), self.encoder.grid, self.mask_ratio, generator, pictures.device
+            )
+        index = _index(mask, absent, asked, pictures.device)
+        wrong = self._guess(pictures, index) - self.target(pictures, index.predicted)
+        return index.predicted.mean(wrong.square())
+
+    def _guess(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
+        latent = self.encoder.norm(self.encoder.tokens(pictures, index.visible))
+        return self.decoder(latent, index)
 
     @torch.no_grad()
     def reconstruct(
         self,
         pictures: Float[Tensor, "b c H W"],
-        hidden: Bool[Tensor, "b n"],
+        mask: Bool[Tensor, "b n"] | MaskIndex,
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b c H W"]:
-        """The pictures with their hidden patches predicted, in the model's input units.
+        """Return the pictures with their hidden patches predicted, in the model's input units.
 
         A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
         """
-        of = roles(hidden, absent, device=pictures.device)
-        guess, wanted = self._guess(pictures, of)[..., : self.pixels], of.wanted
+        index = _index(mask, absent, None, pictures.device)
+        guess, wanted = self._guess(pictures, index)[..., : self.pixels], index.predicted
         vectors = patches.cut(pictures, self.encoder.shape.patch)
         if self.normalised:
-            variance, mean = torch.var_mean(wanted.pick(vectors), dim=-1, keepdim=True)
+            variance, mean = torch.var_mean(wanted.gather(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
-        filled = wanted.put(vectors, guess.to(vectors.dtype))
+        filled = wanted.scatter(vectors, guess.to(vectors.dtype))
         return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
-        """Take pictures of another size from now on: the positions of both halves are resized."""
+        """Take pictures of another size from now on: the positions of both halves are resized.
+
+        They are new Parameters: make an optimizer afterwards.
+        """
         old = self.encoder.grid
         self.encoder.resize(size, how)
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid, how)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
+        self.decoder.grid = self.encoder.grid
+
+
+class Decoder(nn.Module):
+    """Visible tokens and mask tokens in, guesses out.
+
+    All places attend to all (He et al. 2022, Sec. 3); or, where the config is `cross`, the places to guess
+    attend to the encoder's tokens and not to each other (Fu et al. 2024, Sec. 3): those that are not asked
+    for cost nothing.
+    """
+
+    def __init__(self, encoder: ViT, config: DecoderConfig, outputs: int, seed: Seed = None) -> None:
+        super().__init__()
+        self.shape, self.grid = config, encoder.grid
+        kind = CrossLayer if config.cross else Layer
+        with torch.device("meta"):
+            self.embed = Linear(encoder.shape.width, config.width)
+            self.mask_token = nn.Parameter(torch.zeros(config.width))
+            self.positions = nn.Parameter(positions.sincos(encoder.grid, config.width), requires_grad=False)
+            layers = (kind(config.width, config.heads, config.kind) for _ in range(config.depth))
+            self.layers = nn.ModuleList(layers)
+            self.norm = nn.LayerNorm(config.width, eps=config.kind.epsilon)
+            self.predict = Linear(config.width, outputs)
+        if give_memory(self):
+            self.reset_parameters(generator_of(seed))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw as the encoder does: Xavier-uniform, zero biases, N(0, .02²) mask token."""
+        reset_layers(self, generator)
+        nn.init.normal_(self.mask_token, std=0.02, generator=generator)
+        self.positions.copy_(positions.sincos(self.grid, self.shape.width))
+
+    def forward(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "b m p"]:
+        """Guess the patches of `index.predicted`, in the order of their numbers.
+
+        The latent has the class token first. Mask tokens stand in hidden places alone: none where a patch
+        is absent.
+        """
+        places = self._across if self.shape.cross else self._among
+        return self.predict(self.norm(places(self.embed(latent), index)))
+
+    def _among(self, latent: Float[Tensor, "b k e"], index: MaskIndex) -> Float[Tensor, "b m e"]:
+        tokens = self.mask_token.to(latent.dtype).expand(len(latent), len(self.positions) - 1, -1)
+        tokens = index.visible.scatter(tokens, latent[:, 1:])
+        z, padding = torch.cat([latent[:, :1], tokens], dim=1) + self.positions, None
+        if index.present is not None:
+            z = torch.cat([z[:, :1], index.present.gather(z[:, 1:])], dim=1)
+            padding = index.present.key_padding(1)
+        for layer in self.layers[:-1]:
+            z = layer(z, void=padding)
+        query = index.predicted if index.query is None else index.query
+        return self.layers[-1](z, void=padding, wanted=lambda z: query.gather(z[:, 1:]))
+
+    def _across(self, latent: Float[Tensor, "b k e"], index: MaskIndex) -> Float[Tensor, "b m e"]:
+        where = self.positions[1:].expand(len(latent), -1, -1)
+        z = self.mask_token + index.predicted.gather(where)
+        for layer in self.layers:
+            z = layer(z, latent, index.visible.key_padding(1))
+        return z
+
+
+def _index(
+    mask: Tensor | MaskIndex | None, absent: Tensor | None, asked: Tensor | None, device: torch.device
+) -> MaskIndex:
+    """A mask as index tensors on the device. Raises OptionError."""
+    if isinstance(mask, MaskIndex) and absent is None and asked is None:
+        return mask.to(device)
+    if not isinstance(mask, Tensor):
+        got, do = "absent or asked without a Boolean mask", "give them to MaskIndex.of"
+        raise OptionError(sentence("mask", got=got, expected="a Boolean mask beside them", do=do))
+    return MaskIndex.of(mask, absent, asked).to(device)
+
+
+def _require_side_by_side(encoder: ViT, *, normalised: bool) -> None:
+    """Raises OptionError for an encoder that no decoder can be behind."""
+    if encoder.shape.step != encoder.shape.patch:
+        do, expected = "leave the stride out", "patches side by side, so that what is hidden is not seen"
+        got = "patches that overlap"
+        raise OptionError(sentence("masked autoencoder", got=got, expected=expected, do=do))
+    if normalised and encoder.patches.project.in_features == 1:
+        expected, do = "two or more, where each patch is normalised", "choose a larger patch, or plain pixels"
+        raise OptionError(sentence("patch", got="a single value", expected=expected, do=do))
+    if encoder.shape.registers:
+        got, expected = f"{encoder.shape.registers} registers", "a class token and patches only"
+        raise OptionError(
+            sentence("encoder", got=got, expected=expected, do="choose another model to pretrain")
+        )

@@ -18,7 +18,9 @@ from torch.nn import functional
 
 from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
-from kakera.model.presence import choose
+from kakera.model.configs import require_count, unknown
+from kakera.model.initialize import Seed, generator_of, give_memory
+from kakera.model.token_index import TokenIndex
 
 EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 convolution
 
@@ -64,11 +66,7 @@ RESNETS: dict[str, ResNetShape] = {
 
 def resnet_shape(name: str) -> ResNetShape:
     """The row of a name. Raises OptionError for an unknown one."""
-    if name not in RESNETS:
-        raise OptionError(
-            sentence("ResNet", got=name, expected="one of " + ", ".join(RESNETS), do="choose one of these")
-        )
-    return RESNETS[name]
+    return RESNETS[name] if name in RESNETS else unknown("ResNet", name, RESNETS)
 
 
 class Block(nn.Module):
@@ -95,22 +93,30 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem, residual blocks in one flat list `layers`, global average, and `head`, one score a class."""
+    """Stem, residual blocks in one flat list `layers`, global average, and `head`, one score a class.
 
-    def __init__(self, shape: ResNetShape, *, channels: int, classes: int) -> None:
+    `shape` is a name of `RESNETS` or a ResNetShape; `seed` draws the weights: a number, a generator, or None
+    for PyTorch's global one. Raises OptionError for another name.
+    """
+
+    def __init__(self, shape: ResNetShape | str, *, channels: int, classes: int, seed: Seed = None) -> None:
         super().__init__()
-        self.shape, self.channels, self.classes = shape, channels, classes
-        self.stem = nn.Sequential(_stem(channels, shape))
-        self.layers = nn.ModuleList()
-        entry = shape.widths[0]
-        for stage, (count, width) in enumerate(zip(shape.blocks, shape.widths, strict=True)):
-            for number in range(count):
-                stride = 2 if stage > 0 and number == 0 else 1
-                self.layers.append(Block(entry, width, stride=stride, bottleneck=shape.bottleneck))
-                entry = width * EXPANSION if shape.bottleneck else width
-        self.head = nn.Linear(entry, classes)
+        self.shape = shape = resnet_shape(shape) if isinstance(shape, str) else shape
+        self.channels, self.classes = require_count("channels", channels), require_count("classes", classes)
+        with torch.device("meta"):
+            self.stem = nn.Sequential(_stem(channels, shape))
+            self.layers = nn.ModuleList()
+            entry = shape.widths[0]
+            for stage, (count, width) in enumerate(zip(shape.blocks, shape.widths, strict=True)):
+                for number in range(count):
+                    stride = 2 if stage > 0 and number == 0 else 1
+                    self.layers.append(Block(entry, width, stride=stride, bottleneck=shape.bottleneck))
+                    entry = width * EXPANSION if shape.bottleneck else width
+            self.head = nn.Linear(entry, classes)
+        if give_memory(self):
+            self.reset_parameters(generator_of(seed))
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Convolutions N(0, 2 / fan-out) (He et al. 2015, section 2.2), norms 1 and 0, and the head.
 
         The last norm of a branch starts at 1, too: where it starts at 0 (Goyal et al. 2017, section 5.1), few
@@ -121,10 +127,10 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu", generator=generator)
             elif isinstance(part, nn.BatchNorm2d):
                 part.reset_parameters()
-        self.initialise_head(generator)
+        self.reset_head(generator)
 
-    def initialise_head(self, generator: torch.Generator) -> None:
-        """A head that says almost nothing yet: truncated normal, std 2e-5, as the Transformer's."""
+    def reset_head(self, generator: torch.Generator | None = None) -> None:
+        """Draw a head that says almost nothing yet: truncated normal, std 2e-5, as the Transformer's."""
         nn.init.trunc_normal_(self.head.weight, std=2e-5, generator=generator)
         nn.init.zeros_(self.head.bias)
 
@@ -166,8 +172,8 @@ class ResNet(nn.Module):
         maps = self.maps(pictures, survive)
         if absent is None:
             return reduce(maps, "b d rows cols -> b d", "mean")
-        present = choose(~absent).to(maps.device)
-        return present.mean_of_each(present.pick(rearrange(maps, "b d rows cols -> b (rows cols) d")))
+        present = TokenIndex.of(~absent).to(maps.device)
+        return present.mean_per_row(present.gather(rearrange(maps, "b d rows cols -> b (rows cols) d")))
 
     def forward(
         self,
@@ -177,7 +183,7 @@ class ResNet(nn.Module):
     ) -> Float[Tensor, "b classes"]:
         """One score (logit) a class; cells of `grid` may be `absent`.
 
-        `survive` is what `stochastic_depth.survival` gives. A block has one branch and takes the first
+        `survive` is what `attention.survival` gives. A block has one branch and takes the first
         factor of `each`; the Transformer's layers have two.
         """
         return self.head(self.features(pictures, survive, absent))

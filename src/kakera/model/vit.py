@@ -10,41 +10,88 @@ from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.attention import Layer
-from kakera.model.configs import ViTConfig
+from kakera.model.configs import ViTConfig, pair, require_count, shape_of
+from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
 from kakera.model.patches import PatchEmbedding, pick
-from kakera.model.presence import Choice
-from kakera.model.roles import entering
+from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 
 
 class ViT(nn.Module):
     """Patches, positions, class token, L layers, final norm.
 
-    `size` is (height, width) in pixels. `learned` chooses learned positions (Dosovitskiy et al. 2021)
-    over fixed sine and cosine ones (He et al. 2022).
+    `config` is a name of `SIZES` or a ViTConfig; `image_size` is (height, width) in pixels, or one number for
+    both, `patch` likewise in place of the config's. `learned` chooses learned positions (Dosovitskiy et al.
+    2021) over fixed sine and cosine ones (He et al. 2022). `seed` draws the weights: a number, a generator,
+    or None for PyTorch's global one. Raises OptionError where the patches do not divide the picture.
     """
 
     def __init__(
-        self, shape: ViTConfig, *, channels: int, size: tuple[int, int], learned: bool = False
+        self,
+        config: ViTConfig | str,
+        *,
+        channels: int,
+        image_size: int | tuple[int, int],
+        patch: int | tuple[int, int] | None = None,
+        learned: bool = False,
+        seed: Seed = None,
     ) -> None:
         super().__init__()
-        self.shape, self.channels, self.size = shape, channels, size
-        self.grid = Grid.cover(size, shape.patch, shape.stride)
-        self.patches = PatchEmbedding(shape.patch, channels, shape.width, shape.stride)
-        self.positions = nn.Parameter(positions.sincos(self.grid, shape.width), requires_grad=learned)
-        self.class_token = nn.Parameter(torch.zeros(shape.width))
-        self.registers = nn.Parameter(torch.zeros(shape.registers, shape.width)) if shape.registers else None
-        self.layers = nn.ModuleList(Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth))
-        self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
+        shape = shape_of(config) if isinstance(config, str) else config
+        shape = shape if patch is None else shape.with_patch(pair("patch", patch), shape.stride)
+        self.shape, self.channels = shape, require_count("channels", channels)
+        self.size = pair("image_size", image_size)
+        self.grid = Grid.cover(self.size, shape.patch, shape.stride)
+        with torch.device("meta"):
+            self.patches = PatchEmbedding(shape.patch, channels, shape.width, shape.stride)
+            self.positions = nn.Parameter(positions.sincos(self.grid, shape.width), requires_grad=learned)
+            self.class_token = nn.Parameter(torch.zeros(shape.width))
+            self.registers = (
+                nn.Parameter(torch.zeros(shape.registers, shape.width)) if shape.registers else None
+            )
+            self.layers = nn.ModuleList(
+                Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth)
+            )
+            self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
+        if give_memory(self):
+            self.reset_parameters(generator_of(seed))
 
-    def initialise(self, generator: torch.Generator) -> None:
+    @classmethod
+    def of(
+        cls,
+        encoder: ViT | ViTConfig | str,
+        channels: int | None,
+        image_size: int | tuple[int, int] | None,
+        patch: int | tuple[int, int] | None,
+        generator: torch.Generator | None,
+    ) -> ViT:
+        """Return the encoder itself, or make one of a name or a config. Raises OptionError."""
+        given = {"channels": channels, "image_size": image_size, "patch": patch}
+        if isinstance(encoder, ViT):
+            more = [name for name, value in given.items() if value is not None]
+            if more:
+                do = "leave it out: the encoder has its own"
+                raise OptionError(sentence(more[0], got="one beside an encoder", expected="none", do=do))
+            return encoder
+        for name in ("channels", "image_size"):
+            if given[name] is None:
+                do = f"give {name}="
+                raise OptionError(sentence(name, got="none", expected="that of the pictures", do=do))
+        assert channels is not None
+        assert image_size is not None
+        return cls(encoder, channels=channels, image_size=image_size, patch=patch, seed=generator)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Xavier-uniform linear maps, zero biases, N(0, .02²) class token (MAE paper, App. A.1)."""
-        initialise_linears(self, generator)
+        reset_layers(self, generator)
         nn.init.normal_(self.class_token, std=0.02, generator=generator)
         if self.registers is not None:
             nn.init.normal_(self.registers, std=0.02, generator=generator)
         if self.positions.requires_grad:
             nn.init.trunc_normal_(self.positions, std=0.02, generator=generator)
+        else:
+            self.positions.copy_(positions.sincos(self.grid, self.shape.width))
 
     def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
         """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤), then registers.
@@ -71,18 +118,18 @@ class ViT(nn.Module):
     def tokens(
         self,
         pictures: Float[Tensor, "b c H W"],
-        chosen: Choice | None = None,
+        chosen: TokenIndex | None = None,
         survive: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         first: int = 0,
     ) -> Float[Tensor, "b k d"]:
-        """z^(L), before the final norm, of the patches that `entering` has chosen: no others ever enter.
+        """z^(L), before the final norm, of the patches in `chosen` (`visible_index`): no others ever enter.
 
         Only the `first` tokens, the class token before all, where that is not 0: the last layer then computes
         no others.
         """
-        z = self.embed(pictures, None if chosen is None else chosen.numbers)
-        void = None if chosen is None else chosen.behind(1 + self.shape.registers)
+        z = self.embed(pictures, None if chosen is None else chosen.ids)
+        void = None if chosen is None else chosen.key_padding(1 + self.shape.registers)
         if trace is not None:
             trace.see_tokens(0, z)
         for number, layer in enumerate(self.layers, start=1):
@@ -104,14 +151,17 @@ class ViT(nn.Module):
         """y = LN(z^(L)) (lecture L5 ⑦), class token first.
 
         Patches that are `hidden` (lecture L8) or `absent` never enter. Where some are absent, rows may have
-        different numbers of tokens: what fills them up is `void` in `entering(hidden, absent)`.
+        different numbers of tokens: what fills them up is the padding of `visible_index(hidden, absent)`.
         """
-        return self.norm(self.tokens(pictures, entering(hidden, absent, pictures.device), survive, trace))
+        return self.norm(
+            self.tokens(pictures, visible_index(hidden, absent, pictures.device), survive, trace)
+        )
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Take pictures of another size from now on: the positions are resized in two dimensions.
 
-        Raises OptionError where the patches do not divide it.
+        They are a new Parameter: make an optimizer afterwards. Raises OptionError where the patches do not
+        divide it.
         """
         grid = Grid.cover(size, self.shape.patch, self.shape.stride)
         resized = positions.resize(self.positions.detach(), self.grid, grid, how)
@@ -119,17 +169,11 @@ class ViT(nn.Module):
         self.grid, self.size = grid, size
 
     def recut(self, size: tuple[int, int]) -> None:
-        """Take pictures that end earlier or later from now on: patches keep their positions."""
+        """Take pictures that end earlier or later from now on: patches keep their positions.
+
+        They are a new Parameter: make an optimizer afterwards.
+        """
         grid = Grid.cover(size, self.shape.patch, self.shape.stride)
         found = positions.recut(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
-
-
-def initialise_linears(module: nn.Module, generator: torch.Generator) -> None:
-    """Xavier-uniform weights and zero biases for every linear map inside."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear):
-            nn.init.xavier_uniform_(part.weight, generator=generator)
-            if "bias" in dict(part.named_parameters()):  # that to queries, keys and values may have none
-                nn.init.zeros_(part.bias)

@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera import seeding
 from kakera.formats.native import Saved, parameters
+from kakera.masking import MASKINGS
 from kakera.model.mae import MAE
-from kakera.model.masking import MASKINGS
 
 PICTURES = 2  # to count with; one would do but for batch norm
 

@@ -20,9 +20,9 @@ from kakera.formats.native import Saved
 from kakera.formats.onnx.model import OnnxModel, entering
 from kakera.formats.preparation import batches
 from kakera.inputs import InputSpec
-from kakera.model import roles
 from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.resnet import ResNet
+from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 from kakera.progress import Progress
@@ -141,7 +141,7 @@ def features(
             unreadable += part.unreadable
         part = part.to(whereabouts(saved))
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
-        chosen = roles.entering(None, view.absent(part))
+        chosen = visible_index(None, view.absent(part))
         encoder.tokens(view.pictures(part), chosen, None, trace)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]

@@ -9,7 +9,7 @@ from itertools import islice
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
-from kakera.data.loader import training_batches
+from kakera.data.loader import Masks, training_batches
 from kakera.data.order import Share
 from kakera.errors import OptionError, sentence
 from kakera.training.distributed import Team
@@ -30,6 +30,8 @@ class Plan:
     ema: float = 0.0
     crop: CenterCrop | None = None
     """What is seen of a picture where no random crop is taken; None for the largest of `size`."""
+    masks: Masks | None = None
+    """Draws what is hidden of a batch, where it is read; None where nothing is."""
 
     @property
     def batch(self) -> int:
@@ -79,6 +81,7 @@ class Plan:
             workers=self.workers,
             share=share,
             pinned=pinned,
+            masks=self.masks,
         )
         while step := list(islice(pieces, share.count)):
             yield step

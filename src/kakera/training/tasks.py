@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,49 +14,71 @@ from torch.nn import functional
 from kakera import seeding
 from kakera.data.loader import Batch
 from kakera.inputs import InputSpec
+from kakera.masking import MASKINGS, Ids, some_of
+from kakera.model.attention import survival
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
-from kakera.model.masking import MASKINGS, among
 from kakera.model.resnet import ResNet
-from kakera.model.stochastic_depth import survival
+from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.training.batch_augment import distort, mix, mix_waves, striped
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.view import View
 
 
+@dataclass(frozen=True)
+class Masks:
+    """Draws the masks of a batch: that of a picture depends on (seed, epoch, picture) alone.
+
+    Called where the batch is read, on the CPU, in any process.
+    """
+
+    view: View
+    options: PretrainOptions
+
+    def __call__(self, batch: Batch) -> MaskIndex:
+        """Return the index tensors of a batch on the CPU; padding of recordings follows from `lengths`."""
+        options, grid, absent = self.options, self.view.grid, self.view.absent(batch)
+        gone = None if absent is None else absent.numpy()
+        split = MASKINGS[options.masking].split(self._noise(batch, "mask"), grid, options.hide, gone)
+        wanted = split.hidden
+        if options.predicted < 1:
+            wanted = some_of(self._noise(batch, "predicted"), wanted, options.predicted)
+        return MaskIndex.joined(_tensors(split.visible), _tensors(wanted), absent)
+
+    def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
+        samples = batch.samples.numpy()
+        return seeding.uniform(self.options.seed, batch.epoch, samples, purpose, self.view.grid.count)
+
+
+def _tensors(places: Ids) -> TokenIndex:
+    padding = None if places.padding is None else torch.from_numpy(places.padding)
+    return TokenIndex(torch.from_numpy(places.ids), padding)
+
+
 class Pretraining:
-    """Guess hidden patches; the mask of a picture depends on (seed, epoch, picture) alone."""
+    """Guess hidden patches, those that the batch's mask names."""
 
     def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
         self.model: nn.Module = model
-        self.grid, self.options = model.encoder.grid, options
         self.view = View.of(model.encoder, inputs)
+        self.masks = Masks(self.view, options)
 
     def weight(self, batch: Batch) -> float:
         """Of recordings the patches to guess, which are fewer in short ones; of pictures the pictures."""
         if self.view.inputs.sound is None:
             return len(batch.samples)
-        absent = self.view.absent(batch)
-        count = torch.full((len(batch.samples),), self.grid.count)
-        present = (count if absent is None else count - absent.sum(dim=1).cpu()).double()
-        hidden = present - (present * (1 - self.options.hide)).long().clamp(min=1)
-        asked = (hidden * self.options.predicted).long().clamp(min=1)
-        return float(torch.minimum(asked, hidden.long()).sum())
+        return float(self._mask(batch).predicted.total)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Squared error on the hidden patches, or on those that are to be predicted."""
-        options, samples = self.options, batch.samples.numpy()
-        noise = seeding.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
-        pictures, absent = self.view.pictures(batch), self.view.absent(batch)
-        gone = None if absent is None else absent.cpu().numpy()
-        hidden = MASKINGS[options.masking](noise, self.grid, options.hide, gone)
-        asked = None
-        if options.predicted < 1:
-            noise = seeding.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
-            asked = torch.from_numpy(among(noise, hidden, options.predicted))
-        return model(
-            pictures, torch.from_numpy(hidden), absent, asked
-        )  # masks on the CPU: see model/roles.py
+        return model(self.view.pictures(batch), self._mask(batch))
+
+    def _mask(self, batch: Batch) -> MaskIndex:
+        """That of the batch, or drawn now where its reader drew none."""
+        if isinstance(batch.mask, MaskIndex):
+            return batch.mask
+        lengths = None if batch.lengths is None else batch.lengths.cpu()
+        return self.masks(replace(batch, lengths=lengths))
 
 
 class Classification:

@@ -11,8 +11,8 @@ from kakera.data.batch import Batch
 from kakera.formats.preparation import stored, widths
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.presence import beyond
 from kakera.model.resnet import ResNet
+from kakera.model.token_index import beyond
 from kakera.model.vit import ViT
 
 

@@ -25,8 +25,8 @@ from kakera.explain.relevance import relevance
 from kakera.explain.similarity import similarities
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier, Pool, pooled
-from kakera.model.presence import beyond
 from kakera.model.resnet import ResNet
+from kakera.model.token_index import beyond
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
 from kakera.training.inference import probabilities

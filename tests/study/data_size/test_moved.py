@@ -38,7 +38,7 @@ def test_a_difference_is_0_for_the_same_and_1_for_strangers() -> None:
 
 def test_a_cnn_s_maps_move_with_the_picture() -> None:
     model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=10)
-    model.initialise(generator(0))
+    model.reset_parameters(generator(0))
     model.eval()
     spec = InputSpec(1, 28, 28, (0.0,), (1.0,))
     data = pictures(0, 20)

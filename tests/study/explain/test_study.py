@@ -27,18 +27,18 @@ MODEL = {"across", "colours", "distances", "fields", "positions", "filters", "li
 
 
 def encoder() -> ViT:
-    return ViT(SHAPE, channels=3, size=SIZE)
+    return ViT(SHAPE, channels=3, image_size=SIZE)
 
 
 def autoencoder(*, normalised: bool = True) -> Saved:
     model = MAE(encoder(), DECODER, normalised=normalised)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     return Saved(model.eval(), INPUTS)
 
 
 def classifier() -> Saved:
     model = Classifier(encoder(), 2)
-    model.initialise(seeded(0))
+    model.reset_parameters(seeded(0))
     return Saved(model.eval(), INPUTS, ("bag", "boot"))
 
 

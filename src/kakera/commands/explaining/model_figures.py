@@ -19,7 +19,7 @@ from kakera.explain.lines import patch_lines, picture_lines
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
 from kakera.explain.similarity import position_similarity
 from kakera.formats.native import Saved, generator
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.training.preview import Shown
 
 SMALL = 64  # pixels: up to here the CNN to compare with is a small one
@@ -116,7 +116,7 @@ def _line_plate(saved: Saved) -> Plate:
     """The lecture's lines (L3), in the model and in the same network before training."""
     encoder, within = saved.encoder, saved.encoder.shape.patch[0] >= TALL
     untrained = copy.deepcopy(encoder)
-    untrained.initialise(generator(0))
+    untrained.reset_parameters(generator(0))
     compare = patch_lines if within else picture_lines
     found = {
         "trained, last layer": compare(encoder, saved.inputs),
@@ -144,8 +144,7 @@ def _line_plate(saved: Saved) -> Plate:
 def untrained_cnn(saved: Saved) -> Saved:
     """A ResNet with initial weights that takes what the model takes."""
     name = "resnet-micro" if max(saved.inputs.size) <= SMALL else "resnet-18"
-    model = ResNet(resnet_shape(name), channels=saved.inputs.channels, classes=1)
-    model.initialise(generator(0))
+    model = ResNet(name, channels=saved.inputs.channels, classes=1, seed=0)
     return Saved(model.eval(), saved.inputs)
 
 

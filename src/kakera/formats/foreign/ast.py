@@ -58,7 +58,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
         width, depth, timm.heads_of(width), patch, decoder_for(width), registers=1, stride=stride
     )
     model = Classifier(
-        ViT(shape, channels=1, size=inputs.size, learned=True), len(classes), "halves", HEAD_EPSILON
+        ViT(shape, channels=1, image_size=inputs.size, learned=True), len(classes), "halves", HEAD_EPSILON
     )
     assumed = (
         f"{frames} frames, a stride of {stride[0]} × {stride[1]} and {data}'s mean and deviation assumed"

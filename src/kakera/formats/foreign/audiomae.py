@@ -68,7 +68,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     shape = ViTConfig(
         width, mae.depth_of(tensors, "blocks."), timm.heads_of(width), (height, across), decoder_for(width)
     )
-    encoder = ViT(shape, channels=1, size=inputs.size)
+    encoder = ViT(shape, channels=1, image_size=inputs.size)
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Model = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"

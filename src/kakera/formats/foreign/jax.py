@@ -113,7 +113,7 @@ def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
     inputs = InputSpec(channels, side * patch[0], side * patch[1], (HALF,) * channels, (HALF,) * channels)
     kind = BlockConfig(tanh_gelu=True).ratio_of(inside, width)
     shape = ViTConfig(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
-    encoder = ViT(shape, channels=channels, size=inputs.size, learned=True)
+    encoder = ViT(shape, channels=channels, image_size=inputs.size, learned=True)
     notes = ("an original Vision Transformer in JAX", "square pictures assumed, from −1 to 1")
     if "head/kernel" not in tensors:
         notes += ("its head left behind, with the tanh layer before it",) if headless else ()

@@ -144,7 +144,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
     shape = ViTConfig(
         width, depth_of(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
     )
-    encoder = ViT(shape, channels=channels, size=inputs.size)
+    encoder = ViT(shape, channels=channels, image_size=inputs.size)
     model: Model = encoder
     classes: tuple[str, ...] = ()
     if "decoder_embed.weight" in tensors:

@@ -85,7 +85,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     registers = _registers(tensors)
     shape, notes = _shape(tensors, given, registers)
     inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
-    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=True)
+    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
     found = config.get("architecture", "state dict, without its architecture")
     notes = (f"timm {found}", *notes, *assumed)
     if "head.weight" not in tensors:

@@ -94,7 +94,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
         channels = whole("num_channels", config["num_channels"], most=CHANNELS)
         inputs, notes = inputs_of(preprocessing, channels, _pair("image_size", config["image_size"]))
     notes = (f"transformers {(config.get('architectures') or [kind])[0]}", *notes)
-    encoder = ViT(shape, channels=inputs.channels, size=inputs.size, learned=kind != "vit_mae")
+    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=kind != "vit_mae")
     resampling = RESAMPLING.get(kind, "bicubic")
     if any(name.startswith("decoder.") for name in present):
         width, depth, heads, inside = (

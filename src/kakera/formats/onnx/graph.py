@@ -14,10 +14,9 @@ from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.classifier import Classifier
-from kakera.model.decoder import Decoder
-from kakera.model.mae import MAE, VARIANCE_FLOOR
-from kakera.model.presence import beyond
+from kakera.model.mae import MAE, VARIANCE_FLOOR, Decoder
 from kakera.model.resnet import ResNet
+from kakera.model.token_index import beyond
 from kakera.model.vit import ViT
 from kakera.sound.logmel import LogMel, blank_after
 

@@ -20,8 +20,8 @@ from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.presence import beyond
 from kakera.model.resnet import ResNet
+from kakera.model.token_index import beyond
 from kakera.training.device import placed, whereabouts
 from kakera.training.metrics import evaluate
 from kakera.training.preview import Shown, shown

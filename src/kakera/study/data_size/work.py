@@ -153,7 +153,8 @@ def nearest_cnn(material: Material) -> str:
             for name, shape in RESNETS.items()
             if shape.stem == stem
         }
-    ours = parameters(Classifier(ViT(material.shape, channels=channels, size=material.inputs.size), classes))
+        encoder = ViT(material.shape, channels=channels, image_size=material.inputs.size)
+        ours = parameters(Classifier(encoder, classes))
     return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))
 
 

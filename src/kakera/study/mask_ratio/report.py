@@ -14,8 +14,8 @@ from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.explain.reconstruct import legend, reconstructions
 from kakera.formats.native import load_model
+from kakera.masking import random
 from kakera.model.mae import MAE
-from kakera.model.masking import random
 from kakera.reports import html
 from kakera.reports.curves import Curve, draw
 from kakera.reports.intervals import interval

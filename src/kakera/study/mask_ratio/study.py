@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera.data.dataset import Dataset
-from kakera.model.masking import kept
+from kakera.masking import kept
 from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write

@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kakera import masking
 from kakera.grid import Grid
-from kakera.model import masking
 from kakera.model.classifier import Classifier, Pool
 from kakera.model.mae import MAE
-from kakera.model.presence import beyond, choose
 from kakera.model.resnet import ResNet, resnet_shape
-from kakera.model.roles import entering
+from kakera.model.token_index import TokenIndex, beyond, visible_index
 from kakera.model.trace import Trace
 from tests.model.models import DECODER, SIZE, drawn, encoder, far, pictures
 
@@ -124,14 +123,14 @@ def test_no_gradient_comes_from_the_padding() -> None:
 def test_attention_is_recorded_without_what_is_absent() -> None:
     trace = Trace(attention=[1])
     values, absent = batch()
-    encoder().tokens(values, entering(None, absent), None, trace)
+    encoder().tokens(values, visible_index(None, absent), None, trace)
     assert trace.attention[1][1, ..., 9:].abs().max() == 0  # the class token and 8 patches are there
     assert far(trace.attention[1].sum(dim=-1), torch.ones(4, 3, 21)) < 1e-12
 
 
 def test_a_cnn_pools_what_is_there() -> None:
     model = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
-    model.initialise(torch.Generator().manual_seed(0))
+    model.reset_parameters(torch.Generator().manual_seed(0))
     model.eval().double()
     values = pictures(2, size=(8, 16))
     absent = beyond(torch.tensor([9, 16]), model.grid((8, 16)), model.step)
@@ -155,14 +154,14 @@ def test_the_grid_of_a_cnn_is_that_of_its_maps(name: str) -> None:
 
 def test_rows_of_one_length_need_no_attention_mask() -> None:
     wanted = torch.tensor([[True, False, True], [False, True, True]])
-    assert choose(wanted).void is None
-    assert choose(wanted).numbers.tolist() == [[0, 2], [1, 2]]
+    assert TokenIndex.of(wanted).padding is None
+    assert TokenIndex.of(wanted).ids.tolist() == [[0, 2], [1, 2]]
 
 
 def test_shorter_rows_are_filled_up_and_marked() -> None:
-    void = choose(torch.tensor([[True, False, True], [False, True, False]])).void
-    assert void is not None
-    assert void.tolist() == [[False, False], [False, True]]
+    padding = TokenIndex.of(torch.tensor([[True, False, True], [False, True, False]])).padding
+    assert padding is not None
+    assert padding.tolist() == [[False, False], [False, True]]
 
 
 def test_the_size_of_these_pictures() -> None:

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakera.model.stochastic_depth import survival
+from kakera.model.attention import survival
 from tests.model.models import seeded
 
 
