@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from kakera import seeding
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.loader import HOPELESS, Augmentation, Batch, evaluation_batches, training_batches
@@ -206,6 +207,23 @@ def test_evaluation_sees_every_picture_once_in_order(batch: int, workers: int, t
     assert all(len(one.samples) == min(batch, COUNT) for one in found[:-1])
     values = torch.cat([one.pictures for one in found])
     assert np.array_equal(values.permute(0, 2, 3, 1), [block().pictures.read(i) for i in range(COUNT)])
+
+
+def test_evaluation_draws_no_random_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bits(*words: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(seeding, "bits", bits)
+    for dataset in (block(), files(tmp_path)):
+        for size in (SIDE, 8):
+            assert len(list(evaluation_batches(dataset, (size, size), batch=4))) == 3
+
+
+def test_a_picture_s_crop_does_not_depend_on_the_other_augmentations() -> None:
+    crop = Augmentation(crop=(0.2, 0.8))
+    (plain,), (flipped,) = (batches(block(), kind, steps=1) for kind in (crop, replace(crop, flip=True)))
+    pairs = zip(plain.pictures, flipped.pictures, strict=True)
+    assert all(torch.equal(one, other) or torch.equal(one.flip(-1), other) for one, other in pairs)
 
 
 def test_evaluation_names_what_it_cannot_read(tmp_path: Path) -> None:
