@@ -106,7 +106,7 @@ def test_the_pages_have_commands() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)  # of the README some twenty commands
 @pytest.mark.parametrize("page", COMMANDS)
 def test_every_shell_block_of_a_page_runs(
     page: str,
