@@ -87,7 +87,10 @@ def test_the_encoders_tokens_are_the_same_in_another_order(tmp_path: Path) -> No
     assert any("3 tensors of its decoder left behind" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(("width", "depth"), [(WIDTH, 1), WHOLE], ids=["tiny", "base"])
+BASE = pytest.param(768, 12, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(WIDTH, 1), BASE], ids=["tiny", "base"])
 def test_a_fine_tuned_one_gives_the_same_scores(width: int, depth: int, tmp_path: Path) -> None:
     w = weights("mean", width, depth)
     torch.save({"model": w}, tmp_path / "file.pth")

@@ -93,7 +93,10 @@ def test_a_whole_base_model_of_timm_gives_the_same_scores(case: str, tmp_path: P
     same_as_timm(case, tmp_path / "pytorch_model.bin", tensors, x, lambda found: found)
 
 
-@pytest.mark.parametrize("case", ["DeiT-S", "DeiT-S, distilled", WHOLE])
+BASE = pytest.param("DeiT-B, distilled", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("case", ["DeiT-S", "DeiT-S, distilled", BASE])
 def test_a_file_of_deits_own_code_gives_the_scores_of_timm(case: str, tmp_path: Path) -> None:
     """Whole models; of two tokens the mean of both heads."""
     tensors, draws = drawn_again(case, LARGE[case]["shapes"], 7)
