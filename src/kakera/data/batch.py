@@ -87,6 +87,6 @@ class Batch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        """What the model works on, changed; numbers of samples stay."""
-        labels, lengths = (None if one is None else change(one) for one in (self.labels, self.lengths))
-        return replace(self, pictures=change(self.pictures), labels=labels, lengths=lengths)
+        """What the model works on, changed; numbers of samples stay, and lengths, known before all else."""
+        labels = None if self.labels is None else change(self.labels)
+        return replace(self, pictures=change(self.pictures), labels=labels)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kakera.errors import OptionError, sentence
+from kakera.grid import Grid
 from kakera.model import hog as oriented
 from kakera.model import patches, positions
+from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import DecoderConfig
 from kakera.model.decoder import Decoder
+from kakera.model.network import Network
 from kakera.model.roles import Roles, roles
 from kakera.model.vit import ViT
 
 VARIANCE_FLOOR = 1e-6
 
 
-class MAE(nn.Module):
+class MAE(Network):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
     `normalised` predicts each patch after subtracting its mean and dividing by its deviation
@@ -28,6 +34,9 @@ class MAE(nn.Module):
     Patches may be `absent` in every method that takes a mask; those are never `hidden`. Of the hidden
     patches only those `asked` for are predicted, where that is given.
     """
+
+    kind = "mae"
+    reconstructs = True
 
     def __init__(
         self, encoder: ViT, decoder: DecoderConfig, *, normalised: bool = True, gradients: bool = False
@@ -132,3 +141,36 @@ class MAE(nn.Module):
         self.encoder.resize(size, how)
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid, how)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
+
+    @property
+    def backbone(self) -> ViT:
+        """The encoder."""
+        return self.encoder
+
+    @property
+    def step(self) -> int:
+        """Pixels across from one patch to the next."""
+        return self.encoder.step
+
+    def cells(self, size: tuple[int, int]) -> Grid:
+        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        return self.encoder.cells(size)
+
+    def with_head(self, classes: int, pool: Read | None = None) -> Classifier:
+        """Return a classifier of the encoder; its head reads the mean of the patches, or `pool`."""
+        return self.encoder.with_head(classes, pool)
+
+    def positions_of_parts(self) -> dict[str, Tensor]:
+        """Return the positions (1 + n, d) of encoder and decoder."""
+        return {"encoder": self.encoder.positions, "decoder": self.decoder.positions}
+
+    def describe(self) -> dict[str, Any]:
+        """Return the encoder's shape, the decoder's, and what is predicted."""
+        target = {"normalised": self.normalised, "gradients": self.gradients}
+        decoder = asdict(self.decoder.shape)
+        return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
+
+    def about(self, inputs: str) -> str:
+        """Return layers, patches, inputs and what is predicted in one line."""
+        pixels = "normalised" if self.normalised else "plain"
+        return f"masked autoencoder: {self.encoder.size_in_words(inputs)}, decoder of {pixels} pixels"

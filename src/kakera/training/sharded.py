@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
@@ -10,6 +11,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from kakera.model.attention import CrossLayer, Layer
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
@@ -38,12 +41,12 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
     return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
 
 
-def shell(model: nn.Module) -> nn.Module:
+def shell(model: M) -> M:
     """The model without its numbers, to be filled by `gathered`."""
     return copy.deepcopy(model).to("meta")
 
 
-def gathered(model: nn.Module, empty: nn.Module) -> nn.Module:
+def gathered(model: nn.Module, empty: M) -> M:
     """A model whose weights are shared out, as an ordinary one on the CPU; every process must ask."""
     weights = {name: whole(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
     filled = copy.deepcopy(empty)

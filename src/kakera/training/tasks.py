@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from kakera import seeding
 from kakera.data.loader import Batch
+from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
@@ -21,22 +22,21 @@ from kakera.model.stochastic_depth import survival
 from kakera.training.batch_augment import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.stripes import striped
-from kakera.training.view import View
 
 
 class Pretraining:
     """Guess hidden patches; the mask of a picture depends on (seed, epoch, picture) alone."""
 
     def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
-        self.model: nn.Module = model
+        self.model = model
         self.grid, self.options = model.encoder.grid, options
-        self.view = View.of(model.encoder, inputs)
+        self.front = FrontEnd.of(model, inputs)
 
     def weight(self, batch: Batch) -> float:
         """Of recordings the patches to guess, which are fewer in short ones; of pictures the pictures."""
-        if self.view.inputs.sound is None:
+        if batch.lengths is None:
             return len(batch.samples)
-        absent = self.view.absent(batch)
+        absent = self.front.padding(self.front.widths(batch.lengths))
         count = torch.full((len(batch.samples),), self.grid.count)
         present = (count if absent is None else count - absent.sum(dim=1).cpu()).double()
         hidden = present - (present * (1 - self.options.hide)).long().clamp(min=1)
@@ -47,7 +47,7 @@ class Pretraining:
         """Squared error on the hidden patches, or on those that are to be predicted."""
         options, samples = self.options, batch.samples.numpy()
         noise = seeding.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
-        pictures, absent = self.view.pictures(batch), self.view.absent(batch)
+        pictures, absent = self.front(batch.pictures, batch.lengths)
         gone = None if absent is None else absent.cpu().numpy()
         hidden = MASKINGS[options.masking](noise, self.grid, options.hide, gone)
         asked = None
@@ -74,10 +74,11 @@ class Classification:
         several: bool,
         labels: NDArray[Any] | None = None,
     ) -> None:
-        self.model: nn.Module = model
-        self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
+        self.model = model
+        self.depth = model.drop_path_layers
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
-        self.view = View.of(model, inputs)
+        self.front = FrontEnd.of(model, inputs)
+        self._seen = self._pictures if inputs.sound is None else self._spectrograms
         self.adjustment: Tensor | None = None
         if options.class_balance and labels is not None and not several:
             self.adjustment = options.class_balance * log_prior(labels, self.classes)
@@ -89,34 +90,30 @@ class Classification:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
         assert batch.labels is not None
-        targets = self._targets(batch.labels)
-        absent = None
-        if self.inputs.sound is None:
-            pictures, targets = self._pictures(batch, targets)
-        else:
-            pictures, targets, absent = self._spectrograms(batch, targets)
-        survive = self._survive(batch).to(pictures.device) if self.depth and self.options.drop_path else None
-        scores = model(pictures, survive) if absent is None else model(pictures, survive, absent=absent)
+        pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
+        survive = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
+        logits = model(pixels, survive, absent=padding)
         if self.several:
-            return functional.binary_cross_entropy_with_logits(scores, targets)
+            return functional.binary_cross_entropy_with_logits(logits, targets)
         if self.adjustment is not None:
-            scores = scores + self.adjustment.to(scores.device)
-        return functional.cross_entropy(scores, targets)
+            logits = logits + self.adjustment.to(logits.device)
+        return functional.cross_entropy(logits, targets)
 
-    def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)
         pictures = self.inputs.normalise(pictures * self.inputs.scale)
-        return mix(pictures, targets, self.options, batch.step, batch.partners)
+        pixels, targets = mix(pictures, targets, self.options, batch.step, batch.partners)
+        return pixels, None, targets
 
-    def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         assert self.inputs.sound is not None
         options = self.options
         batch, targets = mix_waves(batch, targets, options)
-        pictures = self.view.pictures(batch)
+        pixels, padding = self.front(batch.pictures, batch.lengths)
         if options.time_stripe or options.band_stripe:
             frames = round(options.time_stripe * 1000 / self.inputs.sound.hop)
-            pictures = striped(pictures, batch, options.seed, bands=options.band_stripe, frames=frames)
-        return pictures, targets, self.view.absent(batch)
+            pixels = striped(pixels, batch, options.seed, bands=options.band_stripe, frames=frames)
+        return pixels, padding, targets
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:
@@ -134,7 +131,7 @@ class Classification:
 def log_prior(labels: NDArray[Any], classes: int) -> Tensor:
     """Return the logarithm of each class's share of the labels (n,), as (classes,); −1 is no label.
 
-    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the scores themselves learn to
+    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the logits themselves learn to
     be right for classes of equal size. A class without a label counts as if it had one.
     """
     counts = np.bincount(labels[labels >= 0], minlength=classes).clip(min=1)

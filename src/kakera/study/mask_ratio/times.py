@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from kakera.commands.result import Trained
+from kakera.formats.inference import features
 from kakera.study.plan import Unit
 from kakera.study.setup import FINETUNE, PRETRAIN, Material
 from kakera.study.stopwatch import pace, rate
-from kakera.training.inference import features
 
 SAMPLE = 1000  # pictures, to see how fast tokens are read
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from kakera.data.split import few
+from kakera.formats.inference import features
 from kakera.formats.native import load_model
 from kakera.study import costs
 from kakera.study.setup import FINETUNE, PRETRAIN, Material
 from kakera.training.device import placed
-from kakera.training.inference import features
 from kakera.training.metrics import evaluate
 from kakera.training.probes.ridge import ridge
 
