@@ -43,7 +43,7 @@ def test_a_vitmae_as_transformers_makes_it_from_a_configuration_is_read_with_a_w
     tmp_path: Path,
 ) -> None:
     """Version 5.24 leaves its positions at zero."""
-    theirs: Any = hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE))
+    theirs: Any = hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE))
     state = theirs.state_dict()
     zero = {
         part: not state[name].any() for part, name in (("encoder", f"vit.{ENCODER}"), ("decoder", DECODER))
