@@ -17,11 +17,12 @@ from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
 from kakera.formats.foreign.transformers_writer import files
 from kakera.formats.load import load
-from kakera.formats.native import Model, save_model
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
+from kakera.model.network import Network
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
@@ -39,7 +40,7 @@ def encoder(
     return ViT(shape, channels=2, size=size)
 
 
-def complete(model: Model, classes: tuple[str, ...] = (), *, several: bool = False) -> Pretrained:
+def complete(model: Network, classes: tuple[str, ...] = (), *, several: bool = False) -> Pretrained:
     drawn(model)
     size = model.encoder.size if not isinstance(model, ViT) else model.size
     return Pretrained(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, several)
