@@ -31,7 +31,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from kakera.formats.native import Saved, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
@@ -48,7 +49,9 @@ def save(folder: Path, size: str, channels: int, side: int) -> None:
     encoder = ViT(shape, channels=channels, image_size=(side, side))
     model = MAE(encoder, shape.decoder)
     model.reset_parameters(torch.Generator().manual_seed(0))
-    save_model(folder, Saved(model, InputSpec(channels, side, side, (0.5,) * channels, (0.25,) * channels)))
+    save_model(
+        folder, Pretrained(model, InputSpec(channels, side, side, (0.5,) * channels, (0.25,) * channels))
+    )
 
 
 class Server:

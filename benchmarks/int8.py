@@ -27,10 +27,12 @@ from kakera.commands.finetune import finetune
 from kakera.data.dataset import Dataset
 from kakera.data.loader import evaluation_batches
 from kakera.data.sources.open import open_dataset
+from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.load import load
-from kakera.formats.native import Saved, generator
+from kakera.formats.native import generator
 from kakera.formats.onnx import export
+from kakera.formats.onnx.graph import graph_of
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
@@ -50,14 +52,14 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
     encoder = ViT(SIZES[size], channels=3, image_size=inputs.size)
     model = Classifier(encoder, CLASSES, "mean").eval()
     model.reset_parameters(generator(0))
-    saved = Saved(model, inputs, tuple(map(str, range(CLASSES))))
-    graph, given = export.graph(saved), {"pictures": export.example(saved, batch)[0].numpy()}
+    saved = Pretrained(model, inputs, tuple(map(str, range(CLASSES))))
+    graph, given = export.graph(saved), {"pictures": graph_of(saved).example(batch)[0].numpy()}
     return timed(saved, {SINGLE: graph, INT8: quantise(graph, [given])}, batch, rounds)
 
 
-def timed(saved: Saved, graphs: dict[str, bytes], batch: int, rounds: int) -> dict[str, float]:
+def timed(saved: Pretrained, graphs: dict[str, bytes], batch: int, rounds: int) -> dict[str, float]:
     """Milliseconds a picture, of PyTorch and of each graph."""
-    pictures = export.example(saved, batch)[0]
+    pictures = graph_of(saved).example(batch)[0]
     given = {"pictures": pictures.numpy()}
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
         contenders: dict[str, Callable[[], object]] = {

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import timm_writer, transformers_writer
 from kakera.formats.foreign.ast_inputs import spectrograms
 from kakera.formats.load import load
-from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, save_model
+from kakera.formats.native import DESCRIPTION, WEIGHTS, save_model
 from kakera.formats.onnx import export
-from kakera.formats.onnx.model import CONFIG, entering, open_onnx
+from kakera.formats.onnx.model import CONFIG, open_onnx
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -151,20 +152,20 @@ def header(content: bytes, draw: random.Random) -> bytes:
     return struct.pack("<Q", len(text)) + text + content[8 + length :]
 
 
-def heard() -> Saved:
+def heard() -> Pretrained:
     """A classifier of recordings."""
     encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=1, image_size=(32, 64))
     model = Classifier(encoder, len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))
-    return Saved(model.eval(), replace(spectrograms(64, -4.0, 4.0, 32), blank=None), CLASSES)
+    return Pretrained(model.eval(), replace(spectrograms(64, -4.0, 4.0, 32), blank=None), CLASSES)
 
 
-def coloured() -> Saved:
+def coloured() -> Pretrained:
     """A classifier of colour pictures, as other libraries have them."""
     encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=3, image_size=(32, 32))
     model = Classifier(encoder, len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))
-    return Saved(model.eval(), InputSpec(3, 32, 32, (0.5,) * 3, (0.5,) * 3), CLASSES)
+    return Pretrained(model.eval(), InputSpec(3, 32, 32, (0.5,) * 3, (0.5,) * 3), CLASSES)
 
 
 def something(inputs: InputSpec) -> Any:
@@ -190,11 +191,10 @@ def compute_graph(folder: Path) -> None:
     model = open_onnx(folder)
     sound = model.inputs.sound
     if sound is None:
-        given = entering(torch.zeros(1, model.inputs.channels, *model.inputs.size, dtype=torch.uint8), None)
+        found = model.probabilities(torch.zeros(1, model.inputs.channels, *model.inputs.size))
     else:
         length = sound.samples(model.inputs.width)
-        given = entering(torch.zeros(1, length), torch.tensor([length]))
-    found = model.probabilities(given)
+        found = model.probabilities(torch.zeros(1, length), torch.tensor([length]))
     assert torch.isfinite(found).all(), "not finite"
     assert found.shape == (1, len(model.classes)), found.shape
 

@@ -9,22 +9,24 @@ SOURCE = Path(__file__).parents[1] / "src" / "kakera"
 GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine"}
 GROUND |= {"contention", "out_of_memory", "masking"}
 BASE = GROUND | {"sound"}
+FORMATS = BASE | {"model", "frontend", "data", "explain"}
+TRAINING = FORMATS | {"formats", "reports"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),
     "sound": GROUND - {"inputs"},
     "inputs": GROUND | {"sound"},
     "model": GROUND,
+    "frontend": BASE | {"model"},
     "data": BASE,
-    "formats": BASE | {"model", "data"},
     "explain": BASE | {"model"},
+    "formats": FORMATS,
     "reports": GROUND - {"inputs"},
-    "training": BASE | {"model", "data", "formats", "explain", "reports"},
-    "commands": BASE | {"model", "data", "formats", "explain", "reports", "training"},
-    "study": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands"},
-    "web": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands"},
-    "bench": BASE | {"model", "data", "formats", "explain", "reports", "training", "commands", "study"},
-    "cli": BASE
-    | {"model", "data", "formats", "explain", "reports", "training", "commands", "study", "web", "bench"},
+    "training": TRAINING,
+    "commands": TRAINING | {"training"},
+    "study": TRAINING | {"training", "commands"},
+    "web": TRAINING | {"training", "commands"},
+    "bench": TRAINING | {"training", "commands", "study"},
+    "cli": TRAINING | {"training", "commands", "study", "web", "bench"},
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks import cost
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
@@ -20,7 +20,7 @@ def test_the_closed_form_is_what_pytorch_counts(monkeypatch: pytest.MonkeyPatch)
     encoder = ViT(shape, channels=3, image_size=(64, 64))
     model = MAE(encoder, shape.decoder)
     model.reset_parameters(torch.Generator().manual_seed(0))
-    saved = Saved(model, InputSpec(3, 64, 64, (0.5,) * 3, (0.5,) * 3))
+    saved = Pretrained(model, InputSpec(3, 64, 64, (0.5,) * 3, (0.5,) * 3))
     # The counter leaves out the gradient of the pictures, which nobody needs.
     assert step_flops(saved, 0.75) == pytest.approx(cost.cost("nano").flops, rel=0.03)
 

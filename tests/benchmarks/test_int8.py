@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from kakera.formats.inference import predict_proba
 from kakera.formats.load import load
-from kakera.training.inference import scores
 from tests.benchmarks.programs import benchmark
 from tests.small import pictures
 from tests.test_documents import ROOT
@@ -35,7 +35,7 @@ def test_it_trains_converts_and_counts_what_int8_loses(tmp_path: Path) -> None:
     said = found["int8, times PyTorch's speed"]["28 pixels, patches of 7, batch 8"]
     assert said == pytest.approx(times["PyTorch, float32"] / times["ONNX Runtime, int8"], rel=0.1)
     saved, graphs = load(tmp_path / "run"), (tmp_path / "float32", tmp_path / "int8")
-    before, _, _ = scores(saved, data.part("test"))
+    before, _, _ = predict_proba(saved, data.part("test"))
     single, eight = (module.probabilities(graph, data.part("test"), saved.inputs.size) for graph in graphs)
     assert abs(before - single).max() < 1e-5
     assert 0 < abs(before - eight).max() < 0.2

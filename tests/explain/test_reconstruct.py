@@ -9,8 +9,8 @@ from kakera.explain.reconstruct import (
     legend,
     reconstruct,
     reconstructions,
-    require_autoencoder,
 )
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.inputs import InputSpec
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
@@ -157,7 +157,7 @@ def test_a_checkpoint_says_of_which_kind_it_is() -> None:
 
 
 def test_an_encoder_only_is_refused_in_one_line() -> None:
-    model = autoencoder()
-    assert require_autoencoder(model) is model
+    saved = Pretrained(autoencoder(), inputs(3))
+    assert require_mae(saved) is saved
     with pytest.raises(RunError, match="got an encoder only, expected a masked autoencoder; name the pretr"):
-        require_autoencoder(model.encoder)
+        require_mae(Pretrained(saved.encoder, inputs(3)))

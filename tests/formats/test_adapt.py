@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from kakera.errors import OptionError
 from kakera.formats.adapt import adapt
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign import ast_inputs
 from kakera.formats.load import load
-from kakera.formats.native import Saved, save_model
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import DecoderConfig, ViTConfig
@@ -30,8 +31,8 @@ def encoder(channels: int = 3) -> ViT:
     return ViT(SHAPE, channels=channels, image_size=(12, 12))
 
 
-def autoencoder(*, gradients: bool = False) -> Saved:
-    return Saved(MAE(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
+def autoencoder(*, gradients: bool = False) -> Pretrained:
+    return Pretrained(MAE(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
 
 
 @pytest.mark.parametrize("size", [384, (448, 224)], ids=["224 to 384", "square to 2 to 1"])
@@ -61,7 +62,7 @@ def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
     assert isinstance(model, MAE)
     model.decoder.positions.data = torch.randn(10, 16, generator=torch.Generator().manual_seed(0))
     before = model.decoder.positions.detach().clone()
-    adapt(ours, size=(24, 12))
+    model = require_mae(adapt(ours, size=(24, 12))).model
     field = before[1:].T.reshape(1, 16, 3, 3)
     expected = functional.interpolate(field, size=(6, 3), mode="bicubic", align_corners=False)
     assert torch.equal(model.decoder.positions[:1], before[:1])
@@ -73,10 +74,9 @@ def test_the_positions_of_a_decoder_are_resized_in_two_dimensions() -> None:
 def test_asts_positions_are_cut_where_recordings_get_shorter() -> None:
     inputs = ast_inputs.spectrograms(96, -4.0, 4.0, 48)
     shape = ViTConfig(4, 1, 1, (16, 16), SHAPE.decoder, registers=1)
-    ours = Saved(ViT(shape, channels=1, image_size=inputs.size), inputs, resampling="cut")
+    ours = Pretrained(ViT(shape, channels=1, image_size=inputs.size), inputs, resampling="cut")
     ours.encoder.positions.data = torch.arange(19.0).unsqueeze(1).expand(-1, 4).clone()
-    adapt(ours, size=(48, 64))
-    rows = ours.encoder.positions[1:, 0].reshape(3, 4)
+    rows = adapt(ours, size=(48, 64)).encoder.positions[1:, 0].reshape(3, 4)
     assert rows.tolist() == [[2, 3, 4, 5], [8, 9, 10, 11], [14, 15, 16, 17]]
 
 
@@ -88,7 +88,7 @@ def grey(channels: int) -> Tensor:
 
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_of_them(channels: int) -> None:
-    ours = Saved(drawn(encoder()).double(), INPUTS)
+    ours = Pretrained(drawn(encoder()).double(), INPUTS)
     with torch.inference_mode():
         before = ours.encoder(INPUTS.normalise(grey(3).double()))
         after = adapt(ours, channels=channels)
@@ -98,7 +98,7 @@ def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_o
 
 
 def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> None:
-    saved = Saved(drawn(encoder(1)), InputSpec(1, 12, 12, (0.3,), (0.4,)))
+    saved = Pretrained(drawn(encoder(1)), InputSpec(1, 12, 12, (0.3,), (0.4,)))
     colour = torch.randint(0, 256, (2, 3, 12, 12), generator=torch.Generator().manual_seed(0)).float()
     grey = (0.299 * colour[:, 0] + 0.587 * colour[:, 1] + 0.114 * colour[:, 2]).unsqueeze(1)
     with torch.inference_mode():
@@ -110,11 +110,11 @@ def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> N
 
 def test_with_one_deviation_for_all_the_weights_are_summed_as_timm_sums_them() -> None:
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
-    ours = Saved(drawn(encoder()), inputs)
+    ours = Pretrained(drawn(encoder()), inputs)
     before = ours.encoder.patches.project.weight.detach().reshape(24, 4, 4, 3)
-    adapt(ours, channels=1)
-    assert far(ours.encoder.patches.project.weight.detach(), before.sum(dim=3).reshape(24, 16)) < 1e-6
-    assert "weights of 3 channels summed into 1" in adapt(Saved(encoder(), inputs), channels=1).notes
+    after = adapt(ours, channels=1)
+    assert far(after.encoder.patches.project.weight.detach(), before.sum(dim=3).reshape(24, 16)) < 1e-6
+    assert "weights of 3 channels summed into 1" in adapt(Pretrained(encoder(), inputs), channels=1).notes
 
 
 def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> None:
@@ -126,7 +126,8 @@ def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> No
     assert isinstance(model, MAE)
     with torch.inference_mode():
         before = model.predict(x, hidden).reshape(2, 5, 16, 3).mean(dim=3)
-        after = adapt(ours, channels=1)
+        after = require_mae(adapt(ours, channels=1))
+        model = after.model
         assert far(before, model.predict(after.inputs.normalise(grey(1)), hidden)) < 1e-4
         assert model.reconstruct(after.inputs.normalise(grey(1)), hidden).shape == (2, 1, 12, 12)
 
@@ -136,10 +137,12 @@ def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> No
 def test_new_classes_get_a_new_head_on_the_same_encoder(kind: str, classes: Any, tmp_path: Path) -> None:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
     models = {
-        "encoder": Saved(encoder(), INPUTS),
-        "classifier": Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("x", "y"), several=True),
+        "encoder": Pretrained(encoder(), INPUTS),
+        "classifier": Pretrained(
+            Classifier(encoder(), 2, "class and mean"), INPUTS, ("x", "y"), several=True
+        ),
         "autoencoder": autoencoder(),
-        "cnn": Saved(cnn, INPUTS, ("x", "y")),
+        "cnn": Pretrained(cnn, INPUTS, ("x", "y")),
     }
     save_model(tmp_path, models[kind])
     found = load(tmp_path, classes=classes)
@@ -179,10 +182,24 @@ def test_what_cannot_be_is_refused_in_one_line(make: Any, options: dict[str, Any
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("options", [{"size": (24, 12)}, {"channels": 1}, {"classes": 3}], ids=str)
+def test_what_is_adapted_stays_as_it_was(options: dict[str, Any]) -> None:
+    ours = autoencoder()
+    before = {name: tensor.clone() for name, tensor in ours.model.state_dict().items()}
+    found = adapt(ours, **options)
+    with torch.no_grad():
+        for parameter in found.model.parameters():
+            parameter.zero_()
+    after = ours.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert (ours.inputs, ours.classes, ours.notes) == (INPUTS, (), ())
+
+
 def test_recordings_have_one_channel() -> None:
     inputs = ast_inputs.spectrograms(64, -4.0, 4.0, 32)
     shape = ViTConfig(24, 1, 3, (16, 16), SHAPE.decoder)
-    ours = Saved(ViT(shape, channels=1, image_size=inputs.size), inputs)
+    ours = Pretrained(ViT(shape, channels=1, image_size=inputs.size), inputs)
     with pytest.raises(OptionError, match="a model of recordings"):
         adapt(ours, channels=3)
     with pytest.raises(OptionError, match="mel bands"):

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from kakera.commands.predict import predict
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
 from kakera.formats.foreign import ast_inputs
 from kakera.formats.foreign.ast import _window
 from kakera.formats.foreign.transformers_writer import files
 from kakera.formats.load import load
-from kakera.formats.native import Saved, load_model, save_model
+from kakera.formats.native import load_model, save_model
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.model.configs import DecoderConfig, ViTConfig
@@ -151,7 +152,7 @@ def test_a_model_of_recordings_that_is_not_asts_is_refused(
     inputs = type(inputs).from_json({**inputs.to_json(), "blank": blank})
     encoder = ViT(shape, channels=1, image_size=inputs.size)
     with pytest.raises(RunError, match=reason):
-        files(Saved(Classifier(encoder, 3, pool, 1e-6), inputs, tuple(LABELS.values())))
+        files(Pretrained(Classifier(encoder, 3, pool, 1e-6), inputs, tuple(LABELS.values())))
 
 
 @pytest.mark.parametrize("wrong", [{"num_mel_bins": 40}, {"max_length": 65}, {"sampling_rate": 8000}])

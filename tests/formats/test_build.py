@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from kakera.errors import RunError
 from kakera.formats.build import finite, require_numbers, without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.formats.native import Saved, load_model, save_model
+from kakera.formats.native import load_model, save_model
 from kakera.inputs import InputSpec
 from kakera.model.resnet import ResNet, resnet_shape
 from tests.formats.test_jax import file as jax_file
@@ -39,7 +40,7 @@ def rewritten(path: Path, name: str, change: Change) -> None:
 
 def of_kakera(place: Path, change: Change) -> Path:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
-    save_model(place, Saved(cnn, InputSpec(1, 16, 16, (0.5,), (0.5,)), ("a", "b")))
+    save_model(place, Pretrained(cnn, InputSpec(1, 16, 16, (0.5,), (0.5,)), ("a", "b")))
     rewritten(place / "model.safetensors", "head.weight", change)
     return place
 

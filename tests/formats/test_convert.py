@@ -9,9 +9,10 @@ import torch
 from kakera.cli.main import main
 from kakera.errors import RunError
 from kakera.formats import convert as module
+from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.load import load
-from kakera.formats.native import Saved, save_model
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
@@ -27,22 +28,22 @@ def encoder() -> ViT:
     return ViT(SHAPE, channels=2, image_size=(12, 12))
 
 
-def models() -> dict[str, Saved]:
+def models() -> dict[str, Pretrained]:
     return {
-        "encoder": Saved(encoder(), INPUTS),
-        "classifier": Saved(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
-        "autoencoder": Saved(MAE(encoder(), SHAPE.decoder, normalised=False), INPUTS),
+        "encoder": Pretrained(encoder(), INPUTS),
+        "classifier": Pretrained(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
+        "autoencoder": Pretrained(MAE(encoder(), SHAPE.decoder, normalised=False), INPUTS),
     }
 
 
-def run(saved: Saved, folder: Path) -> Path:
+def run(saved: Pretrained, folder: Path) -> Path:
     drawn(saved.model)
     save_model(folder, saved)
     return folder
 
 
 @pytest.mark.parametrize("saved", models().values(), ids=models())
-def test_through_both_formats_and_back_no_bit_changes(saved: Saved, tmp_path: Path) -> None:
+def test_through_both_formats_and_back_no_bit_changes(saved: Pretrained, tmp_path: Path) -> None:
     start = run(saved, tmp_path / "run")
     there = convert(start, tmp_path / "hf", to="transformers")
     assert there.judge == "transformers"
@@ -56,7 +57,7 @@ def test_through_both_formats_and_back_no_bit_changes(saved: Saved, tmp_path: Pa
 
 def test_an_encoder_goes_where_its_decoder_cannot(tmp_path: Path) -> None:
     model = MAE(encoder(), SHAPE.decoder, gradients=True)
-    start = run(Saved(model, INPUTS), tmp_path / "run")
+    start = run(Pretrained(model, INPUTS), tmp_path / "run")
     with pytest.raises(RunError, match="gradients"):
         convert(start, tmp_path / "hf", to="transformers")
     assert convert(start, tmp_path / "hf", to="transformers", encoder=True).difference < 1e-5
@@ -97,7 +98,7 @@ def test_bad_input_is_one_line_and_code_2(
     source: str, target: str, to: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(models()["classifier"], tmp_path / "run")
-    run(Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), tmp_path / "both")
+    run(Pretrained(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), tmp_path / "both")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     assert main(["convert", str(tmp_path / source), str(tmp_path / target), "--to", to]) == 2
     error = capsys.readouterr().err
@@ -137,7 +138,9 @@ def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind:
     inside = ViT(SHAPE, channels=1, image_size=(12, 12))
     model = inside if kind == "encoder" else Classifier(inside, 2, "mean")
     inputs, classes = InputSpec(1, 12, 12, (0.2,), (0.4,)), () if kind == "encoder" else ("ant", "bee")
-    found = convert(run(Saved(model, inputs, classes), tmp_path / "run"), tmp_path / "hf", to="transformers")
+    found = convert(
+        run(Pretrained(model, inputs, classes), tmp_path / "run"), tmp_path / "hf", to="transformers"
+    )
     assert (found.source.inputs.channels, found.judge) == (1, "transformers")
     assert found.difference < 1e-5
     assert "brightness" in found.lines()[-1]
@@ -145,14 +148,20 @@ def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind:
     assert load(tmp_path / "hf").inputs.channels == 3
 
 
-def refused_by_timm() -> dict[str, tuple[Saved, str]]:
+def refused_by_timm() -> dict[str, tuple[Pretrained, str]]:
     other = replace(SHAPE, kind=BlockConfig(epsilon=1e-12))
     overlapping = replace(SHAPE, stride=(2, 2))
     return {
         "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),
-        "epsilon": (Saved(ViT(other, channels=2, image_size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
-        "overlap": (Saved(ViT(overlapping, channels=2, image_size=(12, 12)), INPUTS), "patches that overlap"),
-        "head": (Saved(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")), "class and mean"),
+        "epsilon": (Pretrained(ViT(other, channels=2, image_size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
+        "overlap": (
+            Pretrained(ViT(overlapping, channels=2, image_size=(12, 12)), INPUTS),
+            "patches that overlap",
+        ),
+        "head": (
+            Pretrained(Classifier(encoder(), 2, "class and mean"), INPUTS, ("ant", "bee")),
+            "class and mean",
+        ),
     }
 
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from kakera.errors import OptionError, RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.description import inputs_of
 from kakera.formats.load import load
-from kakera.formats.native import DESCRIPTION, Saved, save_model
+from kakera.formats.native import DESCRIPTION, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -30,7 +31,9 @@ def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSp
     """A folder whose description has another value; the weights are what they were."""
     kind = "mae" if path[0] in ("decoder", "normalised") else "classifier"
     mae = MAE(encoder(), shape_of("nano").decoder)
-    saved = Saved(mae, inputs) if kind == "mae" else Saved(Classifier(encoder(), 2), inputs, ("a", "b"))
+    saved = (
+        Pretrained(mae, inputs) if kind == "mae" else Pretrained(Classifier(encoder(), 2), inputs, ("a", "b"))
+    )
     save_model(place, saved)
     content = json.loads((place / DESCRIPTION).read_text())
     inner = content
@@ -123,7 +126,7 @@ def test_filters_that_fit_no_memory_are_refused_whatever_the_model_is() -> None:
 
 @pytest.mark.parametrize("content", ["[]", "null", '"mae"', "[" * 100_000, '{"kind": "mae"}'])
 def test_what_is_no_description_gets_one_line(content: str, tmp_path: Path) -> None:
-    save_model(tmp_path, Saved(encoder(), INPUTS))
+    save_model(tmp_path, Pretrained(encoder(), INPUTS))
     (tmp_path / DESCRIPTION).write_text(content)
     with pytest.raises(RunError) as caught:
         load(tmp_path)
@@ -132,7 +135,7 @@ def test_what_is_no_description_gets_one_line(content: str, tmp_path: Path) -> N
 
 
 def test_a_description_from_before_there_were_kinds_and_registers_is_read(tmp_path: Path) -> None:
-    save_model(tmp_path, Saved(encoder(), INPUTS))
+    save_model(tmp_path, Pretrained(encoder(), INPUTS))
     content = json.loads((tmp_path / DESCRIPTION).read_text())
     for name in ("kind", "registers", "stride"):
         content["shape"].pop(name)

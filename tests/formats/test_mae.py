@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from kakera.commands.predict import predict
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
@@ -177,18 +177,18 @@ def encoder(shape: ViTConfig = SHAPE) -> ViT:
     return ViT(shape, channels=2, image_size=(8, 12))
 
 
-def ours() -> dict[str, Saved]:
+def ours() -> dict[str, Pretrained]:
     autoencoder = MAE(encoder(), SHAPE.decoder, normalised=False)
     return {
-        "encoder": Saved(encoder(), INPUTS),
-        "mean": Saved(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
-        "class": Saved(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
-        "autoencoder": Saved(autoencoder, INPUTS),
+        "encoder": Pretrained(encoder(), INPUTS),
+        "mean": Pretrained(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
+        "class": Pretrained(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
+        "autoencoder": Pretrained(autoencoder, INPUTS),
     }
 
 
 @pytest.mark.parametrize("saved", ours().values(), ids=ours())
-def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> None:
+def test_the_way_there_and_back_changes_no_bit(saved: Pretrained, tmp_path: Path) -> None:
     drawn(saved.model)
     (tmp_path / "file.pth").write_bytes(mae.write(saved))
     back = load(tmp_path / "file.pth")
@@ -207,24 +207,24 @@ def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> 
 def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
     model = Classifier(ViT(ViTConfig(WIDTH, 1, 3, (4, 4), SHAPE.decoder), channels=3, image_size=(12, 12)), 5)
     inputs = InputSpec(3, 12, 12, (0.5,) * 3, (0.5,) * 3)
-    (tmp_path / "file.pth").write_bytes(mae.write(Saved(model, inputs, tuple("abcde"))))
+    (tmp_path / "file.pth").write_bytes(mae.write(Pretrained(model, inputs, tuple("abcde"))))
     found = torch.load(tmp_path / "file.pth", weights_only=True)["model"]
     assert {n: t.shape for n, t in found.items()} == {n: t.shape for n, t in weights("mean").items()}
 
 
-def refused() -> dict[str, tuple[Saved, str]]:
+def refused() -> dict[str, tuple[Pretrained, str]]:
     other = ViTConfig(24, 1, 3, (2, 4), SHAPE.decoder, BlockConfig(epsilon=1e-12))
     autoencoder = MAE(encoder(), SHAPE.decoder, gradients=True)
     cross = replace(SHAPE.decoder, cross=True)
     return {
-        "epsilon": (Saved(encoder(other), INPUTS), "another kind"),
-        "gradients": (Saved(autoencoder, INPUTS), "gradients"),
-        "cross": (Saved(MAE(encoder(), cross), INPUTS), "not the paper's"),
+        "epsilon": (Pretrained(encoder(other), INPUTS), "another kind"),
+        "gradients": (Pretrained(autoencoder, INPUTS), "gradients"),
+        "cross": (Pretrained(MAE(encoder(), cross), INPUTS), "not the paper's"),
     }
 
 
 @pytest.mark.parametrize(("saved", "reason"), refused().values(), ids=refused())
-def test_what_cannot_be_said_there_is_refused_with_the_reason(saved: Saved, reason: str) -> None:
+def test_what_cannot_be_said_there_is_refused_with_the_reason(saved: Pretrained, reason: str) -> None:
     with pytest.raises(RunError, match=reason):
         mae.write(saved)
 

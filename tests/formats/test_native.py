@@ -7,14 +7,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from kakera.errors import RunError
-from kakera.formats.native import (
-    DESCRIPTION,
-    WEIGHTS,
-    Saved,
-    generator,
-    load_model,
-    save_model,
-)
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import DESCRIPTION, WEIGHTS, generator, load_model, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -29,18 +23,18 @@ def encoder(*, learned: bool = False) -> ViT:
     return ViT(shape_of("nano"), channels=3, image_size=(28, 32), learned=learned)
 
 
-def models() -> list[Saved]:
+def models() -> list[Pretrained]:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
     return [
-        Saved(MAE(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
-        Saved(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
-        Saved(cnn, INPUTS, ("x", "y")),
-        Saved(MAE(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
+        Pretrained(MAE(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
+        Pretrained(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
+        Pretrained(cnn, INPUTS, ("x", "y")),
+        Pretrained(MAE(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
     ]
 
 
 @pytest.mark.parametrize("saved", models(), ids=["mae", "classifier", "cnn", "mae of gradients"])
-def test_what_is_loaded_is_what_was_saved(saved: Saved, tmp_path: Path) -> None:
+def test_what_is_loaded_is_what_was_saved(saved: Pretrained, tmp_path: Path) -> None:
     saved.model.reset_parameters(generator(3))
     save_model(tmp_path, saved)
     found = load_model(tmp_path)
@@ -108,9 +102,9 @@ def test_weights_of_another_model_get_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("saved", models(), ids=lambda saved: type(saved.model).__name__)
-def test_a_bundle_says_in_one_line_what_it_is(saved: Saved) -> None:
+def test_a_bundle_says_in_one_line_what_it_is(saved: Pretrained) -> None:
     text = repr(saved)
-    assert text.startswith("Saved(")
+    assert text.startswith("Pretrained(")
     assert "3 channels of 28 × 32" in text
     assert "\n" not in text
 

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from kakera.errors import MissingExtraError, RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.foreign.ast_inputs import spectrograms
 from kakera.formats.load import load
-from kakera.formats.native import Saved, save_model
+from kakera.formats.native import save_model
 from kakera.formats.onnx import export
-from kakera.formats.onnx.graph import Graph
-from kakera.formats.verify import expected, session_of
+from kakera.formats.onnx.graph import graph_of
+from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import DecoderConfig, ViTConfig
@@ -42,25 +43,25 @@ def heard(registers: int = 0, stride: tuple[int, int] | None = None) -> ViT:
     return ViT(shape, channels=1, image_size=(32, 64))
 
 
-def models() -> dict[str, Saved]:
+def models() -> dict[str, Pretrained]:
     two = ("ant", "bee")
     return {
-        "classifier": Saved(Classifier(seen(), 2, "mean"), INPUTS, two),
-        "several": Saved(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
-        "encoder": Saved(seen(), INPUTS),
-        "normalised": Saved(MAE(seen(), SHAPE.decoder), INPUTS),
-        "plain": Saved(MAE(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
-        "recordings": Saved(Classifier(heard(), 2, "mean"), HEARD, two),
-        "recordings of one token": Saved(Classifier(heard(), 2, "class"), HEARD, two),
-        "AST": Saved(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),
-        "cross": Saved(MAE(seen(), CROSS), INPUTS),
-        "CNN": Saved(ResNet(NANO, channels=2, classes=2), INPUTS, two),
-        "CNN of recordings": Saved(ResNet(NANO, channels=1, classes=2), HEARD, two),
-        "recordings hidden": Saved(MAE(heard(), SHAPE.decoder), HEARD),
+        "classifier": Pretrained(Classifier(seen(), 2, "mean"), INPUTS, two),
+        "several": Pretrained(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
+        "encoder": Pretrained(seen(), INPUTS),
+        "normalised": Pretrained(MAE(seen(), SHAPE.decoder), INPUTS),
+        "plain": Pretrained(MAE(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
+        "recordings": Pretrained(Classifier(heard(), 2, "mean"), HEARD, two),
+        "recordings of one token": Pretrained(Classifier(heard(), 2, "class"), HEARD, two),
+        "AST": Pretrained(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),
+        "cross": Pretrained(MAE(seen(), CROSS), INPUTS),
+        "CNN": Pretrained(ResNet(NANO, channels=2, classes=2), INPUTS, two),
+        "CNN of recordings": Pretrained(ResNet(NANO, channels=1, classes=2), HEARD, two),
+        "recordings hidden": Pretrained(MAE(heard(), SHAPE.decoder), HEARD),
     }
 
 
-def filled(kind: str) -> Saved:
+def filled(kind: str) -> Pretrained:
     """Every number drawn; a CNN's so that its maps keep their size, with statistics as after a training."""
     saved = models()[kind]
     if not isinstance(saved.model, ResNet):
@@ -83,11 +84,12 @@ def filled(kind: str) -> Saved:
 def test_the_graph_computes_what_the_model_does(kind: str) -> None:
     """Before it is exported: all patches computed and not attended to, against patches left out."""
     saved = filled(kind)
-    given = export.example(saved, 3, seed=5)
+    graph = graph_of(saved)
+    given = graph.example(3, seed=5)
     with torch.inference_mode():
-        found = Graph(saved)(*given)
+        found = graph(*given)
         for one, other in zip(
-            expected(saved, given), (found,) if isinstance(found, torch.Tensor) else found, strict=True
+            graph.expected(*given), (found,) if isinstance(found, torch.Tensor) else found, strict=True
         ):
             assert far(one, other) < 1e-4 * max(1.0, one.abs().max().item())
 
@@ -101,7 +103,7 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
     folder = tmp_path / "out"
     session = session_of(folder / "model.onnx")
     for count in (1, 5):
-        given = export.example(saved, count, seed=count)
+        given = graph_of(saved).example(count, seed=count)
         if kind == "plain":  # another share than the graph was made with
             hidden = torch.zeros_like(given[-1])
             hidden[:, 2] = True
@@ -109,7 +111,7 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
         names = [each.name for each in session.get_inputs()]
         found = session.run(None, {name: x.numpy() for name, x in zip(names, given, strict=True)})
         with torch.inference_mode():
-            for one, other in zip(expected(saved, given), found, strict=True):
+            for one, other in zip(graph_of(saved).expected(*given), found, strict=True):
                 scale = max(1.0, one.abs().max().item())
                 assert far(one, torch.from_numpy(other)) < 1e-5 * scale
     config = json.loads((folder / "config.json").read_text())

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae
 from kakera.formats.load import load
-from kakera.formats.native import Saved, save_model
+from kakera.formats.native import save_model
 from kakera.grid import Grid
 from kakera.model.mae import MAE
 from kakera.model.positions import sincos
@@ -98,7 +99,7 @@ def test_a_safetensors_file_is_read_like_a_pickle(tmp_path: Path) -> None:
 
 
 def test_the_weights_of_a_run_bring_the_run(tmp_path: Path) -> None:
-    saved: Saved = ours()["class"]
+    saved: Pretrained = ours()["class"]
     save_model(tmp_path, saved)
     found = load(tmp_path / "model.safetensors")
     assert (found.classes, found.inputs) == (saved.classes, saved.inputs)

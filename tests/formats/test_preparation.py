@@ -17,7 +17,8 @@ from kakera.data.loader import evaluation_batches
 from kakera.data.preload.preload import hold
 from kakera.data.sources.open import open_dataset
 from kakera.errors import UnreadableFileError
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -39,14 +40,14 @@ PICTURES = {
 }
 
 
-def classifier(inputs: InputSpec) -> Saved:
-    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
+def classifier(inputs: InputSpec) -> Pretrained:
+    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, size=inputs.size)
     model = Classifier(encoder, 2)
     model.reset_parameters(generator(0))
-    return Saved(model.eval(), inputs, ("a", "b"))
+    return Pretrained(model.eval(), inputs, ("a", "b"))
 
 
-def taken_in(saved: Saved, run: Callable[[], Any]) -> Tensor:
+def taken_in(saved: Pretrained, run: Callable[[], Any]) -> Tensor:
     """Everything that the network receives while `run` runs."""
     found: list[Tensor] = []
     assert isinstance(saved.model, Classifier)

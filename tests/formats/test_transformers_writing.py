@@ -12,15 +12,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.folder import write_folder
 from kakera.formats.foreign.transformers_writer import files
 from kakera.formats.load import load
-from kakera.formats.native import Model, Saved, save_model
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
+from kakera.model.network import Network
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
 from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
@@ -38,10 +40,10 @@ def encoder(
     return ViT(shape, channels=2, image_size=size)
 
 
-def complete(model: Model, classes: tuple[str, ...] = (), *, several: bool = False) -> Saved:
+def complete(model: Network, classes: tuple[str, ...] = (), *, several: bool = False) -> Pretrained:
     drawn(model)
     size = model.encoder.size if not isinstance(model, ViT) else model.size
-    return Saved(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, several)
+    return Pretrained(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, several)
 
 
 def opened(kind: Any, folder: Path, **options: Any) -> Any:
@@ -51,7 +53,7 @@ def opened(kind: Any, folder: Path, **options: Any) -> Any:
     return model.eval()
 
 
-def difference(theirs: Any, ours: Saved, output: str) -> tuple[float, float]:
+def difference(theirs: Any, ours: Pretrained, output: str) -> tuple[float, float]:
     x: Tensor = pictures(2, 2, ours.inputs.size)
     with torch.inference_mode():
         single = far(theirs(x)[output], ours.model(x))
@@ -95,7 +97,7 @@ def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) ->
         assert abs(expected - ours.model.double()(x, hidden(noise, 4))) < 1e-10
 
 
-def headed(kind: BlockConfig, pool: Any, registers: int = 0) -> Saved:
+def headed(kind: BlockConfig, pool: Any, registers: int = 0) -> Pretrained:
     return complete(Classifier(encoder((2, 4), (12, 12), kind, registers), 3, pool), CLASSES)
 
 
@@ -103,7 +105,7 @@ SCALED = BlockConfig(4.0, layer_scale=True)
 GATED = BlockConfig(16 / 24, layer_scale=True, gated=True)  # two thirds of 24
 
 
-def others() -> dict[str, tuple[str, Saved]]:
+def others() -> dict[str, tuple[str, Pretrained]]:
     return {
         "DeiT": ("DeiTForImageClassification", headed(BlockConfig(), "class", 1)),
         "DeiT, two heads": ("DeiTForImageClassificationWithTeacher", headed(BlockConfig(), "distilled", 1)),
@@ -208,7 +210,7 @@ def test_a_beit_of_the_library_gives_the_same_scores(tmp_path: Path) -> None:
         assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def written() -> dict[str, Saved]:
+def written() -> dict[str, Pretrained]:
     inside = encoder(*SQUARE)
     return {
         "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, True))),
@@ -218,7 +220,7 @@ def written() -> dict[str, Saved]:
 
 
 @pytest.mark.parametrize("ours", written().values(), ids=written())
-def test_the_way_there_and_back_changes_no_bit(ours: Saved, tmp_path: Path) -> None:
+def test_the_way_there_and_back_changes_no_bit(ours: Pretrained, tmp_path: Path) -> None:
     write_folder(tmp_path / "out", files(ours))
     back = load(tmp_path / "out")
     assert (back.classes, back.several, back.inputs) == (ours.classes, ours.several, as_written(ours.inputs))
@@ -233,7 +235,7 @@ def test_the_epsilon_is_written_as_it_is(tmp_path: Path) -> None:
     assert json.loads(files(complete(encoder(*WIDE)))["config.json"])["layer_norm_eps"] == 1e-6
 
 
-def refused() -> dict[str, tuple[Saved, str]]:
+def refused() -> dict[str, tuple[Pretrained, str]]:
     square, wide = encoder(*SQUARE), encoder(*WIDE)
     decoder = DecoderConfig(16, 1, 2)
     cnn = ResNet(resnet_shape("resnet-nano"), channels=2, classes=3)
@@ -248,12 +250,12 @@ def refused() -> dict[str, tuple[Saved, str]]:
         "cross": (complete(MAE(square, replace(decoder, cross=True))), "tokens alone"),
         "oblong": (complete(MAE(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),
-        "cnn": (Saved(cnn, InputSpec(2, 8, 8, (0.0, 0.0), (1.0, 1.0)), CLASSES), "a CNN"),
+        "cnn": (Pretrained(cnn, InputSpec(2, 8, 8, (0.0, 0.0), (1.0, 1.0)), CLASSES), "a CNN"),
     }
 
 
 @pytest.mark.parametrize(("ours", "reason"), refused().values(), ids=refused())
-def test_what_cannot_be_said_there_is_refused_with_the_reason(ours: Saved, reason: str) -> None:
+def test_what_cannot_be_said_there_is_refused_with_the_reason(ours: Pretrained, reason: str) -> None:
     with pytest.raises(RunError, match=reason) as caught:
         files(ours)
     assert "\n" not in str(caught.value)

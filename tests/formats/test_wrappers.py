@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.formats.native import WEIGHTS, Saved, save_model
+from kakera.formats.native import WEIGHTS, save_model
 from kakera.formats.wrappers import unwrapped
 from kakera.model.vit import ViT
 from tests.formats.test_mae import HEADS, WIDTH, by_the_formula, weights
@@ -74,7 +75,7 @@ def test_a_wrapped_model_of_transformers_gives_the_same_outputs(
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_a_wrapped_model_of_kakera_is_read_with_a_note(wrapper: str, tmp_path: Path) -> None:
     wrap, note = WRAPPERS[wrapper]
-    ours = Saved(encoder(learned=True), INPUTS)
+    ours = Pretrained(encoder(learned=True), INPUTS)
     save_model(tmp_path, ours)
     save_file(wrap(ours.model), tmp_path / WEIGHTS)
     found = load(tmp_path)

@@ -133,9 +133,9 @@ def test_a_cnn_pools_what_is_there() -> None:
     model.reset_parameters(torch.Generator().manual_seed(0))
     model.eval().double()
     values = pictures(2, size=(8, 16))
-    absent = beyond(torch.tensor([9, 16]), model.grid((8, 16)), model.step)
+    absent = beyond(torch.tensor([9, 16]), model.cells((8, 16)), model.step)
     maps = model.maps(values)
-    assert maps.shape[-2:] == (model.grid((8, 16)).rows, model.grid((8, 16)).cols)
+    assert maps.shape[-2:] == (model.cells((8, 16)).rows, model.cells((8, 16)).cols)
     found = model.features(values, absent=absent)
     assert far(found[0], maps[0, ..., :3].mean(dim=(1, 2))) < 1e-12
     assert far(found[1], maps[1].mean(dim=(1, 2))) < 1e-12
@@ -147,8 +147,8 @@ def test_the_grid_of_a_cnn_is_that_of_its_maps(name: str) -> None:
     model = ResNet(resnet_shape(name), channels=1, classes=2).eval()
     for size in ((33, 70), (64, 96)):
         assert tuple(model.maps(torch.zeros(1, 1, *size)).shape[-2:]) == (
-            model.grid(size).rows,
-            model.grid(size).cols,
+            model.cells(size).rows,
+            model.cells(size).cols,
         )
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from kakera.formats.native import Saved, generator, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -20,25 +21,25 @@ WINDOW = SPEC.samples(80) / SPEC.rate  # seconds
 CLASSES = ("high", "low")
 
 
-def autoencoder(seed: int = 0, *, normalised: bool = True) -> Saved:
+def autoencoder(seed: int = 0, *, normalised: bool = True) -> Pretrained:
     encoder = ViT(SHAPE, channels=1, image_size=INPUTS.size)
     model = MAE(encoder, SHAPE.decoder, normalised=normalised)
     model.reset_parameters(generator(seed))
-    return Saved(model.eval(), INPUTS)
+    return Pretrained(model.eval(), INPUTS)
 
 
-def classifier(seed: int = 1) -> Saved:
+def classifier(seed: int = 1) -> Pretrained:
     model = Classifier(autoencoder(seed).encoder, 2)
     torch.nn.init.normal_(model.head.weight, generator=generator(seed))
     torch.nn.init.zeros_(model.head.bias)
-    return Saved(model.eval(), INPUTS, CLASSES)
+    return Pretrained(model.eval(), INPUTS, CLASSES)
 
 
-def cnn() -> Saved:
+def cnn() -> Pretrained:
     model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
     model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(2))
-    return Saved(model.eval(), INPUTS, CLASSES)
+    return Pretrained(model.eval(), INPUTS, CLASSES)
 
 
 def three_listeners(folder: Path) -> list[Path]:

@@ -94,7 +94,7 @@ def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
 
 def layer(words: Iterable[object]) -> None:
     """A network of one layer, as it is and compiled for a CPU; prints how far loss and slopes are apart."""
-    vit = ViT(replace(SHAPE, depth=1), channels=3, size=SIZE)
+    vit = ViT(replace(SHAPE, depth=1), channels=3, image_size=SIZE)
     model, x, found = Classifier(vit, 2).train(), pictures().float(), []
     drawn(model).float()
     for choice in ("no", "yes"):

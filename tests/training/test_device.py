@@ -8,10 +8,10 @@ from torch import nn
 
 from kakera.cli.main import main
 from kakera.errors import RunError
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.inputs import InputSpec
 from kakera.training import device
-from kakera.training.device import device_of, placed, whereabouts
+from kakera.training.device import device_of, placed
 from tests.small import folder
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -35,11 +35,11 @@ def test_a_model_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyPatc
     model = nn.Linear(1, 1)
     moves: list[torch.device] = []
     monkeypatch.setattr(model, "to", moves.append)
-    saved = Saved(model, INPUTS)
+    saved = Pretrained(model, INPUTS)
     with pytest.raises(ZeroDivisionError), placed(saved, "auto"):
         1 / 0  # noqa: B018  # what it is does not matter
     assert moves == [torch.device("meta"), torch.device("cpu")]
-    assert whereabouts(saved).type == "cpu"
+    assert saved.device.type == "cpu"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device")

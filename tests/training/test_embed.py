@@ -7,7 +7,8 @@ import torch
 from kakera.commands.embed import embed
 from kakera.commands.predict import predict_windows
 from kakera.errors import OptionError, RunError
-from kakera.formats.native import Saved, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read, pooled
 from kakera.model.configs import shape_of
@@ -37,17 +38,19 @@ def test_a_classifier_gives_what_its_head_sees(tmp_path: Path) -> None:
 def test_autoencoders_and_encoders_of_a_folder_are_pooled_as_asked(pool: Read, tmp_path: Path) -> None:
     root = folder(tmp_path / "d", count=2)
     saved = classifier()
-    mae = Saved(MAE(saved.encoder, shape_of("nano").decoder), INPUTS)
+    mae = Pretrained(MAE(saved.encoder, shape_of("nano").decoder), INPUTS)
     save_model(tmp_path / "mae", mae)
     found = embed(tmp_path / "mae", str(root), pool=pool)
     with torch.inference_mode():
         expected = pooled(saved.encoder, saved.encoder.tokens(saved.prepare(root)), pool).numpy()
     np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
-    np.testing.assert_array_equal(embed(Saved(saved.encoder, INPUTS), root, pool=pool).vectors, found.vectors)
+    np.testing.assert_array_equal(
+        embed(Pretrained(saved.encoder, INPUTS), root, pool=pool).vectors, found.vectors
+    )
 
 
 def test_without_a_pool_an_encoder_gives_its_class_token(tmp_path: Path) -> None:
-    saved = Saved(classifier().encoder, INPUTS)
+    saved = Pretrained(classifier().encoder, INPUTS)
     root = folder(tmp_path / "d", count=2)
     np.testing.assert_array_equal(embed(saved, root).vectors, embed(saved, root, pool="class").vectors)
 
@@ -73,6 +76,6 @@ def test_what_cannot_be_read_has_no_vector_and_is_named() -> None:
 def test_what_has_no_tokens_is_refused() -> None:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=1, classes=10)
     with pytest.raises(RunError, match="got a CNN, expected a Vision Transformer"):
-        embed(Saved(cnn, INPUTS), np.zeros((28, 28), np.uint8))
+        embed(Pretrained(cnn, INPUTS), np.zeros((28, 28), np.uint8))
     with pytest.raises(OptionError, match="layer: got 9"):
-        embed(Saved(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), INPUTS), [], layer=9)
+        embed(Pretrained(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), INPUTS), [], layer=9)

@@ -7,15 +7,15 @@ import torch
 from kakera.data.dataset import Dataset
 from kakera.data.holders import FilePictures
 from kakera.errors import OptionError
-from kakera.formats import preparation
-from kakera.formats.native import Saved, generator
+from kakera.formats import inference, preparation
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import features, predict_proba
+from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
-from kakera.training import inference
-from kakera.training.inference import features, scores
 from tests.small import folder, pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -23,19 +23,19 @@ INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
 each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
 
-def classifier(pool: Read = "mean", *, several: bool = False) -> Saved:
+def classifier(pool: Read = "mean", *, several: bool = False) -> Pretrained:
     model = Classifier(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), 10, pool)
     model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     model.eval()
-    return Saved(model, INPUTS, tuple("abcdefghij"), several)
+    return Pretrained(model, INPUTS, tuple("abcdefghij"), several)
 
 
 def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     saved, data = classifier(), pictures(7, 0)
-    assert [len(part.samples) for part, _ in inference.scored(saved, data)] == [3, 3, 1]
-    found, numbers, broken = scores(saved, data)
+    assert [len(part.samples) for part, _ in inference.each_batch(saved, data)] == [3, 3, 1]
+    found, numbers, broken = predict_proba(saved, data)
     assert numbers.tolist() == list(range(7))
     assert broken == ()
     for number in range(7):
@@ -52,7 +52,7 @@ def test_what_has_been_read_is_told(
     monkeypatch.setattr(preparation, "PIXELS", 3 * 28 * 28)
     monkeypatch.setattr("kakera.progress.EVERY", -1.0)
     monkeypatch.setattr("kakera.progress.FIRST", -1.0)
-    scores(classifier(), pictures(7, 0), progress=progress)
+    predict_proba(classifier(), pictures(7, 0), progress=progress)
     features(classifier(), pictures(7, 0), [-1], ["mean"], progress=progress)
     told = [line.split(", ")[0] for line in capsys.readouterr().err.splitlines()]
     assert told == 2 * [f"predict: {count}/7" for count in (3, 6, 7) if progress]
@@ -66,7 +66,7 @@ def test_of_no_pictures_there_are_no_features() -> None:
 
 
 def test_several_labels_have_a_probability_each() -> None:
-    one, several = (scores(classifier(several=kind), pictures(3, 0))[0] for kind in (False, True))
+    one, several = (predict_proba(classifier(several=kind), pictures(3, 0))[0] for kind in (False, True))
     assert one.sum(axis=1) == pytest.approx([1, 1, 1])
     assert not np.allclose(several.sum(axis=1), 1)
 
@@ -74,14 +74,14 @@ def test_several_labels_have_a_probability_each() -> None:
 def test_an_autoencoder_cannot_name_anything() -> None:
     model = MAE(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), shape_of("nano").decoder)
     with pytest.raises(OptionError, match="got an autoencoder, expected a classifier; fine-tune it first"):
-        scores(Saved(model, INPUTS), pictures(1, 0))
+        predict_proba(Pretrained(model, INPUTS), pictures(1, 0))
 
 
 def test_unreadable_pictures_are_left_out_and_named(tmp_path: Path) -> None:
     paths = sorted(folder(tmp_path / "d", count=3).rglob("*.png"))
     paths[1].write_bytes(b"")
     data = Dataset("d", FilePictures(paths, 1), 1, np.full(6, "test"))
-    found, numbers, broken = scores(classifier(), data)
+    found, numbers, broken = predict_proba(classifier(), data)
     assert numbers.tolist() == [0, 2, 3, 4, 5]
     assert len(found) == 5
     assert [error.path for error in broken] == [str(paths[1])]
@@ -90,7 +90,7 @@ def test_unreadable_pictures_are_left_out_and_named(tmp_path: Path) -> None:
 
 
 def test_no_pictures_give_no_scores() -> None:
-    assert scores(classifier(), pictures(0, 0))[0].shape == (0, 10)
+    assert predict_proba(classifier(), pictures(0, 0))[0].shape == (0, 10)
 
 
 @each_pool

@@ -15,11 +15,11 @@ from kakera.commands.predict import predict
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError
 from kakera.formats.convert import convert
+from kakera.formats.inference import predict_proba
 from kakera.formats.load import load
 from kakera.formats.native import save_model
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.verify import session_of
-from kakera.training.inference import scores
 from tests.formats.exported import exported_once  # noqa: F401  # of all tests here
 from tests.small import pictures
 
@@ -85,7 +85,7 @@ def test_one_channel_is_written_where_it_is_asked_for(trained: Path, tmp_path: P
 def test_onnx_runtime_gives_the_same_labels_and_probabilities(trained: Path, tmp_path: Path) -> None:
     assert main(["convert", str(trained), str(tmp_path / "out"), "--to", "onnx"]) == 0
     saved, test = load(trained), pictures(0, 200).part("test")
-    before, _, _ = scores(saved, test)
+    before, _, _ = predict_proba(saved, test)
     batch = next(evaluation_batches(test, saved.inputs.size, batch=len(test)))
     session = session_of(tmp_path / "out" / "model.onnx")
     given = {"pictures": batch.pictures.numpy().astype(np.float32)}
@@ -126,7 +126,7 @@ def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     test = pictures(0, 200).part("test")
     batch = next(evaluation_batches(test, (28, 28), batch=len(test)))
     given = {"pictures": batch.pictures.numpy().astype(np.float32)}
-    before, _, _ = scores(load(start), test)
+    before, _, _ = predict_proba(load(start), test)
     single, eight = (
         session_of(tmp_path / name / "model.onnx").run(["probabilities"], given)[0]
         for name in ("single", "eight")

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from kakera.formats.native import Saved, generator, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -24,7 +25,7 @@ def test_an_hour_is_predicted_in_under_500_mb(tmp_path: Path) -> None:
     model = Classifier(encoder, 2)
     model.reset_parameters(generator(0))
     inputs = InputSpec(1, *size, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=spec)
-    save_model(tmp_path / "model", Saved(model, inputs, ("a", "b")))
+    save_model(tmp_path / "model", Pretrained(model, inputs, ("a", "b")))
     second = (0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
     with soundfile.SoundFile(tmp_path / "hour.wav", "w", RATE, 1, "PCM_16") as file:
         for _ in range(HOUR):

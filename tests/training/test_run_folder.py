@@ -15,7 +15,7 @@ from torch import nn
 import kakera
 from kakera.commands import result as ending
 from kakera.errors import RunError, StorageError, UnreadableFileError
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.training.run import Run
 from tests.small import QUICK, pictures
 from tests.training.commands import PRETRAIN, some_npz, start, wait_for_a_checkpoint
@@ -92,7 +92,7 @@ def test_a_folder_deleted_in_the_last_moment_is_not_reported_as_finished(
 ) -> None:
     save_model = ending.save_model
 
-    def save_and_lose(folder: Path, saved: Saved) -> None:
+    def save_and_lose(folder: Path, saved: Pretrained) -> None:
         save_model(folder, saved)
         shutil.rmtree(folder)
 

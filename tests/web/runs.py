@@ -11,7 +11,8 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from kakera.formats.native import Saved, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import shape_of
@@ -25,25 +26,25 @@ CLASSES = tuple(f"class {number}" for number in range(10))
 INPUTS = InputSpec(1, SIDE, SIDE, (0.3,), (0.35,))
 
 
-def autoencoder(seed: int = 0, *, normalised: bool = False) -> Saved:
+def autoencoder(seed: int = 0, *, normalised: bool = False) -> Pretrained:
     """Untrained, 49 patches, three layers of two heads."""
     shape = shape_of("nano")
     encoder = ViT(shape, channels=1, image_size=(SIDE, SIDE))
     model = MAE(encoder, shape.decoder, normalised=normalised)
     model.reset_parameters(torch.Generator().manual_seed(seed))
-    return Saved(model.eval(), INPUTS)
+    return Pretrained(model.eval(), INPUTS)
 
 
-def classifier(seed: int = 1) -> Saved:
+def classifier(seed: int = 1) -> Pretrained:
     """Untrained, with a head that says something."""
     encoder = autoencoder(seed).encoder
     model = Classifier(encoder, len(CLASSES))
     torch.nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(seed))
     torch.nn.init.zeros_(model.head.bias)
-    return Saved(model.eval(), INPUTS, CLASSES)
+    return Pretrained(model.eval(), INPUTS, CLASSES)
 
 
-def cnn() -> Saved:
+def cnn() -> Pretrained:
     """An untrained ResNet."""
     model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))

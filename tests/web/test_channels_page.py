@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakera.formats.native import Saved, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
@@ -24,7 +25,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     require_chromium()
     root, shape, many = tmp_path_factory.mktemp("many"), shape_of("nano"), len(LEVELS)
     model = MAE(ViT(shape, channels=many, image_size=(SIDE, SIDE)), shape.decoder)
-    save_model(root / "mae", Saved(model.eval(), InputSpec(many, SIDE, SIDE, (0.5,) * many, (0.2,) * many)))
+    save_model(
+        root / "mae", Pretrained(model.eval(), InputSpec(many, SIDE, SIDE, (0.5,) * many, (0.2,) * many))
+    )
     (root / "pictures").mkdir()
     values = np.broadcast_to(np.array(LEVELS, np.uint8), (SIDE, SIDE, many))
     (root / "pictures" / "one.tif").write_bytes(tiff(np.ascontiguousarray(values)))

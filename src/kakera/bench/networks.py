@@ -15,7 +15,8 @@ from kakera.bench.peers import CLASSIFIERS, MAES, Peer, installed, steps
 from kakera.bench.runtimes import RUNTIMES, graphs
 from kakera.bench.where import COMPILED, CPU, Where
 from kakera.data.batch import Batch
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig
@@ -40,7 +41,7 @@ def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Wh
     there, absent = installed(MAES)
     names = (OURS, FAST, *(way for who in there for way in where.ways(who)))
     contenders = [Contender(who, mae(who, shape, side, batch, where)) for who in names]
-    flops = step_flops(Saved(_mae(shape, side, cross=False), _inputs(side)), HIDE)
+    flops = step_flops(Pretrained(_mae(shape, side, cross=False), _inputs(side)), HIDE)
     return where.turns(Work(contenders, batch, flops=flops, absent=absent))
 
 
@@ -64,7 +65,7 @@ def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Wh
     """A step of training a classifier."""
     pictures, labels = where.put(_pictures(side, batch)), where.put(torch.arange(batch) % CLASSES)
     ours = _classifier(vit(size, patch), side)
-    flops = 3 * forward_flops(Saved(ours, _inputs(side), _names()))
+    flops = 3 * forward_flops(Pretrained(ours, _inputs(side), _names()))
     there, absent = installed(CLASSIFIERS)
     contenders: list[Contender] = []
     for name in (OURS, *(way for who in there for way in where.ways(who))):
@@ -81,7 +82,7 @@ def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Wh
 def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
     """Scores of a batch: in float32, by PyTorch and by other runtimes, and ours in int8."""
     pictures, ours = _pictures(side, batch), _classifier(vit(size, patch), side).eval()
-    saved = Saved(ours, _inputs(side), _names())
+    saved = Pretrained(ours, _inputs(side), _names())
     flops = forward_flops(saved)
     contenders = [Contender(OURS, _scores(ours, ours, pictures))]
     there, absent = installed((*CLASSIFIERS, *RUNTIMES))

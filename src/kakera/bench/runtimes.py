@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kakera.bench.contest import OURS, Contender
 from kakera.bench.foreign import library
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.formats.onnx import export
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.verify import session_of
@@ -43,7 +43,7 @@ RUNTIMES: dict[str, Callable[[Path, dict[str, Any]], Callable[[], object]]] = {
 }
 
 
-def graphs(saved: Saved, place: Path, pictures: Tensor, there: list[str]) -> list[Contender]:
+def graphs(saved: Pretrained, place: Path, pictures: Tensor, there: list[str]) -> list[Contender]:
     """The classifier in each of these runtimes, and in int8 in ONNX Runtime, on stored values (0 … scale).
 
     None where ONNX cannot be written, which the packages of `kakera[onnx]` do.

@@ -44,14 +44,13 @@ def run(words: Sequence[str]) -> int:
         print(trained.evaluation.summary())
         print(last_verdict(trained.folder))
     print_written(trained.folder)
-    from kakera.model.resnet import ResNet
     from kakera.training.planning.next_commands import after_finetune
     from kakera.training.planning.situation import is_published, situation
 
     lines = after_finetune(
         situation(data),
         trained.folder,
-        transformer=not isinstance(trained.saved.model, ResNet),
+        transformer=trained.saved.model.attends,
         from_hub=is_published(given.get("start", "")),
     )
     print(*lines, sep="\n")

@@ -18,16 +18,14 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, RunError, sentence
+from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
+from kakera.formats.inference import predict_proba
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.formats.onnx import export
 from kakera.formats.onnx.int8 import Given, quantise
 from kakera.formats.onnx.model import OnnxModel, entering
 from kakera.formats.verify import session_of
-from kakera.model.classifier import Classifier
-from kakera.model.resnet import ResNet
-from kakera.training.inference import scores
 from kakera.training.metrics import evaluate
 from kakera.training.options import ProbeOptions
 
@@ -44,7 +42,7 @@ Probabilities: TypeAlias = NDArray[np.float32]
 class Quantised:
     """What was written, and how it compares with the float32 model on the same unseen pictures."""
 
-    source: Saved
+    source: Pretrained
     target: Path
     count: int
     calibrated: int
@@ -114,7 +112,7 @@ def convert_int8(
     model without classes, RunError for such a loss, DataError, MissingExtraError, StorageError.
     """
     saved, target = load(source, **changes), Path(target)
-    if not isinstance(saved.model, Classifier | ResNet):
+    if not saved.model.classifies:
         do = "fine-tune it first, or leave int8 out"
         raise OptionError(sentence("int8", got="a model without a head", expected="a classifier", do=do))
     require_free(target)
@@ -124,7 +122,7 @@ def convert_int8(
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))
     files[export.FILE] = quantise(
-        files[export.FILE], _entering(saved, chosen), convolutions=isinstance(saved.model, ResNet)
+        files[export.FILE], _entering(saved, chosen), convolutions=not saved.model.attends
     )
     seen = held_out(prepared.dataset)[1]
     found = _measured(saved, files[export.FILE], seen if len(seen) else train, target, len(chosen))
@@ -147,19 +145,19 @@ def _refuse(found: Quantised) -> NoReturn:
     )
 
 
-def _entering(saved: Saved, dataset: Dataset) -> Iterator[Given]:
+def _entering(saved: Pretrained, dataset: Dataset) -> Iterator[Given]:
     for batch in evaluation_batches(dataset, CenterCrop.of(saved.inputs), batch=BATCH):
         if len(batch.samples):
             yield entering(batch.pictures, batch.lengths)
 
 
-def _measured(saved: Saved, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Quantised:
-    before, numbers, _ = scores(saved, dataset, progress="in float32")
+def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Quantised:
+    before, numbers, _ = predict_proba(saved, dataset, progress="in float32")
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / export.FILE
         file.write_bytes(graph)
         graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.several)
-        after, _, _ = scores(graph_in_int8, dataset, progress="in int8")
+        after, _, _ = predict_proba(graph_in_int8, dataset, progress="in int8")
     if not len(before):
         raise DataError(sentence(dataset.name, got="nothing readable", expected="pictures", do="look at it"))
     accuracies = None

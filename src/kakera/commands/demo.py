@@ -18,10 +18,10 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 from kakera.data.split import few
 from kakera.explain.reconstruct import legend
+from kakera.formats.inference import features
 from kakera.model.mae import MAE
 from kakera.reports import html
 from kakera.storage import write_atomically
-from kakera.training.inference import features
 from kakera.training.metrics import evaluate
 from kakera.training.probes.probes import PROBES
 
@@ -136,10 +136,9 @@ def _tokens(pretrained: Trained, dataset: Dataset) -> dict[str, NDArray[np.float
     }
 
 
-def _page(found: Demonstration, pretrained: Trained, tuned: Trained, most: int, seconds: float) -> str:
+def _page(found: Demonstration, pretrained: Trained[MAE], tuned: Trained, most: int, seconds: float) -> str:
     sheet = sorted((pretrained.folder / "pictures").glob("*.png"))[-1]
     model, evaluation = pretrained.saved.model, tuned.evaluation
-    assert isinstance(model, MAE)
     assert evaluation is not None
     assert evaluation.confusion is not None
     classes = tuned.saved.classes

@@ -12,11 +12,11 @@ from kakera.commands.predict import readers
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import UnreadableFileError
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import features
 from kakera.formats.load import load
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Read
 from kakera.training.device import placed
-from kakera.training.inference import features
 from kakera.training.notes import noted
 
 
@@ -36,7 +36,7 @@ class Embeddings:
 
 
 def embed(
-    model: str | Path | Saved,
+    model: str | Path | Pretrained,
     files: Files,
     *,
     pool: Read | None = None,
@@ -52,8 +52,8 @@ def embed(
     recording the mean over its windows is taken. Raises OptionError for the layer, RunError for the model
     or the device, DataError as `predict` does.
     """
-    saved = model if isinstance(model, Saved) else noted(load(model), model)
-    chosen: Read = pool or (saved.model.pool if isinstance(saved.model, Classifier) else "class")
+    saved = model if isinstance(model, Pretrained) else noted(load(model), model)
+    chosen: Read = pool or saved.model.pool or "class"
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
     with placed(saved, device):
         found, numbers = features(

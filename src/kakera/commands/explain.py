@@ -27,16 +27,14 @@ from kakera.explain.attention import attention_distances
 from kakera.explain.extent import Extent
 from kakera.explain.masks import drawn, painted
 from kakera.explain.reconstruct import kind_of
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import probabilities
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.grid import Grid
-from kakera.model.classifier import Classifier
 from kakera.out_of_memory import memory_for
-from kakera.training.inference import probabilities
 from kakera.training.notes import noted
 from kakera.training.preview import Shown, shown
 from kakera.training.recipes import build
-from kakera.training.view import View
 
 MOST = 24  # pictures on a page
 MOST_SAMPLES = 16
@@ -65,7 +63,7 @@ class Explained:
 
 
 @memory_for("explain", "name fewer files, or lower --samples")
-def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Explained:
+def explain_files(model: str | Path | Pretrained, files: Files, **options: Any) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
     `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
@@ -75,7 +73,7 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     file is left, OptionError, StorageError.
     """
     asked, notes = _options(options)
-    saved = model if isinstance(model, Saved) else noted(load(model), model)
+    saved = model if isinstance(model, Pretrained) else noted(load(model), model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
     checked("patch", asked.patch, 0, saved.encoder.grid.count)
@@ -86,9 +84,9 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     extents = [Extent.of(saved.encoder, width) for width in looked.widths]
     tokens = [_token(asked.patch, extent.grid) for extent in extents]
     hidden = [_masks(asked, extent.grid) for extent in extents]
-    known = isinstance(saved.model, Classifier)
-    absent = View.of(saved.model, saved.inputs).absent(looked.batch)
-    chances = probabilities(saved, looked.pictures, absent).numpy() if known else np.zeros((len(looked), 0))
+    chances = np.zeros((len(looked), 0), np.float32)
+    if saved.model.classifies:
+        chances = probabilities(saved, saved.inputs.normalise(looked.pictures), looked.padding).numpy()
     out = Path(asked.out)
     album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
     for number, (name, row) in enumerate(zip(names, chances, strict=True)):
@@ -130,7 +128,7 @@ def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
     return drawn(grid, asked.hide, seed=asked.seed, count=asked.samples, kind=asked.masking)
 
 
-def _target(saved: Saved, name: str) -> int:
+def _target(saved: Pretrained, name: str) -> int:
     """The number of a class, −1 where none is named."""
     if not name:
         return -1
@@ -145,7 +143,7 @@ def _token(patch: int, grid: Grid) -> int:
     return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
 
 
-def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
+def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
     """At most MOST files, spread over the classes.
 
     Raises DataError for none, UnreadableFileError where none of them can be read.
@@ -158,13 +156,13 @@ def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[S
         many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
         _note(notes, f"{many}; name files to choose others")
         dataset = dataset.take(spread(dataset, MOST))
-    looked = shown(dataset, saved.inputs, start)
+    looked = shown(dataset, saved.front_end, start)
     if not len(looked):
         raise looked.batch.unreadable[0]
     return looked, [dataset.pictures.name(index) for index in looked.batch.samples.tolist()]
 
 
-def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen) -> str:
+def _heading(saved: Pretrained, name: str, row: NDArray[np.floating[Any]], view: Seen) -> str:
     best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
     times = view.axes.across
     where = "" if view.axes.plain else f", {times.edges[0]:.2f} to {times.edges[-1]:.2f} {times.unit}"
@@ -172,7 +170,12 @@ def _heading(saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen
 
 
 def _numbers(
-    saved: Saved, name: str, row: NDArray[np.floating[Any]], view: Seen, plates: Sequence[Plate], prefix: str
+    saved: Pretrained,
+    name: str,
+    row: NDArray[np.floating[Any]],
+    view: Seen,
+    plates: Sequence[Plate],
+    prefix: str,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "file": name,
@@ -187,8 +190,8 @@ def _numbers(
     return found
 
 
-def _title(model: str | Path | Saved) -> str:
-    return "a model" if isinstance(model, Saved) else str(model)
+def _title(model: str | Path | Pretrained) -> str:
+    return "a model" if isinstance(model, Pretrained) else str(model)
 
 
 def _plain(stem: str) -> str:

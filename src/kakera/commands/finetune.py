@@ -19,9 +19,8 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
 from kakera.errors import OptionError, sentence
+from kakera.formats.bundle import Headed, Pretrained, require_classifier, require_token_classifier
 from kakera.formats.load import load
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier
 from kakera.model.resnet import RESNETS, ResNet, resnet_shape
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
@@ -45,7 +44,7 @@ def finetune(
     recipe: str = "",
     announce: bool = True,
     **options: Any,
-) -> Trained:
+) -> Trained[Headed]:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
     `start` is a run to take the encoder from; without one, `model` names a size of the Vision Transformer or
@@ -60,8 +59,8 @@ def finetune(
 
 
 def trained_as(
-    forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Saved | None
-) -> Trained:
+    forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Pretrained | None
+) -> Trained[Headed]:
     """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
     saved, plan, forecast, team = ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
@@ -75,16 +74,15 @@ def trained_as(
     page = FinetunePage(*parts, job.given, leaked)
     measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
     if run.finished:
-        return reopen(run, *measured)
+        return reopen(run, require_classifier, *measured)
     with run.held():
         run.describe(saved)
-        assert isinstance(saved.model, Classifier | ResNet)
-        if before and chosen.head == "ridge" and isinstance(saved.model, Classifier) and not run.begun():
-            start_from_ridge(saved, pictures, workers=prepared.workers, team=run.team, device=chosen.device)
+        if before and chosen.head == "ridge" and saved.model.attends and not run.begun():
+            classifier, device = require_token_classifier(saved), chosen.device
+            start_from_ridge(classifier, pictures, workers=prepared.workers, team=run.team, device=device)
         task = Classification(saved.model, inputs, chosen, several=saved.several, labels=pictures.labels)
         watch = Watch(saved, prepared.dataset, plan, run)
         model = train(task, plan, run, verb="finetune", each_epoch=watch)
-        assert isinstance(model, Classifier | ResNet)
         return finish(run, replace(saved, model=model), *measured)
 
 
@@ -102,7 +100,7 @@ def plan_finetune(
 
 def _job(
     data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
-) -> tuple[Job[FinetuneOptions], Saved | None]:
+) -> tuple[Job[FinetuneOptions], Pretrained | None]:
     """The options and the data, and the model to start from."""
     began, start = duration.started(), given["start"]
     before = noted(load(start), start) if start else None
@@ -114,10 +112,10 @@ def ready(
     job: Job[FinetuneOptions],
     forecast: Forecast,
     prepared: Prepared,
-    before: Saved | None,
+    before: Pretrained | None,
     *,
     always: bool = False,
-) -> tuple[Saved, Plan, Forecast, Team]:
+) -> tuple[Pretrained[Headed], Plan, Forecast, Team]:
     """The classifier to train and its data, with the length that the limit leaves.
 
     `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
@@ -129,7 +127,6 @@ def ready(
         count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
     saved = initial_classifier(prepared, chosen, before)
-    assert isinstance(saved.model, Classifier | ResNet)
     team = Team(engine(chosen))
     plan = Plan(
         train=pictures,
@@ -147,7 +144,7 @@ def ready(
     return saved, forecast.plan, forecast, team
 
 
-def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
+def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecast:
     """From headers alone. Raises DataError where there are no classes, OptionError."""
     chosen, dataset = job.options, job.prepared.dataset
     require_classes(dataset)
@@ -156,7 +153,7 @@ def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
     count = len(labelled_part(dataset, "train"))
     count = min(chosen.labels, count) or count
     classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
-    if isinstance(before, Saved) and isinstance(before.model, ResNet):
+    if before is not None and isinstance(before.model, ResNet):
         cnn, size = before.model.shape, before.inputs.size
     elif before is None and chosen.model in RESNETS:
         cnn = resnet_shape(chosen.model)

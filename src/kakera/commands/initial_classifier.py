@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -10,7 +11,8 @@ from kakera import seeding
 from kakera.commands.prepare import require_patches
 from kakera.errors import OptionError, sentence
 from kakera.formats.adapt import adapt
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Headed, Pretrained
+from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig, shape_of
@@ -21,39 +23,43 @@ from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames
 
 
-def initial_classifier(prepared: Prepared, options: FinetuneOptions, before: Saved | None) -> Saved:
+def initial_classifier(
+    prepared: Prepared, options: FinetuneOptions, before: Pretrained | None
+) -> Pretrained[Headed]:
     """The classifier to train, initialised; the encoder of `before` where there is one."""
     dataset = prepared.dataset
     draws = generator(seeding.key(options.seed, "weights"))
     count = len(dataset.classes)
     if before is None:
         model, inputs = _from_scratch(prepared, options, count, draws)
-    elif isinstance(before.model, ResNet):
-        adapt(before, channels=dataset.channels)
-        old, inputs = before.model, before.inputs
-        model = ResNet(old.shape, channels=old.channels, classes=count, seed=0)
-        weights = {k: v for k, v in old.state_dict().items() if not k.startswith("head.")}
-        model.load_state_dict(weights, strict=False)
-        model.reset_head(draws)
     else:
-        inputs = before.inputs
-        size = (options.image, options.image) if options.image else inputs.size
-        if inputs.sound is not None and options.seconds:
-            size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
-            if before.resampling != "cut":  # another end, where a picture gets another size
-                before.encoder.recut(size)
-                before = replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
-        channels = dataset.channels if inputs.sound is None else None
-        before = adapt(before, size=size, channels=channels)
-        model, inputs = Classifier(before.encoder, count, options.pool, seed=draws), before.inputs
+        channels = dataset.channels if before.inputs.sound is None else None
+        before = adapt(_resized(before, options), channels=channels)
+        model, inputs = before.model.with_head(count, options.pool, draws), before.inputs
     if inputs.sound is None:
         inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
-    return Saved(model, inputs, dataset.classes, dataset.several)
+    return Pretrained(model, inputs, dataset.classes, dataset.several)
+
+
+def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
+    """For pictures of another size, or for recordings that end earlier or later; a CNN takes any."""
+    inputs = before.inputs
+    if not before.model.attends:
+        return before
+    if inputs.sound is None or not options.seconds:
+        return adapt(before, size=options.image or None)
+    size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
+    if before.resampling == "cut" or size == inputs.size:
+        return adapt(before, size=size)
+    # Another end, where a picture gets another size.
+    before = replace(before, model=copy.deepcopy(before.model))
+    before.encoder.recut(size)
+    return replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
 
 
 def _from_scratch(
     prepared: Prepared, options: FinetuneOptions, classes: int, draws: torch.Generator
-) -> tuple[Classifier | ResNet, InputSpec]:
+) -> tuple[Headed, InputSpec]:
     if options.model in RESNETS:
         inputs = prepared.inputs(options.image, (1, 1), options.seconds)
         model = ResNet(options.model, channels=inputs.channels, classes=classes, seed=draws)

@@ -131,7 +131,7 @@ class Job(Generic[Chosen]):
     def timed(
         self,
         forecast: Forecast,
-        task: Task,
+        task: Task[Any],
         plan: Plan,
         prepared: Prepared,
         team: Team,

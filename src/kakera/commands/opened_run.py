@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.formats.native import WEIGHTS, Saved, assemble
+from kakera.formats.native import WEIGHTS, assemble
 from kakera.training import checkpoints
 
 
@@ -15,7 +16,7 @@ def step_reached(folder: Path) -> int | None:
     return checkpoints.step_of(found[-1]) if found else None
 
 
-def open_run(folder: str | Path) -> tuple[Saved, int | None]:
+def open_run(folder: str | Path) -> tuple[Pretrained, int | None]:
     """The model of a run and None, or of one still in training as its newest checkpoint has it and its step.
 
     The moving average is taken where there is one, as at the end of a run. Raises RunError.

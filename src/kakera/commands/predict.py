@@ -15,16 +15,16 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError, sentence
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import each_batch, each_file
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
 from kakera.machine import usable_cores
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
-from kakera.training.inference import each_file, scored
 from kakera.training.notes import noted
 
-Source: TypeAlias = str | Path | Saved | OnnxModel
+Source: TypeAlias = str | Path | Pretrained | OnnxModel
 FEW = 256  # files: that many are read sooner than processes are started
 THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
 
@@ -103,7 +103,7 @@ def predict_windows(
         )
     dataset, told = open_files(files, saved.inputs), set[str]()
     with _placed(saved, device):
-        for part, values in scored(saved, dataset, workers=readers(dataset, workers)):
+        for part, values in each_batch(saved, dataset, workers=readers(dataset, workers)):
             assert part.starts is not None
             assert part.lengths is not None
             for error in part.unreadable:
@@ -116,13 +116,13 @@ def predict_windows(
                 yield _prediction(saved, dataset.pictures.name(number), row, top, window=span)
 
 
-def _placed(saved: Saved | OnnxModel, device: str) -> AbstractContextManager[object]:
-    return placed(saved, device) if isinstance(saved, Saved) else nullcontext()
+def _placed(saved: Pretrained | OnnxModel, device: str) -> AbstractContextManager[object]:
+    return placed(saved, device) if isinstance(saved, Pretrained) else nullcontext()
 
 
-def open_model(model: Source) -> Saved | OnnxModel:
+def open_model(model: Source) -> Pretrained | OnnxModel:
     """Open a model, or a graph of ONNX, unless it is open. Raises RunError."""
-    if isinstance(model, Saved | OnnxModel):
+    if isinstance(model, Pretrained | OnnxModel):
         return model
     return open_onnx(model) if is_onnx(model) else noted(load(model), model)
 
@@ -135,7 +135,7 @@ def readers(dataset: Dataset, workers: int) -> int:
 
 
 def _prediction(
-    saved: Saved | OnnxModel,
+    saved: Pretrained | OnnxModel,
     file: str,
     row: NDArray[np.float32],
     top: int,

@@ -6,9 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from kakera import duration, seeding
 from kakera.commands.job import Job, described
 from kakera.commands.pages.history import warn_if_stalled
@@ -19,15 +16,15 @@ from kakera.data.checks.digest import LABELS
 from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
-from kakera.explain.reconstruct import reconstructions
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Pretrained, require_mae
+from kakera.formats.looking import sheet_rows
+from kakera.formats.native import generator
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.masking import MASKINGS, kept
+from kakera.masking import kept
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
-from kakera.training.device import whereabouts
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
@@ -40,7 +37,6 @@ from kakera.training.prepared import Prepared
 from kakera.training.preview import shown
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
-from kakera.training.view import View
 
 SHOWN = 12  # pictures on a sheet of reconstructions
 DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
@@ -48,7 +44,7 @@ DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
 
 def pretrain(
     data: str | Path | Dataset, *, out: str | Path, recipe: str = "", announce: bool = True, **options: Any
-) -> Trained:
+) -> Trained[MAE]:
     """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
 
     `recipe` is "paper", a name that ships with kakera, or a TOML file; without one the rules of
@@ -74,23 +70,21 @@ def pretrain(
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = PretrainPage(plan.train, chosen, situation)
     if run.finished:
-        return reopen(run, page=page)
+        return reopen(run, require_mae, page=page)
     with run.held():
-        saved = Saved(model, inputs)
+        saved = Pretrained(model, inputs)
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)
         samples = _samples(prepared)
         every = max(1, round(chosen.epochs / DRAWN))
 
-        def draw(epoch: int, model: nn.Module) -> None:
+        def draw(epoch: int, model: MAE) -> None:
             warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
-                assert isinstance(model, MAE)
                 sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
                 run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
-        assert isinstance(trained, MAE)
         return finish(run, replace(saved, model=trained), page=page)
 
 
@@ -156,20 +150,12 @@ def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int], ta
     )
 
 
-def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptions) -> bytes:
+def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: PretrainOptions) -> bytes:
     """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
-    model = saved.model
-    assert isinstance(model, MAE)
-    grid = model.encoder.grid
-    looked = shown(pictures, saved.inputs)
-    absent = View.of(model, saved.inputs).absent(looked.batch)
-    noise = seeding.uniform(options.seed, 0, looked.batch.samples.numpy(), "shown mask", grid.count)
-    gone = None if absent is None else absent.numpy()
-    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
-    device = whereabouts(saved)
-    absent = None if absent is None else absent.to(device)
-    model.eval()
-    rows = reconstructions(model, saved.inputs, looked.pictures.to(device), hidden.to(device), absent)
+    looked = shown(pictures, saved.front_end)
+    saved.model.eval()
+    samples, chosen = looked.batch.samples.numpy(), (options.hide, options.seed, options.masking)
+    rows = sheet_rows(saved, looked.pictures, looked.padding, samples, *chosen)
     return png(
         sheet(
             visible(upright(rows, saved.inputs)), across=4 if saved.inputs.width <= saved.inputs.height else 1

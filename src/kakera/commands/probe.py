@@ -26,15 +26,15 @@ from kakera.commands.result import write_page
 from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import at_hand
 from kakera.errors import DataError, StoppedError, sentence
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import features, require_layers
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.model.classifier import Read
 from kakera.out_of_memory import memory_for
 from kakera.progress import Progress, follows
 from kakera.storage import write_atomically
 from kakera.training.baselines.verdict import measure_of
 from kakera.training.device import placed
-from kakera.training.inference import features, require_layers
 from kakera.training.metrics import evaluate
 from kakera.training.metrics_report import Evaluation
 from kakera.training.notes import noted
@@ -142,7 +142,7 @@ def _with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> 
 
 def _planned(
     data: str | Path | Dataset, start: str | Path, options: dict[str, Any], began: float, *, announce: bool
-) -> tuple[ProbePlan, Saved]:
+) -> tuple[ProbePlan, Pretrained]:
     """From headers alone; `began` is when the probe did, in seconds of `time.monotonic`."""
     saved = noted(load(start), start)
     given = {**options, "start": str(start)}
@@ -161,7 +161,7 @@ def _planned(
 
 
 def _estimate(
-    chosen: ProbeOptions, prepared: Prepared, saved: Saved, before: ProbePlan | None = None
+    chosen: ProbeOptions, prepared: Prepared, saved: Pretrained, before: ProbePlan | None = None
 ) -> ProbePlan:
     """The plan, with the limit of one made before."""
     train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
@@ -177,7 +177,7 @@ def _estimate(
     return plan if before is None else replace(plan, limit=before.limit, spent=before.spent)
 
 
-def _held(prepared: Prepared, saved: Saved, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
+def _held(prepared: Prepared, saved: Pretrained, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
     """The data decoded once, no larger than tokens and fine-tunings need them."""
     if not plan.tunings:
         return prepared.held(saved.inputs.size, quiet=quiet)
@@ -189,7 +189,7 @@ def _labelled(prepared: Prepared) -> int:
     return len(labelled_part(prepared.dataset, "train"))
 
 
-def _probed(plan: ProbePlan, saved: Saved, train: Dataset, test: Dataset, workers: int) -> Probed:
+def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, workers: int) -> Probed:
     """Every probe on every kind of tokens, for every draw."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))

@@ -9,17 +9,20 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
+from typing_extensions import TypeVar
 
 from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError, RunError, StorageError, sentence
-from kakera.formats.native import Saved, load_model, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import each_file
+from kakera.formats.native import load_model, save_model
+from kakera.model.network import Network
 from kakera.storage import write_atomically
 from kakera.training.device import placed
 from kakera.training.distributed import Team
-from kakera.training.inference import each_file
 from kakera.training.metrics import evaluate_predictions
 from kakera.training.metrics_report import ClassResult, Evaluation
 from kakera.training.predictions import ROW, Predictions, judged
@@ -28,12 +31,16 @@ from kakera.training.run import Run
 EVALUATION, REPORT = "evaluation.json", "report.html"
 
 
+M_co = TypeVar("M_co", bound=Network, default=Network, covariant=True)
+M = TypeVar("M", bound=Network)
+
+
 @dataclass(frozen=True)
-class Trained:
+class Trained(Generic[M_co]):
     """The folder of a finished run, its model, and how well it does on pictures it has not seen."""
 
     folder: Path
-    saved: Saved
+    saved: Pretrained[M_co]
     evaluation: Evaluation | None = None
     leads: bool = True
     """Whether this process is the one that wrote it, and may speak."""
@@ -45,12 +52,12 @@ Page = Callable[[Trained, Predictions | None], str]
 
 def finish(
     run: Run,
-    saved: Saved,
+    saved: Pretrained[M],
     held_out: Dataset | None = None,
     workers: int = 0,
     device: str = "auto",
     page: Page | None = None,
-) -> Trained:
+) -> Trained[M]:
     """Write the weights, with which the run is finished; then measure, and make the page.
 
     Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
@@ -61,19 +68,20 @@ def finish(
 
 def reopen(
     run: Run,
+    narrowed: Callable[[Pretrained], Pretrained[M]],
     held_out: Dataset | None = None,
     workers: int = 0,
     device: str = "auto",
     page: Page | None = None,
-) -> Trained:
+) -> Trained[M]:
     """The result of a run that is finished; measures and page are made if they are missing.
 
-    Raises RunError where they cannot be.
+    `narrowed` requires a kind of network, as `require_mae` does. Raises RunError where they cannot be.
     """
-    return _complete(run, load_model(run.folder), held_out, workers, device, page)
+    return _complete(run, narrowed(load_model(run.folder)), held_out, workers, device, page)
 
 
-def _write(run: Run, saved: Saved) -> None:
+def _write(run: Run, saved: Pretrained) -> None:
     run.require_own()
     save_model(run.folder, saved)
     run.require_own()  # what was deleted while these were written is not reported as finished
@@ -81,8 +89,8 @@ def _write(run: Run, saved: Saved) -> None:
 
 
 def _complete(
-    run: Run, saved: Saved, held_out: Dataset | None, workers: int, device: str, page: Page | None
-) -> Trained:
+    run: Run, saved: Pretrained[M], held_out: Dataset | None, workers: int, device: str, page: Page | None
+) -> Trained[M]:
     evaluation, predictions = run.team.lead(lambda: _read_evaluation(run.folder)), None
     if evaluation is None and held_out is not None and len(held_out):
         with _after_the_weights(run.folder):
@@ -152,7 +160,7 @@ def write_page(folder: Path, make: Callable[[], str]) -> None:
 
 
 def predict_part(
-    saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+    saved: Pretrained, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
 ) -> Predictions:
     """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
     assert dataset.labels is not None
@@ -175,12 +183,12 @@ def predict_part(
 
 
 def measure(
-    saved: Saved, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+    saved: Pretrained, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
 ) -> Evaluation:
     """All measures of a classifier on labelled pictures; unreadable ones are left out, others count once."""
     return _evaluated(predict_part(saved, dataset, workers, team, device), dataset, saved)
 
 
-def _evaluated(predictions: Predictions, dataset: Dataset, saved: Saved) -> Evaluation:
+def _evaluated(predictions: Predictions, dataset: Dataset, saved: Pretrained) -> Evaluation:
     assert dataset.labels is not None
     return evaluate_predictions(predictions, dataset.labels[predictions.numbers], saved.classes)

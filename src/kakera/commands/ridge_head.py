@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from kakera.data.dataset import Dataset
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import features
 from kakera.model.classifier import Classifier
 from kakera.training.device import placed
 from kakera.training.distributed import Team
-from kakera.training.inference import features
 from kakera.training.probes.features import indicators, labelled
 from kakera.training.probes.ridge import fit
 
@@ -22,14 +22,18 @@ STEEPNESS = 2.0  # from scores of −1 and 1 to logits
 
 
 def start_from_ridge(
-    saved: Saved, pictures: Dataset, *, workers: int = 0, team: Team | None = None, device: str = "auto"
+    saved: Pretrained[Classifier],
+    pictures: Dataset,
+    *,
+    workers: int = 0,
+    team: Team | None = None,
+    device: str = "auto",
 ) -> None:
     """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures.
 
     Of a team each process looks at every n-th picture, and all of them get the same head.
     """
     team, model = team or Team(), saved.model
-    assert isinstance(model, Classifier)
     assert pictures.labels is not None
     mine = team.share(len(pictures))
     with placed(saved, device):

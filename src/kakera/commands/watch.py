@@ -10,22 +10,18 @@ import sys
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from kakera import seeding
 from kakera.commands.labelled import labelled_part
 from kakera.commands.pages.history import History, chance_loss, memorised, warn_if_stalled
 from kakera.data.dataset import Dataset
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier
-from kakera.model.resnet import ResNet
-from kakera.training.device import whereabouts
-from kakera.training.inference import probabilities
+from kakera.formats.bundle import Headed, Pretrained
+from kakera.formats.inference import probabilities
 from kakera.training.plan import Plan
 from kakera.training.preview import shown
 from kakera.training.run import Run
-from kakera.training.view import View
 
 LOOKS = 10  # a run
 TRAIN, VAL = 256, 512  # files at most
@@ -37,17 +33,17 @@ CHUNK = 64  # files at a time
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Stored values (n, c, H, W), their absent patches, labels."""
+    """Stored values (n, c, H, W), the patches that are padding, labels."""
 
     pictures: Tensor
-    absent: Tensor | None
+    padding: Tensor | None
     labels: Tensor
 
 
 class Watch:
     """Called after each epoch; what it measures goes into the metrics."""
 
-    def __init__(self, saved: Saved, data: Dataset, plan: Plan, run: Run) -> None:
+    def __init__(self, saved: Pretrained[Headed], data: Dataset, plan: Plan, run: Run) -> None:
         self.saved, self.run, self.epochs = saved, run, plan.steps / plan.steps_per_epoch
         each = self._bytes_of_a_file(saved)
         room = max(1, BYTES // each)
@@ -61,7 +57,7 @@ class Watch:
         self.samples: dict[str, Sample] = {}
         self.warned = False
 
-    def __call__(self, epoch: int, model: nn.Module) -> dict[str, float]:
+    def __call__(self, epoch: int, model: Headed) -> dict[str, float]:
         """`train_accuracy`, `train_loss` and the same of `val`, where it is time to look; else nothing.
 
         Where files may have several labels, the accuracy is the share of right answers, yes or no.
@@ -69,7 +65,6 @@ class Watch:
         warn_if_stalled(self.run, epoch, self.epochs, chance_loss(self.saved))
         if not self.due(epoch) or not self.run.team.leads:
             return {}
-        assert isinstance(model, Classifier | ResNet)
         saved, mode = replace(self.saved, model=model), model.training
         if not self.samples:
             samples = {name: self._sample(part) for name, part in self.parts.items() if len(part)}
@@ -101,24 +96,25 @@ class Watch:
             self.warned = True
 
     def _sample(self, part: Dataset) -> Sample:
-        looked = shown(part, self.saved.inputs)
-        absent = View.of(self.saved.model, self.saved.inputs).absent(looked.batch)
+        looked = shown(part, self.saved.front_end)
         assert looked.batch.labels is not None
-        return Sample(looked.pictures, absent, looked.batch.labels)
+        return Sample(looked.pictures, looked.padding, looked.batch.labels)
 
     @staticmethod
-    def _bytes_of_a_file(saved: Saved) -> int:
+    def _bytes_of_a_file(saved: Pretrained) -> int:
         inputs = saved.inputs
         values = inputs.channels * inputs.height * inputs.width
         return values if inputs.sound is None else 4 * 2 * values  # floats, and the waveform on the way
 
 
-def measured(saved: Saved, sample: Sample) -> tuple[float, float]:
+def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
     """Accuracy and mean loss of a sample."""
-    device, rows = whereabouts(saved), list[Tensor]()
+    rows = list[Tensor]()
     for start in range(0, len(sample.pictures), CHUNK):
-        absent = None if sample.absent is None else sample.absent[start : start + CHUNK].to(device)
-        rows.append(probabilities(saved, sample.pictures[start : start + CHUNK].to(device), absent).cpu())
+        part = slice(start, start + CHUNK)
+        pixels = saved.inputs.normalise(sample.pictures[part].to(saved.device))
+        padding = None if sample.padding is None else sample.padding[part]
+        rows.append(probabilities(saved, pixels, padding).cpu())
     found = torch.cat(rows).float().clamp(1e-7, 1 - 1e-7)
     if saved.several:
         right = ((found > 0.5) == (sample.labels > 0.5)).float().mean()

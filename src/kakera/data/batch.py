@@ -97,11 +97,9 @@ class Batch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        """What the model works on, changed; numbers of samples stay."""
-        pictures, labels, lengths, mask = _each_tensor(
-            (self.pictures, self.labels, self.lengths, self.mask), change
-        )
-        return replace(self, pictures=pictures, labels=labels, lengths=lengths, mask=mask)
+        """What the model works on, changed; numbers of samples and lengths stay on the CPU."""
+        pictures, labels, mask = _each_tensor((self.pictures, self.labels, self.mask), change)
+        return replace(self, pictures=pictures, labels=labels, mask=mask)
 
 
 def _each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

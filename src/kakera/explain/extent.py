@@ -9,6 +9,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from kakera.grid import Grid
+from kakera.model.token_index import beyond
 from kakera.model.vit import ViT
 
 
@@ -23,22 +24,23 @@ class Extent:
     grid: Grid
     whole: Grid
     width: int
+    step: int
 
     @classmethod
     def of(cls, encoder: ViT, width: int | None = None) -> Extent:
         """Of a picture of `width` pixels, or of a whole one."""
-        whole, step = encoder.grid, encoder.shape.step[1]
+        whole, step = encoder.grid, encoder.step
         if width is None or width >= encoder.size[1]:
-            return cls(whole, whole, encoder.size[1])
-        cols = min(whole.cols, max(1, -(-width // step)))
-        return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.shape.patch[1])
+            return cls(whole, whole, encoder.size[1], step)
+        cols = int((~beyond(torch.tensor([width]), Grid(1, whole.cols), step)).sum())
+        return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.shape.patch[1], step)
 
     def absent(self, count: int, device: torch.device) -> Bool[Tensor, "b n"] | None:
         """The patches of the whole grid that are not there, `count` times; None where all are."""
         if self.grid == self.whole:
             return None
-        gone = torch.arange(self.whole.cols, device=device) >= self.grid.cols
-        return gone.repeat(count, self.whole.rows)
+        ends = torch.full((count,), self.grid.cols * self.step, device=device)
+        return beyond(ends, self.whole, self.step)
 
     def spread(self, chosen: Bool[Tensor, "b m"]) -> Bool[Tensor, "b n"]:
         """Choices among the patches that are there, on the whole grid."""

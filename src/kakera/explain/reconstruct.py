@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Num
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from kakera.errors import RunError, sentence
 from kakera.explain.activations import Array, as_bytes
 from kakera.explain.axes import Axes, axes_of
 from kakera.explain.extent import Extent
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.mae import MAE
+from kakera.model.network import Network
 
 GREY = 0.5  # of a hidden patch, as a share of the range of values
 BORROWED = "mean and contrast of each hidden patch borrowed from the original"
@@ -122,7 +122,7 @@ def legend(model: MAE) -> str:
     return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.normalised else "")
 
 
-def kind_of(model: nn.Module) -> str:
+def kind_of(model: Network) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MAE):
         return "encoder only, without a decoder: guesses of hidden patches are left out"
@@ -130,17 +130,3 @@ def kind_of(model: nn.Module) -> str:
     if model.normalised:
         return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"
     return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
-
-
-def require_autoencoder(model: nn.Module) -> MAE:
-    """The model itself. Raises RunError where it has no decoder."""
-    if not isinstance(model, MAE):
-        raise RunError(
-            sentence(
-                "model",
-                got="an encoder only",
-                expected="a masked autoencoder",
-                do="name the pretraining run: its decoder draws",
-            )
-        )
-    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,14 +11,11 @@ from einops import rearrange
 from torch import Tensor
 
 from kakera.errors import OptionError, sentence
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.description import require_values
-from kakera.formats.native import Saved, generator
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
 from kakera.model.linear import Linear
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet
-from kakera.model.vit import ViT
 
 Size = int | tuple[int, int]
 Classes = int | Sequence[str]
@@ -25,38 +23,45 @@ BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue in the grey of ITU-
 
 
 def adapt(
-    saved: Saved, *, size: Size | None = None, channels: int | None = None, classes: Classes | None = None
-) -> Saved:
-    """`saved` for other inputs and classes; its model is changed in place, and the notes say how.
+    saved: Pretrained,
+    *,
+    size: Size | None = None,
+    channels: int | None = None,
+    classes: Classes | None = None,
+) -> Pretrained:
+    """Return `saved` for other inputs and classes; it stays as it is, and the notes of the new one say how.
 
     Positions of encoder and decoder are resized in two dimensions, as the library does that they come
     from. Another number of channels k shares the sum over the channels there were out evenly: the weights
     of each are Σ/k, so that a picture alike in all channels gives the same tokens. From grey to colour red,
     green and blue get their share of the brightness instead, so that a picture in colour gives the tokens
-    of its grey. New classes get a new head. Raises OptionError.
+    of its grey. New classes get a new head. Where nothing changes it is `saved` itself. Raises OptionError.
     """
-    if size is not None:
-        saved = _resized(saved, (size, size) if isinstance(size, int) else (int(size[0]), int(size[1])))
-    if channels is not None and channels != saved.inputs.channels:
-        saved = _rechannelled(saved, channels)
+    sides = saved.inputs.size if size is None else _pair(size)
+    count = saved.inputs.channels if channels is None else channels
+    if classes is None and (sides, count) == (saved.inputs.size, saved.inputs.channels):
+        return saved
+    saved = replace(saved, model=copy.deepcopy(saved.model))  # which is changed from here on
+    if sides != saved.inputs.size:
+        saved = _resized(saved, sides)
+    if count != saved.inputs.channels:
+        saved = _rechannelled(saved, count)
     return saved if classes is None else _reclassed(saved, classes)
 
 
-def _noted(saved: Saved, note: str) -> tuple[str, ...]:
+def _pair(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _noted(saved: Pretrained, note: str) -> tuple[str, ...]:
     return (*saved.notes, note)
 
 
-def _resized(saved: Saved, size: tuple[int, int]) -> Saved:
+def _resized(saved: Pretrained, size: tuple[int, int]) -> Pretrained:
     inputs = saved.inputs
-    if size == inputs.size:
-        return saved
     require_values(inputs.channels, size)
     found = inputs.resized(size)
-    model = saved.model
-    if not isinstance(model, ResNet):
-        model.resize(size, saved.resampling) if isinstance(model, ViT | MAE) else model.encoder.resize(
-            size, saved.resampling
-        )
+    saved.model.resize(size, saved.resampling)
     note = f"positions resized from {_times(inputs.size)} to {_times(size)} pixels, {saved.resampling}"
     return replace(saved, inputs=found, notes=_noted(saved, note))
 
@@ -65,9 +70,9 @@ def _times(size: tuple[int, int]) -> str:
     return f"{size[0]} × {size[1]}"
 
 
-def _rechannelled(saved: Saved, channels: int) -> Saved:
-    inputs, model = saved.inputs, saved.model
-    if inputs.sound is not None or isinstance(model, ResNet):
+def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
+    inputs = saved.inputs
+    if inputs.sound is not None or not saved.model.attends:
         got = "a model of recordings" if inputs.sound is not None else "a CNN"
         raise OptionError(
             sentence(
@@ -76,7 +81,8 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
         )
     if channels < 1:
         raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
-    if isinstance(model, MAE) and model.gradients:
+    mae = require_mae(saved).model if saved.model.reconstructs else None
+    if mae is not None and mae.gradients:
         raise OptionError(
             sentence(
                 "channels",
@@ -90,8 +96,8 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
     project = Linear(weight.shape[1], weight.shape[0]).to(weight)
     project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
     encoder.patches.project, encoder.channels = project, channels
-    if isinstance(model, MAE):
-        _share_out_predictions(model, inputs.channels, channels)
+    if mae is not None:
+        _share_out_predictions(mae, inputs.channels, channels)
     way = "summed into 1" if channels == 1 else f"shared out evenly among {channels}"
     if (inputs.channels, channels) == (1, 3):
         way = "shared out among red, green and blue as these make up the brightness"
@@ -99,7 +105,7 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
     return replace(saved, inputs=found, notes=_noted(saved, f"weights of {many} {way}"))
 
 
-def _shared_out(saved: Saved, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
+def _shared_out(saved: Pretrained, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
     """Inputs of mean statistics, the weights of the embedding (d, ph·pw·channels), and what its bias gains.
 
     With x the value in every channel, Σ_c w_c (x − m_c) / s_c = Σ_k W_k (x − m) / s + shift holds exactly.
@@ -127,22 +133,13 @@ def _share_out_predictions(model: MAE, old: int, channels: int) -> None:
     model.decoder.predict, model.pixels = after, len(after.bias)
 
 
-def _reclassed(saved: Saved, classes: Classes) -> Saved:
+def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
     wanted = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
     if len(wanted) < 2:
         raise OptionError(
             sentence("classes", got=len(wanted), expected="two or more", do="name them, or their number")
         )
-    old = saved.model
-    if isinstance(old, ResNet):
-        model: Classifier | ResNet = ResNet(old.shape, channels=old.channels, classes=len(wanted), seed=0)
-        kept = {name: tensor for name, tensor in old.state_dict().items() if not name.startswith("head.")}
-        model.load_state_dict(kept, strict=False)
-    elif isinstance(old, Classifier):
-        model = Classifier(old.encoder, len(wanted), old.pool, old.head_epsilon, seed=0)
-    else:
-        model = Classifier(saved.encoder, len(wanted), "mean", seed=0)
-    model.reset_head(generator(0))
-    model.to(next(old.parameters()))
+    model = saved.model.with_head(len(wanted), seed=0)
+    model.to(next(saved.model.parameters()))
     note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
     return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,21 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 from kakera.errors import RunError, sentence
-from kakera.formats.about import about
 from kakera.formats.adapt import Size, adapt
+from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.foreign import mae, timm_writer, transformers_writer
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.formats.onnx import export
 from kakera.formats.verify import difference
-from kakera.model.classifier import Classifier
-from kakera.model.vit import ViT
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
 Format = Literal["transformers", "timm", "mae", "onnx"]
-FOLDERS: dict[str, Callable[[Saved], dict[str, bytes]]] = {
+FOLDERS: dict[str, Callable[[Pretrained], dict[str, bytes]]] = {
     "transformers": transformers_writer.files,
     "timm": timm_writer.files,
     "onnx": export.files,
@@ -40,7 +36,7 @@ MOST = 1e-3  # from here on a difference is no rounding, and nothing is written
 class Converted:
     """What was read, where it was written, and how far apart the outputs are, at most, judged by whom."""
 
-    source: Saved
+    source: Pretrained
     target: Path
     difference: float
     judge: str
@@ -50,7 +46,7 @@ class Converted:
         """For people to read."""
         found = ", ".join(self.source.notes) or "a run of kakera"
         return [
-            f"read: {about(self.source)} ({found})",
+            f"read: {self.source.about()} ({found})",
             f"{self.target}: largest difference of the outputs {self.difference:.1e}, run by {self.judge}",
             *([self.hint] if self.hint else []),
         ]
@@ -78,11 +74,11 @@ def convert(
     """
     saved, target = load(source, size=size, channels=channels), Path(target)
     if encoder:
-        saved = Saved(saved.encoder, saved.inputs, notes=saved.notes)
+        saved = Pretrained(saved.encoder, saved.inputs, notes=saved.notes)
     coloured = to == "transformers" and channels is None and _grey(saved)
     if to in FOLDERS:
         require_free(target)
-        files = FOLDERS[to](adapt(copy.deepcopy(saved), channels=3) if coloured else saved)
+        files = FOLDERS[to](adapt(saved, channels=3) if coloured else saved)
         if coloured:
             files["README.md"] += f"\nIt is {COLOURED}.\n".encode()
     else:
@@ -109,12 +105,12 @@ def convert(
     return Converted(saved, target, far, judge, hint)
 
 
-def _grey(saved: Saved) -> bool:
+def _grey(saved: Pretrained) -> bool:
     one = saved.inputs.channels == 1 and saved.inputs.sound is None
-    return one and isinstance(saved.model, Classifier | ViT)
+    return one and saved.model.attends and not saved.model.reconstructs
 
 
-def _hint(saved: Saved, to: Format) -> str:
+def _hint(saved: Pretrained, to: Format) -> str:
     if to != "transformers" or saved.inputs.channels == 3 or saved.inputs.sound is not None:
         return ""
     return "pipelines of transformers see every picture in colour: --channels 3 makes it a model for them"

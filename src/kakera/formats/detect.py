@@ -10,15 +10,15 @@ from typing import Any
 from torch import Tensor
 
 from kakera.errors import RunError, sentence
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import ast, audiomae, mae, timm
-from kakera.formats.native import Saved
 from kakera.formats.weights import read_weights
 from kakera.formats.wrappers import PATCHES, inside
 
 AST = "v.pos_embed"
 
 
-def read_file(path: Path) -> Saved:
+def read_file(path: Path) -> Pretrained:
     """AST's, AudioMAE's, MAE's, DeiT's and DINO's own files, and timm's. Raises RunError."""
     weights = read_weights(path)
     tensors, notes = (weights.tensors, ()) if AST in weights.tensors else inside(weights.tensors)
@@ -26,7 +26,7 @@ def read_file(path: Path) -> Saved:
     return replace(saved, notes=(*saved.notes, *weights.notes, *notes))
 
 
-def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:
+def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
     if AST in tensors:
         return ast.read(path, tensors)
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
@@ -48,7 +48,7 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     return timm.read(tensors, str(path), {"architecture": architecture} if architecture else None)
 
 
-def _deit(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
+def _deit(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
     """DeiT's own code: timm's names, in a wrapper like MAE's; trained on ImageNet's mean and deviation."""
     three = tensors["patch_embed.proj.weight"].shape[1] == len(mae.MEAN)
     saved = timm.read(

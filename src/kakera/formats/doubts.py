@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from kakera.formats.native import Model
-from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet
-from kakera.model.vit import ViT
+from kakera.model.network import Network
 
 
-def alike(model: Model) -> tuple[str, ...]:
+def alike(model: Network) -> tuple[str, ...]:
     """Return a warning where all patches have the same position: then the model cannot tell places apart.
 
     transformers 5.24 makes such a ViTMAE from a configuration: its sine and cosine positions stay zero.
     """
-    if isinstance(model, ResNet):
-        return ()
-    encoder = model if isinstance(model, ViT) else model.encoder
-    parts = {"encoder": encoder.positions}
-    if isinstance(model, MAE):
-        parts["decoder"] = model.decoder.positions
+    parts = model.positions_of_parts()
     found = [name for name, positions in parts.items() if _same(positions.detach())]
     if not found:
         return ()

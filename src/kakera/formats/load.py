@@ -13,11 +13,12 @@ import torch
 from kakera.errors import RunError, sentence
 from kakera.formats import hub
 from kakera.formats.adapt import Classes, Size, adapt
+from kakera.formats.bundle import Pretrained
 from kakera.formats.detect import read_file
 from kakera.formats.doubts import alike
 from kakera.formats.foreign import jax, timm, transformers
 from kakera.formats.foreign.image_processors import cropped
-from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
+from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 
 PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder
@@ -34,7 +35,7 @@ def load(
     revision: str | None = None,
     token: str | None = None,
     dtype: torch.dtype = torch.float32,
-) -> Saved:
+) -> Pretrained:
     """Open the model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
 
     The format is detected from the contents. The model comes on the CPU, in `dtype` (float64 is for
@@ -53,7 +54,7 @@ def load(
     return adapt(saved, size=size, channels=channels, classes=classes)
 
 
-def _load(source: str | Path, revision: str | None, token: str | None, *, whole: bool) -> Saved:
+def _load(source: str | Path, revision: str | None, token: str | None, *, whole: bool) -> Pretrained:
     name, place = str(source), Path(source)
     if hub.is_name(name):
         place = hub.fetch(name, revision=revision, token=token)
@@ -76,7 +77,7 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
     return replace(saved, notes=(*saved.notes, *_licence(place / CARD)))
 
 
-def _folder(place: Path, name: str, *, whole: bool) -> Saved:
+def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
     """Of a configuration of timm's or transformers', and the weights beside it."""
     config = _json(place / CONFIG)
     preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
@@ -103,7 +104,7 @@ def _folder(place: Path, name: str, *, whole: bool) -> Saved:
     return adapt(saved, size=size)
 
 
-def _file(path: Path) -> Saved:
+def _file(path: Path) -> Pretrained:
     """Of a file alone; one that lies beside its description belongs to it."""
     described = any((path.parent / name).exists() for name in (DESCRIPTION, CONFIG))
     if described and (path.name in FILES or PART.search(path.name)):

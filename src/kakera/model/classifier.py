@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from kakera.grid import Grid
+from kakera.model import positions
 from kakera.model.configs import ViTConfig, require_count
 from kakera.model.initialize import Seed, generator_of, give_memory
 from kakera.model.linear import Linear
+from kakera.model.network import Network
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
@@ -21,10 +24,17 @@ Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halve
 
 READ_FIRST: dict[Read, int] = {"class": 1, "distilled": 2, "halves": 2}
 """How many tokens, before those of the patches, are all that is read of the last layer."""
+READS: dict[Read, str] = {
+    "class": "the class token",
+    "mean": "the mean",
+    "distilled": "the class and the distillation token",
+    "halves": "the mean of the class and the distillation token",
+    "class and mean": "the class token and the mean",
+}
 
 
-class Classifier(nn.Module):
-    """A linear map from the pooled tokens to one score a class.
+class Classifier(Network):
+    """A linear map from the pooled tokens to one logit a class.
 
     `pool="class"` reads the class token after the final norm (Dosovitskiy et al. 2021); `pool="mean"`
     normalises the mean of the patch tokens (MAE's fine-tuning, and timm's `avg`): one norm, two places.
@@ -37,6 +47,9 @@ class Classifier(nn.Module):
     The encoder is a ViT, trained or not, or a name or config of one, with its `channels` and `image_size`;
     `seed` draws the head, and such a new encoder before it. Raises OptionError.
     """
+
+    kind = "classifier"
+    classifies = True
 
     def __init__(
         self,
@@ -54,7 +67,7 @@ class Classifier(nn.Module):
         generator = generator_of(seed)
         self.encoder = encoder = ViT.of(encoder, channels, image_size, patch, generator)
         self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
-        self.pool: Read = pool
+        self._pool: Read = pool
         width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
         with torch.device("meta"):
@@ -82,8 +95,17 @@ class Classifier(nn.Module):
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
+        return self.features_of(pictures, visible_index(None, absent, pictures.device), survive, trace)
+
+    def features_of(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        chosen: TokenIndex | None = None,
+        survive: Float[Tensor, "layers 2 b"] | None = None,
+        trace: Trace | None = None,
+    ) -> Float[Tensor, "b e"]:
+        """What the head sees of the `chosen` patches, or of all."""
         first = 0 if trace is not None else READ_FIRST.get(self.pool, 0)
-        chosen = visible_index(None, absent, pictures.device)
         tokens = self.encoder.tokens(pictures, chosen, survive, trace, first)
         found = pooled(self.encoder, tokens, self.pool, chosen)
         return found if self.head_norm is None else self.head_norm(found)
@@ -95,8 +117,61 @@ class Classifier(nn.Module):
         trace: Trace | None = None,
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One score (logit) a class; `absent` patches do not count."""
+        """One logit a class; `absent` patches do not count."""
         return self.head(self.features(pictures, survive, trace, absent))
+
+    def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
+        """The patches' tokens after the final norm, place by place."""
+        tokens = self.encoder(pictures)[:, 1 + self.encoder.shape.registers :]
+        grid = self.encoder.grid
+        return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
+
+    @property
+    def backbone(self) -> ViT:
+        """The encoder."""
+        return self.encoder
+
+    @property
+    def step(self) -> int:
+        """Pixels across from one patch to the next."""
+        return self.encoder.step
+
+    @property
+    def pool(self) -> Read:
+        """What the head reads."""
+        return self._pool
+
+    @property
+    def drop_path_layers(self) -> int:
+        """All layers of the encoder."""
+        return self.encoder.shape.depth
+
+    def cells(self, size: tuple[int, int]) -> Grid:
+        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        return self.encoder.cells(size)
+
+    def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
+        """Take pictures of another size from now on: the positions are resized in two dimensions."""
+        self.encoder.resize(size, how)
+
+    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+        """Return the same encoder with a new head; it reads what the old one reads, or `pool`."""
+        epsilon = None if pool else self.head_epsilon
+        return Classifier(self.encoder, classes, pool or self.pool, epsilon, seed=seed)
+
+    def positions_of_parts(self) -> dict[str, Tensor]:
+        """Return the encoder's positions (1 + n, d)."""
+        return self.encoder.positions_of_parts()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the encoder's shape, and what the head reads."""
+        head = {"pool": self.pool, "head_epsilon": self.head_epsilon}
+        return {**self.encoder.describe(), "kind": self.kind, **head}
+
+    def about(self, inputs: str) -> str:
+        """Return layers, patches, inputs and classes in one line."""
+        classes = f"{self.classes} classes from {READS[self.pool]}"
+        return f"classifier: {self.encoder.size_in_words(inputs)}, {classes}"
 
 
 def pooled(

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from kakera.errors import OptionError, sentence
+from kakera.grid import Grid
 from kakera.model import hog as oriented
 from kakera.model import patches, positions
 from kakera.model.attention import CrossLayer, Layer
+from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
 from kakera.model.linear import Linear
+from kakera.model.network import Network
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.model.vit import ViT
 
 VARIANCE_FLOOR = 1e-6
 
 
-class MAE(nn.Module):
+class MAE(Network):
     """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
 
     The encoder is a ViT, or a name or config of one with its `channels` and `image_size`; the decoder is by
@@ -33,6 +39,9 @@ class MAE(nn.Module):
     Where a method takes a mask, that is Boolean (b, n), True = hidden, or a MaskIndex. Beside a Boolean one
     patches may be `absent`, and only those `asked` for predicted, of those that are hidden.
     """
+
+    kind = "mae"
+    reconstructs = True
 
     def __init__(
         self,
@@ -142,6 +151,39 @@ class MAE(nn.Module):
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid, how)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
         self.decoder.grid = self.encoder.grid
+
+    @property
+    def backbone(self) -> ViT:
+        """The encoder."""
+        return self.encoder
+
+    @property
+    def step(self) -> int:
+        """Pixels across from one patch to the next."""
+        return self.encoder.step
+
+    def cells(self, size: tuple[int, int]) -> Grid:
+        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        return self.encoder.cells(size)
+
+    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+        """Return a classifier of the encoder; its head reads the mean of the patches, or `pool`."""
+        return self.encoder.with_head(classes, pool, seed)
+
+    def positions_of_parts(self) -> dict[str, Tensor]:
+        """Return the positions (1 + n, d) of encoder and decoder."""
+        return {"encoder": self.encoder.positions, "decoder": self.decoder.positions}
+
+    def describe(self) -> dict[str, Any]:
+        """Return the encoder's shape, the decoder's, and what is predicted."""
+        target = {"normalised": self.normalised, "gradients": self.gradients}
+        decoder = asdict(self.decoder.shape)
+        return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
+
+    def about(self, inputs: str) -> str:
+        """Return layers, patches, inputs and what is predicted in one line."""
+        pixels = "normalised" if self.normalised else "plain"
+        return f"masked autoencoder: {self.encoder.size_in_words(inputs)}, decoder of {pixels} pixels"
 
 
 class Decoder(nn.Module):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from einops import rearrange, reduce
@@ -20,7 +20,12 @@ from kakera.errors import OptionError, sentence
 from kakera.grid import Grid
 from kakera.model.configs import require_count, unknown
 from kakera.model.initialize import Seed, generator_of, give_memory
+from kakera.model.network import Network
+from kakera.model.positions import Resampling
 from kakera.model.token_index import TokenIndex
+
+if TYPE_CHECKING:
+    from kakera.model.classifier import Read
 
 EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 convolution
 
@@ -92,12 +97,17 @@ class Block(nn.Module):
         return functional.relu(self.shortcut(x) + branch)
 
 
-class ResNet(nn.Module):
-    """Stem, residual blocks in one flat list `layers`, global average, and `head`, one score a class.
+class ResNet(Network):
+    """Stem, residual blocks in one flat list `layers`, global average, and `head`, one logit a class.
 
     `shape` is a name of `RESNETS` or a ResNetShape; `seed` draws the weights: a number, a generator, or None
     for PyTorch's global one. Raises OptionError for another name.
     """
+
+    kind = "cnn"
+    attends = False
+    classifies = True
+    prefix = ""
 
     def __init__(self, shape: ResNetShape | str, *, channels: int, classes: int, seed: Seed = None) -> None:
         super().__init__()
@@ -158,8 +168,8 @@ class ResNet(nn.Module):
         """Pixels from one cell of the maps to the next."""
         return (4 if self.shape.stem == "large" else 1) * 2 ** (len(self.shape.widths) - 1)
 
-    def grid(self, size: tuple[int, int]) -> Grid:
-        """The cells of the maps of pictures of (height, width) pixels."""
+    def cells(self, size: tuple[int, int]) -> Grid:
+        """Return the cells of the maps of pictures of (height, width) pixels."""
         return Grid(*(-(-side // self.step) for side in size))
 
     def features(
@@ -169,10 +179,19 @@ class ResNet(nn.Module):
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b d"]:
         """What the head sees: the maps' mean over the picture, or over the cells that are not `absent`."""
+        present = None if absent is None else TokenIndex.of(~absent).to(pictures.device)
+        return self.features_of(pictures, present, survive)
+
+    def features_of(
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        present: TokenIndex | None = None,
+        survive: Float[Tensor, "layers each b"] | None = None,
+    ) -> Float[Tensor, "b d"]:
+        """What the head sees: the maps' mean over the cells that are `present`, or over all."""
         maps = self.maps(pictures, survive)
-        if absent is None:
+        if present is None:
             return reduce(maps, "b d rows cols -> b d", "mean")
-        present = TokenIndex.of(~absent).to(maps.device)
         return present.mean_per_row(present.gather(rearrange(maps, "b d rows cols -> b (rows cols) d")))
 
     def forward(
@@ -181,12 +200,32 @@ class ResNet(nn.Module):
         survive: Float[Tensor, "layers each b"] | None = None,
         absent: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One score (logit) a class; cells of `grid` may be `absent`.
+        """One logit a class; some `cells` may be `absent`.
 
         `survive` is what `attention.survival` gives. A block has one branch and takes the first
         factor of `each`; the Transformer's layers have two.
         """
         return self.head(self.features(pictures, survive, absent))
+
+    def resize(self, size: tuple[int, int], how: Resampling = "bicubic") -> None:
+        """Nothing: it takes pictures of any size."""
+
+    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> ResNet:
+        """Return the same weights with a new head, which reads the maps' mean: `pool` is for tokens."""
+        found = ResNet(self.shape, channels=self.channels, classes=classes, seed=0)
+        kept = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("head.")}
+        found.load_state_dict(kept, strict=False)
+        found.reset_head(generator_of(seed))
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind and shape, by its name."""
+        name = next(name for name, shape in RESNETS.items() if shape == self.shape)
+        return {"kind": self.kind, "shape": name}
+
+    def about(self, inputs: str) -> str:
+        """Return blocks, inputs and classes in one line."""
+        return f"CNN: {len(self.layers)} blocks, {inputs}, {self.classes} classes"
 
 
 _Parts = OrderedDict[str, nn.Module]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -12,12 +15,16 @@ from kakera.model import positions
 from kakera.model.attention import Layer
 from kakera.model.configs import ViTConfig, pair, require_count, shape_of
 from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
+from kakera.model.network import Network
 from kakera.model.patches import PatchEmbedding, pick
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 
+if TYPE_CHECKING:
+    from kakera.model.classifier import Classifier, Read
 
-class ViT(nn.Module):
+
+class ViT(Network):
     """Patches, positions, class token, L layers, final norm.
 
     `config` is a name of `SIZES` or a ViTConfig; `image_size` is (height, width) in pixels, or one number for
@@ -25,6 +32,9 @@ class ViT(nn.Module):
     2021) over fixed sine and cosine ones (He et al. 2022). `seed` draws the weights: a number, a generator,
     or None for PyTorch's global one. Raises OptionError where the patches do not divide the picture.
     """
+
+    kind = "encoder"
+    prefix = ""
 
     def __init__(
         self,
@@ -177,3 +187,41 @@ class ViT(nn.Module):
         found = positions.recut(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
+
+    @property
+    def backbone(self) -> ViT:
+        """Itself."""
+        return self
+
+    @property
+    def step(self) -> int:
+        """Pixels across from one patch to the next."""
+        return self.shape.step[1]
+
+    def cells(self, size: tuple[int, int]) -> Grid:
+        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        return Grid.cover(size, self.shape.patch, self.shape.stride)
+
+    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+        """Return a classifier of this encoder; its head reads the mean of the patches, or `pool`."""
+        from kakera.model.classifier import Classifier
+
+        return Classifier(self, classes, pool or "mean", seed=seed)
+
+    def positions_of_parts(self) -> dict[str, Tensor]:
+        """Return its positions (1 + n, d)."""
+        return {"encoder": self.positions}
+
+    def describe(self) -> dict[str, Any]:
+        """Return kind, shape, and whether positions are learned."""
+        return {"kind": self.kind, "shape": asdict(self.shape), "learned": self.positions.requires_grad}
+
+    def about(self, inputs: str) -> str:
+        """Return layers, patches and inputs in one line."""
+        return f"encoder: {self.size_in_words(inputs)}"
+
+    def size_in_words(self, inputs: str) -> str:
+        """Return layers, patches and `inputs`, as all networks with this encoder begin to describe it."""
+        shape = self.shape
+        patches = f"patches of {shape.patch[0]} × {shape.patch[1]}"
+        return f"{shape.depth} layers of {shape.width} with {shape.heads} heads, {patches}, {inputs}"

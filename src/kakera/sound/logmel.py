@@ -52,6 +52,15 @@ class LogMel(nn.Module):
         bands = self.filters @ rearrange(self._spectrum(waveforms), "b frames points -> b points frames")
         return rearrange(bands.clamp_min(self.spec.floor).log(), "b bins frames -> b 1 bins frames")
 
+    def in_parts(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b 1 bins frames"]:
+        """The same of any number of waveforms, also none; on a CPU a few at a time. Raises DataError."""
+        if not len(waveforms):  # the transform refuses none
+            return waveforms.new_zeros(0, 1, self.spec.bins, self.spec.frames(waveforms.shape[-1]))
+        if waveforms.device.type != "cpu":
+            return self(waveforms)
+        together = max(1, CACHED // max(1, waveforms.shape[-1]))
+        return torch.cat([self(part) for part in waveforms.split(together)])
+
     def _framed(self, waveforms: Tensor) -> Tensor:
         """Windowed frames, (b, frames, frame)."""
         length, hop = self.spec.frame_samples, self.spec.hop_samples
@@ -82,14 +91,8 @@ def front_end(spec: SoundSpec, device: torch.device) -> LogMel:
 
 @torch.no_grad()
 def log_mel(waveforms: Float[Tensor, "b samples"], spec: SoundSpec) -> Float[Tensor, "b 1 bins frames"]:
-    """`LogMel` on whole batches; on a CPU a few waveforms at a time. Raises DataError as it does."""
-    front = front_end(spec, waveforms.device)
-    if not len(waveforms):  # the transform refuses none
-        return waveforms.new_zeros(0, 1, spec.bins, spec.frames(waveforms.shape[-1]))
-    if waveforms.device.type != "cpu":
-        return front(waveforms)
-    together = max(1, CACHED // max(1, waveforms.shape[-1]))
-    return torch.cat([front(part) for part in waveforms.split(together)])
+    """`LogMel.in_parts`, its module made once a device. Raises DataError as it does."""
+    return front_end(spec, waveforms.device).in_parts(waveforms)
 
 
 def blank_after(
@@ -97,5 +100,7 @@ def blank_after(
 ) -> Float[Tensor, "b c H frames"]:
     """The pictures with `value` in all columns from their own number of frames on."""
     columns = torch.arange(pictures.shape[-1], device=pictures.device)
-    beyond = rearrange(columns, "w -> 1 1 1 w") >= rearrange(frames, "b -> b 1 1 1")
+    beyond = rearrange(columns, "w -> 1 1 1 w") >= rearrange(frames, "b -> b 1 1 1").to(
+        pictures.device, non_blocking=True
+    )
     return pictures.masked_fill(beyond, value)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from kakera.errors import OptionError, sentence
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Samples = TypeVar("Samples", int, "Tensor")
 Window: TypeAlias = Literal["hann", "povey", "hamming", "blackman", "rectangular"]
 
 MIX = -1  # in place of a channel's number: the mean of all channels
@@ -92,7 +96,11 @@ class SoundSpec:
 
     def frames(self, samples: int) -> int:
         """How many whole frames so many samples hold."""
-        return max(0, 1 + (samples - self.frame_samples) // self.hop_samples)
+        return max(0, self.frames_within(samples))
+
+    def frames_within(self, samples: Samples) -> Samples:
+        """As `frames`, of a number or of integers in a tensor or array; below 1 where not one frame fits."""
+        return 1 + (samples - self.frame_samples) // self.hop_samples
 
     def samples(self, frames: int) -> int:
         """How many samples so many frames reach over."""

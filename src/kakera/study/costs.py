@@ -17,14 +17,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera import seeding
-from kakera.formats.native import Saved, parameters
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import parameters
 from kakera.masking import MASKINGS
 from kakera.model.mae import MAE
 
 PICTURES = 2  # to count with; one would do but for batch norm
 
 
-def forward_flops(saved: Saved) -> int:
+def forward_flops(saved: Pretrained) -> int:
     """Of one picture through a classifier, two for each product and sum."""
     model = saved.model.eval()
     pictures = torch.zeros(PICTURES, saved.inputs.channels, *saved.inputs.size)
@@ -32,17 +33,16 @@ def forward_flops(saved: Saved) -> int:
         return _count(model, pictures)
 
 
-def step_flops(saved: Saved, hide: float) -> int:
+def step_flops(saved: Pretrained[MAE], hide: float) -> int:
     """Of one picture in a step of pretraining, forward and backward, with this share hidden."""
     model = saved.model
-    assert isinstance(model, MAE)
     grid = model.encoder.grid
     noise = seeding.uniform(0, 0, range(PICTURES), "mask", grid.count)
     hidden = torch.from_numpy(MASKINGS["random"](noise, grid, hide))
     return _count(model, torch.zeros(PICTURES, saved.inputs.channels, *saved.inputs.size), hidden)
 
 
-def size(saved: Saved) -> int:
+def size(saved: Pretrained) -> int:
     """Parameters of a network."""
     return parameters(saved.model)
 

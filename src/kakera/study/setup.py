@@ -18,9 +18,11 @@ from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
 from kakera.data.split import stratified
 from kakera.errors import DataError, sentence
+from kakera.formats.bundle import Headed
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig, shape_of
+from kakera.model.mae import MAE
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import Plan
@@ -45,11 +47,11 @@ class Material:
     digest: dict[str, str]
     """Of files, labels and split."""
 
-    def pretrain(self, out: Path, **changes: Any) -> Trained:
+    def pretrain(self, out: Path, **changes: Any) -> Trained[MAE]:
         """`kakera pretrain` on all training pictures."""
         return pretrain(self.dataset, out=out, **{**self.words[PRETRAIN], **changes})
 
-    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> Trained:
+    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> Trained[Headed]:
         """`kakera finetune` with the words of a kind of training."""
         words: dict[str, Any] = {"baselines": False, **self.words[kind], **changes}
         return finetune(dataset, out=out, **words)

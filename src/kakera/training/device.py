@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from kakera.errors import RunError, sentence
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 
 
 def device_of(name: str) -> torch.device:
@@ -22,19 +22,14 @@ def device_of(name: str) -> torch.device:
 
 
 @contextmanager
-def placed(saved: Saved, name: str) -> Generator[torch.device, None, None]:
+def placed(saved: Pretrained, name: str) -> Generator[torch.device, None, None]:
     """The model on a device within the block, then where it was. Raises RunError as `device_of` does."""
-    device, before = device_of(name), whereabouts(saved)
+    device, before = device_of(name), saved.device
     saved.model.to(device)
     try:
         yield device
     finally:
         saved.model.to(before)
-
-
-def whereabouts(saved: Saved) -> torch.device:
-    """The device that the model is on."""
-    return saved.device
 
 
 def _list(here: dict[str, bool]) -> str:

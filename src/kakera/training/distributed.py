@@ -21,6 +21,7 @@ from kakera.errors import KakeraError, RunError, sentence
 from kakera.model.attention import CrossLayer, Layer
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 LOST = re.compile(r"gloo|nccl|connection|timed? ?out|socket|broken pipe|peer", re.IGNORECASE)
 
 
@@ -139,12 +140,12 @@ def like(tensor: Tensor, other: Tensor) -> Tensor:
     return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
 
 
-def shell(model: nn.Module) -> nn.Module:
+def shell(model: M) -> M:
     """The model without its numbers, to be filled by `gathered`."""
     return copy.deepcopy(model).to("meta")
 
 
-def gathered(model: nn.Module, empty: nn.Module) -> nn.Module:
+def gathered(model: nn.Module, empty: M) -> M:
     """A model whose weights are shared out, as an ordinary one on the CPU; every process must ask."""
     weights = {name: whole(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
     filled = copy.deepcopy(empty)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -11,11 +12,13 @@ from torch import nn
 
 from kakera.training.distributed import own, shard
 
+M = TypeVar("M", bound=nn.Module)
 
-class Average:
+
+class Average(Generic[M]):
     """`decay` of the old value and the rest of the new one at every update; nothing at a decay of 0."""
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: M, decay: float) -> None:
         self.decay = decay
         self.model = copy.deepcopy(model).requires_grad_(False) if decay else None
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 import torch
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
@@ -30,14 +30,15 @@ from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
 
 BAD_STEPS = 20  # so many in a row without a finite gradient end the run
-EachEpoch = Callable[[int, nn.Module], dict[str, float] | None]
+M = TypeVar("M", bound=nn.Module)
+EachEpoch: TypeAlias = Callable[[int, M], dict[str, float] | None]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-class Task(Protocol):
+class Task(Protocol[M]):
     """What is learned: a model, and the loss of a batch."""
 
-    model: nn.Module
+    model: M
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss, a mean, through `model`, which is `self.model` as the engine wraps it."""
@@ -48,14 +49,15 @@ class Task(Protocol):
         ...
 
 
-def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch | None = None) -> nn.Module:
+def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch[M] | None = None) -> M:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
     What `each_epoch`, called with the number of the epoch and the model, measures goes into the metrics.
     Raises DivergedError after many steps in a row without a finite gradient, DataError where too few
     pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
     """
-    options, average = plan.options, Average(task.model, plan.ema)
+    options = plan.options
+    average: Average[M] = Average(task.model, plan.ema)
     team = run.team if run.team.fabric else Team(engine(options))
     fabric, share = team.fabric, plan.share(team)
     assert fabric is not None
@@ -138,7 +140,7 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
     return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
 
 
-def _backward(task: Task, model: Any, pieces: list[Batch], team: Team, progress: Progress) -> float:
+def _backward(task: Task[Any], model: Any, pieces: list[Batch], team: Team, progress: Progress) -> float:
     """Gradients of a step's mean loss, of which this returns this process's part.
 
     Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.

@@ -6,11 +6,11 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.progress import follows
 
 
-def noted(saved: Saved, source: str | Path) -> Saved:
+def noted(saved: Pretrained, source: str | Path) -> Pretrained:
     """Return the model after its notes, if any, were printed to stderr: once for a source in a process.
 
     Warnings come first. A process that follows another prints nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from jaxtyping import Num
+from jaxtyping import Bool, Num
 from torch import Tensor
 
 from kakera.data.audio.batches import windows_at
@@ -12,8 +12,7 @@ from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
-from kakera.formats.preparation import stored, widths
-from kakera.inputs import InputSpec
+from kakera.frontend import FrontEnd
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +21,8 @@ class Shown:
 
     pictures: Num[Tensor, "b c H W"]
     widths: tuple[int | None, ...]
+    padding: Bool[Tensor, "b n"] | None
+    """The model's patches beyond those ends, on the CPU; None where there are none."""
     batch: Batch = field(repr=False)
     """What they were made from: numbers of the samples, waveforms, what could not be read."""
 
@@ -29,15 +30,22 @@ class Shown:
         return len(self.pictures)
 
 
-def shown(dataset: Dataset, inputs: InputSpec, start: float = 0.0) -> Shown:
+def shown(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Shown:
     """All pictures of a data set as a model sees them; of recordings the window from `start` seconds on.
 
     What cannot be read is named in the batch.
     """
+    inputs = front.inputs
     if inputs.sound is None:
         batch = next(evaluation_batches(dataset, CenterCrop.of(inputs), batch=len(dataset)))
-        return Shown(batch.pictures, (None,) * len(batch.samples), batch)
-    first = round(start * inputs.sound.rate)
-    batch = windows_at(dataset, inputs.sound.samples(inputs.width), first)
-    ends = widths(batch, inputs.sound).tolist()
-    return Shown(stored(batch, inputs), tuple(end if end < inputs.width else None for end in ends), batch)
+    else:
+        first = round(start * inputs.sound.rate)
+        batch = windows_at(dataset, inputs.sound.samples(inputs.width), first)
+    widths = front.widths(batch.lengths)
+    ends = [inputs.width] * len(batch.samples) if widths is None else widths.tolist()
+    return Shown(
+        front.stored(batch.pictures, batch.lengths),
+        tuple(end if end < inputs.width else None for end in ends),
+        front.padding(widths),
+        batch,
+    )

@@ -22,7 +22,8 @@ from torch.distributed.tensor import DTensor
 from kakera.data.checks.inventory import INVENTORY, Rows, inventory, packed
 from kakera.data.dataset import Dataset
 from kakera.errors import RunError, UnreadableFileError, sentence
-from kakera.formats.native import WEIGHTS, Saved, write_description
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import WEIGHTS, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics_log
 from kakera.training.configuration import CONFIG, require_same
@@ -119,7 +120,7 @@ class Run:
         """Whether there is a checkpoint to go on from."""
         return self.team.lead(lambda: bool(checkpoints.paths(self.folder)))
 
-    def describe(self, saved: Saved) -> None:
+    def describe(self, saved: Pretrained) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
 
         def write() -> None:

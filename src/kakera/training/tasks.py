@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from kakera import seeding
 from kakera.data.loader import Batch
+from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.masking import MASKINGS, Ids, some_of
 from kakera.model.attention import survival
@@ -22,7 +23,6 @@ from kakera.model.resnet import ResNet
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.training.batch_augment import distort, mix, mix_waves, striped
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.view import View
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,15 @@ class Masks:
     Called where the batch is read, on the CPU, in any process.
     """
 
-    view: View
+    front: FrontEnd
     options: PretrainOptions
 
     def __call__(self, batch: Batch) -> MaskIndex:
         """Return the index tensors of a batch on the CPU; padding of recordings follows from `lengths`."""
-        options, grid, absent = self.options, self.view.grid, self.view.absent(batch)
+        options, front = self.options, self.front
+        absent = front.padding(front.widths(batch.lengths))
         gone = None if absent is None else absent.numpy()
-        split = MASKINGS[options.masking].split(self._noise(batch, "mask"), grid, options.hide, gone)
+        split = MASKINGS[options.masking].split(self._noise(batch, "mask"), front.grid, options.hide, gone)
         wanted = split.hidden
         if options.predicted < 1:
             wanted = some_of(self._noise(batch, "predicted"), wanted, options.predicted)
@@ -47,7 +48,7 @@ class Masks:
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()
-        return seeding.uniform(self.options.seed, batch.epoch, samples, purpose, self.view.grid.count)
+        return seeding.uniform(self.options.seed, batch.epoch, samples, purpose, self.front.grid.count)
 
 
 def _tensors(places: Ids) -> TokenIndex:
@@ -59,26 +60,23 @@ class Pretraining:
     """Guess hidden patches, those that the batch's mask names."""
 
     def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
-        self.model: nn.Module = model
-        self.view = View.of(model.encoder, inputs)
-        self.masks = Masks(self.view, options)
+        self.model = model
+        self.front = FrontEnd.of(model, inputs)
+        self.masks = Masks(FrontEnd.of(model, inputs), options)
 
     def weight(self, batch: Batch) -> float:
         """Of recordings the patches to guess, which are fewer in short ones; of pictures the pictures."""
-        if self.view.inputs.sound is None:
+        if batch.lengths is None:
             return len(batch.samples)
         return float(self._mask(batch).predicted.total)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Squared error on the hidden patches, or on those that are to be predicted."""
-        return model(self.view.pictures(batch), self._mask(batch))
+        return model(self.front.pixels(batch.pictures, batch.lengths), self._mask(batch))
 
     def _mask(self, batch: Batch) -> MaskIndex:
         """That of the batch, or drawn now where its reader drew none."""
-        if isinstance(batch.mask, MaskIndex):
-            return batch.mask
-        lengths = None if batch.lengths is None else batch.lengths.cpu()
-        return self.masks(replace(batch, lengths=lengths))
+        return batch.mask if isinstance(batch.mask, MaskIndex) else self.masks(batch)
 
 
 class Classification:
@@ -96,10 +94,11 @@ class Classification:
         several: bool,
         labels: NDArray[Any] | None = None,
     ) -> None:
-        self.model: nn.Module = model
-        self.depth = model.encoder.shape.depth if isinstance(model, Classifier) else 0
+        self.model = model
+        self.depth = model.drop_path_layers
         self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
-        self.view = View.of(model, inputs)
+        self.front = FrontEnd.of(model, inputs)
+        self._seen = self._pictures if inputs.sound is None else self._spectrograms
         self.adjustment: Tensor | None = None
         if options.class_balance and labels is not None and not several:
             self.adjustment = options.class_balance * log_prior(labels, self.classes)
@@ -111,34 +110,30 @@ class Classification:
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
         assert batch.labels is not None
-        targets = self._targets(batch.labels)
-        absent = None
-        if self.inputs.sound is None:
-            pictures, targets = self._pictures(batch, targets)
-        else:
-            pictures, targets, absent = self._spectrograms(batch, targets)
-        survive = self._survive(batch).to(pictures.device) if self.depth and self.options.drop_path else None
-        scores = model(pictures, survive) if absent is None else model(pictures, survive, absent=absent)
+        pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
+        survive = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
+        logits = model(pixels, survive, absent=padding)
         if self.several:
-            return functional.binary_cross_entropy_with_logits(scores, targets)
+            return functional.binary_cross_entropy_with_logits(logits, targets)
         if self.adjustment is not None:
-            scores = scores + self.adjustment.to(scores.device)
-        return functional.cross_entropy(scores, targets)
+            logits = logits + self.adjustment.to(logits.device)
+        return functional.cross_entropy(logits, targets)
 
-    def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)
         pictures = self.inputs.normalise(pictures * self.inputs.scale)
-        return mix(pictures, targets, self.options, batch.step, batch.partners)
+        pixels, targets = mix(pictures, targets, self.options, batch.step, batch.partners)
+        return pixels, None, targets
 
-    def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _spectrograms(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         assert self.inputs.sound is not None
         options = self.options
         batch, targets = mix_waves(batch, targets, options)
-        pictures = self.view.pictures(batch)
+        pixels, padding = self.front(batch.pictures, batch.lengths)
         if options.time_stripe or options.band_stripe:
             frames = round(options.time_stripe * 1000 / self.inputs.sound.hop)
-            pictures = striped(pictures, batch, options.seed, bands=options.band_stripe, frames=frames)
-        return pictures, targets, self.view.absent(batch)
+            pixels = striped(pixels, batch, options.seed, bands=options.band_stripe, frames=frames)
+        return pixels, padding, targets
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:
@@ -156,7 +151,7 @@ class Classification:
 def log_prior(labels: NDArray[Any], classes: int) -> Tensor:
     """Return the logarithm of each class's share of the labels (n,), as (classes,); −1 is no label.
 
-    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the scores themselves learn to
+    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the logits themselves learn to
     be right for classes of equal size. A class without a label counts as if it had one.
     """
     counts = np.bincount(labels[labels >= 0], minlength=classes).clip(min=1)

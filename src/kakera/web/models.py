@@ -14,9 +14,8 @@ from kakera.commands.opened_run import open_run, step_reached
 from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
 from kakera.explain.reconstruct import kind_of
-from kakera.formats.native import WEIGHTS, Saved
-from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import WEIGHTS
 from kakera.sound.spec import SoundSpec
 from kakera.web.errors import UnknownError
 from kakera.web.schemas import ModelAnswer
@@ -30,7 +29,7 @@ class State:
 
     id: str
     name: str
-    saved: Saved
+    saved: Pretrained
     step: int | None
 
     @property
@@ -40,7 +39,7 @@ class State:
 
     def describe(self) -> ModelAnswer:
         """What the page needs to know."""
-        model, inputs = self.saved.model, self.saved.inputs
+        model, inputs, encoder = self.saved.model, self.saved.inputs, self.saved.model.backbone
         common: dict[str, Any] = {
             "id": self.id,
             "name": self.name,
@@ -52,11 +51,11 @@ class State:
             "sound": inputs.sound is not None,
             "classes": self.saved.classes,
             "predicts": bool(self.saved.classes),
-            "reconstructs": isinstance(model, MAE),
+            "reconstructs": model.reconstructs,
         }
-        if isinstance(model, ResNet):
+        if encoder is None:
             return ModelAnswer(**common, attends=False, rows=1, cols=1)
-        shape, grid = self.saved.encoder.shape, self.saved.encoder.grid
+        shape, grid = encoder.shape, encoder.grid
         layers: dict[str, Any] = {
             "patch": shape.patch,
             "layers": shape.depth,
@@ -66,8 +65,8 @@ class State:
         return ModelAnswer(**common, attends=True, rows=grid.rows, cols=grid.cols, **layers)
 
 
-def _about(saved: Saved) -> str:
-    if isinstance(saved.model, ResNet):
+def _about(saved: Pretrained) -> str:
+    if not saved.model.attends:
         return f"CNN for {len(saved.classes)} classes: no tokens, no attention."
     kind = kind_of(saved.model)
     knows = f"Knows {len(saved.classes)} classes" if saved.classes else "Knows no classes"

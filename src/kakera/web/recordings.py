@@ -13,6 +13,7 @@ from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
 from kakera.data.sounds import Sounds
 from kakera.errors import UnreadableFileError, sentence
+from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
 from kakera.training.preview import shown
@@ -44,7 +45,7 @@ class Recording:
                 sentence("window", got=self.window, expected=f"1 to {len(first)}", do="choose another")
             )
         start = spec.seconds(first[self.window - 1])
-        looked = shown(Dataset("recording", sounds, 1, np.array(["test"])), inputs, start)
+        looked = shown(Dataset("recording", sounds, 1, np.array(["test"])), FrontEnd(inputs), start)
         if not len(looked):
             raise looked.batch.unreadable[0]
         assert looked.batch.lengths is not None

@@ -20,17 +20,15 @@ from kakera.explain.attention import rollout
 from kakera.explain.axes import Axis, axes_of
 from kakera.explain.extent import Extent
 from kakera.explain.picture import png
-from kakera.explain.reconstruct import Reconstruction, reconstruct, require_autoencoder
+from kakera.explain.reconstruct import Reconstruction, reconstruct
 from kakera.explain.relevance import relevance
 from kakera.explain.similarity import similarities
+from kakera.formats.bundle import require_mae, require_token_classifier
+from kakera.formats.inference import probabilities
 from kakera.grid import Grid
-from kakera.model.classifier import Classifier, Pool, pooled
-from kakera.model.resnet import ResNet
-from kakera.model.token_index import beyond
+from kakera.model.classifier import Pool, pooled
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
-from kakera.training.inference import probabilities
-from kakera.training.view import View
 from kakera.web.cache import Memory, Turns
 from kakera.web.models import State
 from kakera.web.schemas import Guessed, Heard, Mask
@@ -82,11 +80,12 @@ class Views:
     def scene(self, state: State, picture: Subject) -> dict[str, Any]:
         """What there is of the picture, and what its rows and columns mean."""
         inputs, framed = state.saved.inputs, self.framed(state, picture)
-        if isinstance(state.saved.model, ResNet):
+        encoder = state.saved.model.backbone
+        if encoder is None:
             width, grid, step = framed.width or inputs.width, Grid(1, 1), inputs.size
         else:
-            extent = Extent.of(state.saved.encoder, framed.width)
-            width, grid, step = extent.width, extent.grid, state.saved.encoder.shape.step
+            extent = Extent.of(encoder, framed.width)
+            width, grid, step = extent.width, extent.grid, encoder.shape.step
         axes = axes_of(inputs, width, framed.start)
         seconds = (
             0.0 if framed.wave is None or inputs.sound is None else inputs.sound.seconds(len(framed.wave))
@@ -130,11 +129,7 @@ class Views:
 
     def relevance(self, state: State, picture: Subject, asked: str | None) -> dict[str, Any]:
         """Evidence for a class, the likeliest where none is named. Raises OptionError."""
-        model, classes = state.saved.model, state.saved.classes
-        if not isinstance(model, Classifier):
-            raise OptionError(
-                sentence("model", got="no classifier of tokens", expected="one", do="name a fine-tuned run")
-            )
+        model, classes = require_token_classifier(state.saved).model, state.saved.classes
         name = asked or self.prediction(state, picture)["probabilities"][0]["name"]
         if name not in classes:
             known = ", ".join(classes)
@@ -151,12 +146,14 @@ class Views:
 
     def prediction(self, state: State, picture: Subject) -> dict[str, Any]:
         """Classes with their probabilities, the likeliest first. Raises OptionError."""
-        framed, view = self.framed(state, picture), View.of(state.saved.model, state.saved.inputs)
-        absent = None if framed.width is None else beyond(torch.tensor([framed.width]), view.grid, view.step)
+        framed, front = self.framed(state, picture), state.saved.front_end
+        padding = None if framed.width is None else front.padding(torch.tensor([framed.width]))
 
         def make() -> NDArray[np.float32]:
             with self.turns.turn():
-                return probabilities(state.saved, framed.values[None], absent)[0].numpy()
+                return probabilities(state.saved, front.inputs.normalise(framed.values[None]), padding)[
+                    0
+                ].numpy()
 
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
@@ -171,7 +168,7 @@ class Views:
 
     def reconstruction(self, state: State, picture: Subject, mask: Guessed) -> dict[str, Any]:
         """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
-        model, found = require_autoencoder(state.saved.model), self._guess(state, picture, mask)
+        model, found = require_mae(state.saved).model, self._guess(state, picture, mask)
         (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.shape.patch
         errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)
         return {
@@ -200,7 +197,7 @@ class Views:
             return wav_to_hear(waveform(values[0, :, : framed.width], spec), spec.rate)
 
     def _guess(self, state: State, picture: Subject, mask: Mask) -> Reconstruction:
-        model, framed = require_autoencoder(state.saved.model), self.framed(state, picture)
+        model, framed = require_mae(state.saved).model, self.framed(state, picture)
         grid = Extent.of(model.encoder, framed.width).grid
         hidden = (
             masks.drawn(grid, mask.ratio, seed=mask.seed, kind=mask.masking)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kakera.commands.finetune import finetune
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.study.data_size.shift_test import difference, moved, shifted
@@ -42,7 +43,7 @@ def test_a_cnn_s_maps_move_with_the_picture() -> None:
     model.eval()
     spec = InputSpec(1, 28, 28, (0.0,), (1.0,))
     data = pictures(0, 20)
-    found = moved(Saved(model, spec, data.classes), data, (4,))
+    found = moved(Pretrained(model, spec, data.classes), data, (4,))
     assert found["cell"] == 4
     assert found["maps"] < 0.2 < found["features"]["4"] + 0.2
     assert set(found["scores"]) == {"4"}

@@ -11,7 +11,8 @@ from PIL import Image
 
 from kakera.cli.main import main
 from kakera.commands.explain import explain_files
-from kakera.formats.native import Saved, save_model
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
@@ -30,20 +31,22 @@ def encoder() -> ViT:
     return ViT(SHAPE, channels=3, image_size=SIZE)
 
 
-def autoencoder(*, normalised: bool = True) -> Saved:
+def autoencoder(*, normalised: bool = True) -> Pretrained:
     model = MAE(encoder(), DECODER, normalised=normalised)
     model.reset_parameters(seeded(0))
-    return Saved(model.eval(), INPUTS)
+    return Pretrained(model.eval(), INPUTS)
 
 
-def classifier() -> Saved:
+def classifier() -> Pretrained:
     model = Classifier(encoder(), 2)
     model.reset_parameters(seeded(0))
-    return Saved(model.eval(), INPUTS, ("bag", "boot"))
+    return Pretrained(model.eval(), INPUTS, ("bag", "boot"))
 
 
-def cnn() -> Saved:
-    return Saved(ResNet(resnet_shape("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot"))
+def cnn() -> Pretrained:
+    return Pretrained(
+        ResNet(resnet_shape("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot")
+    )
 
 
 MANY = "24 of 30 pictures are shown, spread over the classes; name files to choose others"
@@ -53,7 +56,7 @@ MANY = "24 of 30 pictures are shown, spread over the classes; name files to choo
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "things", count=1)
-    makers: dict[str, Callable[[], Saved]] = {"mae": autoencoder, "classifier": classifier, "cnn": cnn}
+    makers: dict[str, Callable[[], Pretrained]] = {"mae": autoencoder, "classifier": classifier, "cnn": cnn}
     for name, make in makers.items():
         save_model(tmp_path / name, make())
     return tmp_path

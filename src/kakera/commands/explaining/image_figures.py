@@ -16,16 +16,14 @@ from kakera.explain.attention import rollout
 from kakera.explain.reconstruct import BORROWED, reconstruct
 from kakera.explain.relevance import relevance
 from kakera.explain.similarity import similarity_map
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier
-from kakera.model.mae import MAE
+from kakera.formats.bundle import Pretrained, require_mae, require_token_classifier
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
     """What is looked at, and from where: a picture (c, H, W) of stored values, and what a model saw of it."""
 
-    saved: Saved
+    saved: Pretrained
     seen: Seen
     picture: Tensor
     width: int | None
@@ -43,8 +41,8 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
     saved, seen, picture, token = subject.saved, subject.seen, subject.picture, subject.token
     model, inputs, layer, target = saved.model, saved.inputs, subject.layer, subject.target
     evidence = None
-    if isinstance(model, Classifier):
-        evidence = relevance(model, inputs, picture, target, subject.width)
+    if model.classifies:
+        evidence = relevance(require_token_classifier(saved).model, inputs, picture, target, subject.width)
     name = saved.classes[target] if saved.classes else ""
     which = "the last layer" if layer in (-1, seen.depth) else f"layer {layer}"
     yield Plate(
@@ -86,8 +84,8 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
             )
         },
     )
-    if isinstance(model, MAE):
-        found = reconstruct(model, inputs, picture, hidden, subject.width, subject.start)
+    if model.reconstructs:
+        found = reconstruct(require_mae(saved).model, inputs, picture, hidden, subject.width, subject.start)
         means = found.mean_errors()
         errors = ", ".join(f"{100 * value:.1f}" for value in means)
         yield Plate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from kakera.explain.extent import Extent
 from kakera.explain.lines import patch_lines, picture_lines
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
 from kakera.explain.similarity import position_similarity
-from kakera.formats.native import Saved, generator
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import generator
 from kakera.model.resnet import ResNet
 from kakera.training.preview import Shown
 
@@ -28,7 +30,7 @@ FIELD_PICTURES = 4  # effective receptive fields are means over so many pictures
 
 
 def model_plates(
-    saved: Saved, seen: Sequence[Seen], looked: Shown, token: int, cnn: Saved
+    saved: Pretrained, seen: Sequence[Seen], looked: Shown, token: int, cnn: Pretrained[ResNet]
 ) -> Iterator[Plate]:
     """The plates of the model itself, measured on pictures that were looked at."""
     encoder, axes = saved.encoder, seen[0].axes
@@ -76,9 +78,10 @@ def model_plates(
     yield _line_plate(saved)
 
 
-def _fields(saved: Saved, looked: Shown, cnn: Saved) -> tuple[dict[str, Fields], int | None]:
+def _fields(
+    saved: Pretrained, looked: Shown, cnn: Pretrained[ResNet]
+) -> tuple[dict[str, Fields], int | None]:
     """Of both networks, over some of the pictures, cut to the shortest of these; and how wide that is."""
-    assert isinstance(cnn.model, ResNet)
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
     width = Extent.of(encoder, min(ends)).width if ends else None
@@ -112,7 +115,7 @@ def _distance_plate(seen: Sequence[Seen], fields: dict[str, Fields], measure: Me
     )
 
 
-def _line_plate(saved: Saved) -> Plate:
+def _line_plate(saved: Pretrained) -> Plate:
     """The lecture's lines (L3), in the model and in the same network before training."""
     encoder, within = saved.encoder, saved.encoder.shape.patch[0] >= TALL
     untrained = copy.deepcopy(encoder)
@@ -141,18 +144,18 @@ def _line_plate(saved: Saved) -> Plate:
     )
 
 
-def untrained_cnn(saved: Saved) -> Saved:
+def untrained_cnn(saved: Pretrained) -> Pretrained[ResNet]:
     """A ResNet with initial weights that takes what the model takes."""
     name = "resnet-micro" if max(saved.inputs.size) <= SMALL else "resnet-18"
     model = ResNet(name, channels=saved.inputs.channels, classes=1, seed=0)
-    return Saved(model.eval(), saved.inputs)
+    return Pretrained(model.eval(), saved.inputs)
 
 
-def require_cnn(cnn: Saved, saved: Saved) -> Saved:
+def require_cnn(cnn: Pretrained, saved: Pretrained) -> Pretrained[ResNet]:
     """The run itself. Raises OptionError where it is no CNN for the same channels."""
     same = (cnn.inputs.channels, cnn.inputs.sound) == (saved.inputs.channels, saved.inputs.sound)
-    if not isinstance(cnn.model, ResNet) or not same:
-        kind = "a ResNet" if isinstance(cnn.model, ResNet) else "another network"
+    if cnn.model.attends or not same:
+        kind = "another network" if cnn.model.attends else "a ResNet"
         raise OptionError(
             sentence(
                 "--cnn",
@@ -161,8 +164,8 @@ def require_cnn(cnn: Saved, saved: Saved) -> Saved:
                 do="name another run, or none",
             )
         )
-    return cnn
+    return cast("Pretrained[ResNet]", cnn)
 
 
-def _name(cnn: Saved) -> str:
+def _name(cnn: Pretrained) -> str:
     return "ResNet" if cnn.classes else "ResNet, untrained"

@@ -20,8 +20,7 @@ from kakera.commands.pages.confusion import confused
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
 from kakera.commands.result import Trained, predict_part
 from kakera.data.dataset import Dataset
-from kakera.formats.native import Saved
-from kakera.model.resnet import ResNet
+from kakera.formats.bundle import Pretrained
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
@@ -48,7 +47,7 @@ class FinetunePage:
     """The labelled files that were trained on."""
     options: FinetuneOptions
     workers: int
-    start: Callable[[], Saved] | None
+    start: Callable[[], Pretrained] | None
     """Makes the classifier as it was before training, where it began from another's weights."""
     situation: Situation
     """What advice and commands follow from."""
@@ -200,7 +199,7 @@ class FinetunePage:
         return table if len(rows) <= ROWS + 1 else html.details(f"All {len(rows) - 1} classes", table)
 
     def _try_next(self, trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
-        transformer = not isinstance(trained.saved.model, ResNet)
+        transformer = trained.saved.model.attends
         commands = after_finetune(
             self.situation,
             trained.folder,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.training.run import METRICS, Run
 
 LEAST = 4  # epochs, before anything is said of a loss
@@ -82,7 +82,7 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
     )
 
 
-def chance_loss(saved: Saved) -> float:
+def chance_loss(saved: Pretrained) -> float:
     """The loss of a guess that knows nothing, in nats; 0 where files may have several labels."""
     return 0.0 if saved.several else math.log(max(len(saved.classes), 2))
 

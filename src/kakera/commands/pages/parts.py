@@ -9,8 +9,8 @@ from typing import Any
 
 from kakera.commands.pages.history import History
 from kakera.data.checks.findings import skipped_words
-from kakera.formats.native import Saved, parameters
-from kakera.model.resnet import ResNet
+from kakera.formats.bundle import Pretrained
+from kakera.formats.native import parameters
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.training.baselines.baselines import Baselines
@@ -29,7 +29,7 @@ def loss_curves(history: History) -> str:
     return html.figure(drawn, caption="Loss over the epochs.") if drawn else html.note("No epoch was logged.")
 
 
-def cost(history: History, saved: Saved, options: LearningOptions, pictures: int, kind: str) -> str:
+def cost(history: History, saved: Pretrained, options: LearningOptions, pictures: int, kind: str) -> str:
     """Time, steps, speed, size."""
     batch, steps, seconds = min(options.batch, pictures), history.steps, history.seconds
     rows = [
@@ -65,16 +65,16 @@ def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None
     ]
 
 
-def network(saved: Saved) -> str:
+def network(saved: Pretrained) -> str:
     """The network and what it takes in, in a sentence."""
-    model, inputs = saved.model, saved.inputs
+    inputs, encoder = saved.inputs, saved.model.backbone
     seen = f"{inputs.height} x {inputs.width} pixels"
     if inputs.sound is not None:
         seconds = inputs.sound.seconds(inputs.sound.samples(inputs.width))
         seen = f"{inputs.height} mel bands by {inputs.width} frames ({seconds:.3g} s)"
-    if isinstance(model, ResNet):
+    if encoder is None:
         return f"A ResNet that sees {seen}."
-    shape = saved.encoder.shape
+    shape = encoder.shape
     patch = " x ".join(map(str, shape.patch))
     return (
         f"A Vision Transformer of {shape.depth} layers, width {shape.width}, with {shape.heads} heads; "

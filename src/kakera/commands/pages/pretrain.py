@@ -9,7 +9,7 @@ from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import Predictions, Trained
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
-from kakera.model.mae import MAE
+from kakera.formats.bundle import require_mae
 from kakera.reports import html
 from kakera.reports.media import sheet
 from kakera.training.options import PretrainOptions
@@ -74,15 +74,14 @@ def _opening(history: History) -> list[str]:
 def _reconstructions(trained: Trained) -> list[str]:
     """The first, a middle and the last sheet that was drawn; the last one first."""
     paths = sorted((trained.folder / "pictures").glob("*.png"))
-    model = trained.saved.model
-    if not paths or not isinstance(model, MAE):
+    if not paths or not trained.saved.model.reconstructs:
         return []
     places = sorted({len(paths) - 1, (len(paths) - 1) // 2, 0}, reverse=True)[:SHEETS]
     parts = [html.heading("What it guesses")]
     for place in places:
         epoch = paths[place].stem.rpartition("-")[2].lstrip("0") or "0"
         content, kind = sheet(paths[place].read_bytes())
-        caption = f"After epoch {epoch}, in threes: {legend(model)}."
+        caption = f"After epoch {epoch}, in threes: {legend(require_mae(trained.saved).model)}."
         shown = html.picture(content, caption=caption, kind=kind)
         parts.append(shown if place == places[0] else html.details(f"After epoch {epoch}", shown))
     return parts

@@ -11,6 +11,7 @@ from PIL import Image
 from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
 from kakera.errors import UnreadableFileError
+from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
 from kakera.reports.media import SECONDS, encoded, thumbnail, wav
@@ -97,7 +98,7 @@ def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
         return image(*_ordered(thumbnail(visible(dataset.pictures.read(number))), name))
     sounds = dataset.sounds
     wave = sounds.piece(number, 0, round(SECONDS * sounds.spec.rate))
-    looked = shown(dataset.take([number]), inputs)
+    looked = shown(dataset.take([number]), FrontEnd(inputs))
     if not len(looked):
         return audio(wav(wave, sounds.spec.rate))
     values = (inputs.shares(looked.pictures)[0, 0].clamp(0, 1) * 255).byte().numpy()[::-1]

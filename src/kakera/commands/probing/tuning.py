@@ -11,8 +11,8 @@ from typing import Any
 from kakera.commands.finetune import forecast_of, ready, trained_as
 from kakera.commands.job import Job, finished
 from kakera.commands.result import Trained
+from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.training.configuration import chosen_before
 from kakera.training.options import FinetuneOptions, ProbeOptions
 from kakera.training.planning.forecast import Forecast
@@ -96,7 +96,7 @@ class Tuning:
 
 
 def tunings_of(
-    options: ProbeOptions, prepared: Prepared, draws: Sequence[Draw], saved: Saved, labelled: int
+    options: ProbeOptions, prepared: Prepared, draws: Sequence[Draw], saved: Pretrained, labelled: int
 ) -> tuple[Tuning, ...]:
     """One for each draw, as `kakera finetune` with the same labels; `labelled` files are there in all.
 
@@ -121,7 +121,7 @@ def tunings_of(
 
 
 def _as_it_began(
-    tuning: Tuning, options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Saved
+    tuning: Tuning, options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Pretrained
 ) -> Tuning:
     """With what was chosen when it began, if an earlier call has begun it."""
     out = str(Path(options.out) / tuning.folder) if options.out else ""
@@ -133,7 +133,7 @@ def _as_it_began(
 
 
 def _resolved(
-    options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Saved
+    options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Pretrained
 ) -> Job[FinetuneOptions]:
     recipe, data = options.finetune_recipe, prepared.dataset
     return Job.resolve(

@@ -14,10 +14,10 @@ from torch import Tensor
 from kakera.errors import OptionError, sentence
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae, timm
 from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
 from kakera.formats.names import Row, below
-from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import ViTConfig, decoder_for
@@ -34,7 +34,7 @@ ROWS = (
 )
 
 
-def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
+def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
     """The classifier of a state dict. Raises RunError."""
     with without_memory(str(path), expected="weights named as in AST's code", do="name another file"):
         saved = _build(tensors)
@@ -46,7 +46,7 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
     return saved
 
 
-def _build(tensors: Mapping[str, Tensor]) -> Saved:
+def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     width, _, height, across = tensors["v.patch_embed.proj.weight"].shape
     patch, count = (height, across), tensors["v.pos_embed"].shape[1] - 2
     stride, frames = _window(count, patch)
@@ -65,7 +65,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     )
     several, more = several_of(len(classes))
     notes = ("AST's own code", assumed, *more)
-    return Saved(model, inputs, classes, several, notes=notes, resampling="cut")
+    return Pretrained(model, inputs, classes, several, notes=notes, resampling="cut")
 
 
 def _window(count: int, patch: tuple[int, int]) -> tuple[tuple[int, int], int]:

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from kakera.formats import names
 from kakera.formats.build import without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae, timm
 from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
-from kakera.formats.native import Model, Saved
 from kakera.model.classifier import Classifier
 from kakera.model.configs import ViTConfig, decoder_for
+from kakera.model.network import Network
 from kakera.model.vit import ViT
 
 TURNED = ("d c pw ph", "d (ph pw c)")  # time, which is down there, is across here
@@ -35,7 +36,7 @@ def is_one(tensors: Mapping[str, Tensor]) -> bool:
     return round(count**0.5) ** 2 != count and count % (BINS // weight.shape[3]) == 0
 
 
-def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
+def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
     """The encoder, or the classifier of the mean. A decoder is left behind. Raises RunError."""
     left = {name: tensor for name, tensor in tensors.items() if not name.startswith(DECODER)}
     expected = "weights named as in AudioMAE's code"
@@ -59,7 +60,7 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Saved:
     return replace(saved, notes=(*saved.notes, *note))
 
 
-def _build(tensors: Mapping[str, Tensor]) -> Saved:
+def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     width, _, across, height = tensors["patch_embed.proj.weight"].shape
     count, rows = tensors["pos_embed"].shape[1] - 1, BINS // height
     classes = tuple(map(str, range(len(tensors["head.weight"])))) if "head.weight" in tensors else ()
@@ -70,7 +71,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Saved:
     )
     encoder = ViT(shape, channels=1, image_size=inputs.size)
     pool = "mean" if "fc_norm.weight" in tensors else "class"
-    model: Model = Classifier(encoder, len(classes), pool) if classes else encoder
+    model: Network = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"
     several, more = several_of(len(classes))
-    return Saved(model, inputs, classes, several, notes=("AudioMAE's own code", assumed, *more))
+    return Pretrained(model, inputs, classes, several, notes=("AudioMAE's own code", assumed, *more))

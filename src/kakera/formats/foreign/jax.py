@@ -18,8 +18,8 @@ from torch import Tensor
 from kakera.errors import RunError, sentence
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.names import ROW, ROWS, Row, below
-from kakera.formats.native import Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
@@ -65,7 +65,7 @@ def table(ours: str) -> tuple[Row, ...]:
     return (*below(ours, "", ENCODER), *HEAD)
 
 
-def read(path: Path) -> Saved:
+def read(path: Path) -> Pretrained:
     """The model of a file. Raises RunError."""
     tensors = _tensors(path)
     # A head behind a layer with a tanh is of no use here: the encoder alone is read.
@@ -73,7 +73,7 @@ def read(path: Path) -> Saved:
     tensors = {name: tensor for name, tensor in tensors.items() if name not in beyond}
     with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
         saved = _build(tensors, headless=bool(beyond))
-    ours = "" if isinstance(saved.model, ViT) else "encoder."
+    ours = saved.model.prefix
     shape = saved.encoder.shape
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
     found = names.read(tensors, table(ours), source=str(path), axes=axes)
@@ -103,7 +103,7 @@ def _tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
+def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Pretrained:
     *patch, channels, width = tensors["embedding/kernel"].shape
     heads = tensors[f"Transformer/encoderblock_0/{ATTENTION}query/kernel"].shape[1]
     inside = tensors[f"Transformer/encoderblock_0/{MLP}Dense_0/kernel"].shape[1]
@@ -117,6 +117,6 @@ def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Saved:
     notes = ("an original Vision Transformer in JAX", "square pictures assumed, from −1 to 1")
     if "head/kernel" not in tensors:
         notes += ("its head left behind, with the tanh layer before it",) if headless else ()
-        return Saved(encoder, inputs, notes=notes)
+        return Pretrained(encoder, inputs, notes=notes)
     classes = tuple(map(str, range(tensors["head/kernel"].shape[1])))
-    return Saved(Classifier(encoder, len(classes), "class"), inputs, classes, notes=notes)
+    return Pretrained(Classifier(encoder, len(classes), "class"), inputs, classes, notes=notes)

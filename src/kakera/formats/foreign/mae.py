@@ -17,17 +17,17 @@ from torch import Tensor
 from kakera.errors import OptionError, RunError, sentence
 from kakera.formats import names
 from kakera.formats.build import require_layers, without_memory
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, whole, words
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
-from kakera.formats.native import Model, Saved
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import PLAIN, SIZES, DecoderConfig, ViTConfig, decoder_for
 from kakera.model.mae import MAE
+from kakera.model.network import Network
 from kakera.model.positions import sincos
-from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 
 # Of pictures 0 … 1: what the models were trained with (ImageNet).
@@ -94,7 +94,7 @@ def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     return "by the wrapper around its weights"
 
 
-def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Saved:
+def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
     """The model of a `.pth` file that holds `content`, its weights among it. Raises RunError."""
     why, expected = evidence(content, tensors), "weights named as those of the MAE paper's code"
     with without_memory(str(path), expected=expected, do="name another file"):
@@ -107,14 +107,15 @@ def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     return saved
 
 
-def write(saved: Saved) -> bytes:
+def write(saved: Pretrained) -> bytes:
     """The content of a `.pth` file, with what it does not say under a key of our own. Raises RunError."""
     _require_expressible(saved)
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
     shape, model = saved.encoder.shape, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
     own |= {"classes": list(saved.classes), "several": saved.several}
-    if isinstance(model, MAE):
+    if model.reconstructs:
+        model = require_mae(saved).model
         own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.normalised}
     file = io.BytesIO()
     torch.save({"model": tensors, "kakera": own}, file)
@@ -127,7 +128,7 @@ def _as_in_the_paper(inputs: InputSpec) -> InputSpec:
     return replace(inputs, resize=sides[:1] if sides[0] == sides[1] else (), crop_offset="even")
 
 
-def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why: str) -> Saved:
+def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why: str) -> Pretrained:
     width, channels, *patch = tensors["patch_embed.proj.weight"].shape
     count = tensors["pos_embed"].shape[1] - 1
     notes = [f"MAE's own code, {why}", LICENCE]
@@ -145,7 +146,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         width, depth_of(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
     )
     encoder = ViT(shape, channels=channels, image_size=inputs.size)
-    model: Model = encoder
+    model: Network = encoder
     classes: tuple[str, ...] = ()
     if "decoder_embed.weight" in tensors:
         inside = tensors["decoder_embed.weight"].shape[0]
@@ -159,15 +160,14 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
         model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
-    return Saved(model, inputs, classes, flag("several", own.get("several", False)), tuple(notes))
+    return Pretrained(model, inputs, classes, flag("several", own.get("several", False)), tuple(notes))
 
 
-def _rows(saved: Saved) -> tuple[Row, ...]:
-    mean = isinstance(saved.model, Classifier) and saved.model.pool == "mean"
-    return table("" if isinstance(saved.model, ViT) else "encoder.", norm="fc_norm" if mean else "norm")
+def _rows(saved: Pretrained) -> tuple[Row, ...]:
+    return table(saved.model.prefix, norm="fc_norm" if saved.model.pool == "mean" else "norm")
 
 
-def _axes(saved: Saved) -> dict[str, int]:
+def _axes(saved: Pretrained) -> dict[str, int]:
     patch = saved.encoder.shape.patch
     return {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
 
@@ -190,13 +190,13 @@ def _heads(own: Mapping[str, Any], width: int) -> int:
     return whole("heads", own["heads"]) if "heads" in own else known[width]
 
 
-def _require_expressible(saved: Saved) -> None:
-    model = saved.model
-    if isinstance(model, ResNet):
+def _require_expressible(saved: Pretrained) -> None:
+    if not saved.model.attends:
         _refuse("a CNN")
     if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
         _refuse("layers of another kind than the paper's, or registers")
-    if isinstance(model, MAE):
+    if saved.model.reconstructs:
+        model = require_mae(saved).model
         shape = model.decoder.shape
         if model.gradients or shape.cross or shape.kind != PLAIN:
             _refuse("a decoder that predicts gradients, or is not the paper's")

@@ -15,16 +15,17 @@ from kakera.data.images.crop import CenterCrop
 from kakera.errors import OptionError, sentence
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import ROW, ROWS, Row, below
-from kakera.formats.native import Model, Saved
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
+from kakera.model.network import Network
 from kakera.model.vit import ViT
 
 # Heads of timm's sizes by width; those of 1536 are DINOv2's.
@@ -57,14 +58,14 @@ def table(
     return (*below(ours, "", encoder), *(TWO_HEADS if two_heads else HEAD))
 
 
-def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Saved:
+def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Pretrained:
     """The model of a state dict, with what its `config.json` says, where there is one. Raises RunError."""
     tensors = dict(tensors)
     for pattern in DROPPED:
         tensors.pop(pattern, None)
     with without_memory(source, expected="a Vision Transformer of timm's", do="name another model"):
         saved = _build(tensors, config or {}, source)
-    ours = "" if isinstance(saved.model, ViT) else "encoder."
+    ours = saved.model.prefix
     rows = table(
         ours,
         norm="fc_norm" if "fc_norm.weight" in tensors else "norm",
@@ -80,7 +81,7 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     return saved
 
 
-def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Saved:
+def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Pretrained:
     given, own = config.get("model_args") or {}, config.get("kakera") or {}
     registers = _registers(tensors)
     shape, notes = _shape(tensors, given, registers)
@@ -89,11 +90,13 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     found = config.get("architecture", "state dict, without its architecture")
     notes = (f"timm {found}", *notes, *assumed)
     if "head.weight" not in tensors:
-        return Saved(encoder, inputs, notes=notes, resampling="antialiased")
+        return Pretrained(encoder, inputs, notes=notes, resampling="antialiased")
     labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
     classes = tuple(map(str, labels or range(len(tensors["head.weight"]))))
-    model: Model = Classifier(encoder, len(classes), _pool(tensors, config))
-    return Saved(model, inputs, classes, flag("several", own.get("several", False)), notes, "antialiased")
+    model: Network = Classifier(encoder, len(classes), _pool(tensors, config))
+    return Pretrained(
+        model, inputs, classes, flag("several", own.get("several", False)), notes, "antialiased"
+    )
 
 
 def _registers(tensors: Mapping[str, Tensor]) -> int:

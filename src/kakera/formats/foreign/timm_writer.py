@@ -15,13 +15,10 @@ from torch import Tensor
 import kakera
 from kakera.errors import RunError, sentence
 from kakera.formats import names, prefix_tokens
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign.timm import table
-from kakera.formats.native import WEIGHTS, Saved
+from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
-from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet
-from kakera.model.vit import ViT
 
 EPSILON = 1e-6  # the only one that a model's arguments can say
 BYTE = 255.0  # timm divides by it, whatever the pictures
@@ -30,11 +27,10 @@ PLAIN, GATED = "vit_base_patch16_224", "vit_giant_patch14_dinov2"
 DISTILLED = "deit_base_distilled_patch16_224"
 
 
-def files(saved: Saved) -> dict[str, bytes]:
+def files(saved: Pretrained) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     _require_expressible(saved)
-    bare = isinstance(saved.model, ViT)
-    ours = "" if bare else "encoder."
+    ours = saved.model.prefix
     distilled, mean = _distilled(saved), _pool(saved) == "avg"
     tensors = dict(saved.model.state_dict())
     if distilled or (saved.encoder.shape.registers and not _apart(saved)):
@@ -54,7 +50,7 @@ def files(saved: Saved) -> dict[str, bytes]:
     }
 
 
-def configuration(saved: Saved) -> dict[str, Any]:
+def configuration(saved: Pretrained) -> dict[str, Any]:
     """`config.json`: every argument, since none follows from the architecture's name."""
     shape, inputs = saved.encoder.shape, saved.inputs
     kind, count = shape.kind, len(saved.classes)
@@ -101,7 +97,7 @@ def configuration(saved: Saved) -> dict[str, Any]:
     return found | ({"label_names": list(saved.classes)} if saved.classes else {})
 
 
-def card(saved: Saved) -> str:
+def card(saved: Pretrained) -> str:
     """`README.md`, as the hub shows it."""
     inputs, classes = saved.inputs, saved.classes
     head = ["---", "library_name: timm", "tags: [vision, timm, kakera]"]
@@ -133,35 +129,34 @@ def _share(inputs: InputSpec) -> float:
     return share if math.floor(inputs.height / share) == side else inputs.height / (side + 0.5)
 
 
-def _pool(saved: Saved) -> str:
-    return "avg" if isinstance(saved.model, Classifier) and saved.model.pool == "mean" else "token"
+def _pool(saved: Pretrained) -> str:
+    return "avg" if saved.model.pool == "mean" else "token"
 
 
-def _distilled(saved: Saved) -> bool:
-    return isinstance(saved.model, Classifier) and saved.model.pool == "distilled"
+def _distilled(saved: Pretrained) -> bool:
+    return saved.model.pool == "distilled"
 
 
-def _apart(saved: Saved) -> bool:
+def _apart(saved: Pretrained) -> bool:
     """Whether no token before the patches has a position: where there are registers, and no class row."""
     encoder = saved.encoder
     return bool(encoder.shape.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
 
 
-def _require_expressible(saved: Saved) -> None:
+def _require_expressible(saved: Pretrained) -> None:
     model = saved.model
-    if isinstance(model, ResNet):
+    if not model.attends:
         _refuse("a CNN")
-    if isinstance(model, MAE):
+    if model.reconstructs:
         _refuse("a masked autoencoder; --encoder leaves its decoder behind")
     shape = saved.encoder.shape
     if shape.kind.epsilon != EPSILON:
         _refuse(f"layer norms with an epsilon of {shape.kind.epsilon:g}")
     if shape.step != shape.patch:
         _refuse("patches that overlap")
-    if isinstance(model, Classifier) and (
-        model.pool not in ("class", "mean", "distilled") or model.head_norm is not None
-    ):
-        _refuse(f"a head that reads {model.pool}" + (" through a norm" if model.head_norm else ""))
+    norm = model.head_epsilon is not None
+    if model.classifies and (norm or model.pool not in ("class", "mean", "distilled")):
+        _refuse(f"a head that reads {model.pool}" + (" through a norm" if norm else ""))
 
 
 def _refuse(got: str) -> NoReturn:

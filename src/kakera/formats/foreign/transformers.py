@@ -13,6 +13,7 @@ from torch import Tensor
 from kakera.errors import OptionError, sentence
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
+from kakera.formats.bundle import Pretrained
 from kakera.formats.description import CHANNELS, require_values
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.foreign.ast_inputs import recordings, several_of
@@ -29,11 +30,11 @@ from kakera.formats.foreign.transformers_names import (
     with_key_biases,
 )
 from kakera.formats.names import Row
-from kakera.formats.native import Model, Saved
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, decoder_for
 from kakera.model.mae import MAE
+from kakera.model.network import Network
 from kakera.model.positions import Resampling
 from kakera.model.vit import ViT
 
@@ -48,14 +49,14 @@ RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST
 
 def read(
     config: Mapping[str, Any], preprocessing: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
-) -> Saved:
+) -> Pretrained:
     """The model of a configuration with these weights. Raises RunError."""
     kind = config["model_type"]
     pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
     with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
         given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
         saved = _build(given, preprocessing, set(tensors))
-    ours = "" if isinstance(saved.model, ViT) else "encoder."
+    ours = saved.model.prefix
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
     rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
@@ -81,7 +82,7 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> 
     return table(pre, ours, modern=modern, decoder=decoder, heads=heads, norm=norm)
 
 
-def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Saved:
+def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Pretrained:
     """The model without its weights, whose names tell what is there of it."""
     kind, shape = config["model_type"], shape_of(config)
     require_layers(shape.depth, present)
@@ -110,16 +111,16 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
             width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
         )
         normalised = flag("norm_pix_loss", config["norm_pix_loss"])
-        model: Model = MAE(encoder, decoder, normalised=normalised)
-        return Saved(model, inputs, notes=notes, resampling=resampling)
+        model: Network = MAE(encoder, decoder, normalised=normalised)
+        return Pretrained(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
-        return Saved(encoder, inputs, notes=notes, resampling=resampling)
+        return Pretrained(encoder, inputs, notes=notes, resampling=resampling)
     labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
     classes = tuple(labels[place] for place in range(len(labels)))
     several, more = _several(config, len(classes))
     head_epsilon = shape.kind.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
-    return Saved(model, inputs, classes, several, (*notes, *more), resampling)
+    return Pretrained(model, inputs, classes, several, (*notes, *more), resampling)
 
 
 def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:

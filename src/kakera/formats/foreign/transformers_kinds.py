@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 from kakera.errors import RunError, sentence
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign.transformers import AST, dinov2_inside
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Read
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet
 from kakera.sound.spec import PRESETS
 
 
@@ -23,9 +22,9 @@ class Kind:
     bare: str
     heads: Mapping[Read, str] = field(default_factory=dict[Read, str])
 
-    def architecture(self, saved: Saved) -> str:
+    def architecture(self, saved: Pretrained) -> str:
         """The name of its class."""
-        return self.heads[saved.model.pool] if isinstance(saved.model, Classifier) else self.bare
+        return self.heads[saved.model.pool] if saved.model.pool else self.bare
 
 
 VIT = Kind("vit", "ViTModel", {"class": "ViTForImageClassification"})
@@ -46,9 +45,9 @@ VIT_MAE = Kind("vit_mae", "ViTMAEForPreTraining")
 SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 
-def kind_of(saved: Saved) -> Kind:
+def kind_of(saved: Pretrained) -> Kind:
     """What can say all of a model. Raises RunError, with the reason, where nothing can."""
-    if isinstance(saved.model, ResNet):
+    if not saved.model.attends:
         _refuse("a CNN")
     kind = _likely(saved)
     shape, model = saved.encoder.shape, saved.model
@@ -56,8 +55,8 @@ def kind_of(saved: Saved) -> Kind:
         _require_ast(saved)
     elif shape.step != shape.patch:
         _refuse("patches that overlap")
-    if isinstance(model, MAE):
-        _require_mae(saved, model)
+    if model.reconstructs:
+        _require_mae(saved, require_mae(saved).model)
     if kind in (VIT, DEIT) and shape.kind.gated:
         _refuse("an MLP with a gate, but no layer scale")
     if kind is DEIT and shape.registers > 1:
@@ -66,32 +65,30 @@ def kind_of(saved: Saved) -> Kind:
         _require_dinov2(saved)
     if kind is BEIT:
         _require_beit(saved)
-    if isinstance(model, Classifier):
-        if model.pool not in kind.heads:
-            _refuse(f"a head that reads {model.pool} beside such layers and tokens")
-        if model.head_norm is not None and kind is not SOUND:
-            _refuse("a head with a norm")
+    if model.pool and model.pool not in kind.heads:
+        _refuse(f"a head that reads {model.pool} beside such layers and tokens")
+    if model.head_epsilon is not None and kind is not SOUND:
+        _refuse("a head with a norm")
     return kind
 
 
-def _likely(saved: Saved) -> Kind:
+def _likely(saved: Pretrained) -> Kind:
     """By what no other has."""
     shape, model = saved.encoder.shape, saved.model
     if saved.inputs.sound is not None:
         if shape.registers != 1:
             _refuse("recordings without AST's two tokens")
         return SOUND
-    if isinstance(model, MAE):
+    if model.reconstructs:
         return VIT_MAE
-    if isinstance(model, Classifier) and model.pool == "mean":
+    if model.pool == "mean":
         return BEIT
-    both = isinstance(model, Classifier) and model.pool == "class and mean"
-    if shape.kind.layer_scale or both:
+    if shape.kind.layer_scale or model.pool == "class and mean":
         return DINOV2_REGISTERS if shape.registers else DINOV2
     return DEIT if shape.registers else VIT
 
 
-def _require_mae(saved: Saved, model: MAE) -> None:
+def _require_mae(saved: Pretrained, model: MAE) -> None:
     shape, size, decoder = saved.encoder.shape, saved.encoder.size, model.decoder.shape
     if shape.registers or shape.kind.layer_scale or shape.kind.gated:
         _refuse("an autoencoder with registers, layer scale or a gate")
@@ -105,7 +102,7 @@ def _require_mae(saved: Saved, model: MAE) -> None:
         _refuse("a decoder whose layers are of another kind than the encoder's")
 
 
-def dinov2_ratio(saved: Saved) -> int | None:
+def dinov2_ratio(saved: Pretrained) -> int | None:
     """The whole number that says the width of the MLPs there; None where none does."""
     shape = saved.encoder.shape
     inside, gated = round(shape.width * shape.kind.ratio), shape.kind.gated
@@ -113,13 +110,13 @@ def dinov2_ratio(saved: Saved) -> int | None:
     return next(found, None)
 
 
-def _require_dinov2(saved: Saved) -> None:
+def _require_dinov2(saved: Pretrained) -> None:
     _require_square(saved)
     if dinov2_ratio(saved) is None:
         _refuse(f"an MLP {saved.encoder.shape.kind.ratio:g} times as wide, which DINOv2 has no number for")
 
 
-def _require_beit(saved: Saved) -> None:
+def _require_beit(saved: Pretrained) -> None:
     _require_square(saved)
     shape = saved.encoder.shape
     if shape.registers:
@@ -128,15 +125,15 @@ def _require_beit(saved: Saved) -> None:
         _refuse("a classifier of the mean of the patches, with a gate or without biases of queries")
 
 
-def _require_square(saved: Saved) -> None:
+def _require_square(saved: Pretrained) -> None:
     height, width = saved.encoder.size
     if height != width:
         _refuse(f"pictures of {height} × {width}, where DINOv2 and BEiT have square ones")
 
 
-def _require_ast(saved: Saved) -> None:
+def _require_ast(saved: Pretrained) -> None:
     model, inputs, shape = saved.model, saved.inputs, saved.encoder.shape
-    if isinstance(model, MAE):
+    if model.reconstructs:
         _refuse("an autoencoder of recordings")
     if shape.kind.layer_scale or shape.kind.gated:
         _refuse("recordings, with layer scale or a gate")
@@ -144,7 +141,7 @@ def _require_ast(saved: Saved) -> None:
         _refuse("another front end than AST's")
     if inputs.blank is None:
         _refuse("recordings whose padding is not looked at")
-    if isinstance(model, Classifier) and (model.pool != "halves" or model.head_epsilon != shape.kind.epsilon):
+    if model.classifies and (model.pool != "halves" or model.head_epsilon != shape.kind.epsilon):
         _refuse("a head that is not AST's, or whose norm has another epsilon than its layers")
     if shape.patch[0] != shape.patch[1]:
         _refuse("patches that are not square")

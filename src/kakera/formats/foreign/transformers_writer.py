@@ -11,6 +11,7 @@ from safetensors.torch import save
 import kakera
 from kakera.data.images.crop import CenterCrop
 from kakera.formats import names, prefix_tokens
+from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign.image_processors import described
 from kakera.formats.foreign.transformers import AST
 from kakera.formats.foreign.transformers_kinds import (
@@ -34,24 +35,20 @@ from kakera.formats.foreign.transformers_names import (
     without_key_biases,
 )
 from kakera.formats.names import Row
-from kakera.formats.native import WEIGHTS, Saved
-from kakera.model.classifier import Classifier
-from kakera.model.mae import MAE
-from kakera.model.vit import ViT
+from kakera.formats.native import WEIGHTS
 from kakera.sound.spec import PRESETS
 
 PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all others: their type
 
 
-def files(saved: Saved) -> dict[str, bytes]:
+def files(saved: Pretrained) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     kind = kind_of(saved)
-    bare, shape = isinstance(saved.model, ViT), saved.encoder.shape
-    ours = "" if bare else "encoder."
+    shape, ours = saved.encoder.shape, saved.model.prefix
     tensors = dict(saved.model.state_dict())
     if kind in (SOUND, DEIT):
         tensors = prefix_tokens.with_rows(tensors, ours)
-    if isinstance(saved.model, Classifier) and saved.model.pool == "distilled":
+    if saved.model.pool == "distilled":
         tensors = prefix_tokens.part_heads(tensors)
     if kind in (DINOV2, DINOV2_REGISTERS) and not shape.kind.layer_scale:
         tensors |= unscaled(saved.encoder, ours)
@@ -75,7 +72,7 @@ def _before(kind: Kind, ours: str) -> str:
     return PREFIX.get(kind.model_type, f"{kind.model_type}.") if ours else ""
 
 
-def _rows(saved: Saved, kind: Kind, ours: str) -> tuple[Row, ...]:
+def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
     pre = _before(kind, ours)
     if kind in (DINOV2, DINOV2_REGISTERS):
         return dinov2_table(pre, ours, gated=saved.encoder.shape.kind.gated)
@@ -83,9 +80,9 @@ def _rows(saved: Saved, kind: Kind, ours: str) -> tuple[Row, ...]:
     return table(pre, ours, heads=heads, norm=norm)
 
 
-def configuration(saved: Saved) -> dict[str, Any]:
+def configuration(saved: Pretrained) -> dict[str, Any]:
     """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
-    model, encoder, kind = saved.model, saved.encoder, kind_of(saved)
+    encoder, kind = saved.encoder, kind_of(saved)
     shape = encoder.shape
     found: dict[str, Any] = {
         "architectures": [kind.architecture(saved)],
@@ -106,12 +103,13 @@ def configuration(saved: Saved) -> dict[str, Any]:
         found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
     else:
         found |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
-    if isinstance(model, Classifier):
+    if saved.model.classifies:
         classes = dict(enumerate(saved.classes))
         found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
         problem = "multi_label_classification" if saved.several else "single_label_classification"
         found |= {"problem_type": problem}
-    if isinstance(model, MAE):
+    if saved.model.reconstructs:
+        model = require_mae(saved).model
         decoder = model.decoder.shape
         found |= {
             "decoder_hidden_size": decoder.width,
@@ -123,7 +121,7 @@ def configuration(saved: Saved) -> dict[str, Any]:
     return found
 
 
-def _layers(saved: Saved, kind: Kind) -> dict[str, Any]:
+def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
     """What is said in other words from type to type."""
     shape = saved.encoder.shape
     if kind in (DINOV2, DINOV2_REGISTERS):
@@ -138,7 +136,7 @@ def _layers(saved: Saved, kind: Kind) -> dict[str, Any]:
     return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
 
 
-def preprocessing(saved: Saved) -> dict[str, Any]:
+def preprocessing(saved: Pretrained) -> dict[str, Any]:
     """`preprocessor_config.json`: the same centre crop, mean and deviation."""
     inputs = saved.inputs
     if kind_of(saved) is SOUND:
@@ -164,10 +162,10 @@ def preprocessing(saved: Saved) -> dict[str, Any]:
     }
 
 
-def card(saved: Saved) -> str:
+def card(saved: Pretrained) -> str:
     """`README.md`, as the hub shows it."""
     inputs, heard = saved.inputs, kind_of(saved) is SOUND
-    classifies = isinstance(saved.model, Classifier)
+    classifies = saved.model.classifies
     head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
     head += [f"pipeline_tag: {'audio' if heard else 'image'}-classification"] if classifies else []
     does = [f"It tells {len(saved.classes)} classes apart: {', '.join(saved.classes)}."] if classifies else []

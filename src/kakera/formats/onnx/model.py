@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +20,13 @@ from kakera.formats.classes import unique_names
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, words
 from kakera.formats.onnx.export import FILE
+from kakera.formats.onnx.inputs import Axes, input_of
 from kakera.formats.onnx.int8 import Given
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.out_of_memory import raise_lack
 
 CONFIG = "config.json"
-Axes: TypeAlias = tuple[int | None, ...]
-"""Lengths of axes; None for any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +38,9 @@ class OnnxModel:
     classes: tuple[str, ...]
     several: bool
 
-    def probabilities(self, given: Given) -> Float[Tensor, "b classes"]:
-        """Of what `entering` makes of files."""
+    def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
+        """Return probabilities of stored pictures, or of waveforms that end after `lengths`."""
+        given = entering(values, lengths)
         return torch.from_numpy(self.session.run(["probabilities"], given)[0])
 
 
@@ -93,11 +93,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
 
 def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:
     """Raises RunError for a graph whose inputs or outputs are not those of its description."""
-    if inputs.sound is None:
-        entering: dict[str, Axes] = {"pictures": (None, inputs.channels, *inputs.size)}
-    else:
-        samples = inputs.sound.samples(inputs.width)
-        entering = {"waveforms": (None, samples), "lengths": (None,)}
+    entering = input_of(inputs).axes
     given = {port.name: tuple(port.shape) for port in session.get_inputs()}
     leaving = {port.name: tuple(port.shape) for port in session.get_outputs()}
     asked: dict[str, Axes] = {"probabilities": (None, classes)}

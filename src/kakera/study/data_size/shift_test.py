@@ -17,15 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.data.dataset import Dataset
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Headed, Pretrained
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier
-from kakera.model.resnet import ResNet
-from kakera.model.token_index import beyond
-from kakera.training.device import placed, whereabouts
+from kakera.training.device import placed
 from kakera.training.metrics import evaluate
 from kakera.training.preview import Shown, shown
-from kakera.training.view import View
 
 BATCH, FEW = 256, 32  # pictures, recordings at a time
 MOST = 2000  # pictures, of those that there are
@@ -37,7 +33,9 @@ def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
     return in_time if inputs.sound is not None else ((1, 0), (-1, 0), *in_time)
 
 
-def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int], device: str = "auto") -> dict[str, Any]:
+def moved(
+    saved: Pretrained[Headed], dataset: Dataset, shifts: Sequence[int], device: str = "auto"
+) -> dict[str, Any]:
     """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
 
     `scores` of each shift (accuracy, or mean average precision), `features`: how different what the head
@@ -50,7 +48,7 @@ def moved(saved: Saved, dataset: Dataset, shifts: Sequence[int], device: str = "
 
 
 @torch.inference_mode()  # not around `placed`: what is moved within it could never learn again
-def _moves(saved: Saved, dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
+def _moves(saved: Pretrained[Headed], dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
     for shift in shifts:
@@ -89,49 +87,46 @@ def _overlap(length: int, by: int) -> tuple[slice, slice]:
 
 
 def _features(
-    saved: Saved, dataset: Dataset, shift: int, direction: tuple[int, int]
+    saved: Pretrained[Headed], dataset: Dataset, shift: int, direction: tuple[int, int]
 ) -> tuple[Tensor, NDArray[np.int64]]:
     """What the head sees, (n, d), and the numbers of the pictures."""
     model = saved.model
-    assert isinstance(model, Classifier | ResNet)
     rows: list[Tensor] = []
     numbers: list[Tensor] = []
-    view = View.of(model, saved.inputs)
     for looked, samples in _batches(saved, dataset):
         pictures = _normalised(saved, _moved(saved, looked, shift, direction))
         ends = [_end(saved, width, shift * direction[1]) for width in looked.widths]
-        absent = beyond(torch.tensor(ends), view.grid, view.step)
-        rows.append(model.features(pictures, absent=absent if bool(absent.any()) else None).cpu())
+        padding = saved.front_end.padding(torch.tensor(ends))
+        rows.append(model.features(pictures, absent=padding).cpu())
         numbers.append(samples)
     return torch.cat(rows), torch.cat(numbers).numpy()
 
 
-def _moved(saved: Saved, looked: Shown, shift: int, direction: tuple[int, int]) -> Tensor:
+def _moved(saved: Pretrained[Headed], looked: Shown, shift: int, direction: tuple[int, int]) -> Tensor:
     """In stored values; 0 of pictures is black, the mean of spectrograms what stands beyond their end."""
     fill = 0.0 if saved.inputs.sound is None else saved.inputs.mean[0]
     return shifted(looked.pictures, shift, direction, fill)
 
 
-def _end(saved: Saved, width: int | None, across: int) -> int:
-    """After how many pixels a picture ends that was moved. Pictures never do; of them, zeros are a part."""
+def _end(saved: Pretrained[Headed], width: int | None, across: int) -> int:
+    """After how many pixels a picture ends that was moved; of recordings alone the front end asks for it."""
     whole = saved.inputs.width
-    if saved.inputs.sound is None:
-        return whole
     return min(max((whole if width is None else width) + across, 1), whole)
 
 
-def _score(saved: Saved, dataset: Dataset, features: Tensor, numbers: NDArray[np.int64]) -> float:
+def _score(
+    saved: Pretrained[Headed], dataset: Dataset, features: Tensor, numbers: NDArray[np.int64]
+) -> float:
     model = saved.model
-    assert isinstance(model, Classifier | ResNet)
     assert dataset.labels is not None
-    logits = model.head(features.to(whereabouts(saved))).cpu()
+    logits = model.head(features.to(saved.device)).cpu()
     chances = logits.sigmoid() if saved.several else logits.softmax(dim=1)
     score = evaluate(chances.numpy(), dataset.labels[numbers], saved.classes).score
     assert score is not None
     return score
 
 
-def _maps_change(saved: Saved, dataset: Dataset) -> tuple[int, float]:
+def _maps_change(saved: Pretrained[Headed], dataset: Dataset) -> tuple[int, float]:
     """The side of a cell in pixels, and how far the maps fail to move with the picture by one cell.
 
     What stands beyond the end of a recording counts as part of the picture here: it moves along.
@@ -156,27 +151,21 @@ def _inside(maps: Float[Tensor, "b d rows cols"], rim: int) -> Float[Tensor, "n 
     return rearrange(kept, "b d rows cols -> (b rows cols) d")
 
 
-def _maps(saved: Saved, pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
+def _maps(saved: Pretrained[Headed], pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
     """The last layer, place by place."""
-    model, inputs = saved.model, _normalised(saved, pictures)
-    if isinstance(model, ResNet):
-        return model.maps(inputs).cpu()
-    encoder = saved.encoder
-    tokens = encoder(inputs)[:, 1 + encoder.shape.registers :].cpu()
-    grid = encoder.grid
-    return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
+    return saved.model.maps(_normalised(saved, pictures)).cpu()
 
 
-def _normalised(saved: Saved, pictures: Tensor) -> Tensor:
+def _normalised(saved: Pretrained[Headed], pictures: Tensor) -> Tensor:
     """In the model's units, where the model is."""
-    return saved.inputs.normalise(pictures.to(whereabouts(saved)))
+    return saved.inputs.normalise(pictures.to(saved.device))
 
 
-def _batches(saved: Saved, dataset: Dataset) -> Iterator[tuple[Shown, Tensor]]:
+def _batches(saved: Pretrained[Headed], dataset: Dataset) -> Iterator[tuple[Shown, Tensor]]:
     """Some pictures at a time, and their numbers."""
     together = BATCH if dataset.sounds is None else FEW
     for first in range(0, len(dataset), together):
         rows = np.arange(first, min(first + together, len(dataset)))
-        looked = shown(dataset.take(rows), saved.inputs)
+        looked = shown(dataset.take(rows), saved.front_end)
         if len(looked):
             yield looked, looked.batch.samples + first

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from kakera.commands.result import Trained
+from kakera.formats.inference import predict_proba
 from kakera.study.costs import pace, rate
 from kakera.study.data_size.shift_test import MOST, directions
 from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
 from kakera.study.plan import Unit
 from kakera.study.setup import FINETUNE, PRETRAIN
-from kakera.training.inference import scores
 
 LOOKED = 1000  # pictures, to see how fast a network answers
 
@@ -46,7 +46,7 @@ def measure(school: School, counts: list[int], epochs: float) -> dict[str, float
             measured = pace(train, steps, room / model)
             saved = trained[-1].saved
             found |= {f"{model} start": measured.start, f"{model} step": measured.step}
-            found[f"{model} answer"], _ = rate(lambda saved=saved: scores(saved, test), len(test))
+            found[f"{model} answer"], _ = rate(lambda saved=saved: predict_proba(saved, test), len(test))
     return found
 
 

@@ -16,7 +16,9 @@ from kakera.commands.result import Trained, measure
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DivergedError
+from kakera.formats.bundle import require_classifier
 from kakera.formats.native import load_model, parameters
+from kakera.model import mae
 from kakera.model.classifier import Classifier
 from kakera.model.resnet import RESNETS, ResNet
 from kakera.model.vit import ViT
@@ -81,7 +83,7 @@ class School:
         return used if count <= SAMPLE else used.take(few(used.labels, SAMPLE, seed))
 
 
-def pretrained(school: School, trained: Trained) -> dict[str, Any]:
+def pretrained(school: School, trained: Trained[mae.MAE]) -> dict[str, Any]:
     """What a pretraining costs."""
     return {
         "parameters": costs.size(trained.saved),
@@ -110,7 +112,7 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
 
 def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
     """What a trained network does on test pictures, on its training pictures, and on moved ones."""
-    saved, count, seed = load_model(run), values["labels"], values["seed"]
+    saved, count, seed = require_classifier(load_model(run)), values["labels"], values["seed"]
     device = school.options.device
     test, sample = school.material.test, school.sample(count, seed)
     score, train_score = (measure(saved, part, device=device).score for part in (test, sample))

@@ -7,15 +7,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 
-from kakera import seeding
 from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
-from kakera.explain.reconstruct import legend, reconstructions
+from kakera.explain.reconstruct import legend
+from kakera.formats.bundle import require_mae
+from kakera.formats.looking import sheet_rows
 from kakera.formats.native import load_model
-from kakera.masking import random
-from kakera.model.mae import MAE
 from kakera.reports import html
 from kakera.reports.curves import Curve, draw
 from kakera.reports.intervals import interval
@@ -27,7 +25,6 @@ from kakera.study.setup import Material
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
 from kakera.training.preview import shown
-from kakera.training.view import View
 
 
 def gather(finished: Finished) -> Answer:
@@ -162,14 +159,10 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
     seed = finished.plan.chosen["seed"]
     columns: list[Any] = []
     for ratio in kept:
-        saved = load_model(finished.folder / UNITS / f"pretrain-{ratio:g}-s{seed}")
-        assert isinstance(saved.model, MAE)
-        looked = shown(material.shown, saved.inputs)
-        absent = View.of(saved.model, saved.inputs).absent(looked.batch)
-        noise = seeding.uniform(0, 0, looked.batch.samples.numpy(), "shown mask", material.grid.count)
-        gone = None if absent is None else absent.numpy()
-        hidden = torch.from_numpy(random(noise, material.grid, ratio, gone))
-        found = reconstructions(saved.model, saved.inputs, looked.pictures, hidden, absent)
+        saved = require_mae(load_model(finished.folder / UNITS / f"pretrain-{ratio:g}-s{seed}"))
+        looked = shown(material.shown, saved.front_end)
+        samples = looked.batch.samples.numpy()
+        found = sheet_rows(saved, looked.pictures, looked.padding, samples, ratio, seed=0)
         columns.append(upright(found, saved.inputs))
     whole = columns[0][:, :1]
     seen = np.concatenate([whole, *(column[:, 1:2] for column in columns)], axis=1)
@@ -179,8 +172,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
 
 def _legend(finished: Finished, material: Material, kept: Mapping[float, int]) -> str:
     seed = finished.plan.chosen["seed"]
-    saved = load_model(finished.folder / UNITS / f"pretrain-{next(iter(kept)):g}-s{seed}")
-    assert isinstance(saved.model, MAE)
+    saved = require_mae(load_model(finished.folder / UNITS / f"pretrain-{next(iter(kept)):g}-s{seed}"))
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)
     return (
         f"Two rows for each of {len(material.shown)} test pictures, from left to right: the original, then "

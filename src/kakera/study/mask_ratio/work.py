@@ -11,13 +11,13 @@ import numpy as np
 
 from kakera.commands.result import Trained
 from kakera.data.split import few
+from kakera.formats.inference import features
 from kakera.formats.native import load_model
 from kakera.study import costs
 from kakera.study.costs import pace, rate
 from kakera.study.plan import Unit
 from kakera.study.setup import FINETUNE, PRETRAIN, Material
 from kakera.training.device import placed
-from kakera.training.inference import features
 from kakera.training.metrics import evaluate
 from kakera.training.probes.ridge import ridge
 

@@ -18,12 +18,11 @@ from kakera import seeding
 from kakera.contention import one_blas_thread
 from kakera.data.dataset import Dataset
 from kakera.errors import KakeraError
-from kakera.formats.native import Saved
-from kakera.model.classifier import Classifier
+from kakera.formats.bundle import Pretrained
+from kakera.formats.inference import features
 from kakera.training.baselines.confidence import balanced
 from kakera.training.baselines.simple_features import picture_features, sound_features
 from kakera.training.device import placed
-from kakera.training.inference import features
 from kakera.training.metrics import evaluate
 from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features, Labels, standardise
@@ -95,7 +94,7 @@ def measure_baselines(
     train: Dataset,
     test: Dataset,
     *,
-    start: Callable[[], Saved] | None = None,
+    start: Callable[[], Pretrained] | None = None,
     frozen: int = MOST,
     workers: int = 0,
     device: str = "auto",
@@ -193,9 +192,10 @@ def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Sc
     return ridge(train, labels, test, classes=classes, seed=0, grid=GRID[::4])
 
 
-def _frozen(saved: Saved, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
+def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
     """Ridge on the tokens of the start. Raises ValueError where it has none, or there is no time for them."""
-    if not isinstance(saved.model, Classifier):
+    pool = saved.model.pool
+    if pool is None:
         raise ValueError("a CNN has no tokens")
     room = most - len(test)
     if room < min(len(train), 2 * len(train.classes)):
@@ -205,8 +205,8 @@ def _frozen(saved: Saved, train: Dataset, test: Dataset, most: int, workers: int
     with placed(saved, device):
         tokens, rows = [], []
         for part, name in ((train, "frozen start"), (test, "frozen start, test")):
-            found, kept = features(saved, part, [-1], [saved.model.pool], workers=workers, progress=name)
-            tokens.append(found[-1, saved.model.pool])
+            found, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
+            tokens.append(found[-1, pool])
             rows.append(kept)
     if len(rows[1]) != len(test):
         raise ValueError("some test files could not be read again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -17,7 +18,7 @@ ENOUGH = 2.5  # seconds of steps, after a first one
 MOST = 12  # steps
 
 
-def seconds_of_a_step(task: Task, plan: Plan, fabric: Fabric) -> float:
+def seconds_of_a_step(task: Task[Any], plan: Plan, fabric: Fabric) -> float:
     """Read batches, forward, backward, optimiser: seconds of a whole step, the mean over a few.
 
     Of a step in many pieces as many pieces are timed as there is time for. Weights and buffers of
@@ -40,7 +41,7 @@ def seconds_of_a_step(task: Task, plan: Plan, fabric: Fabric) -> float:
 
 
 def _pieces(
-    task: Task, plan: Plan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
+    task: Task[Any], plan: Plan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
 ) -> tuple[float, float, int]:
     """Seconds of reading and of learning, and of how many pieces; the first one is not counted."""
     alone = replace(plan, workers=0)

@@ -1,0 +1,73 @@
+"""What a bundle shows of files: its reconstructions, and its attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Num
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kakera import seeding
+from kakera.data.batch import Batch
+from kakera.data.sources.items import Files
+from kakera.explain.activations import look
+from kakera.explain.reconstruct import reconstructions
+from kakera.formats.bundle import Pretrained
+from kakera.formats.preparation import readable
+from kakera.masking import MASKINGS
+from kakera.model.mae import MAE
+
+
+def reconstruct(saved: Pretrained[MAE], files: Files, mask_ratio: float, seed: int = 0) -> NDArray[np.uint8]:
+    """Return (n, 3, H, W, c) as `Pretrained.reconstruct` does."""
+    inputs = saved.inputs
+    found = [np.zeros((0, 3, *inputs.size, inputs.channels), np.uint8)]
+    for batch in readable(files, inputs):
+        stored, padding = _stored(saved, batch)
+        found.append(sheet_rows(saved, stored, padding, batch.samples.numpy(), mask_ratio, seed))
+    return np.concatenate(found)
+
+
+def sheet_rows(
+    saved: Pretrained[MAE],
+    stored: Num[Tensor, "b c H W"],
+    padding: Tensor | None,
+    samples: NDArray[np.int64],
+    mask_ratio: float,
+    seed: int,
+    masking: str = "random",
+) -> NDArray[np.uint8]:
+    """Return (b, 3, H, W, c): pictures of stored values, masked, predicted; the same masks at every call.
+
+    The mask of a picture depends on `seed` and its number among `samples`. Raises OptionError.
+    """
+    grid, device = saved.encoder.grid, saved.device
+    noise = seeding.uniform(seed, 0, samples, "shown mask", grid.count)
+    gone = None if padding is None else padding.numpy()
+    hidden = torch.from_numpy(MASKINGS[masking](noise, grid, mask_ratio, gone))
+    sent = None if padding is None else padding.to(device)
+    return reconstructions(saved.model, saved.inputs, stored.to(device), hidden.to(device), sent)
+
+
+def attention(saved: Pretrained, files: Files, layer: int) -> list[NDArray[np.floating]]:
+    """Return (heads, 1 + N, 1 + N) of each picture or window as `Pretrained.attention` does."""
+    encoder, inputs = saved.encoder, saved.inputs
+    found: list[NDArray[np.floating]] = []
+    for batch in readable(files, inputs):
+        stored, _ = _stored(saved, batch)
+        for picture, width in zip(stored, _widths(saved, batch), strict=True):
+            found.append(look(encoder, inputs, picture, width).attention_of(layer))
+    return found
+
+
+def _stored(saved: Pretrained, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    front = saved.front_end
+    return front.stored(batch.pictures, batch.lengths), front.padding(front.widths(batch.lengths))
+
+
+def _widths(saved: Pretrained, batch: Batch) -> Iterator[int | None]:
+    widths = saved.front_end.widths(batch.lengths)
+    yield from [None] * len(batch.samples) if widths is None else widths.tolist()
