@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 
@@ -54,6 +55,9 @@ def open_source(
     """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
     if kind not in get_args(Kind):
         raise DataError(sentence("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one"))
+    if not isinstance(cast(object, source), str | os.PathLike):
+        got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
+        raise DataError(sentence("data", got=got, expected=expected, do="give one of these"))
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
