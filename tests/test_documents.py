@@ -21,20 +21,20 @@ from tests.training.songs import songs
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
 TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
-TINY += ["--finetune-epochs", "0.01", "--finetune-steps", "1"]
-SMALL = ["--size", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
-MASK_RATIO = [*TINY, "--ratios", "0.5", "0.75"]
-DATA_SIZE = [*TINY, "--rates", "1", "--shifts", "1", "--scratch-epochs", "0.01", "--scratch-steps", "1"]
-DATA_SIZE += ["--most-steps", "1"]
+TINY += ["--finetune-epochs", "0.01", "--finetune-min-steps", "1"]
+SMALL = ["--model", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
+MASK_RATIO = [*TINY, "--mask-ratios", "0.5", "0.75"]
+DATA_SIZE = [*TINY, "--rates", "1", "--shifts", "1", "--scratch-epochs", "0.01", "--scratch-min-steps", "1"]
+DATA_SIZE += ["--max-steps", "1"]
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
     "bench": ["--quick", "--rounds", "1"],
     "pretrain": ["--epochs", "0.01"],
-    "finetune": ["--epochs", "0.01", "--least-steps", "1"],
+    "finetune": ["--epochs", "0.01", "--min-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1", "--probes", "ridge"],
     "study mask-ratio": MASK_RATIO,
-    "study mask-ratio recordings": [*SMALL, "--ratios", "0.5", "0.75"],
+    "study mask-ratio recordings": [*SMALL, "--mask-ratios", "0.5", "0.75"],
     "study mask-ratio fashion-mnist": [*MASK_RATIO, "--labels", "20", "--probe-labels", "20"],
     "study data-size": DATA_SIZE,
     "study data-size fashion-mnist": [*DATA_SIZE, "--sizes", "20", "100"],
@@ -45,8 +45,8 @@ from functools import partial
 import kakera
 
 kakera.pretrain = partial(kakera.pretrain, epochs=0.01)
-kakera.finetune = partial(kakera.finetune, epochs=0.01, least_steps=1)
-kakera.study_mask_ratio = partial(kakera.study_mask_ratio, finetune_epochs=0.01, finetune_steps=1)
+kakera.finetune = partial(kakera.finetune, epochs=0.01, min_steps=1)
+kakera.study_mask_ratio = partial(kakera.study_mask_ratio, finetune_epochs=0.01, finetune_min_steps=1)
 """
 
 

@@ -26,10 +26,10 @@ def encoder(*, learned: bool = False) -> ViT:
 def models() -> list[Pretrained]:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
     return [
-        Pretrained(MAE(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
+        Pretrained(MAE(encoder(), shape_of("nano").decoder, norm_pix_loss=False), INPUTS),
         Pretrained(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
         Pretrained(cnn, INPUTS, ("x", "y")),
-        Pretrained(MAE(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
+        Pretrained(MAE(encoder(), shape_of("nano").decoder, hog_target=True), INPUTS),
     ]
 
 

@@ -50,7 +50,7 @@ def models() -> dict[str, Pretrained]:
         "several": Pretrained(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
         "encoder": Pretrained(seen(), INPUTS),
         "normalised": Pretrained(MAE(seen(), SHAPE.decoder), INPUTS),
-        "plain": Pretrained(MAE(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
+        "plain": Pretrained(MAE(seen(), SHAPE.decoder, norm_pix_loss=False, hog_target=True), INPUTS),
         "recordings": Pretrained(Classifier(heard(), 2, "mean"), HEARD, two),
         "recordings of one token": Pretrained(Classifier(heard(), 2, "class"), HEARD, two),
         "AST": Pretrained(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),

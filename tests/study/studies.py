@@ -10,12 +10,12 @@ from tests.warm import Process
 
 MASK_RATIO: dict[str, Any] = {
     "recipe": "demo",
-    "ratios": (0.5, 0.75),
+    "mask_ratios": (0.5, 0.75),
     "labels": (20,),
     "seeds": 2,
     "pretrain_epochs": 1.0,
     "finetune_epochs": 1.0,
-    "finetune_steps": 3,
+    "finetune_min_steps": 3,
 }
 DATA_SIZE: dict[str, Any] = {
     "recipe": "demo",
@@ -25,9 +25,9 @@ DATA_SIZE: dict[str, Any] = {
     "seeds": 2,
     "pretrain_epochs": 1.0,
     "finetune_epochs": 1.0,
-    "finetune_steps": 3,
+    "finetune_min_steps": 3,
     "scratch_epochs": 1.0,
-    "scratch_steps": 3,
+    "scratch_min_steps": 3,
 }
 
 

@@ -23,7 +23,7 @@ CLASSES = ("high", "low")
 
 def autoencoder(seed: int = 0, *, normalised: bool = True) -> Pretrained:
     encoder = ViT(SHAPE, channels=1, image_size=INPUTS.size)
-    model = MAE(encoder, SHAPE.decoder, normalised=normalised)
+    model = MAE(encoder, SHAPE.decoder, norm_pix_loss=normalised)
     model.reset_parameters(generator(seed))
     return Pretrained(model.eval(), INPUTS)
 

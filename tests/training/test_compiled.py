@@ -85,7 +85,7 @@ def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
     data, losses = folder(tmp_path / "data"), []
     for choice in ("no", "yes"):
         words = ["pretrain", data, "--out", tmp_path / choice, "--device", "cpu", "--recipe", "demo"]
-        words += ["--size", "nano", "--epochs", "3", "--batch", "8", "--compile", choice]
+        words += ["--model", "nano", "--epochs", "3", "--batch-size", "8", "--compile", choice]
         warm.run(*words, what=uncompiled, check=True)
         lines = (tmp_path / choice / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])

@@ -50,7 +50,7 @@ def test_every_verb_refuses_it_in_one_line(
     capsys.readouterr()
     for words in (
         ["predict", classifier, data],
-        ["probe", data, "--from", classifier],
+        ["probe", data, "--init-from", classifier],
         ["pretrain", data, "--out", tmp_path / "a", "--recipe", "demo"],
         ["finetune", data, "--out", tmp_path / "b", "--recipe", "demo"],
         ["bench", "mae-step", "--quick"],

@@ -14,8 +14,8 @@ from tests.training.hosts import plug, started, two_hosts
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = ["--epochs", "30", "--crop-least", "0.5", "--checkpoint-seconds", "0"]
-COMMON = ["--recipe", "demo", "--batch", "16", "--device", "cpu", "--workers", "0", "--timeout", "20"]
+OPTIONS = ["--epochs", "30", "--crop-min-scale", "0.5", "--checkpoint-seconds", "0"]
+COMMON = ["--recipe", "demo", "--batch-size", "16", "--device", "cpu", "--workers", "0", "--timeout", "20"]
 
 
 @pytest.fixture

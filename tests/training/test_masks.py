@@ -30,7 +30,7 @@ def seeing(**options: float) -> Pretraining:
 
 def read(task: Pretraining, workers: int = 0, share: Share | None = None) -> list[Batch]:
     dataset, kind = pictures(40, 0).part("train"), Augmentation()
-    given = {"seed": 0, "batch": 8, "steps": 6, "workers": workers, "share": share or Share()}
+    given = {"seed": 0, "batch_size": 8, "steps": 6, "workers": workers, "share": share or Share()}
     return list(training_batches(dataset, (28, 28), kind, masks=task.masks, **given))
 
 
@@ -74,7 +74,7 @@ def test_a_batch_of_recordings_weighs_what_it_has_to_guess(
     assert HEARD.sound is not None
     dataset, model = replace(found, pictures=found.sounds.heard(HEARD.sound)), autoencoder().model
     assert isinstance(model, MAE)
-    options = PretrainOptions("", masking=masking, predicted=predicted, hide=0.6)
+    options = PretrainOptions("", masking=masking, predicted=predicted, mask_ratio=0.6)
     task = Pretraining(model, HEARD, options)
     batches = training_batches(
         dataset, HEARD.size, Augmentation(), seed=0, batch=8, steps=2, masks=task.masks

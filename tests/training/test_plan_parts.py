@@ -33,8 +33,8 @@ def test_every_plan_says_so(mae: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(prepare, "this_machine", lambda *_, **__: replace(TWO, busy=1.5))
     plans = [
         plan_pretrain(pictures(), out=tmp_path / "a", **QUICK),
-        plan_finetune(pictures(), out=tmp_path / "b", start=mae, **QUICK),
-        plan_probe(pictures(), start=mae, labels=(20,), seeds=1, finetune=False),
+        plan_finetune(pictures(), out=tmp_path / "b", init_from=mae, **QUICK),
+        plan_probe(pictures(), init_from=mae, labels=(20,), seeds=1, finetune=False),
     ]
     for plan in plans:
         assert plan.lines().count(f"  note: {NOTE}") == 1

@@ -30,7 +30,7 @@ def autoencoder(seed: int = 0, *, normalised: bool = False) -> Pretrained:
     """Untrained, 49 patches, three layers of two heads."""
     shape = shape_of("nano")
     encoder = ViT(shape, channels=1, image_size=(SIDE, SIDE))
-    model = MAE(encoder, shape.decoder, normalised=normalised)
+    model = MAE(encoder, shape.decoder, norm_pix_loss=normalised)
     model.reset_parameters(torch.Generator().manual_seed(seed))
     return Pretrained(model.eval(), INPUTS)
 

@@ -55,7 +55,7 @@ def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Where = CPU) -
         return steps(where.put(peer.model), where.precisely(lambda: peer.run(pictures)))
     model = where.put(_mae(shape, side, cross=who == FAST))
     where.compile(model)
-    options = PretrainOptions("", hide=HIDE, predicted=PREDICTED if who == FAST else 1.0)
+    options = PretrainOptions("", mask_ratio=HIDE, predicted=PREDICTED if who == FAST else 1.0)
     masks = Pretraining(model, _inputs(side), options).masks
     drawn = Batch(pictures, None, torch.arange(batch), 0, 0)
     return steps(model, where.precisely(lambda: model(pictures, masks(drawn))))

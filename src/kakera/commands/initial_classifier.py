@@ -47,7 +47,7 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
     if not before.model.attends:
         return before
     if inputs.sound is None or not options.seconds:
-        return adapt(before, size=options.image or None)
+        return adapt(before, size=options.image_size or None)
     size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
     if before.resampling == "cut" or size == inputs.size:
         return adapt(before, size=size)
@@ -61,11 +61,11 @@ def _from_scratch(
     prepared: Prepared, options: FinetuneOptions, classes: int, draws: torch.Generator
 ) -> tuple[Headed, InputSpec]:
     if options.model in RESNETS:
-        inputs = prepared.inputs(options.image, (1, 1), options.seconds)
+        inputs = prepared.inputs(options.image_size, (1, 1), options.seconds)
         model = ResNet(options.model, channels=inputs.channels, classes=classes, seed=draws)
         return model, inputs
     shape = scratch_shape(options)
-    inputs = prepared.inputs(options.image, shape.patch, options.seconds)
+    inputs = prepared.inputs(options.image_size, shape.patch, options.seconds)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     return Classifier(encoder, classes, options.pool, seed=draws), inputs
 

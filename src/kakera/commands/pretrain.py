@@ -56,7 +56,7 @@ def pretrain(
     job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=announce)
     forecast = _forecast(job)
     job.show(forecast)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
     team = Team(engine(chosen))
@@ -109,12 +109,12 @@ def plan_pretrain(
 def _forecast(job: Job[PretrainOptions]) -> Forecast:
     """From headers alone."""
     chosen, prepared = job.options, job.prepared
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
-    size = prepared.size(chosen.image, shape.patch, chosen.seconds)
-    kept(Grid.cover(size, shape.patch).count, chosen.hide)  # refuses a share that leaves nothing to see
+    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
+    kept(Grid.cover(size, shape.patch).count, chosen.mask_ratio)  # refuses a share that leaves nothing to see
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
-    cost = mae_cost(shape, size, channels, chosen.hide, gradients=chosen.gradients)
-    name = chosen.size
+    cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=chosen.hog_target)
+    name = chosen.model
     return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
 
 
@@ -125,16 +125,16 @@ def _options(forecast: Forecast) -> PretrainOptions:
 
 def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
     chosen = _options(forecast)
-    return chosen.image, require_patches(shape_of(chosen.size), chosen.patch).patch, chosen.seconds
+    return chosen.image_size, require_patches(shape_of(chosen.model), chosen.patch).patch, chosen.seconds
 
 
 def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    shape = require_patches(shape_of(chosen.model), chosen.patch)
     draws = generator(chosen.seed)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    target = {"normalised": chosen.normalised, "gradients": chosen.gradients}
-    return MAE(encoder, decoder, mask_ratio=chosen.hide, **target, seed=draws)
+    target = {"norm_pix_loss": chosen.norm_pix_loss, "hog_target": chosen.hog_target}
+    return MAE(encoder, decoder, mask_ratio=chosen.mask_ratio, **target, seed=draws)
 
 
 def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int], task: Pretraining) -> Plan:
@@ -154,7 +154,7 @@ def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: Pre
     """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
     looked = shown(pictures, saved.front_end)
     saved.model.eval()
-    samples, chosen = looked.batch.samples.numpy(), (options.hide, options.seed, options.masking)
+    samples, chosen = looked.batch.samples.numpy(), (options.mask_ratio, options.seed, options.masking)
     rows = sheet_rows(saved, looked.pictures, looked.padding, samples, *chosen)
     return png(
         sheet(

@@ -82,7 +82,7 @@ def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
     if channels < 1:
         raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
     mae = require_mae(saved).model if saved.model.reconstructs else None
-    if mae is not None and mae.gradients:
+    if mae is not None and mae.hog_target:
         raise OptionError(
             sentence(
                 "channels",

@@ -101,7 +101,7 @@ def build(description: dict[str, Any]) -> Pretrained:
         head = description["pool"], description.get("head_epsilon")
         return Pretrained(Classifier(encoder, len(classes), *head), inputs, classes, several)
     decoder = _decoder(description["decoder"])
-    target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
+    target = {"norm_pix_loss": description["normalised"], "hog_target": description.get("gradients", False)}
     return Pretrained(MAE(encoder, decoder, **target), inputs)
 
 

@@ -52,18 +52,18 @@ class MAE(Network):
         image_size: int | tuple[int, int] | None = None,
         patch: int | tuple[int, int] | None = None,
         mask_ratio: float = 0.75,
-        normalised: bool = True,
-        gradients: bool = False,
+        norm_pix_loss: bool = True,
+        hog_target: bool = False,
         seed: Seed = None,
     ) -> None:
         super().__init__()
         generator = generator_of(seed)
         encoder = ViT.of(encoder, channels, image_size, patch, generator)
-        _require_side_by_side(encoder, normalised=normalised)
-        self.encoder, self.normalised, self.gradients = encoder, normalised, gradients
+        _require_side_by_side(encoder, norm_pix_loss=norm_pix_loss)
+        self.encoder, self.norm_pix_loss, self.hog_target = encoder, norm_pix_loss, hog_target
         self.mask_ratio = mask_ratio
         self.pixels = encoder.patches.project.in_features
-        more = oriented.width(encoder.shape.patch, encoder.channels) if gradients else 0
+        more = oriented.width(encoder.shape.patch, encoder.channels) if hog_target else 0
         self.decoder = Decoder(encoder, decoder or encoder.shape.decoder, self.pixels + more, generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -77,10 +77,10 @@ class MAE(Network):
         """Return what should be predicted for the patches of an index, or for all: pixels, then gradients."""
         vectors = patches.cut(pictures, self.encoder.shape.patch)
         vectors = vectors if index is None else index.gather(vectors)
-        if self.normalised:
+        if self.norm_pix_loss:
             variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
-        if not self.gradients:
+        if not self.hog_target:
             return vectors
         edges = oriented.oriented_gradients(pictures, self.encoder.shape.patch)
         return torch.cat([vectors, edges if index is None else index.gather(edges)], dim=-1)
@@ -135,7 +135,7 @@ class MAE(Network):
         index = _index(mask, absent, None, pictures.device)
         guess, wanted = self._guess(pictures, index)[..., : self.pixels], index.predicted
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        if self.normalised:
+        if self.norm_pix_loss:
             variance, mean = torch.var_mean(wanted.gather(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
         filled = wanted.scatter(vectors, guess.to(vectors.dtype))
@@ -176,13 +176,13 @@ class MAE(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return the encoder's shape, the decoder's, and what is predicted."""
-        target = {"normalised": self.normalised, "gradients": self.gradients}
+        target = {"normalised": self.norm_pix_loss, "gradients": self.hog_target}
         decoder = asdict(self.decoder.shape)
         return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
 
     def about(self, inputs: str) -> str:
         """Return layers, patches, inputs and what is predicted in one line."""
-        pixels = "normalised" if self.normalised else "plain"
+        pixels = "normalised" if self.norm_pix_loss else "plain"
         return f"masked autoencoder: {self.encoder.size_in_words(inputs)}, decoder of {pixels} pixels"
 
 
@@ -257,13 +257,13 @@ def _index(
     return MaskIndex.of(mask, absent, asked).to(device)
 
 
-def _require_side_by_side(encoder: ViT, *, normalised: bool) -> None:
+def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
     """Raises OptionError for an encoder that no decoder can be behind."""
     if encoder.shape.step != encoder.shape.patch:
         do, expected = "leave the stride out", "patches side by side, so that what is hidden is not seen"
         got = "patches that overlap"
         raise OptionError(sentence("masked autoencoder", got=got, expected=expected, do=do))
-    if normalised and encoder.patches.project.in_features == 1:
+    if norm_pix_loss and encoder.patches.project.in_features == 1:
         expected, do = "two or more, where each patch is normalised", "choose a larger patch, or plain pixels"
         raise OptionError(sentence("patch", got="a single value", expected=expected, do=do))
     if encoder.shape.registers:

@@ -40,7 +40,9 @@ class Masks:
         options, front = self.options, self.front
         absent = front.padding(front.widths(batch.lengths))
         gone = None if absent is None else absent.numpy()
-        split = MASKINGS[options.masking].split(self._noise(batch, "mask"), front.grid, options.hide, gone)
+        split = MASKINGS[options.masking].split(
+            self._noise(batch, "mask"), front.grid, options.mask_ratio, gone
+        )
         wanted = split.hidden
         if options.predicted < 1:
             wanted = some_of(self._noise(batch, "predicted"), wanted, options.predicted)
@@ -130,16 +132,16 @@ class Classification:
         options = self.options
         batch, targets = mix_waves(batch, targets, options)
         pixels, padding = self.front(batch.pictures, batch.lengths)
-        if options.time_stripe or options.band_stripe:
-            frames = round(options.time_stripe * 1000 / self.inputs.sound.hop)
-            pixels = striped(pixels, batch, options.seed, bands=options.band_stripe, frames=frames)
+        if options.time_mask or options.freq_mask:
+            frames = round(options.time_mask * 1000 / self.inputs.sound.hop)
+            pixels = striped(pixels, batch, options.seed, bands=options.freq_mask, frames=frames)
         return pixels, padding, targets
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:
             return labels.float()
         hot = functional.one_hot(labels, self.classes).float()
-        return hot * (1 - self.options.smoothing) + self.options.smoothing / self.classes
+        return hot * (1 - self.options.label_smoothing) + self.options.label_smoothing / self.classes
 
     def _survive(self, batch: Batch) -> Tensor:
         noise = seeding.uniform(

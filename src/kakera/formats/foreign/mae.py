@@ -116,7 +116,7 @@ def write(saved: Pretrained) -> bytes:
     own |= {"classes": list(saved.classes), "several": saved.several}
     if model.reconstructs:
         model = require_mae(saved).model
-        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.normalised}
+        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.norm_pix_loss}
     file = io.BytesIO()
     torch.save({"model": tensors, "kakera": own}, file)
     return file.getvalue()
@@ -155,7 +155,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         # The released models that draw well were trained on plain pixels, and say so in their names.
         normalised = flag("normalised", own.get("normalised", "visualize" not in name))
         notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
-        model = MAE(encoder, decoder, normalised=normalised)
+        model = MAE(encoder, decoder, norm_pix_loss=normalised)
     elif "head.weight" in tensors:
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
@@ -198,7 +198,7 @@ def _require_expressible(saved: Pretrained) -> None:
     if saved.model.reconstructs:
         model = require_mae(saved).model
         shape = model.decoder.shape
-        if model.gradients or shape.cross or shape.kind != PLAIN:
+        if model.hog_target or shape.cross or shape.kind != PLAIN:
             _refuse("a decoder that predicts gradients, or is not the paper's")
 
 

@@ -111,7 +111,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
             width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
         )
         normalised = flag("norm_pix_loss", config["norm_pix_loss"])
-        model: Network = MAE(encoder, decoder, normalised=normalised)
+        model: Network = MAE(encoder, decoder, norm_pix_loss=normalised)
         return Pretrained(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Pretrained(encoder, inputs, notes=notes, resampling=resampling)

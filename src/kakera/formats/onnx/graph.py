@@ -122,7 +122,7 @@ class Reconstructions(Graph):
         decode = _across if decoder.shape.cross else _among
         guess = decoder.predict(decoder.norm(decode(decoder, latent, unseen, padding)))[..., : model.pixels]
         vectors = patches.cut(pixels, encoder.shape.patch)
-        if model.normalised:
+        if model.norm_pix_loss:
             mean = vectors.mean(dim=-1, keepdim=True)
             variance = (vectors - mean).square().sum(dim=-1, keepdim=True) / (vectors.shape[-1] - 1)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean

@@ -27,11 +27,11 @@ POOLS = ("mean", "class")
 def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs: float) -> dict[str, Any]:
     """A masked autoencoder at one ratio, and what it costs."""
     ratio, pictures = values["ratio"], len(material.dataset.part("train"))
-    trained = material.pretrain(folder, hide=ratio, seed=values["seed"], epochs=epochs)
+    trained = material.pretrain(folder, mask_ratio=ratio, seed=values["seed"], epochs=epochs)
     steps, epoch = material.steps(PRETRAIN, pictures, epochs=epochs)
     return {
         "steps": steps,
-        "pictures_seen": steps * min(material.recipes[PRETRAIN].batch, pictures),
+        "pictures_seen": steps * min(material.recipes[PRETRAIN].batch_size, pictures),
         "steps_of_an_epoch": epoch,
         "flops": costs.step_flops(trained.saved, ratio),
         "parameters": costs.size(trained.saved),
@@ -66,7 +66,7 @@ def finetuned(material: Material, folder: Path, start: Path, values: dict[str, A
         FINETUNE,
         material.dataset,
         folder,
-        start=start,
+        init_from=start,
         labels=values["labels"],
         label_seed=seed,
         seed=seed,
@@ -87,7 +87,7 @@ def measure(material: Material, ratios: list[float], labels: int, epochs: float)
         for ratio in ratios:
 
             def pretrain(folder: Path, steps: int, hide: float = ratio) -> None:
-                trained.append(material.pretrain(folder, hide=hide, epochs=steps / epoch))
+                trained.append(material.pretrain(folder, mask_ratio=hide, epochs=steps / epoch))
 
             measured = pace(pretrain, steps, room / f"{ratio:g}", start)
             start = measured.start
@@ -98,8 +98,8 @@ def measure(material: Material, ratios: list[float], labels: int, epochs: float)
         steps, epoch = material.steps(FINETUNE, labels)
 
         def finetune(folder: Path, steps: int) -> None:
-            changes = {"labels": labels, "epochs": steps / epoch, "least_steps": 0}
-            material.classify(FINETUNE, material.dataset, folder, start=trained[-1].folder, **changes)
+            changes = {"labels": labels, "epochs": steps / epoch, "min_steps": 0}
+            material.classify(FINETUNE, material.dataset, folder, init_from=trained[-1].folder, **changes)
 
         measured = pace(finetune, steps, room / FINETUNE)
     return found | {f"{FINETUNE} start": measured.start, f"{FINETUNE} step": measured.step}
