@@ -25,8 +25,8 @@ SIZE = ["--recipe", "demo", "--device", "cpu"]
 VERBS: dict[str, list[str]] = {
     "inspect": ["demo"],
     "pretrain": ["demo", "--out", "{out}", "--epochs", "0.5", *SIZE],
-    "finetune": ["demo", "--from", "{mae}", "--out", "{out}", "--epochs", "0.5", *SIZE],
-    "probe": ["demo", "--from", "{mae}", "--labels", "100", "--no-finetune"],
+    "finetune": ["demo", "--init-from", "{mae}", "--out", "{out}", "--epochs", "0.5", *SIZE],
+    "probe": ["demo", "--init-from", "{mae}", "--labels", "100", "--no-finetune"],
     "predict": ["{classifier}", "demo", "--json"],
     "explain": ["{mae}", "demo", "--out", "{out}"],
     "convert": ["{classifier}", "{out}", "--to", "transformers"],
@@ -69,7 +69,7 @@ def run(build: Path, words: list[str], root: Path) -> None:
 def prepared(build: Path, root: Path) -> None:
     """An autoencoder and a classifier that the other verbs look at."""
     run(build, ["pretrain", "demo", "--out", str(root / "mae"), "--epochs", "1", *SIZE], root)
-    words = ["finetune", "demo", "--from", str(root / "mae"), "--out", str(root / "classifier")]
+    words = ["finetune", "demo", "--init-from", str(root / "mae"), "--out", str(root / "classifier")]
     run(build, [*words, "--epochs", "1", "--no-baselines", *SIZE], root)
 
 

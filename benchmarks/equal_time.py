@@ -25,7 +25,7 @@ from kakera.training.recipes import options_from
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "cross": {"decoder": "cross", "predicted": 0.25}}
 # As docs/fashion-mnist.md has them.
-LABELS: dict[int, dict[str, Any]] = {100: {"least_steps": 100, "base_rate": 4e-4}, 1000: {"epochs": 60}}
+LABELS: dict[int, dict[str, Any]] = {100: {"min_steps": 100, "base_lr": 4e-4}, 1000: {"epochs": 60}}
 
 
 def main(
@@ -51,7 +51,7 @@ def main(
             for count, tuned in labels.items():
                 options = {"labels": count, "label_seed": seed, "seed": seed, **tuned}
                 out = work / f"{arm}-{seed}-{count}"
-                found = kakera.finetune(data, start=start, out=out, recipe=recipe, **options).evaluation
+                found = kakera.finetune(data, init_from=start, out=out, recipe=recipe, **options).evaluation
                 assert found is not None
                 assert found.accuracy is not None
                 accuracies[count][arm].append(round(100 * found.accuracy, 3))

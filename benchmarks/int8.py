@@ -84,9 +84,9 @@ def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, s
     options |= {
         "batch": PICTURES,
         "epochs": epochs,
-        "least_steps": 1,
+        "min_steps": 1,
         "warmup_epochs": 0.1 * epochs,
-        "base_rate": 4e-3,
+        "base_lr": 4e-3,
     }
     return finetune(data.part("train"), out=place, recipe="micro", **options).folder
 

@@ -20,7 +20,7 @@ RATE = 16_000
 # Vowels by their first formants in hertz (Peterson and Barney 1952, men).
 VOWELS = {"ah": (730, 1090, 2440), "ee": (270, 2290, 3010), "oo": (300, 870, 2240)}
 WIDTH = 120  # hertz: of a formant
-HEARD = {"recipe": "audio-micro", "sound": "speech,bins=64", "seconds": 1.6, "batch": 32, "seed": 0}
+HEARD = {"recipe": "audio-micro", "sound": "speech,bins=64", "seconds": 1.6, "batch_size": 32, "seed": 0}
 
 
 def sung(vowel: str, seed: int) -> NDArray[np.float32]:
@@ -52,14 +52,14 @@ def choir(root: Path, count: int) -> Path:
 def draw(root: Path, count: int, epochs: float, out: Path) -> None:
     """Learn in a folder, and copy plates out of it."""
     data, mae, named = choir(root / "choir", count), root / "mae", root / "named"
-    size = {"size": "nano", "patch": (16, 8)}
+    size = {"model": "nano", "patch": (16, 8)}
     kakera.pretrain(data, out=mae, epochs=epochs, warmup_epochs=epochs / 10, **HEARD, **size)
     kakera.finetune(
-        data, start=mae, out=named, recipe="audio-micro", epochs=epochs / 4, least_steps=60, batch=32
+        data, init_from=mae, out=named, recipe="audio-micro", epochs=epochs / 4, min_steps=60, batch_size=32
     )
     clip = data / "ah" / "0.wav"
     for run, plate in ((mae, "reconstruction"), (named, "summary")):
-        kakera.explain_files(run, [clip], out=str(root / "out"), masking="cross", hide=0.5, samples=2)
+        kakera.explain_files(run, [clip], out=str(root / "out"), masking="cross", mask_ratio=0.5, samples=2)
         with Image.open(root / "out" / f"01-0-{plate}.png") as image:
             image.convert("RGB").quantize(256).save(out / f"sound-{plate}.png", optimize=True)
 

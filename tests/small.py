@@ -10,7 +10,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 
 # Differences from every recipe that make a training end in about a second.
-QUICK: dict[str, Any] = {"epochs": 2.0, "least_steps": 1, "batch": 16, "recipe": "demo"}
+QUICK: dict[str, Any] = {"epochs": 2.0, "min_steps": 1, "batch_size": 16, "recipe": "demo"}
 
 
 def pictures(train: int = 40, test: int = 20) -> Dataset:

@@ -22,17 +22,17 @@ from tests.training.songs import songs
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
 TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
-TINY += ["--finetune-epochs", "0.01", "--finetune-steps", "1"]
-SMALL = ["--size", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
+TINY += ["--finetune-epochs", "0.01", "--finetune-min-steps", "1"]
+SMALL = ["--model", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
 # The commands stay as they are, but for how long they train.
 SHORT = {
     "demo": ["--quick"],
     "bench": ["--quick", "--rounds", "1"],
     "pretrain": ["--epochs", "0.01"],
-    "finetune": ["--epochs", "0.01", "--least-steps", "1"],
+    "finetune": ["--epochs", "0.01", "--min-steps", "1"],
     "probe": ["--no-finetune", "--seeds", "1", "--probes", "ridge"],
-    "study mask-ratio": [*TINY, "--ratios", "0.5", "0.75"],
-    "study mask-ratio recordings": [*SMALL, "--ratios", "0.5", "0.75"],
+    "study mask-ratio": [*TINY, "--mask-ratios", "0.5", "0.75"],
+    "study mask-ratio recordings": [*SMALL, "--mask-ratios", "0.5", "0.75"],
     "study data-size": [
         *TINY,
         "--rates",
@@ -41,9 +41,9 @@ SHORT = {
         "1",
         "--scratch-epochs",
         "0.01",
-        "--scratch-steps",
+        "--scratch-min-steps",
         "1",
-        "--most-steps",
+        "--max-steps",
         "1",
     ],
 }

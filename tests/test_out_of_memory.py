@@ -34,7 +34,7 @@ from kakera.out_of_memory import memory_for
 {more}
 resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
 try:
-    with memory_for("the work", "lower --batch"):
+    with memory_for("the work", "lower --batch-size"):
         {code}
 except OutOfMemoryError as error:
     print(error)
@@ -54,7 +54,7 @@ def test_every_way_of_running_out_is_one_line(way: str) -> None:
     line = said(WAYS[way])
     assert line.startswith("the work: got not enough memory")
     assert "expected what fits into 6.0 GiB, of which " in line
-    assert line.endswith("free now; lower --batch\n")
+    assert line.endswith("free now; lower --batch-size\n")
 
 
 def test_one_that_happens_in_a_worker_process_is_the_same_line() -> None:

@@ -59,7 +59,7 @@ class InputSpec:
                     "input",
                     got=f"{self.channels} channels of {self.height} x {self.width}",
                     expected="positive numbers",
-                    do="check --channels and --image",
+                    do="check --channels and --image-size",
                 )
             )
         if len(self.mean) != self.channels or len(self.std) != self.channels:

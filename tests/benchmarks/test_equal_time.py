@@ -7,7 +7,7 @@ from benchmarks import equal_time, speed
 from kakera.reports.intervals import paired
 from tests.small import QUICK, pictures
 
-LABELS = {20: {"epochs": 1.0, "least_steps": 1, "batch": 8}}
+LABELS = {20: {"epochs": 1.0, "min_steps": 1, "batch_size": 8}}
 
 
 @pytest.fixture(scope="module")

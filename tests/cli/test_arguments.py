@@ -40,8 +40,8 @@ def test_only_what_is_given_appears() -> None:
 
 
 def test_every_type_of_option_is_understood() -> None:
-    words = ["--many", "3", "4", "--kind", "blue", "--no-flip", "--long-name", "2", "--from", "there"]
-    expected = {"many": [3, 4], "kind": "blue", "flip": False, "long_name": 2.0, "start": "there"}
+    words = ["--many", "3", "4", "--kind", "blue", "--no-flip", "--long-name", "2", "--init-from", "there"]
+    expected = {"many": [3, 4], "kind": "blue", "flip": False, "long_name": 2.0, "init_from": "there"}
     assert parse("here", *words) == {"where": "here", **expected}
 
 
@@ -97,12 +97,12 @@ def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:
     said = printed_help(parser, "--help")
     order = [
         "--out",
-        "--from",
+        "--init-from",
         "--labels",
-        "--image",
+        "--image-size",
         "--model",
         "--epochs",
-        "--batch",
+        "--batch-size",
         "--device",
         "--workers",
     ]

@@ -70,7 +70,7 @@ def test_it_trains_and_names_the_forty(
     verb: str, mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(list(mixed.rglob("*.*"))) == 200
-    words = [verb, str(mixed), "--recipe", "demo", "--epochs", "1", "--least-steps", "1", "--batch", "16"]
+    words = [verb, str(mixed), "--recipe", "demo", "--epochs", "1", "--min-steps", "1", "--batch-size", "16"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 0
     assert "40 unreadable files skipped" in capsys.readouterr().out
     assert len(named(tmp_path / "run")) == 40

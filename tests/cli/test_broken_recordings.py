@@ -11,7 +11,7 @@ from kakera.cli.main import main
 from tests.data.recordings import float_wav, record
 from tests.training.songs import RATE, songs, tone
 
-WORDS = ["--sound", "speech,rate=8000,bins=32", "--seconds", "0.8", "--epochs", "1", "--batch", "8"]
+WORDS = ["--sound", "speech,rate=8000,bins=32", "--seconds", "0.8", "--epochs", "1", "--batch-size", "8"]
 
 
 def cut(path: Path) -> None:
@@ -56,15 +56,15 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
 ) -> None:
     run, tuned = str(tmp_path / "run"), str(tmp_path / "tuned")
     small = [*WORDS, "--patch", "8", "8", "--recipe", "audio-micro"]
-    assert main(["pretrain", str(mixed), "--size", "nano", *small, "--out", run]) == 0
+    assert main(["pretrain", str(mixed), "--model", "nano", *small, "--out", run]) == 0
     assert f"{len(WAYS)} unreadable files skipped" in capsys.readouterr().out
     with (tmp_path / "run" / "unreadable.csv").open(newline="") as file:
         reasons = {Path(row["file"]).stem: row["reason"] for row in csv.DictReader(file)}
     assert set(reasons) == set(WAYS)
     assert all(part in reasons[name] for name, (_, part) in WAYS.items())
 
-    few = ["--epochs", "1", "--least-steps", "1", "--batch", "8"]
-    assert main(["finetune", str(mixed), "--from", run, *few, "--out", tuned]) == 0
+    few = ["--epochs", "1", "--min-steps", "1", "--batch-size", "8"]
+    assert main(["finetune", str(mixed), "--init-from", run, *few, "--out", tuned]) == 0
     capsys.readouterr()
     assert main(["predict", tuned, str(mixed)]) == 2
     trained, *said = capsys.readouterr().err.splitlines()
@@ -88,11 +88,11 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
         (["--sound", "ast,bins=many"], "sound's bins: got many, expected a number"),
         (["--sound", "ast,colour=red"], "sound's changes: got colour=red, expected some of rate="),
         (["--seconds", "0.01"], "seconds: got 0.01, expected 0.1 to 120"),
-        (["--image", "64"], "image: got 64, expected 0 for recordings"),
+        (["--image-size", "64"], "image_size: got 64, expected 0 for recordings"),
         (["--channels", "3"], "got recordings and 3 channels, expected 1"),
         (["--patch", "7", "8"], "patch: got 7 x 8 for a picture of 80 x 96"),
         (["--patch", "8", "8", "8"], "patch: got (8, 8, 8), expected one or two whole numbers"),
-        (["--hide", "0.999"], "hidden share: got 0.999, which keeps 0 of"),
+        (["--mask-ratio", "0.999"], "hidden share: got 0.999, which keeps 0 of"),
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(

@@ -19,16 +19,16 @@ from tests.small import folder
 from tests.training.songs import songs
 from tests.training.test_next_commands import commands
 
-RECIPE = ["--recipe", "demo", "--epochs", "1", "--batch", "8"]
+RECIPE = ["--recipe", "demo", "--epochs", "1", "--batch-size", "8"]
 SHORT = {
-    "pretrain": [*RECIPE, "--image", "32"],
-    "finetune": [*RECIPE, "--least-steps", "1"],
+    "pretrain": [*RECIPE, "--image-size", "32"],
+    "finetune": [*RECIPE, "--min-steps", "1"],
     "probe": ["--seeds", "1", "--probes", "ridge", "--labels", "0"],
 }
 SOUND = {
     **SHORT,
-    "pretrain": ["--epochs", "1", "--size", "nano"],
-    "finetune": ["--epochs", "1", "--least-steps", "1"],
+    "pretrain": ["--epochs", "1", "--model", "nano"],
+    "finetune": ["--epochs", "1", "--min-steps", "1"],
 }
 
 
@@ -111,7 +111,7 @@ def test_the_plan_of_a_study_names_the_study(
         "demo",
         "--seeds",
         "1",
-        "--ratios",
+        "--mask-ratios",
         "0.5",
         "0.75",
     ]
@@ -157,7 +157,7 @@ def test_the_advice_to_train_longer_runs_beside_the_finished_run(
         "demo",
         "--epochs",
         "1",
-        "--least-steps",
+        "--min-steps",
         "1",
         "--model",
         "nano",
@@ -166,7 +166,7 @@ def test_the_advice_to_train_longer_runs_beside_the_finished_run(
     given = {
         "recipe": "demo",
         "epochs": 1.0,
-        "least_steps": 1,
+        "min_steps": 1,
         "model": "nano",
         "out": "my run",
         "flip": False,

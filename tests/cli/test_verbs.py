@@ -9,8 +9,8 @@ import pytest
 from kakera.cli.main import main
 from tests.small import folder
 
-QUICK = ["--recipe", "demo", "--epochs", "2", "--batch", "8"]
-TUNE = [*QUICK, "--least-steps", "1"]
+QUICK = ["--recipe", "demo", "--epochs", "2", "--batch-size", "8"]
+TUNE = [*QUICK, "--min-steps", "1"]
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_from_a_folder_to_predictions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", "things", *QUICK]) == 0
     assert (
-        "next: kakera finetune things --from runs/pretrain-things --out runs/finetune-things\n"
+        "next: kakera finetune things --init-from runs/pretrain-things --out runs/finetune-things\n"
         in capsys.readouterr().out
     )
-    assert main(["finetune", "things", "--from", "runs/pretrain-things", "--out", "runs/c", *TUNE]) == 0
+    assert main(["finetune", "things", "--init-from", "runs/pretrain-things", "--out", "runs/c", *TUNE]) == 0
     out = capsys.readouterr().out
     assert "accuracy" in out
     assert "runs/c: model.safetensors, kakera.json, evaluation.json, metrics.jsonl" in out
-    words = ["probe", "things", "--from", "runs/pretrain-things", "--probes", "ridge", "--labels", "0"]
+    words = ["probe", "things", "--init-from", "runs/pretrain-things", "--probes", "ridge", "--labels", "0"]
     assert main([*words, "--no-finetune", "--out", "runs/probe"]) == 0
     assert "runs/probe: probe.json" in capsys.readouterr().out
     assert main(["predict", "runs/c", "things/bag/0.png", "things/boot/0.png"]) == 0
@@ -43,7 +43,7 @@ def test_a_probe_is_planned_and_then_begins_with_its_plan(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["pretrain", "things", *QUICK])
-    words = ["probe", "things", "--from", "runs/pretrain-things", "--labels", "8", "--time", "5m"]
+    words = ["probe", "things", "--init-from", "runs/pretrain-things", "--labels", "8", "--time", "5m"]
     capsys.readouterr()
     assert main([*words, "--plan"]) == 0
     out = capsys.readouterr().out
@@ -96,5 +96,5 @@ def test_a_run_folder_of_another_configuration_is_refused(
 ) -> None:
     main(["pretrain", "things", "--out", "runs/p", *QUICK])
     capsys.readouterr()
-    assert main(["pretrain", "things", "--out", "runs/p", *QUICK, "--hide", "0.5"]) == 2
+    assert main(["pretrain", "things", "--out", "runs/p", *QUICK, "--mask-ratio", "0.5"]) == 2
     assert "hide 0.75 there, 0.5 here" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_the_frame_stands_around_its_patch_and_nowhere_without_one() -> None:
 
 @pytest.mark.parametrize("normalised", [False, True])
 def test_a_reconstruction_that_borrows_says_so_below(normalised: bool) -> None:
-    model = autoencoder(3, normalised=normalised)
+    model = autoencoder(3, norm_pix_loss=normalised)
     hidden = masks.drawn(model.encoder.grid, 0.6, count=2)
     image = plots.reconstruction(reconstruct(model, spec(), photo(), hidden))
     rows = 2 * (14 * 8) + 6 + 13 + 12  # two tiles of 8 pixels enlarged 14 times, a gap, names

@@ -21,7 +21,7 @@ PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3
 
 def autoencoder(channels: int = 3, *, normalised: bool = False) -> MAE:
     encoder = ViT(SHAPE.with_patch(PATCH), channels=channels, size=SIZE)
-    model = MAE(encoder, DECODER, normalised=normalised)
+    model = MAE(encoder, DECODER, norm_pix_loss=normalised)
     model.initialise(seeded(0))
     return model.eval()
 
@@ -43,7 +43,7 @@ def pixels(hidden: torch.Tensor) -> np.ndarray:
 @pytest.mark.parametrize("normalised", [False, True])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_visible_patches_are_shown_as_they_are_and_hidden_ones_grey(channels: int, normalised: bool) -> None:
-    model, pictures = autoencoder(channels, normalised=normalised), stored(channels)
+    model, pictures = autoencoder(channels, norm_pix_loss=normalised), stored(channels)
     hidden = hidden_in(model.encoder.grid, 4)
     found = reconstructions(model, inputs(channels), pictures, hidden)
     assert found.shape == (4, 3, *SIZE, channels)
@@ -75,7 +75,7 @@ def test_guesses_beyond_the_range_are_black_or_white_and_do_not_wrap(value: floa
 
 
 def test_a_model_of_normalised_pixels_borrows_mean_and_contrast() -> None:
-    model = autoencoder(1, normalised=True)
+    model = autoencoder(1, norm_pix_loss=True)
     for parameter in model.decoder.predict.parameters():
         parameter.data.zero_()
     pictures, hidden = stored(1), hidden_in(model.encoder.grid, 4)
@@ -84,7 +84,7 @@ def test_a_model_of_normalised_pixels_borrows_mean_and_contrast() -> None:
     means = np.broadcast_to(patches.mean(axis=(2, 4), keepdims=True), patches.shape).reshape(4, *SIZE)
     under = pixels(hidden)
     assert np.abs(predicted[under] - means[under]).max() <= 0.5 + 1e-3
-    contrast = autoencoder(1, normalised=True)
+    contrast = autoencoder(1, norm_pix_loss=True)
     contrast.decoder.predict.weight.data.zero_()
     contrast.decoder.predict.bias.data.fill_(0.5)
     deviations = np.broadcast_to(patches.std(axis=(2, 4), ddof=1, keepdims=True), patches.shape)
@@ -105,7 +105,7 @@ def test_values_of_another_scale_are_shown_the_same() -> None:
 
 
 def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
-    plain, borrowing = (legend(autoencoder(normalised=normalised)) for normalised in (False, True))
+    plain, borrowing = (legend(autoencoder(norm_pix_loss=normalised)) for normalised in (False, True))
     assert plain == "original, what the encoder sees, prediction"
     assert borrowing.startswith(plain)
     assert "borrowed from the original" in borrowing
@@ -140,7 +140,7 @@ def test_the_error_is_the_distance_to_the_original_before_clipping() -> None:
 def test_hidden_patches_say_nothing_of_themselves() -> None:
     """But for a borrowed mean and contrast: shuffled within a hidden patch, the values change nothing."""
     for normalised in (False, True):
-        model, picture = autoencoder(1, normalised=normalised), stored(1, 1)[0]
+        model, picture = autoencoder(1, norm_pix_loss=normalised), stored(1, 1)[0]
         hidden = masks.named(model.encoder.grid, [7, 8])
         other = picture.clone()
         other[:, 2:4, 3:9] = picture[:, 2:4, 3:9].flip(1) if normalised else 255 - picture[:, 2:4, 3:9]
@@ -151,8 +151,8 @@ def test_hidden_patches_say_nothing_of_themselves() -> None:
 
 def test_a_checkpoint_says_of_which_kind_it_is() -> None:
     assert kind_of(autoencoder()).startswith("masked autoencoder of raw pixels")
-    assert kind_of(autoencoder(normalised=True)).startswith("masked autoencoder of normalised pixels")
-    assert "borrowed from the original" in kind_of(autoencoder(normalised=True))
+    assert kind_of(autoencoder(norm_pix_loss=True)).startswith("masked autoencoder of normalised pixels")
+    assert "borrowed from the original" in kind_of(autoencoder(norm_pix_loss=True))
     assert kind_of(autoencoder().encoder).startswith("encoder only")
 
 

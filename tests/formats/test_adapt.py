@@ -31,14 +31,14 @@ def encoder(channels: int = 3) -> ViT:
 
 
 def autoencoder(*, gradients: bool = False) -> Saved:
-    return Saved(MAE(encoder(), SHAPE.decoder, normalised=False, gradients=gradients), INPUTS)
+    return Saved(MAE(encoder(), SHAPE.decoder, norm_pix_loss=False, hog_target=gradients), INPUTS)
 
 
 @pytest.mark.parametrize("size", [384, (448, 224)], ids=["224 to 384", "square to 2 to 1"])
 def test_a_vit_of_another_size_gives_what_transformers_gives_for_it(size: Any, tmp_path: Path) -> None:
     options = {**SMALL, "image_size": 224, "patch_size": 16}
     theirs = drawn(hf.ViTModel(hf.ViTConfig(**options)))
-    ours = load(saved(theirs, tmp_path), size=size)
+    ours = load(saved(theirs, tmp_path), image_size=size)
     x = pictures(1, 2, ours.inputs.size)
     with torch.inference_mode():
         expected = theirs(x, interpolate_pos_encoding=True).last_hidden_state
@@ -48,7 +48,7 @@ def test_a_vit_of_another_size_gives_what_transformers_gives_for_it(size: Any, t
 
 def test_the_encoder_of_an_autoencoder_is_resized_as_transformers_does(tmp_path: Path) -> None:
     theirs = drawn(hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE, mask_ratio=0.0)))
-    ours = load(saved(theirs, tmp_path), size=(24, 12))
+    ours = load(saved(theirs, tmp_path), image_size=(24, 12))
     x, order = pictures(2, 2, (24, 12)), torch.arange(32.0).expand(2, 32)
     with torch.inference_mode():
         expected = theirs.vit(x, noise=order, interpolate_pos_encoding=True).last_hidden_state
@@ -157,7 +157,7 @@ def test_new_classes_get_a_new_head_on_the_same_encoder(kind: str, classes: Any,
 
 def test_all_at_once_on_load(tmp_path: Path) -> None:
     save_model(tmp_path, autoencoder())
-    found = load(tmp_path, size=(8, 16), channels=1, classes=3)
+    found = load(tmp_path, image_size=(8, 16), channels=1, classes=3)
     with torch.inference_mode():
         assert found.model(torch.zeros(2, 1, 8, 16)).shape == (2, 3)
     assert len(found.notes) == 3
@@ -168,7 +168,7 @@ def test_all_at_once_on_load(tmp_path: Path) -> None:
     [
         (autoencoder, {"size": 13}, "divides the picture"),
         (autoencoder, {"channels": 0}, "1 or more"),
-        (lambda: autoencoder(gradients=True), {"channels": 1}, "gradients"),
+        (lambda: autoencoder(hog_target=True), {"channels": 1}, "gradients"),
         (autoencoder, {"classes": 1}, "two or more"),
     ],
     ids=["size", "channels", "gradients", "classes"],

@@ -31,7 +31,7 @@ def models() -> dict[str, Saved]:
     return {
         "encoder": Saved(encoder(), INPUTS),
         "classifier": Saved(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
-        "autoencoder": Saved(MAE(encoder(), SHAPE.decoder, normalised=False), INPUTS),
+        "autoencoder": Saved(MAE(encoder(), SHAPE.decoder, norm_pix_loss=False), INPUTS),
     }
 
 
@@ -55,7 +55,7 @@ def test_through_both_formats_and_back_no_bit_changes(saved: Saved, tmp_path: Pa
 
 
 def test_an_encoder_goes_where_its_decoder_cannot(tmp_path: Path) -> None:
-    model = MAE(encoder(), SHAPE.decoder, gradients=True)
+    model = MAE(encoder(), SHAPE.decoder, hog_target=True)
     start = run(Saved(model, INPUTS), tmp_path / "run")
     with pytest.raises(RunError, match="gradients"):
         convert(start, tmp_path / "hf", to="transformers")
@@ -119,7 +119,7 @@ def test_through_timm_and_back_no_bit_changes(kind: str, tmp_path: Path) -> None
 
 def test_another_size_and_other_channels_are_written(tmp_path: Path) -> None:
     start = run(models()["classifier"], tmp_path / "run")
-    words = ["--to", "transformers", "--size", "16", "24", "--channels", "1"]
+    words = ["--to", "transformers", "--image-size", "16", "24", "--channels", "1"]
     assert main(["convert", str(start), str(tmp_path / "hf"), *words]) == 0
     inputs = load(tmp_path / "hf").inputs
     assert (inputs.size, inputs.channels) == ((16, 24), 1)

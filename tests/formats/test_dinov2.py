@@ -70,7 +70,7 @@ def test_another_size_gives_what_theirs_gives_for_it(
 ) -> None:
     config, model, _ = KINDS[kind]
     theirs = drawn(model(config(**OPTIONS)))
-    ours, x = load(saved(theirs, tmp_path), size=size), pictures(size=size)
+    ours, x = load(saved(theirs, tmp_path), image_size=size), pictures(size=size)
     with torch.inference_mode():
         assert far(theirs(x).last_hidden_state, ours.model(x)) < 1e-5
     assert any("positions resized from 8 × 8" in note for note in ours.notes)
@@ -85,4 +85,4 @@ def test_pictures_are_taken_in_the_size_that_the_preprocessing_cuts_them_to(tmp_
     assert ours.inputs.size == (4, 4)
     with torch.inference_mode():
         assert far(theirs(x).last_hidden_state, ours.model(x)) < 1e-5
-    assert load(folder, size=8).inputs.size == (8, 8)
+    assert load(folder, image_size=8).inputs.size == (8, 8)

@@ -113,7 +113,7 @@ def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
     torch.save({"model": weights(decoder=64)}, tmp_path / f"{name}.pth")
     found = load(tmp_path / f"{name}.pth")
     assert isinstance(found.model, MAE)
-    assert found.model.normalised == normalised
+    assert found.model.norm_pix_loss == normalised
     assert any("pixels assumed" in note for note in found.notes)
     assert any("CC-BY-NC" in note for note in found.notes)
     assert (found.model.decoder.shape.width, found.model.decoder.shape.heads) == (64, 2)
@@ -177,7 +177,7 @@ def encoder(shape: ViTConfig = SHAPE) -> ViT:
 
 
 def ours() -> dict[str, Saved]:
-    autoencoder = MAE(encoder(), SHAPE.decoder, normalised=False)
+    autoencoder = MAE(encoder(), SHAPE.decoder, norm_pix_loss=False)
     return {
         "encoder": Saved(encoder(), INPUTS),
         "mean": Saved(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
@@ -199,7 +199,7 @@ def test_the_way_there_and_back_changes_no_bit(saved: Saved, tmp_path: Path) -> 
     assert replace(back.encoder.shape, decoder=SHAPE.decoder) == saved.encoder.shape
     if isinstance(saved.model, MAE):
         assert isinstance(back.model, MAE)
-        assert back.model.normalised == saved.model.normalised
+        assert back.model.norm_pix_loss == saved.model.norm_pix_loss
         assert back.model.decoder.shape == saved.model.decoder.shape
 
 
@@ -213,7 +213,7 @@ def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:
 
 def refused() -> dict[str, tuple[Saved, str]]:
     other = ViTConfig(24, 1, 3, (2, 4), SHAPE.decoder, BlockConfig(epsilon=1e-12))
-    autoencoder = MAE(encoder(), SHAPE.decoder, gradients=True)
+    autoencoder = MAE(encoder(), SHAPE.decoder, hog_target=True)
     cross = replace(SHAPE.decoder, cross=True)
     return {
         "epsilon": (Saved(encoder(other), INPUTS), "another kind"),

@@ -32,10 +32,10 @@ def encoder(*, learned: bool = False) -> ViT:
 def models() -> list[Saved]:
     cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
     return [
-        Saved(MAE(encoder(), shape_of("nano").decoder, normalised=False), INPUTS),
+        Saved(MAE(encoder(), shape_of("nano").decoder, norm_pix_loss=False), INPUTS),
         Saved(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
         Saved(cnn, INPUTS, ("x", "y")),
-        Saved(MAE(encoder(), shape_of("nano").decoder, gradients=True), INPUTS),
+        Saved(MAE(encoder(), shape_of("nano").decoder, hog_target=True), INPUTS),
     ]
 
 

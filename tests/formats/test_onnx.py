@@ -49,7 +49,7 @@ def models() -> dict[str, Saved]:
         "several": Saved(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
         "encoder": Saved(seen(), INPUTS),
         "normalised": Saved(MAE(seen(), SHAPE.decoder), INPUTS),
-        "plain": Saved(MAE(seen(), SHAPE.decoder, normalised=False, gradients=True), INPUTS),
+        "plain": Saved(MAE(seen(), SHAPE.decoder, norm_pix_loss=False, hog_target=True), INPUTS),
         "recordings": Saved(Classifier(heard(), 2, "mean"), HEARD, two),
         "recordings of one token": Saved(Classifier(heard(), 2, "class"), HEARD, two),
         "AST": Saved(Classifier(heard(1, (10, 10)), 2, "halves", 1e-5), FILLED, two),

@@ -163,7 +163,7 @@ def test_the_loss_of_a_masked_autoencoder_is_the_same(normalised: bool, ratio: f
     theirs = drawn(hf.ViTMAEForPreTraining(config))
     ours = load(saved(theirs, tmp_path)).model
     assert isinstance(ours, MAE)
-    assert ours.normalised == normalised
+    assert ours.norm_pix_loss == normalised
     x, noise = pictures(3, 2, (12, 12)), torch.rand(3, 16, generator=torch.Generator().manual_seed(2))
     mask = hidden(noise, int(16 * (1 - ratio)))
     with torch.inference_mode():

@@ -83,7 +83,7 @@ def test_a_classifier_gives_the_same_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("normalised", [True, False])
 def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) -> None:
     inside = encoder(*SQUARE)
-    ours = complete(MAE(inside, inside.shape.decoder, normalised=normalised))
+    ours = complete(MAE(inside, inside.shape.decoder, norm_pix_loss=normalised))
     write_folder(tmp_path / "out", files(ours))
     theirs = opened(hf.ViTMAEForPreTraining, tmp_path / "out").double()
     x, noise = (
@@ -213,7 +213,7 @@ def written() -> dict[str, Saved]:
     return {
         "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, True))),
         "classifier": complete(Classifier(encoder(*WIDE), 3, "class"), CLASSES, several=True),
-        "autoencoder": complete(MAE(inside, DecoderConfig(16, 1, 4), normalised=False)),
+        "autoencoder": complete(MAE(inside, DecoderConfig(16, 1, 4), norm_pix_loss=False)),
     }
 
 
@@ -244,7 +244,7 @@ def refused() -> dict[str, tuple[Saved, str]]:
         "scaled class": (headed(SCALED, "class"), "reads class beside such layers"),
         "odd width": (headed(BlockConfig(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
         "gate": (headed(BlockConfig(gated=True), "class"), "a gate, but no layer scale"),
-        "gradients": (complete(MAE(square, decoder, gradients=True)), "gradients beside"),
+        "gradients": (complete(MAE(square, decoder, hog_target=True)), "gradients beside"),
         "cross": (complete(MAE(square, replace(decoder, cross=True))), "tokens alone"),
         "oblong": (complete(MAE(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),

@@ -89,9 +89,9 @@ def losses(run: Path) -> list[float]:
     return [row["loss"] for row in rows]
 
 
-QUICK = ("--recipe", "demo", "--batch", 16)
+QUICK = ("--recipe", "demo", "--batch-size", 16)
 AS_IT_IS = ("--compile", "no")  # to compile takes longer than all the rest
-NANO = ("--size", "nano", "--device", "cuda")
+NANO = ("--model", "nano", "--device", "cuda")
 
 
 def test_every_verb_on_pictures(tmp_path: Path) -> None:
@@ -101,7 +101,18 @@ def test_every_verb_on_pictures(tmp_path: Path) -> None:
     found = losses(run)
     assert found[-1] < found[0]
     kakera(
-        "finetune", data, "--from", run, "--out", tuned, "--epochs", 8, *QUICK, "--device", "cuda", *AS_IT_IS
+        "finetune",
+        data,
+        "--init-from",
+        run,
+        "--out",
+        tuned,
+        "--epochs",
+        8,
+        *QUICK,
+        "--device",
+        "cuda",
+        *AS_IT_IS,
     )
     assert json.loads((tuned / "evaluation.json").read_text())["accuracy"] > 0.9
     on_both = [predict(tuned, [data], device=name) for name in ("cpu", "cuda")]
@@ -110,7 +121,7 @@ def test_every_verb_on_pictures(tmp_path: Path) -> None:
         assert here.probabilities == pytest.approx(there.probabilities, abs=1e-4)
     probes = ("--probes", "ridge", "--labels", 0, "--no-finetune")
     on_both = [
-        kakera("probe", data, "--from", run, *probes, "--device", device) for device in ("cpu", "cuda")
+        kakera("probe", data, "--init-from", run, *probes, "--device", device) for device in ("cpu", "cuda")
     ]
     assert on_both[0] == on_both[1]
 
@@ -118,8 +129,8 @@ def test_every_verb_on_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("--recompute",),
-        ("--accumulate", 2, *AS_IT_IS),
+        ("--activation-checkpointing",),
+        ("--grad-accum", 2, *AS_IT_IS),
         ("--decoder", "cross", "--predicted", 0.25),
         ("--strategy", "fsdp", "--devices", 1, *AS_IT_IS),
     ],
@@ -154,13 +165,22 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
 
 def test_recordings_of_different_lengths(tmp_path: Path) -> None:
     data, run = songs(tmp_path / "songs"), tmp_path / "run"
-    words = ("--recipe", "audio-micro", "--sound", "speech,rate=8000,bins=32", "--seconds", 0.8, "--batch", 8)
+    words = (
+        "--recipe",
+        "audio-micro",
+        "--sound",
+        "speech,rate=8000,bins=32",
+        "--seconds",
+        0.8,
+        "--batch-size",
+        8,
+    )
     kakera("pretrain", data, "--out", run, "--patch", 8, "--epochs", 3, *words, *NANO)
     found = losses(run)
     assert found[-1] < found[0]
     kakera(
-        "finetune", data, "--from", run, "--out", tmp_path / "tuned", "--recipe", "audio-micro",
-        "--epochs", 2, "--batch", 8, "--device", "cuda", *AS_IT_IS,
+        "finetune", data, "--init-from", run, "--out", tmp_path / "tuned", "--recipe", "audio-micro",
+        "--epochs", 2, "--batch-size", 8, "--device", "cuda", *AS_IT_IS,
     )  # fmt: skip
     files = [next(data.rglob("*.wav"))]
     one, other = (predict(tmp_path / "tuned", files, device=device) for device in ("cpu", "cuda"))

@@ -34,7 +34,7 @@ def mae(
     normalised: bool = True,
     gradients: bool = False,
 ) -> MAE:
-    model = MAE(encoder(channels, size, patch), DECODER, normalised=normalised, gradients=gradients)
+    model = MAE(encoder(channels, size, patch), DECODER, norm_pix_loss=normalised, hog_target=gradients)
     return drawn(model)
 
 
@@ -58,7 +58,7 @@ def guesses(model: MAE, picture: lecture.Array, concealed: list[bool]) -> lectur
 def test_the_loss_is_the_lectures(
     normalised: bool, channels: int, size: tuple[int, int], patch: tuple[int, int]
 ) -> None:
-    model, batch = mae(channels, size, patch, normalised=normalised), pictures(2, channels, size)
+    model, batch = mae(channels, size, patch, norm_pix_loss=normalised), pictures(2, channels, size)
     hidden = hidden_in(model.encoder.grid)
     losses = []
     for picture, concealed in zip(batch.numpy(), hidden.tolist(), strict=True):
@@ -98,7 +98,7 @@ def test_the_hidden_pixels_say_nothing_about_their_own_prediction() -> None:
 
 @each_target
 def test_the_hidden_pixels_are_what_the_loss_compares_with(normalised: bool) -> None:
-    model, batch = mae(normalised=normalised), pictures()
+    model, batch = mae(norm_pix_loss=normalised), pictures()
     hidden = hidden_in(model.encoder.grid)
     vectors = model.target(batch).detach().requires_grad_()
     model.target = lambda _: vectors  # the visible patches enter the encoder, not the comparison
@@ -112,7 +112,7 @@ def test_a_plain_target_is_the_patch_itself(
 ) -> None:
     batch = pictures(2, channels, size)
     for picture, wanted in zip(
-        batch, mae(channels, size, patch, normalised=False).target(batch), strict=True
+        batch, mae(channels, size, patch, norm_pix_loss=False).target(batch), strict=True
     ):
         np.testing.assert_array_equal(wanted, lecture.patch_vectors(picture.numpy(), patch))
 
@@ -134,9 +134,9 @@ def test_a_flat_patch_has_a_normalised_target_of_zero() -> None:
 
 @each_target
 def test_gradients_are_predicted_after_the_pixels_and_weigh_number_by_number(normalised: bool) -> None:
-    model, batch = mae(normalised=normalised, gradients=True), pictures(2)
+    model, batch = mae(norm_pix_loss=normalised, hog_target=True), pictures(2)
     hidden = hidden_in(model.encoder.grid)
-    pixels = mae(normalised=normalised).target(batch)
+    pixels = mae(norm_pix_loss=normalised).target(batch)
     edges = oriented_gradients(batch, model.encoder.shape.patch)
     wanted = torch.cat([pixels, edges], dim=-1)[hidden].reshape(2, -1, pixels.shape[-1] + edges.shape[-1])
     loss = (model.predict(batch, hidden) - wanted).square().mean()
@@ -145,7 +145,7 @@ def test_gradients_are_predicted_after_the_pixels_and_weigh_number_by_number(nor
 
 @each_target
 def test_a_reconstruction_is_drawn_from_the_pixels_alone(normalised: bool) -> None:
-    model, batch = mae(normalised=normalised, gradients=True), pictures(2)
+    model, batch = mae(norm_pix_loss=normalised, hog_target=True), pictures(2)
     hidden = hidden_in(model.encoder.grid)
     before = model.reconstruct(batch, hidden)
     with torch.no_grad():
@@ -159,12 +159,12 @@ def test_a_reconstruction_is_drawn_from_the_pixels_alone(normalised: bool) -> No
 def test_a_patch_of_one_value_cannot_be_normalised() -> None:
     single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
     with refused("patch", got="single value", do="larger patch, or plain pixels"):
-        MAE(single, DECODER, normalised=True)
+        MAE(single, DECODER, norm_pix_loss=True)
 
 
 def test_a_patch_of_one_value_can_be_predicted_plainly() -> None:
     single = ViT(SHAPE.with_patch((1, 1)), channels=1, size=(4, 4))
-    model = drawn(MAE(single, DECODER, normalised=False))
+    model = drawn(MAE(single, DECODER, norm_pix_loss=False))
     assert model(pictures(2, 1, (4, 4)), hidden_in(Grid(4, 4))).isfinite()
 
 
@@ -178,7 +178,7 @@ def test_a_mask_that_hides_nothing_is_refused() -> None:
 def test_a_reconstruction_leaves_the_visible_patches_as_they_are(
     normalised: bool, channels: int, size: tuple[int, int], patch: tuple[int, int]
 ) -> None:
-    model, batch = mae(channels, size, patch, normalised=normalised), pictures(2, channels, size)
+    model, batch = mae(channels, size, patch, norm_pix_loss=normalised), pictures(2, channels, size)
     hidden = hidden_in(model.encoder.grid)
     made = model.reconstruct(batch, hidden)
     assert made.shape == batch.shape
@@ -187,7 +187,7 @@ def test_a_reconstruction_leaves_the_visible_patches_as_they_are(
 
 @each_target
 def test_a_reconstruction_holds_the_predictions_with_borrowed_mean_and_deviation(normalised: bool) -> None:
-    model, batch = mae(normalised=normalised), pictures()
+    model, batch = mae(norm_pix_loss=normalised), pictures()
     hidden = hidden_in(model.encoder.grid)
     made = cut(model.reconstruct(batch, hidden), SHAPE.patch)
     for picture, concealed, vectors in zip(batch.numpy(), hidden.tolist(), made, strict=True):
@@ -199,7 +199,7 @@ def test_a_reconstruction_holds_the_predictions_with_borrowed_mean_and_deviation
 
 
 def test_where_pixels_are_plain_the_loss_is_the_error_of_the_reconstruction() -> None:
-    model, batch = mae(normalised=False), pictures()
+    model, batch = mae(norm_pix_loss=False), pictures()
     hidden = hidden_in(model.encoder.grid)
     error = cut(model.reconstruct(batch, hidden) - batch, SHAPE.patch)[hidden].square().mean()
     assert abs(error.item() - model(batch, hidden).item()) < 1e-12
@@ -272,7 +272,7 @@ def test_the_decoders_positions_stay_frozen_when_resized() -> None:
 
 
 def test_it_learns_to_fill_in_what_it_has_seen_often() -> None:
-    model = MAE(ViT(SHAPE, channels=1, size=(8, 12)), DECODER, normalised=False)
+    model = MAE(ViT(SHAPE, channels=1, size=(8, 12)), DECODER, norm_pix_loss=False)
     model.initialise(seeded(0))
     stripes = torch.ones(1, 1, 8, 12)
     stripes[..., ::2] = -1

@@ -36,7 +36,7 @@ def masks(absent: Tensor, ratio: float = 0.5) -> Tensor:
 
 
 def autoencoder(*, normalised: bool = True) -> MAE:
-    return drawn(MAE(encoder(), DECODER, normalised=normalised, gradients=True))
+    return drawn(MAE(encoder(), DECODER, norm_pix_loss=normalised, hog_target=True))
 
 
 def test_a_patch_is_absent_where_it_begins_beyond_the_end() -> None:
@@ -83,7 +83,7 @@ def test_nothing_absent_is_the_path_of_whole_pictures() -> None:
 def test_a_loss_is_the_same_alone_and_beside_longer_pictures(
     dtype: torch.dtype, tolerance: float, normalised: bool
 ) -> None:
-    model = autoencoder(normalised=normalised).to(dtype)
+    model = autoencoder(norm_pix_loss=normalised).to(dtype)
     values, absent = batch(dtype)
     hidden = masks(absent)
     alone = [model(values[r : r + 1], hidden[r : r + 1], absent[r : r + 1]) for r in range(4)]
@@ -110,8 +110,8 @@ def test_a_reconstruction_fills_hidden_places_and_no_others() -> None:
 
 
 def test_no_gradient_comes_from_the_padding() -> None:
-    model, (values, absent) = autoencoder(normalised=False), batch()
-    model.gradients = False  # they look at neighbouring pixels, across the end too
+    model, (values, absent) = autoencoder(norm_pix_loss=False), batch()
+    model.hog_target = False  # they look at neighbouring pixels, across the end too
     model.decoder.predict = nn.Linear(DECODER.width, model.pixels).double()
     values.requires_grad_()
     model(values, masks(absent), absent).backward()

@@ -120,5 +120,5 @@ def test_a_size_is_found_by_its_name() -> None:
 
 
 def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
-    with refused("size", got="giant", expected="nano, micro, mini, tiny, small, base, large, huge"):
+    with refused("model", got="giant", expected="nano, micro, mini, tiny, small, base, large, huge"):
         shape_of("giant")

@@ -12,12 +12,12 @@ from tests.small import pictures
 
 MASK_RATIO: dict[str, Any] = {
     "recipe": "demo",
-    "ratios": (0.5, 0.75),
+    "mask_ratios": (0.5, 0.75),
     "labels": (20,),
     "seeds": 2,
     "pretrain_epochs": 1.0,
     "finetune_epochs": 1.0,
-    "finetune_steps": 3,
+    "finetune_min_steps": 3,
 }
 DATA_SIZE: dict[str, Any] = {
     "recipe": "demo",
@@ -27,9 +27,9 @@ DATA_SIZE: dict[str, Any] = {
     "seeds": 2,
     "pretrain_epochs": 1.0,
     "finetune_epochs": 1.0,
-    "finetune_steps": 3,
+    "finetune_min_steps": 3,
     "scratch_epochs": 1.0,
-    "scratch_steps": 3,
+    "scratch_min_steps": 3,
 }
 
 

@@ -25,7 +25,7 @@ def test_the_demo_compares_four_ways_and_writes_one_page(tmp_path: Path) -> None
 def test_a_quick_demo_says_so_first_and_in_its_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    short = {name: value for name, value in QUICK.items() if name not in ("epochs", "least_steps")}
+    short = {name: value for name, value in QUICK.items() if name not in ("epochs", "min_steps")}
     found = demo(tmp_path, data=pictures(60, 20), labels=(20,), quick=True, **short)
     assert capsys.readouterr().err.startswith("demo: quick: one epoch of each")
     assert BRIEF in found.report.read_text()

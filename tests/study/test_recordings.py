@@ -20,11 +20,11 @@ from tests.training.listeners import INPUTS, cnn
 from tests.training.songs import SCRATCH, songs
 
 TINY: dict[str, Any] = {
-    "size": "nano",
+    "model": "nano",
     "seeds": 2,
     "pretrain_epochs": 1.0,
     "finetune_epochs": 1.0,
-    "finetune_steps": 2,
+    "finetune_min_steps": 2,
 }
 
 
@@ -49,7 +49,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_mask_ratio_hears_with_the_recipe_for_sound(data: Path, tmp_path: Path) -> None:
-    options = {**TINY, "ratios": (0.5, 0.75), "labels": (8,)}
+    options = {**TINY, "mask_ratios": (0.5, 0.75), "labels": (8,)}
     done = study_mask_ratio(data, out=tmp_path / "study", **options)
     assert len(done.answer.sentences()) >= 1
     assert {float(row["ratio"]) for row in rows(tmp_path / "study" / "results.csv")} == {0.5, 0.75}
@@ -71,7 +71,7 @@ def test_data_size_compares_three_networks_and_shifts_in_time(
         "rates": (1.0,),
         "shifts": (2, 8),
         "scratch_epochs": 1.0,
-        "scratch_steps": 2,
+        "scratch_min_steps": 2,
         "cnn": "resnet-nano",
         "seeds": 1,
     }

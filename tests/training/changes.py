@@ -20,9 +20,9 @@ from tests.small import folder
 from tests.training.forks import ended, forked, warm
 
 COUNT = 24  # pictures of each of two classes
-WORDS = ["--recipe", "demo", "--device", "cpu", "--workers", "0", "--batch", "16", "--epochs", "12"]
-WORDS += ["--checkpoint-seconds", "0", "--crop-least", "0.5", "--shift", "1"]
-FINETUNE = ["--least-steps", "1", "--no-baselines"]
+WORDS = ["--recipe", "demo", "--device", "cpu", "--workers", "0", "--batch-size", "16", "--epochs", "12"]
+WORDS += ["--checkpoint-seconds", "0", "--crop-min-scale", "0.5", "--shift", "1"]
+FINETUNE = ["--min-steps", "1", "--no-baselines"]
 STAGES = ("early", "training", "after the weights", "finished")
 AFTER = 0.6  # seconds, at the most, between the weights and a kill: measures and the report are made then
 TRAINING = 0.5  # and between the first checkpoint and a kill

@@ -9,13 +9,13 @@ import numpy as np
 
 from tests.small import pictures
 
-COMMON = ["--recipe", "demo", "--batch", "16", "--checkpoint-seconds", "0.2", "--device", "cpu"]
+COMMON = ["--recipe", "demo", "--batch-size", "16", "--checkpoint-seconds", "0.2", "--device", "cpu"]
 # Everything that draws random numbers is at work.
 FINETUNE = [
-    *("--epochs", "5", "--least-steps", "1", "--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1"),
-    *("--randaugment", "9", "--erasing", "0.25", "--ema", "0.9", "--crop-least", "0.5"),
+    *("--epochs", "5", "--min-steps", "1", "--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1"),
+    *("--randaugment", "9", "--random-erasing", "0.25", "--ema-decay", "0.9", "--crop-min-scale", "0.5"),
 ]
-PRETRAIN = ["--epochs", "8", "--crop-least", "0.5", "--flip", "--shift", "1"]
+PRETRAIN = ["--epochs", "8", "--crop-min-scale", "0.5", "--flip", "--shift", "1"]
 
 
 def some_npz(folder: Path, train: int = 200, test: int = 20) -> Path:

@@ -24,12 +24,12 @@ OPTIONS = [
     "cpu",
     "--workers",
     "0",
-    "--batch",
+    "--batch-size",
     "16",
     "--checkpoint-seconds",
     "0",
 ]
-OPTIONS += ["--epochs", "40", "--crop-least", "0.5", "--shift", "1"]  # 160 steps, and a save after each
+OPTIONS += ["--epochs", "40", "--crop-min-scale", "0.5", "--shift", "1"]  # 160 steps, and a save after each
 AHEAD = 0.35  # seconds of training, at the most, before a kill
 EARLY, SAVING = 0.2, 0.4  # shares of the kills: while it opens its folder; while it writes a checkpoint
 WRITING = 0.002  # seconds, at the most, from the first sight of a file that is being written

@@ -22,7 +22,7 @@ CLASSES = ("high", "low")
 
 def autoencoder(seed: int = 0, *, normalised: bool = True) -> Saved:
     encoder = ViT(SHAPE, channels=1, size=INPUTS.size)
-    model = MAE(encoder, SHAPE.decoder, normalised=normalised)
+    model = MAE(encoder, SHAPE.decoder, norm_pix_loss=normalised)
     model.initialise(generator(seed))
     return Saved(model.eval(), INPUTS)
 

@@ -15,11 +15,11 @@ QUICK: dict[str, Any] = {
     "sound": "speech,rate=8000,bins=32",
     "seconds": 0.8,
     "epochs": 2.0,
-    "batch": 8,
+    "batch_size": 8,
 }
-PRETRAIN = QUICK | {"size": "nano", "patch": (8, 8)}
-SCRATCH = QUICK | {"model": "nano", "patch": (8, 8), "least_steps": 1}
-FINETUNE: dict[str, Any] = {"recipe": "audio-micro", "epochs": 2.0, "batch": 8, "least_steps": 1}
+PRETRAIN = QUICK | {"model": "nano", "patch": (8, 8)}
+SCRATCH = QUICK | {"model": "nano", "patch": (8, 8), "min_steps": 1}
+FINETUNE: dict[str, Any] = {"recipe": "audio-micro", "epochs": 2.0, "batch_size": 8, "min_steps": 1}
 
 
 def tone(pitch: float, seconds: float, seed: int = 0) -> NDArray[np.float32]:

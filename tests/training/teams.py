@@ -22,15 +22,15 @@ COMMON = [
     "cpu",
     "--workers",
     "0",
-    "--least-steps",
+    "--min-steps",
     "1",
-    "--batch",
+    "--batch-size",
     str(BATCH),
 ]
-COMMON += ["--epochs", str(STEPS), "--warmup-epochs", "5", "--timeout", "60", "--crop-least", "0.5"]
-COMMON += ["--base-rate", "5e-3"]
+COMMON += ["--epochs", str(STEPS), "--warmup-epochs", "5", "--timeout", "60", "--crop-min-scale", "0.5"]
+COMMON += ["--base-lr", "5e-3"]
 FINETUNE = ["--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1", "--randaugment", "9"]
-FINETUNE += ["--erasing", "0.25", "--ema", "0.9"]
+FINETUNE += ["--random-erasing", "0.25", "--ema-decay", "0.9"]
 Environment = Callable[[int, int, int], Mapping[str, str]]
 FSDP = ["--strategy", "fsdp"]
 # name: verb, processes, who starts them, more options
@@ -42,9 +42,9 @@ RUNS: dict[str, tuple[str, int, Environment, list[str]]] = {
     "finetune-2": ("finetune", 2, slurm, []),
     "finetune-4": ("finetune", 4, torchrun, []),
     "finetune-2-sharded": ("finetune", 2, fabric, ["--devices", "2", *FSDP]),
-    "finetune-4-sharded": ("finetune", 4, torchrun, [*FSDP, "--recompute"]),
-    "finetune-1-accumulated": ("finetune", 1, fabric, ["--accumulate", "3", "--recompute"]),
-    "finetune-2-accumulated": ("finetune", 2, torchrun, ["--accumulate", "2"]),
+    "finetune-4-sharded": ("finetune", 4, torchrun, [*FSDP, "--activation-checkpointing"]),
+    "finetune-1-accumulated": ("finetune", 1, fabric, ["--grad-accum", "3", "--activation-checkpointing"]),
+    "finetune-2-accumulated": ("finetune", 2, torchrun, ["--grad-accum", "2"]),
 }
 
 
@@ -52,7 +52,7 @@ def started(name: str, verb: str, size: int, env: Environment, more: list[str], 
     """The processes of a run."""
     port, out = free_port(), root / name
     words = [verb, str(root / "some.npz"), "--out", str(out), *COMMON, *more]
-    words += [*FINETUNE, "--from", str(root / "pretrain-1")] if verb == "finetune" else []
+    words += [*FINETUNE, "--init-from", str(root / "pretrain-1")] if verb == "finetune" else []
     log = root / f"{name}.log"
     alone = size == 1
     return [forked(words, log, {} if alone else env(rank, size, port)) for rank in range(size)]

@@ -13,11 +13,11 @@ from kakera.training.planning.next_commands import Situation
 from tests.small import pictures
 
 FEW = Situation("things", count=637, classes=8, labelled=637, measured=160, side=400, files="things")
-HUB = "Start from published weights: --from facebook/dinov2-small (88 MB, licence Apache-2.0)."
+HUB = "Start from published weights: --init-from facebook/dinov2-small (88 MB, licence Apache-2.0)."
 
 
 def advice(situation: Situation, start: str = "") -> list[str]:
-    options = FinetuneOptions(data="things", out="run", start=start)
+    options = FinetuneOptions(data="things", out="run", init_from=start)
     return next_steps(options, pictures(), History(()), None, situation, {})
 
 
@@ -46,7 +46,7 @@ def test_what_started_from_published_weights_is_not_sent_to_them_again() -> None
 
 
 def test_recordings_are_sent_to_weights_for_recordings() -> None:
-    assert "--from MIT/ast-finetuned" in advice(replace(FEW, kind="recordings", side=0))[0]
+    assert "--init-from MIT/ast-finetuned" in advice(replace(FEW, kind="recordings", side=0))[0]
 
 
 def unlearned(given: dict[str, Any]) -> str:
@@ -61,14 +61,14 @@ def unlearned(given: dict[str, Any]) -> str:
 def test_training_longer_is_a_command_with_what_was_given_and_a_folder_of_its_own() -> None:
     given = {
         "recipe": "demo",
-        "start": "runs/mae",
+        "init_from": "runs/mae",
         "out": "runs/x",
         "time": "2m",
         "epochs": 40.0,
         "flip": False,
     }
     assert unlearned(given).partition(": kakera ")[2] == (
-        "finetune things --recipe demo --from runs/mae --out runs/x-longer --epochs 120 --no-flip"
+        "finetune things --recipe demo --init-from runs/mae --out runs/x-longer --epochs 120 --no-flip"
     )
 
 

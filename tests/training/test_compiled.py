@@ -78,7 +78,7 @@ def test_compiled_training_learns_the_same(tmp_path: Path) -> None:
     for choice in ("no", "yes"):
         out = tmp_path / choice
         command = [sys.executable, "-m", "kakera", "pretrain", data, "--out", str(out), "--device", "cpu"]
-        command += ["--recipe", "demo", "--size", "nano", "--epochs", "3", "--batch", "8"]
+        command += ["--recipe", "demo", "--model", "nano", "--epochs", "3", "--batch-size", "8"]
         subprocess.run([*command, "--compile", choice], check=True, capture_output=True)
         lines = (out / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])

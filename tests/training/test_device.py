@@ -50,7 +50,7 @@ def test_every_verb_refuses_it_in_one_line(tmp_path: Path, capsys: pytest.Captur
     capsys.readouterr()
     for words in (
         ["predict", run, data],
-        ["probe", data, "--from", run],
+        ["probe", data, "--init-from", run],
         ["pretrain", data, "--out", tmp_path / "a", "--recipe", "demo"],
         ["finetune", data, "--out", tmp_path / "b", "--recipe", "demo"],
         ["bench", "mae-step", "--quick"],

@@ -23,7 +23,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_encoder_starts_where_pretraining_ended(pretrained: Path, tmp_path: Path) -> None:
-    still = finetune(pictures(), out=tmp_path / "run", start=pretrained, **{**QUICK, "base_rate": 0.0})
+    still = finetune(pictures(), out=tmp_path / "run", init_from=pretrained, **{**QUICK, "base_lr": 0.0})
     ours, theirs = still.saved.encoder.state_dict(), load_model(pretrained).encoder.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert still.saved.inputs == load_model(pretrained).inputs
@@ -46,7 +46,9 @@ def test_an_easy_task_is_learned_from_scratch(tmp_path: Path) -> None:
 
 
 def test_a_finished_run_gives_the_same_result_again(pretrained: Path, tmp_path: Path) -> None:
-    first, second = (finetune(pictures(), out=tmp_path / "run", start=pretrained, **QUICK) for _ in range(2))
+    first, second = (
+        finetune(pictures(), out=tmp_path / "run", init_from=pretrained, **QUICK) for _ in range(2)
+    )
     assert first.evaluation == second.evaluation
 
 
@@ -68,7 +70,7 @@ def test_unlabelled_pictures_are_left_out(tmp_path: Path) -> None:
 def test_a_cnn_is_trained_by_the_same_command(tmp_path: Path) -> None:
     trained = finetune(pictures(), out=tmp_path / "run", model="resnet-nano", **QUICK)
     assert isinstance(load_model(trained.folder).model, ResNet)
-    again = finetune(pictures(), out=tmp_path / "again", start=trained.folder, **QUICK)
+    again = finetune(pictures(), out=tmp_path / "again", init_from=trained.folder, **QUICK)
     assert isinstance(again.saved.model, ResNet)
 
 
@@ -78,28 +80,35 @@ def test_several_labels_are_measured_by_average_precision(tmp_path: Path) -> Non
     hot = np.eye(10, dtype=bool)[data.labels]
     hot[:, 0] |= np.arange(len(hot)) % 2 == 0
     several = Dataset(data.name, data.pictures, 1, data.split, data.classes, hot)
-    trained = finetune(several, out=tmp_path / "run", **{**QUICK, "mixup": 0.8, "smoothing": 0.0})
+    trained = finetune(several, out=tmp_path / "run", **{**QUICK, "mixup": 0.8, "label_smoothing": 0.0})
     assert trained.saved.several
     assert trained.evaluation is not None
     assert trained.evaluation.mean_average_precision is not None
 
 
 def test_every_augmentation_of_the_paper_can_be_used(pretrained: Path, tmp_path: Path) -> None:
-    paper = {"drop_path": 0.1, "mixup": 0.8, "cutmix": 1.0, "randaugment": 9.0, "erasing": 0.25, "ema": 0.9}
-    options = {**QUICK, **paper, "crop_least": 0.08, "pool": "class and mean", "head": "ridge"}
-    trained = finetune(pictures(), out=tmp_path / "run", start=pretrained, **options)
+    paper = {
+        "drop_path": 0.1,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "randaugment": 9.0,
+        "random_erasing": 0.25,
+        "ema_decay": 0.9,
+    }
+    options = {**QUICK, **paper, "crop_min_scale": 0.08, "pool": "class and mean", "head": "ridge"}
+    trained = finetune(pictures(), out=tmp_path / "run", init_from=pretrained, **options)
     assert isinstance(trained.saved.model, Classifier)
     assert trained.saved.model.pool == "class and mean"
 
 
 def test_pictures_of_another_size_resize_the_positions(pretrained: Path, tmp_path: Path) -> None:
-    trained = finetune(pictures(), out=tmp_path / "run", start=pretrained, image=32, **QUICK)
+    trained = finetune(pictures(), out=tmp_path / "run", init_from=pretrained, image_size=32, **QUICK)
     assert trained.saved.inputs.size == (32, 32)
     assert trained.saved.encoder.grid.count == 64
 
 
 def test_colour_pictures_are_read_as_the_start_needs_them(pretrained: Path, tmp_path: Path) -> None:
-    trained = finetune(folder(tmp_path / "d"), out=tmp_path / "run", start=pretrained, **QUICK)
+    trained = finetune(folder(tmp_path / "d"), out=tmp_path / "run", init_from=pretrained, **QUICK)
     assert trained.saved.inputs.channels == 1
     assert trained.saved.classes == ("bag", "boot")
 
@@ -127,8 +136,8 @@ def test_weights_of_another_library_start_at_another_size_and_with_other_channel
                           image_size=32, patch_size=4, num_channels=3)  # fmt: skip
     theirs = hf.ViTModel(config)
     theirs.save_pretrained(tmp_path / "theirs")
-    options = {**QUICK, "base_rate": 0.0, "image": 28, "channels": 1}
-    found = finetune(pictures(), out=tmp_path / "run", start=tmp_path / "theirs", **options).saved
+    options = {**QUICK, "base_lr": 0.0, "image_size": 28, "channels": 1}
+    found = finetune(pictures(), out=tmp_path / "run", init_from=tmp_path / "theirs", **options).saved
     assert (found.inputs.channels, found.inputs.size) == (1, (28, 28))
     grey = torch.rand(2, 1, 28, 28)
     with torch.inference_mode():
@@ -140,7 +149,7 @@ def test_weights_of_another_library_start_at_another_size_and_with_other_channel
 
 def test_a_start_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="expected a run, a folder or file"):
-        finetune(pictures(), out=tmp_path / "run", start=tmp_path / "nowhere", **QUICK)
+        finetune(pictures(), out=tmp_path / "run", init_from=tmp_path / "nowhere", **QUICK)
 
 
 def test_what_fails_after_the_last_step_loses_no_weights_and_is_made_up_for(

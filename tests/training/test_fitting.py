@@ -28,17 +28,17 @@ def test_it_is_kakeras_error_and_with_more_pieces_the_same_run_goes_on(
 
     monkeypatch.setattr(loop, "_backward", lack)
     with pytest.raises(
-        OutOfMemoryError, match="^pretrain with --batch 16 --accumulate 1: got .* 1.0 GiB more"
+        OutOfMemoryError, match="^pretrain with --batch-size 16 --grad-accum 1: got .* 1.0 GiB more"
     ) as caught:
         kakera.pretrain(pictures(), out=tmp_path / "run", **options)
-    assert "run the same command with --accumulate 2" in str(caught.value)
+    assert "run the same command with --grad-accum 2" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list((tmp_path / "run" / "checkpoints").glob("step-*2.safetensors"))
-    trained = kakera.pretrain(pictures(), out=tmp_path / "run", accumulate=2, **options)
+    trained = kakera.pretrain(pictures(), out=tmp_path / "run", grad_accum=2, **options)
     assert (trained.folder / "model.safetensors").exists()
 
 
 def test_a_cnn_is_not_sent_to_pieces_that_it_cannot_take() -> None:
-    assert "--accumulate" not in advice({"model": "resnet-18", "accumulate": 1})
-    assert "--accumulate 8" in advice({"model": "base", "accumulate": 4})
-    assert "--recompute" not in advice({"accumulate": 1, "recompute": True})
+    assert "--grad-accum" not in advice({"model": "resnet-18", "grad_accum": 1})
+    assert "--grad-accum 8" in advice({"model": "base", "grad_accum": 4})
+    assert "--activation-checkpointing" not in advice({"grad_accum": 1, "activation_checkpointing": True})

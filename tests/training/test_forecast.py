@@ -68,7 +68,7 @@ def test_a_plan_sends_few_and_large_pictures_to_published_weights(
     root = str(folder(tmp_path / "things", count=20, side=80))
     assert main(["pretrain", root, "--plan", "--epochs", "4"]) == 0
     said = capsys.readouterr().out
-    assert f"published weights know more: kakera finetune {root} --from facebook/dinov2-small" in said
+    assert f"published weights know more: kakera finetune {root} --init-from facebook/dinov2-small" in said
 
 
 def test_a_training_prints_its_warnings_before_it_begins(
@@ -131,7 +131,7 @@ def test_a_limit_leaves_room_for_the_baselines(tmp_path: Path) -> None:
 def test_a_start_leaves_room_for_its_frozen_tokens(tmp_path: Path) -> None:
     pretrain(pictures(), out=tmp_path / "mae", **QUICK)
     words = {**QUICK, "out": tmp_path / "run", "epochs": 100_000.0, "time": "60s"}
-    plan = replace(plan_finetune(pictures(), start=tmp_path / "mae", **words), step_seconds=100.0)
-    scratch = replace(plan, plan=replace(plan.plan, options=replace(plan.plan.options, start="")))
+    plan = replace(plan_finetune(pictures(), init_from=tmp_path / "mae", **words), step_seconds=100.0)
+    scratch = replace(plan, plan=replace(plan.plan, options=replace(plan.plan.options, init_from="")))
     each = 100 / 3 / plan.plan.batch
     assert plan.after - scratch.after == pytest.approx(min(60 * each, 0.1 * plan.plan.steps * 100))

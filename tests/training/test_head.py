@@ -83,7 +83,7 @@ def test_a_run_that_goes_on_does_not_start_its_head_again(
         start_from_ridge(*given, **more)
 
     monkeypatch.setattr(module, "start_from_ridge", start)
-    options = {**QUICK, "out": tmp_path / "run", "start": tmp_path / "mae", "head": "ridge"}
+    options = {**QUICK, "out": tmp_path / "run", "init_from": tmp_path / "mae", "head": "ridge"}
 
     def broken(*given: Any, **more: Any) -> None:
         raise KeyboardInterrupt

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from tests.training.commands import finish, some_npz, start
 from tests.training.hosts import plug, started, two_hosts
 
-OPTIONS = ["--epochs", "30", "--crop-least", "0.5", "--checkpoint-seconds", "0"]
-COMMON = ["--recipe", "demo", "--batch", "16", "--device", "cpu", "--workers", "0", "--timeout", "20"]
+OPTIONS = ["--epochs", "30", "--crop-min-scale", "0.5", "--checkpoint-seconds", "0"]
+COMMON = ["--recipe", "demo", "--batch-size", "16", "--device", "cpu", "--workers", "0", "--timeout", "20"]
 
 
 @pytest.fixture

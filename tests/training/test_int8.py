@@ -31,8 +31,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "recipe": "demo",
         "model": "nano",
         "epochs": 6.0,
-        "least_steps": 60,
-        "batch": 64,
+        "min_steps": 60,
+        "batch_size": 64,
     }
     return finetune(pictures(600, 200), out=place, **options).folder
 
@@ -113,7 +113,7 @@ def test_int8_is_written_with_what_it_costs(
 def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = {"recipe": "demo", "model": "resnet-nano", "epochs": 6.0, "least_steps": 40, "batch": 64}
+    options = {"recipe": "demo", "model": "resnet-nano", "epochs": 6.0, "min_steps": 40, "batch_size": 64}
     start = finetune(pictures(600, 200), out=tmp_path / "cnn", **options).folder
     words = ["convert", str(start), str(tmp_path / "single"), "--to", "onnx"]
     assert main(words) == 0
@@ -141,7 +141,7 @@ def test_a_cnn_goes_to_onnx_runtime_in_float32_and_in_int8(
         (["--to", "onnx", "--int8"], "with --calibrate DATA"),
         (["--to", "mae", "--int8", "--calibrate", "demo"], "with --to onnx"),
         (["--to", "onnx", "--calibrate", "demo"], "with --int8"),
-        (["--to", "mae", "--size", "1", "2", "3"], "one number, or height and width"),
+        (["--to", "mae", "--image-size", "1", "2", "3"], "one number, or height and width"),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(

@@ -32,7 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run that tells low tones from high ones, and their folder."""
     place = tmp_path_factory.mktemp("tones")
     root = songs(place / "songs", 24)
-    options = SCRATCH | {"epochs": 80.0, "base_rate": 0.02, "workers": 0}
+    options = SCRATCH | {"epochs": 80.0, "base_lr": 0.02, "workers": 0}
     return finetune(root, out=place / "run", **options).folder, root
 
 

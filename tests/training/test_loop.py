@@ -23,10 +23,10 @@ OPTIONS = options_from(
     "paper",
     {
         "data": "x",
-        "start": "x",
-        "batch": 10,
+        "init_from": "x",
+        "batch_size": 10,
         "epochs": 3.0,
-        "base_rate": 1.0,
+        "base_lr": 1.0,
         "warmup_epochs": 1.0,
         "device": "cpu",
     },
@@ -61,7 +61,7 @@ def lines(folder: Path) -> list[dict[str, float]]:
 
 
 def test_the_loss_falls_and_each_epoch_is_logged(tmp_path: Path) -> None:
-    train(Brightness(), plan(epochs=30.0, base_rate=0.2), Run(tmp_path, {}), verb="test")
+    train(Brightness(), plan(epochs=30.0, base_lr=0.2), Run(tmp_path, {}), verb="test")
     found = lines(tmp_path)
     assert [line["epoch"] for line in found] == list(range(1, 31))
     assert found[-1]["loss"] < found[0]["loss"] / 10
@@ -150,7 +150,7 @@ def test_each_epoch_ends_with_a_call(tmp_path: Path) -> None:
 
 def test_few_pictures_are_trained_on_for_a_least_number_of_steps() -> None:
     assert plan().steps == 12
-    assert plan(least_steps=20).steps == 20
+    assert plan(min_steps=20).steps == 20
     assert plan(batch=1000).batch == 40
     assert plan(epochs=0.001).steps == 1
 

@@ -34,10 +34,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
-    quick = {name: value for name, value in QUICK.items() if name != "least_steps"}
-    quick |= {"image": 28}
+    quick = {name: value for name, value in QUICK.items() if name != "min_steps"}
+    quick |= {"image_size": 28}
     kakera.pretrain(str(data), out=root / "mae", **quick)
-    given = QUICK | {"start": str(root / "mae"), "randaugment": 9.0}
+    given = QUICK | {"init_from": str(root / "mae"), "randaugment": 9.0}
     kakera.finetune(str(data), out=root / "named", **given)
     return root
 
@@ -104,7 +104,7 @@ def test_an_upload_of_as_many_channels_is_taken(web: TestClient) -> None:
 def test_randaugment_moves_them_and_leaves_each_channel_its_values() -> None:
     pictures = torch.rand(8, CHANNELS, 16, 16)
     pictures[:, 1] = pictures[:, 0]
-    found = distort(pictures, FinetuneOptions(data="x", out="y", randaugment=9.0, erasing=0.0), 3)
+    found = distort(pictures, FinetuneOptions(data="x", out="y", randaugment=9.0, random_erasing=0.0), 3)
     assert found.shape == pictures.shape
     torch.testing.assert_close(found[:, 1], found[:, 0])
     assert (found != pictures).any()

@@ -6,7 +6,7 @@ from kakera.data.batch import Batch
 from kakera.training.batch_augment import distort, mix, mix_waves
 from kakera.training.options import FinetuneOptions
 
-PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0}
+PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "random_erasing": 0.0}
 
 
 def options(**given: float) -> FinetuneOptions:
@@ -64,7 +64,7 @@ def test_targets_still_sum_to_one() -> None:
 
 def test_a_step_draws_the_same_every_time_and_leaves_the_global_generator_alone() -> None:
     pictures, _ = batch()
-    chosen = options(randaugment=9.0, erasing=1.0)
+    chosen = options(randaugment=9.0, random_erasing=1.0)
     before = torch.random.get_rng_state()
     first = distort(pictures, chosen, 5)
     torch.rand(7)
@@ -79,14 +79,14 @@ def test_a_step_draws_the_same_every_time_and_leaves_the_global_generator_alone(
 def test_distortion_keeps_shape_and_range(channels: int) -> None:
     pictures, _ = batch(channels=channels)
     for step in range(5):
-        found = distort(pictures, options(randaugment=9.0, erasing=0.5), step)
+        found = distort(pictures, options(randaugment=9.0, random_erasing=0.5), step)
         assert found.shape == pictures.shape
         assert 0 <= found.min() <= found.max() <= 1
 
 
 def test_erasing_with_certainty_changes_every_picture_within_a_third() -> None:
     pictures, _ = batch()
-    found = distort(pictures, options(erasing=1.0), 0)
+    found = distort(pictures, options(random_erasing=1.0), 0)
     share = (found != pictures).any(dim=1).float().mean(dim=(1, 2))
     assert (share > 0).all()
     assert (share <= 0.45).all()  # of the area, up to rounding to whole pixels

@@ -29,7 +29,9 @@ def commands(lines: list[str]) -> list[list[str]]:
 def starts(lines: list[str]) -> list[str]:
     """The verbs, with what they start from."""
     return [
-        " ".join([words[1], *words[words.index("--from") + 1 :][:1]] if "--from" in words else [words[1]])
+        " ".join(
+            [words[1], *words[words.index("--init-from") + 1 :][:1]] if "--init-from" in words else [words[1]]
+        )
         for words in commands(lines)
         if words[0] == "kakera"
     ]
@@ -158,9 +160,9 @@ def test_after_every_training_with_few_and_large_pictures_published_weights_are_
 
 def test_runs_from_published_weights_and_from_the_data_alone_have_folders_of_their_own() -> None:
     outs = {
-        words[words.index("--from") + 1]: words[words.index("--out") + 1]
+        words[words.index("--init-from") + 1]: words[words.index("--out") + 1]
         for words in commands(next_commands.after_inspect(FEW))
-        if "--out" in words and "--from" in words
+        if "--out" in words and "--init-from" in words
     }
     assert outs == {
         "facebook/dinov2-small": "runs/finetune-my pictures-published",
@@ -190,7 +192,9 @@ def test_after_a_conversion_the_data_of_the_run_are_tried() -> None:
 
 
 def test_after_a_study_its_share_is_taken() -> None:
-    assert next_commands.after_study("x", 0.6) == ["next: kakera pretrain x --hide 0.6 --out runs/pretrain-x"]
+    assert next_commands.after_study("x", 0.6) == [
+        "next: kakera pretrain x --mask-ratio 0.6 --out runs/pretrain-x"
+    ]
     assert next_commands.after_study("x") == ["next: kakera pretrain x --out runs/pretrain-x"]
 
 

@@ -12,11 +12,11 @@ from tests.training.faults import model_at
 
 
 def test_it_names_threads_and_instructions_of_a_cpu() -> None:
-    found = numerics(Team(), {"precision": "32-true", "accumulate": 2})
+    found = numerics(Team(), {"precision": "32-true", "grad_accum": 2})
     assert found["threads"] == str(torch.get_num_threads())
     assert found["capability"] == torch.backends.cpu.get_cpu_capability()
     assert (found["device"], found["torch"]) == ("cpu", torch.__version__)
-    assert (found["precision"], found["processes"], found["accumulate"]) == ("32-true", "1", "2")
+    assert (found["precision"], found["processes"], found["grad_accum"]) == ("32-true", "1", "2")
 
 
 @pytest.mark.parametrize("before", ["", "{", "{}", '{"threads": "2"}', '{"gone": "1", "threads": "2"}'])
@@ -27,11 +27,11 @@ def test_what_is_equal_or_unknown_is_not_said(before: str) -> None:
 def test_a_checkpoint_of_other_threads_is_said_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = Run(tmp_path, {"accumulate": 1})
+    run = Run(tmp_path, {"grad_accum": 1})
     run.save(3, *model_at(3))
     run.restore(*model_at(0))
     assert capsys.readouterr().err == ""
-    run.config["accumulate"] = 4
+    run.config["grad_accum"] = 4
     assert run.restore(*model_at(0)) == 3
     said = capsys.readouterr().err
     assert said == (

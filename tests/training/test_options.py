@@ -17,23 +17,33 @@ RECIPES = sorted(
 
 def test_the_defaults_are_the_paper_s() -> None:
     options = options_from(PretrainOptions, "paper", {"data": "x"})
-    assert (options.epochs, options.batch, options.base_rate, options.beta2) == (800, 4096, 1.5e-4, 0.95)
-    tuned = options_from(FinetuneOptions, "paper", {"data": "x", "start": "runs/mae"})
+    assert (options.epochs, options.batch_size, options.base_lr, options.beta2) == (800, 4096, 1.5e-4, 0.95)
+    tuned = options_from(FinetuneOptions, "paper", {"data": "x", "init_from": "runs/mae"})
     assert (tuned.layer_decay, tuned.drop_path, tuned.mixup, tuned.cutmix) == (0.65, 0.1, 0.8, 1.0)
-    assert (tuned.smoothing, tuned.erasing, tuned.randaugment, tuned.beta2) == (0.1, 0.25, 9, 0.999)
-    assert (tuned.base_rate, tuned.ema) == (5e-4, 0)
+    assert (tuned.label_smoothing, tuned.random_erasing, tuned.randaugment, tuned.beta2) == (
+        0.1,
+        0.25,
+        9,
+        0.999,
+    )
+    assert (tuned.base_lr, tuned.ema_decay) == (5e-4, 0)
 
 
 def test_training_from_scratch_has_recipes_of_its_own() -> None:
     scratch = options_from(FinetuneOptions, "paper", {"data": "x"})
-    assert (scratch.base_rate, scratch.weight_decay, scratch.ema, scratch.epochs) == (1e-4, 0.3, 0.9999, 300)
-    started = options_from(FinetuneOptions, "micro", {"data": "x", "start": "runs/mae"})
-    assert options_from(FinetuneOptions, "micro", {"data": "x"}).base_rate > started.base_rate
+    assert (scratch.base_lr, scratch.weight_decay, scratch.ema_decay, scratch.epochs) == (
+        1e-4,
+        0.3,
+        0.9999,
+        300,
+    )
+    started = options_from(FinetuneOptions, "micro", {"data": "x", "init_from": "runs/mae"})
+    assert options_from(FinetuneOptions, "micro", {"data": "x"}).base_lr > started.base_lr
 
 
 def test_what_is_given_wins_over_the_recipe() -> None:
-    assert options_from(PretrainOptions, "micro", {"data": "x"}).size == "micro"
-    assert options_from(PretrainOptions, "micro", {"data": "x", "size": "mini"}).size == "mini"
+    assert options_from(PretrainOptions, "micro", {"data": "x"}).model == "micro"
+    assert options_from(PretrainOptions, "micro", {"data": "x", "model": "mini"}).model == "mini"
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -46,7 +56,9 @@ def test_every_recipe_is_differences_only_and_opens_with_claim_cost_and_command(
         "# Command",
     ]
     verb, recipe = name.removesuffix(".toml").split("-", 1)
-    options_from(KINDS[verb], recipe, {"data": "x", **({"start": "runs/mae"} if verb == "finetune" else {})})
+    options_from(
+        KINDS[verb], recipe, {"data": "x", **({"init_from": "runs/mae"} if verb == "finetune" else {})}
+    )
     defaults = {field.name: field.default for field in fields(KINDS[verb])}
     same = [key for key, value in tomllib.loads(text).items() if defaults[key] == value]
     allowed = {"epochs", "warmup_epochs", "batch"} if recipe == "imagenet" else set()  # said for the reader
@@ -56,17 +68,17 @@ def test_every_recipe_is_differences_only_and_opens_with_claim_cost_and_command(
 def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("hide = 0.6\n")
-    assert options_from(PretrainOptions, str(path), {"data": "x"}).hide == 0.6
+    assert options_from(PretrainOptions, str(path), {"data": "x"}).mask_ratio == 0.6
 
 
 @pytest.mark.parametrize(
     ("recipe", "given", "named"),
     [
         ("paper", {"colour": 3}, "got colour, expected some of data"),
-        ("paper", {"hide": 1.5}, "hide: got 1.5, expected a number from 0"),
-        ("paper", {"batch": 0}, "batch: got 0"),
+        ("paper", {"mask_ratio": 1.5}, "mask_ratio: got 1.5, expected a number from 0"),
+        ("paper", {"batch_size": 0}, "batch_size: got 0"),
         ("paper", {"epochs": float("nan")}, "epochs: got nan"),
-        ("paper", {"hide": "much"}, "hide: got 'much', expected a number"),
+        ("paper", {"mask_ratio": "much"}, "mask_ratio: got 'much', expected a number"),
         ("paper", {"flip": "yes"}, "flip: got 'yes', expected true or false"),
         ("paper", {"masking": "spiral"}, "masking: got 'spiral', expected random, block, .* or cross"),
         ("nowhere", {}, "recipe nowhere: got .*expected one of paper, audio-micro, .*, or a TOML file"),
@@ -97,4 +109,4 @@ def test_a_broken_recipe_gets_one_line(tmp_path: Path) -> None:
 def test_options_cannot_be_changed() -> None:
     options = options_from(PretrainOptions, "paper", {"data": "x"})
     with pytest.raises(AttributeError):
-        options.hide = 0.5
+        options.mask_ratio = 0.5

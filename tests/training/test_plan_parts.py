@@ -34,8 +34,8 @@ def test_every_plan_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(prepare, "this_machine", lambda *_, **__: replace(TWO, busy=1.5))
     plans = [
         plan_pretrain(pictures(), out=tmp_path / "a", **QUICK),
-        plan_finetune(pictures(), out=tmp_path / "b", start=start, **QUICK),
-        plan_probe(pictures(), start=start, labels=(20,), seeds=1, finetune=False),
+        plan_finetune(pictures(), out=tmp_path / "b", init_from=start, **QUICK),
+        plan_probe(pictures(), init_from=start, labels=(20,), seeds=1, finetune=False),
     ]
     for plan in plans:
         assert plan.lines().count(f"  note: {NOTE}") == 1

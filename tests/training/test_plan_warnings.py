@@ -25,12 +25,12 @@ def test_nothing_is_said_of_what_fits() -> None:
 
 def test_a_picture_of_too_many_patches_is_warned_of_with_what_to_lower() -> None:
     assert warned("pretrain", DIGITS, tokens=3136) == {
-        "patches": "3,136 patches a picture are very many: choose a smaller --image, a larger --patch "
-        "or a smaller network (--size)"
+        "patches": "3,136 patches a picture are very many: choose a smaller --image-size, a larger --patch "
+        "or a smaller network (--model)"
     }
     assert "fewer --seconds" in warned("scratch", SPEECH, tokens=3136)["patches"]
     assert warned("finetune", DIGITS, tokens=3136)["patches"].endswith(
-        "choose a smaller --image or a smaller network to start from"
+        "choose a smaller --image-size or a smaller network to start from"
     )
 
 
@@ -74,5 +74,5 @@ def test_few_and_large_pictures_that_start_from_nothing_are_sent_to_published_we
 def test_the_published_weights_stand_there_as_a_complete_command_with_size_and_licence() -> None:
     assert warned("pretrain", PHOTOGRAPHS)["start"] == (
         "637 pictures of about 400 pixels are few to learn from alone, published weights know more: "
-        "kakera finetune 'my things' --from facebook/dinov2-small (88 MB, licence Apache-2.0)"
+        "kakera finetune 'my things' --init-from facebook/dinov2-small (88 MB, licence Apache-2.0)"
     )

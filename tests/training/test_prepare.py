@@ -30,21 +30,21 @@ def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
     side: int, patch: tuple[int, ...]
 ) -> None:
     options, prepared = prepare(PretrainOptions, arrays(side), "", {"epochs": 9})
-    assert prepared.inputs(options.image, (4, 4)).size == (-(-side // 4) * 4,) * 2
+    assert prepared.inputs(options.image_size, (4, 4)).size == (-(-side // 4) * 4,) * 2
     same = {"epochs": 9, "patch": patch}
     assert options == prepare(PretrainOptions, arrays(side), "micro", same)[0]
 
 
 def test_few_large_pictures_are_made_small() -> None:
     options, prepared = prepare(PretrainOptions, arrays(65), "", {})
-    assert (options.size, options.image, options.patch) == ("micro", 64, (8,))
+    assert (options.model, options.image_size, options.patch) == ("micro", 64, (8,))
     assert prepared.reasons["model"].endswith("4 pictures are too few for more")
 
 
 def test_a_recipe_that_is_named_is_the_papers_at_224_pixels() -> None:
     options, prepared = prepare(PretrainOptions, arrays(65), "paper", {})
-    assert (options.size, options.batch) == ("base", 4096)
-    assert prepared.inputs(options.image, (16, 16)).size == (224, 224)
+    assert (options.model, options.batch_size) == ("base", 4096)
+    assert prepared.inputs(options.image_size, (16, 16)).size == (224, 224)
 
 
 def test_the_size_is_rounded_up_to_the_patch() -> None:
@@ -129,10 +129,12 @@ def test_the_range_and_the_crop_of_a_start_are_kept(tmp_path: Path) -> None:
         for number in range(3):
             values = np.full((8, 8), 1000 + number + ord(name), np.uint16)
             Image.fromarray(values).save(tmp_path / name / f"{number}.png")
-    _, prepared = prepare(FinetuneOptions, tmp_path, "micro", {"start": "x"}, start)
+    _, prepared = prepare(FinetuneOptions, tmp_path, "micro", {"init_from": "x"}, start)
     assert prepared.dataset.ranges == start.values
     assert prepared.cropped((16, 16)) == CenterCrop.of(start)
-    _, other = prepare(FinetuneOptions, tmp_path, "micro", {"start": "x", "bits": 12, "crop_pct": 1.0}, start)
+    _, other = prepare(
+        FinetuneOptions, tmp_path, "micro", {"init_from": "x", "bits": 12, "crop_pct": 1.0}, start
+    )
     assert other.dataset.ranges[0] == ("uint16", 0, 4095)
     assert other.cropped((16, 16)) == CenterCrop((16, 16))
 
@@ -185,5 +187,5 @@ def test_the_line_counts_recordings_that_are_read_though_unusual(
 def test_a_plan_says_what_the_data_are_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder(tmp_path / "d", count=20)
     (tmp_path / "d" / "notes.txt").write_text("x")
-    plan_pretrain(tmp_path / "d", out=tmp_path / "run", recipe="micro", image=28, patch=14)
+    plan_pretrain(tmp_path / "d", out=tmp_path / "run", recipe="micro", image_size=28, patch=14)
     assert "40 pictures (40 .png); not read: 1 .txt" in capsys.readouterr().err

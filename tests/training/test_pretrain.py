@@ -20,7 +20,7 @@ def test_a_run_folder_holds_all_of_it(tmp_path: Path) -> None:
     assert list((trained.folder / "checkpoints").iterdir()) == []
     model = load_model(trained.folder).model
     assert isinstance(model, MAE)
-    assert not model.normalised
+    assert not model.norm_pix_loss
 
 
 def test_reconstructions_show_original_masked_and_predicted(tmp_path: Path) -> None:
@@ -65,11 +65,11 @@ def test_other_masks_train_too(masking: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"patch": 5, "image": 28}, "patch: got 5 x 5 for a picture of 28 x 28"),
-        ({"hide": 0.99}, "hidden share: got 0.99, which keeps 0 of 49"),
-        ({"size": "giant"}, "size: got giant"),
+        ({"patch": 5, "image_size": 28}, "patch: got 5 x 5 for a picture of 28 x 28"),
+        ({"mask_ratio": 0.99}, "hidden share: got 0.99, which keeps 0 of 49"),
+        ({"model": "giant"}, "model: got giant"),
         ({"channels": 2}, "demo: got pictures of 1 channel, expected 2"),
-        ({"image": -1}, "image: got -1"),
+        ({"image_size": -1}, "image_size: got -1"),
     ],
 )
 def test_options_that_do_not_fit_get_one_line_and_leave_no_folder(
@@ -84,4 +84,4 @@ def test_options_that_do_not_fit_get_one_line_and_leave_no_folder(
 def test_a_folder_of_another_configuration_is_left_alone(tmp_path: Path) -> None:
     pretrain(pictures(), out=tmp_path / "run", **QUICK)
     with pytest.raises(RunError, match=r"hide 0\.75 there, 0\.5 here"):
-        pretrain(pictures(), out=tmp_path / "run", hide=0.5, **QUICK)
+        pretrain(pictures(), out=tmp_path / "run", mask_ratio=0.5, **QUICK)

@@ -18,7 +18,7 @@ def test_the_page_holds_the_last_reconstructions_and_what_to_do_next(tmp_path: P
     assert tags.open == []
     last = sorted((found / "pictures").iterdir())[-1].read_bytes()
     assert base64.b64encode(last).decode() in page
-    assert f"kakera finetune demo --from {found} --out runs/finetune-demo" in page
+    assert f"kakera finetune demo --init-from {found} --out runs/finetune-demo" in page
     assert "trained on 40 pictures, without their labels, for 2 epochs" in page
 
 
@@ -42,19 +42,17 @@ def test_a_loss_that_did_not_fall_is_the_first_sentence() -> None:
 def test_a_loss_that_does_not_fall_is_warned_of_half_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pretrain(
-        pictures(), out=tmp_path / "run", **{**QUICK, "epochs": 12.0, "base_rate": 0.0, "least_steps": 1}
-    )
+    pretrain(pictures(), out=tmp_path / "run", **{**QUICK, "epochs": 12.0, "base_lr": 0.0, "min_steps": 1})
     said = [line for line in capsys.readouterr().err.splitlines() if "did not fall" in line]
     assert len(said) == 1
 
 
 def test_the_command_ends_with_where_the_page_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, out = str(folder(tmp_path / "d")), str(tmp_path / "run")
-    short = ["--epochs", "1", "--least-steps", "1", "--recipe", "demo"]
+    short = ["--epochs", "1", "--min-steps", "1", "--recipe", "demo"]
     assert main(["pretrain", root, "--out", out, *short]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"{out}/report.html: open it in a browser"
-    words = ["probe", root, "--from", out, "--no-finetune", "--labels", "4", "8", "--seeds", "2"]
+    words = ["probe", root, "--init-from", out, "--no-finetune", "--labels", "4", "8", "--seeds", "2"]
     assert main([*words, "--out", str(tmp_path / "probe")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}/probe/report.html: open it in a browser"
     page = (tmp_path / "probe" / "report.html").read_text()

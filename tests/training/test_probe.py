@@ -33,7 +33,9 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_probe_on_all_labels_is_the_ridge_probe_on_the_tokens(pretrained: Path) -> None:
     data = pictures()
-    report = probe(data, start=pretrained, probes=("ridge",), pools=("mean",), labels=(0,), finetune=False)
+    report = probe(
+        data, init_from=pretrained, probes=("ridge",), pools=("mean",), labels=(0,), finetune=False
+    )
     train, test = data.part("train"), data.part("test")
     seen = [features(load_model(pretrained), part, [-1], ["mean"])[0][-1, "mean"] for part in (train, test)]
     assert train.labels is not None
@@ -47,7 +49,7 @@ def test_a_probe_on_all_labels_is_the_ridge_probe_on_the_tokens(pretrained: Path
 def test_probes_layers_pools_counts_and_seeds_in_one_call(pretrained: Path, tmp_path: Path) -> None:
     report = probe(
         pictures(),
-        start=pretrained,
+        init_from=pretrained,
         probes=("ridge", "nearest"),
         layers=(0, -1),
         labels=(20, 0),
@@ -69,7 +71,12 @@ def test_fine_tuning_stands_beside_the_probes(pretrained: Path, tmp_path: Path) 
     recipe = tmp_path / "quick.toml"
     recipe.write_text("epochs = 1.0\nbatch = 16\n")
     report = probe(
-        pictures(), start=pretrained, probes=("ridge",), labels=(20,), seeds=1, finetune_recipe=str(recipe)
+        pictures(),
+        init_from=pretrained,
+        probes=("ridge",),
+        labels=(20,),
+        seeds=1,
+        finetune_recipe=str(recipe),
     )
     assert [result.probe for result in report.results] == ["ridge", "ridge", FINETUNED]
     assert report.table()[-1][:2] == ("fine-tuned", "all")
@@ -86,17 +93,17 @@ def test_every_probe_can_be_chosen() -> None:
 )
 def test_an_unknown_name_is_refused(pretrained: Path, name: str, expected: str) -> None:
     with pytest.raises(OptionError, match=rf"{name}: got \('forest',\), expected some of {expected}"):
-        probe(pictures(), start=pretrained, **{name: ("forest",)})
+        probe(pictures(), init_from=pretrained, **{name: ("forest",)})
 
 
 def test_no_test_pictures_are_refused(pretrained: Path) -> None:
     with pytest.raises(DataError, match="got no labelled test pictures"):
-        probe(pictures(40, 0), start=pretrained, finetune=False)
+        probe(pictures(40, 0), init_from=pretrained, finetune=False)
 
 
 def test_few_files_to_measure_on_are_warned_of(pretrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     some = {"probes": ("ridge",), "labels": (0,), "finetune": False}
-    probe(pictures(40, 20), start=pretrained, announce=True, **some)
+    probe(pictures(40, 20), init_from=pretrained, announce=True, **some)
     assert "warning: accuracy rests on 20 test pictures in all" in capsys.readouterr().err
 
 
@@ -104,12 +111,12 @@ def test_no_labels_are_refused(pretrained: Path) -> None:
     data = pictures()
     bare = Dataset(data.name, data.pictures, 1, data.split, data.classes, np.full(len(data), -1))
     with pytest.raises(DataError, match="0 labelled pictures"):
-        probe(bare, start=pretrained)
+        probe(bare, init_from=pretrained)
 
 
 def test_a_run_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError):
-        probe(pictures(), start=tmp_path / "nowhere")
+        probe(pictures(), init_from=tmp_path / "nowhere")
 
 
 def test_stopped_without_out_it_does_not_promise_to_go_on(
@@ -120,9 +127,9 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
 
     monkeypatch.setattr(probing, "_finetuned", stop)
     with pytest.raises(StoppedError, match="nothing is kept without --out"):
-        probe(pictures(), start=pretrained, labels=(10,), seeds=1, probes=("ridge",))
+        probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",))
     with pytest.raises(StoppedError, match="the same command goes on"):
-        probe(pictures(), start=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))
+        probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))
 
 
 @pytest.fixture
@@ -136,7 +143,7 @@ def short(tmp_path: Path) -> Path:
 def test_without_being_asked_the_library_prints_no_plan(
     pretrained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    probe(pictures(), start=pretrained, labels=(20,), seeds=1, finetune=False, **FAST)
+    probe(pictures(), init_from=pretrained, labels=(20,), seeds=1, finetune=False, **FAST)
     assert "plan:" not in capsys.readouterr().err
 
 
@@ -148,7 +155,7 @@ def test_the_plan_is_printed_before_anything_is_decoded(
 
     monkeypatch.setattr("kakera.training.prepared.Prepared.held", held)
     with pytest.raises(DataError, match="decoding begins"):
-        probe(pictures(), start=pretrained, labels=(20, 0), seeds=2, announce=True, **FAST)
+        probe(pictures(), init_from=pretrained, labels=(20, 0), seeds=2, announce=True, **FAST)
     plan = capsys.readouterr().err
     # 2 draws of 20 and 1 of 40 labels; tokens of at most 40 + 20 files
     assert "1 probe x 1 pool x 1 layer x 3 draws (2 of 20 labels, 1 of 40 labels) = 3" in plan
@@ -160,7 +167,7 @@ def test_a_plan_writes_nothing_and_knows_all_steps(pretrained: Path, tmp_path: P
     out = tmp_path / "probe"
     plan = plan_probe(
         pictures(),
-        start=pretrained,
+        init_from=pretrained,
         labels=(20, 0),
         seeds=2,
         out=str(out),
@@ -174,21 +181,21 @@ def test_a_plan_writes_nothing_and_knows_all_steps(pretrained: Path, tmp_path: P
 
 
 def test_more_labels_than_a_plan_looks_at_can_be_planned(pretrained: Path) -> None:
-    plan = plan_probe(pictures(300, 20), start=pretrained, labels=(290,), seeds=1, **FAST)
+    plan = plan_probe(pictures(300, 20), init_from=pretrained, labels=(290,), seeds=1, **FAST)
     assert [tuning.labels for tuning in plan.tunings] == [290]
 
 
 def test_the_default_limit_is_half_an_hour_and_a_recipe_has_none(pretrained: Path, short: Path) -> None:
-    assert plan_probe(pictures(), start=pretrained, labels=(20,), finetune=False, **FAST).limit == 1800
+    assert plan_probe(pictures(), init_from=pretrained, labels=(20,), finetune=False, **FAST).limit == 1800
     named = {"finetune_recipe": str(short)}
-    assert plan_probe(pictures(), start=pretrained, labels=(20,), **named, **FAST).limit == 0
-    assert plan_probe(pictures(), start=pretrained, labels=(20,), time="2m", **named, **FAST).limit == 120
+    assert plan_probe(pictures(), init_from=pretrained, labels=(20,), **named, **FAST).limit == 0
+    assert plan_probe(pictures(), init_from=pretrained, labels=(20,), time="2m", **named, **FAST).limit == 120
 
 
 def test_where_there_is_no_time_fine_tuning_is_left_out_and_the_plan_says_how_to_get_it(
     pretrained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report = probe(pictures(), start=pretrained, labels=(20,), seeds=1, time="1s", announce=True, **FAST)
+    report = probe(pictures(), init_from=pretrained, labels=(20,), seeds=1, time="1s", announce=True, **FAST)
     assert FINETUNED not in {result.probe for result in report.results}
     lines = [line for line in capsys.readouterr().err.splitlines() if "fine-tuning is left out" in line]
     assert lines
@@ -201,7 +208,7 @@ def test_fine_tunings_are_as_long_as_the_plan_cut_them(
     real = probing._timed
     monkeypatch.setattr(probing, "_timed", lambda plan, held: real(plan, held).cut(0.25, "cut"))
     given = {"labels": (20, 0), "seeds": 2, "finetune_recipe": str(short), "time": "10m", **FAST}
-    probe(pictures(), start=pretrained, out=str(tmp_path / "a"), **given)
+    probe(pictures(), init_from=pretrained, out=str(tmp_path / "a"), **given)
     steps = [
         json.loads((path / "metrics.jsonl").read_text().splitlines()[-1])["step"]
         for path in sorted((tmp_path / "a").glob("finetuned-*"))
@@ -210,7 +217,7 @@ def test_fine_tunings_are_as_long_as_the_plan_cut_them(
     # The same command again goes on with them, whatever the plan would make of it by now.
     monkeypatch.setattr(probing, "_timed", real)
     (tmp_path / "a" / "finetuned-40-0" / "model.safetensors").unlink()
-    report = probe(pictures(), start=pretrained, out=str(tmp_path / "a"), **given)
+    report = probe(pictures(), init_from=pretrained, out=str(tmp_path / "a"), **given)
     assert len(report.results) == 6
 
 
@@ -226,9 +233,9 @@ def test_a_fine_tuning_that_was_cut_lends_its_length_to_those_that_have_not_begu
         "out": str(tmp_path / "a"),
         **FAST,
     }
-    probe(pictures(), start=pretrained, seeds=1, **given)
+    probe(pictures(), init_from=pretrained, seeds=1, **given)
     monkeypatch.setattr(probing, "_timed", real)
-    plan = plan_probe(pictures(), start=pretrained, seeds=3, **given)
+    plan = plan_probe(pictures(), init_from=pretrained, seeds=3, **given)
     assert [(tuning.begun, tuning.done, tuning.steps) for tuning in plan.tunings] == [
         (True, True, 30),
         (False, False, 30),
@@ -240,7 +247,7 @@ def test_large_pictures_are_decoded_once_and_kept_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = folder(tmp_path / "large", side=200)
-    start = pretrain(large, out=tmp_path / "mae", **{**QUICK, "image": 32}).folder
+    start = pretrain(large, out=tmp_path / "mae", **{**QUICK, "image_size": 32}).folder
     sizes: list[tuple[int, int]] = []
     real = probing._probed
 
@@ -249,14 +256,14 @@ def test_large_pictures_are_decoded_once_and_kept_small(
         return real(plan, saved, train, test, workers)
 
     monkeypatch.setattr(probing, "_probed", look)
-    probe(large, start=start, labels=(0,), finetune=False, **FAST)
+    probe(large, init_from=start, labels=(0,), finetune=False, **FAST)
     assert set(sizes) == {(32, 32)}  # crops of the whole picture: no larger than the network sees
 
 
 def test_the_tokens_of_large_pictures_are_those_of_the_whole_files(tmp_path: Path) -> None:
     large = folder(tmp_path / "large", side=200)
-    start = pretrain(large, out=tmp_path / "mae", **{**QUICK, "image": 32}).folder
-    report = probe(large, start=start, labels=(0,), finetune=False, **FAST)
+    start = pretrain(large, out=tmp_path / "mae", **{**QUICK, "image_size": 32}).folder
+    report = probe(large, init_from=start, labels=(0,), finetune=False, **FAST)
     data, saved = open_dataset(str(large), seed=0), load_model(start)
     (train, test), tokens = (data.part("train"), data.part("test")), list[Any]()
     for part in (train, test):
@@ -273,7 +280,7 @@ def test_files_that_cannot_be_read_are_left_out_of_all_counts(pretrained: Path, 
     readable = len(open_dataset(str(things)).part("train"))
     train = open_dataset(str(things)).part("train")
     Path(train.pictures.name(0)).write_bytes(b"no picture")
-    report = probe(things, start=trained, labels=(0,), finetune=False, **FAST)
+    report = probe(things, init_from=trained, labels=(0,), finetune=False, **FAST)
     assert {result.labels for result in report.results} == {readable - 1}
 
 
@@ -281,7 +288,13 @@ def test_the_page_says_first_whether_the_best_probe_is_above_the_baselines(
     pretrained: Path, tmp_path: Path
 ) -> None:
     report = probe(
-        pictures(60, 40), start=pretrained, labels=(20, 0), seeds=1, finetune=False, out=str(tmp_path), **FAST
+        pictures(60, 40),
+        init_from=pretrained,
+        labels=(20, 0),
+        seeds=1,
+        finetune=False,
+        out=str(tmp_path),
+        **FAST,
     )
     page = (tmp_path / "report.html").read_text()
     assert not set(Tags(page).open)
@@ -297,7 +310,7 @@ def test_without_a_folder_no_baseline_is_measured(pretrained: Path, monkeypatch:
         raise AssertionError
 
     monkeypatch.setattr("kakera.commands.pages.probe.measure_baselines", refuse)
-    probe(pictures(), start=pretrained, labels=(20,), seeds=1, finetune=False, **FAST)
+    probe(pictures(), init_from=pretrained, labels=(20,), seeds=1, finetune=False, **FAST)
 
 
 def test_several_labels_are_measured_by_average_precision(pretrained: Path, tmp_path: Path) -> None:
@@ -305,6 +318,6 @@ def test_several_labels_are_measured_by_average_precision(pretrained: Path, tmp_
     hot = np.eye(10, dtype=bool)[data.labels]
     hot[:, 0] |= np.arange(100) % 2 == 0
     several = replace(data, labels=hot)
-    report = probe(several, start=pretrained, labels=(0,), finetune=False, out=str(tmp_path), **FAST)
+    report = probe(several, init_from=pretrained, labels=(0,), finetune=False, out=str(tmp_path), **FAST)
     assert report.measure == "mean average precision"
     assert "mean average precision" in (tmp_path / "report.html").read_text()

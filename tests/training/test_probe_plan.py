@@ -22,7 +22,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
         "layers": (0, -1),
         "finetune_recipe": str(recipe),
     }
-    found = plan_probe(pictures(), start=start, labels=(20, 0), **given)
+    found = plan_probe(pictures(), init_from=start, labels=(20, 0), **given)
     tunings = tuple(
         replace(one, forecast=replace(one.forecast, step_seconds=1.0, extra=0.0)) for one in found.tunings
     )

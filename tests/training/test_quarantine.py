@@ -82,8 +82,8 @@ def test_a_run_that_goes_on_keeps_its_list(tmp_path: Path) -> None:
 
 
 def test_pieces_that_are_too_small_are_refused(tmp_path: Path) -> None:
-    asked = plan(files(tmp_path / "some", ()), accumulate=8)
-    with pytest.raises(OptionError, match="batch: got 10 for 8 pieces") as caught:
+    asked = plan(files(tmp_path / "some", ()), grad_accum=8)
+    with pytest.raises(OptionError, match="batch_size: got 10 for 8 pieces") as caught:
         train(Brightness(), asked, Run(tmp_path / "run", {}), verb="test")
     assert "\n" not in str(caught.value)
 
@@ -92,4 +92,4 @@ def test_a_cnn_in_pieces_is_refused(tmp_path: Path) -> None:
     task = Brightness()
     task.model = ResNet(resnet_shape("resnet-micro"), channels=1, classes=2)
     with pytest.raises(OptionError, match="batch normalisation, and batches in 2 pieces"):
-        train(task, plan(files(tmp_path / "some", ()), accumulate=2), Run(tmp_path / "run", {}), verb="test")
+        train(task, plan(files(tmp_path / "some", ()), grad_accum=2), Run(tmp_path / "run", {}), verb="test")

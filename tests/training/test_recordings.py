@@ -30,7 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     songs(root / "songs")
     pretrain(root / "songs", out=root / "mae", **PRETRAIN)
-    finetune(root / "songs", start=root / "mae", out=root / "tuned", **FINETUNE)
+    finetune(root / "songs", init_from=root / "mae", out=root / "tuned", **FINETUNE)
     return root
 
 
@@ -51,7 +51,13 @@ def test_fine_tuning_hears_as_the_start_does_and_is_measured(world: Path) -> Non
 def test_a_run_that_was_stopped_ends_with_the_same_weights(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = PRETRAIN | {"roll": 0.1, "gain": 6.0, "noise": 0.2, "masking": "cross", "checkpoint_seconds": 0.0}
+    given = PRETRAIN | {
+        "time_shift": 0.1,
+        "gain": 6.0,
+        "noise": 0.2,
+        "masking": "cross",
+        "checkpoint_seconds": 0.0,
+    }
     pretrain(world / "songs", out=tmp_path / "whole", **given)
     from kakera.training import tasks
 
@@ -75,7 +81,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
 def test_other_seconds_leave_each_patch_its_position(
     seconds: float, cols: int, world: Path, tmp_path: Path
 ) -> None:
-    finetune(world / "songs", start=world / "mae", out=tmp_path / "run", seconds=seconds, **FINETUNE)
+    finetune(world / "songs", init_from=world / "mae", out=tmp_path / "run", seconds=seconds, **FINETUNE)
     encoder = load_model(tmp_path / "run").encoder
     assert (encoder.grid.rows, encoder.grid.cols) == (4, cols)
     assert torch.equal(encoder.positions, sincos(encoder.grid, encoder.shape.width))
@@ -85,7 +91,7 @@ def test_other_seconds_leave_each_patch_its_position(
 def test_gradients_of_spectrograms_can_be_predicted_too(
     patch: tuple[int, int], world: Path, tmp_path: Path
 ) -> None:
-    pretrain(world / "songs", out=tmp_path / "run", **PRETRAIN | {"gradients": True, "patch": patch})
+    pretrain(world / "songs", out=tmp_path / "run", **PRETRAIN | {"hog_target": True, "patch": patch})
     model = load_model(tmp_path / "run").model
     assert isinstance(model, MAE)
     assert cells(patch) == (patch[0] // 8, 1)
@@ -101,23 +107,23 @@ def test_gradients_of_spectrograms_can_be_predicted_too(
 
 def test_a_batch_in_pieces_weighs_each_hidden_patch_the_same(world: Path, tmp_path: Path) -> None:
     for pieces in (1, 3):
-        pretrain(world / "songs", out=tmp_path / str(pieces), **PRETRAIN, accumulate=pieces)
+        pretrain(world / "songs", out=tmp_path / str(pieces), **PRETRAIN, grad_accum=pieces)
     one, other = (load_model(tmp_path / name).model.state_dict() for name in ("1", "3"))
     for name, tensor in one.items():
         torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-5)
 
 
 def test_a_mixed_batch_in_pieces_learns_the_same(world: Path, tmp_path: Path) -> None:
-    given = FINETUNE | {"mixup": 0.5, "time_stripe": 0.2, "noise": 0.1, "start": world / "mae"}
+    given = FINETUNE | {"mixup": 0.5, "time_mask": 0.2, "noise": 0.1, "init_from": world / "mae"}
     for pieces in (1, 3):
-        finetune(world / "songs", out=tmp_path / str(pieces), **given, accumulate=pieces)
+        finetune(world / "songs", out=tmp_path / str(pieces), **given, grad_accum=pieces)
     one, other = (load_model(tmp_path / name).model.state_dict() for name in ("1", "3"))
     for name, tensor in one.items():
         torch.testing.assert_close(other[name], tensor, rtol=0, atol=1e-5)
 
 
 def test_from_scratch_overlapping_with_mixup_and_stripes(world: Path, tmp_path: Path) -> None:
-    given = SCRATCH | {"stride": (8, 4), "mixup": 0.5, "time_stripe": 0.2, "band_stripe": 8, "noise": 0.1}
+    given = SCRATCH | {"stride": (8, 4), "mixup": 0.5, "time_mask": 0.2, "freq_mask": 8, "noise": 0.1}
     trained = finetune(world / "songs", out=tmp_path / "run", **given)
     assert load_model(tmp_path / "run").encoder.grid.cols == 19
     assert trained.evaluation is not None
@@ -129,7 +135,7 @@ def test_the_cnn_takes_recordings_too(world: Path, tmp_path: Path) -> None:
 
 
 def test_probes_read_the_tokens_of_recordings(world: Path) -> None:
-    report = probe(world / "songs", start=world / "mae", labels=(0,), finetune=False, probes=("ridge",))
+    report = probe(world / "songs", init_from=world / "mae", labels=(0,), finetune=False, probes=("ridge",))
     assert {result.pool for result in report.results} == {"class", "mean"}
 
 
@@ -179,7 +185,7 @@ def test_several_labels_are_measured_by_mean_average_precision(world: Path, tmp_
     assert set(found.probabilities) == {"low", "high"}
 
 
-@pytest.mark.parametrize("name", ["cutmix", "randaugment", "erasing"])
+@pytest.mark.parametrize("name", ["cutmix", "randaugment", "random_erasing"])
 def test_what_changes_pictures_only_is_refused(name: str, world: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=f"^{name}: got 1, expected 0 for recordings; "):
         finetune(world / "songs", out=tmp_path / "run", **SCRATCH | {name: 1.0})
@@ -187,7 +193,7 @@ def test_what_changes_pictures_only_is_refused(name: str, world: Path, tmp_path:
 
 def test_recordings_and_pictures_are_not_mixed_up(world: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="demo: got pictures, expected recordings, as in the run"):
-        finetune("demo", start=world / "mae", out=tmp_path / "run")
+        finetune("demo", init_from=world / "mae", out=tmp_path / "run")
     with pytest.raises(DataError, match="demo: got pictures, expected recordings, as the model's"):
         predict(world / "tuned", ["demo"])
     (found,) = predict(world / "tuned", [Path(__file__)])
@@ -212,7 +218,7 @@ def test_mean_and_deviation_are_those_of_the_training_part(world: Path) -> None:
 def test_from_shards_the_same_is_learned_to_the_bit(world: Path, tmp_path: Path) -> None:
     pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
     pretrain(tmp_path / "shards", out=tmp_path / "mae", **PRETRAIN)
-    finetune(tmp_path / "shards", start=tmp_path / "mae", out=tmp_path / "tuned", **FINETUNE)
+    finetune(tmp_path / "shards", init_from=tmp_path / "mae", out=tmp_path / "tuned", **FINETUNE)
     for run in ("mae", "tuned"):
         wanted, found = (load_model(root / run).model.state_dict() for root in (world, tmp_path))
         assert wanted.keys() == found.keys()

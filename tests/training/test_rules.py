@@ -29,7 +29,12 @@ def chosen(count: int, side: int, machine: Machine, channels: int = 3, time: flo
 
 def shown(choice: Choice) -> tuple[str, str, int, int]:
     values = {**read_recipe("pretrain", choice.recipe), **choice.values}
-    return choice.recipe, values.get("size", "base"), values.get("image", 0), values.get("patch", (4,))[0]
+    return (
+        choice.recipe,
+        values.get("model", "base"),
+        values.get("image_size", 0),
+        values.get("patch", (4,))[0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,10 +69,10 @@ def test_no_choice_needs_more_memory_than_there_is(
 ) -> None:
     choice = chosen(count, side, machine, channels)
     values = {**read_recipe("pretrain", choice.recipe), **choice.values}
-    shape = SIZES[values["size"]].with_patch((values.get("patch", (4,))[0],) * 2)
-    image = values.get("image") or side
-    cost = mae_cost(shape, (image, image), channels, 0.75, gradients=values.get("gradients", False))
-    batch = min(values.get("batch", 4096), count)
+    shape = SIZES[values["model"]].with_patch((values.get("patch", (4,))[0],) * 2)
+    image = values.get("image_size") or side
+    cost = mae_cost(shape, (image, image), channels, 0.75, hog_target=values.get("hog_target", False))
+    batch = min(values.get("batch_size", 4096), count)
     found = fit(cost, machine, batch)
     assert found.batch == batch
     assert found.memory < machine.training_memory
@@ -93,7 +98,7 @@ def test_a_cpu_that_is_fast_in_bf16_trains_in_it_and_a_gpu_decides_by_itself() -
 
 
 def test_what_is_given_narrows_the_choice() -> None:
-    found = choose("pretrain", Facts(500, (300, 300)), TWO, given={"image": 224, "epochs": 3})
+    found = choose("pretrain", Facts(500, (300, 300)), TWO, given={"image_size": 224, "epochs": 3})
     assert found.values["patch"] == (16,)
     assert "epochs" not in found.values
 

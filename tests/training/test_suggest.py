@@ -66,5 +66,5 @@ def test_an_unknown_verb_suggests_the_nearest(
 def test_in_python_a_keyword_suggests_the_nearest() -> None:
     with pytest.raises(OptionError, match=r"; did you mean hide\?$"):
         build(PretrainOptions, {"data": "demo", "mask_ratio": 0.5})
-    with pytest.raises(OptionError, match=r"; lr: did you mean base_rate\?, maskin: did you mean masking\?$"):
+    with pytest.raises(OptionError, match=r"; lr: did you mean base_lr\?, maskin: did you mean masking\?$"):
         build(PretrainOptions, {"data": "demo", "maskin": "block", "lr": 1.0})

@@ -19,7 +19,14 @@ from kakera.training.tasks import Classification, Pretraining, log_prior
 from tests.small import pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
-PLAIN = {"mixup": 0.0, "cutmix": 0.0, "randaugment": 0.0, "erasing": 0.0, "drop_path": 0.0, "smoothing": 0.0}
+PLAIN = {
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "randaugment": 0.0,
+    "random_erasing": 0.0,
+    "drop_path": 0.0,
+    "label_smoothing": 0.0,
+}
 
 
 def batch(step: int = 0) -> Batch:
@@ -45,7 +52,7 @@ def classification(
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
     model = MAE(encoder(), shape_of("nano").decoder)
     model.initialise(generator(0))
-    options = PretrainOptions(data="", hide=0.75, seed=5)
+    options = PretrainOptions(data="", mask_ratio=0.75, seed=5)
     found = batch(7)  # in the second epoch
     assert found.epoch == 1
     noise = seeding.uniform(5, 1, found.samples.numpy(), "mask", 49)
@@ -65,7 +72,7 @@ def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     expected = model(
         INPUTS.normalise(found.pictures), torch.from_numpy(hidden), asked=torch.from_numpy(asked)
     )
-    options = PretrainOptions(data="", hide=0.75, predicted=0.25, seed=5)
+    options = PretrainOptions(data="", mask_ratio=0.75, predicted=0.25, seed=5)
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
 
 
@@ -77,7 +84,7 @@ def test_without_any_augmentation_the_loss_is_the_cross_entropy() -> None:
 
 
 def test_smoothing_is_that_of_the_cross_entropy() -> None:
-    task, found = classification(smoothing=0.1), batch()
+    task, found = classification(label_smoothing=0.1), batch()
     assert found.labels is not None
     scores = task.model(INPUTS.normalise(found.pictures))
     expected = functional.cross_entropy(scores, found.labels, label_smoothing=0.1)
@@ -95,7 +102,7 @@ def test_several_labels_are_one_yes_or_no_each() -> None:
 
 
 def test_a_step_s_loss_is_the_same_every_time() -> None:
-    task = classification(mixup=0.8, cutmix=1.0, erasing=0.5, drop_path=0.3, randaugment=9.0)
+    task = classification(mixup=0.8, cutmix=1.0, random_erasing=0.5, drop_path=0.3, randaugment=9.0)
     first = task.loss(task.model, batch(3))
     torch.rand(5)
     assert torch.equal(first, task.loss(task.model, batch(3)))

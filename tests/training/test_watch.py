@@ -15,7 +15,7 @@ from kakera.data.sources.open import open_dataset
 from tests.small import QUICK, pictures
 from tests.training.songs import SCRATCH, songs
 
-LONG: dict[str, Any] = {**QUICK, "epochs": 40.0, "base_rate": 4e-3, "model": "nano", "baselines": False}
+LONG: dict[str, Any] = {**QUICK, "epochs": 40.0, "base_lr": 4e-3, "model": "nano", "baselines": False}
 
 
 def with_val() -> Dataset:
@@ -95,6 +95,6 @@ def test_learning_by_heart_is_warned_of_once_while_it_trains(
 def test_a_fine_tuning_whose_loss_does_not_fall_is_warned_of_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finetune(with_val(), out=tmp_path / "run", **{**LONG, "epochs": 12.0, "base_rate": 0.0})
+    finetune(with_val(), out=tmp_path / "run", **{**LONG, "epochs": 12.0, "base_lr": 0.0})
     said = [line for line in capsys.readouterr().err.splitlines() if "did not fall" in line]
     assert len(said) == 1

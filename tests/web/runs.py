@@ -29,7 +29,7 @@ def autoencoder(seed: int = 0, *, normalised: bool = False) -> Saved:
     """Untrained, 49 patches, three layers of two heads."""
     shape = shape_of("nano")
     encoder = ViT(shape, channels=1, size=(SIDE, SIDE))
-    model = MAE(encoder, shape.decoder, normalised=normalised)
+    model = MAE(encoder, shape.decoder, norm_pix_loss=normalised)
     model.initialise(torch.Generator().manual_seed(seed))
     return Saved(model.eval(), INPUTS)
 

@@ -60,11 +60,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Trained for a second each; `growing` has only a checkpoint, another grid, and normalised pixels."""
     root = tmp_path_factory.mktemp("world")
     runs, few = root / "runs", pictures()
-    quick = {name: value for name, value in QUICK.items() if name != "least_steps"}
+    quick = {name: value for name, value in QUICK.items() if name != "min_steps"}
     kakera.pretrain(few, out=runs / "mae", **quick)
-    kakera.finetune(few, out=runs / "classifier", start=str(runs / "mae"), **QUICK)
+    kakera.finetune(few, out=runs / "classifier", init_from=str(runs / "mae"), **QUICK)
     kakera.finetune(few, out=runs / "cnn", **{**QUICK, "model": "resnet-nano"})
-    kakera.pretrain(few, out=root / "whole", patch=7, normalised=True, **quick)
+    kakera.pretrain(few, out=root / "whole", patch=7, norm_pix_loss=True, **quick)
     growing = Run(runs / "growing", {"verb": "pretrain"})
     growing.describe(load_model(root / "whole"))
     checkpoint(root / "whole", runs / "growing", 10)

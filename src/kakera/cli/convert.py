@@ -26,7 +26,7 @@ def run(words: Sequence[str]) -> int:
         "--encoder", action="store_true", default=False, help="without its decoder or its head"
     )
     parser.add_argument(
-        "--size",
+        "--image-size",
         type=int,
         nargs="+",
         metavar="PIXELS",
@@ -75,7 +75,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _size(pixels: list[int] | None) -> int | tuple[int, int] | None:
-    _require(pixels is None or len(pixels) in (1, 2), "--size", "one number, or height and width")
+    _require(pixels is None or len(pixels) in (1, 2), "--image-size", "one number, or height and width")
     if not pixels:
         return None
     return pixels[0] if len(pixels) == 1 else (pixels[0], pixels[1])

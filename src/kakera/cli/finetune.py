@@ -1,4 +1,4 @@
-"""`kakera finetune DATA --from RUN`."""
+"""`kakera finetune DATA --init-from RUN`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLASSES = 50  # of the table that is printed
 
 def run(words: Sequence[str]) -> int:
     """Train a classifier and print its evaluation."""
-    parser = Arguments("finetune", "Train a classifier; without --from from scratch.")
+    parser = Arguments("finetune", "Train a classifier; without --init-from from scratch.")
     parser.add_recipe("finetune", "scratch")
     parser.add_plan()
     parser.resolve = _resolve
@@ -52,7 +52,7 @@ def run(words: Sequence[str]) -> int:
         situation(data),
         trained.folder,
         transformer=not isinstance(trained.saved.model, ResNet),
-        from_hub=is_published(given.get("start", "")),
+        from_hub=is_published(given.get("init_from", "")),
     )
     print(*lines, sep="\n")
     print_report(trained.folder)
@@ -66,5 +66,5 @@ def _resolve(given: dict[str, Any]) -> dict[str, Any]:
 
     given.pop("plan", None)
     data, recipe = given.pop("data"), given.pop("recipe", "")
-    start = load(given["start"]).inputs if given.get("start") else None
+    start = load(given["init_from"]).inputs if given.get("init_from") else None
     return asdict(resolve(FinetuneOptions, data, recipe, given, start)[0])

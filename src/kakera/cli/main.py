@@ -29,9 +29,11 @@ VERBS = {
 }
 
 LOWER = {
-    **dict.fromkeys(("pretrain", "finetune"), "lower --image, --batch or --workers, or raise --accumulate"),
+    **dict.fromkeys(
+        ("pretrain", "finetune"), "lower --image-size, --batch-size or --workers, or raise --grad-accum"
+    ),
     "probe": "give fewer --layers or --pools, or lower --workers",
-    "study": "lower --image or --workers, or give a smaller --size",
+    "study": "lower --image-size or --workers, or give a smaller --model",
     "predict": "lower --workers, or name fewer files",
     "explain": "name fewer files, or lower --samples",
     "pack": "lower --workers or --shard-size",

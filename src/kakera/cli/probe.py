@@ -1,4 +1,4 @@
-"""`kakera probe DATA --from RUN`."""
+"""`kakera probe DATA --init-from RUN`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_options(ProbeOptions, without=("image", "channels"))
     given = vars(parser.parse_args(words))
     if "start" not in given:
-        raise OptionError(sentence("kakera probe", got="no --from", expected="a run", do="name one"))
+        raise OptionError(sentence("kakera probe", got="no --init-from", expected="a run", do="name one"))
     from kakera.commands.probe import plan_probe, probe
 
     data = given.pop("data")
@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.planning.next_commands import after_probe
     from kakera.training.planning.situation import is_published
 
-    print(*after_probe(data, given["start"], from_hub=is_published(given["start"])), sep="\n")
+    print(*after_probe(data, given["init_from"], from_hub=is_published(given["init_from"])), sep="\n")
     if "out" in given:
         print_report(Path(given["out"]))
     return 0

@@ -119,7 +119,7 @@ def convert_int8(
         raise OptionError(sentence("int8", got="a model without a head", expected="a classifier", do=do))
     require_free(target)
     files = export.files(saved)
-    given = {"start": str(source), "channels": saved.inputs.channels if saved.inputs.sound is None else 0}
+    given = {"init_from": str(source), "channels": saved.inputs.channels if saved.inputs.sound is None else 0}
     _, prepared = prepare(ProbeOptions, calibrate, "paper", given, saved.inputs)
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))

@@ -27,7 +27,7 @@ from kakera.training.probes.probes import PROBES
 
 LABELS = (100, 1000)
 RECIPE = "demo"
-QUICK: dict[str, Any] = {"epochs": 1.0, "least_steps": 1}
+QUICK: dict[str, Any] = {"epochs": 1.0, "min_steps": 1}
 BRIEF = (
     "quick: one epoch of each, to see that all of it works; its figures are far below those of the full demo"
 )
@@ -95,7 +95,12 @@ def demo(
         _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
             folder = out / f"{'finetuned' if start else 'scratch'}-{count}"
-            words: dict[str, Any] = {"start": start, "labels": count, "recipe": recipe, "baselines": False}
+            words: dict[str, Any] = {
+                "init_from": start,
+                "labels": count,
+                "recipe": recipe,
+                "baselines": False,
+            }
             tuned = finetune(dataset, out=folder, **{**words, **options})
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0
@@ -166,7 +171,7 @@ def _page(found: Demonstration, pretrained: Trained, tuned: Trained, most: int, 
         html.code(
             "kakera inspect FOLDER\n"
             "kakera pretrain FOLDER --out runs/mine\n"
-            "kakera finetune FOLDER --from runs/mine --out runs/classifier\n"
+            "kakera finetune FOLDER --init-from runs/mine --out runs/classifier\n"
             "kakera predict runs/classifier NEW-PICTURES"
         ),
     )

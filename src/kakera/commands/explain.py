@@ -128,7 +128,7 @@ def _note(notes: list[str], text: str) -> None:
 def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
     if asked.mask:
         return painted(grid, decode(Path(asked.mask), 1)[..., 0] / 255)
-    return drawn(grid, asked.hide, seed=asked.seed, count=asked.samples, kind=asked.masking)
+    return drawn(grid, asked.mask_ratio, seed=asked.seed, count=asked.samples, kind=asked.masking)
 
 
 def _target(saved: Saved, name: str) -> int:

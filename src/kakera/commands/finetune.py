@@ -52,10 +52,10 @@ def finetune(
     a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
     of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
     """
-    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=announce)
+    job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(start)}, announce=announce)
     forecast = forecast_of(job, before)
     job.show(forecast)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
     return trained_as(forecast, job, prepared, before)
 
 
@@ -68,7 +68,9 @@ def trained_as(
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
     run = Run(chosen.out, config, team, job.prepared.dataset)
-    fresh = (lambda: initial_classifier(prepared, chosen, load(chosen.start))) if chosen.start else None
+    fresh = (
+        (lambda: initial_classifier(prepared, chosen, load(chosen.init_from))) if chosen.init_from else None
+    )
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     leaked = tuple(job.prepared.leak_warning())
     parts = (prepared.dataset, pictures, chosen, prepared.workers, fresh, situation)
@@ -95,7 +97,7 @@ def plan_finetune(
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    job, before = _job(data, recipe, {**options, "out": str(out), "start": str(start)}, announce=True)
+    job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(start)}, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
@@ -104,7 +106,7 @@ def _job(
     data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
 ) -> tuple[Job[FinetuneOptions], Saved | None]:
     """The options and the data, and the model to start from."""
-    began, start = duration.started(), given["start"]
+    began, start = duration.started(), given["init_from"]
     before = noted(load(start), start) if start else None
     own = before and before.inputs
     return Job.resolve(FinetuneOptions, data, recipe, given, own, announce=announce, started=began), before
@@ -139,7 +141,7 @@ def ready(
         seed=chosen.seed,
         workers=prepared.workers,
         layer_decay=chosen.layer_decay if before else 1.0,
-        ema=chosen.ema,
+        ema=chosen.ema_decay,
         crop=CenterCrop.of(saved.inputs),
     )
     task = Classification(saved.model, saved.inputs, chosen, several=saved.several, labels=pictures.labels)
@@ -160,22 +162,20 @@ def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
         cnn, size = before.model.shape, before.inputs.size
     elif before is None and chosen.model in RESNETS:
         cnn = resnet_shape(chosen.model)
-        size = job.prepared.size(chosen.image, (1, 1), chosen.seconds)
+        size = job.prepared.size(chosen.image_size, (1, 1), chosen.seconds)
     else:
         shape = before.encoder.shape if before else scratch_shape(chosen)
         own = before.inputs.size if before else (0, 0)
         if before is None or (dataset.sounds is not None and chosen.seconds):
-            own = job.prepared.size(chosen.image, shape.patch, chosen.seconds)
-        size = (chosen.image, chosen.image) if before and chosen.image else own
+            own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
+        size = (chosen.image_size, chosen.image_size) if before and chosen.image_size else own
         cost = classifier_cost(shape, size, channels, classes)
-        name = f"from {chosen.start}" if before else f"{chosen.model}, from scratch"
+        name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
         return job.forecast(
             cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
         )
     cost = resnet_cost(cnn, size, channels, classes)
-    text = (
-        f"{chosen.model if before is None else 'ResNet from ' + chosen.start}, {size[0]} x {size[1]} pixels"
-    )
+    text = f"{chosen.model if before is None else 'ResNet from ' + chosen.init_from}, {size[0]} x {size[1]} pixels"
     return job.forecast(cost, text, size, divisible=False, train=count)
 
 

@@ -38,7 +38,7 @@ def initial_classifier(prepared: Prepared, options: FinetuneOptions, before: Sav
         model.initialise_head(draws)
     else:
         inputs = before.inputs
-        size = (options.image, options.image) if options.image else inputs.size
+        size = (options.image_size, options.image_size) if options.image_size else inputs.size
         if inputs.sound is not None and options.seconds:
             size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
             if before.resampling != "cut":  # another end, where a picture gets another size
@@ -57,10 +57,10 @@ def _from_scratch(
     prepared: Prepared, options: FinetuneOptions, classes: int
 ) -> tuple[Classifier | ResNet, InputSpec]:
     if options.model in RESNETS:
-        inputs = prepared.inputs(options.image, (1, 1), options.seconds)
+        inputs = prepared.inputs(options.image_size, (1, 1), options.seconds)
         return ResNet(resnet_shape(options.model), channels=inputs.channels, classes=classes), inputs
     shape = scratch_shape(options)
-    inputs = prepared.inputs(options.image, shape.patch, options.seconds)
+    inputs = prepared.inputs(options.image_size, shape.patch, options.seconds)
     encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
     return Classifier(encoder, classes, options.pool), inputs
 

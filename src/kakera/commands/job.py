@@ -83,14 +83,14 @@ class Job(Generic[Chosen]):
         fitted = fit(
             cost,
             prepared.machine,
-            min(options.batch, count),
+            min(options.batch_size, count),
             processes=devices,
-            pieces=options.accumulate,
+            pieces=options.grad_accum,
             divisible=divisible,
             data=prepared.bytes_held(),
         )
-        smaller = {"batch": fitted.batch} if fitted.batch < min(options.batch, count) else {}
-        options = replace(options, accumulate=fitted.pieces, **smaller)
+        smaller = {"batch_size": fitted.batch} if fitted.batch < min(options.batch_size, count) else {}
+        options = replace(options, grad_accum=fitted.pieces, **smaller)
         rows = prepared.dataset.part("train").take(range(count))
         plan = Plan(rows, size, augmentation(options), options, options.seed, prepared.workers)
         seconds = cost.seconds(prepared.machine.gflops) * plan.batch / (devices * nodes)
@@ -119,7 +119,7 @@ class Job(Generic[Chosen]):
         """
         labelled = isinstance(self.options, FinetuneOptions)
         self.prepared.say_taken()
-        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_least, quiet=True)
+        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_min_scale, quiet=True)
 
     def show(self, forecast: Forecast) -> None:
         """Print the plan, unless the run goes on; of a finished one that it is."""
@@ -156,8 +156,8 @@ class Job(Generic[Chosen]):
             spent = time.monotonic() - self.started
             forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
         cut = forecast.shorter()
-        epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.least_steps))
-        options = replace(forecast.plan.options, epochs=epochs, least_steps=least)
+        epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.min_steps))
+        options = replace(forecast.plan.options, epochs=epochs, min_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
         changed = found.measured or found.notes != shown.notes or found.counts != shown.counts
         if self.announce and changed and team.leads and not always:

@@ -130,10 +130,10 @@ def _alone(options: DataOptions) -> bool:
 def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
     """What is drawn anew each epoch."""
     return Augmentation(
-        crop=(options.crop_least, 1.0),
+        crop=(options.crop_min_scale, 1.0),
         shift=options.shift,
         flip=options.flip,
-        roll=options.roll,
+        roll=options.time_shift,
         gain=options.gain,
         noise=options.noise,
     )
@@ -159,9 +159,11 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
     """Recordings by the spec of the start, or by that of the options; pictures as they are."""
     if dataset.sounds is None:
         return dataset
-    if options.image:
+    if options.image_size:
         raise OptionError(
-            sentence("image", got=options.image, expected="0 for recordings", do="choose --seconds instead")
+            sentence(
+                "image", got=options.image_size, expected="0 for recordings", do="choose --seconds instead"
+            )
         )
     if start is not None and start.sound is not None:
         spec = start.sound

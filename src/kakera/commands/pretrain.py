@@ -60,7 +60,7 @@ def pretrain(
     job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=announce)
     forecast = _forecast(job)
     job.show(forecast)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_least)
+    prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
     model.initialise(generator(chosen.seed))
@@ -116,12 +116,12 @@ def plan_pretrain(
 def _forecast(job: Job[PretrainOptions]) -> Forecast:
     """From headers alone."""
     chosen, prepared = job.options, job.prepared
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
-    size = prepared.size(chosen.image, shape.patch, chosen.seconds)
-    kept(Grid.cover(size, shape.patch).count, chosen.hide)  # refuses a share that leaves nothing to see
+    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
+    kept(Grid.cover(size, shape.patch).count, chosen.mask_ratio)  # refuses a share that leaves nothing to see
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
-    cost = mae_cost(shape, size, channels, chosen.hide, gradients=chosen.gradients)
-    name = chosen.size
+    cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=chosen.hog_target)
+    name = chosen.model
     return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
 
 
@@ -132,14 +132,14 @@ def _options(forecast: Forecast) -> PretrainOptions:
 
 def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
     chosen = _options(forecast)
-    return chosen.image, require_patches(shape_of(chosen.size), chosen.patch).patch, chosen.seconds
+    return chosen.image_size, require_patches(shape_of(chosen.model), chosen.patch).patch, chosen.seconds
 
 
 def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
+    shape = require_patches(shape_of(chosen.model), chosen.patch)
     encoder = ViT(shape, channels=inputs.channels, size=inputs.size)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    return MAE(encoder, decoder, normalised=chosen.normalised, gradients=chosen.gradients)
+    return MAE(encoder, decoder, norm_pix_loss=chosen.norm_pix_loss, hog_target=chosen.hog_target)
 
 
 def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int]) -> Plan:
@@ -163,7 +163,7 @@ def reconstruction_sheet(saved: Saved, pictures: Dataset, options: PretrainOptio
     absent = View.of(model, saved.inputs).absent(looked.batch)
     noise = seeding.uniform(options.seed, 0, looked.batch.samples.numpy(), "shown mask", grid.count)
     gone = None if absent is None else absent.numpy()
-    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.hide, gone))
+    hidden = torch.from_numpy(MASKINGS[options.masking](noise, grid, options.mask_ratio, gone))
     device = whereabouts(saved)
     absent = None if absent is None else absent.to(device)
     model.eval()

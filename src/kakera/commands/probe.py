@@ -145,7 +145,7 @@ def _planned(
 ) -> tuple[ProbePlan, Saved]:
     """From headers alone; `began` is when the probe did, in seconds of `time.monotonic`."""
     saved = noted(load(start), start)
-    given = {**options, "start": str(start)}
+    given = {**options, "init_from": str(start)}
     chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
     require_classes(prepared.dataset)
     if not len(held_out(prepared.dataset)[1]):
@@ -170,7 +170,7 @@ def _estimate(
     windows, draws = 1.0, draws_of(train, chosen)
     if inputs.sound is not None:
         windows = max(1.0, prepared.facts.seconds / inputs.sound.seconds(inputs.sound.samples(inputs.width)))
-    model = f"{chosen.start}, {described(cost, inputs.size, shape)}"
+    model = f"{chosen.init_from}, {described(cost, inputs.size, shape)}"
     plan = estimated(chosen, prepared, cost, model, draws, len(test), windows)
     if chosen.finetune:
         plan = replace(plan, tunings=tunings_of(chosen, prepared, draws, saved, len(train)))
@@ -182,7 +182,7 @@ def _held(prepared: Prepared, saved: Saved, plan: ProbePlan, *, quiet: bool = Fa
     if not plan.tunings:
         return prepared.held(saved.inputs.size, quiet=quiet)
     first = plan.tunings[0]
-    return prepared.held(first.forecast.plan.size, first.job.options.crop_least, quiet=quiet)
+    return prepared.held(first.forecast.plan.size, first.job.options.crop_min_scale, quiet=quiet)
 
 
 def _labelled(prepared: Prepared) -> int:

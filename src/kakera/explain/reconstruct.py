@@ -79,7 +79,7 @@ def reconstruct(
         error.cpu().numpy(),
         axes_of(inputs, extent.width, start),
         inputs.stored(shares[:, 2]),
-        model.normalised,
+        model.norm_pix_loss,
     )
 
 
@@ -119,15 +119,15 @@ def _shares(
 
 def legend(model: MAE) -> str:
     """What a sheet of reconstructions shows, borrowed values included."""
-    return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.normalised else "")
+    return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.norm_pix_loss else "")
 
 
 def kind_of(model: nn.Module) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MAE):
         return "encoder only, without a decoder: guesses of hidden patches are left out"
-    more = " and oriented gradients" if model.gradients else ""
-    if model.normalised:
+    more = " and oriented gradients" if model.hog_target else ""
+    if model.norm_pix_loss:
         return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"
     return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
 

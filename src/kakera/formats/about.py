@@ -32,7 +32,7 @@ def about(saved: Saved) -> str:
     parts += [f"patches of {shape.patch[0]} × {shape.patch[1]}"]
     parts += [taken]
     if isinstance(model, MAE):
-        parts += [f"decoder of {'normalised' if model.normalised else 'plain'} pixels"]
+        parts += [f"decoder of {'normalised' if model.norm_pix_loss else 'plain'} pixels"]
         return "masked autoencoder: " + ", ".join(parts)
     if isinstance(model, Classifier):
         parts += [f"{len(saved.classes)} classes from {READS[model.pool]}"]

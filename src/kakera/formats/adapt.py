@@ -76,7 +76,7 @@ def _rechannelled(saved: Saved, channels: int) -> Saved:
         )
     if channels < 1:
         raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
-    if isinstance(model, MAE) and model.gradients:
+    if isinstance(model, MAE) and model.hog_target:
         raise OptionError(
             sentence(
                 "channels",

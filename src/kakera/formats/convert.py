@@ -56,7 +56,7 @@ class Converted:
         ]
 
 
-@memory_for("convert", "end other programs, or give a lower --size")
+@memory_for("convert", "end other programs, or give a lower --image-size")
 def convert(
     source: str | Path,
     target: str | Path,
@@ -76,7 +76,7 @@ def convert(
     OptionError; RunError, with the reason, for what the target cannot express, for a target that is there
     already and for outputs that differ; MissingExtraError, StorageError.
     """
-    saved, target = load(source, size=size, channels=channels), Path(target)
+    saved, target = load(source, image_size=size, channels=channels), Path(target)
     if encoder:
         saved = Saved(saved.encoder, saved.inputs, notes=saved.notes)
     coloured = to == "transformers" and channels is None and _grey(saved)

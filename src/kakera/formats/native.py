@@ -123,7 +123,7 @@ def describe(saved: Saved) -> dict[str, Any]:
         head = {"pool": model.pool, "head_epsilon": model.head_epsilon}
         return {"kind": "classifier", **encoder, **head, **_labels(saved), **common}
     decoder = asdict(model.decoder.shape)
-    target = {"normalised": model.normalised, "gradients": model.gradients}
+    target = {"normalised": model.norm_pix_loss, "gradients": model.hog_target}
     return {"kind": "mae", **encoder, "decoder": decoder, **target, **common}
 
 

@@ -1,4 +1,4 @@
-"""A table of published encoders that `--from` reads, with what one asks before a download. No torch here."""
+"""A table of published encoders that `--init-from` reads, with what one asks before a download. No torch here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Published:
     """One repository of the Hugging Face hub, and what is in it."""
 
     name: str
-    """Its name on the hub, as `--from` takes it."""
+    """Its name on the hub, as `--init-from` takes it."""
     kind: Literal["pictures", "recordings"]
     """What it takes in."""
     parameters: int

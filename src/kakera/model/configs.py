@@ -119,6 +119,6 @@ def shape_of(name: str) -> ViTConfig:
     """The row of a name. Raises OptionError for an unknown one."""
     if name not in SIZES:
         raise OptionError(
-            sentence("size", got=name, expected="one of " + ", ".join(SIZES), do="choose one of these")
+            sentence("model", got=name, expected="one of " + ", ".join(SIZES), do="choose one of these")
         )
     return SIZES[name]

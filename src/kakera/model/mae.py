@@ -30,7 +30,7 @@ class MAE(nn.Module):
     """
 
     def __init__(
-        self, encoder: ViT, decoder: DecoderConfig, *, normalised: bool = True, gradients: bool = False
+        self, encoder: ViT, decoder: DecoderConfig, *, norm_pix_loss: bool = True, hog_target: bool = False
     ) -> None:
         super().__init__()
         if encoder.shape.step != encoder.shape.patch:
@@ -42,7 +42,7 @@ class MAE(nn.Module):
                     do="leave the stride out",
                 )
             )
-        if normalised and encoder.patches.project.in_features == 1:
+        if norm_pix_loss and encoder.patches.project.in_features == 1:
             raise OptionError(
                 sentence(
                     "patch",
@@ -60,9 +60,9 @@ class MAE(nn.Module):
                     do="choose another model to pretrain",
                 )
             )
-        self.encoder, self.normalised, self.gradients = encoder, normalised, gradients
+        self.encoder, self.norm_pix_loss, self.hog_target = encoder, norm_pix_loss, hog_target
         self.pixels = encoder.patches.project.in_features
-        more = oriented.width(encoder.shape.patch, encoder.channels) if gradients else 0
+        more = oriented.width(encoder.shape.patch, encoder.channels) if hog_target else 0
         self.decoder = Decoder(encoder, decoder, self.pixels + more)
 
     def initialise(self, generator: torch.Generator) -> None:
@@ -73,10 +73,10 @@ class MAE(nn.Module):
     def target(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b n p"]:
         """What should be predicted for every patch: its pixels, then its gradients if they are asked for."""
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        if self.normalised:
+        if self.norm_pix_loss:
             variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
-        if not self.gradients:
+        if not self.hog_target:
             return vectors
         return torch.cat([vectors, oriented.oriented_gradients(pictures, self.encoder.shape.patch)], dim=-1)
 
@@ -120,7 +120,7 @@ class MAE(nn.Module):
         of = roles(hidden, absent, device=pictures.device)
         guess, wanted = self._guess(pictures, of)[..., : self.pixels], of.wanted
         vectors = patches.cut(pictures, self.encoder.shape.patch)
-        if self.normalised:
+        if self.norm_pix_loss:
             variance, mean = torch.var_mean(wanted.pick(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
         filled = wanted.put(vectors, guess.to(vectors.dtype))

@@ -105,17 +105,17 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
                 prepared.dataset.name, got="no labelled test pictures", expected="some", do="add a test split"
             )
         )
-    shape = require_patches(shape_of(chosen.size), chosen.patch)
-    inputs = prepared.inputs(chosen.image, shape.patch, chosen.seconds)
+    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    inputs = prepared.inputs(chosen.image_size, shape.patch, chosen.seconds)
     recipes: dict[str, LearningOptions] = {PRETRAIN: chosen}
     for kind in set(words) - {PRETRAIN}:
         # The same Transformer everywhere, whatever the recipes say of its size.
-        words[kind] |= {"model": chosen.size, "patch": chosen.patch} if kind == SCRATCH else {}
+        words[kind] |= {"model": chosen.model, "patch": chosen.patch} if kind == SCRATCH else {}
         if inputs.sound is not None and kind == SCRATCH:  # and the same ears
             words[kind] |= {"sound": chosen.sound, "seconds": chosen.seconds}
         given = {name: value for name, value in words[kind].items() if name != "recipe"}
         # A fine-tuning hears as its start does.
-        given |= {"start": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
+        given |= {"init_from": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
         recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
     grid = Grid.cover(inputs.size, shape.patch)
     return Material(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
@@ -154,21 +154,21 @@ def _shared(options: StudyOptions, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _pretrain_words(options: StudyOptions) -> dict[str, Any]:
     words = _shared(options, ("image", "size", "patch"))
-    words |= _named(options, {"epochs": "pretrain_epochs", "base_rate": "pretrain_rate"})
+    words |= _named(options, {"epochs": "pretrain_epochs", "base_lr": "pretrain_lr"})
     if isinstance(options, DataSizeOptions):
-        words["hide"] = options.hide
+        words["mask_ratio"] = options.mask_ratio
     return {**words, "recipe": options.pretrain_recipe or options.recipe}
 
 
 def _finetune_words(options: StudyOptions) -> dict[str, Any]:
     words = _shared(options, ())
-    words |= _named(options, {"epochs": "finetune_epochs", "least_steps": "finetune_steps"})
+    words |= _named(options, {"epochs": "finetune_epochs", "min_steps": "finetune_min_steps"})
     return {**words, "recipe": options.finetune_recipe or options.recipe}
 
 
 def _scratch_words(options: DataSizeOptions) -> dict[str, Any]:
     words = _shared(options, ("image",))
-    words |= _named(options, {"epochs": "scratch_epochs", "least_steps": "scratch_steps"})
+    words |= _named(options, {"epochs": "scratch_epochs", "min_steps": "scratch_min_steps"})
     return {**words, "recipe": options.scratch_recipe or options.recipe}
 
 

@@ -33,11 +33,11 @@ class StudyOptions(DataOptions):
     """Side of a patch in pixels; 0 takes the size's own."""
     pretrain_epochs: float = 0
     """Epochs of pretraining; 0 takes the recipe's."""
-    pretrain_rate: float = 0
+    pretrain_lr: float = 0
     """Base rate of pretraining; 0 takes the recipe's."""
     finetune_epochs: float = 0
     """Epochs of fine-tuning after pretraining; 0 takes the recipe's."""
-    finetune_steps: int = 0
+    finetune_min_steps: int = 0
     """Fine-tuning takes at least this many steps; 0 takes the recipe's."""
     device: str = "auto"
     """cpu, cuda, mps or auto."""
@@ -73,9 +73,9 @@ class DataSizeOptions(StudyOptions):
     """Another recipe for the CNN and the Transformer from scratch."""
     scratch_epochs: float = 0
     """Epochs from scratch; 0 takes the recipe's."""
-    scratch_steps: int = 0
+    scratch_min_steps: int = 0
     """From scratch training takes at least this many steps; 0 takes the recipe's."""
-    most_steps: int = 0
+    max_steps: int = 0
     """No training of a classifier takes more steps than this; 0 for no limit."""
     cnn: str = ""
     """The ResNet; empty takes the one nearest to the Transformer in parameters."""
@@ -95,12 +95,12 @@ _LEAST: dict[str, float] = {
     "pretrainings": 1,
     "patch": 0,
     "pretrain_epochs": 0,
-    "pretrain_rate": 0,
+    "pretrain_lr": 0,
     "finetune_epochs": 0,
-    "finetune_steps": 0,
+    "finetune_min_steps": 0,
     "scratch_epochs": 0,
-    "scratch_steps": 0,
-    "most_steps": 0,
+    "scratch_min_steps": 0,
+    "max_steps": 0,
     "labels": 0,
     "probe_labels": 0,
     "shifts": 1,

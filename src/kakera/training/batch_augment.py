@@ -37,7 +37,7 @@ def distort(
     `places` are the rows (b,) of the step that these are, and how many it has: the draws are those that the
     whole step would get.
     """
-    if not options.randaugment and not options.erasing:
+    if not options.randaugment and not options.random_erasing:
         return pictures
     from kornia.augmentation import RandomErasing
     from kornia.augmentation.auto import RandAugment
@@ -50,8 +50,8 @@ def distort(
             moves = None if channels in GREY_OR_COLOUR else MOVES
             kind = RandAugment(n=2, m=round(options.randaugment), policy=moves)
             pictures = _drawn(kind, colour, places).clamp(0, 1)[:, :channels]
-        if options.erasing:
-            pictures = _drawn(RandomErasing(p=options.erasing, scale=(0.02, 1 / 3)), pictures, places)
+        if options.random_erasing:
+            pictures = _drawn(RandomErasing(p=options.random_erasing, scale=(0.02, 1 / 3)), pictures, places)
     return pictures
 
 

@@ -63,7 +63,7 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
     assert fabric is not None
     _require_samples(task.model, share.of)
     empty = shell(task.model) if options.strategy == "fsdp" else None
-    peak = peak_rate(options.base_rate, plan.batch)
+    peak = peak_rate(options.base_lr, plan.batch)
     model = fabric.setup_module(task.model)
     optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
@@ -81,7 +81,7 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
     with (
         progress,
         compiled(task.model, options, fabric.device) as aside,
-        recomputed(task.model, options.recompute),
+        recomputed(task.model, options.activation_checkpointing),
         run.stop.waiting(),
     ):
         for pieces in plan.steps_from(start, share, pinned=fabric.device.type == "cuda"):
@@ -93,7 +93,7 @@ def train(task: Task, plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch 
                 group["lr"] = rate * group["lr_scale"]
             loss = _backward(task, model, pieces, team, progress)
             norm = fabric.clip_gradients(
-                model, optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
+                model, optimizer, max_norm=options.grad_clip or math.inf, error_if_nonfinite=False
             )
             due = time.monotonic() - saved_at > options.checkpoint_seconds and team.leads
             broken = [error for piece in pieces for error in piece.unreadable]
@@ -204,7 +204,7 @@ def _require_samples(model: nn.Module, pieces: int) -> None:
             sentence(
                 "model",
                 got=f"batch normalisation, and batches in {pieces} pieces",
-                expected="one process and --accumulate 1 for a CNN",
+                expected="one process and --grad-accum 1 for a CNN",
                 do="choose a Transformer, or one process",
             )
         )

@@ -28,7 +28,7 @@ def numerics(team: Team, config: dict[str, Any]) -> dict[str, str]:
         "torch": torch.__version__,
         "precision": config.get("precision") if fabric is None else fabric.strategy.precision.precision,
         "processes": team.size,
-        "accumulate": config.get("accumulate", 1),
+        "grad_accum": config.get("grad_accum", 1),
         "strategy": config.get("strategy", "ddp") if team.size > 1 else "",
     }
     if device.type == "cpu":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-FLAGS = {"start": "--from"}  # `from` is a word of Python's own; all others are named as their option
+FLAGS = {"start": "--init-from"}  # `from` is a word of Python's own; all others are named as their option
 Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
 
 
@@ -41,12 +41,12 @@ class LearningOptions:
     """How long it may take, such as 10m or 2h30m: network and epochs follow; empty for at most 30 minutes."""
     epochs: float = 100
     """Passes over the training pictures."""
-    least_steps: int = 0
+    min_steps: int = 0
     """With few pictures, train for at least this many steps."""
     batch: int = 1024
     """Pictures a step."""
-    base_rate: float = 5e-4
-    """Learning rate for a batch of 256; the rate used is base_rate * batch / 256."""
+    base_lr: float = 5e-4
+    """Learning rate for a batch of 256; the rate used is base_lr * batch / 256."""
     weight_decay: float = 0.05
     """AdamW's, on matrices only."""
     beta2: float = 0.999
@@ -120,11 +120,11 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     gradients: bool = False
     """Predict oriented gradients too (Wei et al. 2022): better tokens after few epochs."""
     epochs: float = 800
-    base_rate: float = 1.5e-4
+    base_lr: float = 1.5e-4
     beta2: float = 0.95
     warmup_epochs: float = 40
     batch: int = 4096
-    crop_least: float = 0.2
+    crop_min_scale: float = 0.2
     """Random-size crops take at least this share of a picture; 1 for none."""
     shift: int = 0
     """Move pictures by up to this many pixels."""
@@ -172,15 +172,15 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """Probability of random erasing."""
     ema: float = 0.0
     """Decay of the moving average of the weights; 0 for none."""
-    crop_least: float = 0.08
+    crop_min_scale: float = 0.08
     """Random-size crops take at least this share of a picture; 1 for none."""
     shift: int = 0
     """Move pictures by up to this many pixels."""
     flip: bool = True
     """Mirror half of the pictures."""
-    time_stripe: float = 0.0
+    time_mask: float = 0.0
     """SpecAugment: blank up to this many seconds of a spectrogram."""
-    band_stripe: int = 0
+    freq_mask: int = 0
     """SpecAugment: blank up to this many mel bands of a spectrogram."""
     baselines: bool = True
     """Measure simple classifiers on the same split, and say in the report whether this one is above them."""

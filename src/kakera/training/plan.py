@@ -34,7 +34,7 @@ class Plan:
     @property
     def batch(self) -> int:
         """Pictures a step, of all processes together: no more than there are."""
-        return min(self.options.batch, len(self.train))
+        return min(self.options.batch_size, len(self.train))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -44,7 +44,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """All steps of the run."""
-        return max(round(self.options.epochs * self.steps_per_epoch), self.options.least_steps, 1)
+        return max(round(self.options.epochs * self.steps_per_epoch), self.options.min_steps, 1)
 
     @property
     def warmup_steps(self) -> int:
@@ -53,13 +53,13 @@ class Plan:
 
     def share(self, team: Team) -> Share:
         """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
-        each = max(self.options.accumulate, 1)
+        each = max(self.options.grad_accum, 1)
         pieces = team.size * each
         if pieces > 1 and self.batch < 2 * pieces:
             raise OptionError(
                 sentence(
                     "batch",
-                    got=f"{self.batch} for {pieces} pieces ({team.size} processes × --accumulate {each})",
+                    got=f"{self.batch} for {pieces} pieces ({team.size} processes × --grad-accum {each})",
                     expected=f"at least {2 * pieces}, two pictures a piece",
                     do="take a larger batch or fewer pieces",
                 )

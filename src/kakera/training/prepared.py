@@ -117,17 +117,17 @@ class Prepared:
         return min(HELD, int(SHARE * self.machine.memory))
 
     def held(
-        self, size: tuple[int, int] = (0, 0), crop_least: float = 1.0, *, quiet: bool = False
+        self, size: tuple[int, int] = (0, 0), crop_min_scale: float = 1.0, *, quiet: bool = False
     ) -> Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_least` of their area need. Unless `quiet`, as for a sample, a line says what was taken
+        at least `crop_min_scale` of their area need. Unless `quiet`, as for a sample, a line says what was taken
         and what was not, and the facts count the files that can be read.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
-            shorter = stored_side(max(size), crop_least)
+            shorter = stored_side(max(size), crop_min_scale)
             dataset = hold(self.dataset, self._limit, shorter=shorter, size=self.cropped(size))
         else:
             dataset = hold(self.dataset, self._limit)

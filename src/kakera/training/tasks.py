@@ -39,7 +39,7 @@ class Pretraining:
         absent = self.view.absent(batch)
         count = torch.full((len(batch.samples),), self.grid.count)
         present = (count if absent is None else count - absent.sum(dim=1).cpu()).double()
-        hidden = present - (present * (1 - self.options.hide)).long().clamp(min=1)
+        hidden = present - (present * (1 - self.options.mask_ratio)).long().clamp(min=1)
         asked = (hidden * self.options.predicted).long().clamp(min=1)
         return float(torch.minimum(asked, hidden.long()).sum())
 
@@ -49,7 +49,7 @@ class Pretraining:
         noise = seeding.uniform(options.seed, batch.epoch, samples, "mask", self.grid.count)
         pictures, absent = self.view.pictures(batch), self.view.absent(batch)
         gone = None if absent is None else absent.cpu().numpy()
-        hidden = MASKINGS[options.masking](noise, self.grid, options.hide, gone)
+        hidden = MASKINGS[options.masking](noise, self.grid, options.mask_ratio, gone)
         asked = None
         if options.predicted < 1:
             noise = seeding.uniform(options.seed, batch.epoch, samples, "predicted", self.grid.count)
@@ -113,16 +113,16 @@ class Classification:
         options = self.options
         batch, targets = mix_waves(batch, targets, options)
         pictures = self.view.pictures(batch)
-        if options.time_stripe or options.band_stripe:
-            frames = round(options.time_stripe * 1000 / self.inputs.sound.hop)
-            pictures = striped(pictures, batch, options.seed, bands=options.band_stripe, frames=frames)
+        if options.time_mask or options.freq_mask:
+            frames = round(options.time_mask * 1000 / self.inputs.sound.hop)
+            pictures = striped(pictures, batch, options.seed, bands=options.freq_mask, frames=frames)
         return pictures, targets, self.view.absent(batch)
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.several:
             return labels.float()
         hot = functional.one_hot(labels, self.classes).float()
-        return hot * (1 - self.options.smoothing) + self.options.smoothing / self.classes
+        return hot * (1 - self.options.label_smoothing) + self.options.label_smoothing / self.classes
 
     def _survive(self, batch: Batch) -> Tensor:
         noise = seeding.uniform(

@@ -158,7 +158,7 @@ def test_shares_too_small_for_one_a_class_are_left_out_and_named() -> None:
 
 
 def test_a_limit_of_steps_is_kept_and_named() -> None:
-    ours = study(sizes=("all",), most_steps=7, scratch_epochs=100.0)
+    ours = study(sizes=("all",), max_steps=7, scratch_epochs=100.0)
     assert ours.school.steps(CNN, 180) == (7, 2)
     assert "cnn with 180 labels: 7 of 300 steps" in ours.notes()
 
@@ -172,7 +172,7 @@ def test_a_rate_at_which_training_diverges_counts_as_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Classification, "loss", lambda *_: torch.tensor(torch.nan, requires_grad=True))
-    school = study(scratch_epochs=1.0, scratch_steps=40).school
+    school = study(scratch_epochs=1.0, scratch_min_steps=40).school
     values = {"model": VIT, "labels": 20, "seed": 0, "rate": 1.0}
     assert tuned(school, tmp_path / "run", values, None)["validation"] == 0.0
 
@@ -222,7 +222,7 @@ def test_the_cnn_is_the_nearest_in_parameters() -> None:
 
 
 def test_large_pictures_get_a_cnn_with_the_stem_for_them() -> None:
-    asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "micro", "image": 96})
+    asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "micro", "image_size": 96})
     assert nearest_cnn(material(pictures(60, 20), asked)) == "resnet-micro-7x7"
 
 

@@ -68,7 +68,7 @@ def test_probabilities_are_those_of_the_window(world: Path, tmp_path: Path) -> N
 
 def test_a_window_may_begin_later(world: Path, tmp_path: Path) -> None:
     saved = load_model(world / "mae")
-    options = {"out": str(tmp_path / "out"), "masking": "cols", "hide": 0.5, "samples": 1}
+    options = {"out": str(tmp_path / "out"), "masking": "cols", "mask_ratio": 0.5, "samples": 1}
     explain_files(saved, [world / "long.wav"], at=1.5, **options)
     with np.load(tmp_path / "out" / "numbers.npz") as numbers:
         hidden = numbers["01-long-hidden"][0]

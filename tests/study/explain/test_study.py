@@ -31,7 +31,7 @@ def encoder() -> ViT:
 
 
 def autoencoder(*, normalised: bool = True) -> Saved:
-    model = MAE(encoder(), DECODER, normalised=normalised)
+    model = MAE(encoder(), DECODER, norm_pix_loss=normalised)
     model.initialise(seeded(0))
     return Saved(model.eval(), INPUTS)
 
@@ -82,7 +82,7 @@ def test_it_writes_a_page_pictures_and_numbers(
 
 def test_the_numbers_are_those_of_the_arrays(here: Path) -> None:
     saved = autoencoder()
-    found = explain_files(saved, ["things/bag/0.png"], out="out", samples=2, hide=0.5)
+    found = explain_files(saved, ["things/bag/0.png"], out="out", samples=2, mask_ratio=0.5)
     assert found.written[-2:] == ("numbers.npz", "index.html")
     with np.load(here / "out" / "numbers.npz") as numbers:
         attention = numbers["01-0-attention"]
@@ -139,7 +139,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
         (["mae", "bare"], "got no picture, expected some; name another folder"),
         (["mae", "things", "--layer", "3"], "layer: got 3, expected 1 to 2"),
         (["mae", "things", "--patch", "17"], "patch: got 17, expected 0 to 16"),
-        (["mae", "things", "--hide", "0.99"], "which keeps 0 of 16 patches"),
+        (["mae", "things", "--mask-ratio", "0.99"], "which keeps 0 of 16 patches"),
         (["mae", "things", "--samples", "0"], "samples: got 0, expected 1 to 16"),
         (["mae", "things", "--mask", "things/boot/0.png"], "with 16 patches hidden"),
         (["mae", "things", "--target", "bag"], "this model knows no classes"),

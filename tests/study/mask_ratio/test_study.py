@@ -65,7 +65,7 @@ def test_the_report_holds_everything_in_one_page(done: Path) -> None:
     ):
         assert text in page
     assert "kakera study mask-ratio demo --out" in page
-    assert "--ratios 0.5 0.75" in page
+    assert "--mask-ratios 0.5 0.75" in page
 
 
 def test_a_finished_study_is_reported_again_without_work(done: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_ratios_that_hide_as_many_patches_are_one() -> None:
-    ours = study(patch=14, ratios=(0.3, 0.5, 0.55, 0.75))
+    ours = study(patch=14, mask_ratios=(0.3, 0.5, 0.55, 0.75))
     # Of 4 patches they keep 2, 2, 1 and 1; the truth is 1/2 and 3/4.
     assert ours.shares() == {0.5: 2, 0.75: 1}
     assert "0.3 keeps 2 of 4 patches, as 0.5 does: run once" in ours.notes()
@@ -104,7 +104,7 @@ def test_ratios_that_hide_as_many_patches_are_one() -> None:
 
 def test_a_ratio_that_leaves_nothing_to_see_is_refused() -> None:
     with refused("hidden share", got="0.9, which keeps 0 of 4 patches"):
-        study(patch=14, ratios=(0.5, 0.9)).shares()
+        study(patch=14, mask_ratios=(0.5, 0.9)).shares()
 
 
 def test_more_labels_than_there_are_mean_all() -> None:
@@ -114,7 +114,7 @@ def test_more_labels_than_there_are_mean_all() -> None:
 
 
 def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
-    ours, said = study(seeds=3, ratios=(0.1, 0.3, 0.5, 0.75, 0.9)), list[str]()
+    ours, said = study(seeds=3, mask_ratios=(0.1, 0.3, 0.5, 0.75, 0.9)), list[str]()
     while (less := ours.smaller()) is not None:
         ours, text = less
         said.append(text)
@@ -150,13 +150,13 @@ def test_a_budget_that_is_too_small_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"ratios": (0.5, 1.0)}, "ratios: got 1.0, expected a share between 0 and 1"),
-        ({"ratios": ()}, "ratios: got nothing"),
+        ({"mask_ratios": (0.5, 1.0)}, "mask_ratios: got 1.0, expected a share between 0 and 1"),
+        ({"mask_ratios": ()}, "mask_ratios: got nothing"),
         ({"seeds": 0}, "seeds: got 0"),
         ({"labels": (-1,)}, "labels: got -1"),
         ({"pretrain_epochs": -1.0}, "pretrain_epochs: got -1.0"),
         ({"budget": "soon"}, "budget: got 'soon'"),
-        ({"size": "enormous"}, "size: got enormous"),
+        ({"model": "enormous"}, "model: got enormous"),
         ({"colour": 1}, "options: got colour"),
     ],
 )

@@ -36,7 +36,7 @@ def next_steps(
     found += _starts(options, situation)
     if verdict is not None and verdict.best is not None and verdict.best.name == FROZEN:
         found.append(
-            "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-rate."
+            "The frozen start is the best baseline: kakera probe shows more of it; try a lower --base-lr."
         )
     if trained and not learned:
         changes = {"epochs": 3 * history.records[-1]["epoch"], "time": None, "out": f"{options.out}-longer"}
@@ -61,14 +61,16 @@ def next_steps(
 
 def _starts(options: FinetuneOptions, situation: Situation) -> list[str]:
     """What to start from instead: published weights where these know more, else a pretraining."""
-    if is_published(options.start):
+    if is_published(options.init_from):
         return []
     found: list[str] = []
     if situation.wants_published:
         first = published(FIRST[situation.kind])
-        found.append(f"Start from published weights: --from {first.name} ({first.facts()}).")
-    if not options.start:
+        found.append(f"Start from published weights: --init-from {first.name} ({first.facts()}).")
+    if not options.init_from:
         alone = command("pretrain", situation.data)
         without = "Without network: " if found else ""
-        found.append(f"{without}{alone} learns from all files, also unlabelled ones; then --from its run.")
+        found.append(
+            f"{without}{alone} learns from all files, also unlabelled ones; then --init-from its run."
+        )
     return found

@@ -205,17 +205,21 @@ class FinetunePage:
             self.situation,
             trained.folder,
             transformer=transformer,
-            from_hub=is_published(self.options.start),
+            from_hub=is_published(self.options.init_from),
         )
         heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
         return [html.heading(heading), html.items(advice), html.code(bare(commands))]
 
     def _story(self, trained: Trained) -> str:
-        start = f"It started from {self.options.start}." if self.options.start else "It started from scratch."
+        start = (
+            f"It started from {self.options.init_from}."
+            if self.options.init_from
+            else "It started from scratch."
+        )
         return (
             f"{page_parts.network(trained.saved)} {start} It was trained on {len(self.train)} labelled "
             f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
-            f"{f', at least {self.options.least_steps} steps' if self.options.least_steps else ''}."
+            f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
         )
 
 

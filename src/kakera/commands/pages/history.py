@@ -78,7 +78,7 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
         return ""
     return (
         f"the loss did not fall: {first:.4g} in the first epochs, {last:.4g} in the last; "
-        "another --base-rate (a third, or three times as much) is the first thing to try, in another --out"
+        "another --base-lr (a third, or three times as much) is the first thing to try, in another --out"
     )
 
 

@@ -31,7 +31,7 @@ def loss_curves(history: History) -> str:
 
 def cost(history: History, saved: Saved, options: LearningOptions, pictures: int, kind: str) -> str:
     """Time, steps, speed, size."""
-    batch, steps, seconds = min(options.batch, pictures), history.steps, history.seconds
+    batch, steps, seconds = min(options.batch_size, pictures), history.steps, history.seconds
     rows = [
         ("what", "how much"),
         ("training time", words(seconds)),

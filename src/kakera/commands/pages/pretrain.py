@@ -46,7 +46,7 @@ class PretrainPage:
         )
 
     def _story(self, trained: Trained) -> str:
-        options, hidden = self.options, 100 * self.options.hide
+        options, hidden = self.options, 100 * self.options.mask_ratio
         return (
             f"{page_parts.network(trained.saved)} It was trained on {len(self.train)} {self.train.kind}, "
             f"without their labels, for {options.epochs:g} epochs, to guess the {hidden:.0f} % of the "

@@ -46,7 +46,7 @@ class ProbePage:
         classes) to the test files `numbers` (m,). Baselines are fitted to the same rows.
         """
         report, measure = self.report, self.report.measure
-        data, start = self.options.data, self.options.start
+        data, start = self.options.data, self.options.init_from
         best, most = report.best_probe(), report.counts[-1]
         baselines = self._baselines(rows)
         assert self.test.labels is not None

@@ -78,14 +78,14 @@ class Tuning:
 
     def train(self, prepared: Prepared) -> Trained:
         """Train it, or go on with it. Raises as `finetune` does."""
-        saved = load(self.job.options.start)  # each moves weights of its own
+        saved = load(self.job.options.init_from)  # each moves weights of its own
         return trained_as(self.forecast, self.job, self._with(prepared), saved)
 
     def measured(self, prepared: Prepared) -> float:
         """Seconds that a file in a step takes, from a few real ones on data that are held."""
         forecast = replace(self.forecast, limit=0.0)
         job = replace(self.job, begun=False, limit=0.0)
-        found = ready(job, forecast, self._with(prepared), load(job.options.start), always=True)[2]
+        found = ready(job, forecast, self._with(prepared), load(job.options.init_from), always=True)[2]
         return found.step_seconds / found.plan.batch
 
     def _with(self, prepared: Prepared) -> Prepared:
@@ -105,7 +105,7 @@ def tunings_of(
     found: list[Tuning] = []
     for count in dict.fromkeys(draw.labels for draw in draws):
         given: dict[str, Any] = {
-            "start": options.start,
+            "init_from": options.init_from,
             "labels": count if count < labelled else 0,
             "device": options.device,
             "workers": options.workers,

@@ -115,7 +115,7 @@ def write(saved: Saved) -> bytes:
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
     own |= {"classes": list(saved.classes), "several": saved.several}
     if isinstance(model, MAE):
-        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.normalised}
+        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.norm_pix_loss}
     file = io.BytesIO()
     torch.save({"model": tensors, "kakera": own}, file)
     return file.getvalue()
@@ -154,7 +154,7 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         # The released models that draw well were trained on plain pixels, and say so in their names.
         normalised = flag("normalised", own.get("normalised", "visualize" not in name))
         notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
-        model = MAE(encoder, decoder, normalised=normalised)
+        model = MAE(encoder, decoder, norm_pix_loss=normalised)
     elif "head.weight" in tensors:
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
@@ -198,7 +198,7 @@ def _require_expressible(saved: Saved) -> None:
         _refuse("layers of another kind than the paper's, or registers")
     if isinstance(model, MAE):
         shape = model.decoder.shape
-        if model.gradients or shape.cross or shape.kind != PLAIN:
+        if model.hog_target or shape.cross or shape.kind != PLAIN:
             _refuse("a decoder that predicts gradients, or is not the paper's")
 
 

@@ -110,7 +110,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
             width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
         )
         normalised = flag("norm_pix_loss", config["norm_pix_loss"])
-        model: Model = MAE(encoder, decoder, normalised=normalised)
+        model: Model = MAE(encoder, decoder, norm_pix_loss=normalised)
         return Saved(model, inputs, notes=notes, resampling=resampling)
     if not any(name.startswith(("classifier.", "cls_classifier.")) for name in present):
         return Saved(encoder, inputs, notes=notes, resampling=resampling)

@@ -95,7 +95,7 @@ def _require_mae(saved: Saved, model: MAE) -> None:
     shape, size, decoder = saved.encoder.shape, saved.encoder.size, model.decoder.shape
     if shape.registers or shape.kind.layer_scale or shape.kind.gated:
         _refuse("an autoencoder with registers, layer scale or a gate")
-    if model.gradients:
+    if model.hog_target:
         _refuse("a decoder that predicts gradients beside pixels")
     if decoder.cross:
         _refuse("a decoder that asks the encoder's tokens alone")

@@ -118,7 +118,7 @@ def configuration(saved: Saved) -> dict[str, Any]:
             "decoder_num_hidden_layers": decoder.depth,
             "decoder_num_attention_heads": decoder.heads,
             "decoder_intermediate_size": round(decoder.width * decoder.kind.ratio),
-            "norm_pix_loss": model.normalised,
+            "norm_pix_loss": model.norm_pix_loss,
         }
     return found
 

@@ -106,7 +106,7 @@ class Graph(nn.Module):
         decode = _across if decoder.shape.cross else _among
         guess = decoder.predict(decoder.norm(decode(decoder, latent, unseen, absent)))[..., : model.pixels]
         vectors = patches.cut(pictures, encoder.shape.patch)
-        if model.normalised:
+        if model.norm_pix_loss:
             mean = vectors.mean(dim=-1, keepdim=True)
             variance = (vectors - mean).square().sum(dim=-1, keepdim=True) / (vectors.shape[-1] - 1)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean

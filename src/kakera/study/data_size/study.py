@@ -66,10 +66,10 @@ class DataSize:
             elif size.isdigit() and int(size) > count:
                 found.append(f"{size} labels: all {count} that are left to train with")
         for model in MODELS:
-            for count in self.counts() if self.options.most_steps else ():
+            for count in self.counts() if self.options.max_steps else ():
                 full = self.school.material.steps(self.school.kind(model), count)[0]
-                if full > self.options.most_steps:
-                    found.append(f"{model} with {count} labels: {self.options.most_steps} of {full} steps")
+                if full > self.options.max_steps:
+                    found.append(f"{model} with {count} labels: {self.options.max_steps} of {full} steps")
         return found
 
     def tuning(self) -> list[int]:

@@ -40,7 +40,7 @@ def measure(school: School, counts: list[int], epochs: float) -> dict[str, float
             def train(
                 folder: Path, steps: int, model: str = model, count: int = count, each: int = per_epoch
             ) -> None:
-                length = {"epochs": steps / each, "least_steps": 0}
+                length = {"epochs": steps / each, "min_steps": 0}
                 trained.append(school.train(model, folder, start, labels=count, **length))
 
             measured = pace(train, steps, room / model)

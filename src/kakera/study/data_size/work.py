@@ -47,10 +47,10 @@ class School:
         return FINETUNE if model == MAE else SCRATCH
 
     def length(self, model: str, count: int) -> dict[str, Any]:
-        """Epochs and steps of a training, cut where `most_steps` says so."""
+        """Epochs and steps of a training, cut where `max_steps` says so."""
         steps, epoch = self.material.steps(self.kind(model), count)
-        most = self.options.most_steps
-        return {"epochs": most / epoch, "least_steps": 0} if most and steps > most else {}
+        most = self.options.max_steps
+        return {"epochs": most / epoch, "min_steps": 0} if most and steps > most else {}
 
     def steps(self, model: str, count: int) -> tuple[int, int]:
         """How many steps a training takes, and how many make an epoch."""
@@ -58,11 +58,11 @@ class School:
 
     def rate(self, model: str, multiple: float) -> float:
         """The base rate that is this multiple of the recipe's."""
-        return multiple * self.material.recipes[self.kind(model)].base_rate
+        return multiple * self.material.recipes[self.kind(model)].base_lr
 
     def train(self, model: str, out: Path, start: Path | None, **changes: Any) -> Trained:
         """One of the three networks, measured on the val part."""
-        words: dict[str, Any] = {CNN: {"model": self.cnn}, VIT: {}, MAE: {"start": start or ""}}[model]
+        words: dict[str, Any] = {CNN: {"model": self.cnn}, VIT: {}, MAE: {"init_from": start or ""}}[model]
         return self.material.classify(self.kind(model), self.pool, out, **words, **changes)
 
     def trained(self, values: Mapping[str, Any], out: Path, start: Path | None, multiple: float) -> Trained:
@@ -70,7 +70,7 @@ class School:
         model, count, seed = values["model"], values["labels"], values["seed"]
         rate = self.rate(model, multiple)
         draws = {"labels": count, "label_seed": seed, "seed": seed}
-        return self.train(model, out, start, base_rate=rate, **draws, **self.length(model, count))
+        return self.train(model, out, start, base_lr=rate, **draws, **self.length(model, count))
 
     def sample(self, count: int, seed: int) -> Dataset:
         """The pictures that a network was trained on, or SAMPLE of them."""
@@ -85,7 +85,7 @@ def pretrained(school: School, trained: Trained) -> dict[str, Any]:
     """What a pretraining costs."""
     return {
         "parameters": costs.size(trained.saved),
-        "flops": costs.step_flops(trained.saved, school.options.hide),
+        "flops": costs.step_flops(trained.saved, school.options.mask_ratio),
         "training_seconds": costs.training_seconds(trained.folder),
     }
 

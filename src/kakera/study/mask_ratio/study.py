@@ -37,7 +37,7 @@ class MaskRatio:
     def shares(self) -> dict[float, int]:
         """Visible patches of each ratio. Of ratios that keep as many, the one nearest to the true share."""
         count, found = self.material.grid.count, dict[int, float]()
-        for ratio in sorted(self.options.ratios):
+        for ratio in sorted(self.options.mask_ratios):
             keep = kept(count, ratio)
             true, known = 1 - keep / count, found.get(keep)
             if known is None or abs(ratio - true) < abs(known - true):
@@ -53,7 +53,7 @@ class MaskRatio:
     def notes(self) -> list[str]:
         """What was made of the options."""
         shares, count, found = self.shares(), self.material.grid.count, list[str]()
-        for ratio in sorted(set(self.options.ratios) - set(shares)):
+        for ratio in sorted(set(self.options.mask_ratios) - set(shares)):
             keep = kept(count, ratio)
             twin = next(other for other, k in shares.items() if k == keep)
             found.append(f"{ratio:g} keeps {keep} of {count} patches, as {twin:g} does: run once")
@@ -83,7 +83,7 @@ class MaskRatio:
         if len(ratios) > LEAST_RATIOS:
             gone = dispensable(ratios)
             left = tuple(ratio for ratio in ratios if ratio != gone)
-            return replace(self, options=replace(options, ratios=left)), f"ratio {gone:g}"
+            return replace(self, options=replace(options, mask_ratios=left)), f"ratio {gone:g}"
         if self.halved < HALVINGS:
             epochs = self.epochs / 2
             less = replace(options, pretrain_epochs=epochs)

@@ -26,7 +26,7 @@ def measure(material: Material, ratios: list[float], labels: int, epochs: float)
         for ratio in ratios:
 
             def pretrain(folder: Path, steps: int, hide: float = ratio) -> None:
-                trained.append(material.pretrain(folder, hide=hide, epochs=steps / epoch))
+                trained.append(material.pretrain(folder, mask_ratio=hide, epochs=steps / epoch))
 
             measured = pace(pretrain, steps, room / f"{ratio:g}", start)
             start = measured.start
@@ -37,8 +37,8 @@ def measure(material: Material, ratios: list[float], labels: int, epochs: float)
         steps, epoch = material.steps(FINETUNE, labels)
 
         def finetune(folder: Path, steps: int) -> None:
-            changes = {"labels": labels, "epochs": steps / epoch, "least_steps": 0}
-            material.classify(FINETUNE, material.dataset, folder, start=trained[-1].folder, **changes)
+            changes = {"labels": labels, "epochs": steps / epoch, "min_steps": 0}
+            material.classify(FINETUNE, material.dataset, folder, init_from=trained[-1].folder, **changes)
 
         measured = pace(finetune, steps, room / FINETUNE)
     return found | {f"{FINETUNE} start": measured.start, f"{FINETUNE} step": measured.step}

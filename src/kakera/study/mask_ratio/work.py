@@ -20,7 +20,7 @@ POOLS = ("mean", "class")
 def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs: float) -> dict[str, Any]:
     """A masked autoencoder at one ratio, and what it costs."""
     ratio, pictures = values["ratio"], len(material.dataset.part("train"))
-    trained = material.pretrain(folder, hide=ratio, seed=values["seed"], epochs=epochs)
+    trained = material.pretrain(folder, mask_ratio=ratio, seed=values["seed"], epochs=epochs)
     steps, epoch = material.steps(PRETRAIN, pictures, epochs=epochs)
     return {
         "steps": steps,
@@ -59,7 +59,7 @@ def finetuned(material: Material, folder: Path, start: Path, values: dict[str, A
         FINETUNE,
         material.dataset,
         folder,
-        start=start,
+        init_from=start,
         labels=values["labels"],
         label_seed=seed,
         seed=seed,

@@ -70,7 +70,7 @@ def _too_little(cost: StepCost, each: float, machine: Machine, fixed: float) -> 
             got=f"{gigabytes(machine.training_memory)} free {place}",
             expected=f"about {gigabytes((fixed + LEAST * each) / (1 - SPARED))} "
             f"for a network of {cost.parameters / 1e6:.1f} million parameters",
-            do="choose a smaller --size or --model, a smaller --image or a larger --patch",
+            do="choose a smaller --model, a smaller --image-size or a larger --patch",
         )
     )
 

@@ -11,17 +11,17 @@ from kakera.out_of_memory import memory_for
 def fitting(config: dict[str, Any]) -> AbstractContextManager[None]:
     """Within, a lack of memory is an OutOfMemoryError; `config` is the run's, its options by name."""
     what = config.get("verb", "training")
-    if config.get("batch"):
-        what += f" with --batch {config['batch']} --accumulate {config.get('accumulate', 1)}"
+    if config.get("batch_size"):
+        what += f" with --batch-size {config['batch_size']} --grad-accum {config.get('grad_accum', 1)}"
     return memory_for(what, advice(config))
 
 
 def advice(config: dict[str, Any]) -> str:
-    """What to lower. Another --accumulate, --recompute or --workers goes on with the same run."""
+    """What to lower. Another --grad-accum, --activation-checkpointing or --workers goes on with the same run."""
     if str(config.get("model", "")).startswith("resnet"):
-        return "run it again with a lower --batch or --image, or fewer --workers, and another --out"
-    words = f"run the same command with --accumulate {2 * config.get('accumulate', 1)}"
-    if not config.get("recompute"):
-        words += ", and --recompute if need be"
+        return "run it again with a lower --batch-size or --image-size, or fewer --workers, and another --out"
+    words = f"run the same command with --grad-accum {2 * config.get('grad_accum', 1)}"
+    if not config.get("activation_checkpointing"):
+        words += ", and --activation-checkpointing if need be"
     words += ", or fewer --workers: it goes on from its last checkpoint"
-    return words + "; or lower --image, with another --out"
+    return words + "; or lower --image-size, with another --out"

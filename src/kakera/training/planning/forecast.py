@@ -69,7 +69,7 @@ class Forecast:
             return 0.0
         parts = (facts.count, facts.held_out)
         found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
-        if not options.start:
+        if not options.init_from:
             return found
         allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
         return found + frozen_seconds(*parts, each, allowed)
@@ -143,7 +143,7 @@ class Forecast:
     def cut_to(self, steps: int) -> Forecast:
         """The same with so many steps."""
         options, epochs = self.plan.options, float(f"{steps / self.plan.steps_per_epoch:.4g}")
-        options = replace(options, epochs=epochs, least_steps=min(options.least_steps, steps))
+        options = replace(options, epochs=epochs, min_steps=min(options.min_steps, steps))
         return replace(self, plan=replace(self.plan, options=options))
 
     def update(self, before: Forecast) -> list[str]:
@@ -195,7 +195,7 @@ class Forecast:
     def _pieces(self) -> str:
         if self.fit.pieces == 1:
             return "a batch at once"
-        return f"each batch in {self.fit.pieces} pieces (--accumulate)"
+        return f"each batch in {self.fit.pieces} pieces (--grad-accum)"
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters

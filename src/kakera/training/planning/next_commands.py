@@ -95,8 +95,10 @@ def after_pretrain(s: Situation, run: str | Path) -> list[str]:
     Without labels, a look at what was learned.
     """
     if s.classifiable:
-        lines = [command("finetune", s.data, "--from", str(run), "--out", default_folder("finetune", s.data))]
-        lines += [command("probe", s.data, "--from", str(run), "--no-finetune")] if s.measured else []
+        lines = [
+            command("finetune", s.data, "--init-from", str(run), "--out", default_folder("finetune", s.data))
+        ]
+        lines += [command("probe", s.data, "--init-from", str(run), "--no-finetune")] if s.measured else []
         return _next([*lines, *_published_instead(s)])
     if s.files:
         return _next([command("explain", str(run), s.files)])
@@ -121,7 +123,7 @@ def after_finetune(
 def after_probe(data: str, start: str | Path, *, from_hub: bool = False) -> list[str]:
     """Fine-tuning from the same weights; `from_hub` is True of published ones."""
     out = default_folder("finetune", data) + (PUBLISHED if from_hub else "")
-    return _next([command("finetune", data, "--from", str(start), "--out", out)])
+    return _next([command("finetune", data, "--init-from", str(start), "--out", out)])
 
 
 def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[str]:
@@ -133,7 +135,7 @@ def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[s
 
 def after_study(data: str, hide: float | None = None) -> list[str]:
     """Pretraining, with the share of hidden patches that a study chose."""
-    chosen = [] if hide is None else ["--hide", f"{hide:g}"]
+    chosen = [] if hide is None else ["--mask-ratio", f"{hide:g}"]
     return _next([command("pretrain", data, *chosen, "--out", default_folder("pretrain", data))])
 
 
@@ -149,7 +151,7 @@ def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, 
     if classifier and s.files:
         return _next([command("predict", str(target), s.files)])
     if not graph and s.classifiable and s.measured:
-        return _next([command("probe", s.data, "--from", str(target), "--no-finetune")])
+        return _next([command("probe", s.data, "--init-from", str(target), "--no-finetune")])
     return []
 
 
@@ -162,7 +164,7 @@ def start_published(s: Situation) -> str:
     """Fine-tuning from the weights to try first, with download size and licence as a comment."""
     first = published(FIRST[s.kind])
     out = default_folder("finetune", s.data) + PUBLISHED
-    return f"{command('finetune', s.data, '--from', first.name, '--out', out)}  # {first.facts()}"
+    return f"{command('finetune', s.data, '--init-from', first.name, '--out', out)}  # {first.facts()}"
 
 
 def _published_instead(s: Situation) -> list[str]:
@@ -200,9 +202,9 @@ def _from_hub(s: Situation) -> list[str]:
     first, lines = published(FIRST[s.kind]), [start_published(s)]
     if s.kind == PICTURES:
         light, out = published(LIGHT), default_folder("finetune", s.data) + "-light"
-        tune = command("finetune", s.data, "--from", light.name, "--out", out)
+        tune = command("finetune", s.data, "--init-from", light.name, "--out", out)
         lines += [f"{tune}  # quicker: {light.facts()}"]
     if s.measured:
-        probe = command("probe", s.data, "--from", first.name, "--no-finetune")
+        probe = command("probe", s.data, "--init-from", first.name, "--no-finetune")
         lines += [f"{probe}  # what that start is worth, in minutes: trains nothing"]
     return lines

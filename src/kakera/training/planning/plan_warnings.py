@@ -44,13 +44,13 @@ def _start(facts: Facts, data: str) -> dict[str, str]:
     first = published(FIRST["recordings" if facts.recordings else "pictures"])
     many = _counted(facts.count, facts.things.removesuffix("s"))
     many += f" of about {side} pixels" if side else ""
-    instead = f"{command('finetune', data, '--from', first.name)} ({first.facts()})"
+    instead = f"{command('finetune', data, '--init-from', first.name)} ({first.facts()})"
     return {"start": f"{many} are few to learn from alone, published weights know more: {instead}"}
 
 
 def _smaller(verb: Verb, facts: Facts) -> str:
     """What makes a step cheaper; patches and network of a start are as they are."""
-    image = "fewer --seconds" if facts.recordings else "a smaller --image"
+    image = "fewer --seconds" if facts.recordings else "a smaller --image-size"
     if verb == "finetune":
         return f"{image} or a smaller network to start from"
     return f"{image}, a larger --patch or a smaller network (--{'size' if verb == 'pretrain' else 'model'})"

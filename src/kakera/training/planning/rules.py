@@ -102,9 +102,9 @@ def _network(verb: Verb, facts: Facts, machine: Machine, time: float, given: Map
     if facts.recordings:
         return _lengthened(verb, facts, _recordings(facts), time, given)
     if verb == "finetune":
-        size = given.get("image") or max(facts.size)
+        size = given.get("image_size") or max(facts.size)
         return Choice("micro" if size <= SMALL else "few" if facts.count < LADDER[-2].pictures else "paper")
-    if max(facts.size) <= SMALL and not given.get("image", 0) > SMALL:
+    if max(facts.size) <= SMALL and not given.get("image_size", 0) > SMALL:
         choice = _small(verb, facts, given)
     else:
         choice = _large(verb, facts, machine, time, given)
@@ -130,7 +130,7 @@ def _model(verb: Verb) -> str:
 
 
 def _small(verb: Verb, facts: Facts, given: Mapping[str, Any]) -> Choice:
-    side = given.get("image", 0) or max(facts.size)
+    side = given.get("image_size", 0) or max(facts.size)
     values: dict[str, Any] = {}
     patch = 4 if side <= FINE else 8
     reasons = {"model": f"pictures of {side} pixels are taken as they are, in patches of {patch}"}
@@ -154,12 +154,12 @@ def _large(verb: Verb, facts: Facts, machine: Machine, time: float, given: Mappi
         why = f"{facts.count:,} pictures are too few for more"
     else:
         why = "more would need more time (--time) or a faster machine"
-    values: dict[str, Any] = {_model(verb): row.size, "image": row.image, "patch": (row.patch,)}
-    if given.get("image"):
-        values["patch"] = (_patch_for(int(given["image"])),)
+    values: dict[str, Any] = {_model(verb): row.size, "image_size": row.image, "patch": (row.patch,)}
+    if given.get("image_size"):
+        values["patch"] = (_patch_for(int(given["image_size"])),)
     recipe = "paper" if row.size in ("small", "base") else "few"
     size = given.get(_model(verb), row.size)
-    image, patch = given.get("image", row.image), (given.get("patch") or values["patch"])
+    image, patch = given.get("image_size", row.image), (given.get("patch") or values["patch"])
     text = f"{size} at {image} pixels, patches of {' x '.join(map(str, patch))}: {why}"
     return Choice(recipe, values, {"model": text})
 

@@ -25,7 +25,7 @@ def seconds_of_a_step(task: Task, plan: Plan, fabric: Fabric) -> float:
     """
     model = task.model
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    pieces = max(plan.options.accumulate, 1)
+    pieces = max(plan.options.grad_accum, 1)
     model.to(fabric.device).train()
     optimizer = adamw_or_muon(model, plan, 0.0, fabric.device)
     try:
