@@ -82,7 +82,7 @@ def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, s
     epochs = steps * PICTURES / labels
     options: dict[str, Any] = {"model": size, "patch": (patch,), "labels": labels}
     options |= {
-        "batch": PICTURES,
+        "batch_size": PICTURES,
         "epochs": epochs,
         "min_steps": 1,
         "warmup_epochs": 0.1 * epochs,

@@ -54,7 +54,7 @@ def test_it_is_also_what_python_itself_would_raise(kind: type[KakeraError], buil
 
 def test_a_sentence_says_subject_got_expected_and_what_to_do() -> None:
     assert (
-        sentence("size", got=3, expected="4 or 5", do="choose 4") == "model: got 3, expected 4 or 5; choose 4"
+        sentence("size", got=3, expected="4 or 5", do="choose 4") == "size: got 3, expected 4 or 5; choose 4"
     )
 
 

@@ -69,7 +69,7 @@ WRONG: list[tuple[tuple[str, ...], Any, str]] = [
     (("shape", "decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
     (("decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
     (("decoder", "heads"), 0, "decoder's heads: got 0"),
-    (("normalised",), "yes", "norm_pix_loss: got 'yes'"),
+    (("normalised",), "yes", "normalised: got 'yes'"),
     (("learned",), None, "learned: got None"),
     (("pool",), "max", "pool: got 'max'"),
     (("classes",), [["a"], ["b"]], "classes: got ['a']"),

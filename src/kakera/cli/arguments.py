@@ -13,13 +13,13 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from kakera.errors import KakeraError, OptionError, sentence
-from kakera.training.options import FLAGS
+from kakera.training.option_fields import AUTO, is_union
 from kakera.training.recipes import changed_by_recipes
 from kakera.training.suggest import DATA, did_you_mean
 
 Resolve: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
 FIRST = (  # in the help, before all others
-    *("data", "out", "start", "labels", "time", "image", "size", "model", "epochs", "batch", "device"),
+    *("data", "out", "init_from", "labels", "time", "image_size", "model", "epochs", "batch_size", "device"),
     *("workers", "budget"),
 )
 KINDS = ("any", "pictures", "recordings")
@@ -123,7 +123,7 @@ class Arguments(argparse.ArgumentParser):
             if field.name not in FIRST:
                 title = _owner(kind, field.name)
                 place = groups.get(title) or groups.setdefault(title, self.add_argument_group(title))
-            flag = FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
+            flag = "--" + field.name.replace("_", "-")
             shown = _shown(field.default)
             if field.name in self._changed:
                 shown = "by the data; see docs/defaults.md"
@@ -159,7 +159,21 @@ def _kind_of(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
         return {"nargs": "+", **_kind_of(item)}
+    if is_union(hint):
+        own = next(part for part in get_args(hint) if get_origin(part) is not Literal)
+        found = _kind_of(own)
+        return {**found, "type": or_auto(found["type"]), "metavar": f"{found['metavar']}|{AUTO}"}
     return {"type": hint, "metavar": hint.__name__.upper()}
+
+
+def or_auto(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type for argparse: what `kind` reads, or "auto"."""
+
+    def read(text: str) -> Any:
+        return AUTO if text == AUTO else kind(text)
+
+    read.__name__ = getattr(kind, "__name__", "value")  # argparse calls a wrong value by it
+    return read
 
 
 def help_texts(kind: type[Any]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def run(words: Sequence[str]) -> int:
         help="write int8 even where it loses over 2 points of accuracy, or 5 %% of the labels",
     )
     given = parser.parse_args(words)
-    changes: dict[str, Any] = {"size": _size(given.size), "channels": given.channels}
+    changes: dict[str, Any] = {"image_size": _size(given.image_size), "channels": given.channels}
     if not given.int8:
         _require(not given.calibrate, "--calibrate", "with --int8")
         _require(not given.allow_loss, "--allow-loss", "with --int8")

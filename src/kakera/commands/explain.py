@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from kakera.model.classifier import Classifier
 from kakera.out_of_memory import memory_for
 from kakera.training.inference import probabilities
 from kakera.training.notes import noted
+from kakera.training.option_fields import AUTO, Auto
 from kakera.training.preview import Shown, shown
 from kakera.training.recipes import build
 from kakera.training.view import View
@@ -79,13 +79,13 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     saved = model if isinstance(model, Saved) else noted(load(model), model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
-    checked("patch", asked.patch, 0, saved.encoder.grid.count)
+    _token(asked.patch_index, saved.encoder.grid)
     _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
     cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     looked, names = _read(saved, files, asked.at, notes)
     extents = [Extent.of(saved.encoder, width) for width in looked.widths]
-    tokens = [_token(asked.patch, extent.grid) for extent in extents]
+    tokens = [_token(asked.patch_index, extent.grid) for extent in extents]
     hidden = [_masks(asked, extent.grid) for extent in extents]
     known = isinstance(saved.model, Classifier)
     absent = View.of(saved.model, saved.inputs).absent(looked.batch)
@@ -111,12 +111,9 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
 def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
     """What is asked for, and a list of notes: at most MOST_SAMPLES reconstructions fit on a page."""
     asked, notes = build(ExplainOptions, given), list[str]()
-    if not 0 <= asked.at < math.inf:
-        raise OptionError(sentence("at", got=asked.at, expected="seconds from 0", do="correct it"))
     if asked.samples > MOST_SAMPLES:
         _note(notes, f"{MOST_SAMPLES} of {asked.samples:,} samples are drawn of each file")
         asked = replace(asked, samples=MOST_SAMPLES)
-    checked("samples", asked.samples, 1, MOST_SAMPLES)
     return asked, notes
 
 
@@ -141,9 +138,11 @@ def _target(saved: Saved, name: str) -> int:
     return saved.classes.index(name)
 
 
-def _token(patch: int, grid: Grid) -> int:
+def _token(number: int | Auto, grid: Grid) -> int:
     """The patch that is asked for, or the one at the centre. Raises OptionError."""
-    return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+    if number == AUTO:
+        return grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+    return checked("patch_index", number, 1, grid.count)
 
 
 def _read(saved: Saved, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:

@@ -27,6 +27,7 @@ from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.notes import noted
+from kakera.training.option_fields import AUTO, or_none
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import classifier_cost, resnet_cost
@@ -166,16 +167,18 @@ def forecast_of(job: Job[FinetuneOptions], before: Saved | None) -> Forecast:
     else:
         shape = before.encoder.shape if before else scratch_shape(chosen)
         own = before.inputs.size if before else (0, 0)
-        if before is None or (dataset.sounds is not None and chosen.seconds):
+        if before is None or (dataset.sounds is not None and chosen.seconds != AUTO):
             own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
-        size = (chosen.image_size, chosen.image_size) if before and chosen.image_size else own
+        side = or_none(chosen.image_size)
+        size = (side, side) if before and side else own
         cost = classifier_cost(shape, size, channels, classes)
         name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
         return job.forecast(
             cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
         )
     cost = resnet_cost(cnn, size, channels, classes)
-    text = f"{chosen.model if before is None else 'ResNet from ' + chosen.init_from}, {size[0]} x {size[1]} pixels"
+    name = chosen.model if before is None else f"ResNet from {chosen.init_from}"
+    text = f"{name}, {size[0]} x {size[1]} pixels"
     return job.forecast(cost, text, size, divisible=False, train=count)
 
 

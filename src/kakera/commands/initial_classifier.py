@@ -14,6 +14,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig, shape_of
 from kakera.model.resnet import RESNETS, ResNet, resnet_shape
 from kakera.model.vit import ViT
+from kakera.training.option_fields import AUTO, or_none
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames
@@ -38,8 +39,9 @@ def initial_classifier(prepared: Prepared, options: FinetuneOptions, before: Sav
         model.initialise_head(draws)
     else:
         inputs = before.inputs
-        size = (options.image_size, options.image_size) if options.image_size else inputs.size
-        if inputs.sound is not None and options.seconds:
+        side = or_none(options.image_size)
+        size = (side, side) if side else inputs.size
+        if inputs.sound is not None and options.seconds != AUTO:
             size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
             if before.resampling != "cut":  # another end, where a picture gets another size
                 before.encoder.recut(size)

@@ -31,6 +31,7 @@ from kakera.training.device import whereabouts
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
+from kakera.training.option_fields import Auto
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import mae_cost
@@ -130,7 +131,7 @@ def _options(forecast: Forecast) -> PretrainOptions:
     return forecast.plan.options
 
 
-def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
+def _inputs_of(forecast: Forecast) -> tuple[int | Auto, tuple[int, int], float | Auto]:
     chosen = _options(forecast)
     return chosen.image_size, require_patches(shape_of(chosen.model), chosen.patch).patch, chosen.seconds
 

@@ -38,6 +38,7 @@ from kakera.training.inference import features, require_layers
 from kakera.training.metrics import evaluate
 from kakera.training.metrics_report import Evaluation
 from kakera.training.notes import noted
+from kakera.training.option_fields import AUTO
 from kakera.training.options import ProbeOptions
 from kakera.training.planning.costs import classifier_cost
 from kakera.training.planning.rules import LIMIT
@@ -155,7 +156,7 @@ def _planned(
         )
     require_layers(saved.encoder, chosen.layers)
     free = announce and not chosen.finetune_recipe
-    limit = duration.seconds(chosen.time) if chosen.time else LIMIT if free else 0.0
+    limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
     plan = _estimate(chosen, prepared, saved)
     return replace(plan, limit=limit, spent=time.monotonic() - began), saved
 

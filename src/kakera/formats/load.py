@@ -28,7 +28,7 @@ CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README
 def load(
     source: str | Path,
     *,
-    size: Size | None = None,
+    image_size: Size | None = None,
     channels: int | None = None,
     classes: Classes | None = None,
     revision: str | None = None,
@@ -38,11 +38,12 @@ def load(
     """Open the model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
 
     The format is detected from the contents. The model comes on the CPU, in `dtype` (float64 is for
-    comparisons), ready to predict; `notes` say what was found and assumed. `size` (pixels, or height and
-    width), `channels` and `classes` (a number, or names) change what it takes in and tells apart: see
-    `adapt`. `revision` and `token` are for the hub. Raises OptionError, RunError.
+    comparisons), ready to predict; `notes` say what was found and assumed. `image_size` (pixels, or
+    height and width), `channels` and `classes` (a number, or names) change what it takes in and tells apart:
+    see `adapt`; None leaves them as they are. `revision` and `token` are for the hub. Raises OptionError,
+    RunError.
     """
-    saved = _load(source, revision, token, whole=size is None)
+    saved = _load(source, revision, token, whole=image_size is None)
     kept = next(saved.model.parameters()).dtype
     if kept != dtype:
         saved.model.to(dtype)
@@ -50,7 +51,7 @@ def load(
         saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
     saved = replace(saved, notes=(*saved.notes, *alike(saved.model)))
-    return adapt(saved, size=size, channels=channels, classes=classes)
+    return adapt(saved, size=image_size, channels=channels, classes=classes)
 
 
 def _load(source: str | Path, revision: str | None, token: str | None, *, whole: bool) -> Saved:

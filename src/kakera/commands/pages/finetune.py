@@ -28,6 +28,7 @@ from kakera.storage import write_atomically
 from kakera.training.baselines.baselines import Baselines, measure_baselines
 from kakera.training.baselines.verdict import PARTS, VERDICT, Verdict, judge, method_of
 from kakera.training.metrics_report import Evaluation
+from kakera.training.option_fields import AUTO
 from kakera.training.options import FinetuneOptions
 from kakera.training.planning.baseline_costs import frozen_limit
 from kakera.training.planning.next_commands import Situation, after_finetune, bare
@@ -108,7 +109,7 @@ class FinetunePage:
         except (OSError, ValueError, TypeError, KeyError):
             pass  # none yet, or cut short
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
-        limit = duration.seconds(self.options.time) if self.options.time else 0.0
+        limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
         try:
             found = measure_baselines(
                 self.train,

@@ -13,15 +13,15 @@ from kakera.data.images.resize import resized
 MOST = 2.25  # times the side that the model sees
 
 
-def stored_side(image: int, crop_min_scale: float) -> int:
+def stored_side(image: int, crop_least: float) -> int:
     """The shorter side in pixels at which a picture is kept, so that crops made `image` pixels lose little.
 
-    `image` / √crop_min_scale, at most 2.25 times `image`: the smallest square crop, `crop_min_scale` of the area of a
+    `image` / √crop_least, at most 2.25 times `image`: the smallest square crop, `crop_least` of the area of a
     square picture, still has `image` pixels a side, so none is enlarged. For shares of 0.2 to 1, 96 pixels
     and 120 drawings of 300 to 1 500 pixels, crops differ from those of the whole picture by 0.4 of 255 on
     average (0.6 for 2 times, 1.3 for 1.5 times, 3.3 for the same side); neighbouring pixels differ by 8.
     """
-    return math.ceil(image * min(max(crop_min_scale, 1e-9) ** -0.5, MOST))
+    return math.ceil(image * min(max(crop_least, 1e-9) ** -0.5, MOST))
 
 
 def shrunken_size(size: tuple[int, int], shorter: int) -> tuple[int, int]:

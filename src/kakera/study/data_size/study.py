@@ -19,6 +19,7 @@ from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.scheduler import Finished, conduct, say
 from kakera.study.setup import PRETRAIN, cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
+from kakera.training.option_fields import AUTO, or_none
 
 TUNE, FINAL, LONGER = "tune", "final", "longer"
 LEAST_SIZES, HALVINGS = 2, 3  # what a budget leaves at least: sizes, and an eighth of the epochs
@@ -119,7 +120,7 @@ class DataSize:
     @property
     def epochs(self) -> float:
         """Of a pretraining."""
-        return self.options.pretrain_epochs or self.school.material.recipes[PRETRAIN].epochs
+        return or_none(self.options.pretrain_epochs) or self.school.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
@@ -221,11 +222,12 @@ def plan_data_size(data: str | Path | Dataset, **options: Any) -> Plan:
 def _opened(data: str | Path | Dataset, **options: Any) -> DataSize:
     name = data.name if isinstance(data, Dataset) else str(data)
     chosen = study_options(DataSizeOptions, {**options, "data": name})
-    if chosen.cnn:
+    if chosen.cnn != AUTO:
         resnet_shape(chosen.cnn)
     ours = material(data, chosen)
     pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
-    study = DataSize(chosen, School(ours, pool, chosen.cnn or nearest_cnn(ours), chosen), validation)
+    cnn = nearest_cnn(ours) if chosen.cnn == AUTO else chosen.cnn
+    study = DataSize(chosen, School(ours, pool, cnn, chosen), validation)
     study.counts()  # refuses sizes that no study can use
     return study
 

@@ -52,7 +52,7 @@ def measure(school: School, counts: list[int], epochs: float) -> dict[str, float
 
 def reference(school: School, model: str, counts: list[int]) -> int:
     """The smallest number of labels that fills a batch, or the largest there is."""
-    batch = school.material.recipes[school.kind(model)].batch
+    batch = school.material.recipes[school.kind(model)].batch_size
     return next((count for count in sorted(counts) if count >= batch), max(counts))
 
 
@@ -69,7 +69,7 @@ def seconds(
     training = 0.0
     if unit.kind == "tune" or unit.values["trains"]:
         measured = reference(school, model, counts)
-        batch = material.recipes[school.kind(model)].batch
+        batch = material.recipes[school.kind(model)].batch_size
         share = min(batch, count) / min(batch, measured)
         training = costs[f"{model} start"] + share * school.steps(model, count)[0] * costs[f"{model} step"]
         if model == MAE and getattr(material.recipes[FINETUNE], "head", "") == "ridge":

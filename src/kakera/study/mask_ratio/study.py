@@ -16,6 +16,7 @@ from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.scheduler import Finished, conduct, say
 from kakera.study.setup import FINETUNE, PRETRAIN, Material, material
 from kakera.study.study_options import MaskRatioOptions, study_options
+from kakera.training.option_fields import or_none
 
 PROBE = "probe"
 LEAST_RATIOS, HALVINGS = 3, 3  # what a budget leaves at least: ratios, and an eighth of the epochs
@@ -94,7 +95,7 @@ class MaskRatio:
     @property
     def epochs(self) -> float:
         """Of a pretraining."""
-        return self.options.pretrain_epochs or self.material.recipes[PRETRAIN].epochs
+        return or_none(self.options.pretrain_epochs) or self.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""

@@ -24,7 +24,7 @@ def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs:
     steps, epoch = material.steps(PRETRAIN, pictures, epochs=epochs)
     return {
         "steps": steps,
-        "pictures_seen": steps * min(material.recipes[PRETRAIN].batch, pictures),
+        "pictures_seen": steps * min(material.recipes[PRETRAIN].batch_size, pictures),
         "steps_of_an_epoch": epoch,
         "flops": costs.step_flops(trained.saved, ratio),
         "parameters": costs.size(trained.saved),
