@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
 GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine"}
-GROUND |= {"contention", "out_of_memory"}
+GROUND |= {"contention", "out_of_memory", "option_fields"}
 BASE = GROUND | {"sound"}
 BELOW = {
     **dict.fromkeys(GROUND, GROUND),

@@ -28,9 +28,9 @@ from kakera.formats.onnx.model import OnnxModel, entering
 from kakera.formats.verify import session_of
 from kakera.model.classifier import Classifier
 from kakera.model.resnet import ResNet
+from kakera.option_fields import AUTO, renamed
 from kakera.training.inference import scores
 from kakera.training.metrics import evaluate
-from kakera.training.option_fields import AUTO
 from kakera.training.options import ProbeOptions
 
 CALIBRATED = 128  # pictures of the train part, evenly spaced
@@ -99,6 +99,7 @@ class Quantised:
         return found
 
 
+@renamed(size="image_size")
 def convert_int8(
     source: str | Path,
     target: str | Path,

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.explaining.args import ExplainArgs
 from kakera.commands.explaining.gallery import Album
 from kakera.commands.explaining.image_figures import Subject, picture_plates
 from kakera.commands.explaining.model_figures import model_plates, require_cnn, untrained_cnn
@@ -31,10 +32,10 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
+from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.training.inference import probabilities
 from kakera.training.notes import noted
-from kakera.training.option_fields import AUTO, Auto
 from kakera.training.preview import Shown, shown
 from kakera.training.recipes import build
 from kakera.training.view import View
@@ -66,7 +67,13 @@ class Explained:
 
 
 @memory_for("explain", "name fewer files, or lower --samples")
-def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Explained:
+def explain_files(
+    model: str | Path | Saved,
+    files: Files,
+    *,
+    out: str | Path = ExplainOptions.out,
+    **options: Unpack[ExplainArgs],
+) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
     `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
@@ -75,7 +82,7 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     drawn: one line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no
     file is left, OptionError, StorageError.
     """
-    asked, notes = _options(options)
+    asked, notes = _options({**options, "out": str(out)})
     saved = model if isinstance(model, Saved) else noted(load(model), model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
@@ -90,7 +97,7 @@ def explain_files(model: str | Path | Saved, files: Files, **options: Any) -> Ex
     known = isinstance(saved.model, Classifier)
     absent = View.of(saved.model, saved.inputs).absent(looked.batch)
     chances = probabilities(saved, looked.pictures, absent).numpy() if known else np.zeros((len(looked), 0))
-    out = Path(asked.out)
+    out = Path(out)
     album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
     for number, (name, row) in enumerate(zip(names, chances, strict=True)):
         picture, width = looked.pictures[number], looked.widths[number]

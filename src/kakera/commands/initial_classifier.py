@@ -14,7 +14,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig, shape_of
 from kakera.model.resnet import RESNETS, ResNet, resnet_shape
 from kakera.model.vit import ViT
-from kakera.training.option_fields import AUTO, or_none
+from kakera.option_fields import AUTO, or_none
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames

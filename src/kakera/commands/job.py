@@ -17,12 +17,12 @@ from kakera.data.dataset import Dataset
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig
+from kakera.option_fields import AUTO
 from kakera.progress import follows
 from kakera.training.configuration import chosen_before
 from kakera.training.distributed import Team
 from kakera.training.launch import processes
 from kakera.training.loop import Task
-from kakera.training.option_fields import AUTO
 from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import StepCost

@@ -22,10 +22,10 @@ from kakera.errors import DataError, OptionError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import this_machine, usable_cores
 from kakera.model.configs import ViTConfig
+from kakera.option_fields import AUTO, Auto, or_none
 from kakera.sound.spec import preset
 from kakera.training.configuration import chosen_before
 from kakera.training.launch import processes
-from kakera.training.option_fields import AUTO, Auto, or_none
 from kakera.training.options import (
     DataOptions,
     FinetuneOptions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import nn
@@ -27,11 +27,12 @@ from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
 from kakera.model.masking import MASKINGS, kept
 from kakera.model.vit import ViT
+from kakera.option_fields import Auto
 from kakera.training.device import whereabouts
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
-from kakera.training.option_fields import Auto
+from kakera.training.option_args import PretrainArgs
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import mae_cost
@@ -48,7 +49,12 @@ DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
 
 
 def pretrain(
-    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", announce: bool = True, **options: Any
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    recipe: str = "",
+    announce: bool = True,
+    **options: Unpack[PretrainArgs],
 ) -> Trained:
     """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
 
@@ -96,7 +102,7 @@ def pretrain(
 
 
 def plan_pretrain(
-    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Unpack[PretrainArgs]
 ) -> Forecast:
     """What `pretrain` with the same arguments would do: steps, time from a few real ones, memory, files.
 

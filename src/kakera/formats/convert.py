@@ -20,6 +20,7 @@ from kakera.formats.onnx import export
 from kakera.formats.verify import difference
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
+from kakera.option_fields import renamed
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -56,6 +57,7 @@ class Converted:
         ]
 
 
+@renamed(size="image_size")
 @memory_for("convert", "end other programs, or give a lower --image-size")
 def convert(
     source: str | Path,

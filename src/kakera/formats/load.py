@@ -19,12 +19,14 @@ from kakera.formats.foreign import jax, timm, transformers
 from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, Saved, load_model
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
+from kakera.option_fields import renamed
 
 PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder
 FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
 
+@renamed(size="image_size")
 def load(
     source: str | Path,
     *,

@@ -21,8 +21,8 @@ from kakera.errors import DataError, sentence
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig, shape_of
+from kakera.option_fields import AUTO
 from kakera.study.study_options import DataSizeOptions, StudyOptions
-from kakera.training.option_fields import AUTO
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import Plan
 

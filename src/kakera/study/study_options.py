@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kakera import duration
-from kakera.training.option_fields import Auto, within
+from kakera.option_fields import Auto, within
 from kakera.training.options import DataOptions
 from kakera.training.recipes import build
 

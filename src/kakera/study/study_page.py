@@ -7,13 +7,13 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from kakera import duration
+from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.prose import capital
 from kakera.reports.tables import COSTS, write_csv
 from kakera.study.scheduler import Finished
 from kakera.study.setup import PRETRAIN, Material
 from kakera.study.study_options import StudyOptions
-from kakera.training.option_fields import AUTO
 
 HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
 OWN = {

@@ -12,7 +12,7 @@ from kakera.data.checks.digest import changed
 from kakera.data.checks.inventory import INVENTORY, Rows, changes, unpacked
 from kakera.errors import RunError, sentence
 from kakera.inputs import CROPPING
-from kakera.training.option_fields import AUTO
+from kakera.option_fields import AUTO
 
 CONFIG, DIGEST, VERSION = "config.json", "digest", "version"
 FREE = {  # may differ between a run and its resumption

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from kakera.training.option_fields import or_none
+from kakera.option_fields import or_none
 from kakera.training.options import LearningOptions
 
 

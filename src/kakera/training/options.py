@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from kakera.training.option_fields import Auto, within
+from kakera.option_fields import Auto, within
 
+Probe: TypeAlias = Literal["ridge", "logistic", "nearest", "linear"]
 Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
 
 
@@ -197,7 +198,7 @@ class ProbeOptions(DataOptions):
     """A folder for probe.json, report.html and the fine-tunings; empty writes none."""
     time: str = "auto"
     """How long it may take, such as 10m: fine-tuning is cut to it; auto is at most 30 minutes."""
-    probes: tuple[Literal["ridge", "logistic", "nearest", "linear"], ...] = ("ridge", "logistic", "nearest")
+    probes: tuple[Probe, ...] = ("ridge", "logistic", "nearest")
     """Which probes to fit; linear is the MAE paper's protocol."""
     pools: tuple[Pooling, ...] = ("class", "mean")
     """What the probes read: class token, mean of the patch tokens, or both side by side."""

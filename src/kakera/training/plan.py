@@ -12,8 +12,8 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import training_batches
 from kakera.data.order import Share
 from kakera.errors import OptionError, sentence
+from kakera.option_fields import or_none
 from kakera.training.distributed import Team
-from kakera.training.option_fields import or_none
 from kakera.training.options import LearningOptions
 
 

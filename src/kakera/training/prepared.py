@@ -18,7 +18,7 @@ from kakera.data.preload.statistics import mean_std
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
-from kakera.training.option_fields import AUTO, Auto, or_none
+from kakera.option_fields import AUTO, Auto, or_none
 from kakera.training.planning.rules import Facts
 from kakera.training.spectrogram_stats import frames, spectrogram_inputs
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kakera.errors import OptionError, sentence
-from kakera.training.option_fields import AUTO, Auto, check, is_union
+from kakera.option_fields import AUTO, Auto, check, is_union
 from kakera.training.options import DataOptions, FinetuneOptions
 from kakera.training.suggest import did_you_mean, renamed
 

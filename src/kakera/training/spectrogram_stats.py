@@ -8,9 +8,9 @@ import torch
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.inputs import InputSpec
+from kakera.option_fields import AUTO, Auto
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
-from kakera.training.option_fields import AUTO, Auto
 
 SECONDS = 10.24  # AST's window (Gong et al. 2021)
 LEAST, MOST = 0.1, 120.0  # seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kakera.training.option_fields import within
+from kakera.option_fields import within
 
 
 @dataclass(frozen=True)

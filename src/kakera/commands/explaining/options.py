@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kakera.training.option_fields import Auto, within
+from kakera.option_fields import Auto, within
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from kakera.commands.result import Trained, predict_part
 from kakera.data.dataset import Dataset
 from kakera.formats.native import Saved
 from kakera.model.resnet import ResNet
+from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
 from kakera.training.baselines.baselines import Baselines, measure_baselines
 from kakera.training.baselines.verdict import PARTS, VERDICT, Verdict, judge, method_of
 from kakera.training.metrics_report import Evaluation
-from kakera.training.option_fields import AUTO
 from kakera.training.options import FinetuneOptions
 from kakera.training.planning.baseline_costs import frozen_limit
 from kakera.training.planning.next_commands import Situation, after_finetune, bare

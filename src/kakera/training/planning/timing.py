@@ -10,8 +10,8 @@ import torch
 from lightning_fabric import Fabric
 
 from kakera.data.order import Share
+from kakera.option_fields import or_none
 from kakera.training.loop import Task, adamw_or_muon
-from kakera.training.option_fields import or_none
 from kakera.training.plan import Plan
 
 ENOUGH = 2.5  # seconds of steps, after a first one

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from kakera.errors import OptionError, sentence
 
+P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 AUTO: Literal["auto"] = "auto"
@@ -54,6 +58,21 @@ def within(
     return found
 
 
+def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that refuses keyword arguments of an earlier version: old names, and today's."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for old in names.keys() & kwargs.keys():
+                raise OptionError(f"{old} is now {names[old]}")
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
 def is_union(hint: Any) -> bool:
     """Return whether a type is one of several, such as a number or "auto"."""
     return get_origin(hint) in (Union, types.UnionType)
@@ -91,10 +110,15 @@ def _check(name: str, value: Any, hint: Any, bounds: Bounds, more: str = "") -> 
     elif hint is str:
         _require(isinstance(value, str), name, value, "text")
     elif hint in (int, float):
-        kinds = int if hint is int else (int, float)
-        number = isinstance(value, kinds) and not isinstance(value, bool)
-        _require(number, name, value, ("a whole number" if hint is int else "a number") + more)
-        _require(bounds.holds(value), name, value, bounds.words() + more)
+        check_number(name, value, hint, bounds, auto=bool(more))
+
+
+def check_number(name: str, value: Any, kind: type[Any], bounds: Bounds, *, auto: bool = False) -> None:
+    """Check that a number is of a kind, int or float, and in its range. Raises OptionError."""
+    more, kinds = f", or {AUTO}" if auto else "", int if kind is int else (int, float)
+    number = isinstance(value, kinds) and not isinstance(value, bool)
+    _require(number, name, value, ("a whole number" if kind is int else "a number") + more)
+    _require(bounds.holds(value), name, value, bounds.words() + more)
 
 
 def _require(holds: bool, name: str, value: object, expected: str, *, quoted: bool = True) -> None:
