@@ -61,13 +61,15 @@ def test_every_recipe_is_differences_only_and_opens_with_claim_cost_and_command(
     )
     defaults = {field.name: field.default for field in fields(KINDS[verb])}
     same = [key for key, value in tomllib.loads(text).items() if defaults[key] == value]
-    allowed = {"epochs", "warmup_epochs", "batch"} if recipe == "imagenet" else set()  # said for the reader
+    allowed = (
+        {"epochs", "warmup_epochs", "batch_size"} if recipe == "imagenet" else set()
+    )  # said for the reader
     assert set(same) <= allowed, same
 
 
 def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("hide = 0.6\n")
+    path.write_text("mask_ratio = 0.6\n")
     assert options_from(PretrainOptions, str(path), {"data": "x"}).mask_ratio == 0.6
 
 
@@ -98,7 +100,7 @@ def test_missing_data_is_said() -> None:
 
 def test_a_broken_recipe_gets_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("hide = = 2")
+    path.write_text("mask_ratio = = 2")
     with pytest.raises(OptionError, match=r"recipe .*mine.toml: got"):
         options_from(PretrainOptions, str(path), {"data": "x"})
     path.write_bytes(b"\xff\xfe\x00")

@@ -180,7 +180,7 @@ def build(description: dict[str, Any]) -> Saved:
         head = description["pool"], description.get("head_epsilon")
         return Saved(Classifier(encoder, len(classes), *head), inputs, classes, several)
     decoder = _decoder(description["decoder"])
-    target = {"normalised": description["normalised"], "gradients": description.get("gradients", False)}
+    target = {"norm_pix_loss": description["normalised"], "hog_target": description.get("gradients", False)}
     return Saved(MAE(encoder, decoder, **target), inputs)
 
 
