@@ -41,7 +41,7 @@ def test_only_what_is_given_appears() -> None:
 
 def test_every_type_of_option_is_understood() -> None:
     words = ["--many", "3", "4", "--kind", "blue", "--no-flip", "--long-name", "2", "--start", "there"]
-    expected = {"many": [3, 4], "kind": "blue", "flip": False, "long_name": 2.0, "init_from": "there"}
+    expected = {"many": [3, 4], "kind": "blue", "flip": False, "long_name": 2.0, "start": "there"}
     assert parse("here", *words) == {"where": "here", **expected}
 
 

@@ -46,12 +46,12 @@ def test_a_flag_of_an_earlier_version_names_todays(
     ("call", "said"),
     [
         (lambda: build(PretrainOptions, {"data": "x", "image": 1}), "image is now image_size"),
-        (lambda: kakera.finetune("demo", out="x", init_from="y"), "start is now init_from"),
-        (lambda: kakera.probe("demo", init_from="y"), "start is now init_from"),
-        (lambda: kakera.load("x", image_size=3), "size is now image_size"),
-        (lambda: kakera.convert("x", "y", to="mae", image_size=3), "size is now image_size"),
-        (lambda: kakera.study_mask_ratio("demo", out="x", mask_ratios=(0.5,)), "ratios is now mask_ratios"),
-        (lambda: kakera.explain_files("x", "y", mask_ratio=0.5), "hide is now mask_ratio"),
+        (lambda: kakera.finetune("demo", out="x", start="y"), "start is now init_from"),
+        (lambda: kakera.probe("demo", start="y"), "start is now init_from"),
+        (lambda: kakera.load("x", size=3), "size is now image_size"),
+        (lambda: kakera.convert("x", "y", to="mae", size=3), "size is now image_size"),
+        (lambda: kakera.study_mask_ratio("demo", out="x", ratios=(0.5,)), "ratios is now mask_ratios"),
+        (lambda: kakera.explain_files("x", "y", hide=0.5), "hide is now mask_ratio"),
     ],
 )
 def test_a_keyword_of_an_earlier_version_names_todays(call: Callable[[], object], said: str) -> None:
@@ -61,8 +61,8 @@ def test_a_keyword_of_an_earlier_version_names_todays(call: Callable[[], object]
 
 
 def test_a_recipe_of_an_earlier_version_names_todays(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("base_lr = 1e-3\nhide = 0.5\n")
-    with pytest.raises(OptionError, match=r"mine\.toml: base_lr is now base_lr, hide is now mask_ratio$"):
+    (tmp_path / "mine.toml").write_text("base_rate = 1e-3\nhide = 0.5\n")
+    with pytest.raises(OptionError, match=r"mine\.toml: base_rate is now base_lr, hide is now mask_ratio$"):
         options_from(PretrainOptions, str(tmp_path / "mine.toml"), {"data": "x"})
 
 

@@ -198,7 +198,7 @@ def _options(forecast: Forecast) -> FinetuneOptions:
 
 def _require_waves(options: FinetuneOptions) -> None:
     """Raises OptionError for what changes pictures only."""
-    for name in ("randaugment", "erasing", "cutmix"):
+    for name in ("randaugment", "random_erasing", "cutmix"):
         if getattr(options, name):
             raise OptionError(
                 sentence(
