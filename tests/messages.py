@@ -1,6 +1,6 @@
 """Lists every text that a user may read: `python -m tests.messages` prints file, line, kind and text.
 
-Help texts and string constants with words come from the syntax trees of `src/kakera`, page texts from `web/static`.
+Help texts and string constants come from the syntax trees of `src/kakera`, page texts from `web/static`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SHAPE = re.compile(r"^ ?[a-zA-Z*]\w*( [a-zA-Z\d*]+\w*)*$")  # jaxtyping: "b c H 
 
 @dataclass(frozen=True)
 class Message:
-    """One text: where it stands, and whether it is a docstring, a help text, a message or part of the page."""
+    """One text: its place, and its kind: docstring, help, message or page."""
 
     path: Path
     line: int
@@ -73,13 +73,11 @@ def in_page(path: Path) -> Iterator[Message]:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if path.suffix == ".js":
             code = re.sub(r"(^|\s)//.*", "", line)
-            found = [
-                text for groups in re.findall(r'"([^"]*)"|\'([^\']*)\'|`([^`]*)`', code) for text in groups
-            ]
+            quoted = re.findall(r'"([^"]*)"|\'([^\']*)\'|`([^`]*)`', code)
+            found = [text for groups in quoted for text in groups]
         else:
-            found = re.findall(r">([^<>{}]+)<", line) + re.findall(
-                r'(?:title|placeholder|aria-label)="([^"]+)"', line
-            )
+            found = re.findall(r">([^<>{}]+)<", line)
+            found += re.findall(r'(?:title|placeholder|aria-label)="([^"]+)"', line)
         for text in found:
             if WORDS.search(text.strip()):
                 yield Message(path, number, "page", text.strip())
@@ -98,9 +96,7 @@ def messages() -> list[Message]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--kind", choices=["docstring", "help", "message", "page"], help="only texts of this kind"
-    )
+    parser.add_argument("--kind", choices=["docstring", "help", "message", "page"])
     kind = parser.parse_args().kind
     for message in messages():
         if kind in (None, message.kind):

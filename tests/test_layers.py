@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
 GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine"}
-GROUND |= {"contention", "out_of_memory", "masking"}
+GROUND |= {"contention", "out_of_memory", "masking", "option_fields"}
 BASE = GROUND | {"sound"}
 FORMATS = BASE | {"model", "frontend", "data", "explain"}
 TRAINING = FORMATS | {"formats", "reports"}

@@ -40,7 +40,7 @@ def test_only_what_is_given_appears() -> None:
 
 
 def test_every_type_of_option_is_understood() -> None:
-    words = ["--many", "3", "4", "--kind", "blue", "--no-flip", "--long-name", "2", "--from", "there"]
+    words = ["--many", "3", "4", "--kind", "blue", "--no-flip", "--long-name", "2", "--start", "there"]
     expected = {"many": [3, 4], "kind": "blue", "flip": False, "long_name": 2.0, "start": "there"}
     assert parse("here", *words) == {"where": "here", **expected}
 
@@ -88,7 +88,7 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
     assert "Passes over the training pictures. (default: by the data; see docs/defaults.md)" in said
-    assert "How often to save what is needed to go on. (default: 60)" in said
+    assert "Seconds between two checkpoints, from which the same command resumes. (default: 60)" in said
 
 
 def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:

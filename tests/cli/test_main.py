@@ -60,7 +60,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["pretrain", "demo", "--masking", "spiral"], "argument --masking: invalid choice: 'spiral'"),
         (
             ["pretrain", "demo", "--mask-ratio", "2"],
-            "mask_ratio: got 2.0, expected a number from 0.0 to 0.999",
+            "mask_ratio: got 2.0, expected a number from 0 to 0.999",
         ),
         (["pretrain", "nowhere"], "nowhere: got nothing of this name, expected a folder"),
         (["pretrain", "demo", "--recipe", "grand"], "recipe grand: got"),
@@ -70,7 +70,10 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["study", "colours", "demo"], "kakera study: got colours, expected mask-ratio or data-size"),
         (["study", "mask-ratio"], "the following arguments are required: DATA"),
         (["study", "mask-ratio", "demo", "--colour"], "unrecognized arguments: --colour"),
-        (["study", "mask-ratio", "demo", "--mask-ratios", "1.5"], "mask_ratios: got 1.5, expected a share"),
+        (
+            ["study", "mask-ratio", "demo", "--mask-ratios", "1.5"],
+            "mask_ratios: got 1.5, expected a number between",
+        ),
         (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a time"),
         (["study", "data-size", "nowhere"], "nowhere: got nothing of this name"),
         (["inspect", "nowhere"], "nowhere: got nothing of this name"),

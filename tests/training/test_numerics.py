@@ -35,7 +35,7 @@ def test_a_checkpoint_of_other_threads_is_said_once(
     assert run.restore(*model_at(0)) == 3
     said = capsys.readouterr().err
     assert said == (
-        f"kakera: {tmp_path}: was trained with accumulate 1 and goes on with accumulate 4: the weights will "
+        f"kakera: {tmp_path}: was trained with grad_accum 1 and goes on with grad_accum 4: the weights will "
         "differ in the last digits from an uninterrupted run\n"
     )
     run.save(4, *model_at(4))

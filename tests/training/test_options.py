@@ -69,7 +69,7 @@ def test_every_recipe_is_differences_only_and_opens_with_claim_cost_and_command(
 
 def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("hide = 0.6\n")
+    path.write_text("mask_ratio = 0.6\n")
     assert options_from(PretrainOptions, str(path), {"data": "x"}).mask_ratio == 0.6
 
 
@@ -100,7 +100,7 @@ def test_missing_data_is_said() -> None:
 
 def test_a_broken_recipe_gets_one_line(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text("hide = = 2")
+    path.write_text("mask_ratio = = 2")
     with pytest.raises(OptionError, match=r"recipe .*mine.toml: got"):
         options_from(PretrainOptions, str(path), {"data": "x"})
     path.write_bytes(b"\xff\xfe\x00")

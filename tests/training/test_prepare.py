@@ -26,9 +26,9 @@ def arrays(side: int, channels: int = 1, count: int = 4) -> Dataset:
     return Dataset("arrays", ArrayPictures(values), channels, np.full(count, "train"))
 
 
-@pytest.mark.parametrize(("side", "patch"), [(28, ()), (40, ()), (41, (8,)), (64, (8,))])
+@pytest.mark.parametrize(("side", "patch"), [(28, "auto"), (40, "auto"), (41, (8,)), (64, (8,))])
 def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
-    side: int, patch: tuple[int, ...]
+    side: int, patch: tuple[int, ...] | str
 ) -> None:
     options, prepared = prepare(PretrainOptions, arrays(side), "", {"epochs": 9})
     assert prepared.inputs(options.image_size, (4, 4)).size == (-(-side // 4) * 4,) * 2

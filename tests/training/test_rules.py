@@ -133,7 +133,11 @@ def test_a_cnn_gets_a_smaller_batch_instead_of_pieces() -> None:
 def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(tmp_path: Path) -> None:
     config = {"chosen": {"epochs": 3.5, "patch": [8], "model": "micro"}, "epochs": 3.5, "seed": 4}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert chosen_before(PretrainOptions, str(tmp_path), "") == {"epochs": 3.5, "patch": (8,)}
+    assert chosen_before(PretrainOptions, str(tmp_path), "") == {
+        "epochs": 3.5,
+        "patch": (8,),
+        "model": "micro",
+    }
     assert chosen_before(PretrainOptions, str(tmp_path / "none"), "") is None
 
 

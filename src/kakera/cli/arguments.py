@@ -13,17 +13,19 @@ from dataclasses import MISSING, fields
 from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
 from kakera.errors import KakeraError, OptionError, sentence
-from kakera.training.options import FLAGS
+from kakera.option_fields import AUTO, is_union
 from kakera.training.recipes import changed_by_recipes
-from kakera.training.suggest import DATA, did_you_mean
+from kakera.training.suggest import DATA, did_you_mean, renamed
 
 Resolve: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
 FIRST = (  # in the help, before all others
-    *("data", "out", "start", "labels", "time", "image", "size", "model", "epochs", "batch", "device"),
+    *("data", "out", "init_from", "labels", "time", "image_size", "model", "epochs", "batch_size", "device"),
     *("workers", "budget"),
 )
+READING, WRITING = "how files are read", "what is written"
 KINDS = ("any", "pictures", "recordings")
 KIND_HELP = "what to take where both are there; any: what most files are (default: any)"
+MOST_USED = "the most used"
 LONG = 20  # options: from here on the usage does not list them
 
 
@@ -34,6 +36,7 @@ class Arguments(argparse.ArgumentParser):
         self.resolve: Resolve | None = None
         """From what is given to the values that apply to it; the verb may set it."""
         self._changed: frozenset[str] = frozenset()
+        self._titled: dict[str, Any] = {}
         super().__init__(
             prog=f"kakera {verb}",
             description=purpose,
@@ -64,6 +67,9 @@ class Arguments(argparse.ArgumentParser):
         if rest:
             flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
             known = [action.dest for action in self._actions if action.option_strings]
+            today = {flag: _flag(flag, renamed(flag, known)) for flag in flags if renamed(flag, known)}
+            if today:
+                raise OptionError(", ".join(f"{flag}: is now {new}" for flag, new in today.items()))
             do = did_you_mean(flags[0], known) if flags else ""
             if not do and flags and flags[0].lstrip("-").replace("-", "_") in DATA:
                 do = "give the data as the first word, without a flag"
@@ -90,10 +96,14 @@ class Arguments(argparse.ArgumentParser):
         self.print_help()
         raise SystemExit(0)
 
+    def group(self, title: str) -> Any:
+        """Return the group of flags with a title; it is made where it is first asked for."""
+        return self._titled.get(title) or self._titled.setdefault(title, self.add_argument_group(title))
+
     def add_recipe(self, *verbs: str) -> None:
         """`--recipe`: what changes many defaults at once; `verbs` are those whose recipes may apply."""
         self._changed = changed_by_recipes(verbs)
-        self.add_argument(
+        self.group(MOST_USED).add_argument(
             "--recipe",
             default="",
             help="micro, paper, another that ships with kakera, or a TOML file of options; flags win over it "
@@ -103,15 +113,15 @@ class Arguments(argparse.ArgumentParser):
     def add_plan(self) -> None:
         """`--plan`: say what would be done, and do nothing."""
         text = "print what would be done: network, steps, time from a few real ones, memory, files"
-        self.add_argument("--plan", action="store_true", default=False, help=text)
+        self.group(MOST_USED).add_argument("--plan", action="store_true", default=False, help=text)
 
     def add_options(self, kind: type[Any], *, without: Sequence[str] = ()) -> None:
         """One flag for each field of a dataclass; only those that are given appear in the result.
 
         The dozen that matter first come first, the others in one group for each dataclass that has them.
         """
-        hints, texts, groups = get_type_hints(kind), help_texts(kind), dict[str, Any]()
-        if len(hints) > LONG:
+        hints, texts, long = get_type_hints(kind), help_texts(kind), len(fields(kind)) > LONG
+        if long:
             self.usage = f"{self.prog} DATA [options]"
         for field in sorted(fields(kind), key=lambda field: _place(field.name)):
             if field.name in without:
@@ -119,11 +129,9 @@ class Arguments(argparse.ArgumentParser):
             if field.default is MISSING:
                 self.add_argument(field.name, metavar=field.name.upper(), help=texts[field.name])
                 continue
-            place: Any = self
-            if field.name not in FIRST:
-                title = _owner(kind, field.name)
-                place = groups.get(title) or groups.setdefault(title, self.add_argument_group(title))
-            flag = FLAGS.get(field.name, "--" + field.name.replace("_", "-"))
+            first = long and field.name in FIRST
+            place = self.group(MOST_USED if first else _owner(kind, field.name))
+            flag = "--" + field.name.replace("_", "-")
             shown = _shown(field.default)
             if field.name in self._changed:
                 shown = "by the data; see docs/defaults.md"
@@ -131,6 +139,12 @@ class Arguments(argparse.ArgumentParser):
             place.add_argument(
                 flag, dest=field.name, help=text.replace("%", "%%"), **_kind_of(hints[field.name])
             )
+
+
+def _flag(old: str, name: str) -> str:
+    """The flag of an option, negated as its old one was."""
+    flag = "--" + name.replace("_", "-")
+    return flag.replace("--", "--no-", 1) if old.startswith("--no-") else flag
 
 
 def _shown(value: object) -> str:
@@ -159,7 +173,21 @@ def _kind_of(hint: Any) -> dict[str, Any]:
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
         return {"nargs": "+", **_kind_of(item)}
+    if is_union(hint):
+        own = next(part for part in get_args(hint) if get_origin(part) is not Literal)
+        found = _kind_of(own)
+        return {**found, "type": or_auto(found["type"]), "metavar": f"{found['metavar']}|{AUTO}"}
     return {"type": hint, "metavar": hint.__name__.upper()}
+
+
+def or_auto(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type for argparse: what `kind` reads, or "auto"."""
+
+    def read(text: str) -> Any:
+        return AUTO if text == AUTO else kind(text)
+
+    read.__name__ = getattr(kind, "__name__", "value")  # argparse calls a wrong value by it
+    return read
 
 
 def help_texts(kind: type[Any]) -> dict[str, str]:
@@ -181,14 +209,41 @@ def help_texts(kind: type[Any]) -> dict[str, str]:
 
 def add_ranges(parser: Arguments) -> None:
     """`--bits` and `--value-range`: what is black and white in pictures of more than 8 bits."""
-    parser.add_argument(
-        "--bits", type=int, default=0, help="bits of the values in 16-bit and 32-bit files, such as 12"
+    place = parser.group(READING)
+    place.add_argument(
+        "--bits",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="bits of the values in 16-bit and 32-bit files, such as 12 (default: auto, by a sample)",
     )
-    parser.add_argument(
+    place.add_argument(
         "--value-range",
         type=float,
         nargs=2,
         default=(),
         metavar=("BLACK", "WHITE"),
-        help="black and white in files of 16 bits, 32 bits or floats, such as 0 1000",
+        help="black and white in files of 16 bits, 32 bits or floats, such as 0 1000 (default: by a sample)",
+    )
+
+
+def add_channels(parser: Arguments) -> None:
+    """`--channels`: how many to read pictures with."""
+    parser.group(READING).add_argument(
+        "--channels",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="read as 1 (grey) or 3 (colour); auto: what the pictures have (default: auto)",
+    )
+
+
+def add_workers(parser: Arguments) -> None:
+    """`--workers`: processes that read."""
+    parser.group(READING).add_argument(
+        "--workers",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="processes, 0 for none; auto: one a core, none for few files (default: auto)",
     )

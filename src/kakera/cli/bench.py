@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import WRITING, Arguments, or_auto
+from kakera.option_fields import AUTO
 
 
 def run(words: Sequence[str]) -> int:
@@ -18,22 +19,32 @@ def run(words: Sequence[str]) -> int:
     texts = "; ".join(f"{name}: {case.says}" for name, case in CASES.items())
     texts += "; on a GPU " + ", ".join(ON_GPU)
     parser.add_argument("cases", nargs="*", metavar="CASE", default=[], help=f"all if none. {texts}")
-    parser.add_argument(
+    measuring = parser.group("how it is measured")
+    measuring.add_argument(
         "--device", choices=["cpu", "cuda"], default="cpu", help="where networks compute (default: cpu)"
     )
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="all contenders take turns so often (default: 5)"
+    measuring.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="number of rounds; in each every library takes a turn (default: 5)",
     )
-    parser.add_argument("--threads", type=int, default=0, help="of everyone (default: torch's own choice)")
-    parser.add_argument(
-        "--quick", action="store_true", default=False, help="the smallest sizes: whether all runs"
+    measuring.add_argument(
+        "--threads",
+        type=or_auto(int),
+        default=AUTO,
+        metavar="INT|auto",
+        help="threads of every library; auto: torch's own choice (default: auto)",
     )
-    parser.add_argument(
-        "--peers", default="", metavar="FOLDER", help="other libraries, beside what is installed"
+    measuring.add_argument(
+        "--quick", action="store_true", default=False, help="smallest sizes, as a smoke test"
     )
-    parser.add_argument("--out", default="", help="a JSON file for every number")
+    measuring.add_argument(
+        "--peers", default="", metavar="FOLDER", help="folder of other libraries, beside those installed"
+    )
+    parser.group(WRITING).add_argument("--out", default="", help="JSON file for every number")
     given = parser.parse_args(words)
-    if given.threads > 0:
+    if given.threads != AUTO:
         import torch
 
         torch.set_num_threads(given.threads)

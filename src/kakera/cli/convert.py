@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import WRITING, Arguments
 from kakera.errors import OptionError, sentence
 
 
@@ -21,39 +21,47 @@ def run(words: Sequence[str]) -> int:
         help="a run, a folder of transformers or timm, a file of weights, or a name on the hub",
     )
     parser.add_argument("target", metavar="DST", help="a new folder; for mae a new .pth file")
-    parser.add_argument("--to", choices=get_args(Format), required=True, help="who shall read it")
-    parser.add_argument(
-        "--encoder", action="store_true", default=False, help="without its decoder or its head"
+    writing = parser.group(WRITING)
+    writing.add_argument("--to", choices=get_args(Format), required=True, help="target library")
+    writing.add_argument(
+        "--encoder",
+        action="store_true",
+        default=False,
+        help="the encoder alone, without decoder or head",
     )
-    parser.add_argument(
+    writing.add_argument(
         "--image-size",
         type=int,
         nargs="+",
         metavar="PIXELS",
         default=None,
-        help="another size, or height and width",
+        help="another picture size, or height and width",
     )
-    parser.add_argument(
+    writing.add_argument(
         "--channels",
         type=int,
         metavar="INT",
         default=None,
         help="another number of channels; without it transformers gets 3 of a model of grey pictures",
     )
-    parser.add_argument(
-        "--int8", action="store_true", default=False, help="of a classifier for onnx: 8 bits, for CPUs"
+    eight = parser.group("8 bits, for a classifier on CPUs")
+    eight.add_argument(
+        "--int8", action="store_true", default=False, help="write an int8 graph (with --to onnx)"
     )
-    parser.add_argument(
-        "--calibrate", metavar="DATA", default="", help="what int8 is calibrated on, and its cost measured"
+    eight.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        default="",
+        help="data to calibrate int8 on, and to measure its cost",
     )
-    parser.add_argument(
+    eight.add_argument(
         "--allow-loss",
         action="store_true",
         default=False,
         help="write int8 even where it loses over 2 points of accuracy, or 5 %% of the labels",
     )
     given = parser.parse_args(words)
-    changes: dict[str, Any] = {"size": _size(given.size), "channels": given.channels}
+    changes: dict[str, Any] = {"image_size": _size(given.image_size), "channels": given.channels}
     if not given.int8:
         _require(not given.calibrate, "--calibrate", "with --int8")
         _require(not given.allow_loss, "--allow-loss", "with --int8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import WRITING, Arguments
 from kakera.cli.output import print_table
 
 
@@ -13,10 +13,10 @@ def run(words: Sequence[str]) -> int:
     parser = Arguments(
         "demo", "Pretrain, fine-tune and compare on pictures that ship inside; writes a report."
     )
-    parser.add_argument(
+    parser.group(WRITING).add_argument(
         "--out", default="", help="folder for the runs and report.html (runs/demo, or runs/demo-quick)"
     )
-    parser.add_argument(
+    parser.group("how long it takes").add_argument(
         "--quick",
         action="store_true",
         default=False,

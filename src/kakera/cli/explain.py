@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from kakera.cli.arguments import Arguments
+from kakera.cli.arguments import WRITING, Arguments
 from kakera.commands.explaining.options import ExplainOptions
 
 
@@ -25,7 +25,7 @@ def run(words: Sequence[str]) -> int:
         help="pictures or recordings, folders, or a built-in name such as demo",
     )
     parser.add_options(ExplainOptions)
-    parser.add_argument("--json", action="store_true", default=False, help="print JSON")
+    parser.group(WRITING).add_argument("--json", action="store_true", default=False, help="print JSON")
     given = vars(parser.parse_args(words))
     as_json, model, files = given.pop("json"), given.pop("model"), given.pop("files")
     from kakera.commands.explain import explain_files

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kakera.cli.arguments import KIND_HELP, KINDS, Arguments, add_ranges
+from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_channels, add_ranges
+from kakera.option_fields import or_none
 from kakera.progress import opening
 
 
@@ -18,20 +19,23 @@ def run(words: Sequence[str]) -> int:
         metavar="DATA",
         help="a folder, a table, IDX or .npz files, or a name: demo, fashion-mnist, fillets",
     )
-    parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, where the data bring none")
-    parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
+    add_channels(parser)
+    reading = parser.group(READING)
+    reading.add_argument(
+        "--seed", type=int, default=0, help="random seed of the split, for data without one (default: 0)"
+    )
+    reading.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     add_ranges(parser)
-    parser.add_argument("--json", action="store_true", default=False, help="print JSON")
+    parser.group(WRITING).add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
     with opening("inspect", given.data):
         from kakera.data.checks.inspect import Inspection, inspect_dataset
         from kakera.data.images import value_range
         from kakera.data.sources.open import open_dataset
 
-        ranges = value_range.given(given.bits, given.value_range)
+        ranges = value_range.given(or_none(given.bits) or 0, given.value_range)
         dataset = open_dataset(
-            given.data, channels=given.channels or None, seed=given.seed, kind=given.kind, ranges=ranges
+            given.data, channels=or_none(given.channels), seed=given.seed, kind=given.kind, ranges=ranges
         )
     from kakera.training.planning.next_commands import after_inspect
     from kakera.training.planning.situation import situation_of

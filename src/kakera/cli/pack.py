@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kakera.cli.arguments import KIND_HELP, KINDS, Arguments
+from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_channels, add_workers
 
 
 def run(words: Sequence[str]) -> int:
@@ -13,25 +13,26 @@ def run(words: Sequence[str]) -> int:
         "pack", "Pictures or recordings into webdataset shards: read faster, from few files, local or by URL."
     )
     parser.add_argument("data", metavar="DATA", help="a folder, a table, shards, or any other data set")
-    parser.add_argument("shards", metavar="SHARDS", help="the folder to write; a begun one is gone on with")
-    parser.add_argument(
+    parser.add_argument("shards", metavar="SHARDS", help="output folder; an unfinished one is resumed")
+    writing = parser.group(WRITING)
+    writing.add_argument(
         "--side",
         type=int,
         default=None,
-        help="the shorter side at most, in pixels; 0: as it is (default: 256)",
+        help="largest shorter side of a picture, in pixels; 0 keeps all as they are (default: 256)",
     )
-    parser.add_argument(
+    writing.add_argument(
         "--store",
         choices=("pixels", "files"),
         default=None,
-        help="decoded pixels, or the bytes of the files (default: pixels; of recordings always files)",
+        help="decoded pixels, or the bytes of the files (default: pixels; always files for recordings)",
     )
-    parser.add_argument(
-        "--shard-size", type=int, default=2000, help="pictures or recordings in each (default: 2000)"
+    writing.add_argument(
+        "--shard-size", type=int, default=2000, help="pictures or recordings in a shard (default: 2000)"
     )
-    parser.add_argument("--workers", type=int, default=0, help="processes; 0: one a processor (default: 0)")
-    parser.add_argument("--channels", type=int, default=0, help="read as 1 (grey) or 3 (colour)")
-    parser.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
+    add_workers(parser)
+    add_channels(parser)
+    parser.group(READING).add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     given = parser.parse_args(words)
     from kakera.data.packing.pack import pack
     from kakera.training.planning.next_commands import after_pack
@@ -43,7 +44,7 @@ def run(words: Sequence[str]) -> int:
         store=given.store,
         shard_size=given.shard_size,
         workers=given.workers,
-        channels=given.channels or None,
+        channels=given.channels,
         kind=given.kind,
     )
     print("\n".join(found.lines()))

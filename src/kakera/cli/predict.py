@@ -8,9 +8,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kakera.cli.arguments import Arguments, add_ranges
+from kakera.cli.arguments import WRITING, Arguments, add_ranges, add_workers
 from kakera.cli.prediction_output import print_csv, print_json, print_some
 from kakera.errors import OptionError, sentence
+from kakera.option_fields import or_none
 
 if TYPE_CHECKING:
     from kakera.commands.predict import Prediction
@@ -30,29 +31,32 @@ def run(words: Sequence[str]) -> int:
         nargs="+",
         help="pictures or recordings, folders, or a built-in name such as demo",
     )
-    parser.add_argument(
+    writing = parser.group(WRITING)
+    writing.add_argument(
         "--top", type=int, default=None, help="classes shown for each file (default: 3; with --json all)"
     )
-    parser.add_argument("--workers", type=int, default=-1, help="processes that read (default: as needed)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default: auto)")
-    parser.add_argument(
-        "--windows", action="store_true", default=False, help="of recordings: every window, with its times"
+    add_workers(parser)
+    parser.group("where networks compute").add_argument(
+        "--device", default="auto", help="cpu, cuda, mps or auto (default: auto)"
+    )
+    writing.add_argument(
+        "--windows", action="store_true", default=False, help="every window of recordings, with its times"
     )
     add_ranges(parser)
-    form = parser.add_mutually_exclusive_group()
+    form = writing.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
     form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
-    parser.add_argument(
+    writing.add_argument(
         "--page",
         metavar="FILE.html",
         default="",
         help="write a page: thumbnails, or players of recordings",
     )
-    parser.add_argument(
+    writing.add_argument(
         "--order",
         choices=("surest", "given"),
         default="surest",
-        help="of the page: by probability, highest first, or as the files were given (default: surest)",
+        help="order of the page: by probability, highest first, or as given (default: surest)",
     )
     given = parser.parse_args(words)
     if given.page and given.windows:
@@ -71,7 +75,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
-    if ranges := value_range.given(given.bits, given.value_range):
+    if ranges := value_range.given(or_none(given.bits) or 0, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     dataset = open_files(given.files, model.inputs)
     seen = seen_files(given.model, dataset)

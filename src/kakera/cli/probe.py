@@ -15,9 +15,9 @@ def run(words: Sequence[str]) -> int:
     """Probe frozen tokens and print the table."""
     parser = Arguments("probe", "Simple classifiers on frozen tokens, with fine-tuning beside them.")
     parser.add_plan()
-    parser.add_options(ProbeOptions, without=("image", "channels"))
+    parser.add_options(ProbeOptions, without=("image_size", "channels"))
     given = vars(parser.parse_args(words))
-    if "start" not in given:
+    if "init_from" not in given:
         raise OptionError(sentence("kakera probe", got="no --init-from", expected="a run", do="name one"))
     from kakera.commands.probe import plan_probe, probe
 

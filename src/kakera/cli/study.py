@@ -36,9 +36,7 @@ def run(words: Sequence[str]) -> int:
         )
     kind, purpose = STUDIES[name]
     parser = Arguments(f"study {name}", purpose)
-    parser.add_argument(
-        "--plan", action="store_true", default=False, help="print what would be done and how long it takes"
-    )
+    parser.add_plan()
     parser.add_options(kind)
     given = vars(parser.parse_args(rest))
     only_plan = given.pop("plan")

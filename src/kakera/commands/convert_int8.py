@@ -18,6 +18,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, RunError, sentence
+from kakera.formats.adapt import Size
 from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.inference import predict_proba
@@ -26,6 +27,7 @@ from kakera.formats.onnx import export
 from kakera.formats.onnx.int8 import Given, quantise
 from kakera.formats.onnx.model import OnnxModel, entering
 from kakera.formats.verify import session_of
+from kakera.option_fields import AUTO, renamed
 from kakera.training.metrics import evaluate
 from kakera.training.options import ProbeOptions
 
@@ -95,29 +97,32 @@ class Quantised:
         return found
 
 
+@renamed(size="image_size")
 def convert_int8(
     source: str | Path,
     target: str | Path,
     *,
     calibrate: str | Path | Dataset,
     allow_loss: bool = False,
-    **changes: Any,
+    image_size: Size | None = None,
+    channels: int | None = None,
 ) -> Quantised:
     """Write the classifier of `source` as an int8 graph in a new folder, calibrated on a data set.
 
     Ranges are read from its train part; the cost is measured on its test part, or its val part, or where
     there is neither on the train part itself. Where int8 loses more than 2 points of accuracy (of several
     labels: of mean average precision), or without labels less than 95 % of them stay, nothing is written
-    unless `allow_loss` is set. `changes` are those of `load`: size and channels. Raises OptionError for a
+    unless `allow_loss` is set. `image_size` and `channels` are as in `load`. Raises OptionError for a
     model without classes, RunError for such a loss, DataError, MissingExtraError, StorageError.
     """
-    saved, target = load(source, **changes), Path(target)
+    saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if not saved.model.classifies:
         do = "fine-tune it first, or leave int8 out"
         raise OptionError(sentence("int8", got="a model without a head", expected="a classifier", do=do))
     require_free(target)
     files = export.files(saved)
-    given = {"init_from": str(source), "channels": saved.inputs.channels if saved.inputs.sound is None else 0}
+    own = saved.inputs.channels if saved.inputs.sound is None else AUTO
+    given = {"init_from": str(source), "channels": own}
     _, prepared = prepare(ProbeOptions, calibrate, "paper", given, saved.inputs)
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))

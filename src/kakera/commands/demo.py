@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from kakera.model.mae import MAE
 from kakera.reports import html
 from kakera.storage import write_atomically
 from kakera.training.metrics import evaluate
+from kakera.training.option_args import DemoArgs
 from kakera.training.probes.probes import PROBES
 
 LABELS = (100, 1000)
@@ -68,7 +69,7 @@ def demo(
     labels: tuple[int, ...] = LABELS,
     recipe: str = RECIPE,
     quick: bool = False,
-    **options: Any,
+    **options: Unpack[DemoArgs],
 ) -> Demonstration:
     """Pretrain without labels, then classify with few of them, four ways; write `report.html` into `out`.
 
@@ -77,12 +78,12 @@ def demo(
     Raises DataError, OptionError, RunError, StorageError.
     """
     began, out = time.monotonic(), Path(out)
+    given: dict[str, Any] = {**QUICK, **options} if quick else {**options}
     if quick:
-        options = {**QUICK, **options}
         _say(BRIEF)
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     _say(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
-    pretrained = pretrain(dataset, out=out / "pretrain", recipe=recipe, **options)
+    pretrained = pretrain(dataset, out=out / "pretrain", recipe=recipe, **given)
     _say("2 of 3: reading pixels and frozen tokens")
     accuracy = {
         PIXELS: _probed("logistic", dataset, _pixels(dataset), labels),
@@ -101,7 +102,7 @@ def demo(
                 "recipe": recipe,
                 "baselines": False,
             }
-            tuned = finetune(dataset, out=folder, **{**words, **options})
+            tuned = finetune(dataset, out=folder, **{**words, **given})
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0
     assert tuned is not None

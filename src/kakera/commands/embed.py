@@ -16,6 +16,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.formats.load import load
 from kakera.model.classifier import Read
+from kakera.option_fields import Auto
 from kakera.training.device import placed
 from kakera.training.notes import noted
 
@@ -41,7 +42,7 @@ def embed(
     *,
     pool: Read | None = None,
     layer: int = -1,
-    workers: int = -1,
+    workers: int | Auto = "auto",
     device: str = "auto",
 ) -> Embeddings:
     """Embed files with a frozen encoder: of a classifier, a masked autoencoder, or an encoder alone.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.explaining.args import ExplainArgs
 from kakera.commands.explaining.gallery import Album, Plate
 from kakera.commands.explaining.image_figures import Subject, picture_plates
 from kakera.commands.explaining.model_figures import model_plates, require_cnn, untrained_cnn
@@ -31,6 +31,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import probabilities
 from kakera.formats.load import load
 from kakera.grid import Grid
+from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.training.notes import noted
 from kakera.training.preview import Shown, shown
@@ -63,7 +64,13 @@ class Explained:
 
 
 @memory_for("explain", "name fewer files, or lower --samples")
-def explain_files(model: str | Path | Pretrained, files: Files, **options: Any) -> Explained:
+def explain_files(
+    model: str | Path | Pretrained,
+    files: Files,
+    *,
+    out: str | Path = ExplainOptions.out,
+    **options: Unpack[ExplainArgs],
+) -> Explained:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
     `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
@@ -72,22 +79,22 @@ def explain_files(model: str | Path | Pretrained, files: Files, **options: Any) 
     drawn: one line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no
     file is left, OptionError, StorageError.
     """
-    asked, notes = _options(options)
+    asked, notes = _options({**options, "out": str(out)})
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
     depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
     layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
-    checked("patch", asked.patch, 0, saved.encoder.grid.count)
+    _token(asked.patch_index, saved.encoder.grid)
     _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
     cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     looked, names = _read(saved, files, asked.at, notes)
     extents = [Extent.of(saved.encoder, width) for width in looked.widths]
-    tokens = [_token(asked.patch, extent.grid) for extent in extents]
+    tokens = [_token(asked.patch_index, extent.grid) for extent in extents]
     hidden = [_masks(asked, extent.grid) for extent in extents]
     chances = np.zeros((len(looked), 0), np.float32)
     if saved.model.classifies:
         chances = probabilities(saved, saved.inputs.normalise(looked.pictures), looked.padding).numpy()
-    out = Path(asked.out)
+    out = Path(out)
     album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
     for number, (name, row) in enumerate(zip(names, chances, strict=True)):
         picture, width = looked.pictures[number], looked.widths[number]
@@ -108,12 +115,9 @@ def explain_files(model: str | Path | Pretrained, files: Files, **options: Any) 
 def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
     """What is asked for, and a list of notes: at most MOST_SAMPLES reconstructions fit on a page."""
     asked, notes = build(ExplainOptions, given), list[str]()
-    if not 0 <= asked.at < math.inf:
-        raise OptionError(sentence("at", got=asked.at, expected="seconds from 0", do="correct it"))
     if asked.samples > MOST_SAMPLES:
         _note(notes, f"{MOST_SAMPLES} of {asked.samples:,} samples are drawn of each file")
         asked = replace(asked, samples=MOST_SAMPLES)
-    checked("samples", asked.samples, 1, MOST_SAMPLES)
     return asked, notes
 
 
@@ -138,9 +142,11 @@ def _target(saved: Pretrained, name: str) -> int:
     return saved.classes.index(name)
 
 
-def _token(patch: int, grid: Grid) -> int:
+def _token(number: int | Auto, grid: Grid) -> int:
     """The patch that is asked for, or the one at the centre. Raises OptionError."""
-    return checked("patch", patch, 0, grid.count) or grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+    if number == AUTO:
+        return grid.rows // 2 * grid.cols + grid.cols // 2 + 1
+    return checked("patch_index", number, 1, grid.count)
 
 
 def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:

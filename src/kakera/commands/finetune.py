@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kakera import duration
 from kakera.commands.initial_classifier import initial_classifier, scratch_shape
@@ -22,10 +22,12 @@ from kakera.errors import OptionError, sentence
 from kakera.formats.bundle import Headed, Pretrained, require_classifier, require_token_classifier
 from kakera.formats.load import load
 from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.option_fields import AUTO, or_none
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.notes import noted
+from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import classifier_cost, resnet_cost
@@ -40,18 +42,21 @@ def finetune(
     data: str | Path | Dataset,
     *,
     out: str | Path,
-    start: str | Path = "",
+    init_from: str | Path = "",
     recipe: str = "",
     announce: bool = True,
-    **options: Any,
+    **options: Unpack[FinetuneArgs],
 ) -> Trained[Headed]:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
-    `start` is a run to take the encoder from; without one, `model` names a size of the Vision Transformer or
-    a ResNet, trained from scratch; without either the rules of docs/defaults.md choose. `options` are fields
-    of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError, RunError, StorageError.
+    `init_from` is a run to take the encoder from; without one, `model` names a size of the Vision
+    Transformer or a ResNet, trained from scratch; without either the rules of docs/defaults.md choose.
+    `options` are fields of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError,
+    RunError, StorageError.
     """
-    job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(start)}, announce=announce)
+    job, before = _job(
+        data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=announce
+    )
     forecast = forecast_of(job, before)
     job.show(forecast)
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
@@ -89,13 +94,18 @@ def trained_as(
 
 
 def plan_finetune(
-    data: str | Path | Dataset, *, out: str | Path, start: str | Path = "", recipe: str = "", **options: Any
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    init_from: str | Path = "",
+    recipe: str = "",
+    **options: Unpack[FinetuneArgs],
 ) -> Forecast:
     """What `finetune` with the same arguments would do: steps, time from a few real ones, memory, files.
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(start)}, announce=True)
+    job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=True)
     forecast = forecast_of(job, before)
     return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
@@ -163,16 +173,18 @@ def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecas
     else:
         shape = before.encoder.shape if before else scratch_shape(chosen)
         own = before.inputs.size if before else (0, 0)
-        if before is None or (dataset.sounds is not None and chosen.seconds):
+        if before is None or (dataset.sounds is not None and chosen.seconds != AUTO):
             own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
-        size = (chosen.image_size, chosen.image_size) if before and chosen.image_size else own
+        side = or_none(chosen.image_size)
+        size = (side, side) if before and side else own
         cost = classifier_cost(shape, size, channels, classes)
         name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
         return job.forecast(
             cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
         )
     cost = resnet_cost(cnn, size, channels, classes)
-    text = f"{chosen.model if before is None else 'ResNet from ' + chosen.init_from}, {size[0]} x {size[1]} pixels"
+    name = chosen.model if before is None else f"ResNet from {chosen.init_from}"
+    text = f"{name}, {size[0]} x {size[1]} pixels"
     return job.forecast(cost, text, size, divisible=False, train=count)
 
 

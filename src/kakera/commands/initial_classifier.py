@@ -18,6 +18,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig, shape_of
 from kakera.model.resnet import RESNETS, ResNet
 from kakera.model.vit import ViT
+from kakera.option_fields import AUTO, or_none
 from kakera.training.options import FinetuneOptions
 from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames
@@ -46,8 +47,8 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
     inputs = before.inputs
     if not before.model.attends:
         return before
-    if inputs.sound is None or not options.seconds:
-        return adapt(before, size=options.image_size or None)
+    if inputs.sound is None or options.seconds == AUTO:
+        return adapt(before, size=or_none(options.image_size))
     size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
     if before.resampling == "cut" or size == inputs.size:
         return adapt(before, size=size)

@@ -17,6 +17,7 @@ from kakera.data.dataset import Dataset
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig
+from kakera.option_fields import AUTO
 from kakera.progress import follows
 from kakera.training.configuration import chosen_before
 from kakera.training.distributed import Team
@@ -69,7 +70,7 @@ class Job(Generic[Chosen]):
         """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
-        limit = duration.seconds(options.time) if options.time else LIMIT if free else 0.0
+        limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if free else 0.0
         begun = chosen_before(kind, options.out, recipe) is not None
         return cls(options, prepared, announce, limit, begun, started, {"recipe": recipe, **given})
 
@@ -85,7 +86,7 @@ class Job(Generic[Chosen]):
             prepared.machine,
             min(options.batch_size, count),
             processes=devices,
-            pieces=options.grad_accum,
+            pieces=0 if options.grad_accum == AUTO else options.grad_accum,
             divisible=divisible,
             data=prepared.bytes_held(),
         )

@@ -20,6 +20,7 @@ from kakera.formats.inference import each_batch, each_file
 from kakera.formats.load import load
 from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
 from kakera.machine import usable_cores
+from kakera.option_fields import AUTO, Auto, Bounds, check_number
 from kakera.out_of_memory import memory_for
 from kakera.training.device import placed
 from kakera.training.notes import noted
@@ -43,7 +44,7 @@ class Prediction:
 
 @memory_for("predict", "lower --workers, or name fewer files")
 def predict(
-    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
+    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> list[Prediction]:
     """Predict files, all in folders or in shards, or samples of a built-in set, in the order given.
 
@@ -55,8 +56,8 @@ def predict(
     A recording is read window by window, and its probabilities are their mean. A file that cannot be read
     gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
     in float32 or int8: then ONNX Runtime computes, on the CPU. `top` keeps the probabilities of that many
-    classes only; 0 keeps all. `workers` are processes that read while the model computes; -1 chooses: one a
-    core where there are many files, none where there are few. `device` is cpu, cuda, mps or auto. Raises
+    classes only; 0 keeps all. `workers` are processes that read while the model computes; "auto" takes one a
+    core for many files, none for few. `device` is cpu, cuda, mps or auto. Raises
     RunError for the model or the device, DataError where a folder holds nothing to read and for what can be
     no file.
     """
@@ -64,7 +65,7 @@ def predict(
 
 
 def iter_predict(
-    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
+    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> Iterator[Prediction]:
     """Predict as `predict` does, and yield each prediction as soon as it is there, in the order given."""
     saved = open_model(model)
@@ -89,7 +90,7 @@ def iter_predict(
 
 
 def predict_windows(
-    model: Source, files: Files, *, top: int = 0, workers: int = -1, device: str = "auto"
+    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> Iterator[Prediction]:
     """Predict each window of each recording, and yield each as it is read; `files` are as in `predict`.
 
@@ -127,9 +128,13 @@ def open_model(model: Source) -> Pretrained | OnnxModel:
     return open_onnx(model) if is_onnx(model) else noted(load(model), model)
 
 
-def readers(dataset: Dataset, workers: int) -> int:
-    """Return how many processes read; of −1 as many as there are cores, none for few files or for arrays."""
-    if workers >= 0:
+def readers(dataset: Dataset, workers: int | Auto) -> int:
+    """Return how many processes read; "auto" is one a core, none for few files or for arrays.
+
+    Raises OptionError.
+    """
+    if workers != AUTO:
+        check_number("workers", workers, int, Bounds(0), auto=True)
         return workers
     return usable_cores() if len(dataset) > FEW and not dataset.pictures.in_memory else 0
 

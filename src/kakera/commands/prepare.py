@@ -20,6 +20,7 @@ from kakera.errors import DataError, OptionError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import this_machine, usable_cores
 from kakera.model.configs import ViTConfig
+from kakera.option_fields import AUTO, Auto, or_none
 from kakera.sound.spec import preset
 from kakera.training.configuration import chosen_before
 from kakera.training.launch import processes
@@ -64,18 +65,19 @@ def resolve(
     then. `start` is what the model to start from takes in. Raises DataError, OptionError.
     """
     name = data.name if isinstance(data, Dataset) else str(data)
-    given = {name: value for name, value in given.items() if value is not None} | {"data": name}
+    given = {name: value for name, value in given.items() if value not in (None, AUTO)} | {"data": name}
     options = options_from(kind, recipe, given) if recipe else build(kind, given)
-    channels = start.channels if start and not start.sound else options.channels
-    if isinstance(options, FinetuneOptions) and options.channels:
+    channels = start.channels if start and not start.sound else or_none(options.channels)
+    if isinstance(options, FinetuneOptions) and options.channels != AUTO:
         channels = options.channels  # a start is changed for them
-    ranges = value_range.given(options.bits, options.value_range) or (start.values if start else ())
+    bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
+    ranges = value_range.given(bits, bounds) or (start.values if start else ())
     dataset = (
         data
         if isinstance(data, Dataset)
         else open_dataset(
             data,
-            channels=channels or None,
+            channels=channels,
             seed=options.seed,
             kind=chosen_kind(options, str(data), start),
             ranges=ranges,
@@ -94,7 +96,7 @@ def resolve(
     facts = facts_of(dataset, options.labels if isinstance(options, FinetuneOptions) else 0)
     choice = Choice("")
     if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
-        span = duration.seconds(options.time) if options.time else 0.0
+        span = duration.seconds(options.time) if options.time != AUTO else 0.0
         choice = choose(verb_of(options), facts, machine, span, given)
     before = chosen_before(kind, getattr(options, "out", ""), recipe)
     if before is not None and not isinstance(options, ProbeOptions):
@@ -110,7 +112,7 @@ def resolve(
     found = replace(found, crop=crop, crop_pct=options.crop_pct)
     if isinstance(options, FinetuneOptions | ProbeOptions):
         found = replace(found, leaks=leaks(labelled_part(dataset, "train"), held_out(dataset)[1]))
-    return options, replace(found, ruled=ruled, alone=options.workers < 0)
+    return options, replace(found, ruled=ruled, alone=options.workers == AUTO)
 
 
 def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
@@ -137,7 +139,9 @@ def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
     )
 
 
-def require_patches(shape: ViTConfig, patch: tuple[int, ...], stride: tuple[int, ...] = ()) -> ViTConfig:
+def require_patches(
+    shape: ViTConfig, patch: tuple[int, ...] | Auto, stride: tuple[int, ...] = ()
+) -> ViTConfig:
     """The shape on the patches that were asked for. Raises OptionError."""
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))
@@ -157,12 +161,9 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
     """Recordings by the spec of the start, or by that of the options; pictures as they are."""
     if dataset.sounds is None:
         return dataset
-    if options.image_size:
-        raise OptionError(
-            sentence(
-                "image", got=options.image_size, expected="0 for recordings", do="choose --seconds instead"
-            )
-        )
+    if options.image_size != AUTO:
+        got, do = options.image_size, "choose --seconds instead"
+        raise OptionError(sentence("image_size", got=got, expected="auto for recordings", do=do))
     if start is not None and start.sound is not None:
         spec = start.sound
     else:
@@ -173,7 +174,7 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
 
 def _workers(options: DataOptions) -> int:
     """Processes that read what is not in memory: one a core, shared by the processes that train here."""
-    if options.workers >= 0:
+    if options.workers != AUTO:
         return options.workers
     together = processes(options)[0] if isinstance(options, LearningOptions) else 1
     return max(1, usable_cores() // together)

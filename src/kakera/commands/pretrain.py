@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from kakera import duration, seeding
 from kakera.commands.job import Job, described
@@ -25,9 +25,11 @@ from kakera.masking import kept
 from kakera.model.configs import shape_of
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
+from kakera.option_fields import Auto
 from kakera.training.distributed import Team
 from kakera.training.engine import engine
 from kakera.training.loop import train
+from kakera.training.option_args import PretrainArgs
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import Plan
 from kakera.training.planning.costs import mae_cost
@@ -43,7 +45,12 @@ DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
 
 
 def pretrain(
-    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", announce: bool = True, **options: Any
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    recipe: str = "",
+    announce: bool = True,
+    **options: Unpack[PretrainArgs],
 ) -> Trained[MAE]:
     """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
 
@@ -89,7 +96,7 @@ def pretrain(
 
 
 def plan_pretrain(
-    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Any
+    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Unpack[PretrainArgs]
 ) -> Forecast:
     """What `pretrain` with the same arguments would do: steps, time from a few real ones, memory, files.
 
@@ -123,7 +130,7 @@ def _options(forecast: Forecast) -> PretrainOptions:
     return forecast.plan.options
 
 
-def _inputs_of(forecast: Forecast) -> tuple[int, tuple[int, int], float]:
+def _inputs_of(forecast: Forecast) -> tuple[int | Auto, tuple[int, int], float | Auto]:
     chosen = _options(forecast)
     return chosen.image_size, require_patches(shape_of(chosen.model), chosen.patch).patch, chosen.seconds
 

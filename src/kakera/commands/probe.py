@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, require_layers
 from kakera.formats.load import load
 from kakera.model.classifier import Read
+from kakera.option_fields import AUTO, renamed
 from kakera.out_of_memory import memory_for
 from kakera.progress import Progress, follows
 from kakera.storage import write_atomically
@@ -38,6 +39,7 @@ from kakera.training.device import placed
 from kakera.training.metrics import evaluate
 from kakera.training.metrics_report import Evaluation
 from kakera.training.notes import noted
+from kakera.training.option_args import ProbeArgs
 from kakera.training.options import ProbeOptions
 from kakera.training.planning.costs import classifier_cost
 from kakera.training.planning.rules import LIMIT
@@ -62,18 +64,25 @@ class Probed:
     """Of the m test files that could be read."""
 
 
+@renamed(start="init_from")
 @memory_for("probe", MEMORY)
 def probe(
-    data: str | Path | Dataset, *, start: str | Path, announce: bool = False, **options: Any
+    data: str | Path | Dataset,
+    *,
+    init_from: str | Path,
+    out: str | Path = "",
+    announce: bool = False,
+    **options: Unpack[ProbeArgs],
 ) -> ProbeReport:
     """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
 
+    `out` is a folder for probe.json, report.html and the fine-tunings; without one nothing is kept.
     `options` are the fields of `ProbeOptions`. `announce` prints the plan before it begins, and gives all of
     it at most 30 minutes where neither `time` nor `finetune_recipe` says otherwise. Raises DataError,
     OptionError, RunError.
     """
     began = duration.started()
-    plan, saved = _planned(data, start, options, began, announce=announce)
+    plan, saved = _planned(data, init_from, {**options, "out": str(out)}, began, announce=announce)
     chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not follows()
     if speaks:
         print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
@@ -104,13 +113,16 @@ def probe(
     return report
 
 
+@renamed(start="init_from")
 @memory_for("probe", MEMORY)
-def plan_probe(data: str | Path | Dataset, *, start: str | Path, **options: Any) -> ProbePlan:
+def plan_probe(
+    data: str | Path | Dataset, *, init_from: str | Path, out: str | Path = "", **options: Unpack[ProbeArgs]
+) -> ProbePlan:
     """What `probe` with the same arguments would do: tokens, fits, fine-tunings, time from a few real ones.
 
     Nothing is written. Raises DataError, OptionError, RunError.
     """
-    plan, saved = _planned(data, start, options, duration.started(), announce=True)
+    plan, saved = _planned(data, init_from, {**options, "out": str(out)}, duration.started(), announce=True)
     began = time.monotonic()
     prepared = _held(sample(plan.prepared, labelled=True), saved, plan, quiet=True)
     read = (time.monotonic() - began) / len(prepared.dataset) * len(plan.prepared.dataset)
@@ -155,7 +167,7 @@ def _planned(
         )
     require_layers(saved.encoder, chosen.layers)
     free = announce and not chosen.finetune_recipe
-    limit = duration.seconds(chosen.time) if chosen.time else LIMIT if free else 0.0
+    limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
     plan = _estimate(chosen, prepared, saved)
     return replace(plan, limit=limit, spent=time.monotonic() - began), saved
 

@@ -16,6 +16,7 @@ from kakera.formats.foreign import mae, timm_writer, transformers_writer
 from kakera.formats.load import load
 from kakera.formats.onnx import export
 from kakera.formats.verify import difference
+from kakera.option_fields import renamed
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -52,6 +53,7 @@ class Converted:
         ]
 
 
+@renamed(size="image_size")
 @memory_for("convert", "end other programs, or give a lower --image-size")
 def convert(
     source: str | Path,
@@ -59,20 +61,20 @@ def convert(
     *,
     to: Format,
     encoder: bool = False,
-    size: Size | None = None,
+    image_size: Size | None = None,
     channels: int | None = None,
 ) -> Converted:
     """Write the model of `source` for another library: a new folder, or for mae a `.pth` file.
 
     With `encoder` a decoder or head is left behind, and with it what the target may have no word for;
-    `size` and `channels` change what it takes in, as `load` does. A model of grey pictures for transformers,
-    whose pipelines see every picture in colour, is written with three channels, unless `channels` is given;
-    an autoencoder, for which there is no pipeline, as it is. It is written beside its place, read back
-    and run before it is put there; where the library itself is installed, it is the one that runs it. Raises
-    OptionError; RunError, with the reason, for what the target cannot express, for a target that is there
+    `image_size` and `channels` change what it takes in, as `load` does. A model of grey pictures for
+    transformers, whose pipelines see every picture in colour, is written with three channels, unless
+    `channels` is given; an autoencoder, for which there is no pipeline, as it is. It is written beside its
+    place, read back and run before it is put there, by the library itself where that is installed. Raises
+    OptionError; RunError, with the reason, for what the target cannot express, for a target that exists
     already and for outputs that differ; MissingExtraError, StorageError.
     """
-    saved, target = load(source, image_size=size, channels=channels), Path(target)
+    saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if encoder:
         saved = Pretrained(saved.encoder, saved.inputs, notes=saved.notes)
     coloured = to == "transformers" and channels is None and _grey(saved)

@@ -20,16 +20,18 @@ from kakera.formats.foreign import jax, timm, transformers
 from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
+from kakera.option_fields import renamed
 
 PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder
 FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
 
+@renamed(size="image_size")
 def load(
     source: str | Path,
     *,
-    size: Size | None = None,
+    image_size: Size | None = None,
     channels: int | None = None,
     classes: Classes | None = None,
     revision: str | None = None,
@@ -39,11 +41,12 @@ def load(
     """Open the model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
 
     The format is detected from the contents. The model comes on the CPU, in `dtype` (float64 is for
-    comparisons), ready to predict; `notes` say what was found and assumed. `size` (pixels, or height and
-    width), `channels` and `classes` (a number, or names) change what it takes in and tells apart: see
-    `adapt`. `revision` and `token` are for the hub. Raises OptionError, RunError.
+    comparisons), ready to predict; `notes` say what was found and assumed. `image_size` (pixels, or
+    height and width), `channels` and `classes` (a number, or names) change what it takes in and tells apart:
+    see `adapt`; None leaves them as they are. `revision` and `token` are for the hub. Raises OptionError,
+    RunError.
     """
-    saved = _load(source, revision, token, whole=size is None)
+    saved = _load(source, revision, token, whole=image_size is None)
     kept = next(saved.model.parameters()).dtype
     if kept != dtype:
         saved.model.to(dtype)
@@ -51,7 +54,7 @@ def load(
         saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
     saved = replace(saved, notes=(*saved.notes, *alike(saved.model)))
-    return adapt(saved, size=size, channels=channels, classes=classes)
+    return adapt(saved, size=image_size, channels=channels, classes=classes)
 
 
 def _load(source: str | Path, revision: str | None, token: str | None, *, whole: bool) -> Pretrained:

@@ -1,4 +1,4 @@
-"""A table of published encoders that `--init-from` reads, with what one asks before a download. No torch here."""
+"""A table of published encoders for `--init-from`, with what one asks before a download. No torch here."""
 
 from __future__ import annotations
 

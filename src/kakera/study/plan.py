@@ -14,6 +14,7 @@ from kakera.errors import OptionError, RunError, sentence
 from kakera.machine import usable_cores
 from kakera.storage import write_atomically
 from kakera.study.study_options import StudyOptions
+from kakera.training.configuration import current
 
 PLAN, RESULT = "plan.json", "result.json"
 BUSY = 0.75  # of the cores at work before measuring began
@@ -144,7 +145,7 @@ def read_plan(folder: Path) -> Plan:
         values = json.loads(path.read_text())
         units = [Unit(**unit) for unit in values["units"]]
         units = tuple(replace(unit, needs=tuple(unit.needs)) for unit in units)
-        return Plan(units, values["chosen"], tuple(values["dropped"]), tuple(values["notes"]))
+        return Plan(units, current(values["chosen"]), tuple(values["dropped"]), tuple(values["notes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             sentence(str(path), got=error, expected="a plan", do="choose another --out")

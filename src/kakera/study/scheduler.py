@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import kakera
 from kakera import duration
 from kakera.errors import RunError, sentence
 from kakera.storage import write_atomically
 from kakera.study.leases import Claims
 from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan
-from kakera.training.configuration import require_same
+from kakera.training.configuration import CONFIG, VERSION, require_same
 
-CLAIMS, UNITS, CONFIG = "claims", "units", "config.json"
+CLAIMS, UNITS = "claims", "units"
 PAUSE = 1.0  # seconds between two looks at what others are doing
 
 
@@ -67,7 +68,7 @@ def _planned(study: Study, folder: Path, claims: Claims) -> Plan:
         with claim:
             if not (folder / PLAN).exists():
                 plan = draw_up(study, say)[1]
-                config = json.dumps(study.config(), indent=2).encode()
+                config = json.dumps({VERSION: kakera.__version__, **study.config()}, indent=2).encode()
                 write_atomically(folder / CONFIG, config + b"\n")
                 plan.write(folder)
 

@@ -23,6 +23,7 @@ from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig, shape_of
 from kakera.model.mae import MAE
+from kakera.option_fields import AUTO
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
 from kakera.training.plan import Plan
@@ -151,11 +152,11 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
 
 def _shared(options: StudyOptions, names: tuple[str, ...]) -> dict[str, Any]:
     found = {name: getattr(options, name) for name in ("channels", "workers", "device", "checkpoint_seconds")}
-    return found | {name: value for name in names if (value := getattr(options, name))}
+    return found | {name: value for name in names if (value := getattr(options, name)) != AUTO}
 
 
 def _pretrain_words(options: StudyOptions) -> dict[str, Any]:
-    words = _shared(options, ("image", "size", "patch"))
+    words = _shared(options, ("image_size", "model", "patch"))
     words |= _named(options, {"epochs": "pretrain_epochs", "base_lr": "pretrain_lr"})
     if isinstance(options, DataSizeOptions):
         words["mask_ratio"] = options.mask_ratio
@@ -169,10 +170,10 @@ def _finetune_words(options: StudyOptions) -> dict[str, Any]:
 
 
 def _scratch_words(options: DataSizeOptions) -> dict[str, Any]:
-    words = _shared(options, ("image",))
+    words = _shared(options, ("image_size",))
     words |= _named(options, {"epochs": "scratch_epochs", "min_steps": "scratch_min_steps"})
     return {**words, "recipe": options.scratch_recipe or options.recipe}
 
 
 def _named(options: StudyOptions, names: dict[str, str]) -> dict[str, Any]:
-    return {ours: value for ours, theirs in names.items() if (value := getattr(options, theirs))}
+    return {ours: value for ours, theirs in names.items() if (value := getattr(options, theirs)) != AUTO}

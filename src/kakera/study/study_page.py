@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from kakera import duration
+from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.prose import capital
 from kakera.reports.tables import COSTS, write_csv
@@ -15,7 +16,10 @@ from kakera.study.setup import PRETRAIN, Material
 from kakera.study.study_options import StudyOptions
 
 HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
-OWN = {"data", "image", "channels", "seed", "start", "labels", "label_seed", "hide", "model", "size", "patch"}
+OWN = {
+    *("data", "image_size", "channels", "seed", "init_from", "labels", "label_seed", "mask_ratio", "model"),
+    "patch",
+}
 """Of a training, what the study sets."""
 
 
@@ -66,7 +70,7 @@ def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
     ]
     for kind, recipe in sorted(material.recipes.items()):
         values = {name: value for name, value in asdict(recipe).items() if name not in OWN}
-        if kind == PRETRAIN and chosen["pretrain_epochs"]:
+        if kind == PRETRAIN and chosen["pretrain_epochs"] != AUTO:
             values["epochs"] = chosen["pretrain_epochs"]  # which a budget may have changed
         parts.append(html.table([(f"option of {kind}", "value"), *_rows(values)]))
     return parts
@@ -91,5 +95,5 @@ def _rows(values: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         for name, value in values.items()
-        if name not in HIDDEN and value != ""
+        if name not in HIDDEN and value not in ("", AUTO)
     ]

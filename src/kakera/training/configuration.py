@@ -12,20 +12,77 @@ from kakera.data.checks.digest import changed
 from kakera.data.checks.inventory import INVENTORY, Rows, changes, unpacked
 from kakera.errors import RunError, sentence
 from kakera.inputs import CROPPING
+from kakera.option_fields import AUTO
 
-CONFIG, DIGEST = "config.json", "digest"
+CONFIG, DIGEST, VERSION = "config.json", "digest", "version"
 FREE = {  # may differ between a run and its resumption
     *("workers", "device", "compile", "checkpoint_seconds", "out", "unreadable_share"),
-    *("devices", "nodes", "strategy", "accumulate", "recompute", "timeout"),
-    *("baselines", "chosen", "digest"),
+    *("devices", "nodes", "strategy", "grad_accum", "activation_checkpointing", "timeout"),
+    *("baselines", "chosen", "digest", VERSION),
 }
 NEW = {  # options that runs from before them do not have, and what those did
-    "time": "",
+    "time": AUTO,
     "kind": "any",
     "crop_pct": 1.0,
-    "bits": 0,
-    "value_range": [],
+    "bits": AUTO,
+    "value_range": AUTO,
 }
+NAMES = {  # of options in version 0.1.0, which wrote no version
+    "image": "image_size",
+    "size": "model",
+    "hide": "mask_ratio",
+    "ratios": "mask_ratios",
+    "start": "init_from",
+    "batch": "batch_size",
+    "base_rate": "base_lr",
+    "least_steps": "min_steps",
+    "clip": "grad_clip",
+    "accumulate": "grad_accum",
+    "recompute": "activation_checkpointing",
+    "smoothing": "label_smoothing",
+    "erasing": "random_erasing",
+    "ema": "ema_decay",
+    "crop_least": "crop_min_scale",
+    "time_stripe": "time_mask",
+    "band_stripe": "freq_mask",
+    "roll": "time_shift",
+    "normalised": "norm_pix_loss",
+    "gradients": "hog_target",
+    "pretrain_rate": "pretrain_lr",
+    "most_steps": "max_steps",
+    "finetune_steps": "finetune_min_steps",
+    "scratch_steps": "scratch_min_steps",
+}
+AUTOMATIC: dict[str, Any] = {  # by today's names: what version 0.1.0 wrote for "auto"
+    **dict.fromkeys(("image_size", "channels", "devices", "nodes", "bits", "seconds", "grad_accum"), 0),
+    **dict.fromkeys(("pretrain_epochs", "pretrain_lr", "finetune_epochs", "finetune_min_steps"), 0),
+    **dict.fromkeys(("scratch_epochs", "scratch_min_steps"), 0),
+    "workers": -1,
+    "time": "",
+    "value_range": [],
+    "patch": [],
+    "cnn": "",
+}
+
+
+def current(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration in today's words: names and automatic values of version 0.1.0 are replaced."""
+    if VERSION in config or not NAMES.keys() & config.keys():
+        return config
+    found = {NAMES.get(name, name): value for name, value in config.items()}
+    empty = {**AUTOMATIC, "model": "", "patch": 0} if "pretrain_epochs" in found else AUTOMATIC
+    found = {name: AUTO if name in empty and value == empty[name] else value for name, value in found.items()}
+    if isinstance(found.get("chosen"), dict):
+        found["chosen"] = current(found["chosen"])
+    return found
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the configuration in a file, in today's words. Raises OSError, ValueError."""
+    config: Any = json.loads(path.read_text())
+    if not isinstance(config, dict):
+        raise ValueError(f"got a {type(config).__name__}, expected a JSON object")
+    return current(config)
 
 
 def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | None] = lambda: None) -> None:
@@ -34,7 +91,7 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
     Where the data are others, `files` is asked for what they are now, so that the changes are counted.
     """
     try:
-        here, there = json.loads(json.dumps(config)), json.loads(path.read_text())
+        here, there = json.loads(json.dumps(config)), read_config(path)
         for config in (here, there):
             if isinstance(config.get("inputs"), dict):  # runs from before there were crops have none
                 config["inputs"] = {k: v for k, v in config["inputs"].items() if k not in CROPPING}
@@ -75,10 +132,10 @@ def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | No
     there were rules keeps all its options, unless a recipe names them.
     """
     try:
-        config = json.loads((Path(out) / CONFIG).read_text()) if out else {}
+        config = read_config(Path(out) / CONFIG) if out else {}
     except (OSError, ValueError):
         return None
-    if not isinstance(config, dict) or not config:
+    if not config:
         return None
     names = {each.name for each in fields(kind)} - {"data", "out"}
     chosen = config.get("chosen", {} if recipe else config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from kakera.option_fields import or_none
 from kakera.training.options import LearningOptions
 
 
@@ -17,4 +18,4 @@ def processes(options: LearningOptions, env: Mapping[str, str] = os.environ) -> 
     elif "SLURM_NTASKS" in env and env.get("SLURM_JOB_NAME") not in ("bash", "interactive"):
         nodes = int(env.get("SLURM_NNODES", "1"))
         devices = int(env["SLURM_NTASKS"]) // nodes
-    return options.devices or devices, options.nodes or nodes
+    return or_none(options.devices) or devices, or_none(options.nodes) or nodes

@@ -12,6 +12,7 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import Masks, training_batches
 from kakera.data.order import Share
 from kakera.errors import OptionError, sentence
+from kakera.option_fields import or_none
 from kakera.training.distributed import Team
 from kakera.training.options import LearningOptions
 
@@ -55,12 +56,12 @@ class Plan:
 
     def share(self, team: Team) -> Share:
         """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
-        each = max(self.options.grad_accum, 1)
+        each = or_none(self.options.grad_accum) or 1
         pieces = team.size * each
         if pieces > 1 and self.batch < 2 * pieces:
             raise OptionError(
                 sentence(
-                    "batch",
+                    "batch_size",
                     got=f"{self.batch} for {pieces} pieces ({team.size} processes × --grad-accum {each})",
                     expected=f"at least {2 * pieces}, two pictures a piece",
                     do="take a larger batch or fewer pieces",

@@ -18,6 +18,7 @@ from kakera.data.preload.statistics import mean_std
 from kakera.errors import DataError, sentence
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
+from kakera.option_fields import AUTO, Auto, or_none
 from kakera.training.planning.rules import Facts
 from kakera.training.spectrogram_stats import frames, spectrogram_inputs
 
@@ -52,14 +53,16 @@ class Prepared:
     leaks: Leaks = ()
     """Labelled training files and the files to measure on that are equal to them."""
 
-    def inputs(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> InputSpec:
-        """Square pictures of `image` pixels (0: as the data are), or spectrograms of `seconds` of recordings.
+    def inputs(
+        self, image_size: int | Auto, patch: tuple[int, int], seconds: float | Auto = AUTO
+    ) -> InputSpec:
+        """Describe square pictures of `image_size` pixels (auto: the data's), or spectrograms of `seconds`.
 
         Both with the mean and deviation of the training part. Raises DataError, OptionError.
         """
         if self.dataset.sounds is not None:
             return spectrogram_inputs(self.dataset, seconds, patch)
-        height, width = self.size(image, patch, seconds)
+        height, width = self.size(image_size, patch, seconds)
         mean, std = mean_std(self.dataset.part("train"))
         crop = self.cropped((height, width))
         return InputSpec(
@@ -73,12 +76,14 @@ class Prepared:
             values=self.dataset.ranges,
         )
 
-    def size(self, image: int, patch: tuple[int, int], seconds: float = 0.0) -> tuple[int, int]:
+    def size(
+        self, image_size: int | Auto, patch: tuple[int, int], seconds: float | Auto = AUTO
+    ) -> tuple[int, int]:
         """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
         sounds = self.dataset.sounds
         if sounds is not None:
             return sounds.spec.bins, frames(seconds, sounds.spec, patch)
-        height, width = (image or -(-self.side // side) * side for side in patch)
+        height, width = (or_none(image_size) or -(-self.side // side) * side for side in patch)
         return height, width
 
     def cropped(self, size: tuple[int, int]) -> CenterCrop:
@@ -122,8 +127,8 @@ class Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
 
         With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_min_scale` of their area need. Unless `quiet`, as for a sample, a line says what was taken
-        and what was not, and the facts count the files that can be read.
+        at least `crop_min_scale` of their area need. Unless `quiet`, as for a sample, a line says what was
+        taken and what was not, and the facts count the files that can be read.
         """
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+import kakera
 from kakera.data.checks.inventory import INVENTORY, Rows, inventory, packed
 from kakera.data.dataset import Dataset
 from kakera.errors import RunError, UnreadableFileError, sentence
@@ -26,7 +27,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics_log
-from kakera.training.configuration import CONFIG, require_same
+from kakera.training.configuration import CONFIG, VERSION, require_same
 from kakera.training.distributed import Team, like
 from kakera.training.lock import locked
 from kakera.training.metrics_log import METRICS
@@ -56,7 +57,7 @@ class Run:
         `dataset` is as it was opened: a new run keeps a list of its files, to say later what changed.
         """
         self.folder = Path(folder)
-        self.config = json.loads(json.dumps(config))
+        self.config = {VERSION: kakera.__version__} | json.loads(json.dumps(config))
         self.team = team or Team()
         self.stop = Stop()
         self._dataset = dataset

@@ -8,6 +8,7 @@ import torch
 from kakera.data.dataset import Dataset
 from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
 from kakera.inputs import InputSpec
+from kakera.option_fields import AUTO, Auto
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
 
@@ -18,9 +19,12 @@ FLAT = 0.1  # least deviation: silence has none
 AXES = ("frequency", "time")
 
 
-def frames(seconds: float, spec: SoundSpec, patch: tuple[int, int]) -> int:
-    """The width of a window in frames: the whole patches nearest to so many seconds. Raises OptionError."""
-    seconds = seconds or SECONDS
+def frames(seconds: float | Auto, spec: SoundSpec, patch: tuple[int, int]) -> int:
+    """Return the width of a window in frames: the whole patches nearest to so many seconds.
+
+    Raises OptionError.
+    """
+    seconds = SECONDS if seconds == AUTO else seconds
     if not LEAST <= seconds <= MOST:
         raise OptionError(
             sentence("seconds", got=f"{seconds:g}", expected=f"{LEAST:g} to {MOST:g}", do="choose another")
@@ -28,7 +32,7 @@ def frames(seconds: float, spec: SoundSpec, patch: tuple[int, int]) -> int:
     return max(1, round(seconds * 1000 / spec.hop / patch[1])) * patch[1]
 
 
-def spectrogram_inputs(dataset: Dataset, seconds: float, patch: tuple[int, int]) -> InputSpec:
+def spectrogram_inputs(dataset: Dataset, seconds: float | Auto, patch: tuple[int, int]) -> InputSpec:
     """Windows of `seconds`, with mean and deviation of the training part. Raises DataError, OptionError."""
     sounds = dataset.sounds
     assert sounds is not None

@@ -5,40 +5,70 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("lr", "learning_rate", "blr", "base_lr", "lr_rate"), ("base_rate",)),
-    **dict.fromkeys(("mask_ratio", "masking_ratio"), ("hide", "ratios")),
-    **dict.fromkeys(("batch_size", "bs", "train_batch_size", "per_device_train_batch_size"), ("batch",)),
-    **dict.fromkeys(("img_size", "image_size", "input_size", "imgsz", "resolution"), ("image",)),
-    **dict.fromkeys(("num_workers", "n_workers", "jobs", "n_jobs"), ("workers",)),
-    **dict.fromkeys(("arch", "backbone", "model_name", "model_size", "model", "size"), ("model", "size")),
+RENAMED: Mapping[str, tuple[str, ...]] = {  # options of version 0.1.0: where two, the first that is known
+    "image": ("image_size",),
+    "size": ("model", "image_size"),
+    "hide": ("mask_ratio",),
+    "ratios": ("mask_ratios",),
+    "start": ("init_from",),
+    "from": ("init_from",),
+    "batch": ("batch_size",),
+    "base_rate": ("base_lr",),
+    "least_steps": ("min_steps",),
+    "clip": ("grad_clip",),
+    "accumulate": ("grad_accum",),
+    "recompute": ("activation_checkpointing",),
+    "smoothing": ("label_smoothing",),
+    "erasing": ("random_erasing",),
+    "ema": ("ema_decay",),
+    "crop_least": ("crop_min_scale",),
+    "time_stripe": ("time_mask",),
+    "band_stripe": ("freq_mask",),
+    "roll": ("time_shift",),
+    "normalised": ("norm_pix_loss",),
+    "gradients": ("hog_target",),
+    "patch": ("patch_index",),
+    "pretrain_rate": ("pretrain_lr",),
+    "most_steps": ("max_steps",),
+    "finetune_steps": ("finetune_min_steps",),
+    "scratch_steps": ("scratch_min_steps",),
+}
+SYNONYMS: Mapping[str, tuple[str, ...]] = {  # words of MAE, timm, transformers, PyTorch and others
+    **dict.fromkeys(("lr", "learning_rate", "blr", "lr_rate", "base_learning_rate"), ("base_lr",)),
+    **dict.fromkeys(("masking_ratio", "mask_ratio", "mask_prob"), ("mask_ratio", "mask_ratios")),
+    **dict.fromkeys(("bs", "train_batch_size", "per_device_train_batch_size"), ("batch_size",)),
+    **dict.fromkeys(("img_size", "input_size", "imgsz", "resolution", "crop_size"), ("image_size",)),
+    **dict.fromkeys(("num_workers", "n_workers", "jobs", "n_jobs", "dataloader_num_workers"), ("workers",)),
+    **dict.fromkeys(("arch", "backbone", "model_name", "model_size", "model_name_or_path"), ("model",)),
     **dict.fromkeys(("num_epochs", "n_epochs", "max_epochs", "num_train_epochs"), ("epochs",)),
-    **dict.fromkeys(("max_steps", "num_steps", "steps", "min_steps"), ("least_steps",)),
+    **dict.fromkeys(("num_steps", "steps", "max_steps"), ("epochs", "min_steps")),
     **dict.fromkeys(("output", "output_dir", "out_dir", "save_dir", "log_dir", "project"), ("out",)),
-    **dict.fromkeys(
-        ("start", "init_from", "pretrained", "checkpoint", "ckpt", "weights"),
-        ("start",),
-    ),
-    **dict.fromkeys(("gpu", "cuda", "accelerator"), ("device",)),
+    **dict.fromkeys(("pretrained", "checkpoint", "ckpt", "weights", "initial_checkpoint"), ("init_from",)),
+    **dict.fromkeys(("gpu", "cuda", "accelerator", "no_cuda"), ("device",)),
     **dict.fromkeys(("gpus", "num_gpus", "nproc_per_node"), ("devices",)),
+    **dict.fromkeys(("num_nodes", "nnodes"), ("nodes",)),
     **dict.fromkeys(("wd", "decay"), ("weight_decay",)),
-    **dict.fromkeys(("warmup", "warmup_steps"), ("warmup_epochs",)),
-    **dict.fromkeys(("accum_iter", "grad_accum", "gradient_accumulation_steps"), ("accumulate",)),
-    **dict.fromkeys(("amp", "fp16", "bf16", "dtype"), ("precision",)),
-    **dict.fromkeys(("grad_clip", "clip_grad", "max_grad_norm"), ("clip",)),
-    **dict.fromkeys(("activation_checkpointing", "gradient_checkpointing"), ("recompute",)),
-    **dict.fromkeys(("label_smoothing",), ("smoothing",)),
-    **dict.fromkeys(("random_erasing", "reprob"), ("erasing",)),
-    **dict.fromkeys(("ema_decay", "model_ema"), ("ema",)),
+    **dict.fromkeys(("warmup", "warmup_steps", "warmup_ratio"), ("warmup_epochs",)),
+    **dict.fromkeys(("accum_iter", "grad_accum_steps", "gradient_accumulation_steps"), ("grad_accum",)),
+    **dict.fromkeys(("amp", "fp16", "bf16", "dtype", "amp_dtype"), ("precision",)),
+    **dict.fromkeys(("clip_grad", "max_grad_norm", "gradient_clip_val"), ("grad_clip",)),
+    **dict.fromkeys(("grad_checkpointing", "gradient_checkpointing"), ("activation_checkpointing",)),
+    **dict.fromkeys(("label_smoothing_factor",), ("label_smoothing",)),
+    **dict.fromkeys(("reprob", "random_erase"), ("random_erasing",)),
+    **dict.fromkeys(("model_ema", "model_ema_decay"), ("ema_decay",)),
     **dict.fromkeys(("drop_path_rate",), ("drop_path",)),
-    **dict.fromkeys(("norm_pix_loss",), ("normalised",)),
     **dict.fromkeys(("patch_size",), ("patch",)),
     **dict.fromkeys(("opt", "optim"), ("optimizer",)),
-    **dict.fromkeys(("random_state",), ("seed",)),
-    **dict.fromkeys(("hog",), ("gradients",)),
-    **dict.fromkeys(("min_scale", "crop_min_scale"), ("crop_least",)),
+    **dict.fromkeys(("adam_beta2",), ("beta2",)),
+    **dict.fromkeys(("random_state", "random_seed", "manual_seed"), ("seed",)),
+    **dict.fromkeys(("hog",), ("hog_target",)),
+    **dict.fromkeys(("min_scale", "scale"), ("crop_min_scale",)),
+    **dict.fromkeys(("hflip", "horizontal_flip"), ("flip",)),
     **dict.fromkeys(("aa", "auto_augment", "rand_augment"), ("randaugment",)),
+    **dict.fromkeys(("global_pool", "pooling"), ("pool",)),
+    **dict.fromkeys(("in_chans", "num_channels", "in_channels"), ("channels",)),
     **dict.fromkeys(("config", "preset"), ("recipe",)),
+    **dict.fromkeys(("side",), ("image_size",)),
     # verbs
     **dict.fromkeys(("train", "fit"), ("finetune", "pretrain")),
     **dict.fromkeys(("test", "eval", "evaluate", "classify", "infer", "inference"), ("predict",)),
@@ -49,6 +79,16 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 RESUMING = ("resume", "resume_from_checkpoint", "auto_resume", "continue")
 DATA = ("data", "data_dir", "data_path", "dataset", "train_dir")
+
+
+def renamed(name: str, known: Sequence[str]) -> str:
+    """Return today's name of an option of an earlier version; "" where it was none, or is known still."""
+    plain = name.lstrip("-").replace("-", "_")
+    negated = plain.startswith("no_") and plain.removeprefix("no_") in RENAMED
+    plain = plain.removeprefix("no_") if negated else plain
+    if plain in known:
+        return ""
+    return next((new for new in RENAMED.get(plain, ()) if new in known), "")
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kakera.option_fields import within
+
 
 @dataclass(frozen=True)
 class ServeOptions:
@@ -11,7 +13,7 @@ class ServeOptions:
 
     host: str = "127.0.0.1"
     """The address to listen on; any other than this machine's own lets others in."""
-    port: int = 8421
+    port: int = within(8421, 0, 65535)
     """The port; 0 takes a free one."""
     pictures: str = ""
     """What to choose from: a folder, a file or a built-in name; empty takes what the models learned from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 import uvicorn
@@ -16,15 +16,16 @@ from kakera.training.recipes import build as build_options
 from kakera.web.app import build
 from kakera.web.connections import ACCEPTED, Connection, Server, most_connections
 from kakera.web.guard import is_local
+from kakera.web.serve_args import ServeArgs
 from kakera.web.serve_options import ServeOptions
 
 
-def serve(models: Sequence[str | Path], **options: Any) -> None:
+def serve(models: Sequence[str | Path], **options: Unpack[ServeArgs]) -> None:
     """Answer until Ctrl-C. `options` are the fields of `ServeOptions`.
 
     Raises RunError, DataError, and OptionError, also for an address that cannot be had.
     """
-    asked = build_options(ServeOptions, options)
+    asked = build_options(ServeOptions, {**options})
     allowed = [name.strip() for name in asked.allow_host.split(",") if name.strip()]
     root = asked.root_path.strip("/")
     most = most_connections()

@@ -150,7 +150,7 @@ def test_a_budget_that_is_too_small_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"mask_ratios": (0.5, 1.0)}, "mask_ratios: got 1.0, expected a share between 0 and 1"),
+        ({"mask_ratios": (0.5, 1.0)}, "mask_ratios: got 1.0, expected a number between 0 and 1"),
         ({"mask_ratios": ()}, "mask_ratios: got nothing"),
         ({"seeds": 0}, "seeds: got 0"),
         ({"labels": (-1,)}, "labels: got -1"),

@@ -21,6 +21,7 @@ from kakera.commands.pages.history import History, chance_loss, memorised, stall
 from kakera.commands.result import Trained, predict_part
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
+from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.storage import write_atomically
@@ -107,7 +108,7 @@ class FinetunePage:
         except (OSError, ValueError, TypeError, KeyError):
             pass  # none yet, or cut short
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
-        limit = duration.seconds(self.options.time) if self.options.time else 0.0
+        limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
         try:
             found = measure_baselines(
                 self.train,

@@ -25,6 +25,7 @@ from kakera.data.shards.open import CONTENTS, PLAN
 from kakera.data.sources.open import open_source
 from kakera.errors import DataError, OptionError, sentence
 from kakera.machine import usable_cores
+from kakera.option_fields import AUTO, Auto, or_none
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
 
@@ -69,19 +70,22 @@ def pack(
     side: int | None = None,
     store: Store | None = None,
     shard_size: int = SHARD_SIZE,
-    workers: int = 0,
-    channels: int | None = None,
+    workers: int | Auto = "auto",
+    channels: int | Auto = "auto",
     kind: Kind = "any",
 ) -> Packed:
     """Write a folder of shards that can be opened like any data set, and read by webdataset.
 
     `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
     keeps the files' own bytes, as is always done with recordings; of a span of one, a WAV of exactly its
-    samples. `workers` processes, by default one a processor. What an earlier, interrupted call has finished
+    samples. `workers` processes; "auto" is one a core, 0 writes in this one. `channels` is 1 (grey) or 3
+    (colour); "auto" takes what the pictures have. What an earlier, interrupted call has finished
     is checked and kept. Raises DataError, OptionError, StorageError.
     """
-    dataset, divided = (data, True) if isinstance(data, Dataset) else open_source(data, channels, kind)
-    require(dataset, side, store, shard_size, workers)
+    opened = isinstance(data, Dataset)
+    dataset, divided = (data, True) if opened else open_source(data, or_none(channels), kind)
+    processes = usable_cores() if workers == AUTO else workers
+    require(dataset, side, store, shard_size, processes)
     files = store == "files" or dataset.sounds is not None
     job = Job(
         dataset,
@@ -94,7 +98,7 @@ def pack(
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(job.folder / ".lock", timeout=10):
-            return _pack(job, workers or usable_cores())
+            return _pack(job, processes)
     except Timeout as error:
         got = "a folder that another kakera pack writes"
         raise DataError(sentence(str(shards), got=got, expected="to be alone", do="wait for it")) from error
@@ -109,7 +113,7 @@ def _pack(job: Job, workers: int) -> Packed:
     finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
     todo = sorted({*range(job.count)} - {*finished})
     if todo:
-        pack_shards(job, todo, min(workers, len(todo)))
+        pack_shards(job, todo, max(1, min(workers, len(todo))))
     indexes = [_whole(job.folder, number, trusted=number in todo) for number in range(job.count)]
     return _conclude(job, options, indexes, len(finished))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, sentence
 from kakera.model.resnet import resnet_shape
+from kakera.option_fields import AUTO, or_none
 from kakera.study.data_size import times, work
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
@@ -18,6 +19,7 @@ from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.scheduler import Finished, conduct, say
 from kakera.study.setup import PRETRAIN, cut_validation, material
+from kakera.study.study_args import DataSizeArgs
 from kakera.study.study_options import DataSizeOptions, study_options
 
 TUNE, FINAL, LONGER = "tune", "final", "longer"
@@ -119,7 +121,7 @@ class DataSize:
     @property
     def epochs(self) -> float:
         """Of a pretraining."""
-        return self.options.pretrain_epochs or self.school.material.recipes[PRETRAIN].epochs
+        return or_none(self.options.pretrain_epochs) or self.school.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
@@ -199,33 +201,38 @@ class DataSizeStudied:
     finished: Finished
 
 
-def study_data_size(data: str | Path | Dataset, *, out: str | Path, **options: Any) -> DataSizeStudied:
+def study_data_size(
+    data: str | Path | Dataset, *, out: str | Path, **options: Unpack[DataSizeArgs]
+) -> DataSizeStudied:
     """A CNN, a Transformer from scratch or one after a masked autoencoder: which, for how many labels?
 
     `options` are the fields of `DataSizeOptions`. Called again with the same arguments it goes on where it
     stopped, also in several processes at once; at the end it writes the report.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    study = _opened(data, out=str(out), **options)
+    study = _opened(data, {**options, "out": str(out)})
     finished = conduct(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
     answer = write(finished, revised.school, study.options, revised.validation)
     return DataSizeStudied(Path(out), answer, finished)
 
 
-def plan_data_size(data: str | Path | Dataset, **options: Any) -> Plan:
+def plan_data_size(
+    data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[DataSizeArgs]
+) -> Plan:
     """What `study_data_size` would do and how long it should take; nothing is written."""
-    return draw_up(_opened(data, **options), say)[1]
+    return draw_up(_opened(data, {**options, "out": str(out)}), say)[1]
 
 
-def _opened(data: str | Path | Dataset, **options: Any) -> DataSize:
+def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
     name = data.name if isinstance(data, Dataset) else str(data)
-    chosen = study_options(DataSizeOptions, {**options, "data": name})
-    if chosen.cnn:
+    chosen = study_options(DataSizeOptions, {**given, "data": name})
+    if chosen.cnn != AUTO:
         resnet_shape(chosen.cnn)
     ours = material(data, chosen)
     pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
-    study = DataSize(chosen, School(ours, pool, chosen.cnn or nearest_cnn(ours), chosen), validation)
+    cnn = nearest_cnn(ours) if chosen.cnn == AUTO else chosen.cnn
+    study = DataSize(chosen, School(ours, pool, cnn, chosen), validation)
     study.counts()  # refuses sizes that no study can use
     return study
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kakera.data.dataset import Dataset
 from kakera.masking import kept
+from kakera.option_fields import or_none
 from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
 from kakera.study.plan import Plan, Results, Unit, draw_up
 from kakera.study.scheduler import Finished, conduct, say
 from kakera.study.setup import FINETUNE, PRETRAIN, Material, material
+from kakera.study.study_args import MaskRatioArgs
 from kakera.study.study_options import MaskRatioOptions, study_options
 
 PROBE = "probe"
@@ -94,7 +96,7 @@ class MaskRatio:
     @property
     def epochs(self) -> float:
         """Of a pretraining."""
-        return self.options.pretrain_epochs or self.material.recipes[PRETRAIN].epochs
+        return or_none(self.options.pretrain_epochs) or self.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
         """Seconds of what the work is made of."""
@@ -135,28 +137,32 @@ class MaskRatioStudied:
     finished: Finished
 
 
-def study_mask_ratio(data: str | Path | Dataset, *, out: str | Path, **options: Any) -> MaskRatioStudied:
+def study_mask_ratio(
+    data: str | Path | Dataset, *, out: str | Path, **options: Unpack[MaskRatioArgs]
+) -> MaskRatioStudied:
     """Which share of the patches should a masked autoencoder hide, for these pictures?
 
     `options` are the fields of `MaskRatioOptions`. Called again with the same arguments it goes on where it
     stopped, also in several processes at once; at the end it writes the report.
     Raises DataError, OptionError, RunError, StorageError.
     """
-    study = _opened(data, out=str(out), **options)
+    study = _opened(data, {**options, "out": str(out)})
     finished = conduct(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
     answer = write(finished, revised.material, study.options, revised.shares())
     return MaskRatioStudied(Path(out), answer, finished)
 
 
-def plan_mask_ratio(data: str | Path | Dataset, **options: Any) -> Plan:
+def plan_mask_ratio(
+    data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[MaskRatioArgs]
+) -> Plan:
     """What `study_mask_ratio` would do and how long it should take; nothing is written."""
-    return draw_up(_opened(data, **options), say)[1]
+    return draw_up(_opened(data, {**options, "out": str(out)}), say)[1]
 
 
-def _opened(data: str | Path | Dataset, **options: Any) -> MaskRatio:
+def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> MaskRatio:
     name = data.name if isinstance(data, Dataset) else str(data)
-    chosen = study_options(MaskRatioOptions, {**options, "data": name})
+    chosen = study_options(MaskRatioOptions, {**given, "data": name})
     study = MaskRatio(chosen, material(data, chosen))
     study.shares()  # refuses a share that leaves nothing to see
     return study

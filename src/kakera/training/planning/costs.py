@@ -46,18 +46,18 @@ class StepCost:
 
 
 def mae_cost(
-    shape: ViTConfig, size: tuple[int, int], channels: int, hide: float, *, gradients: bool = False
+    shape: ViTConfig, size: tuple[int, int], channels: int, mask_ratio: float, *, hog_target: bool = False
 ) -> StepCost:
     """Of a masked autoencoder: the encoder reads what is visible, the decoder all places."""
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
-    visible, places = 1 + max(1, int(n * (1 - hide))), 1 + n
+    visible, places = 1 + max(1, int(n * (1 - mask_ratio))), 1 + n
     decoder = shape.decoder
     flops = _layers(shape.width, shape.depth, visible) + _layers(decoder.width, decoder.depth, places)
     flops += 2 * visible * pixels * shape.width + 2 * places * decoder.width * pixels
     memory = _kept(shape.width, shape.depth, shape.heads, visible)
     memory += _kept(decoder.width, decoder.depth, decoder.heads, places)
     values = size[0] * size[1] * channels
-    memory += values * (8 + ORIENTED * gradients)
+    memory += values * (8 + ORIENTED * hog_target)
     parameters = _parameters(shape, pixels) + 12 * decoder.depth * decoder.width**2
     parameters += decoder.width * (pixels + shape.width + n)
     return StepCost(3 * flops, FLOAT * memory, parameters, shape.width, visible)

@@ -17,7 +17,7 @@ def fitting(config: dict[str, Any]) -> AbstractContextManager[None]:
 
 
 def advice(config: dict[str, Any]) -> str:
-    """What to lower. Another --grad-accum, --activation-checkpointing or --workers goes on with the same run."""
+    """What to lower. The same run resumes with other --grad-accum, --activation-checkpointing, --workers."""
     if str(config.get("model", "")).startswith("resnet"):
         return "run it again with a lower --batch-size or --image-size, or fewer --workers, and another --out"
     words = f"run the same command with --grad-accum {2 * config.get('grad_accum', 1)}"

@@ -14,7 +14,6 @@ from typing import Any
 from kakera.data.shards.index import PICTURES
 from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
-from kakera.training.options import FLAGS
 
 PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
 SCRATCH = "-scratch"  # ends that of no start
@@ -60,7 +59,7 @@ def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str
     """The command of a training with the options that were given, and some changed; None leaves one out."""
     words: list[str] = []
     for name, value in {**given, **changes}.items():
-        flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+        flag = "--" + name.replace("_", "-")
         if value is None or value == "" or value == () or name == "data":
             continue
         if isinstance(value, bool):

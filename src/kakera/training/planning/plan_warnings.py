@@ -53,7 +53,7 @@ def _smaller(verb: Verb, facts: Facts) -> str:
     image = "fewer --seconds" if facts.recordings else "a smaller --image-size"
     if verb == "finetune":
         return f"{image} or a smaller network to start from"
-    return f"{image}, a larger --patch or a smaller network (--{'size' if verb == 'pretrain' else 'model'})"
+    return f"{image}, a larger --patch or a smaller network (--model)"
 
 
 def _counted(count: int, thing: str) -> str:

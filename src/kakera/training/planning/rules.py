@@ -125,10 +125,6 @@ def cost_of(verb: Verb, size: str, image: tuple[int, int], patch: tuple[int, int
     return classifier_cost(shape, image, facts.channels, max(facts.classes, 2))
 
 
-def _model(verb: Verb) -> str:
-    return "size" if verb == "pretrain" else "model"
-
-
 def _small(verb: Verb, facts: Facts, given: Mapping[str, Any]) -> Choice:
     side = given.get("image_size", 0) or max(facts.size)
     values: dict[str, Any] = {}
@@ -137,7 +133,7 @@ def _small(verb: Verb, facts: Facts, given: Mapping[str, Any]) -> Choice:
     if patch != 4:
         values["patch"] = (patch,)
     if facts.count >= MANY:
-        values[_model(verb)] = "mini"
+        values["model"] = "mini"
         reasons["model"] += f"; {facts.count:,} pictures are enough for a larger network"
     return Choice("micro", values, reasons)
 
@@ -154,11 +150,11 @@ def _large(verb: Verb, facts: Facts, machine: Machine, time: float, given: Mappi
         why = f"{facts.count:,} pictures are too few for more"
     else:
         why = "more would need more time (--time) or a faster machine"
-    values: dict[str, Any] = {_model(verb): row.size, "image_size": row.image, "patch": (row.patch,)}
+    values: dict[str, Any] = {"model": row.size, "image_size": row.image, "patch": (row.patch,)}
     if given.get("image_size"):
         values["patch"] = (_patch_for(int(given["image_size"])),)
     recipe = "paper" if row.size in ("small", "base") else "few"
-    size = given.get(_model(verb), row.size)
+    size = given.get("model", row.size)
     image, patch = given.get("image_size", row.image), (given.get("patch") or values["patch"])
     text = f"{size} at {image} pixels, patches of {' x '.join(map(str, patch))}: {why}"
     return Choice(recipe, values, {"model": text})

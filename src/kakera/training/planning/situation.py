@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from kakera.data.shards.open import is_address
 from kakera.data.sources.builtin import NAMES
 from kakera.data.sources.open import open_dataset
 from kakera.errors import KakeraError
+from kakera.training.configuration import CONFIG, read_config
 from kakera.training.planning.facts import facts_of
 from kakera.training.planning.next_commands import Situation
-
-CONFIG = "config.json"
 
 
 def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
@@ -66,10 +64,10 @@ def is_published(start: str | Path) -> bool:
 def config_of(run: str | Path) -> dict[str, Any]:
     """Return the options of a run, its `config.json`; empty where a folder is none."""
     try:
-        config = json.loads((Path(run) / CONFIG).read_text())
+        config = read_config(Path(run) / CONFIG)
     except (OSError, ValueError):
         return {}
-    return config if isinstance(config, dict) and "verb" in config else {}
+    return config if "verb" in config else {}
 
 
 def _there(data: str) -> bool:

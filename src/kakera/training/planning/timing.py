@@ -11,6 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from kakera.data.order import Share
+from kakera.option_fields import or_none
 from kakera.training.loop import Task, adamw_or_muon
 from kakera.training.plan import Plan
 
@@ -26,7 +27,7 @@ def seconds_of_a_step(task: Task[Any], plan: Plan, fabric: Fabric) -> float:
     """
     model = task.model
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    pieces = max(plan.options.grad_accum, 1)
+    pieces = or_none(plan.options.grad_accum) or 1
     model.to(fabric.device).train()
     optimizer = adamw_or_muon(model, plan, 0.0, fabric.device)
     try:
