@@ -14,7 +14,7 @@ from kakera.formats.load import load
 from kakera.formats.native import Saved, generator, save_model
 from tests.formats.test_mae import weights
 from tests.formats.test_native import models
-from tests.formats.test_transformers import MAE, SMALL, drawn, saved
+from tests.formats.test_transformers import SMALL, VIT_MAE, drawn, saved
 from tests.small import folder
 
 ALIKE = "warning: the positions of the {} are all alike"
@@ -28,7 +28,7 @@ def warnings_of(found: Saved) -> list[str]:
 
 def mae(place: Path, channels: int = 2, **positions: float) -> Path:
     """Of transformers, with positions of one number throughout."""
-    config = hf.ViTMAEConfig(**{**MAE, "num_channels": channels})
+    config = hf.ViTMAEConfig(**{**VIT_MAE, "num_channels": channels})
     saved(drawn(hf.ViTMAEForPreTraining(config)), place, {"image_mean": 0.5})
     tensors = load_file(place / "model.safetensors")
     for name, value in positions.items():
@@ -42,7 +42,7 @@ def test_a_vitmae_as_transformers_makes_it_from_a_configuration_is_read_with_a_w
     tmp_path: Path,
 ) -> None:
     """Version 5.24 leaves its positions at zero."""
-    theirs: Any = hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**MAE))
+    theirs: Any = hf.ViTMAEForPreTraining(hf.ViTMAEConfig(**VIT_MAE))
     state = theirs.state_dict()
     zero = {
         part: not state[name].any() for part, name in (("encoder", f"vit.{ENCODER}"), ("decoder", DECODER))
