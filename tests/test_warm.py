@@ -14,7 +14,7 @@ from tests.warm import Process, run, script
 
 
 def test_it_says_and_ends_like_a_new_interpreter(tmp_path: Path) -> None:
-    for words in (["paint"], ["inspect", "nothing"], ["--version"]):
+    for words in (["paint"], ["convert", "nothing"], ["--version"]):
         real = subprocess.run(
             [sys.executable, "-m", "kakera", *words],
             cwd=tmp_path,
