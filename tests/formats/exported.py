@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kakera.formats.native import Saved
+from kakera.formats.bundle import Pretrained
 from kakera.formats.onnx import export
 
 
@@ -14,7 +14,7 @@ def exported_once() -> Iterator[None]:
     """In the module that imports this."""
     graph, made = export.graph, dict[str, bytes]()
 
-    def once(saved: Saved) -> bytes:
+    def once(saved: Pretrained) -> bytes:
         found = hashlib.sha256(repr((saved.model, saved.inputs, saved.classes, saved.several)).encode())
         for name, tensor in saved.model.state_dict().items():
             found.update(name.encode() + tensor.numpy().tobytes())

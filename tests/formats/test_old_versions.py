@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from kakera.training.inference import probabilities
 
 import kakera
 from kakera.cli.main import main
+from kakera.formats.inference import probabilities
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.training.configuration import AUTOMATIC, NAMES, read_config

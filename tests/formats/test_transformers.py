@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from kakera.errors import RunError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign.transformers import read
 from kakera.formats.load import load
-from kakera.formats.native import Saved
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
@@ -149,7 +149,7 @@ def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, depth: int,
     same_outputs(theirs, tmp_path, pictures(1, 3, (224, 224)), "logits", None)
 
 
-def read_without_memory(make: Callable[[], Any]) -> Saved:
+def read_without_memory(make: Callable[[], Any]) -> Pretrained:
     """What becomes of their configuration, their names and their shapes; all numbers are one zero."""
     with torch.device("meta"):
         theirs = make()
