@@ -41,8 +41,8 @@ from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, save_model
 from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
+from tests.data.images.test_mended import pcx, sgi
 from tests.data.odd_recordings import encoded, mp3, sound, unannounced, unended, without_length
-from tests.data.test_mended import pcx, sgi
 from tests.web.runs import autoencoder
 
 SECONDS, WALL, MEMORY = 5, 120, 1 << 30

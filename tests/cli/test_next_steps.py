@@ -16,8 +16,8 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.planning.situation import situation
 from tests.hub import small_hub
 from tests.small import folder
+from tests.training.planning.test_next_commands import commands
 from tests.training.songs import songs
-from tests.training.test_next_commands import commands
 
 RECIPE = ["--recipe", "demo", "--epochs", "1", "--batch-size", "8"]
 SHORT = {

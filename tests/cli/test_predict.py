@@ -9,8 +9,8 @@ import pytest
 
 from kakera.cli.main import main
 from kakera.formats.native import save_model
+from tests.formats.test_inference import classifier
 from tests.small import folder
-from tests.training.test_infer import classifier
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 from tests.data.files import NOISE, encoded
 from tests.data.recordings import KINDS, chirp, record
-from tests.data.test_builtin import served
-from tests.data.test_tar import require_one_line_each, tar
+from tests.data.shards.test_tar import require_one_line_each, tar
+from tests.data.sources.test_builtin import served
 
 RATES = {"wav": 44_100, "flac": 22_050, "ogg": 16_000, "mp3": 24_000, "opus": 48_000, "aiff": 11_025}
 AUGMENTED = Augmentation(roll=0.1, gain=6.0, noise=0.1)

@@ -21,7 +21,7 @@ from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import SMALL, VIT_MAE, drawn, far, pictures, saved
+from tests.formats.foreign.test_transformers import SMALL, VIT_MAE, drawn, far, pictures, saved
 
 SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 INPUTS = InputSpec(3, 12, 12, (0.1, 0.2, 0.6), (0.3, 0.4, 0.5))

@@ -17,10 +17,10 @@ from kakera.formats.load import load
 from kakera.formats.native import load_model, save_model
 from kakera.inputs import InputSpec
 from kakera.model.resnet import ResNet, resnet_shape
-from tests.formats.test_jax import file as jax_file
-from tests.formats.test_mae import weights
-from tests.formats.test_timm import folder as timm_folder
-from tests.formats.test_transformers import SMALL, saved
+from tests.formats.foreign.test_jax import file as jax_file
+from tests.formats.foreign.test_mae import weights
+from tests.formats.foreign.test_timm import folder as timm_folder
+from tests.formats.foreign.test_transformers import SMALL, saved
 
 Change = Callable[[Tensor], Tensor]
 BROKEN: dict[str, tuple[Change, str]] = {

@@ -15,9 +15,9 @@ from kakera.formats.classes import note_on_duplicates, unique_names
 from kakera.formats.convert import convert
 from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, save_model
-from tests.formats.test_transformers import SMALL, drawn, saved
+from tests.formats.foreign.test_transformers import SMALL, drawn, saved
+from tests.formats.test_inference import classifier
 from tests.small import folder
-from tests.training.test_infer import classifier
 
 PICTURES = {**SMALL, "image_size": 28, "patch_size": 4, "num_channels": 3}
 LABELS = {0: "crane", 1: "tern", 2: "crane"}

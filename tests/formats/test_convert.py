@@ -18,7 +18,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import drawn
+from tests.formats.foreign.test_transformers import drawn
 
 SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from tests.formats.test_transformers import (
+from tests.formats.foreign.test_transformers import (
     LABELS,
     SMALL,
     drawn,

@@ -13,9 +13,9 @@ from kakera.commands.embed import embed
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
 from kakera.formats.native import generator, save_model
-from tests.formats.test_mae import weights
+from tests.formats.foreign.test_mae import weights
+from tests.formats.foreign.test_transformers import SMALL, VIT_MAE, drawn, saved
 from tests.formats.test_native import models
-from tests.formats.test_transformers import SMALL, VIT_MAE, drawn, saved
 from tests.small import folder
 
 ALIKE = "warning: the positions of the {} are all alike"

@@ -12,7 +12,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from kakera.errors import RunError
 from kakera.formats import hub
 from kakera.formats.load import load
-from tests.formats.test_transformers import SMALL, saved
+from tests.formats.foreign.test_transformers import SMALL, saved
 
 
 @pytest.mark.parametrize(

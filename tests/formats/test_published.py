@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from kakera.formats.hub import is_name
 from kakera.formats.load import load
 from kakera.formats.published import FIRST, LIGHT, PUBLISHED, published
-from tests.formats.test_transformers import drawn, far
+from tests.formats.foreign.test_transformers import drawn, far
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 HALF = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}

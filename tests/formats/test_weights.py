@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.formats.weights import read_pickle, read_weights, state_dict
-from tests.formats.test_mae import Harmful, weights
-from tests.formats.test_transformers import SMALL, drawn, far, pictures, saved
+from tests.formats.foreign.test_mae import Harmful, weights
+from tests.formats.foreign.test_transformers import SMALL, drawn, far, pictures, saved
 
 TENSORS = {"a": torch.arange(3.0), "b": torch.eye(2)}
 

@@ -18,12 +18,12 @@ from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, save_model
 from kakera.formats.wrappers import unwrapped
 from kakera.model.vit import ViT
-from tests.formats.test_mae import HEADS, WIDTH, by_the_formula, weights
+from tests.formats.foreign.test_mae import HEADS, WIDTH, by_the_formula, weights
+from tests.formats.foreign.test_timm import CONFIGS, KEPT
+from tests.formats.foreign.test_timm import folder as timm_folder
+from tests.formats.foreign.test_transformers import SMALL, drawn, far, pictures, saved
+from tests.formats.foreign.test_transformers import pictures as drawn_pictures
 from tests.formats.test_native import INPUTS, encoder
-from tests.formats.test_timm import CONFIGS, KEPT
-from tests.formats.test_timm import folder as timm_folder
-from tests.formats.test_transformers import SMALL, drawn, far, pictures, saved
-from tests.formats.test_transformers import pictures as drawn_pictures
 
 Wrap = Callable[[nn.Module], dict[str, Tensor]]
 

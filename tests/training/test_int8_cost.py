@@ -23,9 +23,9 @@ from kakera.formats.onnx.model import entering
 from kakera.formats.verify import session_of
 from kakera.sound.bank import filters
 from tests.formats.exported import exported_once  # noqa: F401  # of all tests here
+from tests.formats.test_inference import classifier
 from tests.sound.test_logmel import formula
 from tests.training.songs import SCRATCH, songs
-from tests.training.test_infer import classifier
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from kakera.training import notes
 from kakera.training.notes import noted
-from tests.training.test_infer import classifier
+from tests.formats.test_inference import classifier
 
 NOTES = ("square pictures assumed", "warning: positions all alike")
 

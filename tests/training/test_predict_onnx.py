@@ -12,8 +12,8 @@ from kakera.errors import RunError
 from kakera.formats.convert import convert
 from kakera.formats.native import save_model
 from kakera.formats.onnx.model import open_onnx
+from tests.formats.test_inference import classifier
 from tests.small import folder
-from tests.training.test_infer import classifier
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import far
+from tests.formats.foreign.test_transformers import far
 
-FILE = Path(__file__).parent / "files" / "timm.safetensors"
+FILE = Path(__file__).parents[1] / "files" / "timm.safetensors"
 with safe_open(FILE, "pt") as opened:
     TOLD = opened.metadata()
     KEPT = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # an open file is no dict

@@ -15,8 +15,8 @@ from kakera.formats.inference import features, predict_proba
 from kakera.model.classifier import Classifier, Read
 from kakera.training.distributed import Team
 from kakera.training.probes.ridge import ridge
+from tests.formats.test_inference import classifier, each_pool
 from tests.small import QUICK, pictures
-from tests.training.test_infer import classifier, each_pool
 
 
 @each_pool

@@ -12,8 +12,8 @@ from kakera.formats.load import load
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
-from tests.formats.test_mae import layer
-from tests.formats.test_transformers import far
+from tests.formats.foreign.test_mae import layer
+from tests.formats.foreign.test_transformers import far
 
 WIDTH, TIMES, BANDS, PATCH = 192, 6, 8, 16
 

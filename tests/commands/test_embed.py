@@ -16,10 +16,10 @@ from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
+from tests.formats.test_inference import INPUTS, classifier
 from tests.formats.test_preparation import classifier as with_inputs
 from tests.small import folder
 from tests.training.songs import tone
-from tests.training.test_infer import INPUTS, classifier
 
 
 def test_a_classifier_gives_what_its_head_sees(tmp_path: Path) -> None:

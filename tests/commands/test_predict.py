@@ -13,8 +13,8 @@ from kakera.data.sources.files import open_files
 from kakera.errors import DataError, RunError
 from kakera.formats import preparation
 from kakera.formats.native import load_model, save_model
+from tests.formats.test_inference import classifier
 from tests.small import folder
-from tests.training.test_infer import classifier
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
 from tests import warm
-from tests.formats.test_transformers import drawn, far
+from tests.formats.foreign.test_transformers import drawn, far
 
 SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 CROSS = replace(SHAPE.decoder, cross=True)

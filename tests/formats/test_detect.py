@@ -17,7 +17,7 @@ from kakera.formats.native import save_model
 from kakera.grid import Grid
 from kakera.model.mae import MAE
 from kakera.model.positions import sincos
-from tests.formats.test_mae import WIDTH, ours, weights
+from tests.formats.foreign.test_mae import WIDTH, ours, weights
 
 
 def note(content: Any, place: Path) -> str:

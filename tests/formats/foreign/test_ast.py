@@ -27,7 +27,7 @@ from kakera.grid import Grid
 from kakera.model.classifier import Classifier
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import LABELS, drawn, far, read_without_memory
+from tests.formats.foreign.test_transformers import LABELS, drawn, far, read_without_memory
 
 SMALL: dict[str, Any] = {
     "hidden_size": 24,

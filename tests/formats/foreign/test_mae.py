@@ -23,7 +23,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import drawn, far, pictures
+from tests.formats.foreign.test_transformers import drawn, far, pictures
 from tests.small import folder
 
 WIDTH, DEPTH, HEADS, SIDE, PATCH = 192, 1, 3, 12, 4  # a width that the paper's sizes know

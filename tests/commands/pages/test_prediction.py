@@ -15,10 +15,10 @@ from kakera.data.sources.files import open_files
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
+from tests.formats.test_inference import classifier
 from tests.formats.test_preparation import classifier as with_inputs
 from tests.small import folder
 from tests.training.songs import songs
-from tests.training.test_infer import classifier
 
 
 def data(page: str, kind: str) -> list[bytes]:

@@ -16,7 +16,7 @@ from kakera.data.loader import training_batches
 from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, StorageError
-from tests.data.test_builtin import Quiet, served
+from tests.data.sources.test_builtin import Quiet, served
 from tests.small import folder
 
 ASKED: Counter[str] = Counter()

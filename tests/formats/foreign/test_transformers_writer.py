@@ -25,7 +25,7 @@ from kakera.model.mae import MAE
 from kakera.model.network import Network
 from kakera.model.resnet import ResNet, resnet_shape
 from kakera.model.vit import ViT
-from tests.formats.test_transformers import drawn, far, hidden, pictures, saved
+from tests.formats.foreign.test_transformers import drawn, far, hidden, pictures, saved
 
 CLASSES = ("ant", "bee", "çicada")
 WIDE = (2, 4), (8, 12)

@@ -12,8 +12,8 @@ from kakera.errors import RunError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
-from tests.formats.test_timm import KEPT, TOLD, drawn_again, weights
-from tests.formats.test_transformers import far
+from tests.formats.foreign.test_timm import KEPT, TOLD, drawn_again, weights
+from tests.formats.foreign.test_transformers import far
 
 
 def file(path: Path, dtype: Any = np.float32, **changes: Any) -> Path:
