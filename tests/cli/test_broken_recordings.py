@@ -88,7 +88,7 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
         (["--sound", "ast,bins=many"], "sound's bins: got many, expected a number"),
         (["--sound", "ast,colour=red"], "sound's changes: got colour=red, expected some of rate="),
         (["--seconds", "0.01"], "seconds: got 0.01, expected 0.1 to 120"),
-        (["--image-size", "64"], "image_size: got 64, expected 0 for recordings"),
+        (["--image-size", "64"], "image_size: got 64, expected auto for recordings"),
         (["--channels", "3"], "got recordings and 3 channels, expected 1"),
         (["--patch", "7", "8"], "patch: got 7 x 8 for a picture of 80 x 96"),
         (["--patch", "8", "8", "8"], "patch: got (8, 8, 8), expected one or two whole numbers"),

@@ -48,11 +48,11 @@ def widened(hint: Any) -> Any:
 def texts(kind: Any) -> dict[str, str]:
     """The string under each field of a TypedDict and of those it is made from."""
     module = ast.parse(Path(inspect.getfile(kind)).read_text())
-    found: dict[str, str] = {}
-    for base in getattr(kind, "__orig_bases__", ()):
-        if hasattr(base, "__annotations__") and base.__name__ != "TypedDict":
-            found |= texts(base)
     (body,) = [node for node in module.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    found: dict[str, str] = {}
+    for base in [base.id for base in body.bases if isinstance(base, ast.Name)]:
+        if base != "TypedDict":
+            found |= texts(getattr(sys.modules[kind.__module__], base))
     for field, text in zip(body.body, body.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
             assert isinstance(field.target, ast.Name)

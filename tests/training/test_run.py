@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import kakera
 from kakera.errors import RunError, UnreadableFileError
 from kakera.training.run import Run
 
@@ -23,7 +24,8 @@ def trained(steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def test_the_configuration_is_written_down(tmp_path: Path) -> None:
     Run(tmp_path / "run", {"seed": 1})
-    assert json.loads((tmp_path / "run" / "config.json").read_text()) == {"seed": 1}
+    written = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert written == {"version": kakera.__version__, "seed": 1}
 
 
 def test_the_same_configuration_goes_on(tmp_path: Path) -> None:
