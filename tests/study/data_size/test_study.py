@@ -91,7 +91,7 @@ def test_longer_pretrainings_are_measured_beside_the_others_and_change_no_answer
         config = json.loads((tmp_path / "units" / f"pretrain-e{epochs}-s0" / "config.json").read_text())
         assert config["epochs"] == float(epochs)
         start = json.loads((tmp_path / "units" / f"longer-20-e{epochs}-s1" / "config.json").read_text())[
-            "start"
+            "init_from"
         ]
         assert Path(start).name == f"pretrain-e{epochs}-s0"
     page = (tmp_path / "report.html").read_text()
