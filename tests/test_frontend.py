@@ -6,7 +6,8 @@ from torch import Tensor
 from kakera.frontend import FrontEnd
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.configs import resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
 

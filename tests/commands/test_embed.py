@@ -11,9 +11,9 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Read, pooled
-from kakera.model.configs import shape_of
+from kakera.model.configs import resnet_shape, shape_of
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
 from tests.formats.test_inference import INPUTS, classifier

@@ -69,7 +69,7 @@ def test_probes_layers_pools_counts_and_seeds_in_one_call(pretrained: Path, tmp_
 
 def test_fine_tuning_stands_beside_the_probes(pretrained: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "quick.toml"
-    recipe.write_text("epochs = 1.0\nbatch = 16\n")
+    recipe.write_text("epochs = 1.0\nbatch_size = 16\n")
     report = probe(
         pictures(),
         init_from=pretrained,
@@ -136,7 +136,7 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
 def short(tmp_path: Path) -> Path:
     """A recipe of 120 steps, whatever the number of labels."""
     path = tmp_path / "short.toml"
-    path.write_text("epochs = 1.0\nleast_steps = 120\nbatch = 8\n")
+    path.write_text("epochs = 1.0\nmin_steps = 120\nbatch_size = 8\n")
     return path
 
 
@@ -205,8 +205,8 @@ def test_where_there_is_no_time_fine_tuning_is_left_out_and_the_plan_says_how_to
 def test_fine_tunings_are_as_long_as_the_plan_cut_them(
     pretrained: Path, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = probing._timed
-    monkeypatch.setattr(probing, "_timed", lambda plan, held: real(plan, held).cut(0.25, "cut"))
+    real = probing.timed
+    monkeypatch.setattr(probing, "timed", lambda plan, held: real(plan, held).cut(0.25, "cut"))
     given = {"labels": (20, 0), "seeds": 2, "finetune_recipe": str(short), "time": "10m", **FAST}
     probe(pictures(), init_from=pretrained, out=str(tmp_path / "a"), **given)
     steps = [
@@ -215,7 +215,7 @@ def test_fine_tunings_are_as_long_as_the_plan_cut_them(
     ]
     assert steps == [30, 30, 30]
     # The same command again goes on with them, whatever the plan would make of it by now.
-    monkeypatch.setattr(probing, "_timed", real)
+    monkeypatch.setattr(probing, "timed", real)
     (tmp_path / "a" / "finetuned-40-0" / "model.safetensors").unlink()
     report = probe(pictures(), init_from=pretrained, out=str(tmp_path / "a"), **given)
     assert len(report.results) == 6
@@ -224,8 +224,8 @@ def test_fine_tunings_are_as_long_as_the_plan_cut_them(
 def test_a_fine_tuning_that_was_cut_lends_its_length_to_those_that_have_not_begun(
     pretrained: Path, tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = probing._timed
-    monkeypatch.setattr(probing, "_timed", lambda plan, held: real(plan, held).cut(0.25, "cut"))
+    real = probing.timed
+    monkeypatch.setattr(probing, "timed", lambda plan, held: real(plan, held).cut(0.25, "cut"))
     given = {
         "labels": (20,),
         "finetune_recipe": str(short),
@@ -234,7 +234,7 @@ def test_a_fine_tuning_that_was_cut_lends_its_length_to_those_that_have_not_begu
         **FAST,
     }
     probe(pictures(), init_from=pretrained, seeds=1, **given)
-    monkeypatch.setattr(probing, "_timed", real)
+    monkeypatch.setattr(probing, "timed", real)
     plan = plan_probe(pictures(), init_from=pretrained, seeds=3, **given)
     assert [(tuning.begun, tuning.done, tuning.steps) for tuning in plan.tunings] == [
         (True, True, 30),

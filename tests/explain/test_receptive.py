@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
-from kakera.model.resnet import ResNet, ResNetShape
+from kakera.model.configs import ResNetShape
+from kakera.model.resnet import ResNet
 from tests.model.models import drawn, encoder, pictures, seeded
 
 

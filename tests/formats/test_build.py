@@ -16,7 +16,8 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
 from kakera.formats.native import load_model, save_model
 from kakera.inputs import InputSpec
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.configs import resnet_shape
+from kakera.model.resnet import ResNet
 from tests.formats.foreign.test_jax import file as jax_file
 from tests.formats.foreign.test_mae import weights
 from tests.formats.foreign.test_timm import folder as timm_folder

@@ -11,9 +11,9 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import DESCRIPTION, WEIGHTS, generator, load_model, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import resnet_shape, shape_of
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 
 INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))

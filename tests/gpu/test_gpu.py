@@ -14,9 +14,9 @@ from kakera.commands.predict import predict
 from kakera.formats.native import load_model
 from kakera.masking import MASKINGS
 from kakera.model.classifier import Classifier
-from kakera.model.configs import SIZES
+from kakera.model.configs import SIZES, resnet_shape
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import preset

@@ -172,7 +172,7 @@ def test_a_plain_loop_learns() -> None:
 
 
 def test_other_names_get_the_nearest() -> None:
-    with refused("size", got="bass", do="did you mean base?"):
+    with refused("model", got="bass", do="did you mean base?"):
         kakera.ViT("bass", channels=3, image_size=224)
     with refused("ResNet", got="resnet18", do="did you mean resnet-18?"):
         kakera.ResNet("resnet18", channels=3, classes=10)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from kakera import masking
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier, Pool
+from kakera.model.configs import resnet_shape
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.token_index import TokenIndex, beyond, visible_index
 from kakera.model.trace import Trace
 from tests.model.models import DECODER, SIZE, drawn, encoder, far, pictures

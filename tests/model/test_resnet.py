@@ -5,7 +5,8 @@ from torch.nn import functional
 
 from kakera.errors import OptionError
 from kakera.model.attention import survival
-from kakera.model.resnet import RESNETS, ResNet, ResNetShape, resnet_shape
+from kakera.model.configs import RESNETS, ResNetShape, resnet_shape
+from kakera.model.resnet import ResNet
 
 TINY_BASIC = ResNetShape((2, 1), (4, 6), bottleneck=False, stem="small")
 TINY_NARROW = ResNetShape((1, 2), (4, 6), bottleneck=True, stem="large")

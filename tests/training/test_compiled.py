@@ -11,8 +11,9 @@ from torch import nn
 
 from kakera.errors import RunError
 from kakera.model.classifier import Classifier
+from kakera.model.configs import resnet_shape
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.training.layer_wrappers import compiled, through
 from kakera.training.options import PretrainOptions

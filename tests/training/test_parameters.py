@@ -5,8 +5,8 @@ from torch import nn
 from kakera.errors import OptionError
 from kakera.model.attention import CrossLayer
 from kakera.model.classifier import Classifier as VitClassifier
-from kakera.model.configs import SIZES
-from kakera.model.resnet import ResNet, ResNetShape
+from kakera.model.configs import SIZES, ResNetShape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT as VitEncoder
 from kakera.training.parameters import groups, maps_in
 

@@ -12,7 +12,8 @@ from PIL import Image
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.configs import resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.training.loop import train
 from kakera.training.plan import Plan
 from kakera.training.run import Run

@@ -21,7 +21,8 @@ from kakera.data.split import few
 from kakera.errors import OptionError, sentence
 from kakera.formats.bundle import Headed, Pretrained, require_classifier, require_token_classifier
 from kakera.formats.load import load
-from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.model.configs import RESNETS, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.option_fields import AUTO, or_none
 from kakera.training.distributed import Team
 from kakera.training.engine import engine

@@ -15,8 +15,8 @@ from kakera.formats.bundle import Headed, Pretrained
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import SIZES, ViTConfig, shape_of
-from kakera.model.resnet import RESNETS, ResNet
+from kakera.model.configs import RESNETS, SIZES, ViTConfig, shape_of
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.option_fields import AUTO, or_none
 from kakera.training.options import FinetuneOptions

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import duration
-from kakera.commands.job import WORTH, described, sample
+from kakera.commands.job import sample
 from kakera.commands.labelled import held_out, labelled_part, require_classes
 from kakera.commands.pages.probe import ProbePage
 from kakera.commands.prepare import resolve
-from kakera.commands.probing.plan import ProbePlan, estimated
-from kakera.commands.probing.tuning import tunings_of
+from kakera.commands.probing.estimate import estimate, timed, with_fits
+from kakera.commands.probing.plan import ProbePlan
 from kakera.commands.result import write_page
 from kakera.data.dataset import Dataset
 from kakera.data.preload.preload import at_hand
@@ -41,12 +41,9 @@ from kakera.training.metrics_report import Evaluation
 from kakera.training.notes import noted
 from kakera.training.option_args import ProbeArgs
 from kakera.training.options import ProbeOptions
-from kakera.training.planning.costs import classifier_cost
 from kakera.training.planning.rules import LIMIT
 from kakera.training.prepared import Prepared
-from kakera.training.probes.costs import fit_seconds, seconds_of_all
-from kakera.training.probes.draws import draws_of
-from kakera.training.probes.probes import FOLDS, PROBES
+from kakera.training.probes.probes import PROBES
 from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
 
 Tokens = dict[tuple[int, Read], NDArray[np.float32]]
@@ -88,11 +85,11 @@ def probe(
         print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
     prepared = _held(plan.prepared, saved, plan)
     if _labelled(prepared) != _labelled(plan.prepared):  # some cannot be read
-        plan = _estimate(chosen, replace(plan.prepared, dataset=prepared.dataset), saved, plan)
+        plan = estimate(chosen, replace(plan.prepared, dataset=prepared.dataset), saved, plan)
     (part, test), train = held_out(prepared.dataset), labelled_part(prepared.dataset, "train")
     probed = _probed(plan, saved, train, test, prepared.workers)
     plan = replace(plan, token_seconds=0.0, fit_seconds=0.0, spent=time.monotonic() - began)
-    tuned = _timed(plan, prepared) if announce or plan.limit else plan.shorter()
+    tuned = timed(plan, prepared) if announce or plan.limit else plan.shorter()
     if speaks and plan.tunings:
         print("\n".join(tuned.update()), file=sys.stderr, flush=True)
     results = [*probed.results]
@@ -134,22 +131,7 @@ def plan_probe(
     each = (time.monotonic() - began) / len(files)
     read = read if at_hand(prepared.dataset) else 0.0  # else it is part of what the tokens take
     plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
-    return _timed(_with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
-
-
-def _with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> ProbePlan:
-    """The plan with the time of the fits, after one of logistic regression to the tokens of some files."""
-    classes, labels = len(files.classes), files.labels
-    assert labels is not None
-    if "logistic" not in plan.options.probes or len(files) < FOLDS * classes:
-        return plan
-    began = time.monotonic()
-    PROBES["logistic"](tokens, labels, tokens, classes=classes, seed=0)
-    took, width = time.monotonic() - began, tokens.shape[1]
-    hardness = took / fit_seconds("logistic", len(files), len(files), width, classes)
-    counts, tested = [draw.labels for draw in plan.draws], len(held_out(plan.prepared.dataset)[1])
-    seconds = seconds_of_all(plan.options, counts, tested, plan.cost.width, classes, hardness)
-    return replace(plan, fit_seconds=seconds)
+    return timed(with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
 
 
 def _planned(
@@ -168,25 +150,8 @@ def _planned(
     require_layers(saved.encoder, chosen.layers)
     free = announce and not chosen.finetune_recipe
     limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
-    plan = _estimate(chosen, prepared, saved)
+    plan = estimate(chosen, prepared, saved)
     return replace(plan, limit=limit, spent=time.monotonic() - began), saved
-
-
-def _estimate(
-    chosen: ProbeOptions, prepared: Prepared, saved: Pretrained, before: ProbePlan | None = None
-) -> ProbePlan:
-    """The plan, with the limit of one made before."""
-    train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
-    inputs, shape = saved.inputs, saved.encoder.shape
-    cost = classifier_cost(shape, inputs.size, inputs.channels, len(prepared.dataset.classes))
-    windows, draws = 1.0, draws_of(train, chosen)
-    if inputs.sound is not None:
-        windows = max(1.0, prepared.facts.seconds / inputs.sound.seconds(inputs.sound.samples(inputs.width)))
-    model = f"{chosen.init_from}, {described(cost, inputs.size, shape)}"
-    plan = estimated(chosen, prepared, cost, model, draws, len(test), windows)
-    if chosen.finetune:
-        plan = replace(plan, tunings=tunings_of(chosen, prepared, draws, saved, len(train)))
-    return plan if before is None else replace(plan, limit=before.limit, spent=before.spent)
 
 
 def _held(prepared: Prepared, saved: Pretrained, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
@@ -241,15 +206,6 @@ def _score(evaluation: Evaluation, measure: str) -> float:
     score = getattr(evaluation, measure.replace(" ", "_"))
     assert isinstance(score, float)
     return score
-
-
-def _timed(plan: ProbePlan, prepared: Prepared, *, always: bool = False) -> ProbePlan:
-    """The plan with a few real steps of fine-tuning, cut to the limit; `always`: also of short ones."""
-    began, left = time.monotonic(), [tuning for tuning in plan.tunings if not tuning.done]
-    if left and (always or sum(tuning.seconds for tuning in left) > WORTH):
-        rate = max(left, key=lambda tuning: tuning.labels).measured(prepared)
-        plan = replace(plan, tunings=tuple(tuning.at(rate) for tuning in plan.tunings), measured=True)
-    return replace(plan, spent=plan.spent + time.monotonic() - began).shorter()
 
 
 def _finetuned(plan: ProbePlan, prepared: Prepared, measure: str) -> Iterator[ProbeResult]:

@@ -11,8 +11,7 @@ from kakera.formats.build import require_layers
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Read
-from kakera.model.configs import BlockConfig
-from kakera.model.resnet import RESNETS
+from kakera.model.configs import RESNETS, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")

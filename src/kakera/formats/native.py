@@ -19,9 +19,9 @@ from kakera.formats.description import check
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.configs import RESNETS, BlockConfig, DecoderConfig, ViTConfig
 from kakera.model.mae import MAE
-from kakera.model.resnet import RESNETS, ResNet
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.storage import write_atomically
 

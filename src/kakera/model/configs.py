@@ -1,11 +1,11 @@
-"""The sizes of Vision Transformers, as rows. Parameter counts of each are tested."""
+"""The sizes of Vision Transformers and ResNets, as rows. Parameter counts of each are tested."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from kakera.errors import OptionError, sentence
 
@@ -120,7 +120,7 @@ def decoder_for(width: int) -> DecoderConfig:
 
 def shape_of(name: str) -> ViTConfig:
     """Return the row of a name. Raises OptionError for an unknown one."""
-    return SIZES[name] if name in SIZES else unknown("size", name, SIZES)
+    return SIZES[name] if name in SIZES else unknown("model", name, SIZES)
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> NoReturn:
@@ -147,3 +147,51 @@ def require_count(what: str, value: Any) -> int:
     if not isinstance(value, int) or value < 1:
         raise OptionError(sentence(what, got=value, expected="1 or more", do="correct the number"))
     return value
+
+
+EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 convolution
+
+
+@dataclass(frozen=True)
+class ResNetShape:
+    """Stages of `blocks[i]` blocks of `widths[i]` channels; each stage but the first halves the picture.
+
+    The `small` stem is one 3 × 3 convolution at full size; the `large` one, for pictures of 224 pixels, is
+    7 × 7 with stride 2 and a max pool, and divides height and width by 4.
+    """
+
+    blocks: tuple[int, ...]
+    widths: tuple[int, ...]
+    bottleneck: bool
+    stem: Literal["small", "large"]
+
+    @property
+    def features(self) -> int:
+        """d, the channels that the last stage gives."""
+        return self.widths[-1] * (EXPANSION if self.bottleneck else 1)
+
+
+_SMALL, _WIDE, _LARGE = (32, 64, 128), (64, 128, 256), (64, 128, 256, 512)
+
+
+RESNETS: dict[str, ResNetShape] = {
+    # for pictures of 28 to 64 pixels; micro and mini within 5 % of the parameters of the ViTs so named
+    "resnet-nano": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="small"),
+    "resnet-micro": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="small"),
+    "resnet-mini": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="small"),
+    # as large, for pictures above 64 pixels and for spectrograms: at full size they would take hours
+    "resnet-nano-7x7": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="large"),
+    "resnet-micro-7x7": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="large"),
+    "resnet-mini-7x7": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="large"),
+    # for pictures of 224 pixels: He et al. 2016, table 1
+    "resnet-18": ResNetShape((2, 2, 2, 2), _LARGE, bottleneck=False, stem="large"),
+    "resnet-34": ResNetShape((3, 4, 6, 3), _LARGE, bottleneck=False, stem="large"),
+    "resnet-50": ResNetShape((3, 4, 6, 3), _LARGE, bottleneck=True, stem="large"),
+    "resnet-101": ResNetShape((3, 4, 23, 3), _LARGE, bottleneck=True, stem="large"),
+    "resnet-152": ResNetShape((3, 8, 36, 3), _LARGE, bottleneck=True, stem="large"),
+}
+
+
+def resnet_shape(name: str) -> ResNetShape:
+    """The row of a name. Raises OptionError for an unknown one."""
+    return RESNETS[name] if name in RESNETS else unknown("ResNet", name, RESNETS)

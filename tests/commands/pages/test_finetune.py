@@ -110,7 +110,7 @@ def test_a_thousand_classes_make_a_small_page_with_the_most_confused(tmp_path: P
     values = np.random.default_rng(0).integers(0, 256, (2000, 8, 8, 1), dtype=np.uint8)
     split = np.repeat(["train", "test"], 1000)
     data = Dataset("many", ArrayPictures(values), 1, split, tuple(f"kind {i}" for i in range(1000)), labels)
-    page = made(data, tmp_path / "run", epochs=0.01, batch=100, image=8, patch=4)
+    page = made(data, tmp_path / "run", epochs=0.01, batch_size=100, image_size=8, patch=4)
     assert "The 16 of 1000 classes with the most mistakes" in page
     assert "All 1000 classes" in page
 
@@ -134,7 +134,7 @@ def test_a_failing_page_is_one_line_and_the_same_command_makes_it(
         raise MemoryError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune_page.samples_shown, "mistakes", fails)
+        patch.setattr(finetune_page.samples, "mistakes", fails)
         finetune(pictures(), out=tmp_path / "run", **NANO)
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert len(said) == 1

@@ -20,10 +20,10 @@ from kakera.formats.load import load
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, resnet_shape
 from kakera.model.mae import MAE
 from kakera.model.network import Network
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from tests.formats.foreign.test_transformers import drawn, far, hidden, pictures, saved
 

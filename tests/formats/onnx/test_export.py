@@ -19,9 +19,9 @@ from kakera.formats.onnx.graph import graph_of
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderConfig, ViTConfig
+from kakera.model.configs import DecoderConfig, ViTConfig, resnet_shape
 from kakera.model.mae import MAE
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from tests import warm
 from tests.formats.foreign.test_transformers import drawn, far

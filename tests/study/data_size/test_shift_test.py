@@ -8,7 +8,8 @@ from kakera.commands.finetune import finetune
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.model.resnet import ResNet, resnet_shape
+from kakera.model.configs import resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.study.data_size.shift_test import difference, moved, shifted
 from tests.small import QUICK, pictures
 

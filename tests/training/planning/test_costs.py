@@ -7,9 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.formats.native import parameters
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import RESNETS, resnet_shape, shape_of
 from kakera.model.mae import MAE
-from kakera.model.resnet import RESNETS, ResNet, resnet_shape
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.training.planning.costs import classifier_cost, mae_cost, resnet_cost
 

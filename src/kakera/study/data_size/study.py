@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, sentence
-from kakera.model.resnet import resnet_shape
+from kakera.model.configs import resnet_shape
 from kakera.option_fields import AUTO, or_none
 from kakera.study.data_size import times, work
 from kakera.study.data_size.answer import Comparison

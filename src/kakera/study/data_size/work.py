@@ -20,7 +20,8 @@ from kakera.formats.bundle import require_classifier
 from kakera.formats.native import load_model, parameters
 from kakera.model import mae
 from kakera.model.classifier import Classifier
-from kakera.model.resnet import RESNETS, ResNet
+from kakera.model.configs import RESNETS
+from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.study import costs
 from kakera.study.data_size.shift_test import MOST, moved

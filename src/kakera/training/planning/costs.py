@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kakera.model.configs import ViTConfig
-from kakera.model.resnet import RESNETS, ResNetShape
+from kakera.model.configs import RESNETS, ResNetShape, ViTConfig
 
 FLOAT = 4  # bytes
 FUSED = 128  # tokens: up to here attention on a CPU keeps its weights for the backward pass
