@@ -97,12 +97,12 @@ def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:
     said = printed_help(parser, "--help")
     order = [
         "--out",
-        "--from",
+        "--init-from",
         "--labels",
-        "--image",
+        "--image-size",
         "--model",
         "--epochs",
-        "--batch",
+        "--batch-size",
         "--device",
         "--workers",
     ]

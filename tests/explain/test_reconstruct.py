@@ -19,9 +19,9 @@ from tests.model.models import DECODER, SHAPE, hidden_in, seeded
 PATCH, SIZE = SHAPE.patch, (8, 15)  # 4 × 5 patches of 2 × 3
 
 
-def autoencoder(channels: int = 3, *, normalised: bool = False) -> MAE:
+def autoencoder(channels: int = 3, *, norm_pix_loss: bool = False) -> MAE:
     encoder = ViT(SHAPE.with_patch(PATCH), channels=channels, image_size=SIZE)
-    model = MAE(encoder, DECODER, norm_pix_loss=normalised)
+    model = MAE(encoder, DECODER, norm_pix_loss=norm_pix_loss)
     model.reset_parameters(seeded(0))
     return model.eval()
 

@@ -31,8 +31,8 @@ def encoder(channels: int = 3) -> ViT:
     return ViT(SHAPE, channels=channels, image_size=(12, 12))
 
 
-def autoencoder(*, gradients: bool = False) -> Pretrained:
-    return Pretrained(MAE(encoder(), SHAPE.decoder, norm_pix_loss=False, hog_target=gradients), INPUTS)
+def autoencoder(*, hog_target: bool = False) -> Pretrained:
+    return Pretrained(MAE(encoder(), SHAPE.decoder, norm_pix_loss=False, hog_target=hog_target), INPUTS)
 
 
 @pytest.mark.parametrize("size", [384, (448, 224)], ids=["224 to 384", "square to 2 to 1"])

@@ -41,7 +41,7 @@ PICTURES = {
 
 
 def classifier(inputs: InputSpec) -> Pretrained:
-    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, size=inputs.size)
+    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
     model = Classifier(encoder, 2)
     model.reset_parameters(generator(0))
     return Pretrained(model.eval(), inputs, ("a", "b"))

@@ -36,10 +36,10 @@ def mae(
     size: tuple[int, int] = SIZE,
     patch: tuple[int, int] = (2, 3),
     *,
-    normalised: bool = True,
-    gradients: bool = False,
+    norm_pix_loss: bool = True,
+    hog_target: bool = False,
 ) -> MAE:
-    model = MAE(encoder(channels, size, patch), DECODER, norm_pix_loss=normalised, hog_target=gradients)
+    model = MAE(encoder(channels, size, patch), DECODER, norm_pix_loss=norm_pix_loss, hog_target=hog_target)
     return drawn(model)
 
 

@@ -35,8 +35,8 @@ def masks(absent: Tensor, ratio: float = 0.5) -> Tensor:
     return torch.from_numpy(masking.random(noise, GRID, ratio, absent.numpy()))
 
 
-def autoencoder(*, normalised: bool = True) -> MAE:
-    return drawn(MAE(encoder(), DECODER, norm_pix_loss=normalised, hog_target=True))
+def autoencoder(*, norm_pix_loss: bool = True) -> MAE:
+    return drawn(MAE(encoder(), DECODER, norm_pix_loss=norm_pix_loss, hog_target=True))
 
 
 def test_a_patch_is_absent_where_it_begins_beyond_the_end() -> None:

@@ -39,7 +39,7 @@ def recipes(folder: Path) -> dict[str, str]:
     plain = "mixup = 0.0\ncutmix = 0.0\nrandaugment = 0.0\nerasing = 0.0\n"
     texts = {"pretrain": ears + "flip = false\n", "finetune": plain, "scratch": ears + plain}
     for name, text in texts.items():
-        (folder / f"{name}.toml").write_text(text + "batch = 8\n")
+        (folder / f"{name}.toml").write_text(text + "batch_size = 8\n")
     return {f"{name}_recipe": str(folder / f"{name}.toml") for name in texts}
 
 

@@ -151,7 +151,7 @@ def test_each_epoch_ends_with_a_call(tmp_path: Path) -> None:
 def test_few_pictures_are_trained_on_for_a_least_number_of_steps() -> None:
     assert plan().steps == 12
     assert plan(min_steps=20).steps == 20
-    assert plan(batch=1000).batch == 40
+    assert plan(batch_size=1000).batch == 40
     assert plan(epochs=0.001).steps == 1
 
 

@@ -30,7 +30,7 @@ def seeing(**options: float) -> Pretraining:
 
 def read(task: Pretraining, workers: int = 0, share: Share | None = None) -> list[Batch]:
     dataset, kind = pictures(40, 0).part("train"), Augmentation()
-    given = {"seed": 0, "batch_size": 8, "steps": 6, "workers": workers, "share": share or Share()}
+    given = {"seed": 0, "batch": 8, "steps": 6, "workers": workers, "share": share or Share()}
     return list(training_batches(dataset, (28, 28), kind, masks=task.masks, **given))
 
 
@@ -80,8 +80,8 @@ def test_a_batch_of_recordings_weighs_what_it_has_to_guess(
         dataset, HEARD.size, Augmentation(), seed=0, batch=8, steps=2, masks=task.masks
     )
     for batch in batches:
-        absent = task.view.absent(batch)
-        present = torch.full((8,), task.view.grid.count) if absent is None else (~absent).sum(dim=1)
+        absent = task.front.padding(task.front.widths(batch.lengths))
+        present = torch.full((8,), task.front.grid.count) if absent is None else (~absent).sum(dim=1)
         hidden = [n - max(1, int(n * (1 - 0.6))) for n in present.tolist()]
         expected = sum(min(n, max(1, int(n * predicted))) for n in hidden)
         assert task.weight(batch) == expected

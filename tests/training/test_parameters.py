@@ -82,7 +82,7 @@ def test_the_blocks_of_a_resnet_count_as_layers() -> None:
 
 
 def test_the_layers_of_a_vision_transformer_are_found_by_their_names() -> None:
-    found = scales(VitClassifier(VitEncoder(SIZES["nano"], channels=1, size=(8, 8)), 2), 0.5)
+    found = scales(VitClassifier(VitEncoder(SIZES["nano"], channels=1, image_size=(8, 8)), 2), 0.5)
     by_scale = {
         scale: {name.split(".")[1] for name, s in found.items() if s == scale} for scale in found.values()
     }
@@ -121,7 +121,7 @@ def test_a_layer_decay_outside_zero_to_one_is_refused(decay: float) -> None:
 
 
 def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
-    model = VitClassifier(VitEncoder(SIZES["nano"], channels=1, size=(8, 8)), 2)
+    model = VitClassifier(VitEncoder(SIZES["nano"], channels=1, image_size=(8, 8)), 2)
     found = {name: g["maps"] for g in groups(model, weight_decay=0.1, lr=1.0) for name in g["names"]}
     first = {name.split(".", 3)[3]: maps for name, maps in found.items() if ".layers.0." in name and maps}
     assert first == {

@@ -15,7 +15,7 @@ def plan(mae: Path, tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
     """Fine-tunings of 1 000 steps of a second each, whatever this machine does: 3 of 20 labels, 1 of 40."""
     root = tmp_path_factory.mktemp("runs")
     recipe = root / "long.toml"
-    recipe.write_text("epochs = 1.0\nleast_steps = 1000\nbatch = 10\n")
+    recipe.write_text("epochs = 1.0\nmin_steps = 1000\nbatch_size = 10\n")
     given: dict[str, Any] = {
         "probes": ("ridge", "nearest"),
         "layers": (0, -1),
