@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipes(folder: Path) -> dict[str, str]:
     """Those for sound, with smaller spectrograms, so that the CNN is quick too."""
     ears = 'sound = "speech,rate=8000,bins=32"\nseconds = 0.8\npatch = [8, 8]\n'
-    plain = "mixup = 0.0\ncutmix = 0.0\nrandaugment = 0.0\nerasing = 0.0\n"
+    plain = "mixup = 0.0\ncutmix = 0.0\nrandaugment = 0.0\nrandom_erasing = 0.0\n"
     texts = {"pretrain": ears + "flip = false\n", "finetune": plain, "scratch": ears + plain}
     for name, text in texts.items():
         (folder / f"{name}.toml").write_text(text + "batch_size = 8\n")
