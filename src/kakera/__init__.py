@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kakera.study.mask_ratio.study import study_mask_ratio
     from kakera.web.server import serve
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "MAE",
     "Classifier",
