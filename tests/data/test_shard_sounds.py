@@ -72,7 +72,7 @@ def test_the_same_samples_names_labels_and_split_in_the_same_order(world: Path, 
     assert isinstance(found.pictures, FileSounds)
     for index in range(len(wanted)):
         for spec in (SoundSpec(), SoundSpec(rate=22_050, channel=0)):
-            theirs, ours = sounds(wanted).heard(spec), sounds(found).heard(spec)
+            theirs, ours = sounds(wanted).with_spec(spec), sounds(found).with_spec(spec)
             assert ours.length(index) == theirs.length(index)
             np.testing.assert_array_equal(ours.read(index), theirs.read(index))
             np.testing.assert_array_equal(ours.piece(index, 3_001, 2_000), theirs.piece(index, 3_001, 2_000))
@@ -267,7 +267,7 @@ def test_shards_on_the_web_are_those_on_disk(
 
 def test_shards_are_recordings_to_listen_to(world: Path) -> None:
     spec = SoundSpec(rate=8_000)
-    wanted = sounds(open_dataset(world / "shards")).heard(spec)
+    wanted = sounds(open_dataset(world / "shards")).with_spec(spec)
     found = sounds(open_recordings([str(world / "shards")], spec))
     assert np.array_equal(found.read(4), wanted.read(4))
 

@@ -95,7 +95,7 @@ def test_recordings_are_moved_in_time_alone_and_their_end_with_them(data: Path, 
     assert dataset.sounds is not None
     inputs = trained.saved.inputs
     assert inputs.sound is not None
-    heard = replace(dataset, pictures=dataset.sounds.heard(inputs.sound))
+    heard = replace(dataset, pictures=dataset.sounds.with_spec(inputs.sound))
     short = [
         i for i in range(len(heard)) if heard.sounds and heard.sounds.length(i) < inputs.sound.samples(80)
     ]

@@ -72,7 +72,7 @@ def test_a_batch_of_recordings_weighs_what_it_has_to_guess(
     found = open_dataset(songs(tmp_path))
     assert found.sounds is not None
     assert HEARD.sound is not None
-    dataset, model = replace(found, pictures=found.sounds.heard(HEARD.sound)), autoencoder().model
+    dataset, model = replace(found, pictures=found.sounds.with_spec(HEARD.sound)), autoencoder().model
     assert isinstance(model, MAE)
     options = PretrainOptions("", masking=masking, predicted=predicted, mask_ratio=0.6)
     task = Pretraining(model, HEARD, options)

@@ -207,7 +207,7 @@ def test_mean_and_deviation_are_those_of_the_training_part(world: Path) -> None:
     assert inputs.sound is not None
     train = open_dataset(world / "songs").part("train")
     assert train.sounds is not None
-    heard = train.sounds.heard(inputs.sound)
+    heard = train.sounds.with_spec(inputs.sound)
     width = inputs.sound.samples(80)
     pieces = [heard.piece(i, max(0, heard.length(i) - width) // 2, width) for i in range(len(heard))]
     values = torch.cat([log_mel(torch.tensor(piece)[None], inputs.sound).flatten() for piece in pieces])

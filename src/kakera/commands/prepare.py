@@ -169,7 +169,7 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
     else:
         assert isinstance(options, SoundOptions)
         spec = preset(options.sound)
-    return replace(dataset, pictures=dataset.sounds.heard(spec))
+    return replace(dataset, pictures=dataset.sounds.with_spec(spec))
 
 
 def _workers(options: DataOptions) -> int:

@@ -84,7 +84,7 @@ class Sounds(Pictures):
         """Return those at `rows`, without reading or copying any."""
 
     @abstractmethod
-    def heard(self, spec: SoundSpec) -> Sounds:
+    def with_spec(self, spec: SoundSpec) -> Sounds:
         """Return the same recordings by another spec."""
 
     def length(self, index: int) -> int:

@@ -38,7 +38,7 @@ class Recording:
         """The window's spectrogram. Raises UnreadableFileError, and UnknownError for one beyond the end."""
         spec = inputs.sound
         assert spec is not None
-        sounds = self.sounds.heard(spec).take(np.array([self.index]))
+        sounds = self.sounds.with_spec(spec).take(np.array([self.index]))
         first = starts(sounds.length(0), spec.samples(inputs.width))
         if self.window > len(first):
             raise UnknownError(

@@ -69,7 +69,7 @@ def test_nothing_outside_of_a_span_is_heard_at_any_rate(tmp_path: Path) -> None:
 
 
 def test_another_spec_hears_another_rate_and_channel(tmp_path: Path) -> None:
-    heard = FileSounds([file(tmp_path)], SPEC).heard(SoundSpec(rate=8_000, channel=1))
+    heard = FileSounds([file(tmp_path)], SPEC).with_spec(SoundSpec(rate=8_000, channel=1))
     assert heard.length(0) == 16_000
     found = heard.read(0)
     # In its first second the chirp stays below what 8 kHz can carry.
@@ -78,10 +78,10 @@ def test_another_spec_hears_another_rate_and_channel(tmp_path: Path) -> None:
 
 def test_waveforms_in_memory_keep_their_rate_and_channel() -> None:
     sounds = ArraySounds([MIXED], SPEC)
-    assert sounds.heard(SoundSpec(bins=40)).spec.bins == 40
+    assert sounds.with_spec(SoundSpec(bins=40)).spec.bins == 40
     for other in (SoundSpec(rate=8_000), SoundSpec(channel=1)):
         with pytest.raises(DataError, match="recordings in memory: got .*, expected 16000 Hz and channel -1"):
-            sounds.heard(other)
+            sounds.with_spec(other)
 
 
 def test_rows_are_taken_in_any_order_and_again(tmp_path: Path) -> None:

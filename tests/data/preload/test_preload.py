@@ -83,7 +83,7 @@ def test_recordings_that_turn_out_longer_than_the_few_looked_at_stay_in_their_fi
         soundfile.write(tmp_path / f"{number}.wav", np.zeros(int(8000 * seconds)), 8000)
     dataset = open_dataset(tmp_path)
     assert dataset.sounds is not None
-    dataset = replace(dataset, pictures=dataset.sounds.heard(SoundSpec(rate=8000)))
+    dataset = replace(dataset, pictures=dataset.sounds.with_spec(SoundSpec(rate=8000)))
     monkeypatch.setattr(preload, "SAMPLE", 1)  # the first: it says 3 x 3 200 bytes
     limit = 3 * 3200
     assert hold(dataset, limit) is dataset

@@ -89,7 +89,7 @@ def read(
     """Samples `start` … `start + count` − 1 of a span, counted at `rate`, of one channel or the mean of all.
 
     1 is full scale. Only this piece is read, and it equals the same piece of the whole span after
-    resampling (to 1e-6): what surrounds it there is heard too, and pieces begin where both rates have a
+    resampling (to 1e-6): it is resampled with what surrounds it, and begins where both rates have a
     sample. Shorter where the span ends. Raises UnreadableFileError, MissingExtraError.
     """
     with opened(source, span) as recording:

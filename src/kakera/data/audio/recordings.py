@@ -1,4 +1,4 @@
-"""Recordings that can be heard one by one or in pieces, on disk or in memory, as a sound spec says."""
+"""Recordings, read whole or in pieces, on disk or in memory, at the rate and channel of a SoundSpec."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class FileSounds(Sounds):
         """Other paths and spans."""
         return FileSounds(taken(self.paths, rows), self.spec, taken(self.spans, rows))
 
-    def heard(self, spec: SoundSpec) -> FileSounds:
+    def with_spec(self, spec: SoundSpec) -> FileSounds:
         """Nothing is read yet."""
         return FileSounds(self.paths, spec, self.spans)
 
@@ -180,7 +180,7 @@ class ArraySounds(Sounds):
         """The same arrays, other rows."""
         return ArraySounds(self.arrays, self.spec, self.names, self.rows[rows])
 
-    def heard(self, spec: SoundSpec) -> ArraySounds:
+    def with_spec(self, spec: SoundSpec) -> ArraySounds:
         """Raises DataError for another rate or channel: what was dropped cannot be heard again."""
         if (spec.rate, spec.channel) != (self.spec.rate, self.spec.channel):
             raise DataError(

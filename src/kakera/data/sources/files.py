@@ -67,7 +67,7 @@ def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
     given = [each.sounds if isinstance(each, Dataset) else each for each in found]
     sounds = [each for each in given if each is not None]
     if len(sounds) == 1:
-        together = sounds[0].heard(spec)
+        together = sounds[0].with_spec(spec)
     else:
         paths = [path for part in sounds for path in part.paths]
         together = FileSounds(paths, spec, [span for part in sounds for span in part.spans])
@@ -112,7 +112,7 @@ def _recordings(item: Any, spec: SoundSpec, name: str, left: list[tuple[str, str
     if dataset is not None:
         if dataset.sounds is None:
             raise _other_kind(dataset, "pictures", "recordings")
-        return replace(dataset, pictures=dataset.sounds.heard(spec))
+        return replace(dataset, pictures=dataset.sounds.with_spec(spec))
     if isinstance(item, str | Path):
         left += left_below(Path(item)) if Path(item).is_dir() else []
         return FileSounds(_expanded(Path(item), "recording"), spec)
