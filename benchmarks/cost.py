@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kakera.grid import Grid
 from kakera.masking import kept
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 
 SIDE, HIDE = 224, 0.75
 PEAK = {"A100": 312e12, "H100": 989e12}  # bf16, dense, from NVIDIA's data sheets
@@ -46,7 +46,7 @@ def layers(tokens: int, width: int, depth: int, read: int | None = None) -> floa
 
 def cost(size: str) -> Cost:
     """Of a masked autoencoder with the decoder of its size; the backward pass costs twice the forward one."""
-    shape = shape_of(size)
+    shape = vit_config(size)
     grid = Grid.cover((SIDE, SIDE), shape.patch, shape.step)
     values = 3 * shape.patch[0] * shape.patch[1]
     visible = kept(grid.count, HIDE)

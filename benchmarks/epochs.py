@@ -30,12 +30,12 @@ from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.resize import stored_side
-from kakera.data.order import ALL, Order
-from kakera.data.preload.preload import LIMIT, at_hand, hold
+from kakera.data.order import ALL, TrainingSampler
+from kakera.data.preload.preload import LIMIT, hold, is_decoded
 from kakera.data.sources.open import open_dataset
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from kakera.training.options import PretrainOptions
@@ -62,7 +62,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = (750, 1000)) -
 
 def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraining, torch.optim.Optimizer]:
     """What learns, and what moves it."""
-    shape = shape_of(size).with_patch((patch, patch))
+    shape = vit_config(size).with_patch((patch, patch))
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
     model = MAE(ViT(shape, channels=channels, image_size=inputs.size), shape.decoder)
     model.reset_parameters(generator(0))
@@ -84,7 +84,7 @@ def in_turns(dataset: Dataset, image: int, epoch: int) -> Iterator[Batch]:
     """As batches were made of pictures in memory: each when the one before has been learned from."""
     reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
     per_epoch = len(dataset) // min(BATCH, len(dataset))
-    for places in Order(len(dataset), 0, BATCH, (epoch + 1) * per_epoch, epoch * per_epoch, ALL):
+    for places in TrainingSampler(len(dataset), 0, BATCH, (epoch + 1) * per_epoch, epoch * per_epoch, ALL):
         yield reader.__getitems__(places)
 
 
@@ -93,7 +93,9 @@ def ahead(dataset: Dataset, image: int, epoch: int, processes: int) -> Iterator[
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     steps, start = (epoch + 1) * per_epoch, epoch * per_epoch
     reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
-    yield from workers.batches_of(reader, Order(len(dataset), 0, BATCH, steps, start, ALL), processes)
+    yield from workers.batches_of(
+        reader, TrainingSampler(len(dataset), 0, BATCH, steps, start, ALL), processes
+    )
 
 
 def compare(
@@ -116,8 +118,10 @@ def compare(
     cores = os.cpu_count() or 1
     fixed = list(in_turns(after.take(range(min(2 * BATCH, len(after)))), image, 0))
     contenders: dict[str, Callable[[int], Iterable[Batch]]] = {
-        BEFORE: lambda n: in_turns(before, image, n) if at_hand(before) else ahead(before, image, n, cores),
-        AFTER: lambda n: ahead(after, image, n, 0 if at_hand(after) else cores),
+        BEFORE: lambda n: (
+            in_turns(before, image, n) if is_decoded(before) else ahead(before, image, n, cores)
+        ),
+        AFTER: lambda n: ahead(after, image, n, 0 if is_decoded(after) else cores),
         ALONE: lambda n: fixed * max(1, len(after) // BATCH // len(fixed)),
     }
     learn(task, optimizer, fixed)
@@ -129,7 +133,7 @@ def compare(
             rates[name].append(count / (time.perf_counter() - start))
     return {
         "pictures": len(after),
-        "before": "in memory" if at_hand(before) else f"decoded each time by {cores} processes",
+        "before": "in memory" if is_decoded(before) else f"decoded each time by {cores} processes",
         "seconds until the first step": {BEFORE: held - began, AFTER: kept - held},
         "pictures/s, the best": {name: max(found) for name, found in rates.items()},
         "after / before": [one / other for one, other in zip(rates[AFTER], rates[BEFORE], strict=True)],

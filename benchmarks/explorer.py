@@ -34,7 +34,7 @@ from PIL import Image
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 
@@ -45,7 +45,7 @@ LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: what a painted patch may tak
 
 def save(folder: Path, size: str, channels: int, side: int) -> None:
     """An untrained masked autoencoder."""
-    shape = shape_of(size)
+    shape = vit_config(size)
     encoder = ViT(shape, channels=channels, image_size=(side, side))
     model = MAE(encoder, shape.decoder)
     model.reset_parameters(torch.Generator().manual_seed(0))

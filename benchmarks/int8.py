@@ -63,7 +63,7 @@ def timed(saved: Pretrained, graphs: dict[str, bytes], batch: int, rounds: int) 
     given = {"pictures": pictures.numpy()}
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
         contenders: dict[str, Callable[[], object]] = {
-            TORCH: lambda: saved.model(saved.inputs.normalise(pictures))
+            TORCH: lambda: saved.model(saved.inputs.normalize(pictures))
         }
         for number, (name, content) in enumerate(graphs.items()):
             file = Path(place) / f"{number}.onnx"

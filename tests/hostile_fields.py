@@ -28,7 +28,7 @@ from kakera.formats.onnx import export
 from kakera.formats.onnx.model import CONFIG, open_onnx
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from tests.hostile import Kind, main
@@ -154,7 +154,7 @@ def header(content: bytes, draw: random.Random) -> bytes:
 
 def heard() -> Pretrained:
     """A classifier of recordings."""
-    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=1, image_size=(32, 64))
+    encoder = ViT(replace(vit_config("nano"), patch=(16, 16)), channels=1, image_size=(32, 64))
     model = Classifier(encoder, len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))
     return Pretrained(model.eval(), replace(spectrograms(64, -4.0, 4.0, 32), blank=None), CLASSES)
@@ -162,7 +162,7 @@ def heard() -> Pretrained:
 
 def coloured() -> Pretrained:
     """A classifier of colour pictures, as other libraries have them."""
-    encoder = ViT(replace(shape_of("nano"), patch=(16, 16)), channels=3, image_size=(32, 32))
+    encoder = ViT(replace(vit_config("nano"), patch=(16, 16)), channels=3, image_size=(32, 32))
     model = Classifier(encoder, len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))
     return Pretrained(model.eval(), InputSpec(3, 32, 32, (0.5,) * 3, (0.5,) * 3), CLASSES)

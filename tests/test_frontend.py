@@ -6,7 +6,7 @@ from torch import Tensor
 from kakera.frontend import FrontEnd
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec
@@ -55,7 +55,7 @@ def test_what_is_blank_is_looked_at_where_the_model_was_trained_so() -> None:
 
 
 def test_the_cells_of_a_cnn_are_absent_where_its_patches_would_be() -> None:
-    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
+    model = ResNet(resnet_config("resnet-nano"), channels=1, classes=2)
     absent = FrontEnd.of(model, INPUTS)(*batch([1_720, 1_000, 200]))[1]
     assert absent is not None
     maps = model.maps(torch.zeros(1, 1, *INPUTS.size)).shape[-2:]

@@ -16,7 +16,7 @@ COLOUR = InputSpec(3, 4, 5, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225
 
 def test_values_are_scaled_moved_and_divided_channel_by_channel() -> None:
     pictures = torch.arange(2 * 3 * 4 * 5, dtype=torch.float64).reshape(2, 3, 4, 5)
-    seen = COLOUR.normalise(pictures)
+    seen = COLOUR.normalize(pictures)
     for b, c, i, j in np.ndindex(2, 3, 4, 5):
         wanted = (pictures[b, c, i, j].item() / 255 - COLOUR.mean[c]) / COLOUR.std[c]
         assert abs(seen[b, c, i, j].item() - wanted) < 1e-12
@@ -24,7 +24,7 @@ def test_values_are_scaled_moved_and_divided_channel_by_channel() -> None:
 
 def test_bytes_are_normalised_as_the_numbers_they_are() -> None:
     pictures = torch.arange(240, dtype=torch.uint8).reshape(4, 3, 4, 5)
-    torch.testing.assert_close(COLOUR.normalise(pictures), COLOUR.normalise(pictures.double()).float())
+    torch.testing.assert_close(COLOUR.normalize(pictures), COLOUR.normalize(pictures.double()).float())
 
 
 @given(
@@ -37,14 +37,14 @@ def test_restore_is_the_inverse_of_normalise(channels: int, scale: float, seed: 
     mean, std = rng.normal(size=channels), rng.uniform(0.1, 3, channels)
     inputs = InputSpec(channels, 2, 3, tuple(mean), tuple(std), scale=scale)
     pictures = torch.from_numpy(rng.uniform(0, scale, (2, channels, 2, 3)))
-    back = inputs.restore(inputs.normalise(pictures))
+    back = inputs.restore(inputs.normalize(pictures))
     assert (back - pictures).abs().max().item() <= 1e-12 * scale
 
 
 def test_every_8_bit_value_comes_back_exactly() -> None:
     inputs = InputSpec(1, 16, 16, mean=(0.2860,), std=(0.3530,))
     pictures = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(inputs.restore(inputs.normalise(pictures)).round().to(torch.uint8), pictures)
+    assert torch.equal(inputs.restore(inputs.normalize(pictures)).round().to(torch.uint8), pictures)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_every_8_bit_value_comes_back_exactly() -> None:
 def test_whole_numbers_become_floats_and_floats_keep_their_precision(
     stored: torch.dtype, seen: torch.dtype
 ) -> None:
-    assert COLOUR.normalise(torch.zeros(1, 3, 4, 5, dtype=stored)).dtype == seen
+    assert COLOUR.normalize(torch.zeros(1, 3, 4, 5, dtype=stored)).dtype == seen
 
 
 def test_the_size_is_height_and_width() -> None:

@@ -114,9 +114,9 @@ def changes(files: int, classes: int, _: Path) -> Work:
 
 def order(files: int, _: int, __: Path) -> Work:
     """One epoch, batch by batch."""
-    from kakera.data.order import ALL, Order
+    from kakera.data.order import ALL, TrainingSampler
 
-    batches = Order(files, 0, BATCH, max(1, files // BATCH), 0, ALL)
+    batches = TrainingSampler(files, 0, BATCH, max(1, files // BATCH), 0, ALL)
     return lambda: deque(batches, maxlen=0)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 _started: list[float] = []  # when the command began, until its first training asks
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -19,7 +19,7 @@ def seconds(text: str) -> float:
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not total > 0:
         raise OptionError(
-            sentence("budget", got=repr(text), expected="a time above 0", do="write 90s, 30m, 1h30m or 2d")
+            "budget", got=repr(text), expected="a time above 0", do="write 90s, 30m, 1h30m or 2d"
         )
     return total
 

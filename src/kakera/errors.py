@@ -12,14 +12,18 @@
     ├── MissingExtraError          an optional dependency is not installed (exit code 2)
     └── StoppedError               a training that was asked to stop, and can go on (130, 143)
 
-The text of each is one line: what it is about, what was got, what was expected, what to do.
+The text of each is one line, which the class makes of its parts: "subject: got …, expected …; do". For example:
+
+>>> from kakera.errors import OptionError
+>>> str(OptionError("mask_ratio", got=1.5, expected="a number from 0 to 1", do="correct it"))
+'mask_ratio: got 1.5, expected a number from 0 to 1; correct it'
 """
 
 from __future__ import annotations
 
 
-def sentence(subject: str, *, got: object, expected: object, do: str) -> str:
-    """One line in the house's form: "subject: got …, expected …; do"."""
+def sentence(subject: object, *, got: object, expected: object, do: str) -> str:
+    """Return one line of the form "subject: got …, expected …; do"."""
     return printable(" ".join(f"{subject}: got {got}, expected {expected}; {do}".split()))
 
 
@@ -29,9 +33,16 @@ def printable(text: object) -> str:
 
 
 class KakeraError(Exception):
-    """The root of the tree: catch this to catch all of them."""
+    """The base class: `except KakeraError` catches every error of this list.
+
+    `subject` is what the error is about, such as an option or a file. Without `got` it is the whole text.
+    """
 
     exit_code = 2
+    """The exit code of the command that ends with this error."""
+
+    def __init__(self, subject: object, *, got: object = None, expected: object = None, do: str = "") -> None:
+        super().__init__(subject if got is None else sentence(subject, got=got, expected=expected, do=do))
 
 
 class InputError(KakeraError, ValueError):
@@ -96,10 +107,8 @@ class StoppedError(KakeraError):
 def missing_extra(package: str, extra: str) -> MissingExtraError:
     """The error that names the extra which brings a package."""
     return MissingExtraError(
-        sentence(
-            package,
-            got="no such package",
-            expected=f"what kakera[{extra}] brings",
-            do=f"pip install 'kakera[{extra}]'",
-        )
+        package,
+        got="no such package",
+        expected=f"what kakera[{extra}] brings",
+        do=f"pip install 'kakera[{extra}]'",
     )

@@ -31,7 +31,7 @@ class FrontEnd(nn.Module):
     @classmethod
     def of(cls, model: Network, inputs: InputSpec) -> FrontEnd:
         """Return the front end of a network with these inputs."""
-        return cls(inputs, model.cells(inputs.size), model.step)
+        return cls(inputs, model.grid_for(inputs.size), model.step)
 
     def forward(
         self, values: Tensor, lengths: Int[Tensor, " b"] | None = None
@@ -45,7 +45,7 @@ class FrontEnd(nn.Module):
 
     def pixels(self, values: Tensor, lengths: Int[Tensor, " b"] | None = None) -> Float[Tensor, "b c H W"]:
         """Return what the network sees: the first half of `forward`."""
-        return self.inputs.normalise(self.stored(values, lengths))
+        return self.inputs.normalize(self.stored(values, lengths))
 
     def stored(self, values: Tensor, lengths: Int[Tensor, " b"] | None = None) -> Num[Tensor, "b c H W"]:
         """Return stored values (0 … scale, or log-mel), before they are normalised: pictures as they are."""

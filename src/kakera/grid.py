@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,10 @@ class Grid:
     def __post_init__(self) -> None:
         if self.rows < 1 or self.cols < 1:
             raise OptionError(
-                sentence(
-                    "grid",
-                    got=f"{self.rows} x {self.cols}",
-                    expected="at least one row and one column",
-                    do="choose a patch no larger than the picture",
-                )
+                "grid",
+                got=f"{self.rows} x {self.cols}",
+                expected="at least one row and one column",
+                do="choose a patch no larger than the picture",
             )
 
     @property
@@ -44,13 +42,11 @@ class Grid:
         (height, width), (patch_height, patch_width) = size, patch
         if patch_height < 1 or patch_width < 1 or height % patch_height or width % patch_width:
             raise OptionError(
-                sentence(
-                    "patch",
-                    got=f"{patch_height} x {patch_width} for a picture of {height} x {width}",
-                    expected="a patch that divides the picture in both directions",
-                    do=f"try a size of {_nearest(height, patch_height)} x {_nearest(width, patch_width)}"
-                    " or another patch",
-                )
+                "patch",
+                got=f"{patch_height} x {patch_width} for a picture of {height} x {width}",
+                expected="a patch that divides the picture in both directions",
+                do=f"try a size of {_nearest(height, patch_height)} x {_nearest(width, patch_width)}"
+                " or another patch",
             )
         return cls(height // patch_height, width // patch_width)
 
@@ -58,12 +54,10 @@ class Grid:
     def _overlapping(cls, size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int]) -> Grid:
         if not all(0 < step <= side <= whole for step, side, whole in zip(stride, patch, size, strict=True)):
             raise OptionError(
-                sentence(
-                    "stride",
-                    got=f"{stride[0]} x {stride[1]} for patches of {patch[0]} x {patch[1]}",
-                    expected=f"1 up to the patch, and a patch within {size[0]} x {size[1]}",
-                    do="choose another stride, or none",
-                )
+                "stride",
+                got=f"{stride[0]} x {stride[1]} for patches of {patch[0]} x {patch[1]}",
+                expected=f"1 up to the patch, and a patch within {size[0]} x {size[1]}",
+                do="choose another stride, or none",
             )
         rows, cols = (
             (whole - side) // step + 1 for whole, side, step in zip(size, patch, stride, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.sound.spec import SoundSpec
 
 if TYPE_CHECKING:
@@ -55,37 +55,31 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:
             raise OptionError(
-                sentence(
-                    "input",
-                    got=f"{self.channels} channels of {self.height} x {self.width}",
-                    expected="positive numbers",
-                    do="check --channels and --image-size",
-                )
+                "input",
+                got=f"{self.channels} channels of {self.height} x {self.width}",
+                expected="positive numbers",
+                do="check --channels and --image-size",
             )
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise OptionError(
-                sentence(
-                    "mean and std",
-                    got=f"{len(self.mean)} and {len(self.std)} values",
-                    expected=f"one for each of {self.channels} channels",
-                    do="leave them out to have them measured",
-                )
+                "mean and std",
+                got=f"{len(self.mean)} and {len(self.std)} values",
+                expected=f"one for each of {self.channels} channels",
+                do="leave them out to have them measured",
             )
         if not all(1 / MOST < value < MOST for value in (*self.std, self.scale)):
             got, expected = f"{self.std} and {self.scale}", f"positive numbers, {1 / MOST:.0e} to {MOST:.0e}"
-            raise OptionError(sentence("std and scale", got=got, expected=expected, do="correct them"))
+            raise OptionError("std and scale", got=got, expected=expected, do="correct them")
         if not all(-MOST < value < MOST for value in self.mean):
             expected = f"numbers up to {MOST:.0e}"
-            raise OptionError(sentence("mean", got=self.mean, expected=expected, do="correct it"))
+            raise OptionError("mean", got=self.mean, expected=expected, do="correct it")
         self._require_cropping()
         if self.sound is not None and (self.channels, self.height) != (1, self.sound.bins):
             raise OptionError(
-                sentence(
-                    "input",
-                    got=f"{self.channels} channels of {self.height} rows",
-                    expected=f"one channel of {self.sound.bins} mel bands",
-                    do="make the height the number of bands",
-                )
+                "input",
+                got=f"{self.channels} channels of {self.height} rows",
+                expected=f"one channel of {self.sound.bins} mel bands",
+                do="make the height the number of bands",
             )
 
     def _require_cropping(self) -> None:
@@ -94,13 +88,11 @@ class InputSpec:
         names = self.interpolation in INTERPOLATIONS and self.crop_offset in ("floor", "even")
         if not (fits and names and 0 < self.crop_pct <= 1):
             raise OptionError(
-                sentence(
-                    "centre crop",
-                    got=f"crop_pct {self.crop_pct}, resize {list(self.resize)}, {self.interpolation} for "
-                    f"{self.height} x {self.width} pixels",
-                    expected=f"a share up to 1, sides as long, one of {', '.join(INTERPOLATIONS)}",
-                    do="correct them",
-                )
+                "centre crop",
+                got=f"crop_pct {self.crop_pct}, resize {list(self.resize)}, {self.interpolation} for "
+                f"{self.height} x {self.width} pixels",
+                expected=f"a share up to 1, sides as long, one of {', '.join(INTERPOLATIONS)}",
+                do="correct them",
             )
 
     def resized(self, size: tuple[int, int]) -> InputSpec:
@@ -119,13 +111,13 @@ class InputSpec:
         """(height, width) in pixels."""
         return self.height, self.width
 
-    def normalise(self, pictures: Tensor) -> Tensor:
+    def normalize(self, pictures: Tensor) -> Tensor:
         """Stored values (b, c, H, W), uint8 or float, to float values for the model."""
         mean, std = self._columns(pictures)
         return (pictures / self.scale - mean) / std
 
     def restore(self, pictures: Tensor) -> Tensor:
-        """The inverse of `normalise`, as floats: values of the model (b, c, H, W) to stored values."""
+        """The inverse of `normalize`, as floats: values of the model (b, c, H, W) to stored values."""
         mean, std = self._columns(pictures)
         return (pictures * std + mean) * self.scale
 
@@ -136,7 +128,7 @@ class InputSpec:
         """
         if self.sound is None:
             return pictures / self.scale
-        return self.normalise(pictures) / 6 + 0.5
+        return self.normalize(pictures) / 6 + 0.5
 
     def stored(self, shares: Tensor) -> Tensor:
         """The inverse of `shares`: values 0 … 1 as they are drawn to stored values."""

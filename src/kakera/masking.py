@@ -1,7 +1,7 @@
 """Which patches are hidden: random, block, grid (MAE paper, Fig. 6), or strips (Huang et al. 2022, Sec. 3.2).
 
 Each masking takes noise in [0, 1), one row of n numbers a picture, and hides exactly n − int(n · (1 − ratio))
-patches of each: the rule of the MAE paper's released models. Where patches are `absent` (True), n counts the
+patches of each: the rule of the MAE paper's released models. Where patches are `padding_mask` (True), n counts the
 others, none of the absent is hidden, and at least one stays visible. No torch here.
 """
 
@@ -13,30 +13,30 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 
 Noise: TypeAlias = NDArray[np.float64]
-Places: TypeAlias = NDArray[np.bool_]
+BoolMask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.int64]
 
 TIE = 1e-12  # below what two strips' noise differ by, so that strips go one after another
 
 
-class Ids(NamedTuple):
+class PatchIds(NamedTuple):
     """Numbers of some patches of each row, ascending; `padding` is None where all rows have as many."""
 
     ids: NDArray[np.int64]
     """(b, k): a row with fewer than k is filled up with patches that do not belong to it."""
-    padding: Places | None
+    padding: BoolMask | None
     """(b, k): True where a row was filled up."""
 
 
-class Split(NamedTuple):
+class MaskIds(NamedTuple):
     """The patches of each picture that stay visible, and those that are hidden."""
 
-    visible: Ids
-    hidden: Ids
+    visible: PatchIds
+    hidden: PatchIds
 
 
 def kept(count: int, ratio: float) -> int:
@@ -44,12 +44,10 @@ def kept(count: int, ratio: float) -> int:
     keep = int(count * (1 - ratio)) if 0 <= ratio < 1 else 0
     if not 0 < keep < count:
         raise OptionError(
-            sentence(
-                "hidden share",
-                got=f"{ratio}, which keeps {keep} of {count} patches",
-                expected="a share from 0 to 1 that hides at least one patch and keeps at least one",
-                do="choose another share, or smaller patches",
-            )
+            "hidden share",
+            got=f"{ratio}, which keeps {keep} of {count} patches",
+            expected="a share from 0 to 1 that hides at least one patch and keeps at least one",
+            do="choose another share, or smaller patches",
         )
     return keep
 
@@ -57,58 +55,62 @@ def kept(count: int, ratio: float) -> int:
 class Masking:
     """One way to choose: it ranks the patches of each picture, and those of the lowest rank stay visible.
 
-    Made of a function from noise (b, n), the grid, how many stay (b,) and `absent` (b, n) to ranks (b, n).
+    Made of a function from noise (b, n), the grid, how many stay (b,) and `padding_mask` (b, n) to ranks (b, n).
     """
 
-    def __init__(self, rank: Callable[[Noise, Grid, Counts, Places | None], Noise]) -> None:
+    def __init__(self, rank: Callable[[Noise, Grid, Counts, BoolMask | None], Noise]) -> None:
         self._rank, self.__doc__, self.__name__ = rank, rank.__doc__, rank.__name__
 
-    def __call__(self, noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Places:
+    def __call__(
+        self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None
+    ) -> BoolMask:
         """Draw Boolean masks, True = hidden: noise (b, n) and absent (b, n) to (b, n).
 
         Raises OptionError for a ratio that hides nothing or everything.
         """
-        order, _, last = self._order(noise, grid, ratio, absent)
+        order, _, last = self._order(noise, grid, ratio, padding_mask)
         hidden = np.empty(order.shape, dtype=bool)
         np.put_along_axis(hidden, order, np.arange(order.shape[1]) >= last[:, None], axis=1)
         return hidden
 
-    def split(self, noise: Noise, grid: Grid, ratio: float, absent: Places | None = None) -> Split:
+    def split(self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None) -> MaskIds:
         """Draw the same masks as numbers of patches, as models take them in. Raises OptionError likewise."""
-        order, first, last = self._order(noise, grid, ratio, absent)
-        return Split(_between(order, first, last), _between(order, last, np.full_like(last, order.shape[1])))
+        order, first, last = self._order(noise, grid, ratio, padding_mask)
+        return MaskIds(
+            _between(order, first, last), _between(order, last, np.full_like(last, order.shape[1]))
+        )
 
     def _order(
-        self, noise: Noise, grid: Grid, ratio: float, absent: Places | None
+        self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None
     ) -> tuple[NDArray[np.int64], Counts, Counts]:
         """Patches by rank (b, n): first those that are absent, up to `first`; visible ones, up to `last`."""
-        keep = _keeps(grid, ratio, noise, absent)
-        rank, first = self._rank(noise, grid, keep, absent), np.zeros_like(keep)
-        if absent is not None:
-            rank, first = np.where(absent, -1.0, rank), absent.sum(axis=1)
+        keep = _keeps(grid, ratio, noise, padding_mask)
+        rank, first = self._rank(noise, grid, keep, padding_mask), np.zeros_like(keep)
+        if padding_mask is not None:
+            rank, first = np.where(padding_mask, -1.0, rank), padding_mask.sum(axis=1)
         return np.argsort(rank, axis=1), first, first + keep
 
 
 @Masking
-def random(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def random(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Uniform: the patches with the lowest noise stay."""
     return noise
 
 
 @Masking
-def rows(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def rows(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Whole rows in random order until the share is hidden; of the last row only what is still due."""
     return _strips(np.repeat(noise[:, : grid.rows], grid.cols, axis=1), noise)
 
 
 @Masking
-def cols(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def cols(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Whole columns in random order until the share is hidden; of the last only what is still due."""
     return _strips(np.tile(noise[:, : grid.cols], grid.rows), noise)
 
 
 @Masking
-def cross(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def cross(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Rows and columns, shuffled together, until the share is hidden."""
     down = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
     across = np.tile(noise[:, -grid.cols :], grid.rows)
@@ -116,13 +118,13 @@ def cross(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Nois
 
 
 @Masking
-def block(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def block(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Large rectangles, one after another, until the share is hidden (Bao et al. 2022, Alg. 1).
 
     Rectangles have aspect ratios from 0.3 to 1/0.3; the last is trimmed so that the count is exact. The
     noise is enough for n / 4 of them; what they leave to be hidden, on small grids, lies anywhere.
     """
-    gone = np.zeros(noise.shape, dtype=bool) if absent is None else absent
+    gone = np.zeros(noise.shape, dtype=bool) if padding_mask is None else padding_mask
     missing = grid.count - gone.sum(axis=1) - keep
     found = [_blocks(row, grid, int(m), g) for row, m, g in zip(noise, missing, gone, strict=True)]
     hidden = np.array(found, dtype=bool).reshape(noise.shape)
@@ -130,7 +132,7 @@ def block(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Nois
 
 
 @Masking
-def grid(noise: Noise, grid: Grid, keep: Counts, absent: Places | None) -> Noise:
+def grid(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
     """Evenly spaced: at a ratio of 0.75 one patch of every 2 × 2 stays, at a place drawn per picture.
 
     Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973), so that any count is spread evenly.
@@ -151,7 +153,7 @@ MASKINGS: dict[str, Masking] = {
 }
 
 
-def among(noise: Noise, hidden: Places, share: float) -> Places:
+def choose_subset(noise: Noise, hidden: BoolMask, share: float) -> BoolMask:
     """A uniform choice of the hidden patches, one at least of each row: what a decoder is asked for.
 
     noise (b, n) and hidden (b, n) to (b, n). Raises OptionError for a share that asks for
@@ -164,8 +166,8 @@ def among(noise: Noise, hidden: Places, share: float) -> Places:
     return chosen
 
 
-def some_of(noise: Noise, hidden: Ids, share: float) -> Ids:
-    """What `among` chooses, by numbers: noise (b, n) and the hidden patches. Raises OptionError likewise."""
+def choose_subset_ids(noise: Noise, hidden: PatchIds, share: float) -> PatchIds:
+    """What `choose_subset` chooses, by numbers: noise (b, n) and the hidden patches. Raises OptionError likewise."""
     ids, padding = hidden
     own = np.take_along_axis(noise, ids, axis=1)
     counts = np.full(len(ids), ids.shape[1]) if padding is None else (~padding).sum(axis=1)
@@ -176,32 +178,30 @@ def some_of(noise: Noise, hidden: Ids, share: float) -> Ids:
 
 def _some(counts: Counts, share: float) -> Counts:
     if not 0 < share <= 1:
-        raise OptionError(
-            sentence("predicted share", got=share, expected="above 0, up to 1", do="choose such a share")
-        )
+        raise OptionError("predicted share", got=share, expected="above 0, up to 1", do="choose such a share")
     return np.minimum(counts, np.maximum(1, (counts * share).astype(np.int64)))
 
 
-def _between(order: NDArray[np.int64], first: Counts, last: Counts) -> Ids:
+def _between(order: NDArray[np.int64], first: Counts, last: Counts) -> PatchIds:
     """The columns `first` … `last` − 1 of each row of different numbers, ascending."""
     counts = last - first
     if len(order) == 0 or ((first == first[0]).all() and (last == last[0]).all()):
         start, stop = (int(first[0]), int(last[0])) if len(order) else (0, 0)
-        return Ids(np.sort(order[:, start:stop], axis=1), None)
+        return PatchIds(np.sort(order[:, start:stop], axis=1), None)
     columns, most = np.arange(order.shape[1]), int(counts.max())
     beyond = int(order.max()) + 1
     inside = (columns >= first[:, None]) & (columns < last[:, None])
     ids = np.sort(np.where(inside, order, order + beyond), axis=1)[:, :most]
     padding = ids >= beyond
-    return Ids(ids % beyond, padding if padding.any() else None)
+    return PatchIds(ids % beyond, padding if padding.any() else None)
 
 
-def _keeps(grid: Grid, ratio: float, noise: Noise, absent: Places | None) -> Counts:
+def _keeps(grid: Grid, ratio: float, noise: Noise, padding_mask: BoolMask | None) -> Counts:
     """(b,): how many patches of each picture stay visible."""
     whole = kept(grid.count, ratio)  # refuses a share that can hide nothing, or everything
-    if absent is None:
+    if padding_mask is None:
         return np.full(len(noise), whole)
-    present = grid.count - absent.sum(axis=1)
+    present = grid.count - padding_mask.sum(axis=1)
     return np.maximum(1, (present * (1 - ratio)).astype(np.int64))
 
 
@@ -210,9 +210,9 @@ def _strips(strips: Noise, noise: Noise) -> Noise:
     return strips + np.argsort(np.argsort(noise, axis=1), axis=1) * TIE
 
 
-def _blocks(noise: Noise, grid: Grid, missing: int, absent: Places) -> Places:
+def _blocks(noise: Noise, grid: Grid, missing: int, padding_mask: BoolMask) -> BoolMask:
     hidden = np.zeros((grid.rows, grid.cols), dtype=bool)
-    taken = absent.reshape(grid.rows, grid.cols).copy()
+    taken = padding_mask.reshape(grid.rows, grid.cols).copy()
     for draw in range(0, len(noise) - 3, 4):
         area, aspect, top, left = noise[draw : draw + 4]
         left_over = missing - int(hidden.sum())

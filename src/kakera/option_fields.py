@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,4 +124,4 @@ def check_number(name: str, value: Any, kind: type[Any], bounds: Bounds, *, auto
 def _require(holds: bool, name: str, value: object, expected: str, *, quoted: bool = True) -> None:
     if not holds:
         got = repr(value) if quoted else value
-        raise OptionError(sentence(name, got=got, expected=expected, do="correct it"))
+        raise OptionError(name, got=got, expected=expected, do="correct it")

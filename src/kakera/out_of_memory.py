@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kakera.errors import KakeraError, OutOfMemoryError, sentence
+from kakera.errors import KakeraError, OutOfMemoryError
 
 SCARCE = 1 << 30  # bytes
 KINDS = ("MemoryError", "OutOfMemoryError", "_ArrayMemoryError")
@@ -52,7 +52,7 @@ def out_of_memory(error: BaseException, work: str, do: str) -> OutOfMemoryError 
             got = _asked(text)
         else:
             continue
-        return OutOfMemoryError(sentence(work, got=got, expected=_there(text), do=do))
+        return OutOfMemoryError(work, got=got, expected=_there(text), do=do)
     return None
 
 

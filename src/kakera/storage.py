@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from kakera.errors import StorageError, sentence
+from kakera.errors import StorageError
 
 
 @contextmanager
@@ -22,9 +22,7 @@ def storing(path: Path) -> Generator[None]:
         raise
     except OSError as error:
         raise StorageError(
-            sentence(
-                str(path), got=error.strerror or error, expected="room to write", do=_what_to_do(error.errno)
-            )
+            str(path), got=error.strerror or error, expected="room to write", do=_what_to_do(error.errno)
         ) from error
 
 

@@ -6,7 +6,7 @@ import torch
 from benchmarks import cost
 from kakera.formats.bundle import Pretrained
 from kakera.inputs import InputSpec
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from kakera.study.costs import step_flops
@@ -15,7 +15,7 @@ from tests.test_documents import ROOT
 
 def test_the_closed_form_is_what_pytorch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "SIDE", 64)
-    shape = replace(shape_of("nano"), patch=(8, 8))
+    shape = replace(vit_config("nano"), patch=(8, 8))
     monkeypatch.setattr(cost, "shape_of", lambda _: shape)
     encoder = ViT(shape, channels=3, image_size=(64, 64))
     model = MAE(encoder, shape.decoder)

@@ -127,7 +127,7 @@ def test_a_plan_names_the_training(hub: Path, capsys: pytest.CaptureFixture[str]
 def test_the_demo_ends_with_the_path_of_its_report(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = demo.Demonstration(Path("runs/demo/report.html"), {"x": {100: 0.5}})
+    found = demo.DemoResult(Path("runs/demo/report.html"), {"x": {100: 0.5}})
     monkeypatch.setattr(demo, "demo", lambda *_, **__: found)
     assert main(["demo"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "runs/demo/report.html: open it in a browser"
@@ -136,8 +136,8 @@ def test_the_demo_ends_with_the_path_of_its_report(
 def test_a_quick_demo_ends_with_its_path_and_that_it_was_quick(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def found(out: str, *, quick: bool) -> demo.Demonstration:
-        return demo.Demonstration(Path(out) / "report.html", {"x": {100: 0.5}}, quick)
+    def found(out: str, *, quick: bool) -> demo.DemoResult:
+        return demo.DemoResult(Path(out) / "report.html", {"x": {100: 0.5}}, quick)
 
     monkeypatch.setattr(demo, "demo", found)
     assert main(["demo", "--quick"]) == 0

@@ -10,8 +10,8 @@ from kakera.errors import OptionError, RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Read, pooled
-from kakera.model.configs import resnet_shape, shape_of
+from kakera.model.classifier import Classifier, Pooling, pooled
+from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -35,10 +35,10 @@ def test_a_classifier_gives_what_its_head_sees(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pool", ["class", "mean", "class and mean"])
-def test_autoencoders_and_encoders_of_a_folder_are_pooled_as_asked(pool: Read, tmp_path: Path) -> None:
+def test_autoencoders_and_encoders_of_a_folder_are_pooled_as_asked(pool: Pooling, tmp_path: Path) -> None:
     root = folder(tmp_path / "d", count=2)
     saved = classifier()
-    mae = Pretrained(MAE(saved.encoder, shape_of("nano").decoder), INPUTS)
+    mae = Pretrained(MAE(saved.encoder, vit_config("nano").decoder), INPUTS)
     save_model(tmp_path / "mae", mae)
     found = embed(tmp_path / "mae", str(root), pool=pool)
     with torch.inference_mode():
@@ -69,13 +69,13 @@ def test_a_recording_is_the_mean_over_its_windows() -> None:
 def test_what_cannot_be_read_has_no_vector_and_is_named() -> None:
     found = embed(classifier(), [b"no picture", np.zeros((28, 28), np.uint8)])
     assert found.names == ("picture[1]",)
-    assert found.vectors.shape == (1, shape_of("nano").width)
+    assert found.vectors.shape == (1, vit_config("nano").width)
     assert [error.path for error in found.unreadable] == ["picture[0]"]
 
 
 def test_what_has_no_tokens_is_refused() -> None:
-    cnn = ResNet(resnet_shape("resnet-nano"), channels=1, classes=10)
+    cnn = ResNet(resnet_config("resnet-nano"), channels=1, classes=10)
     with pytest.raises(RunError, match="got a CNN, expected a Vision Transformer"):
         embed(Pretrained(cnn, INPUTS), np.zeros((28, 28), np.uint8))
     with pytest.raises(OptionError, match="layer: got 9"):
-        embed(Pretrained(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), INPUTS), [], layer=9)
+        embed(Pretrained(ViT(vit_config("nano"), channels=1, image_size=(28, 28)), INPUTS), [], layer=9)

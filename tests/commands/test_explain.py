@@ -15,7 +15,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -46,7 +46,7 @@ def classifier() -> Pretrained:
 
 def cnn() -> Pretrained:
     return Pretrained(
-        ResNet(resnet_shape("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot")
+        ResNet(resnet_config("resnet-nano"), channels=3, classes=2).eval(), INPUTS, ("bag", "boot")
     )
 
 

@@ -79,9 +79,9 @@ def test_several_labels_are_measured_by_average_precision(tmp_path: Path) -> Non
     assert data.labels is not None
     hot = np.eye(10, dtype=bool)[data.labels]
     hot[:, 0] |= np.arange(len(hot)) % 2 == 0
-    several = Dataset(data.name, data.pictures, 1, data.split, data.classes, hot)
-    trained = finetune(several, out=tmp_path / "run", **{**QUICK, "mixup": 0.8, "label_smoothing": 0.0})
-    assert trained.saved.several
+    multi_label = Dataset(data.name, data.pictures, 1, data.split, data.classes, hot)
+    trained = finetune(multi_label, out=tmp_path / "run", **{**QUICK, "mixup": 0.8, "label_smoothing": 0.0})
+    assert trained.saved.multi_label
     assert trained.evaluation is not None
     assert trained.evaluation.mean_average_precision is not None
 
@@ -142,7 +142,7 @@ def test_weights_of_another_library_start_at_another_size_and_with_other_channel
     grey = torch.rand(2, 1, 28, 28)
     with torch.inference_mode():
         # With a mean and a deviation of 0.5 for all channels, grey pictures are seen as in colour.
-        x = found.inputs.normalise(grey * 255)
+        x = found.inputs.normalize(grey * 255)
         expected = theirs(x.expand(-1, 3, -1, -1), interpolate_pos_encoding=True).last_hidden_state
         assert (expected - found.encoder(x)).abs().max() < 1e-5
 

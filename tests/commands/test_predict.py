@@ -38,7 +38,7 @@ def test_the_likeliest_class_comes_first_and_is_the_label(model: Path, tmp_path:
         values = torch.from_numpy(np.array(image.convert("L")))[None, None]
     saved = load_model(model)
     with torch.inference_mode():
-        logits = saved.model(saved.inputs.normalise(values))
+        logits = saved.model(saved.inputs.normalize(values))
     assert isinstance(logits, torch.Tensor)
     expected = logits.softmax(1)[0].tolist()
     assert list(found.probabilities.values()) == sorted(expected, reverse=True)
@@ -47,7 +47,7 @@ def test_the_likeliest_class_comes_first_and_is_the_label(model: Path, tmp_path:
 
 
 def test_several_labels_are_those_likelier_than_not(tmp_path: Path) -> None:
-    found = predict(classifier(several=True), [folder(tmp_path / "d", count=1)])
+    found = predict(classifier(multi_label=True), [folder(tmp_path / "d", count=1)])
     for prediction in found:
         assert set(prediction.labels) == {n for n, p in prediction.probabilities.items() if p >= 0.5}
 

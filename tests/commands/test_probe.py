@@ -317,7 +317,7 @@ def test_several_labels_are_measured_by_average_precision(pretrained: Path, tmp_
     data = pictures(60, 40)
     hot = np.eye(10, dtype=bool)[data.labels]
     hot[:, 0] |= np.arange(100) % 2 == 0
-    several = replace(data, labels=hot)
-    report = probe(several, init_from=pretrained, labels=(0,), finetune=False, out=str(tmp_path), **FAST)
+    multi_label = replace(data, labels=hot)
+    report = probe(multi_label, init_from=pretrained, labels=(0,), finetune=False, out=str(tmp_path), **FAST)
     assert report.measure == "mean average precision"
     assert "mean average precision" in (tmp_path / "report.html").read_text()

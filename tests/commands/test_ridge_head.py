@@ -12,15 +12,15 @@ from kakera.commands.pretrain import pretrain
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, predict_proba
-from kakera.model.classifier import Classifier, Read
-from kakera.training.distributed import Team
+from kakera.model.classifier import Classifier, Pooling
+from kakera.training.distributed import Distributed
 from kakera.training.probes.ridge import ridge
 from tests.formats.test_inference import classifier, each_pool
 from tests.small import QUICK, pictures
 
 
 @each_pool
-def test_the_head_starts_with_the_ridge_probe_s_guesses(pool: Read) -> None:
+def test_the_head_starts_with_the_ridge_probe_s_guesses(pool: Pooling) -> None:
     saved, train, test = classifier(pool), pictures(60, 0), pictures(0, 30)
     assert train.labels is not None
     start_from_ridge(saved, train)
@@ -40,7 +40,7 @@ def test_the_encoder_stays_as_it_was() -> None:
     assert all(torch.equal(before[name], value) for name, value in saved.model.encoder.state_dict().items())
 
 
-class Threads(Team):
+class Threads(Distributed):
     """One of several that tell each other what they have by a list."""
 
     def __init__(self, rank: int, told: list[Any], all_here: Barrier) -> None:
@@ -59,13 +59,13 @@ def test_a_team_shares_the_pictures_and_gets_one_head(count: int) -> None:
     data, size = pictures(count, 0), 3
     told, all_here = [None] * size, Barrier(size)
 
-    def head(team: Team) -> torch.Tensor:
+    def head(dist: Distributed) -> torch.Tensor:
         saved = classifier()
-        start_from_ridge(saved, data, team=team)
+        start_from_ridge(saved, data, dist=dist)
         assert isinstance(saved.model, Classifier)
         return saved.model.head.weight.detach()
 
-    alone = head(Team())
+    alone = head(Distributed())
     with ThreadPoolExecutor(size) as pool:
         found = list(pool.map(head, (Threads(rank, told, all_here) for rank in range(size))))
     assert all(torch.equal(found[0], one) for one in found)

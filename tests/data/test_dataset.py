@@ -75,7 +75,7 @@ def test_pictures_of_an_unknown_kind_answer_whatever_is_asked_of_pictures() -> N
     assert (data.pictures.where(2), data.pictures.title(2)) == ("negative 2", "negative 2")
     assert data.with_channels(3).pictures.read(0).shape == (4, 5, 3)
     assert data.with_ranges((("uint16", 0.0, 4095.0),)) is data
-    assert np.array_equal(data.pictures.stacked(np.array([3, 1])), 255 - VALUES[[3, 1]])
+    assert np.array_equal(data.pictures.stack(np.array([3, 1])), 255 - VALUES[[3, 1]])
     batches = evaluation_batches(data, (4, 5), batch=6)
     assert np.array_equal(next(batches).pictures.numpy(), 255 - VALUES.transpose(0, 3, 1, 2))
     assert facts_of(data).size == (4, 5)
@@ -112,16 +112,16 @@ def test_files_are_read_when_they_are_asked_for_and_chosen_by_path(tmp_path: Pat
 def test_the_labelled_are_those_that_carry_one() -> None:
     assert dataset().labelled.tolist() == [0, 1, 3, 4, 5]
     assert dataset(None).labelled.tolist() == []
-    assert not dataset().several
+    assert not dataset().multi_label
 
 
 def test_none_of_several_labels_is_a_label_but_not_where_a_whole_part_has_none() -> None:
     labels = np.zeros((6, 3), dtype=bool)
     labels[3, 1] = labels[2, 0] = True  # in train and in val
-    several = dataset(labels)
-    assert several.several
+    multi_label = dataset(labels)
+    assert multi_label.multi_label
     assert [str(SPLIT[row]) for row in (0, 2, 3, 5)] == ["train", "val", "train", "train"]
-    assert several.labelled.tolist() == [0, 2, 3, 5]
+    assert multi_label.labelled.tolist() == [0, 2, 3, 5]
 
 
 @pytest.mark.parametrize(("split", "labels"), [(SPLIT[:5], LABELS), (SPLIT, LABELS[:5]), (SPLIT, LABELS[:0])])

@@ -66,7 +66,7 @@ def pair(world: Path, kind: str) -> tuple[Dataset, Dataset]:
 @pytest.mark.parametrize("kind", ["shards", "spans"])
 def test_the_same_samples_names_labels_and_split_in_the_same_order(world: Path, kind: str) -> None:
     wanted, found = pair(world, kind)
-    assert (found.channels, found.classes, found.several) == (1, wanted.classes, wanted.several)
+    assert (found.channels, found.classes, found.multi_label) == (1, wanted.classes, wanted.multi_label)
     assert np.array_equal(found.labels, wanted.labels)
     assert np.array_equal(found.split, wanted.split)
     assert isinstance(found.pictures, FileSounds)

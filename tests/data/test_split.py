@@ -97,13 +97,13 @@ def test_of_several_labels_the_rarest_counts() -> None:
     assert strata(labels).tolist() == [1, 0, 2, -1, 1]
 
 
-def several(seed: int) -> np.ndarray:
+def multi_label(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random((300, 4)) < [0.9, 0.5, 0.1, 0.02]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rarest_of_several_labels_is_in_every_part(seed: int) -> None:
-    labels = several(seed)
+    labels = multi_label(seed)
     labels[:4, 3] = True
     codes = stratified(labels, {"test": 0.3}, seed)
     assert labels[codes == "train", 3].any()
@@ -148,7 +148,7 @@ def test_the_few_are_other_pictures_than_those_a_split_would_take() -> None:
 
 @pytest.mark.parametrize("count", [1, 4, 40])
 def test_the_few_of_several_labels_are_spread_over_the_rarest(count: int) -> None:
-    labels = several(0)
+    labels = multi_label(0)
     chosen = few(labels, count, 0)
     spread = Counter(strata(labels)[chosen].tolist())
     available: Any = Counter(strata(labels).tolist())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.explain.activations import Seen, look
+from kakera.explain.activations import Activations, look
 from kakera.explain.attention import attention_distances, rollout
 from kakera.explain.axes import axes_of
 from kakera.explain.extent import Extent
@@ -28,7 +28,7 @@ def spectrogram(beyond: float = -6.0) -> Tensor:
     return values
 
 
-def seen(beyond: float = -6.0) -> Seen:
+def seen(beyond: float = -6.0) -> Activations:
     return look(classifier().encoder, INPUTS, spectrogram(beyond), WIDTH)
 
 
@@ -61,8 +61,8 @@ def test_attention_is_that_of_the_prediction_beside_a_longer_recording() -> None
 
     encoder, trace = classifier().encoder, Trace(attention=[1, 2, 3])
     values = torch.stack([spectrogram(), spectrogram().flip(-1)])
-    absent = beyond(torch.tensor([WIDTH, 80]), encoder.grid, 8)
-    encoder.tokens(INPUTS.normalise(values), visible_index(None, absent), None, trace)
+    padding_mask = beyond(torch.tensor([WIDTH, 80]), encoder.grid, 8)
+    encoder.tokens(INPUTS.normalize(values), visible_index(None, padding_mask), None, trace)
     together = torch.cat([trace.attention[layer][:1] for layer in (1, 2, 3)])
     assert np.abs(seen().attention - together[..., :17, :17].detach().numpy()).max() < 1e-5
     assert together[..., :17, 17:].abs().max() == 0
@@ -82,7 +82,7 @@ def guesses(values: Tensor) -> np.ndarray:
 
 
 def fields(values: Tensor) -> np.ndarray:
-    return transformer_fields(classifier().encoder, INPUTS.normalise(values[None]), WIDTH).maps
+    return transformer_fields(classifier().encoder, INPUTS.normalize(values[None]), WIDTH).maps
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
-from kakera.model.configs import ResNetShape
+from kakera.model.configs import ResNetConfig
 from kakera.model.resnet import ResNet
 from tests.model.models import drawn, encoder, pictures, seeded
 
 
 def cnn(stem: str = "small") -> ResNet:
-    shape = ResNetShape((1, 1), (4, 4), bottleneck=False, stem=stem)
+    shape = ResNetConfig((1, 1), (4, 4), bottleneck=False, stem=stem)
     model = ResNet(shape, channels=3, classes=2)
     model.reset_parameters(seeded(0))
     return model.double().eval()

@@ -14,7 +14,7 @@ from tests.refusals import refused
 def by_hand(model: Classifier, picture: Tensor, target: int) -> np.ndarray:
     """The paper's equations, with attention as plain matrices that the gradient passes through."""
     e, heads = model.encoder, model.encoder.shape.heads
-    z, attention = e.embed(spec().normalise(picture[None].double())), []
+    z, attention = e.embed(spec().normalize(picture[None].double())), []
     for layer in e.layers:
         q, k, v = layer.attention.qkv(layer.norm1(z)).chunk(3, dim=-1)
         q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from kakera.explain.activations import Seen, look
+from kakera.explain.activations import Activations, look
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
@@ -23,5 +23,5 @@ def classifier(pool: Any = "mean", classes: int = 4) -> Classifier:
     return drawn(Classifier(encoder(), classes, pool)).eval()
 
 
-def view(model: ViT | None = None, *, seed: int = 5) -> Seen:
+def view(model: ViT | None = None, *, seed: int = 5) -> Activations:
     return look(encoder() if model is None else model, spec(), photo(seed=seed))

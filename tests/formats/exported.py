@@ -15,7 +15,7 @@ def exported_once() -> Iterator[None]:
     graph, made = export.graph, dict[str, bytes]()
 
     def once(saved: Pretrained) -> bytes:
-        found = hashlib.sha256(repr((saved.model, saved.inputs, saved.classes, saved.several)).encode())
+        found = hashlib.sha256(repr((saved.model, saved.inputs, saved.classes, saved.multi_label)).encode())
         for name, tensor in saved.model.state_dict().items():
             found.update(name.encode() + tensor.numpy().tobytes())
         key = found.hexdigest()

@@ -17,7 +17,7 @@ from kakera.formats.load import load
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderConfig, ViTConfig, resnet_shape
+from kakera.model.configs import DecoderConfig, ViTConfig, resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -90,10 +90,10 @@ def grey(channels: int) -> Tensor:
 def test_a_picture_alike_in_all_channels_gives_the_same_tokens_with_any_number_of_them(channels: int) -> None:
     ours = Pretrained(drawn(encoder()).double(), INPUTS)
     with torch.inference_mode():
-        before = ours.encoder(INPUTS.normalise(grey(3).double()))
+        before = ours.encoder(INPUTS.normalize(grey(3).double()))
         after = adapt(ours, channels=channels)
         assert after.inputs.channels == channels
-        assert far(before, after.encoder(after.inputs.normalise(grey(channels).double()))) < 1e-10
+        assert far(before, after.encoder(after.inputs.normalize(grey(channels).double()))) < 1e-10
     assert any("3 channels" in note for note in after.notes)
 
 
@@ -102,9 +102,9 @@ def test_from_grey_to_colour_a_picture_gives_the_tokens_of_its_brightness() -> N
     colour = torch.randint(0, 256, (2, 3, 12, 12), generator=torch.Generator().manual_seed(0)).float()
     grey = (0.299 * colour[:, 0] + 0.587 * colour[:, 1] + 0.114 * colour[:, 2]).unsqueeze(1)
     with torch.inference_mode():
-        expected = saved.model(saved.inputs.normalise(grey))
+        expected = saved.model(saved.inputs.normalize(grey))
         found = adapt(saved, channels=3)
-        assert far(expected, found.model(found.inputs.normalise(colour))) < 1e-5
+        assert far(expected, found.model(found.inputs.normalize(colour))) < 1e-5
     assert "brightness" in found.notes[-1]
 
 
@@ -121,25 +121,25 @@ def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> No
     ours = autoencoder()
     drawn(ours.model)
     hidden = torch.arange(9).expand(2, 9) % 2 == 0
-    x = INPUTS.normalise(grey(3))
+    x = INPUTS.normalize(grey(3))
     model = ours.model
     assert isinstance(model, MAE)
     with torch.inference_mode():
         before = model.predict(x, hidden).reshape(2, 5, 16, 3).mean(dim=3)
         after = require_mae(adapt(ours, channels=1))
         model = after.model
-        assert far(before, model.predict(after.inputs.normalise(grey(1)), hidden)) < 1e-4
-        assert model.reconstruct(after.inputs.normalise(grey(1)), hidden).shape == (2, 1, 12, 12)
+        assert far(before, model.predict(after.inputs.normalize(grey(1)), hidden)) < 1e-4
+        assert model.reconstruct(after.inputs.normalize(grey(1)), hidden).shape == (2, 1, 12, 12)
 
 
 @pytest.mark.parametrize("classes", [4, ("a", "b", "c", "d")])
 @pytest.mark.parametrize("kind", ["encoder", "classifier", "autoencoder", "cnn"])
 def test_new_classes_get_a_new_head_on_the_same_encoder(kind: str, classes: Any, tmp_path: Path) -> None:
-    cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
+    cnn = ResNet(resnet_config("resnet-nano"), channels=3, classes=2)
     models = {
         "encoder": Pretrained(encoder(), INPUTS),
         "classifier": Pretrained(
-            Classifier(encoder(), 2, "class and mean"), INPUTS, ("x", "y"), several=True
+            Classifier(encoder(), 2, "class and mean"), INPUTS, ("x", "y"), multi_label=True
         ),
         "autoencoder": autoencoder(),
         "cnn": Pretrained(cnn, INPUTS, ("x", "y")),
@@ -147,7 +147,7 @@ def test_new_classes_get_a_new_head_on_the_same_encoder(kind: str, classes: Any,
     save_model(tmp_path, models[kind])
     found = load(tmp_path, classes=classes)
     assert len(found.classes) == 4
-    assert not found.several
+    assert not found.multi_label
     assert isinstance(found.model, Classifier | ResNet)
     with torch.inference_mode():
         scores = found.model(torch.randn(2, 3, 12, 12))

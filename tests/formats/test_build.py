@@ -16,7 +16,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
 from kakera.formats.native import load_model, save_model
 from kakera.inputs import InputSpec
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
 from tests.formats.foreign.test_jax import file as jax_file
 from tests.formats.foreign.test_mae import weights
@@ -40,7 +40,7 @@ def rewritten(path: Path, name: str, change: Change) -> None:
 
 
 def of_kakera(place: Path, change: Change) -> Path:
-    cnn = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
+    cnn = ResNet(resnet_config("resnet-nano"), channels=1, classes=2)
     save_model(place, Pretrained(cnn, InputSpec(1, 16, 16, (0.5,), (0.5,)), ("a", "b")))
     rewritten(place / "model.safetensors", "head.weight", change)
     return place

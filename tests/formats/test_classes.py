@@ -96,7 +96,7 @@ def test_kakeras_own_folders_and_graphs_tell_them_apart_too(tmp_path: Path) -> N
 def test_a_bundle_made_by_hand_has_a_name_for_each_class_and_keeps_its_one_note() -> None:
     made = replace(classifier(), classes=("a",) * 10)
     assert len(set(made.classes)) == 10
-    again = replace(made, several=True)
+    again = replace(made, multi_label=True)
     assert (again.classes, again.notes) == (made.classes, made.notes)
     assert len(made.notes) == 1
 

@@ -112,7 +112,11 @@ def test_through_timm_and_back_no_bit_changes(kind: str, tmp_path: Path) -> None
     start = run(models()[kind], tmp_path / "run")
     assert convert(start, tmp_path / "timm", to="timm").difference < 1e-5
     found, first = load(tmp_path / "timm"), load(start)
-    assert (found.inputs, found.classes, found.several) == (first.inputs, first.classes, first.several)
+    assert (found.inputs, found.classes, found.multi_label) == (
+        first.inputs,
+        first.classes,
+        first.multi_label,
+    )
     before, after = first.model.state_dict(), found.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

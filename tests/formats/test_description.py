@@ -13,7 +13,7 @@ from kakera.formats.load import load
 from kakera.formats.native import DESCRIPTION, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
@@ -24,13 +24,13 @@ HEARD = InputSpec(1, 16, 16, (0.3,), (0.35,), 1.0, ("frequency", "time"), SOUND)
 
 
 def encoder() -> ViT:
-    return ViT(shape_of("nano"), channels=1, image_size=(16, 16))
+    return ViT(vit_config("nano"), channels=1, image_size=(16, 16))
 
 
 def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSpec = INPUTS) -> Path:
     """A folder whose description has another value; the weights are what they were."""
     kind = "mae" if path[0] in ("decoder", "normalised") else "classifier"
-    mae = MAE(encoder(), shape_of("nano").decoder)
+    mae = MAE(encoder(), vit_config("nano").decoder)
     saved = (
         Pretrained(mae, inputs) if kind == "mae" else Pretrained(Classifier(encoder(), 2), inputs, ("a", "b"))
     )
@@ -140,4 +140,4 @@ def test_a_description_from_before_there_were_kinds_and_registers_is_read(tmp_pa
     for name in ("kind", "registers", "stride"):
         content["shape"].pop(name)
     (tmp_path / DESCRIPTION).write_text(json.dumps(content))
-    assert load(tmp_path).encoder.shape == shape_of("nano")
+    assert load(tmp_path).encoder.shape == vit_config("nano")

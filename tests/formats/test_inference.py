@@ -12,8 +12,8 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, predict_proba
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Read
-from kakera.model.configs import shape_of
+from kakera.model.classifier import Classifier, Pooling
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from tests.small import folder, pictures
@@ -23,12 +23,12 @@ INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
 each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
 
-def classifier(pool: Read = "mean", *, several: bool = False) -> Pretrained:
-    model = Classifier(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), 10, pool)
+def classifier(pool: Pooling = "mean", *, multi_label: bool = False) -> Pretrained:
+    model = Classifier(ViT(vit_config("nano"), channels=1, image_size=(28, 28)), 10, pool)
     model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     model.eval()
-    return Pretrained(model, INPUTS, tuple("abcdefghij"), several)
+    return Pretrained(model, INPUTS, tuple("abcdefghij"), multi_label)
 
 
 def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_scores_are_the_model_s_probabilities_picture_by_picture(monkeypatch: py
     assert broken == ()
     for number in range(7):
         picture = torch.from_numpy(data.pictures.read(number).copy()).permute(2, 0, 1)[None]
-        logits = saved.model(INPUTS.normalise(picture))
+        logits = saved.model(INPUTS.normalize(picture))
         assert isinstance(logits, torch.Tensor)
         np.testing.assert_allclose(found[number], logits.softmax(1)[0].detach().numpy(), atol=1e-6)
 
@@ -61,18 +61,20 @@ def test_what_has_been_read_is_told(
 def test_of_no_pictures_there_are_no_features() -> None:
     for pool, width in (("mean", 1), ("class and mean", 2)):
         found, numbers = features(classifier(), pictures(0, 0), [0, -1], [pool])
-        assert found[-1, pool].shape == (0, width * shape_of("nano").width)
+        assert found[-1, pool].shape == (0, width * vit_config("nano").width)
         assert not len(numbers)
 
 
 def test_several_labels_have_a_probability_each() -> None:
-    one, several = (predict_proba(classifier(several=kind), pictures(3, 0))[0] for kind in (False, True))
+    one, multi_label = (
+        predict_proba(classifier(multi_label=kind), pictures(3, 0))[0] for kind in (False, True)
+    )
     assert one.sum(axis=1) == pytest.approx([1, 1, 1])
-    assert not np.allclose(several.sum(axis=1), 1)
+    assert not np.allclose(multi_label.sum(axis=1), 1)
 
 
 def test_an_autoencoder_cannot_name_anything() -> None:
-    model = MAE(ViT(shape_of("nano"), channels=1, image_size=(28, 28)), shape_of("nano").decoder)
+    model = MAE(ViT(vit_config("nano"), channels=1, image_size=(28, 28)), vit_config("nano").decoder)
     with pytest.raises(OptionError, match="got an autoencoder, expected a classifier; fine-tune it first"):
         predict_proba(Pretrained(model, INPUTS), pictures(1, 0))
 
@@ -94,11 +96,11 @@ def test_no_pictures_give_no_scores() -> None:
 
 
 @each_pool
-def test_features_are_what_the_head_sees(pool: Read) -> None:
+def test_features_are_what_the_head_sees(pool: Pooling) -> None:
     saved, data = classifier(pool), pictures(5, 0)
     assert isinstance(saved.model, Classifier)
     batch = torch.from_numpy(np.stack([data.pictures.read(i) for i in range(5)])).permute(0, 3, 1, 2)
-    expected = saved.model.features(INPUTS.normalise(batch)).detach().numpy()
+    expected = saved.model.features(INPUTS.normalize(batch)).detach().numpy()
     found, _ = features(saved, data, [-1], [pool])
     np.testing.assert_allclose(found[-1, pool], expected, atol=1e-6)
 

@@ -11,7 +11,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import DESCRIPTION, WEIGHTS, generator, load_model, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import resnet_shape, shape_of
+from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -20,16 +20,16 @@ INPUTS = InputSpec(3, 28, 32, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
 def encoder(*, learned: bool = False) -> ViT:
-    return ViT(shape_of("nano"), channels=3, image_size=(28, 32), learned=learned)
+    return ViT(vit_config("nano"), channels=3, image_size=(28, 32), learned=learned)
 
 
 def models() -> list[Pretrained]:
-    cnn = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
+    cnn = ResNet(resnet_config("resnet-nano"), channels=3, classes=2)
     return [
-        Pretrained(MAE(encoder(), shape_of("nano").decoder, norm_pix_loss=False), INPUTS),
-        Pretrained(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), several=True),
+        Pretrained(MAE(encoder(), vit_config("nano").decoder, norm_pix_loss=False), INPUTS),
+        Pretrained(Classifier(encoder(learned=True), 3, "class"), INPUTS, ("a", "b", "ç"), multi_label=True),
         Pretrained(cnn, INPUTS, ("x", "y")),
-        Pretrained(MAE(encoder(), shape_of("nano").decoder, hog_target=True), INPUTS),
+        Pretrained(MAE(encoder(), vit_config("nano").decoder, hog_target=True), INPUTS),
     ]
 
 
@@ -38,7 +38,11 @@ def test_what_is_loaded_is_what_was_saved(saved: Pretrained, tmp_path: Path) -> 
     saved.model.reset_parameters(generator(3))
     save_model(tmp_path, saved)
     found = load_model(tmp_path)
-    assert (found.inputs, found.classes, found.several) == (saved.inputs, saved.classes, saved.several)
+    assert (found.inputs, found.classes, found.multi_label) == (
+        saved.inputs,
+        saved.classes,
+        saved.multi_label,
+    )
     assert type(found.model) is type(saved.model)
     ours, theirs = saved.model.state_dict(), found.model.state_dict()
     assert ours.keys() == theirs.keys()

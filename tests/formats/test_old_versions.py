@@ -44,7 +44,7 @@ def test_a_classifier_of_an_earlier_version_gives_the_probabilities_it_gave(old:
     values = np.random.default_rng(0).integers(0, 256, (2, 1, 28, 28), np.uint8)
     expected = json.loads((old / "small" / "probabilities.json").read_text())[name]
     model = kakera.load(old / "small" / name)
-    found = probabilities(model, model.inputs.normalise(torch.from_numpy(values)))
+    found = probabilities(model, model.inputs.normalize(torch.from_numpy(values)))
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=0, atol=1e-6)
 
 

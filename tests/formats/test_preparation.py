@@ -21,7 +21,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.vit import ViT
 from kakera.sound.spec import SoundSpec
 from tests.data.files import encoded, tagged
@@ -41,7 +41,7 @@ PICTURES = {
 
 
 def classifier(inputs: InputSpec) -> Pretrained:
-    encoder = ViT(shape_of("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
+    encoder = ViT(vit_config("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
     model = Classifier(encoder, 2)
     model.reset_parameters(generator(0))
     return Pretrained(model.eval(), inputs, ("a", "b"))
@@ -87,7 +87,7 @@ def test_evaluation_takes_in_what_prepare_returns(tmp_path: Path) -> None:
     expected = saved.prepare(root)
     assert torch.equal(taken_in(saved, lambda: measure(saved, data)), expected)
     (batch,) = evaluation_batches(data, (32, 32), batch=8)
-    assert torch.equal(saved.inputs.normalise(batch.pictures), expected)
+    assert torch.equal(saved.inputs.normalize(batch.pictures), expected)
 
 
 def test_pictures_kept_smaller_for_training_are_evaluated_as_prepare_returns_them(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_pictures_kept_smaller_for_training_are_evaluated_as_prepare_returns_the
     assert min(kept.pictures.read(0).shape[:2]) == 48
     saved = classifier(InputSpec(3, 32, 32, (0.4,) * 3, (0.3,) * 3))
     (batch,) = evaluation_batches(kept, (32, 32), batch=8)
-    assert torch.equal(saved.inputs.normalise(batch.pictures), saved.prepare(tmp_path))
+    assert torch.equal(saved.inputs.normalize(batch.pictures), saved.prepare(tmp_path))
 
 
 def test_a_picture_is_cut_resized_and_normalised_as_written_out_here() -> None:

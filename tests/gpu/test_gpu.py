@@ -14,7 +14,7 @@ from kakera.commands.predict import predict
 from kakera.formats.native import load_model
 from kakera.masking import MASKINGS
 from kakera.model.classifier import Classifier
-from kakera.model.configs import SIZES, resnet_shape
+from kakera.model.configs import SIZES, resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -38,7 +38,7 @@ def test_a_classifier_gives_the_scores_of_the_cpu() -> None:
     pictures = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     for model in (
         Classifier(ViT(SIZES["tiny"].with_patch((4, 4)), channels=3, image_size=(32, 32)), 10, "mean"),
-        ResNet(resnet_shape("resnet-18"), channels=3, classes=10),
+        ResNet(resnet_config("resnet-18"), channels=3, classes=10),
     ):
         model.reset_parameters(torch.Generator().manual_seed(0))
         nn.init.normal_(model.head.weight, generator=torch.Generator().manual_seed(1))

@@ -48,17 +48,17 @@ def test_both_ways_give_the_same_with_void_tokens_and_the_same_gradients(
     asking: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     q, k, v = (torch.randn(3, 2, n, 4, generator=seeded(n), dtype=torch.float64) for n in (asking, 9, 9))
-    void = torch.rand(3, 9, generator=seeded(1)) < 0.5
-    void[:, 0] = False  # the class token is always there
+    key_padding_mask = torch.rand(3, 9, generator=seeded(1)) < 0.5
+    key_padding_mask[:, 0] = False  # the class token is always there
     found = []
     for short in (SHORT, 0):
         monkeypatch.setattr("kakera.model.attention.SHORT", short)
         given = [t.clone().requires_grad_() for t in (q, k, v)]
-        pooled = pool(*given, void)
+        pooled = pool(*given, key_padding_mask)
         found.append([pooled.detach(), *torch.autograd.grad(pooled.square().sum(), given)])
     for plain, fused in zip(*found, strict=True):
         assert far(plain, fused) < 1e-12
-    assert (found[0][2].transpose(1, 2)[void] == 0).all()
+    assert (found[0][2].transpose(1, 2)[key_padding_mask] == 0).all()
 
 
 def test_the_order_of_the_tokens_is_nothing_to_a_layer() -> None:
@@ -97,8 +97,8 @@ def test_a_layer_whose_branches_are_kept_as_they_are_is_unchanged() -> None:
 
 def test_the_first_factor_scales_the_attention_and_the_second_the_mlp_of_each_sample() -> None:
     layer = drawn(Layer(12, 3))
-    survive = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
-    after = layer(Z, survive)
+    drop_path = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
+    after = layer(Z, drop_path)
     assert far(after[0], (Z + 2 * layer.attention(layer.norm1(Z)))[0].detach()) < 1e-12
     assert far(after[1], (Z + 3 * layer.mlp(layer.norm2(Z)))[1].detach()) < 1e-12
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.configs import SIZES, DecoderConfig, ViTConfig, shape_of
+from kakera.model.configs import SIZES, DecoderConfig, ViTConfig, vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from tests.refusals import refused
@@ -116,9 +116,9 @@ def test_another_patch_leaves_the_layers_as_they_are() -> None:
 
 
 def test_a_size_is_found_by_its_name() -> None:
-    assert shape_of("mini") is SIZES["mini"]
+    assert vit_config("mini") is SIZES["mini"]
 
 
 def test_an_unknown_size_is_refused_with_the_known_ones() -> None:
     with refused("model", got="giant", expected="nano, micro, mini, tiny, small, base, large, huge"):
-        shape_of("giant")
+        vit_config("giant")

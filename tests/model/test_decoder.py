@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.grid import Grid
-from kakera.masking import among
+from kakera.masking import choose_subset
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from tests.model import lecture
@@ -23,9 +23,9 @@ def mae(*, cross: bool) -> MAE:
     return drawn(MAE(encoder(), CROSS if cross else DECODER))
 
 
-def some_of(hidden: torch.Tensor, share: float = 0.4) -> torch.Tensor:
+def choose_subset_ids(hidden: torch.Tensor, share: float = 0.4) -> torch.Tensor:
     noise = np.random.default_rng(5).random(hidden.shape)
-    return torch.from_numpy(among(noise, hidden.numpy(), share))
+    return torch.from_numpy(choose_subset(noise, hidden.numpy(), share))
 
 
 def asks(z: lecture.Array, context: lecture.Array, weights: lecture.Weights, heads: int) -> lecture.Array:
@@ -79,11 +79,11 @@ def test_the_cross_decoder_is_the_papers() -> None:
 def test_a_patch_is_guessed_the_same_whichever_others_are_asked_for(*, cross: bool) -> None:
     model, batch = mae(cross=cross), pictures()
     hidden = hidden_in(model.encoder.grid)
-    asked = some_of(hidden)
+    predict_mask = choose_subset_ids(hidden)
     all_of_them = model.predict(batch, hidden)
-    few = model.predict(batch, hidden, asked=asked)
+    few = model.predict(batch, hidden, predict_mask=predict_mask)
     assert 0 < few.shape[1] < all_of_them.shape[1]
-    chosen = torch.stack([row[places] for row, places in zip(asked, hidden, strict=True)])
+    chosen = torch.stack([row[places] for row, places in zip(predict_mask, hidden, strict=True)])
     assert far(few, all_of_them[chosen].reshape(few.shape).detach()) < 1e-12
 
 
@@ -91,43 +91,43 @@ def test_a_patch_is_guessed_the_same_whichever_others_are_asked_for(*, cross: bo
 def test_the_loss_is_that_of_the_patches_asked_for(*, cross: bool) -> None:
     model, batch = mae(cross=cross), pictures()
     hidden = hidden_in(model.encoder.grid)
-    asked = some_of(hidden)
-    wanted = model.target(batch)[asked].reshape(2, -1, 18)
-    loss = (model.predict(batch, hidden, asked=asked) - wanted).square().mean()
-    assert abs((model(batch, hidden, asked=asked) - loss).item()) < 1e-12
+    predict_mask = choose_subset_ids(hidden)
+    wanted = model.target(batch)[predict_mask].reshape(2, -1, 18)
+    loss = (model.predict(batch, hidden, predict_mask=predict_mask) - wanted).square().mean()
+    assert abs((model(batch, hidden, predict_mask=predict_mask) - loss).item()) < 1e-12
 
 
 @each_decoder
 def test_guessing_fewer_changes_nothing_for_pictures_that_end_early(*, cross: bool) -> None:
     model, batch = mae(cross=cross), pictures()
-    absent = torch.zeros(2, 20, dtype=torch.bool)
-    absent[1, 12:] = True
-    hidden = hidden_in(model.encoder.grid) & ~absent
-    asked = some_of(hidden)
-    both = model.predict(batch, hidden, absent, asked)
+    padding_mask = torch.zeros(2, 20, dtype=torch.bool)
+    padding_mask[1, 12:] = True
+    hidden = hidden_in(model.encoder.grid) & ~padding_mask
+    predict_mask = choose_subset_ids(hidden)
+    both = model.predict(batch, hidden, padding_mask, predict_mask)
     for number in range(2):
         row = slice(number, number + 1)
-        alone = model.predict(batch[row], hidden[row], absent[row], asked[row])
+        alone = model.predict(batch[row], hidden[row], padding_mask[row], predict_mask[row])
         assert far(both[row, : alone.shape[1]], alone.detach()) < 1e-12
 
 
 def test_what_stands_in_the_padding_does_not_reach_the_cross_decoder() -> None:
     model, batch = mae(cross=True), pictures()
-    absent = torch.zeros(2, 20, dtype=torch.bool)
-    absent[:, 15:] = True  # the last row of patches
-    hidden = hidden_in(model.encoder.grid) & ~absent
-    before = model(batch, hidden, absent)
+    padding_mask = torch.zeros(2, 20, dtype=torch.bool)
+    padding_mask[:, 15:] = True  # the last row of patches
+    hidden = hidden_in(model.encoder.grid) & ~padding_mask
+    before = model(batch, hidden, padding_mask)
     batch[:, :, 6:] = 7.0
-    assert torch.equal(model(batch, hidden, absent), before)
+    assert torch.equal(model(batch, hidden, padding_mask), before)
 
 
 def test_the_cross_decoder_costs_less_for_each_patch_that_is_not_asked_for() -> None:
     model = MAE(ViT(SHAPE, channels=3, image_size=SIZE), CROSS)
     batch, hidden = pictures().float(), hidden_in(Grid(4, 5), ratio=0.75)
     cost = []
-    for asked in (None, some_of(hidden, 0.5)):
+    for predict_mask in (None, choose_subset_ids(hidden, 0.5)):
         with FlopCounterMode(display=False) as counter:
-            model.predict(batch, hidden, asked=asked)
+            model.predict(batch, hidden, predict_mask=predict_mask)
         cost.append(counter.get_flop_counts()["Global"])
     width, guessed = DECODER.width, (15, 7)
     # maps to the query, from the heads and in the MLP; attention to 6 tokens; the 18 values of a guess
@@ -145,15 +145,15 @@ def test_every_weight_of_the_cross_decoder_learns() -> None:
 def test_among_the_hidden_a_share_of_each_row_is_asked_for() -> None:
     noise = np.random.default_rng(0).random((50, 20))
     hidden = hidden_in(Grid(4, 5), 50, 0.75).numpy()
-    asked = among(noise, hidden, 0.25)
-    assert (asked <= hidden).all()
-    assert (asked.sum(axis=1) == 3).all()
-    assert (asked.any(axis=0)).all()
-    np.testing.assert_array_equal(among(noise, hidden, 1.0), hidden)
-    assert (among(noise, hidden, 0.01).sum(axis=1) == 1).all()
+    predict_mask = choose_subset(noise, hidden, 0.25)
+    assert (predict_mask <= hidden).all()
+    assert (predict_mask.sum(axis=1) == 3).all()
+    assert (predict_mask.any(axis=0)).all()
+    np.testing.assert_array_equal(choose_subset(noise, hidden, 1.0), hidden)
+    assert (choose_subset(noise, hidden, 0.01).sum(axis=1) == 1).all()
 
 
 @pytest.mark.parametrize("share", [0.0, -0.5, 1.5, math.nan])
 def test_a_share_that_asks_for_nothing_or_too_much_is_refused(share: float) -> None:
     with refused("predicted share", got=str(share)):
-        among(np.zeros((1, 4)), np.ones((1, 4), dtype=np.bool_), share)
+        choose_subset(np.zeros((1, 4)), np.ones((1, 4), dtype=np.bool_), share)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kakera.grid import Grid
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.hog import oriented_gradients
 from kakera.model.mae import MAE
 from kakera.model.patches import cut
@@ -247,7 +247,7 @@ def test_encoder_and_decoder_both_start_anew() -> None:
 
 @pytest.mark.parametrize("cross", [False, True])
 def test_a_model_is_made_as_it_is_drawn_anew(cross: bool) -> None:
-    made = MAE("nano", replace(shape_of("nano").decoder, cross=cross), channels=1, image_size=28, seed=3)
+    made = MAE("nano", replace(vit_config("nano").decoder, cross=cross), channels=1, image_size=28, seed=3)
     again = copy.deepcopy(made)
     for parameter in again.parameters():
         parameter.data.fill_(float("nan"))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kakera.grid import Grid
-from kakera.masking import MASKINGS, Ids, among, block, grid, kept, random, some_of
+from kakera.masking import MASKINGS, PatchIds, block, choose_subset, choose_subset_ids, grid, kept, random
 from tests.refusals import refused
 
 Mask = NDArray[np.bool_]
@@ -173,11 +173,11 @@ def test_where_the_count_ends_between_equal_ranks_chance_decides_what_the_grid_k
 @given(seed=st.integers(0, 99), ratio=st.floats(0.1, 0.9))
 def test_counts_are_those_of_the_patches_that_are_present(name: str, seed: int, ratio: float) -> None:
     places, widths = Grid(4, 6), np.array([6, 4, 2, 1])
-    absent = np.tile(np.arange(6) >= widths[:, None], (1, 4))
-    hidden = MASKINGS[name](noise(4, places, seed), places, ratio, absent)
-    assert not (hidden & absent).any()
+    padding_mask = np.tile(np.arange(6) >= widths[:, None], (1, 4))
+    hidden = MASKINGS[name](noise(4, places, seed), places, ratio, padding_mask)
+    assert not (hidden & padding_mask).any()
     expected = [max(1, int(4 * width * (1 - ratio))) for width in widths]
-    assert (~hidden & ~absent).sum(1).tolist() == expected
+    assert (~hidden & ~padding_mask).sum(1).tolist() == expected
 
 
 @every_masking
@@ -206,10 +206,10 @@ def test_what_a_cross_leaves_is_a_grid_of_rows_and_columns_but_for_one_strip(see
     assert not missing.any() or min((missing.any(axis=1)).sum(), missing.any(axis=0).sum()) == 1
 
 
-def places_of(hidden: Mask, ids: Ids) -> list[list[int]]:
+def places_of(hidden: Mask, ids: PatchIds) -> list[list[int]]:
     """The numbers of each row, without what fills it up."""
     padding = np.zeros_like(ids.ids, dtype=np.bool_) if ids.padding is None else ids.padding
-    return [row[~void].tolist() for row, void in zip(ids.ids, padding, strict=True)]
+    return [row[~key_padding_mask].tolist() for row, key_padding_mask in zip(ids.ids, padding, strict=True)]
 
 
 @every_masking
@@ -217,8 +217,10 @@ def places_of(hidden: Mask, ids: Ids) -> list[list[int]]:
 def test_numbers_and_booleans_are_the_same_masks(name: str, seed: int, ratio: float, ends: bool) -> None:
     places, drawn = Grid(4, 6), noise(4, Grid(4, 6), seed)
     gone = np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
-    absent = gone if ends else None
-    hidden, split = (make(drawn, places, ratio, absent) for make in (MASKINGS[name], MASKINGS[name].split))
+    padding_mask = gone if ends else None
+    hidden, split = (
+        make(drawn, places, ratio, padding_mask) for make in (MASKINGS[name], MASKINGS[name].split)
+    )
     assert places_of(hidden, split.hidden) == [np.flatnonzero(row).tolist() for row in hidden]
     visible = ~hidden & ~gone if ends else ~hidden
     assert places_of(hidden, split.visible) == [np.flatnonzero(row).tolist() for row in visible]
@@ -226,9 +228,11 @@ def test_numbers_and_booleans_are_the_same_masks(name: str, seed: int, ratio: fl
 
 @given(seed=st.integers(0, 99), share=st.floats(0.05, 1), ends=st.booleans())
 def test_some_of_the_hidden_are_the_same_by_number(seed: int, share: float, ends: bool) -> None:
-    places, absent = Grid(4, 6), np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
+    places, padding_mask = Grid(4, 6), np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
     drawn, other = noise(4, places, seed), noise(4, places, seed + 100)
-    hidden = random(drawn, places, 0.6, absent if ends else None)
-    found = some_of(other, random.split(drawn, places, 0.6, absent if ends else None).hidden, share)
-    asked = among(other, hidden, share)
-    assert places_of(hidden, found) == [np.flatnonzero(row).tolist() for row in asked]
+    hidden = random(drawn, places, 0.6, padding_mask if ends else None)
+    found = choose_subset_ids(
+        other, random.split(drawn, places, 0.6, padding_mask if ends else None).hidden, share
+    )
+    predict_mask = choose_subset(other, hidden, share)
+    assert places_of(hidden, found) == [np.flatnonzero(row).tolist() for row in predict_mask]

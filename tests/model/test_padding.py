@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from kakera import masking
 from kakera.grid import Grid
 from kakera.model.classifier import Classifier, Pool
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.token_index import TokenIndex, beyond, visible_index
@@ -30,9 +30,9 @@ def batch(dtype: torch.dtype = torch.float64, *, blank: float = 0.0) -> tuple[Te
     return values, beyond(WIDTHS, GRID, 3)
 
 
-def masks(absent: Tensor, ratio: float = 0.5) -> Tensor:
-    noise = np.random.default_rng(0).random(absent.shape)
-    return torch.from_numpy(masking.random(noise, GRID, ratio, absent.numpy()))
+def masks(padding_mask: Tensor, ratio: float = 0.5) -> Tensor:
+    noise = np.random.default_rng(0).random(padding_mask.shape)
+    return torch.from_numpy(masking.random(noise, GRID, ratio, padding_mask.numpy()))
 
 
 def autoencoder(*, norm_pix_loss: bool = True) -> MAE:
@@ -40,10 +40,10 @@ def autoencoder(*, norm_pix_loss: bool = True) -> MAE:
 
 
 def test_a_patch_is_absent_where_it_begins_beyond_the_end() -> None:
-    absent = beyond(WIDTHS, GRID, 3).reshape(4, GRID.rows, GRID.cols)
-    assert (~absent).sum(dim=(1, 2)).tolist() == [20, 8, 12, 4]
-    assert not absent[1, :, :2].any()
-    assert absent[1, :, 2:].all()
+    padding_mask = beyond(WIDTHS, GRID, 3).reshape(4, GRID.rows, GRID.cols)
+    assert (~padding_mask).sum(dim=(1, 2)).tolist() == [20, 8, 12, 4]
+    assert not padding_mask[1, :, :2].any()
+    assert padding_mask[1, :, 2:].all()
 
 
 def test_overlapping_patches_are_absent_by_where_they_begin() -> None:
@@ -56,26 +56,29 @@ def test_a_prediction_is_the_same_alone_and_beside_longer_pictures(
     dtype: torch.dtype, tolerance: float, pool: Pool
 ) -> None:
     model = drawn(Classifier(encoder(), 3, pool)).to(dtype)
-    values, absent = batch(dtype)
-    together = model(values, absent=absent)
+    values, padding_mask = batch(dtype)
+    together = model(values, padding_mask=padding_mask)
     for row in range(4):
-        assert far(model(values[row : row + 1], absent=absent[row : row + 1])[0], together[row]) < tolerance
+        assert (
+            far(model(values[row : row + 1], padding_mask=padding_mask[row : row + 1])[0], together[row])
+            < tolerance
+        )
 
 
 def test_what_stands_in_the_padding_changes_nothing() -> None:
     model = drawn(Classifier(encoder(), 3))
-    values, absent = batch()
+    values, padding_mask = batch()
     columns = 3 * torch.tensor([5, 2, 3, 1])
     garbage = values.clone()
     for picture, first in zip(garbage, columns, strict=True):
         picture[..., int(first) :] = 1e3
-    assert torch.equal(model(values, absent=absent), model(garbage, absent=absent))
+    assert torch.equal(model(values, padding_mask=padding_mask), model(garbage, padding_mask=padding_mask))
 
 
 def test_nothing_absent_is_the_path_of_whole_pictures() -> None:
     model = drawn(Classifier(encoder(), 3))
     none = torch.zeros(2, GRID.count, dtype=torch.bool)
-    assert torch.equal(model(pictures()), model(pictures(), absent=none))
+    assert torch.equal(model(pictures()), model(pictures(), padding_mask=none))
 
 
 @both_precisions
@@ -84,37 +87,39 @@ def test_a_loss_is_the_same_alone_and_beside_longer_pictures(
     dtype: torch.dtype, tolerance: float, normalised: bool
 ) -> None:
     model = autoencoder(norm_pix_loss=normalised).to(dtype)
-    values, absent = batch(dtype)
-    hidden = masks(absent)
-    alone = [model(values[r : r + 1], hidden[r : r + 1], absent[r : r + 1]) for r in range(4)]
+    values, padding_mask = batch(dtype)
+    hidden = masks(padding_mask)
+    alone = [model(values[r : r + 1], hidden[r : r + 1], padding_mask[r : r + 1]) for r in range(4)]
     counts = hidden.sum(dim=1)  # every hidden patch counts the same
     expected = sum(count * loss for count, loss in zip(counts, alone, strict=True)) / counts.sum()
-    assert abs((model(values, hidden, absent) / expected).item() - 1) < tolerance
+    assert abs((model(values, hidden, padding_mask) / expected).item() - 1) < tolerance
 
 
 def test_predictions_come_in_the_order_of_the_hidden_patches() -> None:
-    model, (values, absent) = autoencoder(), batch()
-    hidden = masks(absent)
-    together = model.predict(values, hidden, absent)
+    model, (values, padding_mask) = autoencoder(), batch()
+    hidden = masks(padding_mask)
+    together = model.predict(values, hidden, padding_mask)
     for row, count in enumerate(hidden.sum(dim=1).tolist()):
         own = slice(row, row + 1)
-        assert far(model.predict(values[own], hidden[own], absent[own])[0], together[row, :count]) < 1e-12
+        assert (
+            far(model.predict(values[own], hidden[own], padding_mask[own])[0], together[row, :count]) < 1e-12
+        )
 
 
 def test_a_reconstruction_fills_hidden_places_and_no_others() -> None:
-    model, (values, absent) = autoencoder(), batch()
-    hidden = masks(absent)
-    changed = (model.reconstruct(values, hidden, absent) != values).any(dim=1)
+    model, (values, padding_mask) = autoencoder(), batch()
+    hidden = masks(padding_mask)
+    changed = (model.reconstruct(values, hidden, padding_mask) != values).any(dim=1)
     by_patch = changed.reshape(4, 4, 2, 5, 3).permute(0, 1, 3, 2, 4).flatten(3).any(dim=3).flatten(1)
     assert torch.equal(by_patch, hidden)
 
 
 def test_no_gradient_comes_from_the_padding() -> None:
-    model, (values, absent) = autoencoder(norm_pix_loss=False), batch()
+    model, (values, padding_mask) = autoencoder(norm_pix_loss=False), batch()
     model.hog_target = False  # they look at neighbouring pixels, across the end too
     model.decoder.predict = nn.Linear(DECODER.width, model.pixels).double()
     values.requires_grad_()
-    model(values, masks(absent), absent).backward()
+    model(values, masks(padding_mask), padding_mask).backward()
     assert values.grad is not None
     for row, first in enumerate([15, 6, 9, 3]):
         assert not values.grad[row, ..., first:].any()
@@ -123,21 +128,21 @@ def test_no_gradient_comes_from_the_padding() -> None:
 
 def test_attention_is_recorded_without_what_is_absent() -> None:
     trace = Trace(attention=[1])
-    values, absent = batch()
-    encoder().tokens(values, visible_index(None, absent), None, trace)
+    values, padding_mask = batch()
+    encoder().tokens(values, visible_index(None, padding_mask), None, trace)
     assert trace.attention[1][1, ..., 9:].abs().max() == 0  # the class token and 8 patches are there
     assert far(trace.attention[1].sum(dim=-1), torch.ones(4, 3, 21)) < 1e-12
 
 
 def test_a_cnn_pools_what_is_there() -> None:
-    model = ResNet(resnet_shape("resnet-nano"), channels=3, classes=2)
+    model = ResNet(resnet_config("resnet-nano"), channels=3, classes=2)
     model.reset_parameters(torch.Generator().manual_seed(0))
     model.eval().double()
     values = pictures(2, size=(8, 16))
-    absent = beyond(torch.tensor([9, 16]), model.cells((8, 16)), model.step)
+    padding_mask = beyond(torch.tensor([9, 16]), model.grid_for((8, 16)), model.step)
     maps = model.maps(values)
-    assert maps.shape[-2:] == (model.cells((8, 16)).rows, model.cells((8, 16)).cols)
-    found = model.features(values, absent=absent)
+    assert maps.shape[-2:] == (model.grid_for((8, 16)).rows, model.grid_for((8, 16)).cols)
+    found = model.features(values, padding_mask=padding_mask)
     assert far(found[0], maps[0, ..., :3].mean(dim=(1, 2))) < 1e-12
     assert far(found[1], maps[1].mean(dim=(1, 2))) < 1e-12
     assert far(model.features(values)[0], found[0]) > 1e-6
@@ -145,11 +150,11 @@ def test_a_cnn_pools_what_is_there() -> None:
 
 @pytest.mark.parametrize("name", ["resnet-nano", "resnet-18"])
 def test_the_grid_of_a_cnn_is_that_of_its_maps(name: str) -> None:
-    model = ResNet(resnet_shape(name), channels=1, classes=2).eval()
+    model = ResNet(resnet_config(name), channels=1, classes=2).eval()
     for size in ((33, 70), (64, 96)):
         assert tuple(model.maps(torch.zeros(1, 1, *size)).shape[-2:]) == (
-            model.cells(size).rows,
-            model.cells(size).cols,
+            model.grid_for(size).rows,
+            model.grid_for(size).cols,
         )
 
 

@@ -8,7 +8,7 @@ from jaxtyping import TypeCheckError
 from torch.nn import functional
 
 from kakera.grid import Grid
-from kakera.model.patches import PatchEmbedding, cut, join, pick
+from kakera.model.patches import PatchEmbedding, cut, gather_tokens, join
 from tests.model import lecture
 from tests.model.models import drawn, every_input, far, pictures
 from tests.refusals import refused
@@ -74,7 +74,10 @@ def test_shapes_are_checked_while_testing() -> None:
 
 def test_pick_takes_each_pictures_own_tokens_in_the_order_asked_for() -> None:
     tokens = torch.arange(12.0).reshape(2, 3, 2)
-    assert pick(tokens, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+    assert gather_tokens(tokens, torch.tensor([[2, 0], [1, 1]])).tolist() == [
+        [[4, 5], [0, 1]],
+        [[8, 9], [8, 9]],
+    ]
 
 
 @every_input

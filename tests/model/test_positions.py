@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kakera.grid import Grid
 from kakera.model import positions
-from kakera.model.positions import recut, resize, sincos
+from kakera.model.positions import crop_positions, resize, sincos
 from tests.model.models import far, seeded
 from tests.refusals import refused
 
@@ -147,14 +147,14 @@ def test_where_a_cut_grid_gets_longer_it_is_linear() -> None:
 def test_a_picture_that_ends_elsewhere_leaves_each_patch_its_position() -> None:
     old = Grid(3, 5)
     for new in (Grid(3, 2), Grid(2, 5), Grid(3, 9), Grid(4, 7)):
-        assert torch.equal(recut(sincos(old, 16), old, new), sincos(new, 16))
-    assert recut(sincos(old, 16), old, old).shape == (16, 16)
+        assert torch.equal(crop_positions(sincos(old, 16), old, new), sincos(new, 16))
+    assert crop_positions(sincos(old, 16), old, old).shape == (16, 16)
 
 
 def test_learned_positions_are_cut_and_only_stretched_where_they_end() -> None:
     old, learned = Grid(3, 5), torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
     rows, cols = torch.meshgrid(torch.arange(3), torch.arange(2), indexing="ij")
     wanted = learned[1:][(rows * 5 + cols).flatten()]
-    assert torch.equal(recut(learned, old, Grid(3, 2))[1:], wanted)
-    assert torch.equal(recut(learned, old, Grid(3, 2))[0], learned[0])
-    assert torch.equal(recut(learned, old, Grid(3, 8)), resize(learned, old, Grid(3, 8)))
+    assert torch.equal(crop_positions(learned, old, Grid(3, 2))[1:], wanted)
+    assert torch.equal(crop_positions(learned, old, Grid(3, 2))[0], learned[0])
+    assert torch.equal(crop_positions(learned, old, Grid(3, 8)), resize(learned, old, Grid(3, 8)))

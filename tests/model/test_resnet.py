@@ -4,12 +4,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from kakera.errors import OptionError
-from kakera.model.attention import survival
-from kakera.model.configs import RESNETS, ResNetShape, resnet_shape
+from kakera.model.attention import drop_path_factors
+from kakera.model.configs import RESNETS, ResNetConfig, resnet_config
 from kakera.model.resnet import ResNet
 
-TINY_BASIC = ResNetShape((2, 1), (4, 6), bottleneck=False, stem="small")
-TINY_NARROW = ResNetShape((1, 2), (4, 6), bottleneck=True, stem="large")
+TINY_BASIC = ResNetConfig((2, 1), (4, 6), bottleneck=False, stem="small")
+TINY_NARROW = ResNetConfig((1, 2), (4, 6), bottleneck=True, stem="large")
 tiny = pytest.mark.parametrize("shape", [TINY_BASIC, TINY_NARROW], ids=["basic", "bottleneck"])
 
 
@@ -17,7 +17,7 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def made(shape: ResNetShape, channels: int = 2, classes: int = 5) -> ResNet:
+def made(shape: ResNetConfig, channels: int = 2, classes: int = 5) -> ResNet:
     """A model with no number left at its default, ready to predict."""
     model, generator = ResNet(shape, channels=channels, classes=classes), seeded(0)
     for tensor in [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]:
@@ -28,7 +28,7 @@ def made(shape: ResNetShape, channels: int = 2, classes: int = 5) -> ResNet:
     return model.eval()
 
 
-def written_out(model: ResNet, shape: ResNetShape, pictures: Tensor) -> Tensor:
+def written_out(model: ResNet, shape: ResNetConfig, pictures: Tensor) -> Tensor:
     """The paper's network from nothing but the state dict."""
     weights = model.state_dict()
 
@@ -61,7 +61,7 @@ def written_out(model: ResNet, shape: ResNetShape, pictures: Tensor) -> Tensor:
 
 
 @tiny
-def test_the_forward_is_the_papers_written_out(shape: ResNetShape) -> None:
+def test_the_forward_is_the_papers_written_out(shape: ResNetConfig) -> None:
     model, pictures = made(shape), torch.randn(3, 2, 21, 18, generator=seeded(1))
     with torch.no_grad():
         torch.testing.assert_close(model(pictures), written_out(model, shape, pictures))
@@ -121,7 +121,7 @@ def test_each_stage_but_the_first_halves_the_picture(name: str, places: tuple[in
 
 
 @tiny
-def test_the_features_have_the_width_that_the_shape_says(shape: ResNetShape) -> None:
+def test_the_features_have_the_width_that_the_shape_says(shape: ResNetConfig) -> None:
     with torch.no_grad():
         assert made(shape).features(torch.zeros(2, 2, 16, 16)).shape == (2, shape.features)
 
@@ -134,10 +134,10 @@ def test_the_forward_draws_no_random_numbers() -> None:
 
 def test_a_branch_that_does_not_survive_adds_nothing() -> None:
     model, pictures = made(TINY_BASIC), torch.randn(2, 2, 8, 8, generator=seeded(3))
-    survive = torch.ones(3, 1, 2)
-    survive[0, 0, 1] = 0.0
+    drop_path = torch.ones(3, 1, 2)
+    drop_path[0, 0, 1] = 0.0
     with torch.no_grad():
-        whole, dropped = model(pictures), model(pictures, survive)
+        whole, dropped = model(pictures), model(pictures, drop_path)
         model.layers[0].branch.norm2.weight.zero_()
         model.layers[0].branch.norm2.bias.zero_()
         without = model(pictures)
@@ -148,10 +148,10 @@ def test_a_branch_that_does_not_survive_adds_nothing() -> None:
 @pytest.mark.parametrize("each", [1, 2])
 def test_it_takes_the_factors_that_survival_gives(each: int) -> None:
     model, noise = made(TINY_BASIC), torch.full((2, 3 * each), 0.9)
-    survive = survival(noise, 0.5, 3)
-    assert survive.shape == (3, each, 2)
+    drop_path = drop_path_factors(noise, 0.5, 3)
+    assert drop_path.shape == (3, each, 2)
     with torch.no_grad():
-        assert model(torch.zeros(2, 2, 8, 8), survive).shape == (2, 5)
+        assert model(torch.zeros(2, 2, 8, 8), drop_path).shape == (2, 5)
 
 
 def test_branches_say_something_at_birth() -> None:
@@ -192,6 +192,6 @@ def test_other_channels_are_refused() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    assert resnet_shape("resnet-18") is RESNETS["resnet-18"]
+    assert resnet_config("resnet-18") is RESNETS["resnet-18"]
     with pytest.raises(OptionError, match="resnet-micro"):
-        resnet_shape("resnet-19")
+        resnet_config("resnet-19")

@@ -43,7 +43,7 @@ def test_masks_without_the_same_number_of_predicted_patches_are_refused(
     row: list[int], other: list[int]
 ) -> None:
     with refused("mask", got="hidden patches", expected="the same number, at least one"):
-        MaskIndex.of(mask([0, 1, 1], [0, 1, 1]), asked=mask(row, other))
+        MaskIndex.of(mask([0, 1, 1], [0, 1, 1]), predict_mask=mask(row, other))
 
 
 def test_only_what_is_hidden_asked_for_and_there_is_predicted() -> None:
@@ -58,8 +58,8 @@ def test_only_what_is_hidden_asked_for_and_there_is_predicted() -> None:
 
 
 def test_what_is_predicted_is_found_among_the_patches_that_are_there() -> None:
-    absent = mask([1, 0, 0, 0, 0], [0, 0, 1, 0, 0])
-    index = MaskIndex.of(mask([0, 1, 0, 0, 1], [0, 1, 0, 1, 0]), absent)
+    padding_mask = mask([1, 0, 0, 0, 0], [0, 0, 1, 0, 0])
+    index = MaskIndex.of(mask([0, 1, 0, 0, 1], [0, 1, 0, 1, 0]), padding_mask)
     assert index.present is not None
     assert index.query is not None
     assert index.present.ids.gather(1, index.query.ids).tolist() == index.predicted.ids.tolist()

@@ -1,7 +1,7 @@
 import torch
 
 from kakera.model.attention import Layer
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 from tests.model import lecture
@@ -66,7 +66,7 @@ def test_values_weighted_with_attention_are_what_was_pooled() -> None:
 
 
 def test_in_float32_record_formula_and_fused_kernel_agree_to_1e_6_on_every_layer() -> None:
-    shape = shape_of("tiny")
+    shape = vit_config("tiny")
     model = drawn(ViT(shape, channels=3, image_size=(112, 112))).float()
     every = range(1, shape.depth + 1)
     trace = Trace(attention=every, pooling=every, tokens=range(shape.depth + 1))

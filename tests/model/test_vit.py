@@ -113,19 +113,19 @@ def test_pictures_of_another_shape_are_refused(channels: int, size: tuple[int, i
 def test_layers_whose_branches_are_dropped_leave_the_tokens_as_they_entered() -> None:
     model, batch = encoder(), pictures()
     dropped = torch.zeros(SHAPE.depth, 2, 2, dtype=torch.float64)
-    assert torch.equal(model.tokens(batch, survive=dropped), model.embed(batch))
+    assert torch.equal(model.tokens(batch, drop_path=dropped), model.embed(batch))
 
 
 def test_branches_that_are_kept_as_they_are_change_nothing() -> None:
     model, batch = encoder(), pictures()
-    assert torch.equal(model(batch, survive=torch.ones(2, 2, 2, dtype=torch.float64)), model(batch))
+    assert torch.equal(model(batch, drop_path=torch.ones(2, 2, 2, dtype=torch.float64)), model(batch))
 
 
 def test_each_layer_takes_its_own_factors() -> None:
     model, batch, trace = encoder(), pictures(), Trace(tokens=range(3))
-    survive = torch.ones(2, 2, 2, dtype=torch.float64)
-    survive[1] = 0
-    model(batch, survive=survive, trace=trace)
+    drop_path = torch.ones(2, 2, 2, dtype=torch.float64)
+    drop_path[1] = 0
+    model(batch, drop_path=drop_path, trace=trace)
     assert not torch.equal(trace.tokens[1], trace.tokens[0])
     assert torch.equal(trace.tokens[2], trace.tokens[1])
 

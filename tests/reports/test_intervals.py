@@ -8,7 +8,7 @@ from scipy import stats
 from kakera.reports.intervals import crossings, holm, interval, paired, signs
 
 numbers = st.floats(-100, 100)
-several = st.lists(numbers, min_size=2, max_size=8).filter(lambda v: max(v) - min(v) > 1e-3)
+multi_label = st.lists(numbers, min_size=2, max_size=8).filter(lambda v: max(v) - min(v) > 1e-3)
 
 
 def test_two_values_have_the_interval_of_the_cauchy_distribution() -> None:
@@ -18,7 +18,7 @@ def test_two_values_have_the_interval_of_the_cauchy_distribution() -> None:
     assert found.half == pytest.approx(math.tan(0.475 * math.pi) * 1.0)
 
 
-@given(several)
+@given(multi_label)
 def test_intervals_are_those_of_scipy(values: list[float]) -> None:
     low, high = stats.t.interval(
         0.95, len(values) - 1, loc=sum(values) / len(values), scale=stats.sem(values)
@@ -32,7 +32,7 @@ def test_one_value_has_no_interval() -> None:
     assert paired([5.0], [1.0]).p == 1.0
 
 
-@given(several, st.data())
+@given(multi_label, st.data())
 def test_paired_differences_are_tested_as_scipy_does(first: list[float], data: st.DataObject) -> None:
     second = data.draw(st.lists(numbers, min_size=len(first), max_size=len(first)))
     gaps = [a - b for a, b in zip(first, second, strict=True)]

@@ -109,10 +109,10 @@ def test_recordings_are_moved_in_time_alone_and_their_end_with_them(data: Path, 
 def test_a_convolution_follows_a_recording_that_moves_within_its_window() -> None:
     saved = cnn()
     model = saved.model
-    grid, step = model.cells(INPUTS.size), model.step
+    grid, step = model.grid_for(INPUTS.size), model.step
     values = torch.full((1, 1, 32, 80), INPUTS.mean[0])
     values[..., 32:48] = torch.randn(1, 1, 32, 16, generator=torch.Generator().manual_seed(0)) * 4 - 6
-    before, after = (INPUTS.normalise(shifted(values, by, (0, 1), INPUTS.mean[0])) for by in (0, step))
+    before, after = (INPUTS.normalize(shifted(values, by, (0, 1), INPUTS.mean[0])) for by in (0, step))
     ends = beyond(torch.tensor([64]), grid, step), beyond(torch.tensor([64 + step]), grid, step)
     one, other = (model.maps(each) for each in (before, after))
     torch.testing.assert_close(one[..., 4:16], other[..., 5:17])

@@ -8,14 +8,14 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import resnet_shape, shape_of
+from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.sound.spec import preset
 
 SPEC = preset("speech,rate=8000,bins=32")
-SHAPE = shape_of("nano").with_patch((8, 8))
+SHAPE = vit_config("nano").with_patch((8, 8))
 INPUTS = InputSpec(1, 32, 80, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=SPEC)
 WINDOW = SPEC.samples(80) / SPEC.rate  # seconds
 CLASSES = ("high", "low")
@@ -36,7 +36,7 @@ def classifier(seed: int = 1) -> Pretrained:
 
 
 def cnn() -> Pretrained:
-    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=2)
+    model = ResNet(resnet_config("resnet-nano"), channels=1, classes=2)
     model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(2))
     return Pretrained(model.eval(), INPUTS, CLASSES)

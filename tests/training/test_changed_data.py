@@ -10,12 +10,12 @@ import pytest
 
 from kakera.commands.finetune import finetune
 from kakera.commands.pretrain import pretrain
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.errors import RunError
 from kakera.formats.native import WEIGHTS
 from tests.small import QUICK, folder
 
-Tune = Callable[[Path], Trained]
+Tune = Callable[[Path], TrainResult]
 ROWS = [(f"{name}/{number}.png", name) for name in ("bag", "boot") for number in range(8)]
 
 
@@ -27,7 +27,7 @@ def write(root: Path, rows: list[tuple[str, str]], tested: tuple[int, ...] = (6,
     return root / "d.csv"
 
 
-def tuned(data: Path, **options: Any) -> Trained:
+def tuned(data: Path, **options: Any) -> TrainResult:
     return finetune(data, out=data.parent / "run", **{**QUICK, "epochs": 0.1, **options})
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from kakera.errors import RunError
 from kakera.model.classifier import Classifier
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -38,7 +38,7 @@ def test_auto_compiles_layer_by_layer_on_a_gpu_only() -> None:
     assert how(transformer, "cpu") == (0, False)
     assert how(transformer, "cuda") == (SHAPE.depth + DECODER.depth, False)
     assert how(transformer, "cuda", "no") == (0, False)
-    assert how(ResNet(resnet_shape("resnet-nano"), channels=1, classes=2), "cuda") == (1, False)
+    assert how(ResNet(resnet_config("resnet-nano"), channels=1, classes=2), "cuda") == (1, False)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method")

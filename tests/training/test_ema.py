@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from kakera.training.ema import Average
+from kakera.training.ema import EMA
 
 
 def linear(value: float) -> nn.Linear:
@@ -13,7 +13,7 @@ def linear(value: float) -> nn.Linear:
 
 def test_the_average_is_the_weighted_sum_of_all_weights() -> None:
     model = linear(1.0)
-    average = Average(model, 0.9)
+    average = EMA(model, 0.9)
     for value in (2.0, 3.0):
         nn.init.constant_(model.weight, value)
         average.update(model)
@@ -24,7 +24,7 @@ def test_the_average_is_the_weighted_sum_of_all_weights() -> None:
 
 def test_counts_of_batches_are_copied() -> None:
     model = nn.BatchNorm1d(2)
-    average = Average(model, 0.9)
+    average = EMA(model, 0.9)
     model.get_buffer("num_batches_tracked").fill_(7)
     average.update(model)
     assert average.model is not None
@@ -32,7 +32,7 @@ def test_counts_of_batches_are_copied() -> None:
 
 
 def test_without_a_decay_there_is_none() -> None:
-    average = Average(linear(1.0), 0.0)
+    average = EMA(linear(1.0), 0.0)
     average.update(linear(2.0))
     assert average.model is None
     assert average.parts == {}

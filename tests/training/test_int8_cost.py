@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from kakera.cli.main import main
-from kakera.commands.convert_int8 import Quantised, _accuracies, _agreement, convert_int8
+from kakera.commands.convert_int8 import Int8Result, _accuracies, _agreement, convert_int8
 from kakera.commands.finetune import finetune
 from kakera.data.loader import evaluation_batches
 from kakera.data.sources.files import open_files
@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def written(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Quantised:
+def written(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Int8Result:
     return convert_int8(trained[0], tmp_path_factory.mktemp("int8") / "graph", calibrate=trained[1])
 
 
@@ -47,7 +47,7 @@ def without_protection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8, "front_end", lambda model: [])
 
 
-def test_recordings_lose_nothing_in_int8(written: Quantised) -> None:
+def test_recordings_lose_nothing_in_int8(written: Int8Result) -> None:
     assert written.accuracies is not None
     assert written.accuracies[0] > 0.8
     assert written.loss == 0
@@ -56,7 +56,7 @@ def test_recordings_lose_nothing_in_int8(written: Quantised) -> None:
 
 
 def test_the_log_mel_spectrogram_of_the_int8_graph_is_that_of_the_formula(
-    written: Quantised, trained: tuple[Path, Path], tmp_path: Path
+    written: Int8Result, trained: tuple[Path, Path], tmp_path: Path
 ) -> None:
     graph = onnx.load(written.target / "model.onnx")
     (log,) = (node for node in graph.graph.node if node.op_type == "Log")
@@ -75,7 +75,7 @@ def test_the_log_mel_spectrogram_of_the_int8_graph_is_that_of_the_formula(
 
 
 def test_the_mel_filters_stay_as_they_are_and_the_rest_is_in_8_bits(
-    written: Quantised, trained: tuple[Path, Path]
+    written: Int8Result, trained: tuple[Path, Path]
 ) -> None:
     spec = load(trained[0]).inputs.sound
     assert spec is not None
@@ -126,9 +126,11 @@ def test_where_no_label_is_known_the_share_of_equal_labels_decides(
 def test_of_several_labels_the_same_ones_are_counted() -> None:
     before = np.array([[0.9, 0.6, 0.1], [0.1, 0.2, 0.3]], np.float32)
     after = np.array([[0.8, 0.4, 0.1], [0.1, 0.2, 0.7]], np.float32)
-    assert _agreement(before, after, several=True) == pytest.approx(1 / 3)  # of 0, 1 and 2 only 0 is both's
-    assert _agreement(before, after, several=False) == 1.0
-    assert _agreement(before * 0, after * 0, several=True) == 1.0
+    assert _agreement(before, after, multi_label=True) == pytest.approx(
+        1 / 3
+    )  # of 0, 1 and 2 only 0 is both's
+    assert _agreement(before, after, multi_label=False) == 1.0
+    assert _agreement(before * 0, after * 0, multi_label=True) == 1.0
 
 
 def test_the_measures_are_accuracy_and_of_several_labels_mean_average_precision() -> None:
@@ -159,10 +161,10 @@ def test_the_measures_are_accuracy_and_of_several_labels_mean_average_precision(
     ],
 )
 def test_what_is_too_much(
-    accuracies: tuple[float, float] | None, agreement: float, several: bool, words: str
+    accuracies: tuple[float, float] | None, agreement: float, multi_label: bool, words: str
 ) -> None:
-    saved = classifier(several=several)
-    assert Quantised(saved, Path("x"), 10, 10, agreement, 0.0, accuracies).costly == words
+    saved = classifier(multi_label=multi_label)
+    assert Int8Result(saved, Path("x"), 10, 10, agreement, 0.0, accuracies).costly == words
 
 
 def test_the_command_refuses_the_flag_without_int8(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator, save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.vit import ViT
 from kakera.sound.spec import preset
 
@@ -21,7 +21,7 @@ LIMIT = 500  # MB, of which torch itself takes about half
 
 def test_an_hour_is_predicted_in_under_500_mb(tmp_path: Path) -> None:
     spec, size = preset("speech"), (80, 1024)
-    encoder = ViT(shape_of("nano").with_patch((16, 32)), channels=1, image_size=size)
+    encoder = ViT(vit_config("nano").with_patch((16, 32)), channels=1, image_size=size)
     model = Classifier(encoder, 2)
     model.reset_parameters(generator(0))
     inputs = InputSpec(1, *size, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=spec)

@@ -8,7 +8,7 @@ import torch
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.loader import training_batches
-from kakera.data.order import Share
+from kakera.data.order import BatchSlice
 from kakera.data.sources.open import open_dataset
 from kakera.inputs import InputSpec
 from kakera.model.mae import MAE
@@ -28,9 +28,9 @@ def seeing(**options: float) -> Pretraining:
     return Pretraining(model, INPUTS, PretrainOptions("", **options))
 
 
-def read(task: Pretraining, workers: int = 0, share: Share | None = None) -> list[Batch]:
+def read(task: Pretraining, workers: int = 0, share: BatchSlice | None = None) -> list[Batch]:
     dataset, kind = pictures(40, 0).part("train"), Augmentation()
-    given = {"seed": 0, "batch": 8, "steps": 6, "workers": workers, "share": share or Share()}
+    given = {"seed": 0, "batch": 8, "steps": 6, "workers": workers, "share": share or BatchSlice()}
     return list(training_batches(dataset, (28, 28), kind, masks=task.masks, **given))
 
 
@@ -47,7 +47,7 @@ def test_a_mask_from_the_reader_is_the_one_drawn_late(predicted: float, workers:
 
 def test_a_sample_has_its_mask_in_whatever_piece_it_comes() -> None:
     task = seeing()
-    whole, parts = read(task), read(task, share=Share(0, 2, 2))
+    whole, parts = read(task), read(task, share=BatchSlice(0, 2, 2))
     own = {
         (b.epoch, int(s)): ids for b in whole for s, ids in zip(b.samples, b.mask.visible.ids, strict=True)
     }
@@ -80,8 +80,10 @@ def test_a_batch_of_recordings_weighs_what_it_has_to_guess(
         dataset, HEARD.size, Augmentation(), seed=0, batch=8, steps=2, masks=task.masks
     )
     for batch in batches:
-        absent = task.front.padding(task.front.widths(batch.lengths))
-        present = torch.full((8,), task.front.grid.count) if absent is None else (~absent).sum(dim=1)
+        padding_mask = task.front.padding(task.front.widths(batch.lengths))
+        present = (
+            torch.full((8,), task.front.grid.count) if padding_mask is None else (~padding_mask).sum(dim=1)
+        )
         hidden = [n - max(1, int(n * (1 - 0.6))) for n in present.tolist()]
         expected = sum(min(n, max(1, int(n * predicted))) for n in hidden)
         assert task.weight(batch) == expected

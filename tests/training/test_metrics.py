@@ -30,7 +30,7 @@ def single(seed: int = 0, count: int = 60, classes: int = 7) -> tuple[Evaluation
     return evaluate(scores, labels, names(classes)), labels, scores
 
 
-def several(seed: int = 0) -> tuple[Evaluation, NDArray[np.bool_], NDArray]:
+def multi_label(seed: int = 0) -> tuple[Evaluation, NDArray[np.bool_], NDArray]:
     random = np.random.default_rng(seed)
     labels = random.random((50, 4)) < 0.3
     labels[0] = True
@@ -120,20 +120,20 @@ def test_no_test_set_is_too_small_or_too_uneven(seed: int, count: int, classes: 
 
 
 def test_average_precision_agrees_with_scikit_learn() -> None:
-    found, labels, scores = several()
+    found, labels, scores = multi_label()
     ours = [row.average_precision for row in found.per_class]
     np.testing.assert_allclose(ours, metrics.average_precision_score(labels, scores, average=None))
     assert found.mean_average_precision == pytest.approx(np.mean(ours))
 
 
 def test_the_f1_of_several_labels_agrees_with_scikit_learn() -> None:
-    found, labels, scores = several()
+    found, labels, scores = multi_label()
     assert found.micro_f1 == pytest.approx(metrics.f1_score(labels, scores > 0.5, average="micro"))
     assert found.macro_f1 == pytest.approx(metrics.f1_score(labels, scores > 0.5, average="macro"))
 
 
 def test_classes_without_a_positive_are_excluded_and_said() -> None:
-    _, labels, scores = several()
+    _, labels, scores = multi_label()
     rest = evaluate(scores[:, 1:], labels[:, 1:], names(4)[1:])
     labels = labels.copy()
     labels[:, 0] = False
@@ -151,17 +151,17 @@ def test_several_labels_without_any_positive_have_no_score() -> None:
 
 def test_the_summary_is_one_line() -> None:
     assert single()[0].summary().startswith("accuracy ")
-    assert "\n" not in single()[0].summary() + several()[0].summary()
+    assert "\n" not in single()[0].summary() + multi_label()[0].summary()
 
 
-@pytest.mark.parametrize("found", [single()[0], several()[0]], ids=["one", "several"])
+@pytest.mark.parametrize("found", [single()[0], multi_label()[0]], ids=["one", "several"])
 def test_the_json_can_be_written_strictly(found: Evaluation) -> None:
     text = json.dumps(found.to_json(), allow_nan=False)
     assert json.loads(text)["per_class"][0]["name"] == "class 0"
 
 
 def test_the_table_has_a_header_and_a_row_of_equal_length_for_each_class() -> None:
-    for found, rows, columns in ((single()[0], 8, 5), (several()[0], 5, 6)):
+    for found, rows, columns in ((single()[0], 8, 5), (multi_label()[0], 5, 6)):
         assert [len(row) for row in found.table()] == [columns] * rows
 
 
@@ -187,7 +187,7 @@ def test_many_classes_keep_the_commonest_mistakes_instead_of_a_table() -> None:
     guesses = np.array([9] * 5 + [8] * 2 + [1] + [2] * 4)
     found = evaluate(np.eye(101)[guesses], labels, names(101))
     assert found.confusion is None
-    assert not found.several
+    assert not found.multi_label
     assert found.confused == (("class 0", "class 9", 5), ("class 1", "class 8", 2))
 
 

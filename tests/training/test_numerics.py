@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.numerics import describe_change, numerics
 from kakera.training.run import Run
 from tests.training.faults import model_at
 
 
 def test_it_names_threads_and_instructions_of_a_cpu() -> None:
-    found = numerics(Team(), {"precision": "32-true", "grad_accum": 2})
+    found = numerics(Distributed(), {"precision": "32-true", "grad_accum": 2})
     assert found["threads"] == str(torch.get_num_threads())
     assert found["capability"] == torch.backends.cpu.get_cpu_capability()
     assert (found["device"], found["torch"]) == ("cpu", torch.__version__)

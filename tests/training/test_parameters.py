@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from kakera.errors import OptionError
-from kakera.model.attention import CrossLayer
+from kakera.model.attention import CrossBlock
 from kakera.model.classifier import Classifier as VitClassifier
-from kakera.model.configs import SIZES, ResNetShape
+from kakera.model.configs import SIZES, ResNetConfig
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT as VitEncoder
 from kakera.training.parameters import groups, maps_in
@@ -73,7 +73,7 @@ def test_every_other_group_has_no_decay_at_all() -> None:
 
 
 def test_the_blocks_of_a_resnet_count_as_layers() -> None:
-    model = ResNet(ResNetShape((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
+    model = ResNet(ResNetConfig((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
     found = scales(model, 0.5)
     assert found["stem.conv.weight"] == 0.125
     assert found["layers.0.branch.conv1.weight"] == 0.25
@@ -131,7 +131,7 @@ def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
         "mlp.down.weight": 1,
     }
     assert {name.split(".")[1] for name, maps in found.items() if maps} == {"layers"}
-    cross = CrossLayer(8, 2)
+    cross = CrossBlock(8, 2)
     assert {n: maps_in(f"decoder.layers.0.{n}", p) for n, p in cross.attention.named_parameters()} == {
         **{"q.weight": 1, "kv.weight": 2, "out.weight": 1},
         **{"q.bias": 0, "kv.bias": 0, "out.bias": 0},
@@ -139,5 +139,5 @@ def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
 
 
 def test_a_convolution_is_no_linear_map() -> None:
-    model = ResNet(ResNetShape((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
+    model = ResNet(ResNetConfig((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
     assert {group["maps"] for group in groups(model, weight_decay=0.1, lr=1.0)} == {0}

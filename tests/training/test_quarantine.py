@@ -12,7 +12,7 @@ from PIL import Image
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, OptionError
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
 from kakera.training.loop import train
 from kakera.training.plan import Plan
@@ -91,6 +91,6 @@ def test_pieces_that_are_too_small_are_refused(tmp_path: Path) -> None:
 
 def test_a_cnn_in_pieces_is_refused(tmp_path: Path) -> None:
     task = Brightness()
-    task.model = ResNet(resnet_shape("resnet-micro"), channels=1, classes=2)
+    task.model = ResNet(resnet_config("resnet-micro"), channels=1, classes=2)
     with pytest.raises(OptionError, match="batch normalisation, and batches in 2 pieces"):
         train(task, plan(files(tmp_path / "some", ()), grad_accum=2), Run(tmp_path / "run", {}), verb="test")

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from kakera.model.attention import CrossLayer, Layer
+from kakera.model.attention import CrossBlock, Layer
 from kakera.model.mae import MAE
 from kakera.training.layer_wrappers import recomputed
 from tests.model.models import DECODER, drawn, encoder, hidden_in, pictures
@@ -14,7 +14,7 @@ from tests.model.models import DECODER, drawn, encoder, hidden_in, pictures
 @pytest.mark.parametrize("cross", [False, True])
 def test_every_layer_is_computed_twice_and_the_gradients_stay(*, cross: bool) -> None:
     model = drawn(MAE(encoder(), dataclasses.replace(DECODER, cross=cross)))
-    layers = [part for part in model.modules() if isinstance(part, Layer | CrossLayer)]
+    layers = [part for part in model.modules() if isinstance(part, Layer | CrossBlock)]
     computed: list[int] = []
     for layer in layers:
         layer.norm1.register_forward_hook(lambda *_: computed.append(1))

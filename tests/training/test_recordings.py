@@ -178,7 +178,7 @@ def test_several_labels_are_measured_by_mean_average_precision(world: Path, tmp_
         lines.append(f"{number}.wav,{'|'.join(names)},{'test' if number > 11 else 'train'}")
     (tmp_path / "table.csv").write_text("\n".join(lines))
     trained = finetune(tmp_path / "table.csv", out=tmp_path / "run", **SCRATCH)
-    assert trained.saved.several
+    assert trained.saved.multi_label
     assert trained.evaluation is not None
     assert "mean average precision" in trained.evaluation.summary()
     (found,) = predict(tmp_path / "run", [tmp_path / "0.wav"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kakera.data.batch import Augmentation, Batch
-from kakera.data.loader import Share, training_batches
+from kakera.data.loader import BatchSlice, training_batches
 from kakera.training.batch_augment import distort, mix
 from kakera.training.options import FinetuneOptions
 from tests.small import pictures
@@ -25,7 +25,7 @@ def pieces(of: int, count: int = 1, batch: int = 12, steps: int = 3) -> list[lis
                 seed=3,
                 batch=batch,
                 steps=steps,
-                share=Share(first, count, of),
+                share=BatchSlice(first, count, of),
             )
         )
         for first in range(0, of, count)
@@ -35,7 +35,7 @@ def pieces(of: int, count: int = 1, batch: int = 12, steps: int = 3) -> list[lis
 @pytest.mark.parametrize("size", [8, 9, 12, 17])
 @pytest.mark.parametrize("of", PARTS)
 def test_each_place_is_in_one_piece_and_with_it_its_mirror_image(of: int, size: int) -> None:
-    found = Share(0, of, of).rows(size)
+    found = BatchSlice(0, of, of).rows(size)
     assert sorted(row for rows in found for row in rows) == list(range(size))
     for rows in found:
         assert {size - 1 - row for row in rows} == set(rows)
@@ -43,7 +43,7 @@ def test_each_place_is_in_one_piece_and_with_it_its_mirror_image(of: int, size: 
 
 
 def test_alone_the_order_is_that_of_the_epoch() -> None:
-    assert Share().rows(7) == [list(range(7))]
+    assert BatchSlice().rows(7) == [list(range(7))]
 
 
 @pytest.mark.parametrize(("of", "count"), [(2, 1), (4, 1), (4, 2), (3, 3)])
@@ -76,7 +76,7 @@ def test_mixing_and_distortion_do_not_depend_on_how_a_step_is_shared(of: int, st
         return Batch(whole[numbers], None, numbers, 0, step, rows=numbers, whole=12)
 
     expected = mix(distort(whole, options, step), targets, options, step)
-    for rows in Share(0, of, of).rows(12):
+    for rows in BatchSlice(0, of, of).rows(12):
         found = changed(piece(rows))
         torch.testing.assert_close(found[0], expected[0][rows], rtol=0, atol=1e-6)
         torch.testing.assert_close(found[1], expected[1][rows], rtol=0, atol=1e-6)

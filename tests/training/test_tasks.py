@@ -9,9 +9,9 @@ from kakera import seeding
 from kakera.data.loader import Augmentation, Batch, training_batches
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.masking import among, random
+from kakera.masking import choose_subset, random
 from kakera.model.classifier import Classifier
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from kakera.training.options import FinetuneOptions, PretrainOptions
@@ -36,41 +36,41 @@ def batch(step: int = 0) -> Batch:
 
 
 def encoder() -> ViT:
-    return ViT(shape_of("nano"), channels=1, image_size=(28, 28))
+    return ViT(vit_config("nano"), channels=1, image_size=(28, 28))
 
 
 def classification(
-    *, several: bool = False, labels: NDArray[Any] | None = None, **given: float
+    *, multi_label: bool = False, labels: NDArray[Any] | None = None, **given: float
 ) -> Classification:
     model = Classifier(encoder(), 10)
     model.reset_parameters(generator(0))
     torch.nn.init.normal_(model.head.weight, generator=generator(1))
     options = FinetuneOptions(data="", **{**PLAIN, **given})
-    return Classification(model, INPUTS, options, several=several, labels=labels)
+    return Classification(model, INPUTS, options, multi_label=multi_label, labels=labels)
 
 
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
-    model = MAE(encoder(), shape_of("nano").decoder)
+    model = MAE(encoder(), vit_config("nano").decoder)
     model.reset_parameters(generator(0))
     options = PretrainOptions(data="", mask_ratio=0.75, seed=5)
     found = batch(7)  # in the second epoch
     assert found.epoch == 1
     noise = seeding.uniform(5, 1, found.samples.numpy(), "mask", 49)
     hidden = torch.from_numpy(random(noise, model.encoder.grid, 0.75))
-    expected = model(INPUTS.normalise(found.pictures), hidden)
+    expected = model(INPUTS.normalize(found.pictures), hidden)
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
 
 
 def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
-    model = MAE(encoder(), shape_of("nano").decoder)
+    model = MAE(encoder(), vit_config("nano").decoder)
     model.reset_parameters(generator(0))
     found = batch()
     noise = {use: seeding.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}
     hidden = random(noise["mask"], model.encoder.grid, 0.75)
-    asked = among(noise["predicted"], hidden, 0.25)
+    asked = choose_subset(noise["predicted"], hidden, 0.25)
     assert asked.sum() == 8 * 9  # of 37 hidden ones
     expected = model(
-        INPUTS.normalise(found.pictures), torch.from_numpy(hidden), asked=torch.from_numpy(asked)
+        INPUTS.normalize(found.pictures), torch.from_numpy(hidden), asked=torch.from_numpy(asked)
     )
     options = PretrainOptions(data="", mask_ratio=0.75, predicted=0.25, seed=5)
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
@@ -79,26 +79,26 @@ def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
 def test_without_any_augmentation_the_loss_is_the_cross_entropy() -> None:
     task, found = classification(), batch()
     assert found.labels is not None
-    expected = functional.cross_entropy(task.model(INPUTS.normalise(found.pictures)), found.labels)
+    expected = functional.cross_entropy(task.model(INPUTS.normalize(found.pictures)), found.labels)
     torch.testing.assert_close(task.loss(task.model, found), expected)
 
 
 def test_smoothing_is_that_of_the_cross_entropy() -> None:
     task, found = classification(label_smoothing=0.1), batch()
     assert found.labels is not None
-    scores = task.model(INPUTS.normalise(found.pictures))
+    scores = task.model(INPUTS.normalize(found.pictures))
     expected = functional.cross_entropy(scores, found.labels, label_smoothing=0.1)
     torch.testing.assert_close(task.loss(task.model, found), expected)
 
 
 def test_several_labels_are_one_yes_or_no_each() -> None:
-    task, found = classification(several=True), batch()
+    task, found = classification(multi_label=True), batch()
     assert found.labels is not None
     hot = functional.one_hot(found.labels, 10).float()
-    several = Batch(found.pictures, hot, found.samples, found.epoch, found.step)
-    probabilities = task.model(INPUTS.normalise(found.pictures)).double().sigmoid()
+    multi_label = Batch(found.pictures, hot, found.samples, found.epoch, found.step)
+    probabilities = task.model(INPUTS.normalize(found.pictures)).double().sigmoid()
     expected = -(hot * probabilities.log() + (1 - hot) * (1 - probabilities).log()).mean()
-    torch.testing.assert_close(task.loss(task.model, several), expected.float())
+    torch.testing.assert_close(task.loss(task.model, multi_label), expected.float())
 
 
 def test_a_step_s_loss_is_the_same_every_time() -> None:
@@ -118,7 +118,7 @@ def test_class_balance_adds_the_log_of_the_class_shares_to_the_scores_of_the_los
     task, found = classification(labels=labels, class_balance=0.5), batch()
     assert found.labels is not None
     shares = [6 / 17, 3 / 17, 1 / 17, *[1 / 17] * 7]  # those without a label count as one
-    scores = task.model(INPUTS.normalise(found.pictures)) + 0.5 * torch.tensor(shares).log()
+    scores = task.model(INPUTS.normalize(found.pictures)) + 0.5 * torch.tensor(shares).log()
     torch.testing.assert_close(
         task.loss(task.model, found), functional.cross_entropy(scores, found.labels), rtol=1e-5, atol=1e-6
     )
@@ -136,4 +136,4 @@ def test_with_full_balance_the_best_constant_scores_favour_no_class() -> None:
 
 def test_several_labels_are_not_adjusted() -> None:
     labels = np.zeros((4, 10), dtype=np.bool_)
-    assert classification(several=True, labels=labels, class_balance=1.0).adjustment is None
+    assert classification(multi_label=True, labels=labels, class_balance=1.0).adjustment is None

@@ -15,7 +15,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import resnet_shape, shape_of
+from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -28,7 +28,7 @@ INPUTS = InputSpec(1, SIDE, SIDE, (0.3,), (0.35,))
 
 def autoencoder(seed: int = 0, *, normalised: bool = False) -> Pretrained:
     """Untrained, 49 patches, three layers of two heads."""
-    shape = shape_of("nano")
+    shape = vit_config("nano")
     encoder = ViT(shape, channels=1, image_size=(SIDE, SIDE))
     model = MAE(encoder, shape.decoder, norm_pix_loss=normalised)
     model.reset_parameters(torch.Generator().manual_seed(seed))
@@ -46,7 +46,7 @@ def classifier(seed: int = 1) -> Pretrained:
 
 def cnn() -> Pretrained:
     """An untrained ResNet."""
-    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=len(CLASSES))
+    model = ResNet(resnet_config("resnet-nano"), channels=1, classes=len(CLASSES))
     model.reset_parameters(torch.Generator().manual_seed(0))
     return replace(classifier(), model=model.eval())
 

@@ -10,7 +10,7 @@ from PIL import Image
 from kakera.commands.predict import predict
 from kakera.data.sources.files import open_pictures
 from kakera.explain import look
-from kakera.explain.activations import Seen
+from kakera.explain.activations import Activations
 from kakera.formats.native import load_model
 from tests.web.runs import CLASSES, client, png, three_runs
 
@@ -32,7 +32,7 @@ def sample() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def seen(runs: list[Path], sample: torch.Tensor) -> Seen:
+def seen(runs: list[Path], sample: torch.Tensor) -> Activations:
     saved = load_model(runs[0])
     return look(saved.encoder, saved.inputs, sample)
 
@@ -63,13 +63,13 @@ def test_a_picture_comes_in_the_models_size(web: TestClient, sample: torch.Tenso
 
 @pytest.mark.parametrize("layer", [1, 3, -1])
 @pytest.mark.parametrize("head", [1, 2])
-def test_attention_is_that_of_the_library(web: TestClient, seen: Seen, layer: int, head: int) -> None:
+def test_attention_is_that_of_the_library(web: TestClient, seen: Activations, layer: int, head: int) -> None:
     rows = web.get("/api/attention", params={**ASK, "layer": layer, "head": head}).json()["attention"]
     wanted = seen.attention_of(layer)[head - 1, :, 1:]
     np.testing.assert_array_equal(np.array(rows, dtype=np.float32), wanted)
 
 
-def test_head_0_is_the_mean_and_a_token_one_row(web: TestClient, seen: Seen) -> None:
+def test_head_0_is_the_mean_and_a_token_one_row(web: TestClient, seen: Activations) -> None:
     rows = web.get("/api/attention", params={**ASK, "token": 25}).json()["attention"]
     np.testing.assert_allclose(rows, [seen.attention_of(-1).mean(axis=0)[25, 1:]], rtol=1e-6)
 
@@ -139,7 +139,7 @@ def test_an_upload_is_predicted_as_its_file_is(web: TestClient, runs: list[Path]
     np.testing.assert_allclose([row["probability"] for row in rows], list(wanted.values()), rtol=1e-5)
 
 
-def test_an_embedding_is_one_vector(web: TestClient, seen: Seen) -> None:
+def test_an_embedding_is_one_vector(web: TestClient, seen: Activations) -> None:
     vector = web.get("/api/embed", params={**ASK, "pool": "class"}).json()["embedding"]
     token = torch.from_numpy(seen.tokens_of(-1)[0].copy())
     wanted = torch.nn.functional.layer_norm(token, (64,), eps=1e-6)

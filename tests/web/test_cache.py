@@ -3,12 +3,12 @@ import time
 
 import pytest
 
-from kakera.web.cache import Memory, Turns
+from kakera.web.cache import Cache, Limiter
 from kakera.web.errors import BusyError
 
 
 def test_a_value_is_made_once_for_all_who_ask_at_the_same_time() -> None:
-    memory, made = Memory(1000), list[int]()
+    memory, made = Cache(1000), list[int]()
     gate = threading.Barrier(8)
 
     def make() -> int:
@@ -31,7 +31,7 @@ def test_a_value_is_made_once_for_all_who_ask_at_the_same_time() -> None:
 
 
 def test_the_longest_unused_go_first() -> None:
-    memory, made = Memory(2), list[str]()
+    memory, made = Cache(2), list[str]()
 
     def ask(key: str) -> None:
         memory.get(key, lambda: made.append(key), lambda _: 1)
@@ -42,20 +42,20 @@ def test_the_longest_unused_go_first() -> None:
 
 
 def test_an_error_is_not_kept() -> None:
-    memory = Memory(10)
+    memory = Cache(10)
     with pytest.raises(ZeroDivisionError):
         memory.get("key", lambda: 1 // 0, lambda _: 1)
     assert memory.get("key", lambda: 3, lambda _: 1) == 3
 
 
 def test_something_larger_than_the_limit_is_given_all_the_same() -> None:
-    memory = Memory(10)
+    memory = Cache(10)
     assert memory.get("large", lambda: "x", lambda _: 100) == "x"
     assert memory.get("small", lambda: "y", lambda _: 1) == "y"
 
 
 def test_whoever_waits_too_long_is_sent_away() -> None:
-    turns = Turns(patience_seconds=0.05, at_a_time=1)
+    turns = Limiter(patience_seconds=0.05, at_a_time=1)
     with turns.turn(), pytest.raises(BusyError), turns.turn():
         pass
     with turns.turn():

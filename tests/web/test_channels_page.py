@@ -9,7 +9,7 @@ import pytest
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from tests.data.test_many_channels import tiff
@@ -23,7 +23,7 @@ SIDE, LEVELS = 28, (200, 40, 90, 10, 150)  # each channel is of one level
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     require_chromium()
-    root, shape, many = tmp_path_factory.mktemp("many"), shape_of("nano"), len(LEVELS)
+    root, shape, many = tmp_path_factory.mktemp("many"), vit_config("nano"), len(LEVELS)
     model = MAE(ViT(shape, channels=many, image_size=(SIDE, SIDE)), shape.decoder)
     save_model(
         root / "mae", Pretrained(model.eval(), InputSpec(many, SIDE, SIDE, (0.5,) * many, (0.2,) * many))

@@ -141,7 +141,7 @@ class Oracle:
     def tensor(self, number: int = 1) -> Tensor:
         return torch.from_numpy(self.picture(number).copy())[None]
 
-    def _seen(self, name: str, number: int = 1) -> explain.Seen:
+    def _seen(self, name: str, number: int = 1) -> explain.Activations:
         return explain.look(self.saved(name).encoder, self.saved(name).inputs, self.tensor(number))
 
     def attention(self, name: str = "mae", **asked: Any) -> NDArray[Any]:

@@ -77,7 +77,7 @@ def spectrogram(world: Path, start: int = 0) -> torch.Tensor:
     return log_mel(torch.from_numpy(wave)[None], SPEC)[0]
 
 
-def seen(world: Path, start: int = 0) -> explain.Seen:
+def seen(world: Path, start: int = 0) -> explain.Activations:
     return explain.look(load_model(world / "mae").encoder, INPUTS, spectrogram(world, start))
 
 

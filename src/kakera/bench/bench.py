@@ -12,7 +12,7 @@ from typing import Any
 from kakera.bench import machine
 from kakera.bench.cases import CASES, ON_GPU, Case, case_of
 from kakera.bench.contest import OURS, contest
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.storage import write_atomically
 from kakera.training.device import device_of
 
@@ -81,7 +81,7 @@ def bench(
     RunError where there is no such device, StorageError where `out` cannot be written.
     """
     if rounds < 1:
-        raise OptionError(sentence("rounds", got=rounds, expected="at least 1", do="ask for more"))
+        raise OptionError("rounds", got=rounds, expected="at least 1", do="ask for more")
     table = CASES if device_of(device).type == "cpu" else ON_GPU
     chosen = {name: case_of(name, table) for name in names or table}
     limit = machine.matrix_rate() if table is CASES else machine.gpu_rate()

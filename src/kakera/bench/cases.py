@@ -14,7 +14,7 @@ from kakera.bench.memory import memory
 from kakera.bench.networks import inference, mae_step, vit_step
 from kakera.bench.start import start
 from kakera.bench.where import GPU
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,5 @@ ON_GPU: dict[str, Case] = {
 def case_of(name: str, table: Mapping[str, Case]) -> Case:
     """The row of a name in CASES or ON_GPU. Raises OptionError for an unknown one."""
     if name not in table:
-        raise OptionError(
-            sentence("case", got=name, expected="one of " + ", ".join(table), do="choose one of these")
-        )
+        raise OptionError("case", got=name, expected="one of " + ", ".join(table), do="choose one of these")
     return table[name]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 _apart: list[str] = []
 PICKY = "torchvision"
@@ -25,7 +25,7 @@ def search(folder: str) -> None:
     """Libraries may lie in this folder too: `pip install --no-deps --target FOLDER …`. Raises OptionError."""
     if not Path(folder).is_dir():
         raise OptionError(
-            sentence("--peers", got=folder, expected="a folder", do="pip install --no-deps --target it first")
+            "--peers", got=folder, expected="a folder", do="pip install --no-deps --target it first"
         )
     _apart[:] = [str(Path(folder).resolve())]
 

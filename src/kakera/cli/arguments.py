@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, Literal, NoReturn, TypeAlias, cast, get_args, get_origin, get_type_hints
 
-from kakera.errors import KakeraError, OptionError, sentence
+from kakera.errors import KakeraError, OptionError
 from kakera.option_fields import AUTO, is_union
 from kakera.training.recipes import changed_by_recipes
 from kakera.training.suggest import DATA, did_you_mean, renamed
@@ -50,7 +50,7 @@ class Arguments(argparse.ArgumentParser):
         raise self._refusal(message, f"try {self.prog} --help")
 
     def _refusal(self, message: str, do: str) -> OptionError:
-        return OptionError(sentence(self.prog, got=message, expected="the options of its help", do=do))
+        return OptionError(self.prog, got=message, expected="the options of its help", do=do)
 
     def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # the stubs know overloads only
         self, args: Iterable[str] | None = None, namespace: Any = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from kakera.cli.arguments import WRITING, Arguments
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 def run(words: Sequence[str]) -> int:
@@ -92,5 +92,5 @@ def _size(pixels: list[int] | None) -> int | tuple[int, int] | None:
 def _require(holds: bool, flag: str, expected: str) -> None:
     if not holds:
         raise OptionError(
-            sentence("kakera convert", got=flag, expected=f"it {expected}", do="try kakera convert --help")
+            "kakera convert", got=flag, expected=f"it {expected}", do="try kakera convert --help"
         )

@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
 
     data = given.pop("data")
     trained = finetune(data, **given)
-    if not trained.leads:
+    if not trained.is_main:
         return 0
     if trained.evaluation is None:
         print("no labelled test pictures, so nothing was measured")
@@ -50,7 +50,7 @@ def run(words: Sequence[str]) -> int:
     lines = after_finetune(
         situation(data),
         trained.folder,
-        transformer=trained.saved.model.attends,
+        transformer=trained.saved.model.has_attention,
         from_hub=is_published(given.get("init_from", "")),
     )
     print(*lines, sep="\n")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import kakera
 from kakera import contention, duration
 from kakera.cli.interrupts import Interrupts
-from kakera.errors import KakeraError, OptionError, StorageError, sentence
+from kakera.errors import KakeraError, OptionError, StorageError
 from kakera.out_of_memory import out_of_memory
 
 VERBS = {
@@ -88,7 +88,7 @@ def _unprinted(error: OSError) -> StorageError | None:
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is tried at the end
         do = "free some space, and give the command again"
-        return StorageError(sentence("standard output", got=error.strerror, expected="room for it", do=do))
+        return StorageError("standard output", got=error.strerror, expected="room for it", do=do)
     return None
 
 
@@ -103,7 +103,7 @@ def _run(words: list[str]) -> int:
         from kakera.training.suggest import did_you_mean
 
         do = did_you_mean(words[0], list(VERBS), "kakera {}") or "try kakera --help"
-        raise OptionError(sentence("kakera", got=words[0], expected=", ".join(VERBS), do=do))
+        raise OptionError("kakera", got=words[0], expected=", ".join(VERBS), do=do)
     return importlib.import_module(f"kakera.cli.{words[0]}").run(words[1:])
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kakera.cli.arguments import WRITING, Arguments, add_ranges, add_workers
 from kakera.cli.prediction_output import print_csv, print_json, print_some
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.option_fields import or_none
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.page and given.windows:
         raise OptionError(
-            sentence("--page", got="--windows as well", expected="whole files", do="leave out one of them")
+            "--page", got="--windows as well", expected="whole files", do="leave out one of them"
         )
     if given.top is not None and given.top < 1:
-        raise OptionError(sentence("--top", got=given.top, expected="1 or more", do="correct it"))
+        raise OptionError("--top", got=given.top, expected="1 or more", do="correct it")
     from kakera.commands.label_counts import LabelCounts
     from kakera.commands.predict import iter_predict, open_model, predict_windows
     from kakera.commands.seen_files import seen_files
@@ -97,7 +97,7 @@ def run(words: Sequence[str]) -> int:
 
     work = predict_windows if given.windows else iter_predict
     shown = given.top or SHOWN
-    every = (given.json and given.top is None) or given.csv or model.several
+    every = (given.json and given.top is None) or given.csv or model.multi_label
     top = 0 if every else max(shown, CARD)
     found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
     if given.json:

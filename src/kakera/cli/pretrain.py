@@ -29,7 +29,7 @@ def run(words: Sequence[str]) -> int:
 
     data = given.pop("data")
     trained = pretrain(data, **given)
-    if not trained.leads:
+    if not trained.is_main:
         return 0
     print_written(trained.folder)
     from kakera.training.planning.next_commands import after_pretrain

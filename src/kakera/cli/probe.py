@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kakera.cli.arguments import Arguments
 from kakera.cli.output import print_plan, print_report, print_table
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.training.options import ProbeOptions
 
 
@@ -18,7 +18,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_options(ProbeOptions, without=("image_size", "channels"))
     given = vars(parser.parse_args(words))
     if "init_from" not in given:
-        raise OptionError(sentence("kakera probe", got="no --init-from", expected="a run", do="name one"))
+        raise OptionError("kakera probe", got="no --init-from", expected="a run", do="name one")
     from kakera.commands.probe import plan_probe, probe
 
     data = given.pop("data")

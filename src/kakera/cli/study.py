@@ -8,7 +8,7 @@ from typing import Any
 
 from kakera.cli.arguments import Arguments
 from kakera.cli.output import print_table
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.study.study_options import DataSizeOptions, MaskRatioOptions, StudyOptions
 from kakera.training.folders import default_folder
 
@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     name, rest = words[0], words[1:]
     if name not in STUDIES:
         raise OptionError(
-            sentence("kakera study", got=name, expected=" or ".join(STUDIES), do="try kakera study --help")
+            "kakera study", got=name, expected=" or ".join(STUDIES), do="try kakera study --help"
         )
     kind, purpose = STUDIES[name]
     parser = Arguments(f"study {name}", purpose)

@@ -17,7 +17,7 @@ from kakera.commands.prepare import prepare
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import evaluation_batches
-from kakera.errors import DataError, OptionError, RunError, sentence
+from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.adapt import Size
 from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
@@ -41,7 +41,7 @@ Probabilities: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Quantised:
+class Int8Result:
     """What was written, and how it compares with the float32 model on the same unseen pictures."""
 
     source: Pretrained
@@ -66,13 +66,13 @@ class Quantised:
     def alike(self) -> str:
         """How many labels stay, in words."""
         return f"{100 * self.agreement:.1f} % " + (
-            "of the labels are the same" if self.source.several else "get the same label"
+            "of the labels are the same" if self.source.multi_label else "get the same label"
         )
 
     @property
     def measure(self) -> str:
         """What `accuracies` are."""
-        return "mean average precision" if self.source.several else "accuracy"
+        return "mean average precision" if self.source.multi_label else "accuracy"
 
     @property
     def loss(self) -> float | None:
@@ -106,7 +106,7 @@ def convert_int8(
     allow_loss: bool = False,
     image_size: Size | None = None,
     channels: int | None = None,
-) -> Quantised:
+) -> Int8Result:
     """Write the classifier of `source` as an int8 graph in a new folder, calibrated on a data set.
 
     Ranges are read from its train part; the cost is measured on its test part, or its val part, or where
@@ -118,7 +118,7 @@ def convert_int8(
     saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if not saved.model.classifies:
         do = "fine-tune it first, or leave int8 out"
-        raise OptionError(sentence("int8", got="a model without a head", expected="a classifier", do=do))
+        raise OptionError("int8", got="a model without a head", expected="a classifier", do=do)
     require_free(target)
     files = export.files(saved)
     own = saved.inputs.channels if saved.inputs.sound is None else AUTO
@@ -127,7 +127,7 @@ def convert_int8(
     train = prepared.dataset.part("train")
     chosen = train.take(np.linspace(0, len(train) - 1, min(CALIBRATED, len(train))).astype(int))
     files[export.FILE] = quantise(
-        files[export.FILE], _entering(saved, chosen), convolutions=not saved.model.attends
+        files[export.FILE], _entering(saved, chosen), convolutions=not saved.model.has_attention
     )
     seen = held_out(prepared.dataset)[1]
     found = _measured(saved, files[export.FILE], seen if len(seen) else train, target, len(chosen))
@@ -138,15 +138,13 @@ def convert_int8(
     return found
 
 
-def _refuse(found: Quantised) -> NoReturn:
+def _refuse(found: Int8Result) -> NoReturn:
     allowed = f"at most {MOST_LOST:g}" if found.loss is not None else f"at least {100 * LEAST_ALIKE:g} %"
     raise RunError(
-        sentence(
-            str(found.target),
-            got=f"{found.costly}, on {found.count} unseen",
-            expected=allowed,
-            do="calibrate on more data, leave --int8 out, or add --allow-loss; nothing was written",
-        )
+        str(found.target),
+        got=f"{found.costly}, on {found.count} unseen",
+        expected=allowed,
+        do="calibrate on more data, leave --int8 out, or add --allow-loss; nothing was written",
     )
 
 
@@ -156,24 +154,24 @@ def _entering(saved: Pretrained, dataset: Dataset) -> Iterator[Given]:
             yield entering(batch.pictures, batch.lengths)
 
 
-def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Quantised:
+def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Int8Result:
     before, numbers, _ = predict_proba(saved, dataset, progress="in float32")
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / export.FILE
         file.write_bytes(graph)
-        graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.several)
+        graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.multi_label)
         after, _, _ = predict_proba(graph_in_int8, dataset, progress="in int8")
     if not len(before):
-        raise DataError(sentence(dataset.name, got="nothing readable", expected="pictures", do="look at it"))
+        raise DataError(dataset.name, got="nothing readable", expected="pictures", do="look at it")
     accuracies = None
     if dataset.labels is not None and dataset.classes == saved.classes:
         accuracies = _accuracies(dataset.labels[numbers], before, after, saved.classes)
-    return Quantised(
+    return Int8Result(
         saved,
         target,
         len(before),
         calibrated,
-        _agreement(before, after, several=saved.several),
+        _agreement(before, after, multi_label=saved.multi_label),
         float(np.abs(before - after).mean()),
         accuracies,
     )
@@ -189,9 +187,9 @@ def _accuracies(
     return None if one is None or other is None else (one, other)
 
 
-def _agreement(before: Probabilities, after: Probabilities, *, several: bool) -> float:
+def _agreement(before: Probabilities, after: Probabilities, *, multi_label: bool) -> float:
     """Share of the samples with the same label; of several labels, how many of either are both models'."""
-    if not several:
+    if not multi_label:
         return float((before.argmax(axis=1) == after.argmax(axis=1)).mean())
     one, other = before >= THRESHOLD, after >= THRESHOLD
     return float((one & other).sum() / (one | other).sum()) if (one | other).any() else 1.0

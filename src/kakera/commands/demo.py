@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kakera.commands.finetune import finetune
 from kakera.commands.pretrain import pretrain
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.data.dataset import Dataset
 from kakera.data.sources.open import open_dataset
 from kakera.data.split import few
@@ -41,7 +41,7 @@ PIXELS, SCRATCH, PROBE, TUNED = (
 
 
 @dataclass(frozen=True)
-class Demonstration:
+class DemoResult:
     """Accuracies by method and number of labels, and the page that shows them."""
 
     report: Path
@@ -70,7 +70,7 @@ def demo(
     recipe: str = RECIPE,
     quick: bool = False,
     **options: Unpack[DemoArgs],
-) -> Demonstration:
+) -> DemoResult:
     """Pretrain without labels, then classify with few of them, four ways; write `report.html` into `out`.
 
     `quick` takes one epoch of each training, to see that all of it works, and says so in the report.
@@ -91,7 +91,7 @@ def demo(
         PROBE: _probed("ridge", dataset, _tokens(pretrained, dataset), labels),
         TUNED: {},
     }
-    tuned: Trained | None = None
+    tuned: TrainResult | None = None
     for count in labels:
         _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
@@ -106,7 +106,7 @@ def demo(
             assert tuned.evaluation is not None
             accuracy[name][count] = tuned.evaluation.accuracy or 0.0
     assert tuned is not None
-    found = Demonstration(out / "report.html", accuracy, quick)
+    found = DemoResult(out / "report.html", accuracy, quick)
     text = _page(found, pretrained, tuned, max(labels), time.monotonic() - began)
     write_atomically(found.report, text.encode())
     return found
@@ -135,14 +135,16 @@ def _pixels(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _tokens(pretrained: Trained, dataset: Dataset) -> dict[str, NDArray[np.float32]]:
+def _tokens(pretrained: TrainResult, dataset: Dataset) -> dict[str, NDArray[np.float32]]:
     return {
         name: features(pretrained.saved, dataset.part(name), [-1], ["mean"])[0][-1, "mean"]
         for name in ("train", "test")
     }
 
 
-def _page(found: Demonstration, pretrained: Trained[MAE], tuned: Trained, most: int, seconds: float) -> str:
+def _page(
+    found: DemoResult, pretrained: TrainResult[MAE], tuned: TrainResult, most: int, seconds: float
+) -> str:
     sheet = sorted((pretrained.folder / "pictures").glob("*.png"))[-1]
     model, evaluation = pretrained.saved.model, tuned.evaluation
     assert evaluation is not None

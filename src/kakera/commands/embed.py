@@ -15,7 +15,7 @@ from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.formats.load import load
-from kakera.model.classifier import Read
+from kakera.model.classifier import Pooling
 from kakera.option_fields import Auto
 from kakera.training.device import placed
 from kakera.training.notes import noted
@@ -40,7 +40,7 @@ def embed(
     model: str | Path | Pretrained,
     files: Files,
     *,
-    pool: Read | None = None,
+    pool: Pooling | None = None,
     layer: int = -1,
     workers: int | Auto = "auto",
     device: str = "auto",
@@ -54,7 +54,7 @@ def embed(
     or the device, DataError as `predict` does.
     """
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
-    chosen: Read = pool or saved.model.pool or "class"
+    chosen: Pooling = pool or saved.model.pool or "class"
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
     with placed(saved, device):
         found, numbers = features(

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.explaining.args import ExplainArgs
-from kakera.commands.explaining.gallery import Album, Plate
-from kakera.commands.explaining.image_figures import Subject, picture_plates
-from kakera.commands.explaining.model_figures import model_plates, require_cnn, untrained_cnn
+from kakera.commands.explaining.gallery import Figure, Gallery
+from kakera.commands.explaining.image_figures import Subject, image_figures
+from kakera.commands.explaining.model_figures import model_figures, require_cnn, untrained_cnn
 from kakera.commands.explaining.options import ExplainOptions
 from kakera.commands.explaining.spread import spread
 from kakera.data.images.decode import decode
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
-from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
-from kakera.explain.activations import Seen, checked, look
+from kakera.errors import DataError, OptionError, UnreadableFileError
+from kakera.explain.activations import Activations, checked, look
 from kakera.explain.attention import attention_distances
 from kakera.explain.extent import Extent
 from kakera.explain.masks import drawn, painted
@@ -34,7 +34,7 @@ from kakera.grid import Grid
 from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.training.notes import noted
-from kakera.training.preview import Shown, shown
+from kakera.training.preview import Preview, shown
 from kakera.training.recipes import build
 
 MOST = 24  # pictures on a page
@@ -42,7 +42,7 @@ MOST_SAMPLES = 16
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainResult:
     """What was written, and the numbers that fit on a screen."""
 
     folder: Path
@@ -70,7 +70,7 @@ def explain_files(
     *,
     out: str | Path = ExplainOptions.out,
     **options: Unpack[ExplainArgs],
-) -> Explained:
+) -> ExplainResult:
     """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
 
     `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
@@ -93,23 +93,23 @@ def explain_files(
     hidden = [_masks(asked, extent.grid) for extent in extents]
     chances = np.zeros((len(looked), 0), np.float32)
     if saved.model.classifies:
-        chances = probabilities(saved, saved.inputs.normalise(looked.pictures), looked.padding).numpy()
+        chances = probabilities(saved, saved.inputs.normalize(looked.pictures), looked.padding).numpy()
     out = Path(out)
-    album, seen, rows = Album(out), list[Seen](), list[dict[str, Any]]()
+    album, seen, rows = Gallery(out), list[Activations](), list[dict[str, Any]]()
     for number, (name, row) in enumerate(zip(names, chances, strict=True)):
         picture, width = looked.pictures[number], looked.widths[number]
         view = look(saved.encoder, saved.inputs, picture, width, asked.at)
         aim = int(row.argmax()) if target < 0 and len(row) else max(target, 0)
         subject = Subject(saved, view, picture, width, asked.at, layer, tokens[number], aim)
-        plates = list(picture_plates(subject, hidden[number]))
+        plates = list(image_figures(subject, hidden[number]))
         prefix = f"{number + 1:02d}-{_plain(Path(name).stem)}-"
         album.section(_heading(saved, name, row, view), prefix, plates)
         rows.append(_numbers(saved, name, row, view, plates, prefix))
         seen.append(view)
-    album.section("The model", "model-", list(model_plates(saved, seen, looked, tokens[0], cnn)))
+    album.section("The model", "model-", list(model_figures(saved, seen, looked, tokens[0], cnn)))
     opening = " ".join(f"{part[0].upper()}{part[1:]}." for part in (kind, *notes))
     album.finish(f"Looking into {_title(model)}", opening)
-    return Explained(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable, tuple(notes))
+    return ExplainResult(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable, tuple(notes))
 
 
 def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
@@ -138,7 +138,7 @@ def _target(saved: Pretrained, name: str) -> int:
         return -1
     if name not in saved.classes:
         known = ", ".join(saved.classes) or "none: this model knows no classes"
-        raise OptionError(sentence("class", got=name, expected=known, do="choose one of these"))
+        raise OptionError("class", got=name, expected=known, do="choose one of these")
     return saved.classes.index(name)
 
 
@@ -149,7 +149,7 @@ def _token(number: int | Auto, grid: Grid) -> int:
     return checked("patch_index", number, 1, grid.count)
 
 
-def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Shown, list[str]]:
+def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Preview, list[str]]:
     """At most MOST files, spread over the classes.
 
     Raises DataError for none, UnreadableFileError where none of them can be read.
@@ -157,7 +157,7 @@ def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tu
     dataset = open_files(files, saved.inputs)
     kind = "recordings" if saved.inputs.sound else "pictures"
     if not len(dataset):
-        raise DataError(sentence("files", got=f"0 {kind}", expected="at least one", do="name some files"))
+        raise DataError("files", got=f"0 {kind}", expected="at least one", do="name some files")
     if len(dataset) > MOST:
         many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
         _note(notes, f"{many}; name files to choose others")
@@ -168,7 +168,7 @@ def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tu
     return looked, [dataset.pictures.name(index) for index in looked.batch.samples.tolist()]
 
 
-def _heading(saved: Pretrained, name: str, row: NDArray[np.floating[Any]], view: Seen) -> str:
+def _heading(saved: Pretrained, name: str, row: NDArray[np.floating[Any]], view: Activations) -> str:
     best = "" if not len(row) else f": {saved.classes[int(row.argmax())]}, {100 * row.max():.1f} %"
     times = view.axes.across
     where = "" if view.axes.plain else f", {times.edges[0]:.2f} to {times.edges[-1]:.2f} {times.unit}"
@@ -179,8 +179,8 @@ def _numbers(
     saved: Pretrained,
     name: str,
     row: NDArray[np.floating[Any]],
-    view: Seen,
-    plates: Sequence[Plate],
+    view: Activations,
+    plates: Sequence[Figure],
     prefix: str,
 ) -> dict[str, Any]:
     found: dict[str, Any] = {

@@ -12,19 +12,19 @@ from kakera.commands.job import Job, described
 from kakera.commands.labelled import held_out, labelled_part, require_classes
 from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
-from kakera.commands.result import Trained, finish, reopen
+from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.commands.watch import Watch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.bundle import Headed, Pretrained, require_classifier, require_token_classifier
 from kakera.formats.load import load
-from kakera.model.configs import RESNETS, resnet_shape
+from kakera.model.configs import RESNETS, resnet_config
 from kakera.model.resnet import ResNet
 from kakera.option_fields import AUTO, or_none
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.notes import noted
@@ -47,7 +47,7 @@ def finetune(
     recipe: str = "",
     announce: bool = True,
     **options: Unpack[FinetuneArgs],
-) -> Trained[Headed]:
+) -> TrainResult[Headed]:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
     `init_from` is a run to take the encoder from; without one, `model` names a size of the Vision
@@ -66,13 +66,13 @@ def finetune(
 
 def trained_as(
     forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Pretrained | None
-) -> Trained[Headed]:
+) -> TrainResult[Headed]:
     """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
-    saved, plan, forecast, team = ready(job, forecast, prepared, before)
+    saved, plan, forecast, dist = ready(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
-    run = Run(chosen.out, config, team, job.prepared.dataset)
+    run = Run(chosen.out, config, dist, job.prepared.dataset)
     fresh = (
         (lambda: initial_classifier(prepared, chosen, load(chosen.init_from))) if chosen.init_from else None
     )
@@ -85,10 +85,12 @@ def trained_as(
         return reopen(run, require_classifier, *measured)
     with run.held():
         run.describe(saved)
-        if before and chosen.head == "ridge" and saved.model.attends and not run.begun():
+        if before and chosen.head == "ridge" and saved.model.has_attention and not run.begun():
             classifier, device = require_token_classifier(saved), chosen.device
-            start_from_ridge(classifier, pictures, workers=prepared.workers, team=run.team, device=device)
-        task = Classification(saved.model, inputs, chosen, several=saved.several, labels=pictures.labels)
+            start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
+        task = Classification(
+            saved.model, inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
+        )
         watch = Watch(saved, prepared.dataset, plan, run)
         model = train(task, plan, run, verb="finetune", each_epoch=watch)
         return finish(run, replace(saved, model=model), *measured)
@@ -128,7 +130,7 @@ def ready(
     before: Pretrained | None,
     *,
     always: bool = False,
-) -> tuple[Pretrained[Headed], Plan, Forecast, Team]:
+) -> tuple[Pretrained[Headed], Plan, Forecast, Distributed]:
     """The classifier to train and its data, with the length that the limit leaves.
 
     `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
@@ -140,7 +142,7 @@ def ready(
         count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
     saved = initial_classifier(prepared, chosen, before)
-    team = Team(engine(chosen))
+    dist = Distributed(engine(chosen))
     plan = Plan(
         train=pictures,
         size=saved.inputs.size,
@@ -152,9 +154,11 @@ def ready(
         ema=chosen.ema_decay,
         crop=CenterCrop.of(saved.inputs),
     )
-    task = Classification(saved.model, saved.inputs, chosen, several=saved.several, labels=pictures.labels)
-    forecast = job.timed(forecast, task, plan, prepared, team, always=always)
-    return saved, forecast.plan, forecast, team
+    task = Classification(
+        saved.model, saved.inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
+    )
+    forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
+    return saved, forecast.plan, forecast, dist
 
 
 def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecast:
@@ -169,7 +173,7 @@ def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecas
     if before is not None and isinstance(before.model, ResNet):
         cnn, size = before.model.shape, before.inputs.size
     elif before is None and chosen.model in RESNETS:
-        cnn = resnet_shape(chosen.model)
+        cnn = resnet_config(chosen.model)
         size = job.prepared.size(chosen.image_size, (1, 1), chosen.seconds)
     else:
         shape = before.encoder.shape if before else scratch_shape(chosen)
@@ -199,10 +203,8 @@ def _require_waves(options: FinetuneOptions) -> None:
     for name in ("randaugment", "random_erasing", "cutmix"):
         if getattr(options, name):
             raise OptionError(
-                sentence(
-                    name,
-                    got=f"{getattr(options, name):g}",
-                    expected="0 for recordings",
-                    do="choose the recipe audio-micro, or mixup and stripes instead",
-                )
+                name,
+                got=f"{getattr(options, name):g}",
+                expected="0 for recordings",
+                do="choose the recipe audio-micro, or mixup and stripes instead",
             )

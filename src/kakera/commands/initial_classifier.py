@@ -9,13 +9,13 @@ import torch
 
 from kakera import seeding
 from kakera.commands.prepare import require_patches
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.adapt import adapt
 from kakera.formats.bundle import Headed, Pretrained
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import RESNETS, SIZES, ViTConfig, shape_of
+from kakera.model.configs import RESNETS, SIZES, ViTConfig, vit_config
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.option_fields import AUTO, or_none
@@ -39,13 +39,13 @@ def initial_classifier(
         model, inputs = before.model.with_head(count, options.pool, draws), before.inputs
     if inputs.sound is None:
         inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
-    return Pretrained(model, inputs, dataset.classes, dataset.several)
+    return Pretrained(model, inputs, dataset.classes, dataset.multi_label)
 
 
 def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
     """For pictures of another size, or for recordings that end earlier or later; a CNN takes any."""
     inputs = before.inputs
-    if not before.model.attends:
+    if not before.model.has_attention:
         return before
     if inputs.sound is None or options.seconds == AUTO:
         return adapt(before, size=or_none(options.image_size))
@@ -54,7 +54,7 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
         return adapt(before, size=size)
     # Another end, where a picture gets another size.
     before = replace(before, model=copy.deepcopy(before.model))
-    before.encoder.recut(size)
+    before.encoder.crop_positions(size)
     return replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
 
 
@@ -75,5 +75,5 @@ def scratch_shape(options: FinetuneOptions) -> ViTConfig:
     """Of a Transformer from scratch. Raises OptionError."""
     if options.model not in SIZES:
         names = ", ".join([*SIZES, *RESNETS])
-        raise OptionError(sentence("model", got=options.model, expected=names, do="choose one of these"))
-    return require_patches(shape_of(options.model), options.patch, options.stride)
+        raise OptionError("model", got=options.model, expected=names, do="choose one of these")
+    return require_patches(vit_config(options.model), options.patch, options.stride)

@@ -20,7 +20,7 @@ from kakera.model.configs import ViTConfig
 from kakera.option_fields import AUTO
 from kakera.progress import follows
 from kakera.training.configuration import chosen_before
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
@@ -135,7 +135,7 @@ class Job(Generic[Chosen]):
         task: Task[Any],
         plan: Plan,
         prepared: Prepared,
-        team: Team,
+        dist: Distributed,
         *,
         always: bool = False,
     ) -> Forecast:
@@ -152,16 +152,16 @@ class Job(Generic[Chosen]):
         if self.begun and not always:
             return forecast
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
-        if long and team.size == 1 and forecast.plan.options.strategy != "fsdp" and team.fabric is not None:
-            step = seconds_of_a_step(task, plan, team.fabric) * forecast.plan.batch / plan.batch
+        if long and dist.size == 1 and forecast.plan.options.strategy != "fsdp" and dist.fabric is not None:
+            step = seconds_of_a_step(task, plan, dist.fabric) * forecast.plan.batch / plan.batch
             spent = time.monotonic() - self.started
             forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
         cut = forecast.shorter()
-        epochs, least = team.lead(lambda: (cut.plan.options.epochs, cut.plan.options.min_steps))
+        epochs, least = dist.lead(lambda: (cut.plan.options.epochs, cut.plan.options.min_steps))
         options = replace(forecast.plan.options, epochs=epochs, min_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
         changed = found.measured or found.notes != shown.notes or found.counts != shown.counts
-        if self.announce and changed and team.leads and not always:
+        if self.announce and changed and dist.is_main and not always:
             print("\n".join(found.update(shown)), file=sys.stderr, flush=True)
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kakera.data.dataset import Dataset
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:
@@ -23,10 +23,8 @@ def require_classes(dataset: Dataset) -> None:
     known = labelled_part(dataset, "train")
     if len(dataset.classes) < 2 or not len(known):
         raise DataError(
-            sentence(
-                dataset.name,
-                got=f"{len(dataset.classes)} classes and {len(known)} labelled pictures for training",
-                expected="at least two classes",
-                do="put the pictures into one folder a class, or give a table with labels",
-            )
+            dataset.name,
+            got=f"{len(dataset.classes)} classes and {len(known)} labelled pictures for training",
+            expected="at least two classes",
+            do="put the pictures into one folder a class, or give a table with labels",
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kakera.data.dataset import Dataset
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import each_batch, each_file
 from kakera.formats.load import load
@@ -100,7 +100,7 @@ def predict_windows(
     spec = saved.inputs.sound
     if spec is None:
         raise OptionError(
-            sentence("windows", got="a model of pictures", expected="one of recordings", do="leave it out")
+            "windows", got="a model of pictures", expected="one of recordings", do="leave it out"
         )
     dataset, told = open_files(files, saved.inputs), set[str]()
     with _placed(saved, device):
@@ -149,7 +149,7 @@ def _prediction(
 ) -> Prediction:
     order = np.argsort(-row, kind="stable").tolist()
     labels = (saved.classes[order[0]],)
-    if saved.several:
+    if saved.multi_label:
         labels = tuple(saved.classes[i] for i in order if row[i] >= THRESHOLD)
     values = row.tolist()
     probabilities = {saved.classes[i]: values[i] for i in (order[:top] if top else order)}

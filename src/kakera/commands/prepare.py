@@ -16,7 +16,7 @@ from kakera.data.images import value_range
 from kakera.data.images.crop import CenterCrop
 from kakera.data.shards.open import is_shards
 from kakera.data.sources.open import open_dataset
-from kakera.errors import DataError, OptionError, sentence
+from kakera.errors import DataError, OptionError
 from kakera.inputs import InputSpec
 from kakera.machine import this_machine, usable_cores
 from kakera.model.configs import ViTConfig
@@ -151,9 +151,7 @@ def _same_kind(dataset: Dataset, start: InputSpec) -> None:
     got, expected = dataset.kind, "recordings" if start.sound else "pictures"
     if got != expected:
         raise DataError(
-            sentence(
-                dataset.name, got=got, expected=f"{expected}, as in the run", do="start from another run"
-            )
+            dataset.name, got=got, expected=f"{expected}, as in the run", do="start from another run"
         )
 
 
@@ -163,7 +161,7 @@ def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> D
         return dataset
     if options.image_size != AUTO:
         got, do = options.image_size, "choose --seconds instead"
-        raise OptionError(sentence("image_size", got=got, expected="auto for recordings", do=do))
+        raise OptionError("image_size", got=got, expected="auto for recordings", do=do)
     if start is not None and start.sound is not None:
         spec = start.sound
     else:

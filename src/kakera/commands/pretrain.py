@@ -11,7 +11,7 @@ from kakera.commands.job import Job, described
 from kakera.commands.pages.history import warn_if_stalled
 from kakera.commands.pages.pretrain import PretrainPage
 from kakera.commands.prepare import augmentation, require_patches
-from kakera.commands.result import Trained, finish, reopen
+from kakera.commands.result import TrainResult, finish, reopen
 from kakera.data.checks.digest import LABELS
 from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
@@ -22,11 +22,11 @@ from kakera.formats.native import generator
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.masking import kept
-from kakera.model.configs import shape_of
+from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
 from kakera.option_fields import Auto
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.option_args import PretrainArgs
@@ -51,7 +51,7 @@ def pretrain(
     recipe: str = "",
     announce: bool = True,
     **options: Unpack[PretrainArgs],
-) -> Trained[MAE]:
+) -> TrainResult[MAE]:
     """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
 
     `recipe` is "paper", a name that ships with kakera, or a TOML file; without one the rules of
@@ -66,14 +66,14 @@ def pretrain(
     prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
-    team = Team(engine(chosen))
+    dist = Distributed(engine(chosen))
     task = Pretraining(model, inputs, chosen)
     plan = _plan(chosen, prepared, inputs.size, task)
-    forecast = job.timed(forecast, task, plan, prepared, team)
+    forecast = job.timed(forecast, task, plan, prepared, dist)
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
     config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
-    run = Run(out, {**config, "chosen": forecast.chosen()}, team, job.prepared.dataset)
+    run = Run(out, {**config, "chosen": forecast.chosen()}, dist, job.prepared.dataset)
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
     page = PretrainPage(plan.train, chosen, situation)
     if run.finished:
@@ -87,7 +87,7 @@ def pretrain(
 
         def draw(epoch: int, model: MAE) -> None:
             warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
-            if run.team.leads and (epoch % every == 0 or epoch >= chosen.epochs):
+            if run.dist.is_main and (epoch % every == 0 or epoch >= chosen.epochs):
                 sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
                 run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
@@ -108,15 +108,15 @@ def plan_pretrain(
     prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
-    task, team = Pretraining(model, inputs, chosen), Team(engine(chosen))
+    task, dist = Pretraining(model, inputs, chosen), Distributed(engine(chosen))
     plan = _plan(chosen, prepared, inputs.size, task)
-    return job.timed(forecast, task, plan, prepared, team, always=True)
+    return job.timed(forecast, task, plan, prepared, dist, always=True)
 
 
 def _forecast(job: Job[PretrainOptions]) -> Forecast:
     """From headers alone."""
     chosen, prepared = job.options, job.prepared
-    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    shape = require_patches(vit_config(chosen.model), chosen.patch)
     size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
     kept(Grid.cover(size, shape.patch).count, chosen.mask_ratio)  # refuses a share that leaves nothing to see
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
@@ -132,11 +132,11 @@ def _options(forecast: Forecast) -> PretrainOptions:
 
 def _inputs_of(forecast: Forecast) -> tuple[int | Auto, tuple[int, int], float | Auto]:
     chosen = _options(forecast)
-    return chosen.image_size, require_patches(shape_of(chosen.model), chosen.patch).patch, chosen.seconds
+    return chosen.image_size, require_patches(vit_config(chosen.model), chosen.patch).patch, chosen.seconds
 
 
 def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
-    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    shape = require_patches(vit_config(chosen.model), chosen.patch)
     draws = generator(chosen.seed)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")

@@ -24,12 +24,12 @@ from kakera.commands.probing.estimate import estimate, timed, with_fits
 from kakera.commands.probing.plan import ProbePlan
 from kakera.commands.result import write_page
 from kakera.data.dataset import Dataset
-from kakera.data.preload.preload import at_hand
-from kakera.errors import DataError, StoppedError, sentence
+from kakera.data.preload.preload import is_decoded
+from kakera.errors import DataError, StoppedError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, require_layers
 from kakera.formats.load import load
-from kakera.model.classifier import Read
+from kakera.model.classifier import Pooling
 from kakera.option_fields import AUTO, renamed
 from kakera.out_of_memory import memory_for
 from kakera.progress import Progress, follows
@@ -46,13 +46,13 @@ from kakera.training.prepared import Prepared
 from kakera.training.probes.probes import PROBES
 from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
 
-Tokens = dict[tuple[int, Read], NDArray[np.float32]]
+Tokens = dict[tuple[int, Pooling], NDArray[np.float32]]
 LEAST, ENOUGH = 8, 3.0  # files, and seconds: how much the tokens are timed with
 MEMORY = "give fewer --layers or --pools, or lower --workers"
 
 
 @dataclass(frozen=True, eq=False)
-class Probed:
+class ProbeOutcome:
     """Results of all fits, and the scores (m, classes) of those to the first draw of the most labels."""
 
     results: list[ProbeResult]
@@ -129,7 +129,7 @@ def plan_probe(
     with placed(saved, plan.options.device):
         tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
     each = (time.monotonic() - began) / len(files)
-    read = read if at_hand(prepared.dataset) else 0.0  # else it is part of what the tokens take
+    read = read if is_decoded(prepared.dataset) else 0.0  # else it is part of what the tokens take
     plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
     return timed(with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
 
@@ -144,9 +144,7 @@ def _planned(
     require_classes(prepared.dataset)
     if not len(held_out(prepared.dataset)[1]):
         do = "add a test split"
-        raise DataError(
-            sentence(prepared.dataset.name, got="no labelled test pictures", expected="some", do=do)
-        )
+        raise DataError(prepared.dataset.name, got="no labelled test pictures", expected="some", do=do)
     require_layers(saved.encoder, chosen.layers)
     free = announce and not chosen.finetune_recipe
     limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
@@ -166,7 +164,7 @@ def _labelled(prepared: Prepared) -> int:
     return len(labelled_part(prepared.dataset, "train"))
 
 
-def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, workers: int) -> Probed:
+def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, workers: int) -> ProbeOutcome:
     """Every probe on every kind of tokens, for every draw."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
@@ -199,7 +197,7 @@ def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, w
                     if draw.labels == plan.draws[-1].labels and draw.seed == 0:
                         scores[result.name] = values
                     progress.advance()
-    return Probed(found, scores, numbers)
+    return ProbeOutcome(found, scores, numbers)
 
 
 def _score(evaluation: Evaluation, measure: str) -> float:

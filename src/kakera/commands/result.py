@@ -22,7 +22,7 @@ from kakera.formats.native import load_model, save_model
 from kakera.model.network import Network
 from kakera.storage import write_atomically
 from kakera.training.device import placed
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.metrics import evaluate_predictions
 from kakera.training.metrics_report import ClassResult, Evaluation
 from kakera.training.predictions import ROW, Predictions, judged
@@ -36,17 +36,17 @@ M = TypeVar("M", bound=Network)
 
 
 @dataclass(frozen=True)
-class Trained(Generic[M_co]):
+class TrainResult(Generic[M_co]):
     """The folder of a finished run, its model, and how well it does on pictures it has not seen."""
 
     folder: Path
     saved: Pretrained[M_co]
     evaluation: Evaluation | None = None
-    leads: bool = True
+    is_main: bool = True
     """Whether this process is the one that wrote it, and may speak."""
 
 
-Page = Callable[[Trained, Predictions | None], str]
+Page = Callable[[TrainResult, Predictions | None], str]
 """Makes the page of a finished run; predictions are of its held-out part, None where they are not at hand."""
 
 
@@ -57,12 +57,12 @@ def finish(
     workers: int = 0,
     device: str = "auto",
     page: Page | None = None,
-) -> Trained[M]:
+) -> TrainResult[M]:
     """Write the weights, with which the run is finished; then measure, and make the page.
 
     Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
     """
-    run.team.lead(lambda: _write(run, saved))
+    run.dist.lead(lambda: _write(run, saved))
     return _complete(run, saved, held_out, workers, device, page)
 
 
@@ -73,7 +73,7 @@ def reopen(
     workers: int = 0,
     device: str = "auto",
     page: Page | None = None,
-) -> Trained[M]:
+) -> TrainResult[M]:
     """The result of a run that is finished; measures and page are made if they are missing.
 
     `narrowed` requires a kind of network, as `require_mae` does. Raises RunError where they cannot be.
@@ -90,15 +90,15 @@ def _write(run: Run, saved: Pretrained) -> None:
 
 def _complete(
     run: Run, saved: Pretrained[M], held_out: Dataset | None, workers: int, device: str, page: Page | None
-) -> Trained[M]:
-    evaluation, predictions = run.team.lead(lambda: _read_evaluation(run.folder)), None
+) -> TrainResult[M]:
+    evaluation, predictions = run.dist.lead(lambda: _read_evaluation(run.folder)), None
     if evaluation is None and held_out is not None and len(held_out):
         with _after_the_weights(run.folder):
-            predictions = predict_part(saved, held_out, workers, run.team, device)
+            predictions = predict_part(saved, held_out, workers, run.dist, device)
             evaluation = _evaluated(predictions, held_out, saved)
-            run.team.lead(lambda: _write_evaluation(run, evaluation))
-    trained = Trained(run.folder, saved, evaluation, run.team.leads)
-    if page is not None and trained.leads and not (run.folder / REPORT).exists():
+            run.dist.lead(lambda: _write_evaluation(run, evaluation))
+    trained = TrainResult(run.folder, saved, evaluation, run.dist.is_main)
+    if page is not None and trained.is_main and not (run.folder / REPORT).exists():
         run.require_own()
         write_page(run.folder, lambda: page(trained, predictions))
     return trained
@@ -113,12 +113,10 @@ def _after_the_weights(folder: Path) -> Generator[None, None, None]:
         raise RunError(f"{folder}: the model is saved, measuring it failed: {error}") from error
     except Exception as error:
         raise RunError(
-            sentence(
-                str(folder),
-                got=f"{type(error).__name__} ({error}) while the model was measured",
-                expected="its measures",
-                do="the model is saved; the same command measures it again",
-            )
+            str(folder),
+            got=f"{type(error).__name__} ({error}) while the model was measured",
+            expected="its measures",
+            do="the model is saved; the same command measures it again",
         ) from error
 
 
@@ -160,33 +158,41 @@ def write_page(folder: Path, make: Callable[[], str]) -> None:
 
 
 def predict_part(
-    saved: Pretrained, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+    saved: Pretrained,
+    dataset: Dataset,
+    workers: int = 0,
+    dist: Distributed | None = None,
+    device: str = "auto",
 ) -> Predictions:
     """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
     assert dataset.labels is not None
-    team, began = team or Team(), time.monotonic()
-    mine = team.share(len(dataset))
+    dist, began = dist or Distributed(), time.monotonic()
+    mine = dist.share(len(dataset))
     rows, numbers, probabilities = [np.empty(0, ROW)], [np.empty(0, np.int64)], list[Any]()
     with placed(saved, device):
         for kept, values, _ in each_file(saved, dataset.take(mine), workers=workers, progress="measure"):
             numbers.append(mine[kept])
-            if dataset.several:
+            if dataset.multi_label:
                 probabilities.append(values)
             else:
                 rows.append(judged(values, dataset.labels[mine[kept]]))
-    found = np.concatenate(probabilities if dataset.several else rows)
-    together, places = team.rows(found, np.concatenate(numbers))
+    found = np.concatenate(probabilities if dataset.multi_label else rows)
+    together, places = dist.rows(found, np.concatenate(numbers))
     seconds = time.monotonic() - began
-    if dataset.several:
+    if dataset.multi_label:
         return Predictions(places, np.empty(0, ROW), together, seconds)
     return Predictions(places, together, seconds=seconds)
 
 
 def measure(
-    saved: Pretrained, dataset: Dataset, workers: int = 0, team: Team | None = None, device: str = "auto"
+    saved: Pretrained,
+    dataset: Dataset,
+    workers: int = 0,
+    dist: Distributed | None = None,
+    device: str = "auto",
 ) -> Evaluation:
     """All measures of a classifier on labelled pictures; unreadable ones are left out, others count once."""
-    return _evaluated(predict_part(saved, dataset, workers, team, device), dataset, saved)
+    return _evaluated(predict_part(saved, dataset, workers, dist, device), dataset, saved)
 
 
 def _evaluated(predictions: Predictions, dataset: Dataset, saved: Pretrained) -> Evaluation:

@@ -14,7 +14,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.model.classifier import Classifier
 from kakera.training.device import placed
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.probes.features import indicators, labelled
 from kakera.training.probes.ridge import fit
 
@@ -26,21 +26,21 @@ def start_from_ridge(
     pictures: Dataset,
     *,
     workers: int = 0,
-    team: Team | None = None,
+    dist: Distributed | None = None,
     device: str = "auto",
 ) -> None:
     """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures.
 
     Of a team each process looks at every n-th picture, and all of them get the same head.
     """
-    team, model = team or Team(), saved.model
+    dist, model = dist or Distributed(), saved.model
     assert pictures.labels is not None
-    mine = team.share(len(pictures))
+    mine = dist.share(len(pictures))
     with placed(saved, device):
         found, kept = features(
             saved, pictures.take(mine), [-1], [model.pool], workers=workers, progress="start of the head"
         )
-    tokens, numbers = team.rows(found[-1, model.pool], mine[kept])
+    tokens, numbers = dist.rows(found[-1, model.pool], mine[kept])
     seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
     ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)

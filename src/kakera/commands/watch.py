@@ -63,7 +63,7 @@ class Watch:
         Where files may have several labels, the accuracy is the share of right answers, yes or no.
         """
         warn_if_stalled(self.run, epoch, self.epochs, chance_loss(self.saved))
-        if not self.due(epoch) or not self.run.team.leads:
+        if not self.due(epoch) or not self.run.dist.is_main:
             return {}
         saved, mode = replace(self.saved, model=model), model.training
         if not self.samples:
@@ -112,11 +112,11 @@ def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
     rows = list[Tensor]()
     for start in range(0, len(sample.pictures), CHUNK):
         part = slice(start, start + CHUNK)
-        pixels = saved.inputs.normalise(sample.pictures[part].to(saved.device))
+        pixels = saved.inputs.normalize(sample.pictures[part].to(saved.device))
         padding = None if sample.padding is None else sample.padding[part]
         rows.append(probabilities(saved, pixels, padding).cpu())
     found = torch.cat(rows).float().clamp(1e-7, 1 - 1e-7)
-    if saved.several:
+    if saved.multi_label:
         right = ((found > 0.5) == (sample.labels > 0.5)).float().mean()
         loss = functional.binary_cross_entropy(found, sample.labels.float())
     else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kakera.data.pictures import Pictures
 from kakera.data.sounds import Sounds
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 
 if TYPE_CHECKING:
     from kakera.data.images.value_range import Ranges
@@ -50,12 +50,10 @@ class Dataset:
         labels = count if self.labels is None else len(self.labels)
         if len(self.split) != count or labels != count:
             raise DataError(
-                sentence(
-                    self.name,
-                    got=f"{count} pictures, {len(self.split)} splits and {labels} labels",
-                    expected="one split and one label for each picture",
-                    do="make the lengths equal",
-                )
+                self.name,
+                got=f"{count} pictures, {len(self.split)} splits and {labels} labels",
+                expected="one split and one label for each picture",
+                do="make the lengths equal",
             )
 
     def __len__(self) -> int:
@@ -72,7 +70,7 @@ class Dataset:
         return PICTURES if self.sounds is None else RECORDINGS
 
     @property
-    def several(self) -> bool:
+    def multi_label(self) -> bool:
         """Whether a picture may carry several labels."""
         return self.labels is not None and self.labels.ndim == 2
 
@@ -85,7 +83,7 @@ class Dataset:
         """
         if self.labels is None:
             return np.empty(0, dtype=np.int64)
-        if not self.several:
+        if not self.multi_label:
             return np.flatnonzero(self.labels >= 0)
         known = [part for part in PARTS if self.labels[self.split == part].any()]
         return np.flatnonzero(np.isin(self.split, known))
@@ -107,14 +105,12 @@ class Dataset:
             return self
         if self.sounds is not None:
             raise DataError(
-                sentence(
-                    self.name, got=f"recordings and {channels} channels", expected="1", do="leave it out"
-                )
+                self.name, got=f"recordings and {channels} channels", expected="1", do="leave it out"
             )
         if {channels, self.channels} != {1, 3}:
             got = f"pictures of {self.channels} channel{'' if self.channels == 1 else 's'}"
             do = "name others, or leave out --channels"
-            raise DataError(sentence(self.name, got=got, expected=channels, do=do))
+            raise DataError(self.name, got=got, expected=channels, do=do)
         return replace(self, pictures=self.pictures.with_channels(channels), channels=channels)
 
     def with_ranges(self, ranges: Ranges) -> Dataset:

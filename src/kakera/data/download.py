@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from kakera.errors import DataError, StorageError, sentence
+from kakera.errors import DataError, StorageError
 from kakera.storage import whole_file
 
 VARIABLE = "KAKERA_CACHE"
@@ -59,7 +59,7 @@ def fetched(
         if isinstance(error, StorageError):
             raise
         raise StorageError(
-            sentence(str(path), got=error.strerror or error, expected="room to write", do=f"set {VARIABLE}")
+            str(path), got=error.strerror or error, expected="room to write", do=f"set {VARIABLE}"
         ) from error
     return path
 
@@ -78,7 +78,7 @@ def _attempt(address: str, path: Path, kind: str, checksum: str, do: str) -> Non
                 break
         except _BrokenError as error:
             fault = f"no whole answer ({' '.join(str(error).split())})"
-    raise DataError(sentence(address, got=fault, expected="the whole file", do=do))
+    raise DataError(address, got=fault, expected="the whole file", do=do)
 
 
 class _BrokenError(Exception):

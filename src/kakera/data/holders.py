@@ -78,9 +78,9 @@ class ArrayPictures(Pictures):
         """(height, width) of all the stored pictures; None where these differ."""
         return None if self.block is None else self.block.shape[1:3]
 
-    def stacked(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def stack(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (k, H, W, C), copied at once."""
-        return super().stacked(rows) if self.block is None else self.block[self.rows[rows]]
+        return super().stack(rows) if self.block is None else self.block[self.rows[rows]]
 
     @property
     def mapped(self) -> bool:

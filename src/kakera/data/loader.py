@@ -17,9 +17,9 @@ from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images import augment
 from kakera.data.images.crop import CenterCrop
-from kakera.data.order import ALL, Order, Place, Share, Straight
+from kakera.data.order import ALL, BatchSlice, Place, SequentialSampler, TrainingSampler
 from kakera.data.workers import batches_of
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 
 Masks: TypeAlias = Callable[[Batch], Any]
 """Draws the mask of a batch: tensors in tuples. A function, so that `data/` knows nothing of models."""
@@ -49,7 +49,7 @@ class Reader(TorchDataset[Any]):
         labels = None
         if self.dataset.labels is not None:
             chosen = self.dataset.labels[samples]
-            labels = torch.from_numpy(chosen.astype(np.float32 if self.dataset.several else np.int64))
+            labels = torch.from_numpy(chosen.astype(np.float32 if self.dataset.multi_label else np.int64))
         return Batch(
             torch.from_numpy(pictures),
             labels,
@@ -94,7 +94,7 @@ class Reader(TorchDataset[Any]):
         pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
         size = pictures.common_size
         if size is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(size):
-            whole = pictures.stacked(wanted).transpose(0, 3, 1, 2)
+            whole = pictures.stack(wanted).transpose(0, 3, 1, 2)
             turned = np.where(flip[:, None, None, None], whole[..., ::-1], whole) if flip.any() else whole
             return turned, everyone, ()
         whole = augment.is_whole(kind.crop)
@@ -119,7 +119,7 @@ class Reader(TorchDataset[Any]):
 
     def _middle(self, index: int, flip: np.bool_) -> NDArray[np.uint8]:
         """The middle of a whole picture, (C, *size)."""
-        middle = self.dataset.pictures.middle(index, self.crop)
+        middle = self.dataset.pictures.center_crop(index, self.crop)
         return middle[..., ::-1] if flip else middle
 
 
@@ -144,7 +144,7 @@ def training_batches(
     steps: int,
     start: int = 0,
     workers: int = 0,
-    share: Share = ALL,
+    share: BatchSlice = ALL,
     pinned: bool = False,
     masks: Masks | None = None,
 ) -> Iterator[Batch]:
@@ -162,17 +162,15 @@ def training_batches(
     )
     reader = reader if masks is None else Masked(reader, masks)
     empty = 0
-    order = Order(len(dataset), seed, batch, steps, start, share)
+    order = TrainingSampler(len(dataset), seed, batch, steps, start, share)
     for found in batches_of(reader, order, workers, pinned=pinned):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:
             raise DataError(
-                sentence(
-                    dataset.name,
-                    got=f"{empty} batches in a row without a readable file ({found.unreadable[0]})",
-                    expected="files that can be read",
-                    do="look at the files",
-                )
+                dataset.name,
+                got=f"{empty} batches in a row without a readable file ({found.unreadable[0]})",
+                expected="files that can be read",
+                do="look at the files",
             )
         yield found
 
@@ -187,5 +185,7 @@ def evaluation_batches(
     sounds, crop = dataset.sounds, CenterCrop.of(size)
     if sounds is not None:
         windows = Windows(dataset, sounds.spec.samples(crop.size[1]))
-        return batches_of(windows, Straight(len(windows), batch), workers)
-    return batches_of(Reader(dataset, crop, None, 0, len(dataset)), Straight(len(dataset), batch), workers)
+        return batches_of(windows, SequentialSampler(len(windows), batch), workers)
+    return batches_of(
+        Reader(dataset, crop, None, 0, len(dataset)), SequentialSampler(len(dataset), batch), workers
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 
 class MappedArray:
@@ -57,12 +57,10 @@ class MappedArray:
         except (OSError, ValueError) as error:
             got = str(error)
         raise DataError(
-            sentence(
-                str(self.path),
-                got=got,
-                expected="the file as it was opened, to be mapped",
-                do="leave it as it is while it is read, or start again",
-            )
+            str(self.path),
+            got=got,
+            expected="the file as it was opened, to be mapped",
+            do="leave it as it is while it is read, or start again",
         )
 
 

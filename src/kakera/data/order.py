@@ -13,7 +13,7 @@ Place = tuple[int, int, int, int]  # epoch, step, number, row in the step
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchSlice:
     """What this process reads of each step: the pieces `first`, …, `first + count − 1` out of `of`."""
 
     first: int = 0
@@ -35,7 +35,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingSampler:
     """Which samples step s takes: a slice of the order of its epoch, a list for each piece of the share."""
 
     count: int
@@ -43,7 +43,7 @@ class Order:
     batch: int
     steps: int
     start: int
-    share: Share
+    share: BatchSlice
 
     def __iter__(self) -> Iterator[list[Place]]:
         size = min(self.batch, self.count)
@@ -62,7 +62,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Straight:
+class SequentialSampler:
     """Every sample once, in order."""
 
     count: int
@@ -73,4 +73,4 @@ class Straight:
             yield [(0, step, i, i) for i in range(first, min(first + self.batch, self.count))]
 
 
-ALL = Share()
+ALL = BatchSlice()

@@ -106,11 +106,11 @@ class Pictures(ABC):
         """(height, width) of all arrays in memory; None where these differ, and of what is no array."""
         return None
 
-    def stacked(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def stack(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return (k, H, W, C) of pictures of one size. Raises as `read`."""
         return np.stack([self.read(int(row)) for row in rows])
 
-    def middle(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
+    def center_crop(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
         """Return what evaluation sees of the whole picture, (C, H, W). Raises as `read`."""
         return crop(self.read(index))
 

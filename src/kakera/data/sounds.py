@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.pictures import Pictures
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.sound.spec import SoundSpec
 
 Waveform: TypeAlias = NDArray[np.float32]
@@ -43,7 +43,7 @@ class Header:
         return self.samples * rate // self.rate
 
 
-class OpenSound(Protocol):
+class RecordingReader(Protocol):
     """One recording, open: pieces of it are read without opening its file again."""
 
     @property
@@ -64,7 +64,7 @@ class Sounds(Pictures):
     """The span of each file that is meant; none of what is in no file."""
 
     @abstractmethod
-    def opened(self, index: int) -> AbstractContextManager[OpenSound]:
+    def opened(self, index: int) -> AbstractContextManager[RecordingReader]:
         """Open one, to read pieces of it. Raises UnreadableFileError, on entering and in the block."""
 
     @abstractmethod
@@ -106,5 +106,5 @@ class Sounds(Pictures):
         """Return itself for 1; a spectrogram has one. Raises DataError for another number."""
         if channels != 1:
             got = f"recordings and {channels} channels"
-            raise DataError(sentence("channels", got=got, expected="1", do="leave it out"))
+            raise DataError("channels", got=got, expected="1", do="leave it out")
         return self

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import seeding
-from kakera.errors import DataError, OptionError, sentence
+from kakera.errors import DataError, OptionError
 
 
 def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
@@ -38,12 +38,10 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
     total = sum(fractions.values())
     if min(fractions.values(), default=0.0) < 0 or total >= 1:
         raise OptionError(
-            sentence(
-                "split",
-                got=", ".join(f"{name} {value:g}" for name, value in fractions.items()),
-                expected="fractions from 0 whose sum is below 1",
-                do="leave some pictures to train on",
-            )
+            "split",
+            got=", ".join(f"{name} {value:g}" for name, value in fractions.items()),
+            expected="fractions from 0 whose sum is below 1",
+            do="leave some pictures to train on",
         )
     names, codes = np.array(["train", *fractions], "<U5"), np.zeros(len(labels), np.int8)
     classes = strata(labels)
@@ -89,12 +87,10 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
     known = np.flatnonzero(classes >= 0)
     if not 0 < count <= len(known):
         raise DataError(
-            sentence(
-                "labels",
-                got=f"{count} asked for",
-                expected=f"between 1 and {len(known)}, as many as are labelled",
-                do="ask for fewer, or label more pictures",
-            )
+            "labels",
+            got=f"{count} asked for",
+            expected=f"between 1 and {len(known)}, as many as are labelled",
+            do="ask for fewer, or label more pictures",
         )
     count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
     turn = np.append(seeding.order(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes)

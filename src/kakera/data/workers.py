@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from kakera.data.batch import Batch
-from kakera.data.order import Order, Place, Straight
+from kakera.data.order import Place, SequentialSampler, TrainingSampler
 from kakera.errors import DataError, StorageError
 from kakera.machine import usable_cores
 
@@ -23,7 +23,11 @@ THREADS = 4  # at most, where there are no processes
 
 
 def batches_of(
-    reader: TorchDataset[Any], order: Order | Straight, workers: int, *, pinned: bool = False
+    reader: TorchDataset[Any],
+    order: TrainingSampler | SequentialSampler,
+    workers: int,
+    *,
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line.
 
@@ -46,7 +50,7 @@ def batches_of(
     return _in_one_line(batches, [*batches._workers])
 
 
-def _by_threads(reader: Any, order: Order | Straight, pinned: bool) -> Iterator[Batch]:
+def _by_threads(reader: Any, order: TrainingSampler | SequentialSampler, pinned: bool) -> Iterator[Batch]:
     """Batches made by threads, for half of the processors, while the network computes."""
 
     def read(places: list[Place]) -> Batch:

@@ -5,7 +5,7 @@ the same are in `plots`.
 """
 
 from kakera.explain import masks, plots
-from kakera.explain.activations import RAW, Seen, look
+from kakera.explain.activations import RAW, Activations, look
 from kakera.explain.attention import (
     attention_distances,
     attention_map,

@@ -12,7 +12,7 @@ from jaxtyping import Num
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.explain.axes import Axes, axes_of
 from kakera.explain.extent import Extent
 from kakera.grid import Grid
@@ -28,7 +28,7 @@ RAW = -100
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Activations:
     """Numbers as in the lecture: layers and heads from 1, token 0 is the class token, 1 … N the patches.
 
     Layer 0 is what enters the first layer, −1 the last layer. The arrays are read-only.
@@ -95,7 +95,7 @@ def look(
     picture: Num[Tensor, "c H W"],
     width: int | None = None,
     start: float = 0.0,
-) -> Seen:
+) -> Activations:
     """Encode a picture of stored values (0 … scale, or log-mel) once and keep what every layer saw.
 
     A picture that ends after `width` pixels is seen as what is there of it: the columns of patches up to its
@@ -107,10 +107,10 @@ def look(
     depth, extent = encoder.shape.depth, Extent.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
-    chosen = visible_index(None, extent.absent(1, batch.device))
-    encoder.tokens(inputs.normalise(batch), chosen, None, trace)
+    chosen = visible_index(None, extent.padding_mask(1, batch.device))
+    encoder.tokens(inputs.normalize(batch), chosen, None, trace)
     shares = inputs.shares(batch)[..., : extent.width]
-    return Seen(
+    return Activations(
         as_bytes(shares)[0],
         extent.grid,
         encoder.shape.patch,
@@ -126,12 +126,10 @@ def require_no_registers(encoder: ViT) -> None:
     """Raises OptionError for an encoder with tokens that are neither class token nor patch."""
     if encoder.shape.registers:
         raise OptionError(
-            sentence(
-                "model",
-                got=f"{encoder.shape.registers} registers or distillation tokens",
-                expected="a class token and patches only",
-                do="look into another model",
-            )
+            "model",
+            got=f"{encoder.shape.registers} registers or distillation tokens",
+            expected="a class token and patches only",
+            do="look into another model",
         )
 
 
@@ -144,7 +142,7 @@ def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:
 def checked(name: str, number: int, least: int, most: int) -> int:
     """The number, if it lies within the limits. Raises OptionError."""
     if not least <= number <= most:
-        raise OptionError(sentence(name, got=number, expected=f"{least} to {most}", do="choose one of these"))
+        raise OptionError(name, got=number, expected=f"{least} to {most}", do="choose one of these")
     return number
 
 

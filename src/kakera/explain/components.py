@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kakera.explain.activations import Array, Seen
+from kakera.explain.activations import Activations, Array
 from kakera.model.vit import ViT
 
 
@@ -26,7 +26,7 @@ def principal(vectors: Array, count: int) -> tuple[Array, Array]:
     return np.pad(axes, ((0, missing), (0, 0)))[:count], np.pad(shares, (0, missing))[:count]
 
 
-def token_colours(seen: Sequence[Seen], layer: int = -1) -> list[Array]:
+def token_colours(seen: Sequence[Activations], layer: int = -1) -> list[Array]:
     """Of each picture (rows, cols, 3), 0 … 1: first principal components of its patches, red, green, blue.
 
     The components are those of all the pictures together, so that a colour means the same in each

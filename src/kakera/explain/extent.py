@@ -35,7 +35,7 @@ class Extent:
         cols = int((~beyond(torch.tensor([width]), Grid(1, whole.cols), step)).sum())
         return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.shape.patch[1], step)
 
-    def absent(self, count: int, device: torch.device) -> Bool[Tensor, "b n"] | None:
+    def padding_mask(self, count: int, device: torch.device) -> Bool[Tensor, "b n"] | None:
         """The patches of the whole grid that are not there, `count` times; None where all are."""
         if self.grid == self.whole:
             return None

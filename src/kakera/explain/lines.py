@@ -85,7 +85,7 @@ def _tokens(
     layers, found = range(encoder.shape.depth + 1), list[Tensor]()
     for part in stored.split(BATCH):
         trace = Trace(tokens=layers)
-        encoder.tokens(inputs.normalise(part.to(encoder.class_token)), None, None, trace)
+        encoder.tokens(inputs.normalize(part.to(encoder.class_token)), None, None, trace)
         found.append(torch.stack([trace.tokens[layer][:, read].double().mean(dim=1) for layer in layers]))
     return torch.cat(found, dim=1).cpu().numpy()
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera import seeding
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.masking import MASKINGS
 
@@ -23,12 +23,10 @@ def drawn(
     """
     if kind not in MASKINGS or count < 1:
         raise OptionError(
-            sentence(
-                "masks",
-                got=f"{count} of kind {kind}",
-                expected=f"one or more of {', '.join(MASKINGS)}",
-                do="choose one of these",
-            )
+            "masks",
+            got=f"{count} of kind {kind}",
+            expected=f"one or more of {', '.join(MASKINGS)}",
+            do="choose one of these",
         )
     noise = seeding.uniform(seed, 0, np.arange(count), "explain", grid.count)
     return MASKINGS[kind](noise, grid, ratio)
@@ -38,9 +36,7 @@ def named(grid: Grid, patches: Sequence[int]) -> NDArray[np.bool_]:
     """(1, N): the patches with these numbers, 1 … N row by row, hidden. Raises OptionError."""
     wrong = [number for number in patches if not 1 <= number <= grid.count]
     if wrong:
-        raise OptionError(
-            sentence("patch", got=wrong[0], expected=f"1 to {grid.count}", do="choose some of these")
-        )
+        raise OptionError("patch", got=wrong[0], expected=f"1 to {grid.count}", do="choose some of these")
     hidden = np.zeros(grid.count, dtype=np.bool_)
     hidden[[number - 1 for number in patches]] = True
     return checked(grid, hidden)
@@ -53,12 +49,10 @@ def painted(grid: Grid, paint: NDArray[Any]) -> NDArray[np.bool_]:
     """
     if paint.ndim != 2 or paint.shape[0] < grid.rows or paint.shape[1] < grid.cols:
         raise OptionError(
-            sentence(
-                "mask",
-                got=f"a drawing of shape {paint.shape}",
-                expected=f"two axes, at least {grid.rows} x {grid.cols}",
-                do="paint a larger one",
-            )
+            "mask",
+            got=f"a drawing of shape {paint.shape}",
+            expected=f"two axes, at least {grid.rows} x {grid.cols}",
+            do="paint a larger one",
         )
     strips = np.array_split(paint.astype(np.float64), grid.rows, axis=0)
     shares = [part.mean() for strip in strips for part in np.array_split(strip, grid.cols, axis=1)]
@@ -73,11 +67,9 @@ def checked(grid: Grid, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
     count = int(hidden.sum())
     if hidden.shape not in ((grid.count,), (grid.rows, grid.cols)) or not 0 < count < grid.count:
         raise OptionError(
-            sentence(
-                "mask",
-                got=f"shape {hidden.shape} with {count} patches hidden",
-                expected=f"{grid.rows} x {grid.cols} patches with 1 to {grid.count - 1} hidden",
-                do="hide some and leave some",
-            )
+            "mask",
+            got=f"shape {hidden.shape} with {count} patches hidden",
+            expected=f"{grid.rows} x {grid.cols} patches with 1 to {grid.count - 1} hidden",
+            do="hide some and leave some",
         )
     return hidden.reshape(1, -1)

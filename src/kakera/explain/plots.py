@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kakera.explain.activations import RAW, Array, Seen
+from kakera.explain.activations import RAW, Activations, Array
 from kakera.explain.attention import attention_distances, attention_map, head_maps, rollout_map
 from kakera.explain.axes import Axes, Measure
 from kakera.explain.chart import Series, chart, curve
@@ -25,7 +25,7 @@ SMALL = 64  # pixels: the height of a tile where there are many
 ERROR = 0.5  # share of the range at which an error is drawn lightest
 
 
-def head_grid(seen: Seen, token: int = 0) -> Image.Image:
+def head_grid(seen: Activations, token: int = 0) -> Image.Image:
     """A row for each layer, a column for each head and their mean; each map from 0 to its largest value."""
     rows = [
         [_marked(over(seen.picture, m), seen, token) for m in (*maps, maps.mean(axis=0))]
@@ -36,7 +36,7 @@ def head_grid(seen: Seen, token: int = 0) -> Image.Image:
     return mosaic(rows, down=down, across=across, axes=seen.axes)
 
 
-def summary(seen: Seen, layer: int = -1, relevant: Array | None = None, name: str = "") -> Image.Image:
+def summary(seen: Activations, layer: int = -1, relevant: Array | None = None, name: str = "") -> Image.Image:
     """The picture, the class token's attention in a layer, rollout, and relevance for the class `name`."""
     maps = [attention_map(seen, layer), rollout_map(seen)] + ([] if relevant is None else [relevant])
     across = ["picture", "class token", "rollout"] + ([] if relevant is None else [name or "class"])
@@ -55,7 +55,7 @@ def reconstruction(found: Reconstruction) -> Image.Image:
     return mosaic(rows, across=across, note=note, axes=found.axes)
 
 
-def similarity(seen: Seen, token: int) -> Image.Image:
+def similarity(seen: Activations, token: int) -> Image.Image:
     """How like the framed patch the others are: raw, then layer 0 … L; brown alike, blue opposite."""
     layers = [RAW, *range(seen.depth + 1)]
     height, width = seen.picture.shape[:2]
@@ -65,7 +65,7 @@ def similarity(seen: Seen, token: int) -> Image.Image:
     return mosaic([row], across=across, axes=seen.axes)
 
 
-def similarity_across(seen: Sequence[Seen], token: int, layer: int = -1) -> Image.Image:
+def similarity_across(seen: Sequence[Activations], token: int, layer: int = -1) -> Image.Image:
     """The framed patch of the first picture against the patches of all: the pictures, raw, learned."""
     first = seen[0]
     top = [_marked(as_rgb(first.picture), first, token), *(as_rgb(each.picture) for each in seen[1:])]
@@ -79,7 +79,7 @@ def similarity_across(seen: Sequence[Seen], token: int, layer: int = -1) -> Imag
     return mosaic([top, *rows], down=["picture", "raw", "learned"], axes=_widest(seen))
 
 
-def colours(seen: Sequence[Seen]) -> Image.Image:
+def colours(seen: Sequence[Activations]) -> Image.Image:
     """A row for each picture: itself, and its tokens of layers 0 … L as colours."""
     layers = range(seen[0].depth + 1)
     found = [
@@ -127,7 +127,7 @@ def fields(found: Mapping[str, Fields], axes: Axes | None = None) -> Image.Image
 
 
 def distances(
-    seen: Sequence[Seen], found: Mapping[str, Fields], measure: Measure | None = None
+    seen: Sequence[Activations], found: Mapping[str, Fields], measure: Measure | None = None
 ) -> Image.Image:
     """Attention distance of every head by layer, mean over pictures, beside fields' mean distances."""
     measure = measure or seen[0].axes.measures()[0]
@@ -149,7 +149,7 @@ def lines(found: Mapping[str, Lines]) -> Image.Image:
     return chart([raw, *learned], x="rows apart", y="cosine")
 
 
-def _marked(tile: NDArray[np.uint8], seen: Seen, token: int) -> NDArray[np.uint8]:
+def _marked(tile: NDArray[np.uint8], seen: Activations, token: int) -> NDArray[np.uint8]:
     """The tile with a frame around a patch; none for the class token."""
     if token == 0:
         return tile
@@ -166,7 +166,7 @@ def _marked(tile: NDArray[np.uint8], seen: Seen, token: int) -> NDArray[np.uint8
     return tile
 
 
-def _widest(seen: Sequence[Seen]) -> Axes:
+def _widest(seen: Sequence[Activations]) -> Axes:
     """The axes of the picture that reaches furthest."""
     return max((each.axes for each in seen), key=lambda axes: axes.across.length)
 

@@ -73,7 +73,7 @@ def transformer_fields(encoder: ViT, pictures: Float[Tensor, "b c H W"], width: 
     grid, (down, across), (height, side) = extent.grid, encoder.shape.step, encoder.shape.patch
     row, col = grid.rows // 2, grid.cols // 2
     place = row * down + (height - 1) / 2, col * across + (side - 1) / 2
-    chosen = visible_index(None, extent.absent(len(pictures), pictures.device))
+    chosen = visible_index(None, extent.padding_mask(len(pictures), pictures.device))
 
     def centres(x: Tensor) -> _Centres:
         trace = Trace(tokens=range(depth + 1))

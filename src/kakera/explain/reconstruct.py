@@ -66,8 +66,8 @@ def reconstruct(
     stored = picture.to(model.encoder.class_token)
     extent = Extent.of(model.encoder, width)
     masks = extent.spread(torch.from_numpy(hidden)).to(stored.device)
-    absent = extent.absent(len(masks), stored.device)
-    shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks, absent)
+    padding_mask = extent.padding_mask(len(masks), stored.device)
+    shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks, padding_mask)
     shares = shares[..., : extent.width]
     error = (shares[:, 2] - shares[:, 0]).abs().mean(dim=1)
     original, masked, prediction = as_bytes(shares).swapaxes(0, 1)
@@ -89,14 +89,14 @@ def reconstructions(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
-    absent: Bool[Tensor, "b n"] | None = None,
+    padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> NDArray[np.uint8]:
     """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.
 
-    `pictures` hold stored values (0 … scale); patches may be `absent`. A model of normalised pixels borrows
+    `pictures` hold stored values (0 … scale); patches may be `padding_mask`. A model of normalised pixels borrows
     the true mean and deviation of each hidden patch: see `MAE.reconstruct`.
     """
-    return as_bytes(_shares(model, inputs, pictures, hidden, absent))
+    return as_bytes(_shares(model, inputs, pictures, hidden, padding_mask))
 
 
 def _shares(
@@ -104,10 +104,10 @@ def _shares(
     inputs: InputSpec,
     pictures: Num[Tensor, "b c H W"],
     hidden: Bool[Tensor, "b n"],
-    absent: Bool[Tensor, "b n"] | None = None,
+    padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b 3 c H W"]:
     """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
-    restored = inputs.restore(model.reconstruct(inputs.normalise(pictures), hidden, absent))
+    restored = inputs.restore(model.reconstruct(inputs.normalize(pictures), hidden, padding_mask))
     guessed, stored = inputs.shares(restored), inputs.shares(pictures.to(restored.dtype))
     patch = model.encoder.shape.patch
     where, vectors = hidden.unsqueeze(-1), patches.cut(stored, patch)

@@ -34,8 +34,8 @@ def relevance(
     trace = Trace(attention=layers, pooling=layers)
     with torch.enable_grad():
         # Gradients flow back to this tensor, whatever of the model is frozen.
-        seen = inputs.normalise(picture.unsqueeze(0).to(model.encoder.class_token)).requires_grad_()
-        score = model(seen, None, trace, extent.absent(1, seen.device))[0, target]
+        seen = inputs.normalize(picture.unsqueeze(0).to(model.encoder.class_token)).requires_grad_()
+        score = model(seen, None, trace, extent.padding_mask(1, seen.device))[0, target]
         slopes = torch.autograd.grad(score, [trace.pooled[layer] for layer in layers])
     own = torch.eye(1 + extent.grid.count, dtype=torch.float64, device=score.device)
     reach = own

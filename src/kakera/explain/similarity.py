@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kakera.errors import OptionError, sentence
-from kakera.explain.activations import Array, Seen
+from kakera.errors import OptionError
+from kakera.explain.activations import Activations, Array
 from kakera.model.vit import ViT
 
 
@@ -23,7 +23,7 @@ def _unit(vectors: Array) -> Array:
     return vectors / np.where(length == 0, 1.0, length)
 
 
-def similarities(one: Seen, other: Seen, layer: int = -1) -> Array:
+def similarities(one: Activations, other: Activations, layer: int = -1) -> Array:
     """(N, M): cosines of each patch of one picture with each of another, or of the same one.
 
     Of the tokens z^(layer), or with `RAW` of the raw vectors x_i. Raises OptionError, also where the two
@@ -32,24 +32,22 @@ def similarities(one: Seen, other: Seen, layer: int = -1) -> Array:
     left, right = one.patches_of(layer), other.patches_of(layer)
     if left.shape[-1] != right.shape[-1]:
         raise OptionError(
-            sentence(
-                "pictures",
-                got=f"vectors of {left.shape[-1]} and {right.shape[-1]} numbers",
-                expected="pictures seen by one model",
-                do="encode both with the same",
-            )
+            "pictures",
+            got=f"vectors of {left.shape[-1]} and {right.shape[-1]} numbers",
+            expected="pictures seen by one model",
+            do="encode both with the same",
         )
     return cosine(left, right)
 
 
-def similarity_map(seen: Seen, token: int, layer: int = -1, other: Seen | None = None) -> Array:
+def similarity_map(seen: Activations, token: int, layer: int = -1, other: Activations | None = None) -> Array:
     """(rows, cols): how like patch `token`, 1 … N, is each patch of the same picture or of another.
 
     Raises OptionError; token 0, the class token, is no patch.
     """
     if seen.token(token) == 0:
         raise OptionError(
-            sentence("token", got="0, the class token", expected="a patch, from 1 on", do="choose a patch")
+            "token", got="0, the class token", expected="a patch, from 1 on", do="choose a patch"
         )
     other = other or seen
     return other.on_grid(similarities(seen, other, layer)[token - 1])

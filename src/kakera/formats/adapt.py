@@ -10,7 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.description import require_values
 from kakera.inputs import InputSpec
@@ -72,24 +72,20 @@ def _times(size: tuple[int, int]) -> str:
 
 def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
     inputs = saved.inputs
-    if inputs.sound is not None or not saved.model.attends:
+    if inputs.sound is not None or not saved.model.has_attention:
         got = "a model of recordings" if inputs.sound is not None else "a CNN"
         raise OptionError(
-            sentence(
-                "channels", got=got, expected="a Vision Transformer of pictures", do="leave channels out"
-            )
+            "channels", got=got, expected="a Vision Transformer of pictures", do="leave channels out"
         )
     if channels < 1:
-        raise OptionError(sentence("channels", got=channels, expected="1 or more", do="choose another"))
+        raise OptionError("channels", got=channels, expected="1 or more", do="choose another")
     mae = require_mae(saved).model if saved.model.reconstructs else None
     if mae is not None and mae.hog_target:
         raise OptionError(
-            sentence(
-                "channels",
-                got="a decoder that predicts gradients channel by channel",
-                expected="one of pixels, or an encoder",
-                do="leave channels out",
-            )
+            "channels",
+            got="a decoder that predicts gradients channel by channel",
+            expected="one of pixels, or an encoder",
+            do="leave channels out",
         )
     found, weight, shift = _shared_out(saved, channels)
     encoder = saved.encoder
@@ -136,10 +132,8 @@ def _share_out_predictions(model: MAE, old: int, channels: int) -> None:
 def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
     wanted = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
     if len(wanted) < 2:
-        raise OptionError(
-            sentence("classes", got=len(wanted), expected="two or more", do="name them, or their number")
-        )
+        raise OptionError("classes", got=len(wanted), expected="two or more", do="name them, or their number")
     model = saved.model.with_head(len(wanted), seed=0)
     model.to(next(saved.model.parameters()))
     note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
-    return replace(saved, model=model.eval(), classes=wanted, several=False, notes=_noted(saved, note))
+    return replace(saved, model=model.eval(), classes=wanted, multi_label=False, notes=_noted(saved, note))

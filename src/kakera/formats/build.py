@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, RunError
 
 UNFIT = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError)
 """What building a model from wrong numbers may raise."""
@@ -24,7 +24,7 @@ def without_memory(source: str, *, expected: str, do: str) -> Generator[None]:
     except RunError:
         raise
     except UNFIT as error:
-        raise RunError(sentence(source, got=reason(error), expected=expected, do=do)) from error
+        raise RunError(source, got=reason(error), expected=expected, do=do) from error
 
 
 def reason(error: Exception) -> str:
@@ -40,7 +40,7 @@ def require_layers(depth: int, tensors: Collection[str]) -> int:
     """Return the depth. Raises OptionError for more layers than there are tensors: each has at least one."""
     if depth > len(tensors):
         got, expected = f"{depth} layers", f"no more than the {len(tensors)} tensors of the file"
-        raise OptionError(sentence("depth", got=got, expected=expected, do="correct it"))
+        raise OptionError("depth", got=got, expected=expected, do="correct it")
     return depth
 
 
@@ -60,14 +60,10 @@ def require_numbers(tensors: Mapping[str, Tensor], source: str) -> None:
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
             kind, do = str(tensor.dtype).removeprefix("torch."), "take weights that are not quantised"
-            raise RunError(
-                sentence(source, got=f"{name} in {kind}", expected="floating-point weights", do=do)
-            )
+            raise RunError(source, got=f"{name} in {kind}", expected="floating-point weights", do=do)
         if not finite(tensor):
             do = "take another checkpoint; this training diverged, or the file is damaged"
-            raise RunError(
-                sentence(source, got=f"{name} with NaN or infinity", expected="finite weights", do=do)
-            )
+            raise RunError(source, got=f"{name} with NaN or infinity", expected="finite weights", do=do)
 
 
 def finite(tensor: Tensor) -> bool:

@@ -15,12 +15,12 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from kakera.data.sources.items import Files
-from kakera.errors import OptionError, RunError, UnreadableFileError, sentence
+from kakera.errors import OptionError, RunError, UnreadableFileError
 from kakera.formats.classes import note_on_duplicates, unique_names
 from kakera.formats.preparation import prepared
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Classifier, Pooling
 from kakera.model.mae import MAE
 from kakera.model.network import Network
 from kakera.model.positions import Resampling
@@ -36,13 +36,13 @@ M_co = TypeVar("M_co", bound=Network, default=Network, covariant=True)
 class Pretrained(Generic[M_co]):
     """A network, what it takes in, and the names of the classes it tells apart (none without a head).
 
-    `several` says that a picture may show more than one of them.
+    `multi_label` says that a picture may show more than one of them.
     """
 
     model: M_co
     inputs: InputSpec
     classes: tuple[str, ...] = ()
-    several: bool = False
+    multi_label: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
     """Of weights from elsewhere: what was found, and what had to be assumed."""
     resampling: Resampling = field(default="bicubic", compare=False)
@@ -58,9 +58,7 @@ class Pretrained(Generic[M_co]):
         """The Vision Transformer inside. Raises RunError for a CNN."""
         found = self.model.backbone
         if found is None:
-            raise RunError(
-                sentence("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
-            )
+            raise RunError("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
         return found
 
     @property
@@ -96,7 +94,7 @@ class Pretrained(Generic[M_co]):
     def predict_proba(self, files: Files) -> NDArray[np.float32]:
         """Return the probabilities (n, classes) of files, in the order given; of a recording their mean.
 
-        `files` are as in `prepare`. Each row sums to 1, unless `several` labels may hold at once. Raises
+        `files` are as in `prepare`. Each row sums to 1, unless `multi_label` labels may hold at once. Raises
         OptionError for a network without a head, and as `prepare` does.
         """
         from kakera.data.sources.files import open_files
@@ -106,7 +104,7 @@ class Pretrained(Generic[M_co]):
         found, _, broken = predict_proba(self, open_files(files, self.inputs))
         return _whole(found, broken)
 
-    def embed(self, files: Files, *, pool: Read | None = None, layer: int = -1) -> NDArray[np.float32]:
+    def embed(self, files: Files, *, pool: Pooling | None = None, layer: int = -1) -> NDArray[np.float32]:
         """Return one vector a file, (n, d), of the frozen encoder, in the order given.
 
         `pool` is "class", "mean" or "class and mean": without one what the head reads, or the class token.
@@ -165,16 +163,14 @@ def require_classifier(saved: Pretrained) -> Pretrained[Headed]:
     """Return the bundle itself, as one of a network with a head. Raises OptionError for another."""
     if not saved.model.classifies:
         got = "an autoencoder" if saved.model.reconstructs else "an encoder without a head"
-        raise OptionError(sentence("model", got=got, expected="a classifier", do="fine-tune it first"))
+        raise OptionError("model", got=got, expected="a classifier", do="fine-tune it first")
     return cast("Pretrained[Headed]", saved)
 
 
 def require_token_classifier(saved: Pretrained) -> Pretrained[Classifier]:
     """Return the bundle itself, as one of a Transformer with a head. Raises OptionError for another."""
-    if not (saved.model.classifies and saved.model.attends):
-        raise OptionError(
-            sentence("model", got="no classifier of tokens", expected="one", do="name a fine-tuned run")
-        )
+    if not (saved.model.classifies and saved.model.has_attention):
+        raise OptionError("model", got="no classifier of tokens", expected="one", do="name a fine-tuned run")
     return cast("Pretrained[Classifier]", saved)
 
 
@@ -182,12 +178,10 @@ def require_mae(saved: Pretrained) -> Pretrained[MAE]:
     """Return the bundle itself, as one of a masked autoencoder. Raises RunError for one without a decoder."""
     if not saved.model.reconstructs:
         raise RunError(
-            sentence(
-                "model",
-                got="an encoder only",
-                expected="a masked autoencoder",
-                do="name the pretraining run: its decoder draws",
-            )
+            "model",
+            got="an encoder only",
+            expected="a masked autoencoder",
+            do="name the pretraining run: its decoder draws",
         )
     return cast("Pretrained[MAE]", saved)
 

@@ -23,10 +23,10 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def note_on_duplicates(names: Sequence[str]) -> tuple[str, ...]:
     """Return a note on names that occur more than once, or none."""
-    several = [name for name, count in Counter(names).items() if count > 1]
-    if not several:
+    multi_label = [name for name, count in Counter(names).items() if count > 1]
+    if not multi_label:
         return ()
-    shown = ", ".join(f'"{name}" as "{name} (2)"' for name in several[:3])
-    more = ", …" if len(several) > 3 else ""
-    what = "1 name stands" if len(several) == 1 else f"{len(several)} names stand"
+    shown = ", ".join(f'"{name}" as "{name} (2)"' for name in multi_label[:3])
+    more = ", …" if len(multi_label) > 3 else ""
+    what = "1 name stands" if len(multi_label) == 1 else f"{len(multi_label)} names stand"
     return (f"{what} for more than one class, the later ones shown with a number: {shown}{more}",)

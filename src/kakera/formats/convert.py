@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.adapt import Size, adapt
 from kakera.formats.bundle import Pretrained
 from kakera.formats.folder import require_free, write_folder
@@ -34,7 +34,7 @@ MOST = 1e-3  # from here on a difference is no rounding, and nothing is written
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertResult:
     """What was read, where it was written, and how far apart the outputs are, at most, judged by whom."""
 
     source: Pretrained
@@ -63,7 +63,7 @@ def convert(
     encoder: bool = False,
     image_size: Size | None = None,
     channels: int | None = None,
-) -> Converted:
+) -> ConvertResult:
     """Write the model of `source` for another library: a new folder, or for mae a `.pth` file.
 
     With `encoder` a decoder or head is left behind, and with it what the target may have no word for;
@@ -92,24 +92,22 @@ def convert(
         far, judge = difference(saved, trial if to in FOLDERS else trial / "model.pth", to)
     if not far < MOST:
         raise RunError(
-            sentence(
-                str(target),
-                got=f"outputs that differ by {far:.1e}",
-                expected=f"less than {MOST:.0e}",
-                do="report this; nothing was written",
-            )
+            str(target),
+            got=f"outputs that differ by {far:.1e}",
+            expected=f"less than {MOST:.0e}",
+            do="report this; nothing was written",
         )
     if to in FOLDERS:
         write_folder(target, files)
     else:
         write_atomically(target, files["model.pth"])
     hint = COLOURED if coloured else _hint(saved, to)
-    return Converted(saved, target, far, judge, hint)
+    return ConvertResult(saved, target, far, judge, hint)
 
 
 def _grey(saved: Pretrained) -> bool:
     one = saved.inputs.channels == 1 and saved.inputs.sound is None
-    return one and saved.model.attends and not saved.model.reconstructs
+    return one and saved.model.has_attention and not saved.model.reconstructs
 
 
 def _hint(saved: Pretrained, to: Format) -> str:
@@ -121,4 +119,4 @@ def _hint(saved: Pretrained, to: Format) -> str:
 def _require_new_file(target: Path) -> None:
     if target.suffix != ".pth" or target.exists():
         got = "something there already" if target.exists() else "another ending"
-        raise RunError(sentence(str(target), got=got, expected="a new .pth file", do="choose another"))
+        raise RunError(str(target), got=got, expected="a new .pth file", do="choose another")

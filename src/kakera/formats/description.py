@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.build import require_layers
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Read
+from kakera.model.classifier import Pooling
 from kakera.model.configs import RESNETS, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
@@ -38,7 +38,7 @@ def check(content: object, tensors: Collection[str]) -> None:
     _check_shape(mapping("shape", values["shape"]), tensors)
     flag("learned", values["learned"])
     if kind == "classifier":
-        one_of("pool", values["pool"], get_args(Read))
+        one_of("pool", values["pool"], get_args(Pooling))
         if values.get("head_epsilon") is not None:
             number("head_epsilon", values["head_epsilon"], positive=True)
     if kind == "mae":
@@ -60,7 +60,7 @@ def inputs_of(content: object) -> InputSpec:
         if values.get(name) is not None:
             number(name, values[name])
     if "axes" in values and len(words("axes", values["axes"])) != 2:
-        raise OptionError(sentence("axes", got=values["axes"], expected="two names", do="correct them"))
+        raise OptionError("axes", got=values["axes"], expected="two names", do="correct them")
     if "sound" in values:
         _check_sound(mapping("sound", values["sound"]))
     found = InputSpec.from_json(dict(values))
@@ -73,7 +73,7 @@ def require_values(channels: int, size: tuple[int, int]) -> None:
     """Raises OptionError for a size that fits no memory."""
     if channels * size[0] * size[1] > VALUES:
         got, most = f"{channels} channels of {size[0]} x {size[1]}", f"at most {VALUES} values"
-        raise OptionError(sentence("size", got=got, expected=most, do="choose a smaller one"))
+        raise OptionError("size", got=got, expected=most, do="choose a smaller one")
 
 
 def _require_fitting(sound: SoundSpec, frames: int) -> None:
@@ -81,13 +81,13 @@ def _require_fitting(sound: SoundSpec, frames: int) -> None:
     samples = sound.samples(frames)
     if sound.points > POINTS:
         got, expected = f"{sound.points} points", f"at most {POINTS}"
-        raise OptionError(sentence("sound's fft", got=got, expected=expected, do="correct frame and fft"))
+        raise OptionError("sound's fft", got=got, expected=expected, do="correct frame and fft")
     if sound.bins * sound.points > VALUES:
         got, expected = f"{sound.bins} filters of {sound.points} points", f"at most {VALUES} values"
-        raise OptionError(sentence("sound's bins", got=got, expected=expected, do="correct bins or fft"))
+        raise OptionError("sound's bins", got=got, expected=expected, do="correct bins or fft")
     if samples > VALUES:
         got, expected = f"{samples} samples for {frames} frames", f"at most {VALUES}"
-        raise OptionError(sentence("sound's hop", got=got, expected=expected, do="correct hop or rate"))
+        raise OptionError("sound's hop", got=got, expected=expected, do="correct hop or rate")
 
 
 def _check_sound(values: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ def _check_shape(values: Mapping[str, Any], tensors: Collection[str]) -> None:
         if name == "stride" and sides is None:
             continue
         if not isinstance(sides, list | tuple) or len(sides) != 2:
-            raise OptionError(sentence(name, got=sides, expected="height and width", do="correct it"))
+            raise OptionError(name, got=sides, expected="height and width", do="correct it")
         for side in sides:
             whole(name, side)
     whole("registers", values.get("registers", 0), least=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import ast, audiomae, mae, timm
 from kakera.formats.weights import read_weights
@@ -61,4 +61,4 @@ def _deit(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
 
 
 def _refusal(path: Path, got: str, expected: str, do: str) -> RunError:
-    return RunError(sentence(str(path), got=got, expected=expected, do=do))
+    return RunError(str(path), got=got, expected=expected, do=do)

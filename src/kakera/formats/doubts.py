@@ -12,7 +12,7 @@ def alike(model: Network) -> tuple[str, ...]:
 
     transformers 5.24 makes such a ViTMAE from a configuration: its sine and cosine positions stay zero.
     """
-    parts = model.positions_of_parts()
+    parts = model.position_embeddings()
     found = [name for name, positions in parts.items() if _same(positions.detach())]
     if not found:
         return ()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, cast
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 MOST = 2**31 - 1  # of whole numbers that count something
 
@@ -71,4 +71,4 @@ def one_of(name: str, value: object, known: tuple[str, ...]) -> str:
 def _wrong(name: str, value: object, expected: str) -> OptionError:
     shown = repr(value)
     got = shown if len(shown) <= 60 else f"{shown[:57]}…"
-    return OptionError(sentence(name, got=got, expected=expected, do="correct it"))
+    return OptionError(name, got=got, expected=expected, do="correct it")

@@ -15,7 +15,7 @@ def require_free(folder: Path) -> None:
     """Raises RunError where something is in its place."""
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise RunError(
-            sentence(str(folder), got="something there already", expected="a new folder", do="choose another")
+            str(folder), got="something there already", expected="a new folder", do="choose another"
         )
 
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # Weights, best first: one file, or an index and the parts it names.
@@ -43,12 +43,10 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
         return found
     except Exception as error:  # the hub's, httpx's and the system's, all of one meaning here
         raise RunError(
-            sentence(
-                name,
-                got=f"no such folder here, and from the hub {_reason(error)}",
-                expected="a run, a folder or file of weights, or owner/model on the hub",
-                do=f"check the path or the name, the network and the token{meant(Path(name))}",
-            )
+            name,
+            got=f"no such folder here, and from the hub {_reason(error)}",
+            expected="a run, a folder or file of weights, or owner/model on the hub",
+            do=f"check the path or the name, the network and the token{meant(Path(name))}",
         ) from error
 
 

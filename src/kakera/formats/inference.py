@@ -15,12 +15,12 @@ from torch import Tensor
 
 from kakera.data.batch import Batch
 from kakera.data.dataset import Dataset
-from kakera.errors import OptionError, UnreadableFileError, sentence
+from kakera.errors import OptionError, UnreadableFileError
 from kakera.formats.bundle import Pretrained, require_classifier
 from kakera.formats.onnx.model import OnnxModel
 from kakera.formats.preparation import batches
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Read, pooled
+from kakera.model.classifier import Pooling, pool_tokens
 from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
@@ -36,8 +36,8 @@ def probabilities(
     Softmax where a picture has one label, a sigmoid a class where it may have several. Raises OptionError
     for a network without a head.
     """
-    logits = require_classifier(saved).model(pixels, absent=padding)
-    return logits.sigmoid() if saved.several else logits.softmax(dim=1)
+    logits = require_classifier(saved).model(pixels, padding_mask=padding)
+    return logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)
 
 
 @torch.inference_mode()
@@ -99,12 +99,12 @@ def features(
     saved: Pretrained,
     dataset: Dataset,
     layers: Sequence[int],
-    pools: Sequence[Read],
+    pools: Sequence[Pooling],
     *,
     workers: int = 0,
     progress: str = "",
     unreadable: list[UnreadableFileError] | None = None,
-) -> tuple[dict[tuple[int, Read], NDArray[np.float32]], NDArray[np.int64]]:
+) -> tuple[dict[tuple[int, Pooling], NDArray[np.float32]], NDArray[np.int64]]:
     """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
 
     The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
@@ -115,8 +115,8 @@ def features(
     depth = encoder.shape.depth
     require_layers(encoder, layers)
     nothing = torch.zeros(0, 2 + encoder.shape.registers, encoder.shape.width, device=saved.device)
-    found: dict[tuple[int, Read], list[Tensor]] = {
-        (layer, pool): [pooled(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
+    found: dict[tuple[int, Pooling], list[Tensor]] = {
+        (layer, pool): [pool_tokens(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
     }
     numbers = [torch.zeros(0, dtype=torch.int64)]
     for part in _batches(saved.inputs, dataset, workers, progress):
@@ -129,7 +129,7 @@ def features(
         encoder.tokens(pixels, chosen, None, trace)
         for layer, pool in found:
             tokens = trace.tokens[layer % (depth + 1)]
-            found[layer, pool].append(pooled(encoder, tokens, pool, chosen).cpu())
+            found[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).cpu())
     kept = torch.cat(numbers).numpy()
     means = {key: _means(kept, torch.cat(rows).numpy(), dataset) for key, rows in found.items()}
     return {key: values for key, (_, values) in means.items()}, np.unique(kept)
@@ -141,7 +141,7 @@ def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
     for layer in layers:
         if not -depth - 1 <= layer <= depth:
             raise OptionError(
-                sentence("layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these")
+                "layer", got=layer, expected=f"{-depth - 1} to {depth}", do="choose one of these"
             )
 
 

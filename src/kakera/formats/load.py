@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats import hub
 from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.bundle import Pretrained
@@ -65,12 +65,10 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
         raise _missing(place)
     if place.suffix == ".onnx" or (place / "model.onnx").exists():
         raise RunError(
-            sentence(
-                str(place),
-                got="a graph of ONNX (model.onnx), for `kakera predict` alone",
-                expected="weights",
-                do="name the model that it was made from",
-            )
+            str(place),
+            got="a graph of ONNX (model.onnx), for `kakera predict` alone",
+            expected="weights",
+            do="name the model that it was made from",
         )
     if place.is_file():
         return _file(place)
@@ -93,12 +91,10 @@ def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
     kind = str(config.get("model_type"))
     if kind not in transformers.KINDS:
         raise RunError(
-            sentence(
-                name,
-                got=f"a model of type {kind}",
-                expected=", ".join(transformers.KINDS),
-                do="name another model",
-            )
+            name,
+            got=f"a model of type {kind}",
+            expected=", ".join(transformers.KINDS),
+            do="name another model",
         )
     found = read_weights(weights)
     saved = transformers.read(config, preprocessing, found.tensors, name)
@@ -117,18 +113,16 @@ def _file(path: Path) -> Pretrained:
     if path.suffix in PICKLES or path.suffix == ".safetensors" or path.name.endswith(INDEX):
         return read_file(path)
     raise RunError(
-        sentence(
-            str(path),
-            got=f"a file of type {path.suffix or 'unknown'}",
-            expected=f"weights: .safetensors, .npz, {', '.join(sorted(PICKLES))}",
-            do="name a run, a folder or a file of weights",
-        )
+        str(path),
+        got=f"a file of type {path.suffix or 'unknown'}",
+        expected=f"weights: .safetensors, .npz, {', '.join(sorted(PICKLES))}",
+        do="name a run, a folder or a file of weights",
     )
 
 
 def _missing(path: Path) -> RunError:
     got, expected = "no such file or folder", "a run, a folder or file of weights, or owner/model on the hub"
-    return RunError(sentence(str(path), got=got, expected=expected, do=f"check the path{hub.meant(path)}"))
+    return RunError(str(path), got=got, expected=expected, do=f"check the path{hub.meant(path)}")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -136,11 +130,11 @@ def _json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
-            sentence(str(path), got=error, expected="a JSON file", do="copy or download it again")
+            str(path), got=error, expected="a JSON file", do="copy or download it again"
         ) from error
     if not isinstance(content, dict):
         got = f"a {type(content).__name__}"
-        raise RunError(sentence(str(path), got=got, expected="a JSON object", do="copy it again"))
+        raise RunError(str(path), got=got, expected="a JSON object", do="copy it again")
     return content
 
 

@@ -10,7 +10,7 @@ import torch
 from einops import EinopsError, rearrange
 from torch import Tensor, nn
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats import build
 from kakera.formats.build import require_numbers
 
@@ -108,12 +108,10 @@ def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, 
         if tensor.shape != wanted[name].shape:
             got, expected = _size(tensor), _size(wanted[name])
             raise RunError(
-                sentence(
-                    source,
-                    got=f"{_theirs(name, rows)} as {got}",
-                    expected=f"{expected}, as its description says",
-                    do="take description and weights from the same model",
-                )
+                source,
+                got=f"{_theirs(name, rows)} as {got}",
+                expected=f"{expected}, as its description says",
+                do="take description and weights from the same model",
             )
     build.fill(model, found)
 
@@ -149,12 +147,10 @@ def _moved(tensor: Tensor, form: tuple[str, str], name: str, source: str, axes: 
     except EinopsError as error:
         sizes = "".join(f", {axis} = {length}" for axis, length in known.items())
         raise RunError(
-            sentence(
-                source,
-                got=f"{name} as {_size(tensor)}",
-                expected=f"axes {form[0]}{sizes}",
-                do="take description and weights from the same model",
-            )
+            source,
+            got=f"{name} as {_size(tensor)}",
+            expected=f"axes {form[0]}{sizes}",
+            do="take description and weights from the same model",
         ) from error
 
 
@@ -163,7 +159,7 @@ def _joined(parts: Sequence[Tensor], names: Sequence[str], source: str) -> Tenso
     if not all(part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1:
         got = ", ".join(f"{name} as {_size(part)}" for name, part in zip(names, parts, strict=True))
         do = "take description and weights from the same model"
-        raise RunError(sentence(source, got=got, expected="tensors that fit below each other", do=do))
+        raise RunError(source, got=got, expected="tensors that fit below each other", do=do)
     return torch.cat([*parts])
 
 
@@ -178,10 +174,8 @@ def _refusal(source: str, *, left: Sequence[str], missing: Sequence[str]) -> Run
         if names
     ]
     return RunError(
-        sentence(
-            source,
-            got=" and ".join(said),
-            expected="every tensor of the model, and no other",
-            do="name a model of a kind that is read, with all its weights",
-        )
+        source,
+        got=" and ".join(said),
+        expected="every tensor of the model, and no other",
+        do="name a model of a kind that is read, with all its weights",
     )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import read_sealed, sealed
@@ -48,7 +48,7 @@ def write_description(folder: Path, saved: Pretrained) -> None:
 
 def describe(saved: Pretrained) -> dict[str, Any]:
     """What `kakera.json` says: enough to build the model anew."""
-    labels = {"classes": list(saved.classes), "several": saved.several} if saved.model.classifies else {}
+    labels = {"classes": list(saved.classes), "several": saved.multi_label} if saved.model.classifies else {}
     return {**saved.model.describe(), **labels, "inputs": saved.inputs.to_json()}
 
 
@@ -64,12 +64,10 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
         weights = read()
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
-            sentence(
-                str(folder),
-                got=str(error).splitlines()[0],
-                expected=f"a folder with {WEIGHTS} and {DESCRIPTION}",
-                do="name a finished run",
-            )
+            str(folder),
+            got=str(error).splitlines()[0],
+            expected=f"a folder with {WEIGHTS} and {DESCRIPTION}",
+            do="name a finished run",
         ) from error
     source, fits = str(folder / DESCRIPTION), "a description that fits its weights"
     do = "copy both files from the same run"
@@ -89,17 +87,17 @@ def build(description: dict[str, Any]) -> Pretrained:
     """An untrained model from its description."""
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
-    several = description.get("several", False)
+    multi_label = description.get("several", False)
     if description["kind"] == "cnn":
         model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
-        return Pretrained(model, inputs, classes, several)
+        return Pretrained(model, inputs, classes, multi_label)
     shape = _vit(description["shape"])
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=description["learned"])
     if description["kind"] == "encoder":
         return Pretrained(encoder, inputs)
     if description["kind"] == "classifier":
         head = description["pool"], description.get("head_epsilon")
-        return Pretrained(Classifier(encoder, len(classes), *head), inputs, classes, several)
+        return Pretrained(Classifier(encoder, len(classes), *head), inputs, classes, multi_label)
     decoder = _decoder(description["decoder"])
     target = {"norm_pix_loss": description["normalised"], "hog_target": description.get("gradients", False)}
     return Pretrained(MAE(encoder, decoder, **target), inputs)

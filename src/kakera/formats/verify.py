@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign.transformers_kinds import SOUND, kind_of
 from kakera.formats.load import load
@@ -73,9 +73,7 @@ def by_transformers(saved: Pretrained, place: Path) -> Judgement:
     model, said = getattr(library, name).from_pretrained(place, output_loading_info=True, **options)
     wrong = [key for keys in (said["missing_keys"], said["unexpected_keys"]) for key in keys]
     if wrong:
-        raise RunError(
-            sentence("transformers", got=f"other names ({wrong[0]})", expected="its own", do="report this")
-        )
+        raise RunError("transformers", got=f"other names ({wrong[0]})", expected="its own", do="report this")
     model.eval()
     if saved.model.reconstructs:
         found = model(pictures, noise=noise)
@@ -106,7 +104,7 @@ def by_onnxruntime(saved: Pretrained, place: Path) -> tuple[float, str]:
         theirs = session.run(None, {name: each.numpy() for name, each in zip(names, given, strict=True)})
         for one, other in zip(graph.expected(*given), map(torch.from_numpy, theirs), strict=True):
             if saved.model.reconstructs:  # in the model's units
-                one, other = saved.inputs.normalise(one), saved.inputs.normalise(other)
+                one, other = saved.inputs.normalize(one), saved.inputs.normalize(other)
             far = max(far, float((one - other).abs().max()))
     return far, "onnxruntime"
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.wrappers import contents, unwrapped
 from kakera.out_of_memory import raise_lack
 
@@ -56,12 +56,10 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # safetensors and the system each have errors of their own
         raise_lack(error)
         raise RunError(
-            sentence(
-                str(path),
-                got=str(error).splitlines()[0],
-                expected="a whole .safetensors file",
-                do="copy or download it again",
-            )
+            str(path),
+            got=str(error).splitlines()[0],
+            expected="a whole .safetensors file",
+            do="copy or download it again",
         ) from error
 
 
@@ -73,12 +71,12 @@ def _parts(index: Path) -> dict[str, Tensor]:
         inside = all(Path(name).name == name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         got, expected = f"{type(error).__name__} {error}", "an index of tensors and their files"
-        raise RunError(sentence(str(index), got=got, expected=expected, do="download it again")) from error
+        raise RunError(str(index), got=got, expected=expected, do="download it again") from error
     missing = [name for name in names if not (index.parent / name).is_file()]
     if not names or not inside or missing:
         got = "no files" if not names else f"no {missing[0]}" if missing else "files of another folder"
         expected = f"all {len(names)} parts beside it"
-        raise RunError(sentence(str(index), got=got, expected=expected, do="copy or download them too"))
+        raise RunError(str(index), got=got, expected=expected, do="copy or download them too")
     found: dict[str, Tensor] = {}
     for name in names:
         part = index.parent / name
@@ -87,7 +85,7 @@ def _parts(index: Path) -> dict[str, Tensor]:
         wrong = sorted(found.keys() ^ places.keys())[0]
         got = f"{wrong} in {'no part' if wrong in places else 'a part'}"
         expected = "the tensors of the index in its parts, and no other"
-        raise RunError(sentence(str(index), got=got, expected=expected, do="download all of them again"))
+        raise RunError(str(index), got=got, expected=expected, do="download all of them again")
     return found
 
 
@@ -123,10 +121,8 @@ def state_dict(content: Any, path: Path) -> tuple[dict[str, Tensor], tuple[str, 
 
 def _refusal(path: Path, got: str) -> RunError:
     return RunError(
-        sentence(
-            str(path),
-            got=got,
-            expected="tensors by name, and no code",
-            do="name a whole file of weights, best a .safetensors",
-        )
+        str(path),
+        got=got,
+        expected="tensors by name, and no code",
+        do="name a whole file of weights, best a .safetensors",
     )

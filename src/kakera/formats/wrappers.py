@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 
 # Parts of names: DataParallel's and an averaged model's, torch.compile's, FSDP's, activation checkpointing's.
 WRAPPING = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -49,7 +49,7 @@ def unwrapped(tensors: Mapping[str, Tensor], source: str) -> tuple[Tensors, Note
         found[".".join(part for part in parts if part not in WRAPPING)] = tensor
     if len(found) != len(tensors):
         got = f"{len(tensors)} tensors with {len(found)} names, once {' and '.join(sorted(off))} are off"
-        raise RunError(sentence(source, got=got, expected="one model", do="save the model inside alone"))
+        raise RunError(source, got=got, expected="one model", do="save the model inside alone")
     notes: Notes = (f"names without {' and '.join(f'{part}.' for part in sorted(off))}",) if off else ()
     if "module" in off and found.pop(AVERAGED, None) is not None:
         notes += ("weights averaged over steps",)

@@ -16,7 +16,7 @@ from kakera.model.configs import PLAIN, BlockConfig
 from kakera.model.linear import Linear, Then, linear
 from kakera.model.trace import Trace
 
-Wanted: TypeAlias = Callable[[Tensor], Tensor]
+Selection: TypeAlias = Callable[[Tensor], Tensor]
 """From tokens (b, n, d) to some of them (b, m, d)."""
 
 SHORT = 128  # tokens: up to here two batched products beat the fused kernel on a CPU
@@ -26,14 +26,14 @@ def pool(
     q: Float[Tensor, "b h m e"],
     k: Float[Tensor, "b h n e"],
     v: Float[Tensor, "b h n e"],
-    void: Bool[Tensor, "b n"] | None = None,
+    key_padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b h m e"]:
-    """h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j per head (L5 ②–③), over the tokens that are not `void`.
+    """h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j per head (L5 ②–③), over the tokens that are not `key_padding_mask`.
 
     By the formula where rows are short and the device a CPU, where PyTorch's fused kernel gains nothing from
     a second thread; else by that kernel, which never holds the (m, n) scores in memory.
     """
-    allowed = None if void is None else rearrange(~void, "b n -> b 1 1 n")
+    allowed = None if key_padding_mask is None else rearrange(~key_padding_mask, "b n -> b 1 1 n")
     if k.device.type != "cpu" or k.shape[-2] > SHORT or torch.compiler.is_compiling():
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
@@ -56,30 +56,30 @@ class Attention(nn.Module):
         z: Float[Tensor, "b n d"],
         trace: Trace | None = None,
         layer: int = 0,
-        void: Bool[Tensor, "b n"] | None = None,
-        asking: Float[Tensor, "b m d"] | None = None,
+        key_padding_mask: Bool[Tensor, "b n"] | None = None,
+        queries: Float[Tensor, "b m d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
         """z̃, computed by the faster way; a trace gets the same attention by the formula.
 
-        No token attends to one that is `void`. Only the tokens `asking` attend, where that is given: some
+        No token attends to one that is `key_padding_mask`. Only the tokens `queries` attend, where that is given: some
         of z.
         """
-        if asking is None:
+        if queries is None:
             q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
         else:
-            q, k, v = self._of_some(z, asking)
+            q, k, v = self._of_some(z, queries)
         if trace is not None:
-            trace.see_attention(layer, q, k, void)
-        pooled = pool(q, k, v, void)
+            trace.record_attention(layer, q, k, key_padding_mask)
+        pooled = pool(q, k, v, key_padding_mask)
         if trace is not None:
-            trace.see_pooling(layer, v, pooled)
+            trace.record_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
-    def _of_some(self, z: Tensor, asking: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _of_some(self, z: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of the tokens asking; keys and values of all."""
         width, bias = self.out.in_features, self.qkv.bias
         for_q, for_kv = (bias[:width], bias[width:]) if self.biased else (None, None)
-        q = rearrange(linear(asking, self.qkv.weight[:width], for_q), "b m (h e) -> b h m e", h=self.heads)
+        q = rearrange(linear(queries, self.qkv.weight[:width], for_q), "b m (h e) -> b h m e", h=self.heads)
         kv = linear(z, self.qkv.weight[width:], for_kv)
         k, v = rearrange(kv, "b n (two h e) -> two b h n e", two=2, h=self.heads)
         return q, k, v
@@ -99,12 +99,12 @@ class CrossAttention(nn.Module):
         self,
         z: Float[Tensor, "b m d"],
         context: Float[Tensor, "b k d"],
-        void: Bool[Tensor, "b k"] | None = None,
+        key_padding_mask: Bool[Tensor, "b k"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """No token attends to one of the context that is `void`."""
+        """No token attends to one of the context that is `key_padding_mask`."""
         q = rearrange(self.q(z), "b m (h e) -> b h m e", h=self.heads)
         k, v = rearrange(self.kv(context), "b k (two h e) -> two b h k e", two=2, h=self.heads)
-        pooled = pool(q, k, v, void)
+        pooled = pool(q, k, v, key_padding_mask)
         return self.out(rearrange(pooled, "b h m e -> b m (h e)"))
 
 
@@ -119,7 +119,7 @@ class Mlp(nn.Module):
         inside = round(width * ratio)
         self.up = Linear(width, 2 * inside if gated else inside)
         self.down = Linear(inside, width)
-        self.bend: Then = "tanh gelu" if tanh else "gelu"
+        self.activation: Then = "tanh gelu" if tanh else "gelu"
         self.gated = gated
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
@@ -127,7 +127,7 @@ class Mlp(nn.Module):
         if self.gated:
             gate, value = self.up(z).chunk(2, dim=-1)
             return self.down(functional.silu(gate) * value)
-        return self.down(self.up(z, self.bend))
+        return self.down(self.up(z, self.activation))
 
 
 class Layer(nn.Module):
@@ -145,28 +145,28 @@ class Layer(nn.Module):
     def forward(
         self,
         z: Float[Tensor, "b n d"],
-        survive: Float[Tensor, "2 b"] | None = None,
+        drop_path: Float[Tensor, "2 b"] | None = None,
         trace: Trace | None = None,
         layer: int = 0,
-        void: Bool[Tensor, "b n"] | None = None,
-        wanted: Wanted | None = None,
+        key_padding_mask: Bool[Tensor, "b n"] | None = None,
+        select: Selection | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """`survive` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps.
+        """`drop_path` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps.
 
-        Tokens that are `void` only fill a row up: no other attends to them. `wanted` picks the tokens that
+        Tokens that are `key_padding_mask` only fill a row up: no other attends to them. `select` picks the tokens that
         anybody reads of what leaves this layer: the others are attended to, and cost no more than that.
         """
         normed = self.norm1(z)
-        z, asking = (z, None) if wanted is None else (wanted(z), wanted(normed))
-        branch = self.attention(normed, trace, layer, void, asking)
+        z, queries = (z, None) if select is None else (select(z), select(normed))
+        branch = self.attention(normed, trace, layer, key_padding_mask, queries)
         branch = branch if self.scale1 is None else branch * self.scale1
-        z = z + (branch if survive is None else branch * survive[0, :, None, None])
+        z = z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
         branch = self.mlp(self.norm2(z))
         branch = branch if self.scale2 is None else branch * self.scale2
-        return z + (branch if survive is None else branch * survive[1, :, None, None])
+        return z + (branch if drop_path is None else branch * drop_path[1, :, None, None])
 
 
-class CrossLayer(nn.Module):
+class CrossBlock(nn.Module):
     """z' = CrossAttention(LN(z), context) + z;  z^(l) = MLP(LN(z')) + z' (Fu et al. 2024, Sec. 3.2)."""
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
@@ -180,14 +180,16 @@ class CrossLayer(nn.Module):
         self,
         z: Float[Tensor, "b m d"],
         context: Float[Tensor, "b k d"],
-        void: Bool[Tensor, "b k"] | None = None,
+        key_padding_mask: Bool[Tensor, "b k"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Each token on its own, given the context; what is `void` of it is not attended to."""
-        z = z + self.attention(self.norm1(z), context, void)
+        """Each token on its own, given the context; what is `key_padding_mask` of it is not attended to."""
+        z = z + self.attention(self.norm1(z), context, key_padding_mask)
         return z + self.mlp(self.norm2(z))
 
 
-def survival(noise: Float[Tensor, "b branches"], rate: float, depth: int) -> Float[Tensor, "layers each b"]:
+def drop_path_factors(
+    noise: Float[Tensor, "b branches"], rate: float, depth: int
+) -> Float[Tensor, "layers each b"]:
     """Return the factors of stochastic depth (Huang et al. 2016) for the branches of `depth` layers.
 
     From numbers in [0, 1), drawn outside the model. The rate grows linearly from 0 at the first layer to

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.configs import ViTConfig, require_count
-from kakera.model.initialize import Seed, generator_of, give_memory
+from kakera.model.initialize import Seed, allocate, generator_of
 from kakera.model.linear import Linear
 from kakera.model.network import Network
 from kakera.model.token_index import TokenIndex, visible_index
@@ -20,11 +20,11 @@ from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
 Pool: TypeAlias = Literal["class", "mean"]
-Read: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
+Pooling: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
 
-READ_FIRST: dict[Read, int] = {"class": 1, "distilled": 2, "halves": 2}
+POOLED_TOKENS: dict[Pooling, int] = {"class": 1, "distilled": 2, "halves": 2}
 """How many tokens, before those of the patches, are all that is read of the last layer."""
-READS: dict[Read, str] = {
+POOLING_TEXT: dict[Pooling, str] = {
     "class": "the class token",
     "mean": "the mean",
     "distilled": "the class and the distillation token",
@@ -55,7 +55,7 @@ class Classifier(Network):
         self,
         encoder: ViT | ViTConfig | str,
         classes: int,
-        pool: Read = "mean",
+        pool: Pooling = "mean",
         head_epsilon: float | None = None,
         *,
         channels: int | None = None,
@@ -67,12 +67,12 @@ class Classifier(Network):
         generator = generator_of(seed)
         self.encoder = encoder = ViT.of(encoder, channels, image_size, patch, generator)
         self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
-        self._pool: Read = pool
+        self._pool: Pooling = pool
         width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
         with torch.device("meta"):
             self.head = Linear(width, classes)
-        if give_memory(self.head):
+        if allocate(self.head):
             self.reset_head(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -90,35 +90,37 @@ class Classifier(Network):
     def features(
         self,
         pictures: Float[Tensor, "b c H W"],
-        survive: Float[Tensor, "layers 2 b"] | None = None,
+        drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b e"]:
         """What the head sees."""
-        return self.features_of(pictures, visible_index(None, absent, pictures.device), survive, trace)
+        return self.features_from_index(
+            pictures, visible_index(None, padding_mask, pictures.device), drop_path, trace
+        )
 
-    def features_of(
+    def features_from_index(
         self,
         pictures: Float[Tensor, "b c H W"],
         chosen: TokenIndex | None = None,
-        survive: Float[Tensor, "layers 2 b"] | None = None,
+        drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
     ) -> Float[Tensor, "b e"]:
         """What the head sees of the `chosen` patches, or of all."""
-        first = 0 if trace is not None else READ_FIRST.get(self.pool, 0)
-        tokens = self.encoder.tokens(pictures, chosen, survive, trace, first)
-        found = pooled(self.encoder, tokens, self.pool, chosen)
+        first = 0 if trace is not None else POOLED_TOKENS.get(self.pool, 0)
+        tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first)
+        found = pool_tokens(self.encoder, tokens, self.pool, chosen)
         return found if self.head_norm is None else self.head_norm(found)
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
-        survive: Float[Tensor, "layers 2 b"] | None = None,
+        drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One logit a class; `absent` patches do not count."""
-        return self.head(self.features(pictures, survive, trace, absent))
+        """One logit a class; `padding_mask` patches do not count."""
+        return self.head(self.features(pictures, drop_path, trace, padding_mask))
 
     def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
         """The patches' tokens after the final norm, place by place."""
@@ -137,7 +139,7 @@ class Classifier(Network):
         return self.encoder.step
 
     @property
-    def pool(self) -> Read:
+    def pool(self) -> Pooling:
         """What the head reads."""
         return self._pool
 
@@ -146,22 +148,22 @@ class Classifier(Network):
         """All layers of the encoder."""
         return self.encoder.shape.depth
 
-    def cells(self, size: tuple[int, int]) -> Grid:
+    def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
-        return self.encoder.cells(size)
+        return self.encoder.grid_for(size)
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Take pictures of another size from now on: the positions are resized in two dimensions."""
         self.encoder.resize(size, how)
 
-    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+    def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
         """Return the same encoder with a new head; it reads what the old one reads, or `pool`."""
         epsilon = None if pool else self.head_epsilon
         return Classifier(self.encoder, classes, pool or self.pool, epsilon, seed=seed)
 
-    def positions_of_parts(self) -> dict[str, Tensor]:
+    def position_embeddings(self) -> dict[str, Tensor]:
         """Return the encoder's positions (1 + n, d)."""
-        return self.encoder.positions_of_parts()
+        return self.encoder.position_embeddings()
 
     def describe(self) -> dict[str, Any]:
         """Return the encoder's shape, and what the head reads."""
@@ -170,14 +172,14 @@ class Classifier(Network):
 
     def about(self, inputs: str) -> str:
         """Return layers, patches, inputs and classes in one line."""
-        classes = f"{self.classes} classes from {READS[self.pool]}"
+        classes = f"{self.classes} classes from {POOLING_TEXT[self.pool]}"
         return f"classifier: {self.encoder.size_in_words(inputs)}, {classes}"
 
 
-def pooled(
+def pool_tokens(
     encoder: ViT,
     tokens: Float[Tensor, "b k d"],
-    pool: Read,
+    pool: Pooling,
     chosen: TokenIndex | None = None,
 ) -> Float[Tensor, "b e"]:
     """One vector a picture, from tokens before the final norm, as the encoder gives them for the `chosen`."""

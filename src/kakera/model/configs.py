@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
     """Raises OptionError for layers that cannot be."""
     if width < 1 or depth < 0:
         got = f"{depth} layers of {width}"
-        raise OptionError(sentence(where, got=got, expected="positive numbers", do="correct them"))
+        raise OptionError(where, got=got, expected="positive numbers", do="correct them")
     if heads < 1 or width % heads:
         got, expected = f"{heads} heads for a width of {width}", "a number of heads that divides the width"
-        raise OptionError(sentence(where, got=got, expected=expected, do="correct heads or width"))
+        raise OptionError(where, got=got, expected=expected, do="correct heads or width")
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,7 @@ class ViTConfig:
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
         if self.registers < 0:
-            raise OptionError(
-                sentence("registers", got=self.registers, expected="0 or more", do="correct the number")
-            )
+            raise OptionError("registers", got=self.registers, expected="0 or more", do="correct the number")
 
     @property
     def step(self) -> tuple[int, int]:
@@ -118,7 +116,7 @@ def decoder_for(width: int) -> DecoderConfig:
     return next((shape.decoder for shape in SIZES.values() if shape.width == width), _PAPER)
 
 
-def shape_of(name: str) -> ViTConfig:
+def vit_config(name: str) -> ViTConfig:
     """Return the row of a name. Raises OptionError for an unknown one."""
     return SIZES[name] if name in SIZES else unknown("model", name, SIZES)
 
@@ -128,7 +126,7 @@ def unknown(what: str, name: Any, known: Iterable[str]) -> NoReturn:
     names = list(known)
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     do = f"did you mean {near[0]}?" if near else "choose one of these"
-    raise OptionError(sentence(what, got=name, expected="one of " + ", ".join(names), do=do))
+    raise OptionError(what, got=name, expected="one of " + ", ".join(names), do=do)
 
 
 def pair(what: str, value: Any) -> tuple[int, int]:
@@ -138,14 +136,14 @@ def pair(what: str, value: Any) -> tuple[int, int]:
     )
     if len(both) != 2 or not all(isinstance(side, int) and side > 0 for side in both):
         expected = "a number of pixels, or (height, width)"
-        raise OptionError(sentence(what, got=value, expected=expected, do="correct it"))
+        raise OptionError(what, got=value, expected=expected, do="correct it")
     return both
 
 
 def require_count(what: str, value: Any) -> int:
     """Return a number of channels or classes. Raises OptionError where it is no number above 0."""
     if not isinstance(value, int) or value < 1:
-        raise OptionError(sentence(what, got=value, expected="1 or more", do="correct the number"))
+        raise OptionError(what, got=value, expected="1 or more", do="correct the number")
     return value
 
 
@@ -153,7 +151,7 @@ EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 co
 
 
 @dataclass(frozen=True)
-class ResNetShape:
+class ResNetConfig:
     """Stages of `blocks[i]` blocks of `widths[i]` channels; each stage but the first halves the picture.
 
     The `small` stem is one 3 × 3 convolution at full size; the `large` one, for pictures of 224 pixels, is
@@ -174,24 +172,24 @@ class ResNetShape:
 _SMALL, _WIDE, _LARGE = (32, 64, 128), (64, 128, 256), (64, 128, 256, 512)
 
 
-RESNETS: dict[str, ResNetShape] = {
+RESNETS: dict[str, ResNetConfig] = {
     # for pictures of 28 to 64 pixels; micro and mini within 5 % of the parameters of the ViTs so named
-    "resnet-nano": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="small"),
-    "resnet-micro": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="small"),
-    "resnet-mini": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="small"),
+    "resnet-nano": ResNetConfig((1, 1, 1), _SMALL, bottleneck=False, stem="small"),
+    "resnet-micro": ResNetConfig((3, 3, 2), _SMALL, bottleneck=False, stem="small"),
+    "resnet-mini": ResNetConfig((2, 2, 2), _WIDE, bottleneck=False, stem="small"),
     # as large, for pictures above 64 pixels and for spectrograms: at full size they would take hours
-    "resnet-nano-7x7": ResNetShape((1, 1, 1), _SMALL, bottleneck=False, stem="large"),
-    "resnet-micro-7x7": ResNetShape((3, 3, 2), _SMALL, bottleneck=False, stem="large"),
-    "resnet-mini-7x7": ResNetShape((2, 2, 2), _WIDE, bottleneck=False, stem="large"),
+    "resnet-nano-7x7": ResNetConfig((1, 1, 1), _SMALL, bottleneck=False, stem="large"),
+    "resnet-micro-7x7": ResNetConfig((3, 3, 2), _SMALL, bottleneck=False, stem="large"),
+    "resnet-mini-7x7": ResNetConfig((2, 2, 2), _WIDE, bottleneck=False, stem="large"),
     # for pictures of 224 pixels: He et al. 2016, table 1
-    "resnet-18": ResNetShape((2, 2, 2, 2), _LARGE, bottleneck=False, stem="large"),
-    "resnet-34": ResNetShape((3, 4, 6, 3), _LARGE, bottleneck=False, stem="large"),
-    "resnet-50": ResNetShape((3, 4, 6, 3), _LARGE, bottleneck=True, stem="large"),
-    "resnet-101": ResNetShape((3, 4, 23, 3), _LARGE, bottleneck=True, stem="large"),
-    "resnet-152": ResNetShape((3, 8, 36, 3), _LARGE, bottleneck=True, stem="large"),
+    "resnet-18": ResNetConfig((2, 2, 2, 2), _LARGE, bottleneck=False, stem="large"),
+    "resnet-34": ResNetConfig((3, 4, 6, 3), _LARGE, bottleneck=False, stem="large"),
+    "resnet-50": ResNetConfig((3, 4, 6, 3), _LARGE, bottleneck=True, stem="large"),
+    "resnet-101": ResNetConfig((3, 4, 23, 3), _LARGE, bottleneck=True, stem="large"),
+    "resnet-152": ResNetConfig((3, 8, 36, 3), _LARGE, bottleneck=True, stem="large"),
 }
 
 
-def resnet_shape(name: str) -> ResNetShape:
+def resnet_config(name: str) -> ResNetConfig:
     """The row of a name. Raises OptionError for an unknown one."""
     return RESNETS[name] if name in RESNETS else unknown("ResNet", name, RESNETS)

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kakera.model import positions
-from kakera.model.attention import CrossLayer, Layer
+from kakera.model.attention import CrossBlock, Layer
 from kakera.model.configs import DecoderConfig
-from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
+from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.linear import Linear
 from kakera.model.token_index import MaskIndex
 from kakera.model.vit import ViT
@@ -26,7 +26,7 @@ class Decoder(nn.Module):
     def __init__(self, encoder: ViT, config: DecoderConfig, outputs: int, seed: Seed = None) -> None:
         super().__init__()
         self.shape, self.grid = config, encoder.grid
-        kind = CrossLayer if config.cross else Layer
+        kind = CrossBlock if config.cross else Layer
         with torch.device("meta"):
             self.embed = Linear(encoder.shape.width, config.width)
             self.mask_token = nn.Parameter(torch.zeros(config.width))
@@ -35,7 +35,7 @@ class Decoder(nn.Module):
             self.layers = nn.ModuleList(layers)
             self.norm = nn.LayerNorm(config.width, eps=config.kind.epsilon)
             self.predict = Linear(config.width, outputs)
-        if give_memory(self):
+        if allocate(self):
             self.reset_parameters(generator_of(seed))
 
     @torch.no_grad()
@@ -62,9 +62,9 @@ class Decoder(nn.Module):
             z = torch.cat([z[:, :1], index.present.gather(z[:, 1:])], dim=1)
             padding = index.present.key_padding(1)
         for layer in self.layers[:-1]:
-            z = layer(z, void=padding)
+            z = layer(z, key_padding_mask=padding)
         query = index.predicted if index.query is None else index.query
-        return self.layers[-1](z, void=padding, wanted=lambda z: query.gather(z[:, 1:]))
+        return self.layers[-1](z, key_padding_mask=padding, select=lambda z: query.gather(z[:, 1:]))
 
     def _across(self, latent: Float[Tensor, "b k e"], index: MaskIndex) -> Float[Tensor, "b m e"]:
         where = self.positions[1:].expand(len(latent), -1, -1)

@@ -21,7 +21,7 @@ def generator_of(seed: Seed) -> torch.Generator | None:
     return None if device.type == "meta" else torch.Generator(device).manual_seed(seed)
 
 
-def give_memory(module: nn.Module) -> bool:
+def allocate(module: nn.Module) -> bool:
     """Give memory to a module that was made on the meta device, without drawing numbers for it.
 
     False where the model is itself to stay there (`with torch.device("meta")`): nothing is to be drawn.

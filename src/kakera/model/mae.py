@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.model import hog as oriented
 from kakera.model import patches, positions
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Classifier, Pooling
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.decoder import Decoder
 from kakera.model.initialize import Seed, generator_of
@@ -36,7 +36,7 @@ class MAE(Network):
     knows.
 
     Where a method takes a mask, that is Boolean (b, n), True = hidden, or a MaskIndex. Beside a Boolean one
-    patches may be `absent`, and only those `asked` for predicted, of those that are hidden.
+    patches may be `padding_mask`, and only those `predict_mask` for predicted, of those that are hidden.
     """
 
     kind = "mae"
@@ -88,18 +88,18 @@ class MAE(Network):
         self,
         pictures: Float[Tensor, "b c H W"],
         mask: Bool[Tensor, "b n"] | MaskIndex,
-        absent: Bool[Tensor, "b n"] | None = None,
-        asked: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
+        predict_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
         """Guess each hidden patch, in units of `target`, in the order of their numbers."""
-        return self._guess(pictures, _index(mask, absent, asked, pictures.device))
+        return self._guess(pictures, _index(mask, padding_mask, predict_mask, pictures.device))
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
         mask: Bool[Tensor, "b n"] | MaskIndex | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
-        asked: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
+        predict_mask: Bool[Tensor, "b n"] | None = None,
         *,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, ""]:
@@ -108,11 +108,11 @@ class MAE(Network):
         Without a mask `mask_ratio` of the patches are hidden, which the generator draws, or PyTorch's global
         one. Raises OptionError for a mask that hides nothing, or more patches in one picture than in another.
         """
-        if mask is None and absent is None and asked is None:
+        if mask is None and padding_mask is None and predict_mask is None:
             mask = MaskIndex.random(
                 len(pictures), self.encoder.grid, self.mask_ratio, generator, pictures.device
             )
-        index = _index(mask, absent, asked, pictures.device)
+        index = _index(mask, padding_mask, predict_mask, pictures.device)
         wrong = self._guess(pictures, index) - self.target(pictures, index.predicted)
         return index.predicted.mean(wrong.square())
 
@@ -125,13 +125,13 @@ class MAE(Network):
         self,
         pictures: Float[Tensor, "b c H W"],
         mask: Bool[Tensor, "b n"] | MaskIndex,
-        absent: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b c H W"]:
         """Return the pictures with their hidden patches predicted, in the model's input units.
 
         A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
         """
-        index = _index(mask, absent, None, pictures.device)
+        index = _index(mask, padding_mask, None, pictures.device)
         guess, wanted = self._guess(pictures, index)[..., : self.pixels], index.predicted
         vectors = patches.cut(pictures, self.encoder.shape.patch)
         if self.norm_pix_loss:
@@ -161,15 +161,15 @@ class MAE(Network):
         """Pixels across from one patch to the next."""
         return self.encoder.step
 
-    def cells(self, size: tuple[int, int]) -> Grid:
+    def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
-        return self.encoder.cells(size)
+        return self.encoder.grid_for(size)
 
-    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+    def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
         """Return a classifier of the encoder; its head reads the mean of the patches, or `pool`."""
         return self.encoder.with_head(classes, pool, seed)
 
-    def positions_of_parts(self) -> dict[str, Tensor]:
+    def position_embeddings(self) -> dict[str, Tensor]:
         """Return the positions (1 + n, d) of encoder and decoder."""
         return {"encoder": self.encoder.positions, "decoder": self.decoder.positions}
 
@@ -186,15 +186,18 @@ class MAE(Network):
 
 
 def _index(
-    mask: Tensor | MaskIndex | None, absent: Tensor | None, asked: Tensor | None, device: torch.device
+    mask: Tensor | MaskIndex | None,
+    padding_mask: Tensor | None,
+    predict_mask: Tensor | None,
+    device: torch.device,
 ) -> MaskIndex:
     """A mask as index tensors on the device. Raises OptionError."""
-    if isinstance(mask, MaskIndex) and absent is None and asked is None:
+    if isinstance(mask, MaskIndex) and padding_mask is None and predict_mask is None:
         return mask.to(device)
     if not isinstance(mask, Tensor):
         got, do = "absent or asked without a Boolean mask", "give them to MaskIndex.of"
-        raise OptionError(sentence("mask", got=got, expected="a Boolean mask beside them", do=do))
-    return MaskIndex.of(mask, absent, asked).to(device)
+        raise OptionError("mask", got=got, expected="a Boolean mask beside them", do=do)
+    return MaskIndex.of(mask, padding_mask, predict_mask).to(device)
 
 
 def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
@@ -202,12 +205,10 @@ def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
     if encoder.shape.step != encoder.shape.patch:
         do, expected = "leave the stride out", "patches side by side, so that what is hidden is not seen"
         got = "patches that overlap"
-        raise OptionError(sentence("masked autoencoder", got=got, expected=expected, do=do))
+        raise OptionError("masked autoencoder", got=got, expected=expected, do=do)
     if norm_pix_loss and encoder.patches.project.in_features == 1:
         expected, do = "two or more, where each patch is normalised", "choose a larger patch, or plain pixels"
-        raise OptionError(sentence("patch", got="a single value", expected=expected, do=do))
+        raise OptionError("patch", got="a single value", expected=expected, do=do)
     if encoder.shape.registers:
         got, expected = f"{encoder.shape.registers} registers", "a class token and patches only"
-        raise OptionError(
-            sentence("encoder", got=got, expected=expected, do="choose another model to pretrain")
-        )
+        raise OptionError("encoder", got=got, expected=expected, do="choose another model to pretrain")

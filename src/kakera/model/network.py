@@ -11,7 +11,7 @@ from kakera.model.initialize import Seed
 from kakera.model.positions import Resampling
 
 if TYPE_CHECKING:
-    from kakera.model.classifier import Classifier, Read
+    from kakera.model.classifier import Classifier, Pooling
     from kakera.model.resnet import ResNet
     from kakera.model.vit import ViT
 
@@ -21,7 +21,7 @@ class Network(nn.Module):
 
     kind: ClassVar[str]
     """Its name in `kakera.json`: encoder, mae, classifier or cnn."""
-    attends: ClassVar[bool] = True
+    has_attention: ClassVar[bool] = True
     """Whether it has tokens that attend to each other: all but a CNN."""
     reconstructs: ClassVar[bool] = False
     """Whether it predicts hidden patches."""
@@ -35,7 +35,7 @@ class Network(nn.Module):
     """Epsilon of a layer norm before the head; None where there is no such norm."""
 
     @property
-    def pool(self) -> Read | None:
+    def pool(self) -> Pooling | None:
         """What of the tokens the head reads; None without a head on tokens."""
         return None
 
@@ -54,7 +54,7 @@ class Network(nn.Module):
         """Pixels across from one cell to the next: from patch to patch, or from cell to cell of the maps."""
         raise NotImplementedError
 
-    def cells(self, size: tuple[int, int]) -> Grid:
+    def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of patches, or of cells of the last maps, of pictures of (height, width) pixels."""
         raise NotImplementedError
 
@@ -62,7 +62,7 @@ class Network(nn.Module):
         """Take pictures of (height, width) pixels from now on. Raises OptionError."""
         raise NotImplementedError
 
-    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier | ResNet:
+    def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier | ResNet:
         """Return a classifier of this network, whose weights it shares, with a new head.
 
         `pool` is what the head reads of the tokens: without one what the old head reads, or the mean; `seed`
@@ -70,7 +70,7 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def positions_of_parts(self) -> dict[str, Tensor]:
+    def position_embeddings(self) -> dict[str, Tensor]:
         """Return the position vectors (1 + n, d) of encoder and decoder, by these names."""
         return {}
 

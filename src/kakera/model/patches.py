@@ -39,7 +39,7 @@ def join(patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]) ->
     )
 
 
-def pick(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
+def gather_tokens(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
     """The tokens with the given numbers, row by row."""
     return tokens.gather(1, numbers.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
@@ -59,4 +59,4 @@ class PatchEmbedding(nn.Module):
     ) -> Float[Tensor, "b k d"]:
         """All patches embedded, or only those whose numbers `keep` names: the rest cost nothing."""
         vectors = cut(pictures, self.patch, self.stride)
-        return self.project(vectors if keep is None else pick(vectors, keep))
+        return self.project(vectors if keep is None else gather_tokens(vectors, keep))

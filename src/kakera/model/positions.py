@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 
 Resampling: TypeAlias = Literal["bicubic", "antialiased", "cut"]
@@ -26,7 +26,7 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
     Computed in float64, returned in float32; on the meta device only their shape.
     """
     if width % 4:
-        raise OptionError(sentence("width", got=width, expected="a multiple of 4", do="choose another width"))
+        raise OptionError("width", got=width, expected="a multiple of 4", do="choose another width")
     if torch.get_default_device().type == "meta":
         return torch.empty(1 + grid.count, width)
     quarter = width // 4
@@ -82,7 +82,7 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
     return field
 
 
-def recut(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
+def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
     """Position vectors for a grid that begins where the old one does and ends earlier or later.
 
     Each patch keeps its own: rows and columns are left out, or sine and cosine vectors go on. Where others

@@ -15,16 +15,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
-from kakera.model.configs import EXPANSION, RESNETS, ResNetShape, require_count, resnet_shape
-from kakera.model.initialize import Seed, generator_of, give_memory
+from kakera.model.configs import EXPANSION, RESNETS, ResNetConfig, require_count, resnet_config
+from kakera.model.initialize import Seed, allocate, generator_of
 from kakera.model.network import Network
 from kakera.model.positions import Resampling
 from kakera.model.token_index import TokenIndex
 
 if TYPE_CHECKING:
-    from kakera.model.classifier import Read
+    from kakera.model.classifier import Pooling
 
 
 class Block(nn.Module):
@@ -41,12 +41,12 @@ class Block(nn.Module):
         self.shortcut = nn.Sequential(OrderedDict() if fits else _conv_norm(entry, leave, 1, stride))
 
     def forward(
-        self, x: Float[Tensor, "b c H W"], survive: Float[Tensor, " b"] | None = None
+        self, x: Float[Tensor, "b c H W"], drop_path: Float[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b d rows cols"]:
-        """`survive` multiplies the branch of each picture (stochastic depth)."""
+        """`drop_path` multiplies the branch of each picture (stochastic depth)."""
         branch = self.branch(x)
-        if survive is not None:
-            branch = branch * rearrange(survive, "b -> b 1 1 1")
+        if drop_path is not None:
+            branch = branch * rearrange(drop_path, "b -> b 1 1 1")
         return functional.relu(self.shortcut(x) + branch)
 
 
@@ -58,13 +58,13 @@ class ResNet(Network):
     """
 
     kind = "cnn"
-    attends = False
+    has_attention = False
     classifies = True
     prefix = ""
 
-    def __init__(self, shape: ResNetShape | str, *, channels: int, classes: int, seed: Seed = None) -> None:
+    def __init__(self, shape: ResNetConfig | str, *, channels: int, classes: int, seed: Seed = None) -> None:
         super().__init__()
-        self.shape = shape = resnet_shape(shape) if isinstance(shape, str) else shape
+        self.shape = shape = resnet_config(shape) if isinstance(shape, str) else shape
         self.channels, self.classes = require_count("channels", channels), require_count("classes", classes)
         with torch.device("meta"):
             self.stem = nn.Sequential(_stem(channels, shape))
@@ -76,7 +76,7 @@ class ResNet(Network):
                     self.layers.append(Block(entry, width, stride=stride, bottleneck=shape.bottleneck))
                     entry = width * EXPANSION if shape.bottleneck else width
             self.head = nn.Linear(entry, classes)
-        if give_memory(self):
+        if allocate(self):
             self.reset_parameters(generator_of(seed))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -98,22 +98,20 @@ class ResNet(Network):
         nn.init.zeros_(self.head.bias)
 
     def maps(
-        self, pictures: Float[Tensor, "b c H W"], survive: Float[Tensor, "layers each b"] | None = None
+        self, pictures: Float[Tensor, "b c H W"], drop_path: Float[Tensor, "layers each b"] | None = None
     ) -> Float[Tensor, "b d rows cols"]:
         """What the last block gives. Raises OptionError where the channels are not the model's."""
         if pictures.shape[1] != self.channels:
             raise OptionError(
-                sentence(
-                    "pictures",
-                    got=f"{pictures.shape[1]} channels",
-                    expected=self.channels,
-                    do="convert them, or make a model for them",
-                )
+                "pictures",
+                got=f"{pictures.shape[1]} channels",
+                expected=self.channels,
+                do="convert them, or make a model for them",
             )
         # Channels last, which the convolutions then keep: a fifth less time on CPUs, more on GPUs.
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for number, layer in enumerate(self.layers):
-            x = layer(x, None if survive is None else survive[number, 0])
+            x = layer(x, None if drop_path is None else drop_path[number, 0])
         return x
 
     @property
@@ -121,28 +119,28 @@ class ResNet(Network):
         """Pixels from one cell of the maps to the next."""
         return (4 if self.shape.stem == "large" else 1) * 2 ** (len(self.shape.widths) - 1)
 
-    def cells(self, size: tuple[int, int]) -> Grid:
+    def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the cells of the maps of pictures of (height, width) pixels."""
         return Grid(*(-(-side // self.step) for side in size))
 
     def features(
         self,
         pictures: Float[Tensor, "b c H W"],
-        survive: Float[Tensor, "layers each b"] | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
+        drop_path: Float[Tensor, "layers each b"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        """What the head sees: the maps' mean over the picture, or over the cells that are not `absent`."""
-        present = None if absent is None else TokenIndex.of(~absent).to(pictures.device)
-        return self.features_of(pictures, present, survive)
+        """What the head sees: the maps' mean over the picture, or over the cells that are not `padding_mask`."""
+        present = None if padding_mask is None else TokenIndex.of(~padding_mask).to(pictures.device)
+        return self.features_from_index(pictures, present, drop_path)
 
-    def features_of(
+    def features_from_index(
         self,
         pictures: Float[Tensor, "b c H W"],
         present: TokenIndex | None = None,
-        survive: Float[Tensor, "layers each b"] | None = None,
+        drop_path: Float[Tensor, "layers each b"] | None = None,
     ) -> Float[Tensor, "b d"]:
         """What the head sees: the maps' mean over the cells that are `present`, or over all."""
-        maps = self.maps(pictures, survive)
+        maps = self.maps(pictures, drop_path)
         if present is None:
             return reduce(maps, "b d rows cols -> b d", "mean")
         return present.mean_per_row(present.gather(rearrange(maps, "b d rows cols -> b (rows cols) d")))
@@ -150,20 +148,20 @@ class ResNet(Network):
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
-        survive: Float[Tensor, "layers each b"] | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
+        drop_path: Float[Tensor, "layers each b"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One logit a class; some `cells` may be `absent`.
+        """One logit a class; some `cells` may be `padding_mask`.
 
-        `survive` is what `attention.survival` gives. A block has one branch and takes the first
+        `drop_path` is what `attention.drop_path_factors` gives. A block has one branch and takes the first
         factor of `each`; the Transformer's layers have two.
         """
-        return self.head(self.features(pictures, survive, absent))
+        return self.head(self.features(pictures, drop_path, padding_mask))
 
     def resize(self, size: tuple[int, int], how: Resampling = "bicubic") -> None:
         """Nothing: it takes pictures of any size."""
 
-    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> ResNet:
+    def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> ResNet:
         """Return the same weights with a new head, which reads the maps' mean: `pool` is for tokens."""
         found = ResNet(self.shape, channels=self.channels, classes=classes, seed=0)
         kept = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("head.")}
@@ -201,7 +199,7 @@ def _narrow(entry: int, width: int, leave: int, stride: int) -> _Parts:
     return OrderedDict({**first, "relu1": nn.ReLU(), **middle, "relu2": nn.ReLU(), **last})
 
 
-def _stem(channels: int, shape: ResNetShape) -> _Parts:
+def _stem(channels: int, shape: ResNetConfig) -> _Parts:
     width = shape.widths[0]
     if shape.stem == "small":
         return OrderedDict({**_conv_norm(channels, width, 3), "relu": nn.ReLU()})

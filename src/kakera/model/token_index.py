@@ -1,6 +1,6 @@
 """Which tokens take part, as index tensors: told to the model once for a batch, so that it never looks.
 
-A picture may end before its frame does. Patches beyond its end are `absent` (True): neither attended to,
+A picture may end before its frame does. Patches beyond its end are `padding_mask` (True): neither attended to,
 nor predicted, nor pooled. Patches may also be `hidden` (True) from the encoder. Rows of a batch may then have
 different numbers of tokens, and shorter rows are filled up with padding.
 """
@@ -14,10 +14,10 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.masking import kept
-from kakera.model.patches import pick
+from kakera.model.patches import gather_tokens
 
 
 class TokenIndex(NamedTuple):
@@ -51,7 +51,7 @@ class TokenIndex(NamedTuple):
 
     def gather(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b k d"]:
         """Pick the chosen tokens."""
-        return pick(tokens, self.ids)
+        return gather_tokens(tokens, self.ids)
 
     def scatter(
         self, tokens: Float[Tensor, "b n d"], values: Float[Tensor, "b k d"]
@@ -108,30 +108,32 @@ class MaskIndex(NamedTuple):
     def of(
         cls,
         hidden: Bool[Tensor, "b n"],
-        absent: Bool[Tensor, "b n"] | None = None,
-        asked: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
+        predict_mask: Bool[Tensor, "b n"] | None = None,
     ) -> MaskIndex:
-        """Make one of Boolean masks; to guess are the hidden patches that are `asked` for, all if None.
+        """Make one of Boolean masks; to guess are the hidden patches that are `predict_mask` for, all if None.
 
         Masks may lie on the CPU while the model does not: how many patches there are is then known without
         waiting for the device. Raises OptionError where none is absent and the rows differ in number all the
         same, or where nothing is hidden or everything.
         """
-        wanted = hidden if asked is None else hidden & asked
-        if absent is None:
+        wanted = hidden if predict_mask is None else hidden & predict_mask
+        if padding_mask is None:
             return cls(_equal(~hidden, "visible"), _equal(wanted, "hidden"))
-        absent = absent.to(hidden.device)
-        return cls.joined(TokenIndex.of(~(hidden | absent)), TokenIndex.of(wanted & ~absent), absent)
+        padding_mask = padding_mask.to(hidden.device)
+        return cls.joined(
+            TokenIndex.of(~(hidden | padding_mask)), TokenIndex.of(wanted & ~padding_mask), padding_mask
+        )
 
     @classmethod
     def joined(
-        cls, visible: TokenIndex, predicted: TokenIndex, absent: Bool[Tensor, "b n"] | None = None
+        cls, visible: TokenIndex, predicted: TokenIndex, padding_mask: Bool[Tensor, "b n"] | None = None
     ) -> MaskIndex:
-        """Make one of patches that are visible, those to guess, and those that are `absent`."""
-        if absent is None:
+        """Make one of patches that are visible, those to guess, and those that are `padding_mask`."""
+        if padding_mask is None:
             return cls(visible, predicted)
-        places = ((~absent).cumsum(dim=1) - 1).clamp(min=0).gather(1, predicted.ids)
-        return cls(visible, predicted, TokenIndex.of(~absent), TokenIndex(places, predicted.padding))
+        places = ((~padding_mask).cumsum(dim=1) - 1).clamp(min=0).gather(1, predicted.ids)
+        return cls(visible, predicted, TokenIndex.of(~padding_mask), TokenIndex(places, predicted.padding))
 
     @classmethod
     def random(
@@ -153,12 +155,12 @@ class MaskIndex(NamedTuple):
 
 def visible_index(
     hidden: Bool[Tensor, "b n"] | None,
-    absent: Bool[Tensor, "b n"] | None,
+    padding_mask: Bool[Tensor, "b n"] | None,
     device: torch.device | None = None,
 ) -> TokenIndex | None:
     """Return the patches that the encoder gets; None for all. Raises OptionError as `MaskIndex.of` does."""
-    if absent is not None:
-        found = TokenIndex.of(~absent if hidden is None else ~(hidden | absent))
+    if padding_mask is not None:
+        found = TokenIndex.of(~padding_mask if hidden is None else ~(hidden | padding_mask))
     elif hidden is not None:
         found = _equal(~hidden, "visible")
     else:
@@ -179,12 +181,10 @@ def _equal(chosen: Bool[Tensor, "b n"], kind: str) -> TokenIndex:
     each = int(counts[0])
     if each == 0 or not bool((counts == each).all()):
         raise OptionError(
-            sentence(
-                "mask",
-                got=f"{int(counts.min())} to {int(counts.max())} {kind} patches",
-                expected="the same number, at least one, in every picture of a batch",
-                do="hide the same number of patches in each",
-            )
+            "mask",
+            got=f"{int(counts.min())} to {int(counts.max())} {kind} patches",
+            expected="the same number, at least one, in every picture of a batch",
+            do="hide the same number of patches in each",
         )
     ids = chosen.nonzero()[:, 1].view(len(chosen), each)
     return TokenIndex(ids.contiguous())  # else gathering takes longer

@@ -33,28 +33,28 @@ class Trace:
         self.values: dict[int, Tensor] = {}
         self.pooled: dict[int, Tensor] = {}
 
-    def see_attention(
+    def record_attention(
         self,
         layer: int,
         queries: Float[Tensor, "b h n e"],
         keys: Float[Tensor, "b h n e"],
-        void: Bool[Tensor, "b n"] | None = None,
+        key_padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> None:
         """Keep softmax_j(q_iᵀ k_j / √D_k) of a layer, if it was asked for (lecture L5 ②); 0 for a void j."""
         if layer in self._attention:
             scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
-            if void is not None:
-                scores = scores.masked_fill(rearrange(void, "b n -> b 1 1 n"), float("-inf"))
+            if key_padding_mask is not None:
+                scores = scores.masked_fill(rearrange(key_padding_mask, "b n -> b 1 1 n"), float("-inf"))
             self.attention[layer] = scores.softmax(dim=-1)
 
-    def see_pooling(
+    def record_pooling(
         self, layer: int, values: Float[Tensor, "b h n e"], pooled: Float[Tensor, "b h n e"]
     ) -> None:
         """Keep v_j and h_i = Σ_j a_ij v_j of a layer, if they were asked for (lecture L5 ③)."""
         if layer in self._pooling:
             self.values[layer], self.pooled[layer] = values, pooled
 
-    def see_tokens(self, layer: int, tokens: Float[Tensor, "b n d"]) -> None:
+    def record_tokens(self, layer: int, tokens: Float[Tensor, "b n d"]) -> None:
         """Keep z^(layer), if it was asked for."""
         if layer in self._tokens:
             self.tokens[layer] = tokens

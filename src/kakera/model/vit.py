@@ -9,19 +9,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.model import positions
 from kakera.model.attention import Layer
-from kakera.model.configs import ViTConfig, pair, require_count, shape_of
-from kakera.model.initialize import Seed, generator_of, give_memory, reset_layers
+from kakera.model.configs import ViTConfig, pair, require_count, vit_config
+from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.network import Network
-from kakera.model.patches import PatchEmbedding, pick
+from kakera.model.patches import PatchEmbedding, gather_tokens
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
 
 if TYPE_CHECKING:
-    from kakera.model.classifier import Classifier, Read
+    from kakera.model.classifier import Classifier, Pooling
 
 
 class ViT(Network):
@@ -47,7 +47,7 @@ class ViT(Network):
         seed: Seed = None,
     ) -> None:
         super().__init__()
-        shape = shape_of(config) if isinstance(config, str) else config
+        shape = vit_config(config) if isinstance(config, str) else config
         shape = shape if patch is None else shape.with_patch(pair("patch", patch), shape.stride)
         self.shape, self.channels = shape, require_count("channels", channels)
         self.size = pair("image_size", image_size)
@@ -63,7 +63,7 @@ class ViT(Network):
                 Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth)
             )
             self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
-        if give_memory(self):
+        if allocate(self):
             self.reset_parameters(generator_of(seed))
 
     @classmethod
@@ -81,12 +81,12 @@ class ViT(Network):
             more = [name for name, value in given.items() if value is not None]
             if more:
                 do = "leave it out: the encoder has its own"
-                raise OptionError(sentence(more[0], got="one beside an encoder", expected="none", do=do))
+                raise OptionError(more[0], got="one beside an encoder", expected="none", do=do)
             return encoder
         for name in ("channels", "image_size"):
             if given[name] is None:
                 do = f"give {name}="
-                raise OptionError(sentence(name, got="none", expected="that of the pictures", do=do))
+                raise OptionError(name, got="none", expected="that of the pictures", do=do)
         assert channels is not None
         assert image_size is not None
         return cls(encoder, channels=channels, image_size=image_size, patch=patch, seed=generator)
@@ -111,15 +111,13 @@ class ViT(Network):
         b, c, *size = pictures.shape
         if c != self.channels or tuple(size) != self.size:
             raise OptionError(
-                sentence(
-                    "pictures",
-                    got=f"{c} channels of {size[0]} x {size[1]}",
-                    expected=f"{self.channels} of {self.size[0]} x {self.size[1]}",
-                    do="resize them, or resize the model's positions first",
-                )
+                "pictures",
+                got=f"{c} channels of {size[0]} x {size[1]}",
+                expected=f"{self.channels} of {self.size[0]} x {self.size[1]}",
+                do="resize them, or resize the model's positions first",
             )
         where = self.positions[1:].unsqueeze(0).expand(b, -1, -1)
-        z = self.patches(pictures, keep) + (where if keep is None else pick(where, keep))
+        z = self.patches(pictures, keep) + (where if keep is None else gather_tokens(where, keep))
         first = (self.class_token + self.positions[0]).unsqueeze(0)
         if self.registers is not None:
             first = torch.cat([first, self.registers])
@@ -129,7 +127,7 @@ class ViT(Network):
         self,
         pictures: Float[Tensor, "b c H W"],
         chosen: TokenIndex | None = None,
-        survive: Float[Tensor, "layers 2 b"] | None = None,
+        drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         first: int = 0,
     ) -> Float[Tensor, "b k d"]:
@@ -139,32 +137,39 @@ class ViT(Network):
         no others.
         """
         z = self.embed(pictures, None if chosen is None else chosen.ids)
-        void = None if chosen is None else chosen.key_padding(1 + self.shape.registers)
+        key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.shape.registers)
         if trace is not None:
-            trace.see_tokens(0, z)
+            trace.record_tokens(0, z)
         for number, layer in enumerate(self.layers, start=1):
             last = first and number == len(self.layers)
-            wanted = (lambda z: z[:, :first]) if last else None
-            z = layer(z, None if survive is None else survive[number - 1], trace, number, void, wanted)
+            select = (lambda z: z[:, :first]) if last else None
+            z = layer(
+                z,
+                None if drop_path is None else drop_path[number - 1],
+                trace,
+                number,
+                key_padding_mask,
+                select,
+            )
             if trace is not None:
-                trace.see_tokens(number, z)
+                trace.record_tokens(number, z)
         return z
 
     def forward(
         self,
         pictures: Float[Tensor, "b c H W"],
         hidden: Bool[Tensor, "b n"] | None = None,
-        survive: Float[Tensor, "layers 2 b"] | None = None,
+        drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
-        absent: Bool[Tensor, "b n"] | None = None,
+        padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
         """y = LN(z^(L)) (lecture L5 ⑦), class token first.
 
-        Patches that are `hidden` (lecture L8) or `absent` never enter. Where some are absent, rows may have
-        different numbers of tokens: what fills them up is the padding of `visible_index(hidden, absent)`.
+        Patches that are `hidden` (lecture L8) or `padding_mask` never enter. Where some are absent, rows may have
+        different numbers of tokens: what fills them up is the padding of `visible_index(hidden, padding_mask)`.
         """
         return self.norm(
-            self.tokens(pictures, visible_index(hidden, absent, pictures.device), survive, trace)
+            self.tokens(pictures, visible_index(hidden, padding_mask, pictures.device), drop_path, trace)
         )
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
@@ -178,13 +183,13 @@ class ViT(Network):
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 
-    def recut(self, size: tuple[int, int]) -> None:
+    def crop_positions(self, size: tuple[int, int]) -> None:
         """Take pictures that end earlier or later from now on: patches keep their positions.
 
         They are a new Parameter: make an optimizer afterwards.
         """
         grid = Grid.cover(size, self.shape.patch, self.shape.stride)
-        found = positions.recut(self.positions.detach(), self.grid, grid)
+        found = positions.crop_positions(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 
@@ -198,17 +203,17 @@ class ViT(Network):
         """Pixels across from one patch to the next."""
         return self.shape.step[1]
 
-    def cells(self, size: tuple[int, int]) -> Grid:
+    def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
         return Grid.cover(size, self.shape.patch, self.shape.stride)
 
-    def with_head(self, classes: int, pool: Read | None = None, seed: Seed = None) -> Classifier:
+    def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
         """Return a classifier of this encoder; its head reads the mean of the patches, or `pool`."""
         from kakera.model.classifier import Classifier
 
         return Classifier(self, classes, pool or "mean", seed=seed)
 
-    def positions_of_parts(self) -> dict[str, Tensor]:
+    def position_embeddings(self) -> dict[str, Tensor]:
         """Return its positions (1 + n, d)."""
         return {"encoder": self.positions}
 

@@ -14,7 +14,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.sound.bank import filters, window
 from kakera.sound.spec import SoundSpec
 
@@ -42,12 +42,10 @@ class LogMel(nn.Module):
         """
         if waveforms.shape[-1] < self.spec.frame_samples:
             raise DataError(
-                sentence(
-                    "waveform",
-                    got=f"{waveforms.shape[-1]} samples",
-                    expected=f"at least a frame of {self.spec.frame_samples}",
-                    do="give a longer recording, or zeros at its end",
-                )
+                "waveform",
+                got=f"{waveforms.shape[-1]} samples",
+                expected=f"at least a frame of {self.spec.frame_samples}",
+                do="give a longer recording, or zeros at its end",
             )
         bands = self.filters @ rearrange(self._spectrum(waveforms), "b frames points -> b points frames")
         return rearrange(bands.clamp_min(self.spec.floor).log(), "b bins frames -> b 1 bins frames")

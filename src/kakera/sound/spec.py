@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ LEAST_RATE, MOST_RATE = 1_000, 768_000  # Hz
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:
     if not holds:
-        raise OptionError(sentence(f"sound's {name}", got=value, expected=expected, do="correct it"))
+        raise OptionError(f"sound's {name}", got=value, expected=expected, do="correct it")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def preset(words: str) -> SoundSpec:
     name, *changes = (word.strip() for word in words.split(","))
     if name not in PRESETS:
         raise OptionError(
-            sentence("sound", got=name, expected="one of " + ", ".join(PRESETS), do="choose one of these")
+            "sound", got=name, expected="one of " + ", ".join(PRESETS), do="choose one of these"
         )
     known = {field.name: type(getattr(PRESETS[name], field.name)) for field in fields(SoundSpec)}
     values: dict[str, Any] = {}

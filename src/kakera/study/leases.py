@@ -27,7 +27,7 @@ BEAT = 5.0  # seconds between refreshments
 DEAD = 60.0  # seconds without one
 
 
-class Claim:
+class Lease:
     """One that is held: `with claim: …` keeps it fresh and gives it back at the end, whatever happens."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Claim:
         self._stop = threading.Event()
         self._beat = threading.Thread(target=self._refresh, daemon=True)
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> Lease:
         self._beat.start()
         return self
 
@@ -59,14 +59,14 @@ class Claim:
                 os.utime(self.path)
 
 
-class Claims:
+class Leases:
     """All claims in a folder."""
 
     def __init__(self, folder: Path, dead: float = DEAD) -> None:
         self.folder, self.dead = folder, dead
         self._seen: dict[Path, tuple[int, float]] = {}
 
-    def take(self, name: str) -> Claim | None:
+    def take(self, name: str) -> Lease | None:
         """The claim on `name`; None while another process holds it. Raises StorageError."""
         number, spent = 0, 0.0
         newest = self._newest(name)
@@ -93,7 +93,7 @@ class Claims:
         path = max(found, key=lambda p: int(p.suffix[1:]))
         return path, int(path.suffix[1:])
 
-    def _make(self, path: Path, spent: float) -> Claim | None:
+    def _make(self, path: Path, spent: float) -> Lease | None:
         content = {
             "machine": machine(),
             "process": os.getpid(),
@@ -114,7 +114,7 @@ class Claims:
                 str(path), got=error.strerror or error, expected="room to write", do="free some"
             )
             raise StorageError(message) from error
-        return Claim(path, content)
+        return Lease(path, content)
 
     def _is_dead(self, path: Path, content: dict[str, Any], changed: int) -> bool:
         if content.get("machine") == machine() and not _alive(content["process"]):

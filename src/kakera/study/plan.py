@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kakera import duration
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, RunError
 from kakera.machine import usable_cores
 from kakera.storage import write_atomically
 from kakera.study.study_options import StudyOptions
@@ -127,12 +127,10 @@ def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, Plan]:
         less = study.smaller()
         if less is None:
             raise OptionError(
-                sentence(
-                    "budget",
-                    got=study.options.budget,
-                    expected=f"at least {duration.words(plan.seconds)}, for the smallest plan",
-                    do="give more time, or choose less work",
-                )
+                "budget",
+                got=study.options.budget,
+                expected=f"at least {duration.words(plan.seconds)}, for the smallest plan",
+                do="give more time, or choose less work",
             )
         study, text = less
         dropped.append(text)
@@ -147,9 +145,7 @@ def read_plan(folder: Path) -> Plan:
         units = tuple(replace(unit, needs=tuple(unit.needs)) for unit in units)
         return Plan(units, current(values["chosen"]), tuple(values["dropped"]), tuple(values["notes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            sentence(str(path), got=error, expected="a plan", do="choose another --out")
-        ) from error
+        raise RunError(str(path), got=error, expected="a plan", do="choose another --out") from error
 
 
 def _busy() -> list[str]:

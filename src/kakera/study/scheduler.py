@@ -12,9 +12,9 @@ from typing import Any
 
 import kakera
 from kakera import duration
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.storage import write_atomically
-from kakera.study.leases import Claims
+from kakera.study.leases import Leases
 from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan
 from kakera.training.configuration import CONFIG, VERSION, require_same
 
@@ -23,7 +23,7 @@ PAUSE = 1.0  # seconds between two looks at what others are doing
 
 
 @dataclass(frozen=True)
-class Finished:
+class StudyResult:
     """A study that is done: its folder, plan, and the result of each unit."""
 
     folder: Path
@@ -33,13 +33,13 @@ class Finished:
     """Seconds of work on each unit, interrupted attempts included."""
 
 
-def conduct(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Study]) -> Finished:
+def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Study]) -> StudyResult:
     """Do what is left of a study, together with whoever else works in `folder`.
 
     `revise` gives the study of the options in a plan, which a budget may have made smaller. Raises
     RunError where the folder holds something else or a study with other options, and what units raise.
     """
-    claims = Claims(folder / CLAIMS)
+    claims = Leases(folder / CLAIMS)
     plan = _planned(study, folder, claims)
     study = revise(plan.chosen)
     for line in plan.lines():
@@ -48,15 +48,13 @@ def conduct(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Study
         if not _step(study, folder, claims, plan, left):
             time.sleep(PAUSE)
     results = {unit.name: _result(folder, unit.name) for unit in plan.units}
-    return Finished(folder, plan, results, {unit.name: claims.spent(unit.name) for unit in plan.units})
+    return StudyResult(folder, plan, results, {unit.name: claims.spent(unit.name) for unit in plan.units})
 
 
-def _planned(study: Study, folder: Path, claims: Claims) -> Plan:
+def _planned(study: Study, folder: Path, claims: Leases) -> Plan:
     """The plan of the folder, made by the first process that comes."""
     if folder.exists() and not (folder / CLAIMS).is_dir() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(
-            sentence(str(folder), got="something else", expected="a new folder", do="choose another --out")
-        )
+        raise RunError(str(folder), got="something else", expected="a new folder", do="choose another --out")
     while True:
         if (folder / PLAN).exists():
             require_same(folder / CONFIG, study.config())
@@ -73,7 +71,7 @@ def _planned(study: Study, folder: Path, claims: Claims) -> Plan:
                 plan.write(folder)
 
 
-def _step(study: Study, folder: Path, claims: Claims, plan: Plan, left: list[Unit]) -> bool:
+def _step(study: Study, folder: Path, claims: Leases, plan: Plan, left: list[Unit]) -> bool:
     """Do the first unit that can be done now; False where others hold them all."""
     waiting = {unit.name for unit in left}
     for unit in left:
@@ -108,9 +106,7 @@ def _result(folder: Path, name: str) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(
-            sentence(
-                str(path), got=error, expected="the result of a unit", do="remove its folder to repeat it"
-            )
+            str(path), got=error, expected="the result of a unit", do="remove its folder to repeat it"
         ) from error
 
 

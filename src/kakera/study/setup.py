@@ -13,15 +13,15 @@ from kakera.commands.finetune import finetune
 from kakera.commands.labelled import labelled_part, require_classes
 from kakera.commands.prepare import prepare, require_patches
 from kakera.commands.pretrain import pretrain
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
 from kakera.data.split import stratified
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.formats.bundle import Headed
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.model.configs import ViTConfig, shape_of
+from kakera.model.configs import ViTConfig, vit_config
 from kakera.model.mae import MAE
 from kakera.option_fields import AUTO
 from kakera.study.study_options import DataSizeOptions, StudyOptions
@@ -33,7 +33,7 @@ SHOWN = 6  # pictures whose reconstructions are shown
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class StudyData:
     """The data set, held in memory where it is small, and what the recipes say."""
 
     dataset: Dataset
@@ -48,11 +48,11 @@ class Material:
     digest: dict[str, str]
     """Of files, labels and split."""
 
-    def pretrain(self, out: Path, **changes: Any) -> Trained[MAE]:
+    def pretrain(self, out: Path, **changes: Any) -> TrainResult[MAE]:
         """`kakera pretrain` on all training pictures."""
         return pretrain(self.dataset, out=out, **{**self.words[PRETRAIN], **changes})
 
-    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> Trained[Headed]:
+    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> TrainResult[Headed]:
         """`kakera finetune` with the words of a kind of training."""
         words: dict[str, Any] = {"baselines": False, **self.words[kind], **changes}
         return finetune(dataset, out=out, **words)
@@ -91,7 +91,7 @@ class Material:
         }
 
 
-def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
+def material(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
     """Open the data and read the recipes. Raises DataError where classes or test labels are missing,
     OptionError.
     """
@@ -104,11 +104,9 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
     require_classes(prepared.dataset)
     if not len(labelled_part(prepared.dataset, "test")):
         raise DataError(
-            sentence(
-                prepared.dataset.name, got="no labelled test pictures", expected="some", do="add a test split"
-            )
+            prepared.dataset.name, got="no labelled test pictures", expected="some", do="add a test split"
         )
-    shape = require_patches(shape_of(chosen.model), chosen.patch)
+    shape = require_patches(vit_config(chosen.model), chosen.patch)
     inputs = prepared.inputs(chosen.image_size, shape.patch, chosen.seconds)
     recipes: dict[str, LearningOptions] = {PRETRAIN: chosen}
     for kind in set(words) - {PRETRAIN}:
@@ -121,7 +119,7 @@ def material(data: str | Path | Dataset, options: StudyOptions) -> Material:
         given |= {"init_from": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
         recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
     grid = Grid.cover(inputs.size, shape.patch)
-    return Material(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
+    return StudyData(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
 
 
 def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, str]:
@@ -139,12 +137,10 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
     count = int((codes == "val").sum())
     if not count:
         raise DataError(
-            sentence(
-                dataset.name,
-                got=f"{len(train)} labelled training pictures, too few to keep {share:g} of them",
-                expected="at least one picture to choose rates by",
-                do="choose a larger --validation",
-            )
+            dataset.name,
+            got=f"{len(train)} labelled training pictures, too few to keep {share:g} of them",
+            expected="at least one picture to choose rates by",
+            do="choose a larger --validation",
         )
     text = f"{count} of {len(train)} labelled training pictures"
     return replace(train, split=np.asarray(codes)), text

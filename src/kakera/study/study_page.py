@@ -11,8 +11,8 @@ from kakera.option_fields import AUTO
 from kakera.reports import html
 from kakera.reports.prose import capital
 from kakera.reports.tables import COSTS, write_csv
-from kakera.study.scheduler import Finished
-from kakera.study.setup import PRETRAIN, Material
+from kakera.study.scheduler import StudyResult
+from kakera.study.setup import PRETRAIN, StudyData
 from kakera.study.study_options import StudyOptions
 
 HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
@@ -35,7 +35,7 @@ def command(name: str, options: StudyOptions) -> str:
     return shlex.join(words)
 
 
-def time_and_command(finished: Finished, name: str, options: StudyOptions) -> list[str]:
+def time_and_command(finished: StudyResult, name: str, options: StudyOptions) -> list[str]:
     """How long it took beside what was estimated, what the budget left out, how to repeat it."""
     spent = sum(finished.spent.values())
     return [
@@ -50,7 +50,7 @@ def time_and_command(finished: Finished, name: str, options: StudyOptions) -> li
     ]
 
 
-def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
+def settings(material: StudyData, chosen: dict[str, Any]) -> list[str]:
     """The data, the options of the study, and those of each kind of training."""
     found, (height, width) = material.describe(), material.inputs.size
     seen = f"{height} x {width} pixels"
@@ -76,7 +76,7 @@ def settings(material: Material, chosen: dict[str, Any]) -> list[str]:
     return parts
 
 
-def write_costs(finished: Finished) -> None:
+def write_costs(finished: StudyResult) -> None:
     """`costs.csv`: what each unit was to take and took, in seconds."""
     rows = [
         (

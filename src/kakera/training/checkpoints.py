@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.checksum import read_sealed, sealed
 from kakera.storage import write_atomically
 
@@ -47,12 +47,10 @@ def read(folder: Path, step: int) -> dict[str, Tensor]:
         return read_sealed(_path(folder, step))[0]
     except ValueError as error:
         raise RunError(
-            sentence(
-                str(_path(folder, step)),
-                got=error,
-                expected="a checkpoint that all processes see",
-                do="put the run folder on a file system that all machines share",
-            )
+            str(_path(folder, step)),
+            got=error,
+            expected="a checkpoint that all processes see",
+            do="put the run folder on a file system that all machines share",
         ) from error
 
 
@@ -82,12 +80,10 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
     if not reasons:
         return None
     raise RunError(
-        sentence(
-            str(folder / "checkpoints"),
-            got=reasons[0],
-            expected="at least one whole checkpoint",
-            do="copy one back, or remove the run folder to begin again",
-        )
+        str(folder / "checkpoints"),
+        got=reasons[0],
+        expected="at least one whole checkpoint",
+        do="copy one back, or remove the run folder to begin again",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kakera.data.checks.digest import changed
 from kakera.data.checks.inventory import INVENTORY, Rows, changes, unpacked
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.inputs import CROPPING
 from kakera.option_fields import AUTO
 
@@ -97,9 +97,7 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
                 config["inputs"] = {k: v for k, v in config["inputs"].items() if k not in CROPPING}
         names = sorted(there.keys() | here.keys())
     except (OSError, ValueError, AttributeError) as error:
-        raise RunError(
-            sentence(str(path), got=error, expected="a configuration", do="choose another --out")
-        ) from error
+        raise RunError(str(path), got=error, expected="a configuration", do="choose another --out") from error
     known = [name for name in names if name not in FREE and (name in there or here[name] != NEW.get(name))]
     before, now = there.get(DIGEST), here.get(DIGEST)
     moved = {"data"} if before is not None and before == now else set[str]()  # a copy elsewhere
@@ -113,7 +111,7 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
             got = f"data that changed since the run began ({counted or 'other ' + ', '.join(differing)})"
         expected = "the same, to go on with it"
         do = f"give the same options and data, or choose another --out, such as --out {path.parent}-2"
-        raise RunError(sentence(str(path.parent), got=got, expected=expected, do=do))
+        raise RunError(str(path.parent), got=got, expected=expected, do=do)
 
 
 def _counted(path: Path, now: Rows | None, kinds: list[str]) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
 
 
@@ -17,7 +17,7 @@ def device_of(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not here.get(name, False):
-        raise RunError(sentence("device", got=name, expected="one that is here", do="try " + _list(here)))
+        raise RunError("device", got=name, expected="one that is here", do="try " + _list(here))
     return torch.device(name)
 
 

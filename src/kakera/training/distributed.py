@@ -17,15 +17,15 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from kakera.errors import KakeraError, RunError, sentence
-from kakera.model.attention import CrossLayer, Layer
+from kakera.errors import KakeraError, RunError
+from kakera.model.attention import CrossBlock, Layer
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 LOST = re.compile(r"gloo|nccl|connection|timed? ?out|socket|broken pipe|peer", re.IGNORECASE)
 
 
-class Team:
+class Distributed:
     """`rank` is this process's number, `size` how many there are; the leader is number 0, and alone writes.
 
     Every method must be called by all of them at the same point.
@@ -37,7 +37,7 @@ class Team:
         self.size = fabric.world_size if fabric else 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the one that writes."""
         return self.rank == 0
 
@@ -78,7 +78,7 @@ class Team:
             return work()
         failure: Exception | None = None
         outcome: Any = (False, 1)  # done, and what it gave or the exit code
-        if self.leads:
+        if self.is_main:
             try:
                 outcome = (True, work())
             except Exception as error:
@@ -92,7 +92,7 @@ class Team:
 
     def end(self, error: KakeraError) -> NoReturn:
         """Raise, where all came to the same end: in the leader, while the others end quietly."""
-        if self.leads:
+        if self.is_main:
             raise error
         raise SystemExit(error.exit_code)
 
@@ -105,19 +105,17 @@ class Team:
             if self.size == 1 or not LOST.search(str(error)):
                 raise
             raise RunError(
-                sentence(
-                    f"process {self.rank} of {self.size}",
-                    got=f"no answer from another ({str(error).splitlines()[0]})",
-                    expected="all of them",
-                    do="the same command, on all machines, goes on from the last checkpoint",
-                )
+                f"process {self.rank} of {self.size}",
+                got=f"no answer from another ({str(error).splitlines()[0]})",
+                expected="all of them",
+                do="the same command, on all machines, goes on from the last checkpoint",
             ) from error
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Share the weights out, layer by layer: each process holds its part, and all of one layer at a time."""
     for part in model.modules():
-        if isinstance(part, Layer | CrossLayer):
+        if isinstance(part, Layer | CrossBlock):
             fully_shard(part, mesh=mesh["data_parallel"])
     fully_shard(model, mesh=mesh["data_parallel"])
     return model

@@ -15,7 +15,7 @@ from kakera.training.distributed import own, shard
 M = TypeVar("M", bound=nn.Module)
 
 
-class Average(Generic[M]):
+class EMA(Generic[M]):
     """`decay` of the old value and the rest of the new one at every update; nothing at a decay of 0."""
 
     def __init__(self, model: M, decay: float) -> None:

@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, RunError
 from kakera.training.device import device_of
 from kakera.training.distributed import shard
 from kakera.training.launch import processes
@@ -40,18 +40,16 @@ def engine(options: LearningOptions) -> Fabric:
         raise
     except Exception as error:  # Fabric raises several kinds for what a machine lacks
         raise RunError(
-            sentence("device", got=device, expected="one that is here", do=f"try --device cpu ({error})")
+            "device", got=device, expected="one that is here", do=f"try --device cpu ({error})"
         ) from error
     try:
         fabric.launch()
     except (ValueError, RuntimeError, OSError) as error:
         raise RunError(
-            sentence(
-                "processes",
-                got=(str(error) or type(error).__name__).splitlines()[0],
-                expected=f"{devices} on each of {nodes} machines, within {options.timeout:g} s",
-                do="see docs/cluster.md",
-            )
+            "processes",
+            got=(str(error) or type(error).__name__).splitlines()[0],
+            expected=f"{devices} on each of {nodes} machines, within {options.timeout:g} s",
+            do="see docs/cluster.md",
         ) from error
     return fabric
 

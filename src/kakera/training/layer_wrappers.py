@@ -12,14 +12,14 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from kakera.errors import RunError, sentence
-from kakera.model.attention import CrossLayer, Layer
+from kakera.errors import RunError
+from kakera.model.attention import CrossBlock, Layer
 from kakera.training.options import LearningOptions
 
 
 def layers_of(model: nn.Module) -> list[nn.Module]:
     """All layers of a Transformer, of its decoder too; a CNN has none."""
-    return [part for part in model.modules() if isinstance(part, Layer | CrossLayer)]
+    return [part for part in model.modules() if isinstance(part, Layer | CrossBlock)]
 
 
 @contextmanager
@@ -51,12 +51,10 @@ def compiled(
     """
     if options.compile == "yes" and device.type == "cpu" and not _compiler():
         raise RunError(
-            sentence(
-                "compile",
-                got="no C++ compiler on the path",
-                expected="g++ or clang++",
-                do="install one, or choose --compile auto",
-            )
+            "compile",
+            got="no C++ compiler on the path",
+            expected="g++ or clang++",
+            do="install one, or choose --compile auto",
         )
     if options.compile == "no" or (options.compile == "auto" and device.type != "cuda"):
         yield nullcontext

@@ -16,7 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.storage import storing
 
 LOCK = ".lock"
@@ -77,4 +77,4 @@ def _lock(place: int, folder: Path) -> None:
 
 def _held(folder: Path, holder: str) -> RunError:
     got, do = f"a run that {holder} is training", "wait for it, or choose another --out"
-    return RunError(sentence(str(folder), got=got, expected="one that nobody is training", do=do))
+    return RunError(str(folder), got=got, expected="one that nobody is training", do=do)

@@ -15,11 +15,11 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 
 from kakera.data.batch import Batch
-from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError, sentence
+from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError
 from kakera.progress import Progress
 from kakera.storage import storing
-from kakera.training.distributed import Team, gathered, shell, whole
-from kakera.training.ema import Average
+from kakera.training.distributed import Distributed, gathered, shell, whole
+from kakera.training.ema import EMA
 from kakera.training.engine import engine
 from kakera.training.layer_wrappers import compiled, recomputed
 from kakera.training.metrics_log import METRICS
@@ -57,9 +57,9 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
     pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
     """
     options = plan.options
-    average: Average[M] = Average(task.model, plan.ema)
-    team = run.team if run.team.fabric else Team(engine(options))
-    fabric, share = team.fabric, plan.share(team)
+    average: EMA[M] = EMA(task.model, plan.ema)
+    dist = run.dist if run.dist.fabric else Distributed(engine(options))
+    fabric, share = dist.fabric, plan.share(dist)
     assert fabric is not None
     _require_samples(task.model, share.of)
     empty = shell(task.model) if options.strategy == "fsdp" else None
@@ -70,13 +70,13 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
     average.to(fabric)
     start = run.restore(task.model, optimizer, **average.parts)
     run.forget_after(start)
-    _list(run, plan, team, plan.train.unreadable)
+    _list(run, plan, dist, plan.train.unreadable)
     board = TensorBoardLogger(run.folder, name="", version="", sub_dir=None)
     losses: list[float] = []
     bad = skipped = 0
     saved_at = time.monotonic()
     progress = Progress(
-        verb, total=plan.steps, start=start, kind=plan.train.kind, batch=plan.batch, quiet=not team.leads
+        verb, total=plan.steps, start=start, kind=plan.train.kind, batch=plan.batch, quiet=not dist.is_main
     )
     with (
         progress,
@@ -91,18 +91,18 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
             rate = learning_rate(step, peak=peak, warmup_steps=plan.warmup_steps, total_steps=plan.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["lr_scale"]
-            loss = _backward(task, model, pieces, team, progress)
+            loss = _backward(task, model, pieces, dist, progress)
             norm = fabric.clip_gradients(
                 model, optimizer, max_norm=options.grad_clip or math.inf, error_if_nonfinite=False
             )
-            due = time.monotonic() - saved_at > options.checkpoint_seconds and team.leads
+            due = time.monotonic() - saved_at > options.checkpoint_seconds and dist.is_main
             broken = [error for piece in pieces for error in piece.unreadable]
             asked = run.stop.asked
-            value, saves, unreadable, interrupts, terms = team.total(
+            value, saves, unreadable, interrupts, terms = dist.total(
                 loss, due, len(broken), asked == signal.SIGINT, asked == signal.SIGTERM
             )
             if unreadable:
-                _list(run, plan, team, broken)
+                _list(run, plan, dist, broken)
             if math.isfinite(value) and norm is not None and math.isfinite(float(whole(norm))):
                 stepper.step()
                 average.update(task.model)
@@ -110,8 +110,8 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
                 bad = 0
             else:
                 bad, skipped = bad + 1, skipped + 1
-                run.log({"step": done, "skipped": _names(plan, pieces, team)})
-                _stop_if(bad, team)
+                run.log({"step": done, "skipped": _names(plan, pieces, dist)})
+                _stop_if(bad, dist)
             optimizer.zero_grad()
             progress.advance(note=f"loss {value:.4f}")
             if done % plan.steps_per_epoch == 0 or done == plan.steps:
@@ -131,24 +131,26 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
                 saved_at = time.monotonic()
             if interrupts or terms:
                 said = f"stopped after step {done} of {plan.steps}, which is saved; the same command goes on"
-                team.end(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
+                dist.end(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
     with storing(run.folder):
         board.finalize("success")
-    if skipped and team.leads:
+    if skipped and dist.is_main:
         print(f"{verb}: {skipped} steps were skipped: see {run.folder / METRICS}", file=sys.stderr)
     kept = average.model or task.model
     return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
 
 
-def _backward(task: Task[Any], model: Any, pieces: list[Batch], team: Team, progress: Progress) -> float:
+def _backward(
+    task: Task[Any], model: Any, pieces: list[Batch], dist: Distributed, progress: Progress
+) -> float:
     """Gradients of a step's mean loss, of which this returns this process's part.
 
     Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
     """
-    fabric = team.fabric
+    fabric = dist.fabric
     assert fabric is not None
     weights = [task.weight(piece) if len(piece.samples) else 0.0 for piece in pieces]
-    (everything,) = team.total(sum(weights))
+    (everything,) = dist.total(sum(weights))
     if not everything:
         return math.nan  # nobody could read anything
     part = 0.0
@@ -158,7 +160,7 @@ def _backward(task: Task[Any], model: Any, pieces: list[Batch], team: Team, prog
         last = number == len(pieces) - 1
         with nullcontext() if last else fabric.no_backward_sync(model):
             loss = task.loss(model, piece.to(fabric.device))
-            fabric.backward(loss * (share * team.size))
+            fabric.backward(loss * (share * dist.size))
         part += loss.item() * share
         progress.within(number + 1, len(pieces))
     return part
@@ -175,49 +177,43 @@ def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.devic
     return torch.optim.AdamW(parts, lr=peak, betas=betas, fused=fused)
 
 
-def _names(plan: Plan, pieces: list[Batch], team: Team) -> list[str]:
+def _names(plan: Plan, pieces: list[Batch], dist: Distributed) -> list[str]:
     """The files of a step."""
     mine = [plan.train.pictures.name(int(number)) for piece in pieces for number in piece.samples]
-    return [name for names in team.collect(mine) for name in names]
+    return [name for names in dist.collect(mine) for name in names]
 
 
-def _list(run: Run, plan: Plan, team: Team, broken: Sequence[UnreadableFileError]) -> None:
+def _list(run: Run, plan: Plan, dist: Distributed, broken: Sequence[UnreadableFileError]) -> None:
     """Write down what no process could read. Raises DataError where that is too much."""
-    found = run.list_unreadable(error for errors in team.collect(list(broken)) for error in errors)
+    found = run.list_unreadable(error for errors in dist.collect(list(broken)) for error in errors)
     count, most = len(plan.train) + len(plan.train.unreadable), plan.options.unreadable_share
     if found > most * count:
         error = DataError(
-            sentence(
-                plan.train.name,
-                got=f"{found} of {count} files unreadable",
-                expected=f"at most {100 * most:g} %",
-                do=f"look at {run.folder / UNREADABLE}, or raise --unreadable-share",
-            )
+            plan.train.name,
+            got=f"{found} of {count} files unreadable",
+            expected=f"at most {100 * most:g} %",
+            do=f"look at {run.folder / UNREADABLE}, or raise --unreadable-share",
         )
-        team.end(error)
+        dist.end(error)
 
 
 def _require_samples(model: nn.Module, pieces: int) -> None:
     """Raises OptionError where the loss of a piece would depend on what else is in it."""
     if pieces > 1 and any(isinstance(part, BATCH_NORMS) for part in model.modules()):
         raise OptionError(
-            sentence(
-                "model",
-                got=f"batch normalisation, and batches in {pieces} pieces",
-                expected="one process and --grad-accum 1 for a CNN",
-                do="choose a Transformer, or one process",
-            )
+            "model",
+            got=f"batch normalisation, and batches in {pieces} pieces",
+            expected="one process and --grad-accum 1 for a CNN",
+            do="choose a Transformer, or one process",
         )
 
 
-def _stop_if(bad: int, team: Team) -> None:
+def _stop_if(bad: int, dist: Distributed) -> None:
     if bad >= BAD_STEPS:
         error = DivergedError(
-            sentence(
-                "training",
-                got=f"{bad} steps in a row with a loss or gradient that is not finite",
-                expected="finite numbers",
-                do="lower the learning rate; metrics.jsonl names the pictures",
-            )
+            "training",
+            got=f"{bad} steps in a row with a loss or gradient that is not finite",
+            expected="finite numbers",
+            do="lower the learning rate; metrics.jsonl names the pictures",
         )
-        team.end(error)
+        dist.end(error)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.training.metrics_report import ClassResult, Evaluation
 from kakera.training.predictions import Predictions, Rows
 
@@ -27,14 +27,14 @@ def evaluate(
     Raises DataError where nothing is labelled, the shapes do not fit, a label is no class, or a score is
     not finite.
     """
-    several = labels.dtype == np.bool_
-    expected = (len(scores), len(classes)) if several else (len(scores),)
+    multi_label = labels.dtype == np.bool_
+    expected = (len(scores), len(classes)) if multi_label else (len(scores),)
     if scores.shape != (len(scores), len(classes)) or labels.shape != expected:
         raise _refusal(
             got=f"scores of shape {scores.shape} and labels of shape {labels.shape}",
             expected=f"a row of {len(classes)} scores and a label for each sample",
         )
-    if not several and len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
+    if not multi_label and len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
         raise _refusal(
             got=f"labels from {labels.min()} to {labels.max()}", expected=f"−1 to {len(classes) - 1}"
         )
@@ -172,6 +172,4 @@ def _nothing_labelled(count: int) -> DataError:
 
 
 def _refusal(*, got: str, expected: str) -> DataError:
-    return DataError(
-        sentence("evaluation", got=got, expected=expected, do="check the labels of the test set")
-    )
+    return DataError("evaluation", got=got, expected=expected, do="check the labels of the test set")

@@ -53,7 +53,7 @@ class Evaluation:
     confused: tuple[tuple[str, str, int], ...] | None = None
 
     @property
-    def several(self) -> bool:
+    def multi_label(self) -> bool:
         """Whether a sample may have several labels."""
         return self.accuracy is None
 
@@ -65,7 +65,7 @@ class Evaluation:
     @property
     def score(self) -> float | None:
         """The one number to compare models by: accuracy, or mean average precision."""
-        return self.mean_average_precision if self.several else self.accuracy
+        return self.mean_average_precision if self.multi_label else self.accuracy
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; measures that do not apply are left out."""
@@ -73,7 +73,7 @@ class Evaluation:
 
     def summary(self) -> str:
         """One line: the measures in per cent, the number of samples, and what was left out."""
-        if self.several:
+        if self.multi_label:
             parts = [f"mean average precision {_percent(self.mean_average_precision)}"]
             parts += [f"F1 {_percent(self.micro_f1)} micro, {_percent(self.macro_f1)} macro"]
         else:
@@ -94,7 +94,7 @@ class Evaluation:
             (row.name, str(row.count), _percent(row.precision), _percent(row.recall), _percent(row.f1))
             for row in self.per_class
         ]
-        if not self.several:
+        if not self.multi_label:
             return [header, *rows]
         last = [_percent(row.average_precision) for row in self.per_class]
         return [(*header, "average precision"), *((*row, end) for row, end in zip(rows, last, strict=True))]

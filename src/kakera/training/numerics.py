@@ -12,24 +12,24 @@ from typing import Any
 import torch
 
 import kakera
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 
 
-def numerics(team: Team, config: dict[str, Any]) -> dict[str, str]:
+def numerics(dist: Distributed, config: dict[str, Any]) -> dict[str, str]:
     """Return what sums depend on in this process: names and values. `config` is the run's.
 
     On a CPU the threads and the instructions that PyTorch chose (its "capability") are among them.
     """
-    fabric = team.fabric
+    fabric = dist.fabric
     device = torch.device("cpu") if fabric is None else fabric.device
     values: dict[str, object] = {
         "device": device.type,
         "kakera": kakera.__version__,
         "torch": torch.__version__,
         "precision": config.get("precision") if fabric is None else fabric.strategy.precision.precision,
-        "processes": team.size,
+        "processes": dist.size,
         "grad_accum": config.get("grad_accum", 1),
-        "strategy": config.get("strategy", "ddp") if team.size > 1 else "",
+        "strategy": config.get("strategy", "ddp") if dist.size > 1 else "",
     }
     if device.type == "cpu":
         values |= {"threads": torch.get_num_threads(), "capability": torch.backends.cpu.get_cpu_capability()}

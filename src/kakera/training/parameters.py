@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 # What turns pictures into tokens, below the first layer.
 _ENTRY = frozenset({"patches", "positions", "class_token", "registers", "stem"})
@@ -29,9 +29,7 @@ def groups(
     """
     if not 0.0 < layer_decay <= 1.0:
         raise OptionError(
-            sentence(
-                "layer decay", got=layer_decay, expected="a number in (0, 1]", do="try 0.75, or 1 for none"
-            )
+            "layer decay", got=layer_decay, expected="a number in (0, 1]", do="try 0.75, or 1 for none"
         )
     top = 1 + _layers(model)
     found: dict[tuple[float, bool, int], dict[str, Any]] = {}

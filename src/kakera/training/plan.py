@@ -10,10 +10,10 @@ from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.loader import Masks, training_batches
-from kakera.data.order import Share
-from kakera.errors import OptionError, sentence
+from kakera.data.order import BatchSlice
+from kakera.errors import OptionError
 from kakera.option_fields import or_none
-from kakera.training.distributed import Team
+from kakera.training.distributed import Distributed
 from kakera.training.options import LearningOptions
 
 
@@ -54,22 +54,20 @@ class Plan:
         """The same share of the steps as of the epochs."""
         return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
 
-    def share(self, team: Team) -> Share:
+    def share(self, dist: Distributed) -> BatchSlice:
         """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
         each = or_none(self.options.grad_accum) or 1
-        pieces = team.size * each
+        pieces = dist.size * each
         if pieces > 1 and self.batch < 2 * pieces:
             raise OptionError(
-                sentence(
-                    "batch_size",
-                    got=f"{self.batch} for {pieces} pieces ({team.size} processes × --grad-accum {each})",
-                    expected=f"at least {2 * pieces}, two pictures a piece",
-                    do="take a larger batch or fewer pieces",
-                )
+                "batch_size",
+                got=f"{self.batch} for {pieces} pieces ({dist.size} processes × --grad-accum {each})",
+                expected=f"at least {2 * pieces}, two pictures a piece",
+                do="take a larger batch or fewer pieces",
             )
-        return Share(team.rank * each, each, pieces)
+        return BatchSlice(dist.rank * each, each, pieces)
 
-    def steps_from(self, start: int, share: Share, *, pinned: bool = False) -> Iterator[list[Batch]]:
+    def steps_from(self, start: int, share: BatchSlice, *, pinned: bool = False) -> Iterator[list[Batch]]:
         """From step `start` on, this process's pieces of each step, `pinned` for a GPU to fetch."""
         pieces = training_batches(
             self.train,

@@ -13,13 +13,13 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.resize import stored_side
 from kakera.data.preload import cache
-from kakera.data.preload.preload import at_hand, hold
+from kakera.data.preload.preload import hold, is_decoded
 from kakera.data.preload.statistics import mean_std
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.inputs import InputSpec
 from kakera.machine import Machine
 from kakera.option_fields import AUTO, Auto, or_none
-from kakera.training.planning.rules import Facts
+from kakera.training.planning.rules import DataFacts
 from kakera.training.spectrogram_stats import frames, spectrogram_inputs
 
 HELD = 2 << 30  # bytes of pictures or waveforms that are kept in memory, at most
@@ -35,7 +35,7 @@ class Prepared:
     """The side of the square that the model sees, in pixels, unless another is asked for."""
     workers: int
     """Processes to read with."""
-    facts: Facts
+    facts: DataFacts
     machine: Machine
     reasons: dict[str, str] = field(default_factory=dict)
     """Why the rules chose the network and the length: empty for what was given, or a recipe's."""
@@ -140,7 +140,7 @@ class Prepared:
             raise no_training(dataset)
         if not quiet:
             self.say_taken(replace(dataset, emptied=emptied(self.dataset, dataset)))
-        workers = 0 if at_hand(dataset) and self.alone else self.workers
+        workers = 0 if is_decoded(dataset) and self.alone else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
         return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
 
@@ -150,7 +150,7 @@ class Prepared:
         cache.say(taken_line(self.dataset if dataset is None else dataset, files.clipped, files.noted))
 
 
-def counted(facts: Facts, dataset: Dataset) -> Facts:
+def counted(facts: DataFacts, dataset: Dataset) -> DataFacts:
     """The facts with the files counted anew, after the unreadable ones were dropped."""
     held_out = len(dataset.part("test")) or len(dataset.part("val"))
     return replace(facts, count=min(facts.count, len(dataset.part("train"))), held_out=held_out)
@@ -158,6 +158,4 @@ def counted(facts: Facts, dataset: Dataset) -> Facts:
 
 def no_training(dataset: Dataset) -> DataError:
     """The error of a data set without a training part."""
-    return DataError(
-        sentence(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
-    )
+    return DataError(dataset.name, got="no training pictures", expected="at least one", do="check the splits")

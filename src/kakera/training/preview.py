@@ -16,7 +16,7 @@ from kakera.frontend import FrontEnd
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class Preview:
     """Stored values (b, c, H, W), and after how many pixels each ends; None where it never does."""
 
     pictures: Num[Tensor, "b c H W"]
@@ -30,7 +30,7 @@ class Shown:
         return len(self.pictures)
 
 
-def shown(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Shown:
+def shown(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
     """All pictures of a data set as a model sees them; of recordings the window from `start` seconds on.
 
     What cannot be read is named in the batch.
@@ -43,7 +43,7 @@ def shown(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Shown:
         batch = windows_at(dataset, inputs.sound.samples(inputs.width), first)
     widths = front.widths(batch.lengths)
     ends = [inputs.width] * len(batch.samples) if widths is None else widths.tolist()
-    return Shown(
+    return Preview(
         front.stored(batch.pictures, batch.lengths),
         tuple(end if end < inputs.width else None for end in ends),
         front.padding(widths),

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.option_fields import AUTO, Auto, check, is_union
 from kakera.training.options import DataOptions, FinetuneOptions
 from kakera.training.suggest import did_you_mean, renamed
@@ -64,7 +64,7 @@ def _refusal(unknown: Sequence[str], missing: Sequence[str], known: Sequence[str
         do = ", ".join(f"{name}: {text}" for name, text in meant.items())
     expected = "names of options" if meant else "some of " + ", ".join(known)
     got = ", ".join(unknown) or f"no {', '.join(missing)}"
-    return OptionError(sentence("options", got=got, expected=expected, do=do))
+    return OptionError("options", got=got, expected=expected, do=do)
 
 
 def _as_tuple(value: Any, hint: Any) -> Any:
@@ -83,7 +83,7 @@ def pair(name: str, numbers: Sequence[Any] | Auto) -> tuple[int, int] | None:
         return None
     if len(numbers) > 2 or not all(isinstance(number, int) and number > 0 for number in numbers):
         expected = "one or two whole numbers from 1: height and width"
-        raise OptionError(sentence(name, got=repr(numbers), expected=expected, do="correct it"))
+        raise OptionError(name, got=repr(numbers), expected=expected, do="correct it")
     return numbers[0], numbers[-1]
 
 
@@ -102,12 +102,10 @@ def read_recipe(verb: str, name: str) -> dict[str, Any]:
         shorter = {n.removeprefix(f"{verb}-").removesuffix(".toml") for n in names}
         choices = ["paper", *sorted(shorter - {"paper"})]
         raise OptionError(
-            sentence(
-                f"recipe {name}",
-                got=error,
-                expected=f"one of {', '.join(choices)}, or a TOML file",
-                do="choose one of these",
-            )
+            f"recipe {name}",
+            got=error,
+            expected=f"one of {', '.join(choices)}, or a TOML file",
+            do="choose one of these",
         ) from error
 
 

@@ -22,13 +22,13 @@ from torch.distributed.tensor import DTensor
 import kakera
 from kakera.data.checks.inventory import INVENTORY, Rows, inventory, packed
 from kakera.data.dataset import Dataset
-from kakera.errors import RunError, UnreadableFileError, sentence
+from kakera.errors import RunError, UnreadableFileError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics_log
 from kakera.training.configuration import CONFIG, VERSION, require_same
-from kakera.training.distributed import Team, like
+from kakera.training.distributed import Distributed, like
 from kakera.training.lock import locked
 from kakera.training.metrics_log import METRICS
 from kakera.training.numerics import describe_change, numerics
@@ -49,7 +49,7 @@ class Run:
         self,
         folder: str | Path,
         config: dict[str, Any],
-        team: Team | None = None,
+        dist: Distributed | None = None,
         dataset: Dataset | None = None,
     ) -> None:
         """Raises RunError where the folder holds a run of another configuration, or something else.
@@ -58,11 +58,11 @@ class Run:
         """
         self.folder = Path(folder)
         self.config = {VERSION: kakera.__version__} | json.loads(json.dumps(config))
-        self.team = team or Team()
+        self.dist = dist or Distributed()
         self.stop = Stop()
         self._dataset = dataset
         self._lock: int | None = None
-        self.team.lead(self._open)
+        self.dist.lead(self._open)
         self._unreadable = _listed(self.folder / UNREADABLE)
 
     def _open(self) -> None:
@@ -71,9 +71,7 @@ class Run:
             require_same(path, self.config, self._files)
         elif self.folder.exists() and (not self.folder.is_dir() or holds_something(self.folder)):
             raise RunError(
-                sentence(
-                    str(self.folder), got="something else", expected="a new folder", do="choose another --out"
-                )
+                str(self.folder), got="something else", expected="a new folder", do="choose another --out"
             )
         else:
             files = self._files()
@@ -90,7 +88,7 @@ class Run:
 
     def require_own(self) -> None:
         """Raises RunError where the folder was deleted, moved or replaced: nothing is written there then."""
-        if self.team.leads and not require_own(self.folder, self.config, self._lock):
+        if self.dist.is_main and not require_own(self.folder, self.config, self._lock):
             self._write_config()
 
     @contextmanager
@@ -100,8 +98,8 @@ class Run:
         What a killed process was in the middle of writing is removed.
         """
         with ExitStack() as stack:
-            self.team.lead(lambda: self._enter(stack))
-            with fitting(self.config), self.team.together(), self.stop:
+            self.dist.lead(lambda: self._enter(stack))
+            with fitting(self.config), self.dist.together(), self.stop:
                 yield
 
     def _enter(self, stack: ExitStack) -> None:
@@ -119,7 +117,7 @@ class Run:
 
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return self.team.lead(lambda: bool(checkpoints.paths(self.folder)))
+        return self.dist.lead(lambda: bool(checkpoints.paths(self.folder)))
 
     def describe(self, saved: Pretrained) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
@@ -128,7 +126,7 @@ class Run:
             self.require_own()
             write_description(self.folder, saved)
 
-        self.team.lead(write)
+        self.dist.lead(write)
 
     @property
     def finished(self) -> bool:
@@ -137,20 +135,20 @@ class Run:
 
     def log(self, values: dict[str, Any]) -> None:
         """One line of metrics."""
-        if self.team.leads:
+        if self.dist.is_main:
             self.require_own()
             append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
     def write(self, name: str, content: bytes) -> None:
         """A file of this name, where the folder is still this run's. Raises RunError, StorageError."""
-        if self.team.leads:
+        if self.dist.is_main:
             self.require_own()
             write_atomically(self.folder / name, content)
 
     def forget_after(self, step: int) -> None:
         """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
         path = self.folder / METRICS
-        if path.exists() and self.team.leads:
+        if path.exists() and self.dist.is_main:
             self.require_own()
             metrics_log.drop_after(path, step)
 
@@ -178,9 +176,9 @@ class Run:
         for name, tensor in tensors.items():
             if isinstance(tensor, DTensor):  # one at a time, since the whole may be larger than a device
                 gathered = tensor.full_tensor()
-                tensors[name] = gathered.cpu() if self.team.leads else gathered.new_empty(0)
-        texts = {"numerics": json.dumps(numerics(self.team, self.config))}
-        self.team.lead(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
+                tensors[name] = gathered.cpu() if self.dist.is_main else gathered.new_empty(0)
+        texts = {"numerics": json.dumps(numerics(self.dist, self.config))}
+        self.dist.lead(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
 
     def drop_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""
@@ -201,12 +199,12 @@ class Run:
                 return 0
             step, tensors, texts = newest
             found.append((step, tensors))
-            change = describe_change(texts.get("numerics", ""), numerics(self.team, self.config))
+            change = describe_change(texts.get("numerics", ""), numerics(self.dist, self.config))
             if change:
                 print(f"kakera: {self.folder}: {change}", file=sys.stderr)
             return step
 
-        step = self.team.lead(look)
+        step = self.dist.lead(look)
         if not step:
             return 0
         tensors = found[0][1] if found else checkpoints.read(self.folder, step)

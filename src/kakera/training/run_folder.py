@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera.data.checks.inventory import INVENTORY
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.lock import LOCK
 
@@ -46,11 +46,9 @@ def holds_something(folder: Path) -> bool:
 
 def _lost(folder: Path, got: str) -> RunError:
     return RunError(
-        sentence(
-            str(folder),
-            got=got,
-            expected="the folder that this training began in",
-            do="where it was moved, give its new place as --out and it goes on; else the same command begins "
-            "again",
-        )
+        str(folder),
+        got=got,
+        expected="the folder that this training began in",
+        do="where it was moved, give its new place as --out and it goes on; else the same command begins "
+        "again",
     )

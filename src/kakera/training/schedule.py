@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 def learning_rate(
@@ -21,12 +21,10 @@ def learning_rate(
     """
     if not 0 <= warmup_steps <= total_steps or step < 0:
         raise OptionError(
-            sentence(
-                "schedule",
-                got=f"step {step}, {warmup_steps} warm-up steps of {total_steps}",
-                expected="a step from 0, and no more warm-up than training",
-                do="shorten the warm-up or train longer",
-            )
+            "schedule",
+            got=f"step {step}, {warmup_steps} warm-up steps of {total_steps}",
+            expected="a step from 0, and no more warm-up than training",
+            do="shorten the warm-up or train longer",
         )
     if step < warmup_steps:
         return peak * step / warmup_steps

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from kakera.data.dataset import Dataset
-from kakera.errors import DataError, OptionError, UnreadableFileError, sentence
+from kakera.errors import DataError, OptionError, UnreadableFileError
 from kakera.inputs import InputSpec
 from kakera.option_fields import AUTO, Auto
 from kakera.sound.logmel import log_mel
@@ -27,7 +27,7 @@ def frames(seconds: float | Auto, spec: SoundSpec, patch: tuple[int, int]) -> in
     seconds = SECONDS if seconds == AUTO else seconds
     if not LEAST <= seconds <= MOST:
         raise OptionError(
-            sentence("seconds", got=f"{seconds:g}", expected=f"{LEAST:g} to {MOST:g}", do="choose another")
+            "seconds", got=f"{seconds:g}", expected=f"{LEAST:g} to {MOST:g}", do="choose another"
         )
     return max(1, round(seconds * 1000 / spec.hop / patch[1])) * patch[1]
 
@@ -62,9 +62,7 @@ def loudness(dataset: Dataset, samples: int) -> tuple[float, float]:
         squares += values.square().sum().item()
     if not count:
         raise DataError(
-            sentence(
-                dataset.name, got="no readable recording", expected="at least one", do="look at the files"
-            )
+            dataset.name, got="no readable recording", expected="at least one", do="look at the files"
         )
     mean = total / count
     return round(mean, 4), max(round(max(squares / count - mean**2, 0.0) ** 0.5, 4), FLAT)

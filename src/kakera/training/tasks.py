@@ -15,8 +15,8 @@ from kakera import seeding
 from kakera.data.loader import Batch
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
-from kakera.masking import MASKINGS, Ids, some_of
-from kakera.model.attention import survival
+from kakera.masking import MASKINGS, PatchIds, choose_subset_ids
+from kakera.model.attention import drop_path_factors
 from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
@@ -38,22 +38,22 @@ class Masks:
     def __call__(self, batch: Batch) -> MaskIndex:
         """Return the index tensors of a batch on the CPU; padding of recordings follows from `lengths`."""
         options, front = self.options, self.front
-        absent = front.padding(front.widths(batch.lengths))
-        gone = None if absent is None else absent.numpy()
+        padding_mask = front.padding(front.widths(batch.lengths))
+        gone = None if padding_mask is None else padding_mask.numpy()
         split = MASKINGS[options.masking].split(
             self._noise(batch, "mask"), front.grid, options.mask_ratio, gone
         )
         wanted = split.hidden
         if options.predicted < 1:
-            wanted = some_of(self._noise(batch, "predicted"), wanted, options.predicted)
-        return MaskIndex.joined(_tensors(split.visible), _tensors(wanted), absent)
+            wanted = choose_subset_ids(self._noise(batch, "predicted"), wanted, options.predicted)
+        return MaskIndex.joined(_tensors(split.visible), _tensors(wanted), padding_mask)
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()
         return seeding.uniform(self.options.seed, batch.epoch, samples, purpose, self.front.grid.count)
 
 
-def _tensors(places: Ids) -> TokenIndex:
+def _tensors(places: PatchIds) -> TokenIndex:
     padding = None if places.padding is None else torch.from_numpy(places.padding)
     return TokenIndex(torch.from_numpy(places.ids), padding)
 
@@ -93,16 +93,21 @@ class Classification:
         inputs: InputSpec,
         options: FinetuneOptions,
         *,
-        several: bool,
+        multi_label: bool,
         labels: NDArray[Any] | None = None,
     ) -> None:
         self.model = model
         self.depth = model.drop_path_layers
-        self.classes, self.inputs, self.options, self.several = model.classes, inputs, options, several
+        self.classes, self.inputs, self.options, self.multi_label = (
+            model.classes,
+            inputs,
+            options,
+            multi_label,
+        )
         self.front = FrontEnd.of(model, inputs)
         self._seen = self._pictures if inputs.sound is None else self._spectrograms
         self.adjustment: Tensor | None = None
-        if options.class_balance and labels is not None and not several:
+        if options.class_balance and labels is not None and not multi_label:
             self.adjustment = options.class_balance * log_prior(labels, self.classes)
 
     def weight(self, batch: Batch) -> float:
@@ -113,9 +118,9 @@ class Classification:
         """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
         assert batch.labels is not None
         pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
-        survive = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
-        logits = model(pixels, survive, absent=padding)
-        if self.several:
+        drop_path = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
+        logits = model(pixels, drop_path, padding_mask=padding)
+        if self.multi_label:
             return functional.binary_cross_entropy_with_logits(logits, targets)
         if self.adjustment is not None:
             logits = logits + self.adjustment.to(logits.device)
@@ -123,7 +128,7 @@ class Classification:
 
     def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)
-        pictures = self.inputs.normalise(pictures * self.inputs.scale)
+        pictures = self.inputs.normalize(pictures * self.inputs.scale)
         pixels, targets = mix(pictures, targets, self.options, batch.step, batch.partners)
         return pixels, None, targets
 
@@ -138,7 +143,7 @@ class Classification:
         return pixels, padding, targets
 
     def _targets(self, labels: Tensor) -> Tensor:
-        if self.several:
+        if self.multi_label:
             return labels.float()
         hot = functional.one_hot(labels, self.classes).float()
         return hot * (1 - self.options.label_smoothing) + self.options.label_smoothing / self.classes
@@ -147,7 +152,7 @@ class Classification:
         noise = seeding.uniform(
             self.options.seed, batch.epoch, batch.samples.numpy(), "drop-path", 2 * self.depth
         )
-        return survival(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)
+        return drop_path_factors(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)
 
 
 def log_prior(labels: NDArray[Any], classes: int) -> Tensor:

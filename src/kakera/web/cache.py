@@ -15,7 +15,7 @@ from kakera.web.errors import BusyError
 T = TypeVar("T")
 
 
-class Memory:
+class Cache:
     """Values by key, up to a number of bytes; the longest unused go first."""
 
     def __init__(self, limit_bytes: int) -> None:
@@ -57,7 +57,7 @@ class Memory:
                 del self._entries[old]
 
 
-class Turns:
+class Limiter:
     """As many computations at a time as there are cores; whoever waits too long is sent away."""
 
     def __init__(self, patience_seconds: float = 30.0, at_a_time: int | None = None) -> None:

@@ -54,7 +54,7 @@ class State:
             "reconstructs": model.reconstructs,
         }
         if encoder is None:
-            return ModelAnswer(**common, attends=False, rows=1, cols=1)
+            return ModelAnswer(**common, has_attention=False, rows=1, cols=1)
         shape, grid = encoder.shape, encoder.grid
         layers: dict[str, Any] = {
             "patch": shape.patch,
@@ -62,11 +62,11 @@ class State:
             "heads": shape.heads,
             "width": shape.width,
         }
-        return ModelAnswer(**common, attends=True, rows=grid.rows, cols=grid.cols, **layers)
+        return ModelAnswer(**common, has_attention=True, rows=grid.rows, cols=grid.cols, **layers)
 
 
 def _about(saved: Pretrained) -> str:
-    if not saved.model.attends:
+    if not saved.model.has_attention:
         return f"CNN for {len(saved.classes)} classes: no tokens, no attention."
     kind = kind_of(saved.model)
     knows = f"Knows {len(saved.classes)} classes" if saved.classes else "Knows no classes"
@@ -118,12 +118,10 @@ class Models:
         kinds = {state.saved.inputs.sound is not None for state in self.states()}
         if len(kinds) > 1:
             raise RunError(
-                sentence(
-                    "models",
-                    got="some of pictures, some of recordings",
-                    expected="one kind",
-                    do="serve them apart",
-                )
+                "models",
+                got="some of pictures, some of recordings",
+                expected="one kind",
+                do="serve them apart",
             )
 
     @property

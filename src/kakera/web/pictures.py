@@ -14,7 +14,7 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.images.decode import decode
 from kakera.data.images.tiff import read_header
 from kakera.inputs import InputSpec
-from kakera.web.store import Framed, Shelf
+from kakera.web.store import ModelInput, Store
 
 MOST_PIXELS = 40_000_000  # of an upload
 
@@ -35,12 +35,12 @@ class Picture:
     name: str
     values: Callable[[InputSpec], NDArray[np.uint8]]
 
-    def framed(self, inputs: InputSpec) -> Framed:
+    def model_input(self, inputs: InputSpec) -> ModelInput:
         """Cut to the model's size, as in prediction. Raises UnreadableFileError."""
-        return Framed(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
+        return ModelInput(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
 
 
-class Pictures(Shelf):
+class Pictures(Store):
     """Pictures of a data set, and uploads."""
 
     kind = "picture"

@@ -18,7 +18,7 @@ from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
 from kakera.training.preview import shown
 from kakera.web.errors import UnknownError
-from kakera.web.store import Framed, Shelf, Subject
+from kakera.web.store import ModelInput, Store, Subject
 
 MOST_VALUES = 48_000 * 32  # a second, of an upload: what is decoded at a time stays below 100 MB
 DIGITS = 9  # of the number of a window
@@ -34,7 +34,7 @@ class Recording:
     index: int
     window: int = 1
 
-    def framed(self, inputs: InputSpec) -> Framed:
+    def model_input(self, inputs: InputSpec) -> ModelInput:
         """The window's spectrogram. Raises UnreadableFileError, and UnknownError for one beyond the end."""
         spec = inputs.sound
         assert spec is not None
@@ -50,10 +50,10 @@ class Recording:
             raise looked.batch.unreadable[0]
         assert looked.batch.lengths is not None
         wave = looked.batch.pictures[0, : int(looked.batch.lengths[0])]
-        return Framed(looked.pictures[0], looked.widths[0], start, self.window, len(first), wave)
+        return ModelInput(looked.pictures[0], looked.widths[0], start, self.window, len(first), wave)
 
 
-class Recordings(Shelf):
+class Recordings(Store):
     """Recordings of a data set, and uploads."""
 
     kind = "recording"

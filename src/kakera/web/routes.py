@@ -23,7 +23,7 @@ from kakera.web.schemas import (
     Shown,
     SimilarityAnswer,
 )
-from kakera.web.store import MOST_BYTES, Shelf, Subject, answer
+from kakera.web.store import MOST_BYTES, Store, Subject, answer
 from kakera.web.views import Views
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
@@ -49,7 +49,7 @@ def models_of(request: Request) -> Models:
     return request.app.state.models
 
 
-def pictures_of(request: Request) -> Shelf:
+def pictures_of(request: Request) -> Store:
     """The pictures of this server."""
     return request.app.state.pictures
 
@@ -60,7 +60,7 @@ def views_of(request: Request) -> Views:
 
 
 AllModels = Annotated[Models, Depends(models_of)]
-AllPictures = Annotated[Shelf, Depends(pictures_of)]
+AllPictures = Annotated[Store, Depends(pictures_of)]
 TheViews = Annotated[Views, Depends(views_of)]
 
 
@@ -100,7 +100,7 @@ async def send_picture(request: Request, pictures: AllPictures) -> Any:
         return answer(await run_in_threadpool(_added, pictures, content))
 
 
-def _added(pictures: Shelf, content: bytes) -> Subject:
+def _added(pictures: Store, content: bytes) -> Subject:
     try:
         return pictures.add(content)
     finally:

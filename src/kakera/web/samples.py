@@ -14,7 +14,7 @@ from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
 from kakera.data.holders import FilePictures
 from kakera.data.sources.files import open_pictures, open_recordings
-from kakera.errors import DataError, KakeraError, UnreadableFileError, sentence
+from kakera.errors import DataError, KakeraError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 
 MOST = 12
@@ -34,9 +34,7 @@ def open_samples(
         found, count = _some(pictures, spec, channels)
         if not len(found):
             kind = "picture" if spec is None else "recording"
-            raise DataError(
-                sentence(pictures, got=f"no readable {kind}", expected="some", do="name another folder")
-            )
+            raise DataError(pictures, got=f"no readable {kind}", expected="some", do="name another folder")
         if count > len(found):
             print(f"kakera: {pictures}: {len(found)} of {count:,} {found.kind} are offered", file=sys.stderr)
         return found

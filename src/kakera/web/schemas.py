@@ -41,7 +41,7 @@ class ModelAnswer(BaseModel):
     heads: int | None = None
     width: int | None = Field(None, description="Numbers in a token.")
     classes: tuple[str, ...]
-    attends: bool = Field(description="Whether it has attention and tokens.")
+    has_attention: bool = Field(description="Whether it has attention and tokens.")
     reconstructs: bool = Field(description="Whether it has a decoder.")
     predicts: bool = Field(description="Whether it knows classes.")
 
@@ -113,7 +113,7 @@ class Probability(BaseModel):
 class PredictionAnswer(BaseModel):
     """What a picture shows, the likeliest first."""
 
-    several: bool = Field(description="Whether several classes may hold at once.")
+    multi_label: bool = Field(description="Whether several classes may hold at once.")
     probabilities: list[Probability]
 
 

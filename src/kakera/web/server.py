@@ -10,7 +10,7 @@ from typing import Unpack
 import torch
 import uvicorn
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.training.malloc import few_arenas
 from kakera.training.recipes import build as build_options
 from kakera.web.app import build
@@ -64,10 +64,8 @@ def _listen(options: ServeOptions) -> socket.socket:
         return socket.create_server((options.host, options.port), family=family)
     except OSError as error:
         raise OptionError(
-            sentence(
-                "address",
-                got=f"{options.host}, port {options.port} ({error})",
-                expected="a free port of this machine",
-                do="choose another --port, or 0",
-            )
+            "address",
+            got=f"{options.host}, port {options.port} ({error})",
+            expected="a free port of this machine",
+            do="choose another --port, or 0",
         ) from error

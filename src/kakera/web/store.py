@@ -23,7 +23,7 @@ KEPT_BYTES = 96 << 20  # of all uploads together; the longest unused go first
 
 
 @dataclass(frozen=True, eq=False)
-class Framed:
+class ModelInput:
     """What a model takes in: stored values (c, H, W), and of a recording where its window lies."""
 
     values: Num[Tensor, "c H W"]
@@ -51,12 +51,12 @@ class Subject(Protocol):
         """For people."""
         ...
 
-    def framed(self, inputs: InputSpec) -> Framed:
+    def model_input(self, inputs: InputSpec) -> ModelInput:
         """As a model takes it in. Raises UnreadableFileError."""
         ...
 
 
-class Shelf(ABC):
+class Store(ABC):
     """Samples for all, uploads for those who know their id: the hash of their content."""
 
     kind: str

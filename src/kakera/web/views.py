@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from kakera.data.audio.wav import wav_to_hear
 from kakera.data.images.resize import OF_PILLOW, image_of
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.explain import masks
-from kakera.explain.activations import RAW, Array, Seen, as_bytes, look
+from kakera.explain.activations import RAW, Activations, Array, as_bytes, look
 from kakera.explain.attention import rollout
 from kakera.explain.axes import Axis, axes_of
 from kakera.explain.extent import Extent
@@ -26,13 +26,13 @@ from kakera.explain.similarity import similarities
 from kakera.formats.bundle import require_mae, require_token_classifier
 from kakera.formats.inference import probabilities
 from kakera.grid import Grid
-from kakera.model.classifier import Pool, pooled
+from kakera.model.classifier import Pool, pool_tokens
 from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
-from kakera.web.cache import Memory, Turns
+from kakera.web.cache import Cache, Limiter
 from kakera.web.models import State
 from kakera.web.schemas import Guessed, Heard, Mask
-from kakera.web.store import Framed, Subject
+from kakera.web.store import ModelInput, Subject
 
 KEPT_BYTES = 512 << 20  # of pictures as models have seen them
 
@@ -41,30 +41,34 @@ KEPT_BYTES = 512 << 20  # of pictures as models have seen them
 class Views:
     """Safe to be asked from several threads: a model computes in turns, what it has seen is kept."""
 
-    memory: Memory
-    turns: Turns
+    memory: Cache
+    turns: Limiter
 
     @classmethod
     def new(cls) -> Views:
         """With the usual limits."""
-        return cls(Memory(KEPT_BYTES), Turns())
+        return cls(Cache(KEPT_BYTES), Limiter())
 
-    def framed(self, state: State, picture: Subject) -> Framed:
+    def model_input(self, state: State, picture: Subject) -> ModelInput:
         """The picture or recording as the model takes it in. Raises UnreadableFileError."""
 
-        def make() -> Framed:
+        def make() -> ModelInput:
             with self.turns.turn():
-                return picture.framed(state.saved.inputs)
+                return picture.model_input(state.saved.inputs)
 
-        return self.memory.get(("framed", state.id, picture.id), make, lambda framed: framed.values.nbytes)
+        return self.memory.get(
+            ("framed", state.id, picture.id), make, lambda model_input: model_input.values.nbytes
+        )
 
-    def seen(self, state: State, picture: Subject) -> Seen:
+    def seen(self, state: State, picture: Subject) -> Activations:
         """The picture encoded. Raises RunError for a CNN."""
-        encoder, framed = state.saved.encoder, self.framed(state, picture)
+        encoder, model_input = state.saved.encoder, self.model_input(state, picture)
 
-        def make() -> Seen:
+        def make() -> Activations:
             with self.turns.turn():
-                return look(encoder, state.saved.inputs, framed.values, framed.width, framed.start)
+                return look(
+                    encoder, state.saved.inputs, model_input.values, model_input.width, model_input.start
+                )
 
         return self.memory.get(("seen", *state.key, picture.id), make, _bytes)
 
@@ -73,22 +77,24 @@ class Views:
 
         `shown` are up to three channels, from 1, of a model that takes neither 1 nor 3.
         """
-        framed, scene = self.framed(state, picture), self.scene(state, picture)
-        shares = state.saved.inputs.shares(framed.values[None])[0]
+        model_input, scene = self.model_input(state, picture), self.scene(state, picture)
+        shares = state.saved.inputs.shares(model_input.values[None])[0]
         return _png(as_bytes(shares[..., : scene["size"][1]]), shown)
 
     def scene(self, state: State, picture: Subject) -> dict[str, Any]:
         """What there is of the picture, and what its rows and columns mean."""
-        inputs, framed = state.saved.inputs, self.framed(state, picture)
+        inputs, model_input = state.saved.inputs, self.model_input(state, picture)
         encoder = state.saved.model.backbone
         if encoder is None:
-            width, grid, step = framed.width or inputs.width, Grid(1, 1), inputs.size
+            width, grid, step = model_input.width or inputs.width, Grid(1, 1), inputs.size
         else:
-            extent = Extent.of(encoder, framed.width)
+            extent = Extent.of(encoder, model_input.width)
             width, grid, step = extent.width, extent.grid, encoder.shape.step
-        axes = axes_of(inputs, width, framed.start)
+        axes = axes_of(inputs, width, model_input.start)
         seconds = (
-            0.0 if framed.wave is None or inputs.sound is None else inputs.sound.seconds(len(framed.wave))
+            0.0
+            if model_input.wave is None or inputs.sound is None
+            else inputs.sound.seconds(len(model_input.wave))
         )
         return {
             "size": (inputs.height, width),
@@ -97,10 +103,10 @@ class Views:
             "down": _axis(axes.down, grid.rows, step[0]),
             "across": _axis(axes.across, grid.cols, step[1]),
             "upwards": axes.upwards,
-            "start": framed.start,
-            "end": framed.start + seconds,
-            "window": framed.window,
-            "windows": framed.windows,
+            "start": model_input.start,
+            "end": model_input.start + seconds,
+            "window": model_input.window,
+            "windows": model_input.windows,
         }
 
     def attention(
@@ -133,12 +139,12 @@ class Views:
         name = asked or self.prediction(state, picture)["probabilities"][0]["name"]
         if name not in classes:
             known = ", ".join(classes)
-            raise OptionError(sentence("class", got=name[:80], expected=known, do="choose one of these"))
-        framed, target = self.framed(state, picture), classes.index(name)
+            raise OptionError("class", got=name[:80], expected=known, do="choose one of these")
+        model_input, target = self.model_input(state, picture), classes.index(name)
 
         def make() -> Array:
             with self.turns.turn():
-                found = relevance(model, state.saved.inputs, framed.values, target, framed.width)
+                found = relevance(model, state.saved.inputs, model_input.values, target, model_input.width)
                 return found.reshape(-1)
 
         key = ("relevance", *state.key, picture.id, name)
@@ -146,25 +152,25 @@ class Views:
 
     def prediction(self, state: State, picture: Subject) -> dict[str, Any]:
         """Classes with their probabilities, the likeliest first. Raises OptionError."""
-        framed, front = self.framed(state, picture), state.saved.front_end
-        padding = None if framed.width is None else front.padding(torch.tensor([framed.width]))
+        model_input, front = self.model_input(state, picture), state.saved.front_end
+        padding = None if model_input.width is None else front.padding(torch.tensor([model_input.width]))
 
         def make() -> NDArray[np.float32]:
             with self.turns.turn():
-                return probabilities(state.saved, front.inputs.normalise(framed.values[None]), padding)[
+                return probabilities(state.saved, front.inputs.normalize(model_input.values[None]), padding)[
                     0
                 ].numpy()
 
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
         named = [{"name": state.saved.classes[i], "probability": row[i].item()} for i in order]
-        return {"several": state.saved.several, "probabilities": named}
+        return {"several": state.saved.multi_label, "probabilities": named}
 
     def embedding(self, state: State, picture: Subject, layer: int, pool: Pool) -> dict[str, Any]:
         """One vector of a layer, after the final norm, as probes read it. Raises OptionError, RunError."""
         tokens = torch.from_numpy(self.seen(state, picture).tokens_of(layer).copy())
         with torch.inference_mode():
-            return {"embedding": pooled(state.saved.encoder, tokens[None], pool)[0].numpy()}
+            return {"embedding": pool_tokens(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
     def reconstruction(self, state: State, picture: Subject, mask: Guessed) -> dict[str, Any]:
         """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
@@ -182,7 +188,7 @@ class Views:
 
     def heard(self, state: State, picture: Subject) -> bytes:
         """What the model hears, as a WAV file. Raises OptionError for one of pictures."""
-        spec, wave = _sound(state), self.framed(state, picture).wave
+        spec, wave = _sound(state), self.model_input(state, picture).wave
         assert wave is not None
         return wav_to_hear(wave.numpy(), spec.rate)
 
@@ -191,21 +197,23 @@ class Views:
 
         Raises OptionError for a model of pictures, RunError where a guess is asked of an encoder only.
         """
-        spec, framed = _sound(state), self.framed(state, picture)
-        values = framed.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
+        spec, model_input = _sound(state), self.model_input(state, picture)
+        values = model_input.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
         with self.turns.turn():
-            return wav_to_hear(waveform(values[0, :, : framed.width], spec), spec.rate)
+            return wav_to_hear(waveform(values[0, :, : model_input.width], spec), spec.rate)
 
     def _guess(self, state: State, picture: Subject, mask: Mask) -> Reconstruction:
-        model, framed = require_mae(state.saved).model, self.framed(state, picture)
-        grid = Extent.of(model.encoder, framed.width).grid
+        model, model_input = require_mae(state.saved).model, self.model_input(state, picture)
+        grid = Extent.of(model.encoder, model_input.width).grid
         hidden = (
             masks.drawn(grid, mask.ratio, seed=mask.seed, kind=mask.masking)
             if mask.hidden is None
             else masks.named(grid, mask.hidden)
         )
         with self.turns.turn():
-            return reconstruct(model, state.saved.inputs, framed.values, hidden, framed.width, framed.start)
+            return reconstruct(
+                model, state.saved.inputs, model_input.values, hidden, model_input.width, model_input.start
+            )
 
 
 def _axis(axis: Axis, count: int, step: int) -> dict[str, Any]:
@@ -223,12 +231,12 @@ def _sound(state: State) -> SoundSpec:
     spec = state.saved.inputs.sound
     if spec is None:
         raise OptionError(
-            sentence("model", got="one of pictures", expected="one of recordings", do="look at the picture")
+            "model", got="one of pictures", expected="one of recordings", do="look at the picture"
         )
     return spec
 
 
-def _bytes(seen: Seen) -> int:
+def _bytes(seen: Activations) -> int:
     return seen.picture.nbytes + seen.vectors.nbytes + seen.tokens.nbytes + seen.attention.nbytes
 
 

@@ -25,16 +25,16 @@ def dataset(labels: Any, classes: int, names: tuple[str, ...] = ()) -> Dataset:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_each_class_is_counted_in_each_part(several: bool) -> None:
+def test_each_class_is_counted_in_each_part(multi_label: bool) -> None:
     draw = np.random.default_rng(0)
     labels = (
-        draw.random((3000, 7)) < 0.3 if several else draw.integers(-1, 6, 3000)
+        draw.random((3000, 7)) < 0.3 if multi_label else draw.integers(-1, 6, 3000)
     )  # of class 6 there is none
     made = dataset(labels, 7)
     carried = Counter(
         (f"c{number}", part)
         for row, part in zip(labels.tolist(), made.split.tolist(), strict=True)
-        for number in (np.flatnonzero(row).tolist() if several else [row] * (row >= 0))
+        for number in (np.flatnonzero(row).tolist() if multi_label else [row] * (row >= 0))
     )
     assert classes_of(made) == {
         f"c{number}": {part: carried[f"c{number}", part] for part in PARTS} for number in range(7)

@@ -15,8 +15,8 @@ from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures, FilePictures
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.preload import cache, pieces
-from kakera.data.preload.kept import KeptPictures
-from kakera.data.preload.preload import at_hand, hold
+from kakera.data.preload.kept import CachedPictures
+from kakera.data.preload.preload import hold, is_decoded
 from kakera.errors import DataError, StorageError
 from tests.data.files import NOISE, on_disk
 
@@ -72,7 +72,7 @@ def decoded_anew(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_pictures_are_small_and_what_is_small_is_as_it_was(data: Dataset) -> None:
     found = kept(data)
     shapes = [found.pictures.read(index).shape for index in range(len(found))]
-    assert isinstance(found.pictures, KeptPictures)
+    assert isinstance(found.pictures, CachedPictures)
     assert shapes[0] == (18, 24, 3)
     assert shapes[4:] == [(12, 16, 3), (18, 26, 3), (12, 10, 3), (18, 27, 3)]
     assert np.array_equal(found.pictures.read(4), NOISE)
@@ -123,7 +123,7 @@ def test_in_memory_in_the_cache_and_decoded_each_time_crops_are_the_same(
     monkeypatch.setenv("KAKERA_CACHE", "/nowhere/at/all")
     rows = [row for row in range(COUNT) if row != 3]
     each_time = kept(data.take(rows), 0)
-    assert not at_hand(each_time)
+    assert not is_decoded(each_time)
     assert np.array_equal(crops(each_time), wanted)
 
 
@@ -138,7 +138,7 @@ def test_the_second_time_nothing_is_decoded(
     crops(found)
     middles(found)
     assert again == []
-    assert at_hand(found)
+    assert is_decoded(found)
 
 
 def test_what_takes_long_to_decode_is_in_the_cache_though_it_fits_into_memory(

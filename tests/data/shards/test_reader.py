@@ -116,7 +116,7 @@ def test_splits_and_several_labels_stay(tmp_path: Path) -> None:
     )
     pack(given, tmp_path / "shards", shard_size=4, workers=1)
     found = open_dataset(tmp_path / "shards")
-    assert found.several
+    assert found.multi_label
     assert np.array_equal(found.labels, given.labels)
     assert np.array_equal(found.split, given.split)
     assert [found.pictures.name(i) for i in range(9)] == [f"picture[{i}]" for i in range(9)]

@@ -55,7 +55,7 @@ def test_several_labels_are_joined_by_a_bar(tmp_path: Path) -> None:
     path = table(tmp_path, "file,label\na.png,sea|sky\nb.png, sky | sea |\nc.png,wood\nd.png,\n")
     dataset, _ = open_table(path, None)
     assert dataset.classes == ("sea", "sky", "wood")
-    assert dataset.several
+    assert dataset.multi_label
     assert labels(path) == [[True, True, False], [True, True, False], [False, False, True], [False] * 3]
 
 

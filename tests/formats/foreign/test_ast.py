@@ -117,7 +117,11 @@ def test_it_is_written_as_it_was_read_bit_for_bit(tmp_path: Path) -> None:
     start = saved(theirs(problem_type="multi_label_classification"), tmp_path / "theirs")
     write_folder(tmp_path / "ours", files(load(start)))
     before, after = (load(tmp_path / name) for name in ("theirs", "ours"))
-    assert (before.inputs, before.classes, before.several) == (after.inputs, after.classes, after.several)
+    assert (before.inputs, before.classes, before.multi_label) == (
+        after.inputs,
+        after.classes,
+        after.multi_label,
+    )
     first, second = before.model.state_dict(), after.model.state_dict()
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -256,7 +260,7 @@ def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Pat
     """As in AST's own demo: `torch.sigmoid(output)`; a softmax would share one out among them."""
     model, path = own_file(tmp_path, 128, 10, 527)
     found, wave = load(path), np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
-    assert found.several
+    assert found.multi_label
     assert any("several labels" in note and "AudioSet" in note for note in found.notes)
     soundfile.write(tmp_path / "wave.wav", wave, 16000, subtype="FLOAT")
     extractor = hf.ASTFeatureExtractor(max_length=128)
@@ -277,9 +281,9 @@ def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Pat
     ],
 )
 def test_a_configuration_says_whether_there_may_be_several_labels(
-    labels: int, problem: str | None, several: bool, tmp_path: Path
+    labels: int, problem: str | None, multi_label: bool, tmp_path: Path
 ) -> None:
     config = hf.ASTConfig(**SMALL, num_labels=labels, problem_type=problem)
     found = load(saved(hf.ASTForAudioClassification(config), tmp_path))
-    assert found.several == several
+    assert found.multi_label == multi_label
     assert any("several labels" in note for note in found.notes) == (labels == 527 and problem is None)

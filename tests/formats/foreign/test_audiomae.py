@@ -119,5 +119,5 @@ def test_with_the_527_classes_of_audioset_there_may_be_several_labels(tmp_path: 
         tmp_path / "f.pth",
     )
     found = load(tmp_path / "f.pth")
-    assert found.several
+    assert found.multi_label
     assert any("several labels" in note for note in found.notes)

@@ -181,7 +181,7 @@ def ours() -> dict[str, Pretrained]:
     autoencoder = MAE(encoder(), SHAPE.decoder, norm_pix_loss=False)
     return {
         "encoder": Pretrained(encoder(), INPUTS),
-        "mean": Pretrained(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), several=True),
+        "mean": Pretrained(Classifier(encoder(), 2, "mean"), INPUTS, ("ant", "bee"), multi_label=True),
         "class": Pretrained(Classifier(encoder(), 2, "class"), INPUTS, ("ant", "bee")),
         "autoencoder": Pretrained(autoencoder, INPUTS),
     }
@@ -192,7 +192,7 @@ def test_the_way_there_and_back_changes_no_bit(saved: Pretrained, tmp_path: Path
     drawn(saved.model)
     (tmp_path / "file.pth").write_bytes(mae.write(saved))
     back = load(tmp_path / "file.pth")
-    assert (back.inputs, back.classes, back.several) == (saved.inputs, saved.classes, saved.several)
+    assert (back.inputs, back.classes, back.multi_label) == (saved.inputs, saved.classes, saved.multi_label)
     before, after = saved.model.state_dict(), back.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

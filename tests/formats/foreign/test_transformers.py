@@ -324,7 +324,7 @@ def test_one_number_normalises_as_the_image_processor_does(tmp_path: Path) -> No
     values = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     processor = hf.ViTImageProcessorPil(image_mean=[0.5] * 3, image_std=[0.25] * 3, do_resize=False)
     theirs = processor(values, return_tensors="pt")["pixel_values"]
-    ours = found.inputs.normalise(torch.from_numpy(values).permute(2, 0, 1)[None])
+    ours = found.inputs.normalize(torch.from_numpy(values).permute(2, 0, 1)[None])
     assert far(theirs, ours) < 1e-5
 
 

@@ -20,7 +20,7 @@ from kakera.formats.load import load
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, resnet_shape
+from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, resnet_config
 from kakera.model.mae import MAE
 from kakera.model.network import Network
 from kakera.model.resnet import ResNet
@@ -40,10 +40,10 @@ def encoder(
     return ViT(shape, channels=2, image_size=size)
 
 
-def complete(model: Network, classes: tuple[str, ...] = (), *, several: bool = False) -> Pretrained:
+def complete(model: Network, classes: tuple[str, ...] = (), *, multi_label: bool = False) -> Pretrained:
     drawn(model)
     size = model.encoder.size if not isinstance(model, ViT) else model.size
-    return Pretrained(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, several)
+    return Pretrained(model, InputSpec(2, *size, (0.1, 0.2), (0.3, 0.4)), classes, multi_label)
 
 
 def opened(kind: Any, folder: Path, **options: Any) -> Any:
@@ -214,7 +214,7 @@ def written() -> dict[str, Pretrained]:
     inside = encoder(*SQUARE)
     return {
         "encoder": complete(encoder(*WIDE, BlockConfig(2.0, 0.1, False, True))),
-        "classifier": complete(Classifier(encoder(*WIDE), 3, "class"), CLASSES, several=True),
+        "classifier": complete(Classifier(encoder(*WIDE), 3, "class"), CLASSES, multi_label=True),
         "autoencoder": complete(MAE(inside, DecoderConfig(16, 1, 4), norm_pix_loss=False)),
     }
 
@@ -223,7 +223,11 @@ def written() -> dict[str, Pretrained]:
 def test_the_way_there_and_back_changes_no_bit(ours: Pretrained, tmp_path: Path) -> None:
     write_folder(tmp_path / "out", files(ours))
     back = load(tmp_path / "out")
-    assert (back.classes, back.several, back.inputs) == (ours.classes, ours.several, as_written(ours.inputs))
+    assert (back.classes, back.multi_label, back.inputs) == (
+        ours.classes,
+        ours.multi_label,
+        as_written(ours.inputs),
+    )
     before, after = ours.model.state_dict(), back.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -238,7 +242,7 @@ def test_the_epsilon_is_written_as_it_is(tmp_path: Path) -> None:
 def refused() -> dict[str, tuple[Pretrained, str]]:
     square, wide = encoder(*SQUARE), encoder(*WIDE)
     decoder = DecoderConfig(16, 1, 2)
-    cnn = ResNet(resnet_shape("resnet-nano"), channels=2, classes=3)
+    cnn = ResNet(resnet_config("resnet-nano"), channels=2, classes=3)
     return {
         "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
         "no bias": (headed(BlockConfig(qkv_bias=False), "mean"), "without biases of queries"),

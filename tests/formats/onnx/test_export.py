@@ -19,7 +19,7 @@ from kakera.formats.onnx.graph import graph_of
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
-from kakera.model.configs import DecoderConfig, ViTConfig, resnet_shape
+from kakera.model.configs import DecoderConfig, ViTConfig, resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -29,7 +29,7 @@ from tests.formats.foreign.test_transformers import drawn, far
 SHAPE = ViTConfig(24, 2, 3, (4, 4), DecoderConfig(16, 1, 4))
 CROSS = replace(SHAPE.decoder, cross=True)
 INPUTS = InputSpec(2, 12, 12, (0.1, 0.2), (0.3, 0.4))
-NANO = resnet_shape("resnet-nano")
+NANO = resnet_config("resnet-nano")
 HEARD = replace(spectrograms(64, -4.0, 4.0, 32), blank=None)
 FILLED = spectrograms(64, -4.0, 4.0, 32)
 
@@ -47,7 +47,7 @@ def models() -> dict[str, Pretrained]:
     two = ("ant", "bee")
     return {
         "classifier": Pretrained(Classifier(seen(), 2, "mean"), INPUTS, two),
-        "several": Pretrained(Classifier(seen(), 2, "class"), INPUTS, two, several=True),
+        "several": Pretrained(Classifier(seen(), 2, "class"), INPUTS, two, multi_label=True),
         "encoder": Pretrained(seen(), INPUTS),
         "normalised": Pretrained(MAE(seen(), SHAPE.decoder), INPUTS),
         "plain": Pretrained(MAE(seen(), SHAPE.decoder, norm_pix_loss=False, hog_target=True), INPUTS),

@@ -8,7 +8,7 @@ from kakera.commands.finetune import finetune
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator
 from kakera.inputs import InputSpec
-from kakera.model.configs import resnet_shape
+from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
 from kakera.study.data_size.shift_test import difference, moved, shifted
 from tests.small import QUICK, pictures
@@ -39,7 +39,7 @@ def test_a_difference_is_0_for_the_same_and_1_for_strangers() -> None:
 
 
 def test_a_cnn_s_maps_move_with_the_picture() -> None:
-    model = ResNet(resnet_shape("resnet-nano"), channels=1, classes=10)
+    model = ResNet(resnet_config("resnet-nano"), channels=1, classes=10)
     model.reset_parameters(generator(0))
     model.eval()
     spec = InputSpec(1, 28, 28, (0.0,), (1.0,))

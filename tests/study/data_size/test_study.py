@@ -13,7 +13,7 @@ from kakera.errors import DataError, OptionError
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.study import DataSize, plan_data_size, study_data_size
-from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, School, best_rate, nearest_cnn, tuned
+from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, Trainer, best_rate, nearest_cnn, tuned
 from kakera.study.setup import cut_validation, material
 from kakera.study.study_options import DataSizeOptions, study_options
 from kakera.training.recipes import read_recipe
@@ -29,7 +29,7 @@ def study(data: Dataset | None = None, **options: object) -> DataSize:
     asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "demo", **options})
     ours = material(data or pictures(200, 20), asked)
     pool, text = cut_validation(ours.dataset, asked.validation, asked.seed)
-    return DataSize(asked, School(ours, pool, "resnet-nano", asked), text)
+    return DataSize(asked, Trainer(ours, pool, "resnet-nano", asked), text)
 
 
 @pytest.fixture(scope="module")

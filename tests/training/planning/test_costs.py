@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.formats.native import parameters
 from kakera.model.classifier import Classifier
-from kakera.model.configs import RESNETS, resnet_shape, shape_of
+from kakera.model.configs import RESNETS, resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
@@ -22,7 +22,7 @@ def counted(model: torch.nn.Module, *inputs: torch.Tensor) -> float:
 
 @pytest.mark.parametrize(("size", "image", "patch"), [("micro", 64, 8), ("mini", 96, 16), ("tiny", 64, 16)])
 def test_a_masked_autoencoder_costs_what_is_counted(size: str, image: int, patch: int) -> None:
-    shape = shape_of(size).with_patch((patch, patch))
+    shape = vit_config(size).with_patch((patch, patch))
     encoder = ViT(shape, channels=3, image_size=(image, image))
     model = MAE(encoder, shape.decoder)
     hidden = torch.ones(1, encoder.grid.count, dtype=torch.bool)
@@ -35,7 +35,7 @@ def test_a_masked_autoencoder_costs_what_is_counted(size: str, image: int, patch
 
 @pytest.mark.parametrize(("size", "image", "patch"), [("micro", 64, 8), ("tiny", 64, 16)])
 def test_a_classifier_costs_what_is_counted(size: str, image: int, patch: int) -> None:
-    shape = shape_of(size).with_patch((patch, patch))
+    shape = vit_config(size).with_patch((patch, patch))
     model = Classifier(ViT(shape, channels=3, image_size=(image, image)), 10, "mean")
     cost = classifier_cost(shape, (image, image), 3, 10)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(1, 3, image, image)), rel=0.1)
@@ -45,6 +45,6 @@ def test_a_classifier_costs_what_is_counted(size: str, image: int, patch: int) -
 @pytest.mark.parametrize("name", ["resnet-micro", "resnet-18", "resnet-50"])
 def test_a_cnn_costs_about_what_is_counted(name: str) -> None:
     model = ResNet(RESNETS[name], channels=3, classes=10)
-    cost = resnet_cost(resnet_shape(name), (64, 64), 3, 10)
+    cost = resnet_cost(resnet_config(name), (64, 64), 3, 10)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(2, 3, 64, 64)) / 2, rel=0.35)
     assert cost.parameters == pytest.approx(parameters(model), rel=0.25)

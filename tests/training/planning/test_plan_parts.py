@@ -9,7 +9,7 @@ from kakera.commands.pretrain import plan_pretrain
 from kakera.commands.probe import plan_probe
 from kakera.machine import Machine
 from kakera.training.planning.plan_parts import busy_notes, data_line
-from kakera.training.planning.rules import Facts
+from kakera.training.planning.rules import DataFacts
 from tests.small import QUICK, pictures
 
 TWO = Machine(2, 20 << 30, 200.0)
@@ -41,6 +41,6 @@ def test_every_plan_says_so(mae: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_is_measured_on_is_named_where_something_is_measured() -> None:
-    facts = Facts(2000, (60, 80), 3, held_out=500)
+    facts = DataFacts(2000, (60, 80), 3, held_out=500)
     assert data_line(facts, measured=False) == "2,000 pictures, about 80 x 60 pixels, colour, for training"
     assert data_line(facts, measured=True).endswith("for training; 500 to measure on")

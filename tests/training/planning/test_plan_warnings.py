@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from kakera.training.planning.plan_warnings import plan_warnings
-from kakera.training.planning.rules import Facts, Verb
+from kakera.training.planning.rules import DataFacts, Verb
 
-DIGITS = Facts(60_000, (28, 28), 1, classes=10)
-PHOTOGRAPHS = Facts(637, (300, 400), classes=8)
-SPEECH = Facts(300, recordings=True, seconds=3.0, classes=4)
+DIGITS = DataFacts(60_000, (28, 28), 1, classes=10)
+PHOTOGRAPHS = DataFacts(637, (300, 400), classes=8)
+SPEECH = DataFacts(300, recordings=True, seconds=3.0, classes=4)
 FINE: dict[str, Any] = {"tokens": 64, "rate": 300.0, "steps": 1000, "epochs": 20.0}
 
 
-def warned(verb: Verb, facts: Facts, **changes: float) -> dict[str, str]:
+def warned(verb: Verb, facts: DataFacts, **changes: float) -> dict[str, str]:
     return plan_warnings(verb, facts, "my things", **{**FINE, **changes})
 
 
@@ -66,7 +66,7 @@ def test_a_time_in_which_not_every_file_is_seen_is_warned_of() -> None:
     ids=["pretraining", "from scratch", "from a start", "many", "small", "no classes", "recordings"],
 )
 def test_few_and_large_pictures_that_start_from_nothing_are_sent_to_published_weights(
-    verb: Verb, facts: Facts, expected: bool
+    verb: Verb, facts: DataFacts, expected: bool
 ) -> None:
     assert ("start" in warned(verb, facts)) == expected
 

@@ -14,7 +14,7 @@ from kakera.training.configuration import chosen_before
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.costs import PROCESS, classifier_cost, mae_cost
 from kakera.training.planning.fit import CPU_PIECE, fit
-from kakera.training.planning.rules import Choice, Facts, choose
+from kakera.training.planning.rules import Choice, DataFacts, choose
 from kakera.training.recipes import read_recipe
 
 TWO = Machine(2, 20 << 30, 200.0)
@@ -24,7 +24,7 @@ SMALL = Machine(2, 3 << 30, 100.0)
 
 
 def chosen(count: int, side: int, machine: Machine, channels: int = 3, time: float = 0.0) -> Choice:
-    return choose("pretrain", Facts(count, (side, side), channels), machine, time)
+    return choose("pretrain", DataFacts(count, (side, side), channels), machine, time)
 
 
 def shown(choice: Choice) -> tuple[str, str, int, int]:
@@ -98,14 +98,14 @@ def test_a_cpu_that_is_fast_in_bf16_trains_in_it_and_a_gpu_decides_by_itself() -
 
 
 def test_what_is_given_narrows_the_choice() -> None:
-    found = choose("pretrain", Facts(500, (300, 300)), TWO, given={"image_size": 224, "epochs": 3})
+    found = choose("pretrain", DataFacts(500, (300, 300)), TWO, given={"image_size": 224, "epochs": 3})
     assert found.values["patch"] == (16,)
     assert "epochs" not in found.values
 
 
 def test_short_recordings_get_a_short_window() -> None:
-    assert choose("pretrain", Facts(9000, recordings=True, seconds=1.0), TWO).values["seconds"] == 1.1
-    assert "seconds" not in choose("pretrain", Facts(9000, recordings=True, seconds=7.0), TWO).values
+    assert choose("pretrain", DataFacts(9000, recordings=True, seconds=1.0), TWO).values["seconds"] == 1.1
+    assert "seconds" not in choose("pretrain", DataFacts(9000, recordings=True, seconds=7.0), TWO).values
 
 
 def test_the_papers_batch_is_taken_in_pieces_on_a_cpu() -> None:

@@ -19,7 +19,7 @@ from kakera.storage import write_atomically
 PAGE, NUMBERS = "index.html", "numbers.npz"
 
 
-class Album:
+class Gallery:
     """Writes plates as they come, and the page and the numbers at the end."""
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class Album:
         self._explained: set[str] = set()
         self.numbers: dict[str, NDArray[Any]] = {}
 
-    def section(self, title: str, prefix: str, plates: Sequence[Plate]) -> None:
+    def section(self, title: str, prefix: str, plates: Sequence[Figure]) -> None:
         """A heading and its plates; their files begin with `prefix`.
 
         How to read a kind of plate stands under the first one of them.
@@ -56,7 +56,7 @@ class Album:
 
 
 @dataclass(frozen=True, eq=False)
-class Plate:
+class Figure:
     """`name` is that of its file; `numbers` go into `numbers.npz`.
 
     `caption` says how to read such a plate, `facts` what is to be said of this one.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.commands.explaining.gallery import Plate
+from kakera.commands.explaining.gallery import Figure
 from kakera.explain import plots
-from kakera.explain.activations import RAW, Seen
+from kakera.explain.activations import RAW, Activations
 from kakera.explain.attention import rollout
 from kakera.explain.reconstruct import BORROWED, reconstruct
 from kakera.explain.relevance import relevance
@@ -24,7 +24,7 @@ class Subject:
     """What is looked at, and from where: a picture (c, H, W) of stored values, and what a model saw of it."""
 
     saved: Pretrained
-    seen: Seen
+    seen: Activations
     picture: Tensor
     width: int | None
     """After how many pixels it ends."""
@@ -36,7 +36,7 @@ class Subject:
     """The class whose evidence is shown."""
 
 
-def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plate]:
+def image_figures(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Figure]:
     """The plates of one picture; `hidden` (k, N) are masks of the patches that are there."""
     saved, seen, picture, token = subject.saved, subject.seen, subject.picture, subject.token
     model, inputs, layer, target = saved.model, saved.inputs, subject.layer, subject.target
@@ -45,7 +45,7 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
         evidence = relevance(require_token_classifier(saved).model, inputs, picture, target, subject.width)
     name = saved.classes[target] if saved.classes else ""
     which = "the last layer" if layer in (-1, seen.depth) else f"layer {layer}"
-    yield Plate(
+    yield Figure(
         "summary",
         "What it looks at",
         f"From the left: the picture; the class token's attention in {which}, mean over heads; rollout, "
@@ -60,19 +60,19 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
         {"attention": seen.attention, "rollout": rollout(seen)}
         | ({} if evidence is None else {"relevance": evidence}),
     )
-    yield Plate(
+    yield Figure(
         "heads",
         "Heads of the class token",
         "Heads differ in where they look, and depth matters; not every head looks at the object.",
         plots.head_grid(seen),
     )
-    yield Plate(
+    yield Figure(
         "heads-patch",
         f"Heads of patch {token}",
         "The same from the framed patch: where it takes what it mixes into itself.",
         plots.head_grid(seen, token),
     )
-    yield Plate(
+    yield Figure(
         "similarity",
         f"What is like patch {token}",
         "Cosine with the framed patch: brown is alike, white unrelated, blue opposite. Raw vectors compare "
@@ -88,7 +88,7 @@ def picture_plates(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Plat
         found = reconstruct(require_mae(saved).model, inputs, picture, hidden, subject.width, subject.start)
         means = found.mean_errors()
         errors = ", ".join(f"{100 * value:.1f}" for value in means)
-        yield Plate(
+        yield Figure(
             "reconstruction",
             "What it guesses",
             "Mean error: of the hidden pixels, by row, in per cent of the range. A guess is right in "

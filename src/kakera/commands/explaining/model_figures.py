@@ -8,10 +8,10 @@ from typing import cast
 
 import numpy as np
 
-from kakera.commands.explaining.gallery import Plate
-from kakera.errors import OptionError, sentence
+from kakera.commands.explaining.gallery import Figure
+from kakera.errors import OptionError
 from kakera.explain import plots
-from kakera.explain.activations import Seen
+from kakera.explain.activations import Activations
 from kakera.explain.attention import attention_distances, even_distance
 from kakera.explain.axes import Measure, axes_of
 from kakera.explain.components import filters, principal_filters
@@ -22,26 +22,26 @@ from kakera.explain.similarity import position_similarity
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import generator
 from kakera.model.resnet import ResNet
-from kakera.training.preview import Shown
+from kakera.training.preview import Preview
 
 SMALL = 64  # pixels: up to here the CNN to compare with is a small one
 TALL = 8  # pixels: patches from this height on have rows enough to compare lines within one
 FIELD_PICTURES = 4  # effective receptive fields are means over so many pictures
 
 
-def model_plates(
-    saved: Pretrained, seen: Sequence[Seen], looked: Shown, token: int, cnn: Pretrained[ResNet]
-) -> Iterator[Plate]:
+def model_figures(
+    saved: Pretrained, seen: Sequence[Activations], looked: Preview, token: int, cnn: Pretrained[ResNet]
+) -> Iterator[Figure]:
     """The plates of the model itself, measured on pictures that were looked at."""
     encoder, axes = saved.encoder, seen[0].axes
     if len(seen) > 1:
-        yield Plate(
+        yield Figure(
             "across",
             f"Patch {token} of the first picture, across pictures",
             "Brown is alike, blue opposite: raw vectors, and tokens of the last layer.",
             plots.similarity_across(seen, token),
         )
-    yield Plate(
+    yield Figure(
         "colours",
         "Tokens as colours",
         "The first three principal components of the tokens of all pictures, as red, green and blue: what "
@@ -51,7 +51,7 @@ def model_plates(
     fields, width = _fields(saved, looked, cnn)
     for measure in axes.measures():
         yield _distance_plate(seen, fields, measure)
-    yield Plate(
+    yield Figure(
         "fields",
         "Effective receptive fields by depth",
         f"Which pixels move the unit at the centre, over {len(looked.pictures[:FIELD_PICTURES])} pictures; "
@@ -60,7 +60,7 @@ def model_plates(
         {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
     )
     similar = position_similarity(encoder)
-    yield Plate(
+    yield Figure(
         "positions",
         "Position vectors",
         "Each small map: how like the position vector of that place the others are; dark is "
@@ -68,7 +68,7 @@ def model_plates(
         plots.positions(similar, upwards=axes.upwards),
         {"positions": similar},
     )
-    yield Plate(
+    yield Figure(
         "filters",
         "Filters of the first layer",
         "Principal components of the patch embedding, the most important first; grey is 0.",
@@ -79,26 +79,26 @@ def model_plates(
 
 
 def _fields(
-    saved: Pretrained, looked: Shown, cnn: Pretrained[ResNet]
+    saved: Pretrained, looked: Preview, cnn: Pretrained[ResNet]
 ) -> tuple[dict[str, Fields], int | None]:
     """Of both networks, over some of the pictures, cut to the shortest of these; and how wide that is."""
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
     width = Extent.of(encoder, min(ends)).width if ends else None
-    seen = saved.inputs.normalise(some.to(encoder.class_token))
+    seen = saved.inputs.normalize(some.to(encoder.class_token))
     fields = {
         "Transformer": transformer_fields(encoder, seen, width),
-        _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalise(some.float())[..., :width]),
+        _name(cnn): cnn_fields(cnn.model, cnn.inputs.normalize(some.float())[..., :width]),
     }
     return fields, width
 
 
-def _distance_plate(seen: Sequence[Seen], fields: dict[str, Fields], measure: Measure) -> Plate:
+def _distance_plate(seen: Sequence[Activations], fields: dict[str, Fields], measure: Measure) -> Figure:
     """How far heads and receptive fields reach, in one measure."""
     reach = np.stack([attention_distances(each, measure.scale) for each in seen])
     name = f"distances-{measure.axis}" if measure.axis else "distances"
     along = f" along the axis of {measure.axis}" if measure.axis else ""
-    return Plate(
+    return Figure(
         name,
         f"How far it looks{along}",
         "Each dot is a head: the mean distance it looks over (Dosovitskiy et al. 2021, Sec. 4.5). A head "
@@ -115,7 +115,7 @@ def _distance_plate(seen: Sequence[Seen], fields: dict[str, Fields], measure: Me
     )
 
 
-def _line_plate(saved: Pretrained) -> Plate:
+def _line_plate(saved: Pretrained) -> Figure:
     """The lecture's lines (L3), in the model and in the same network before training."""
     encoder, within = saved.encoder, saved.encoder.shape.patch[0] >= TALL
     untrained = copy.deepcopy(encoder)
@@ -127,7 +127,7 @@ def _line_plate(saved: Pretrained) -> Plate:
     }
     near, far = np.stack([each.by_distance()[-1, [1, len(each.raw) // 2]] for each in found.values()], axis=1)
     where = "the patch at the centre" if within else "the picture"
-    return Plate(
+    return Figure(
         "lines",
         "Why raw pixels make bad tokens",
         f"White lines on black through {where}, one row each. Raw, lines on different rows have inner "
@@ -154,15 +154,13 @@ def untrained_cnn(saved: Pretrained) -> Pretrained[ResNet]:
 def require_cnn(cnn: Pretrained, saved: Pretrained) -> Pretrained[ResNet]:
     """The run itself. Raises OptionError where it is no CNN for the same channels."""
     same = (cnn.inputs.channels, cnn.inputs.sound) == (saved.inputs.channels, saved.inputs.sound)
-    if cnn.model.attends or not same:
-        kind = "another network" if cnn.model.attends else "a ResNet"
+    if cnn.model.has_attention or not same:
+        kind = "another network" if cnn.model.has_attention else "a ResNet"
         raise OptionError(
-            sentence(
-                "--cnn",
-                got=f"{kind} for {cnn.inputs.channels} channels",
-                expected=f"a ResNet for {saved.inputs.channels}, of the same kind of data",
-                do="name another run, or none",
-            )
+            "--cnn",
+            got=f"{kind} for {cnn.inputs.channels} channels",
+            expected=f"a ResNet for {saved.inputs.channels}, of the same kind of data",
+            do="name another run, or none",
         )
     return cast("Pretrained[ResNet]", cnn)
 

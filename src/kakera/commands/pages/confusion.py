@@ -14,7 +14,7 @@ PAIRS = 15  # of classes, most confused first
 
 def confused(dataset: Dataset, predictions: Predictions) -> list[str]:
     """Counts of each class taken for each other, of many classes the most confused ones."""
-    if dataset.several:
+    if dataset.multi_label:
         return []
     assert dataset.labels is not None
     labels, guesses, names = dataset.labels[predictions.numbers], predictions.guesses, dataset.classes

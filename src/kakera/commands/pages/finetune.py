@@ -18,7 +18,7 @@ from kakera.commands.pages import samples
 from kakera.commands.pages.advice import next_steps
 from kakera.commands.pages.confusion import confused
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
-from kakera.commands.result import Trained, predict_part
+from kakera.commands.result import TrainResult, predict_part
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
 from kakera.option_fields import AUTO
@@ -57,7 +57,7 @@ class FinetunePage:
     leaked: tuple[str, ...] = ()
     """A sentence where training files are measured on too."""
 
-    def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
+    def __call__(self, trained: TrainResult, predictions: Predictions | None) -> str:
         """Make the page. Baselines are measured, and stored, the first time."""
         part, unseen = held_out(self.data)
         history = History.of(trained.folder)
@@ -133,7 +133,7 @@ class FinetunePage:
         text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
         return html.verdict(text, verdict.level)
 
-    def _warnings(self, history: History, trained: Trained, part: str) -> list[str]:
+    def _warnings(self, history: History, trained: TrainResult, part: str) -> list[str]:
         evaluation = trained.evaluation
         val = len(labelled_part(self.data, "val"))
         train, held = history.points("train_accuracy"), history.points("val_accuracy")
@@ -170,7 +170,7 @@ class FinetunePage:
     def _looked_at(
         self,
         unseen: Dataset,
-        trained: Trained,
+        trained: TrainResult,
         predictions: Predictions | None,
         evaluation: Evaluation | None,
     ) -> list[str]:
@@ -190,7 +190,7 @@ class FinetunePage:
         labels = self.train.labels
         counts = (
             labels.sum(axis=0)
-            if self.train.several
+            if self.train.multi_label
             else np.bincount(labels, minlength=len(self.data.classes))
         )
         header, *body = evaluation.table()
@@ -199,8 +199,8 @@ class FinetunePage:
         table = html.table(rows)
         return table if len(rows) <= ROWS + 1 else html.details(f"All {len(rows) - 1} classes", table)
 
-    def _try_next(self, trained: Trained, advice: list[str], verdict: Verdict | None) -> list[str]:
-        transformer = trained.saved.model.attends
+    def _try_next(self, trained: TrainResult, advice: list[str], verdict: Verdict | None) -> list[str]:
+        transformer = trained.saved.model.has_attention
         commands = after_finetune(
             self.situation,
             trained.folder,
@@ -210,7 +210,7 @@ class FinetunePage:
         heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
         return [html.heading(heading), html.items(advice), html.code(bare(commands))]
 
-    def _story(self, trained: Trained) -> str:
+    def _story(self, trained: TrainResult) -> str:
         start = (
             f"It started from {self.options.init_from}."
             if self.options.init_from

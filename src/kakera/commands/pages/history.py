@@ -84,12 +84,12 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
 
 def chance_loss(saved: Pretrained) -> float:
     """The loss of a guess that knows nothing, in nats; 0 where files may have several labels."""
-    return 0.0 if saved.several else math.log(max(len(saved.classes), 2))
+    return 0.0 if saved.multi_label else math.log(max(len(saved.classes), 2))
 
 
 def warn_if_stalled(run: Run, epoch: int, epochs: float, chance: float = 0.0) -> None:
     """Print, once, after the epoch that ends the first half of a run, that the loss has not fallen."""
-    if run.team.leads and epoch - 1 < epochs / 2 <= epoch:
+    if run.dist.is_main and epoch - 1 < epochs / 2 <= epoch:
         text = stalled(History.of(run.folder).values("loss"), chance)
         if text:
             print(f"warning: {text}", file=sys.stderr)

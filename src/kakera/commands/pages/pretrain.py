@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages.history import History, stalled
-from kakera.commands.result import Predictions, Trained
+from kakera.commands.result import Predictions, TrainResult
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
 from kakera.formats.bundle import require_mae
@@ -27,7 +27,7 @@ class PretrainPage:
     situation: Situation
     """What commands follow from."""
 
-    def __call__(self, trained: Trained, predictions: Predictions | None) -> str:
+    def __call__(self, trained: TrainResult, predictions: Predictions | None) -> str:
         """Make the page."""
         history = History.of(trained.folder)
         return html.page(
@@ -45,7 +45,7 @@ class PretrainPage:
             page_parts.settings(asdict(self.options)),
         )
 
-    def _story(self, trained: Trained) -> str:
+    def _story(self, trained: TrainResult) -> str:
         options, hidden = self.options, 100 * self.options.mask_ratio
         return (
             f"{page_parts.network(trained.saved)} It was trained on {len(self.train)} {self.train.kind}, "
@@ -71,7 +71,7 @@ def _opening(history: History) -> list[str]:
     ]
 
 
-def _reconstructions(trained: Trained) -> list[str]:
+def _reconstructions(trained: TrainResult) -> list[str]:
     """The first, a middle and the last sheet that was drawn; the last one first."""
     paths = sorted((trained.folder / "pictures").glob("*.png"))
     if not paths or not trained.saved.model.reconstructs:

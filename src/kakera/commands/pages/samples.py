@@ -41,7 +41,7 @@ def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool
     """Which predictions are wrong, and how sure each is; of several labels the worst one, else the least."""
     assert dataset.labels is not None
     labels, found = dataset.labels[predictions.numbers], predictions.probabilities
-    if not dataset.several:
+    if not dataset.multi_label:
         return predictions.guesses != labels, predictions.rows["confidence"]
     assert found is not None
     off = np.abs(found - labels)  # of each class, from 0, surely right, to 1, surely wrong
@@ -71,7 +71,7 @@ def _cards(
 def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
     assert dataset.labels is not None
     truth, classes = dataset.labels[predictions.numbers[row]], dataset.classes
-    if not dataset.several:
+    if not dataset.multi_label:
         one = predictions.rows[row]
         guess, sure = int(one["guess"]), f"{100 * one['confidence']:.0f} %"
         if guess == truth:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kakera.commands.finetune import forecast_of, ready, trained_as
 from kakera.commands.job import Job, finished
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
 from kakera.training.configuration import chosen_before
@@ -76,7 +76,7 @@ class Tuning:
         """The same, to be written below a folder."""
         return _changed(self, out=str(root / self.folder))
 
-    def train(self, prepared: Prepared) -> Trained:
+    def train(self, prepared: Prepared) -> TrainResult:
         """Train it, or go on with it. Raises as `finetune` does."""
         saved = load(self.job.options.init_from)  # each moves weights of its own
         return trained_as(self.forecast, self.job, self._with(prepared), saved)

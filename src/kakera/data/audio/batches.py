@@ -53,13 +53,13 @@ class Crops(TorchDataset[Any]):
             start = int(draws[0] * (max(0, sound.length - self.samples) + 1))
             wave = sound.piece(start, self.samples)
         if self.kind.roll:
-            wave = rolled(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
+            wave = time_shift(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
         if self.kind.gain:
-            wave = louder(wave, self.kind.gain, draws[2])
+            wave = change_gain(wave, self.kind.gain, draws[2])
         if self.kind.noise:
             normal = seeding.generator(self.seed, "noise", epoch, index)
             white = normal.standard_normal(len(wave), dtype=np.float32)
-            wave = noisier(wave, self.kind.noise, draws[3], white)
+            wave = add_noise(wave, self.kind.noise, draws[3], white)
         return index, start, wave
 
 
@@ -157,7 +157,7 @@ def _batch(
     labels = None
     if dataset.labels is not None:
         chosen = dataset.labels[numbers]
-        labels = torch.from_numpy(chosen.astype(np.float32 if dataset.several else np.int64))
+        labels = torch.from_numpy(chosen.astype(np.float32 if dataset.multi_label else np.int64))
     return Batch(
         torch.from_numpy(together),
         labels,
@@ -170,18 +170,18 @@ def _batch(
     )
 
 
-def rolled(wave: Wave, most: int, noise: float) -> Wave:
+def time_shift(wave: Wave, most: int, noise: float) -> Wave:
     """Shifted circularly in time by up to `most` samples (Huang et al. 2022, App. B); noise in [0, 1)."""
     return np.roll(wave, round((2 * noise - 1) * most))
 
 
-def louder(wave: Wave, most: float, noise: float) -> Wave:
+def change_gain(wave: Wave, most: float, noise: float) -> Wave:
     """Up to `most` decibels louder or softer; noise in [0, 1)."""
     decibels = (2.0 * noise - 1.0) * most
     return wave * np.float32(np.power(10.0, decibels / 20.0))
 
 
-def noisier(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
+def add_noise(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
     """With up to `most` times its own root mean square of white noise, from normal `draws` (samples,)."""
     strength = float(np.sqrt(np.square(wave, dtype=np.float64).mean())) if len(wave) else 0.0
     return np.add(wave, np.float32(strength * most * noise) * draws, dtype=np.float32)

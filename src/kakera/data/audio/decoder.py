@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from kakera.data.sounds import Header
-from kakera.errors import MissingExtraError, sentence
+from kakera.errors import MissingExtraError
 
 
 class FaultError(Exception):
@@ -42,10 +42,8 @@ def extra(module: str, name: str) -> Any:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:  # OSError: the library that it wraps is not there
         raise MissingExtraError(
-            sentence(
-                "recordings",
-                got=f"no {module}",
-                expected=f"the extra kakera[{name}]",
-                do=f"pip install 'kakera[{name}]'",
-            )
+            "recordings",
+            got=f"no {module}",
+            expected=f"the extra kakera[{name}]",
+            do=f"pip install 'kakera[{name}]'",
         ) from error

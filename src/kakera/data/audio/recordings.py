@@ -15,8 +15,8 @@ from kakera.data.audio import decode
 from kakera.data.audio.source import Source, Stored
 from kakera.data.audio.wav import as_file, wav
 from kakera.data.names import taken
-from kakera.data.sounds import WHOLE, Header, OpenSound, Sounds, Span, Waveform
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.data.sounds import WHOLE, Header, RecordingReader, Sounds, Span, Waveform
+from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 
 
@@ -34,7 +34,7 @@ class FileSounds(Sounds):
         return len(self.paths)
 
     @contextmanager
-    def opened(self, index: int) -> Generator[OpenSound]:
+    def opened(self, index: int) -> Generator[RecordingReader]:
         """Open the file once. Raises UnreadableFileError where less than a frame is there."""
         with _named(self.name(index)), decode.opened(self.paths[index], self.spans[index]) as recording:
             self._note(index, recording.header)
@@ -151,7 +151,7 @@ class ArraySounds(Sounds):
         return len(self.rows)
 
     @contextmanager
-    def opened(self, index: int) -> Generator[OpenSound]:
+    def opened(self, index: int) -> Generator[RecordingReader]:
         """Return the array, and views of it."""
         yield _OpenArray(self.arrays[self.rows[index]])
 
@@ -184,12 +184,10 @@ class ArraySounds(Sounds):
         """Raises DataError for another rate or channel: what was dropped cannot be heard again."""
         if (spec.rate, spec.channel) != (self.spec.rate, self.spec.channel):
             raise DataError(
-                sentence(
-                    "recordings in memory",
-                    got=f"{spec.rate} Hz, channel {spec.channel}",
-                    expected=f"{self.spec.rate} Hz and channel {self.spec.channel}, as they are",
-                    do="open them from files",
-                )
+                "recordings in memory",
+                got=f"{spec.rate} Hz, channel {spec.channel}",
+                expected=f"{self.spec.rate} Hz and channel {self.spec.channel}, as they are",
+                do="open them from files",
             )
         return ArraySounds(self.arrays, spec, self.names, self.rows)
 

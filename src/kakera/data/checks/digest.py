@@ -97,7 +97,7 @@ def _labels(dataset: Dataset) -> bytes:
     labels = dataset.labels
     if labels is None:
         return b""
-    return np.packbits(labels).tobytes() if dataset.several else labels.astype("<i8").tobytes()
+    return np.packbits(labels).tobytes() if dataset.multi_label else labels.astype("<i8").tobytes()
 
 
 def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:

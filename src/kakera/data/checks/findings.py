@@ -99,7 +99,7 @@ def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
 
 def none_notes(dataset: Dataset) -> list[str]:
     """A sentence on files that may carry several labels and carry none, where there are any."""
-    if not dataset.several or dataset.labels is None:
+    if not dataset.multi_label or dataset.labels is None:
         return []
     none = int((~dataset.labels[dataset.labelled].any(axis=1)).sum())
     return [f"{none:,} {dataset.kind} carry none of the classes"] if none else []

@@ -25,7 +25,7 @@ from kakera.data.checks.warnings import data_warnings
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folders.tree import left_lines
 from kakera.data.sounds import Header, Sounds
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import passing
 
 SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
@@ -142,9 +142,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     broken = [error for error in found if isinstance(error, UnreadableFileError)]
     if not readable:
         raise DataError(
-            sentence(
-                dataset.name, got="no readable recording", expected="at least one", do="look at the files"
-            )
+            dataset.name, got="no readable recording", expected="at least one", do="look at the files"
         )
     kept = dataset.take(list(readable))
     seconds = np.array([facts.header.seconds for facts in readable.values()])

@@ -109,7 +109,7 @@ def _labels(dataset: Dataset) -> NDArray[np.uint32] | int:
     if dataset.labels is None:
         return 0
     names = np.array([_hash(name, 4) for name in dataset.classes], np.uint32)
-    if dataset.several:
+    if dataset.multi_label:
         blocks = (dataset.labels[first : first + BLOCK] for first in range(0, len(dataset), BLOCK))
         sums = [np.where(block, names, np.uint32(0)).sum(axis=1, dtype=np.uint32) for block in blocks]
         return np.concatenate([np.zeros(0, np.uint32), *sums])

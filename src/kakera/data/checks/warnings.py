@@ -36,7 +36,7 @@ def data_warnings(dataset: Dataset) -> list[str]:
         found += [f"no labelled test {things}: a classifier trained on these will not be measured"]
     if part == "val":
         found += [f"no labelled test {things}: accuracy is measured on the val part"]
-    if part and not dataset.several:
+    if part and not dataset.multi_label:
         found += _uneven({name: parts[part] for name, parts in counts.items()}, part, things)
     return found
 

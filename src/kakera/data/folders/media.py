@@ -20,7 +20,7 @@ from kakera.data.images.kinds import why_left
 from kakera.data.names import Names, Paths, natural
 from kakera.data.pictures import Pictures
 from kakera.data.sounds import Span
-from kakera.errors import DataError, UnreadableFileError, printable, sentence
+from kakera.errors import DataError, UnreadableFileError, printable
 from kakera.sound.spec import SoundSpec
 
 TIFF = (".tif", ".tiff")
@@ -136,5 +136,5 @@ def _one_number(found: Mapping[int, str]) -> int:
         got = f"{other} channel{'' if other == 1 else 's'}"
         expected = f"{many}, as {printable(found[many])} has"
         do = "put files of one number of channels into a folder"
-        raise DataError(sentence(printable(found[other]), got=got, expected=expected, do=do))
+        raise DataError(printable(found[other]), got=got, expected=expected, do=do)
     return many

@@ -88,8 +88,8 @@ def crop(
     left, top, right, bottom = map(int, box)
     part = np.array(picture[top:bottom, left:right])  # a copy: what was read may be read-only
     if part.shape[:2] != size:
-        stacked = torch.from_numpy(part).permute(2, 0, 1)[None]
-        part = interpolate(stacked, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
+        stack = torch.from_numpy(part).permute(2, 0, 1)[None]
+        part = interpolate(stack, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
     return np.ascontiguousarray((part[:, ::-1] if flip else part).transpose(2, 0, 1))
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 Ranges: TypeAlias = tuple[tuple[str, float, float], ...]
 """(kind, black, white) for each kind of values that a data set holds: uint16, int32, float."""
@@ -42,7 +42,7 @@ def given(bits: int, value_range: Iterable[float] = ()) -> Ranges:
     if bounds and (len(bounds) != 2 or not bounds[0] < bounds[1]):
         shown = " ".join(f"{bound:g}" for bound in bounds)
         expected = "two numbers, that of black and then that of white"
-        raise OptionError(sentence("value_range", got=shown, expected=expected, do="correct it"))
+        raise OptionError("value_range", got=shown, expected=expected, do="correct it")
     if bounds:
         return tuple((kind, float(bounds[0]), float(bounds[1])) for kind in KINDS)
     return tuple((kind, 0.0, 2.0**bits - 1) for kind in KINDS[:2]) if bits else ()

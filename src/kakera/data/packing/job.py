@@ -18,7 +18,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.folders.tree import suffix_of
 from kakera.data.images.decode import SUFFIXES
 from kakera.data.names import BLOCK, Names, NamesBuilder, relative
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 Store = Literal["pixels", "files"]
 
@@ -104,23 +104,21 @@ def require(dataset: Dataset, side: int | None, store: Store | None, shard_size:
         ("--workers", workers, 0),
     ):
         if value < least:
-            raise OptionError(sentence(option, got=value, expected=f"{least} or more", do="correct it"))
+            raise OptionError(option, got=value, expected=f"{least} or more", do="correct it")
     if dataset.sounds is not None:
         for option, value in (("--side", side), ("--store", store if store == "pixels" else None)):
             if value is not None:
                 got, expected = f"{value} for recordings", "pictures: recordings are kept as files"
-                raise OptionError(sentence(option, got=got, expected=expected, do="leave it out"))
+                raise OptionError(option, got=got, expected=expected, do="leave it out")
         return
     if store not in (None, "pixels", "files"):
-        raise OptionError(sentence("--store", got=store, expected="pixels or files", do="choose one"))
+        raise OptionError("--store", got=store, expected="pixels or files", do="choose one")
     if store == "files":
         if side is not None:
             got = f"{side} with --store files"
-            raise OptionError(sentence("--side", got=got, expected="--store pixels", do="leave one out"))
+            raise OptionError("--side", got=got, expected="--store pixels", do="leave one out")
         pictures = dataset.pictures
         if not all(map(pictures.has_file, range(len(pictures)))):
             raise OptionError(
-                sentence(
-                    "--store", got=f"files of {name}", expected="pixels: it has no files", do="leave it out"
-                )
+                "--store", got=f"files of {name}", expected="pixels: it has no files", do="leave it out"
             )

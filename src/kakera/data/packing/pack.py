@@ -23,7 +23,7 @@ from kakera.data.packing.workers import pack_shards
 from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shards.open import CONTENTS, PLAN
 from kakera.data.sources.open import open_source
-from kakera.errors import DataError, OptionError, sentence
+from kakera.errors import DataError, OptionError
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, Auto, or_none
 from kakera.out_of_memory import memory_for
@@ -36,7 +36,7 @@ _LEFTOVER = re.compile(r"\.\d{6}(\.tar|\.index\.npz)\.[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackResult:
     """What stands in the folder; `kept` shards were there before. `unreadable` are (name, reason)."""
 
     folder: Path
@@ -73,7 +73,7 @@ def pack(
     workers: int | Auto = "auto",
     channels: int | Auto = "auto",
     kind: Kind = "any",
-) -> Packed:
+) -> PackResult:
     """Write a folder of shards that can be opened like any data set, and read by webdataset.
 
     `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
@@ -101,13 +101,13 @@ def pack(
             return _pack(job, processes)
     except Timeout as error:
         got = "a folder that another kakera pack writes"
-        raise DataError(sentence(str(shards), got=got, expected="to be alone", do="wait for it")) from error
+        raise DataError(str(shards), got=got, expected="to be alone", do="wait for it") from error
     except (FileExistsError, NotADirectoryError) as error:
         expected = "a folder for the shards"
-        raise DataError(sentence(str(shards), got="a file", expected=expected, do="name another")) from error
+        raise DataError(str(shards), got="a file", expected=expected, do="name another") from error
 
 
-def _pack(job: Job, workers: int) -> Packed:
+def _pack(job: Job, workers: int) -> PackResult:
     options = _options(job)
     _begin(job.folder, options)
     finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
@@ -118,16 +118,14 @@ def _pack(job: Job, workers: int) -> Packed:
     return _conclude(job, options, indexes, len(finished))
 
 
-def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int) -> Packed:
+def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int) -> PackResult:
     """Write the list of the unreadable, and last the table of contents."""
     rows: list[dict[str, Any]] = []
     unreadable: list[tuple[str, str]] = [(error.path, error.reason) for error in job.dataset.unreadable]
     for number, index in enumerate(indexes):
         if index is None:
             path = str(job.folder / job.title(number))
-            raise DataError(
-                sentence(path, got="no whole shard", expected="what was just written", do="check the disk")
-            )
+            raise DataError(path, got="no whole shard", expected="what was just written", do="check the disk")
         content = (job.folder / (job.stem(number) + SUFFIX)).read_bytes()
         rows.append(
             {
@@ -143,7 +141,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     if not count:
         got = f"{len(unreadable)} unreadable files ({unreadable[0][1] if unreadable else 'none'})"
         raise DataError(
-            sentence(job.dataset.name, got=got, expected="at least one that can be read", do="look at them")
+            job.dataset.name, got=got, expected="at least one that can be read", do="look at them"
         )
     if unreadable:
         text = io.StringIO()
@@ -160,7 +158,7 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
     }
     write_atomically(job.folder / CONTENTS, json.dumps(facts, indent=1, ensure_ascii=False).encode())
     size = sum(row["bytes"] for row in rows)
-    return Packed(
+    return PackResult(
         job.folder,
         job.dataset.kind,
         count,
@@ -202,7 +200,7 @@ def _begin(folder: Path, options: dict[str, Any]) -> None:
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             expected = "a new or empty folder"
             raise DataError(
-                sentence(str(folder), got="a folder with other things", expected=expected, do="name another")
+                str(folder), got="a folder with other things", expected=expected, do="name another"
             )
         write_atomically(plan, json.dumps(options, indent=1).encode())
         return
@@ -215,12 +213,10 @@ def _begin(folder: Path, options: dict[str, Any]) -> None:
             name for name in options if not isinstance(before, dict) or before.get(name) != options[name]
         ]
         raise OptionError(
-            sentence(
-                str(folder),
-                got=f"shards begun with another {', '.join(names).replace('source_sha256', 'source')}",
-                expected="the same data and options",
-                do="name another folder, or remove this one",
-            )
+            str(folder),
+            got=f"shards begun with another {', '.join(names).replace('source_sha256', 'source')}",
+            expected="the same data and options",
+            do="name another folder, or remove this one",
         )
 
 

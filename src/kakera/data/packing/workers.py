@@ -11,7 +11,7 @@ from typing import Any
 
 from kakera.data.packing.job import Job
 from kakera.data.packing.writer import write_shard
-from kakera.errors import DataError, KakeraError, sentence
+from kakera.errors import DataError, KakeraError
 from kakera.progress import Progress
 
 
@@ -55,7 +55,7 @@ def pack_shards(job: Job, numbers: Sequence[int], workers: int) -> None:
             if process.exitcode:
                 got = f"a process that ended with {process.exitcode}"
                 expected, do = "all shards", "run it again, with fewer --workers if memory is short"
-                raise DataError(sentence(str(job.folder), got=got, expected=expected, do=do))
+                raise DataError(str(job.folder), got=got, expected=expected, do=do)
     finally:
         for process in processes:
             process.terminate()

@@ -62,7 +62,7 @@ def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
     facts: dict[str, Any] = {"name": job.name(row)}
     if job.divided:
         facts["split"] = str(dataset.split[row])
-    if dataset.labels is not None and dataset.several:
+    if dataset.labels is not None and dataset.multi_label:
         facts["labels"] = [dataset.classes[code] for code in np.flatnonzero(dataset.labels[row])]
     elif dataset.labels is not None and dataset.labels[row] >= 0:
         tar.add(key + ".cls", str(int(dataset.labels[row])).encode())

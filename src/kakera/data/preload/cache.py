@@ -56,9 +56,9 @@ def folder() -> Path:
     return cache_folder() / "pictures"
 
 
-def name_of(paths: Sequence[Path], how: Sequence[int | str]) -> str:
-    """A digest of what these files are now, and of `how` they are kept."""
-    digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *how)).encode(), digest_size=16)
+def name_of(paths: Sequence[Path], cache_format: Sequence[int | str]) -> str:
+    """A digest of what these files are now, and of `cache_format` they are kept."""
+    digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *cache_format)).encode(), digest_size=16)
     for path in paths:
         try:
             found = os.stat(path)  # noqa: PTH116  # a Path costs ten times the call

@@ -15,7 +15,7 @@ from kakera.data.pictures import Pictures
 from kakera.data.preload import cache
 
 
-class KeptPictures(Pictures):
+class CachedPictures(Pictures):
     """Pictures of `source`, with a shorter side of at most `shorter` pixels; `rows` are their numbers there.
 
     `pieces` are bytes by row, in memory, or names of pieces of the cache, which each process maps for itself.
@@ -53,7 +53,7 @@ class KeptPictures(Pictures):
         """Whether none of them needs to be decoded."""
         return bool((self.places[self.rows] >= 0).all())
 
-    def take(self, rows: NDArray[np.int64]) -> KeptPictures:
+    def take(self, rows: NDArray[np.int64]) -> CachedPictures:
         """Some of them."""
         chosen = copy.copy(self)
         chosen.rows = self.rows[rows]
@@ -76,7 +76,7 @@ class KeptPictures(Pictures):
         height, width = int(self.entries["height"][row]), int(self.entries["width"][row])
         return record[: height * width * self.channels].reshape(height, width, self.channels)
 
-    def middle(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
+    def center_crop(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
         """What evaluation sees, (C, H, W), of the whole picture. Raises UnreadableFileError."""
         row = int(self.rows[index])
         record = self._record(row)

@@ -26,7 +26,7 @@ SLOW = 10.0  # seconds of decoding after which pictures that fit into memory go 
 
 
 @dataclass(frozen=True)
-class How:
+class CacheFormat:
     """How pictures are kept: `shorter` is the longest shorter side, 0 for any; evaluation sees `crop`."""
 
     shorter: int
@@ -41,7 +41,7 @@ class How:
 
 
 @dataclass
-class Piece:
+class CachePiece:
     """Some pictures in a row: their bytes, or the name under which the cache has them."""
 
     rows: range
@@ -59,28 +59,28 @@ class Piece:
         return dict(zip(rows.tolist(), self.records, strict=True))
 
 
-def as_they_are(pieces: list[Piece]) -> bool:
+def is_unchanged(pieces: list[CachePiece]) -> bool:
     """Whether all pictures are there, and none is smaller than it was."""
     return all(piece.index is not None and not piece.index.entries["shrunken"].any() for piece in pieces)
 
 
-def cut_up(pictures: Pictures, how: How, average: float) -> list[Piece]:
+def split_into_pieces(pictures: Pictures, cache_format: CacheFormat, average: float) -> list[CachePiece]:
     """The pieces of pictures that take `average` bytes each; those that the cache has, with their index."""
     each = int(min(max(BYTES / max(average, 1.0), 1.0), MOST))
     each = 1 << (each.bit_length() - 1)  # so that a few other files do not move the borders
-    pieces: list[Piece] = []
+    pieces: list[CachePiece] = []
     for first in range(0, len(pictures), each):
         rows = range(first, min(first + each, len(pictures)))
-        piece = Piece(rows, "")
+        piece = CachePiece(rows, "")
         if pictures.paths:
-            piece.name = cache.name_of([pictures.paths[row] for row in rows], how.numbers())
+            piece.name = cache.name_of([pictures.paths[row] for row in rows], cache_format.numbers())
             piece.index = cache.find(piece.name)
             piece.found = piece.index is not None
         pieces.append(piece)
     return pieces
 
 
-def decode(pictures: Pictures, pieces: list[Piece], how: How, *, to_disk: bool) -> None:
+def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheFormat, *, to_disk: bool) -> None:
     """Decode the pieces that are missing; with `to_disk`, none stays in memory.
 
     Where the cache cannot be written, in one line, they stay in memory, and with `to_disk` as they are.
@@ -88,9 +88,9 @@ def decode(pictures: Pictures, pieces: list[Piece], how: How, *, to_disk: bool) 
     missing = [piece for piece in pieces if not piece.found]
     rows = [row for piece in missing for row in piece.rows]
     cost = decoding_bytes(pictures)
-    reading = in_order(lambda i: _read(pictures, rows[i], how), len(rows), lambda i: cost(rows[i]))
+    reading = in_order(lambda i: _read(pictures, rows[i], cache_format), len(rows), lambda i: cost(rows[i]))
     shown = passing(reading, "read", total=len(rows))
-    began, waiting, refused = time.monotonic(), list[Piece](), False
+    began, waiting, refused = time.monotonic(), list[CachePiece](), False
     for piece in missing:
         _fill(piece, shown)
         waiting.append(piece)
@@ -110,7 +110,7 @@ def decode(pictures: Pictures, pieces: list[Piece], how: How, *, to_disk: bool) 
     next(shown, None)  # that the last one is done is shown, too
 
 
-def table(pieces: list[Piece], count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """For each of `count` pictures the number of its piece, −1 for none, and its `ENTRY` there."""
     places, entries = np.full(count, -1, np.int64), np.zeros(count, cache.ENTRY)
     for number, piece in enumerate(pieces):
@@ -120,7 +120,7 @@ def table(pieces: list[Piece], count: int) -> tuple[NDArray[np.int64], NDArray[A
     return places, entries
 
 
-def unreadable(pieces: list[Piece]) -> list[tuple[int, UnreadableFileError]]:
+def unreadable(pieces: list[CachePiece]) -> list[tuple[int, UnreadableFileError]]:
     """The numbers of the files that are not readable, and why."""
     return [
         (piece.rows[row], UnreadableFileError(file, reason))
@@ -133,21 +133,21 @@ def unreadable(pieces: list[Piece]) -> list[tuple[int, UnreadableFileError]]:
 Read = tuple[NDArray[np.uint8], tuple[int, int], bool]
 
 
-def _read(pictures: Pictures, row: int, how: How) -> Read | UnreadableFileError:
+def _read(pictures: Pictures, row: int, cache_format: CacheFormat) -> Read | UnreadableFileError:
     """The bytes of the picture as it is kept, its size, and whether it is smaller than it was."""
     try:
         whole: NDArray[np.uint8] = pictures.read(row)
     except UnreadableFileError as error:
         return error
-    kept = shrunken(whole, how.shorter)
+    kept = shrunken(whole, cache_format.shorter)
     size, smaller = (kept.shape[0], kept.shape[1]), kept is not whole
     values = np.ascontiguousarray(kept).reshape(-1)
-    if smaller and how.crop is not None:
-        values = np.concatenate([values, how.crop(whole).reshape(-1)])
+    if smaller and cache_format.crop is not None:
+        values = np.concatenate([values, cache_format.crop(whole).reshape(-1)])
     return values, size, smaller
 
 
-def _fill(piece: Piece, reading: Iterator[Read | UnreadableFileError]) -> None:
+def _fill(piece: CachePiece, reading: Iterator[Read | UnreadableFileError]) -> None:
     records: list[NDArray[np.uint8]] = []
     entries: list[tuple[int, ...]] = []
     broken: list[tuple[int, str, str]] = []
@@ -165,7 +165,7 @@ def _fill(piece: Piece, reading: Iterator[Read | UnreadableFileError]) -> None:
     piece.records = records
 
 
-def _store(piece: Piece) -> None:
+def _store(piece: CachePiece) -> None:
     assert piece.index is not None
     assert piece.records is not None
     cache.store(piece.name, piece.records, piece.index)

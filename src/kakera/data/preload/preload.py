@@ -16,10 +16,10 @@ from kakera.data.images.resize import shrunken_size
 from kakera.data.pictures import Pictures
 from kakera.data.preload import cache, pieces
 from kakera.data.preload.in_flight import in_order
-from kakera.data.preload.kept import KeptPictures
-from kakera.data.preload.pieces import How, Piece
+from kakera.data.preload.kept import CachedPictures
+from kakera.data.preload.pieces import CacheFormat, CachePiece
 from kakera.data.sounds import Sounds
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import passing
 
 LIMIT = 2 << 30  # bytes
@@ -46,24 +46,26 @@ def hold(
         return _some(dataset, [], dataset) if files.on_disk else dataset
     if dataset.sounds is not None:
         return _sounds(dataset, dataset.sounds, limit_bytes) if _estimate(dataset) <= limit_bytes else dataset
-    how = How(shorter, CenterCrop.of(size) if shorter and size else None, dataset.channels, files.ranges)
-    needed = _estimate(dataset, how)
+    cache_format = CacheFormat(
+        shorter, CenterCrop.of(size) if shorter and size else None, dataset.channels, files.ranges
+    )
+    needed = _estimate(dataset, cache_format)
     fits = needed <= limit_bytes
     if not fits and not shorter:
         return dataset
-    found = pieces.cut_up(files, how, needed / len(dataset))
+    found = pieces.split_into_pieces(files, cache_format, needed / len(dataset))
     left = sum(len(piece.rows) for piece in found if not piece.found)
     if left and not fits and not _room(dataset, needed * left / len(dataset)):
-        return _kept(dataset, files, found, how)
+        return _kept(dataset, files, found, cache_format)
     before = len(dataset) - left
     if left:
-        pieces.decode(files, found, how, to_disk=not fits)
+        pieces.decode(files, found, cache_format, to_disk=not fits)
     _mention(dataset, found, before)
-    kept = _kept(dataset, files, found, how)
-    return _plain(kept) if fits and pieces.as_they_are(found) else kept
+    kept = _kept(dataset, files, found, cache_format)
+    return _plain(kept) if fits and pieces.is_unchanged(found) else kept
 
 
-def at_hand(dataset: Dataset) -> bool:
+def is_decoded(dataset: Dataset) -> bool:
     """Whether training batches of it need no decoding: worker processes would only carry bytes around."""
     return dataset.pictures.decoded
 
@@ -100,10 +102,12 @@ def _plain(dataset: Dataset) -> Dataset:
     return replace(dataset, pictures=ArrayPictures(np.stack(arrays) if same else arrays, names))
 
 
-def _kept(dataset: Dataset, files: Pictures, found: list[Piece], how: How) -> Dataset:
+def _kept(dataset: Dataset, files: Pictures, found: list[CachePiece], cache_format: CacheFormat) -> Dataset:
     places, entries = pieces.table(found, len(files))
     rows, held = np.arange(len(files)), [piece.held() for piece in found]
-    kept = KeptPictures(files, rows, how.shorter, how.crop, held, places, entries, how.channels)
+    kept = CachedPictures(
+        files, rows, cache_format.shorter, cache_format.crop, held, places, entries, cache_format.channels
+    )
     return _some(dataset, pieces.unreadable(found), replace(dataset, pictures=kept))
 
 
@@ -113,12 +117,10 @@ def _some(dataset: Dataset, broken: list[tuple[int, UnreadableFileError]], whole
     rows = [row for row in range(len(dataset)) if row not in gone]
     if not rows:
         raise DataError(
-            sentence(
-                dataset.name,
-                got=f"{len(broken)} unreadable files ({broken[0][1] if broken else 'none'})",
-                expected="at least one that can be read",
-                do="look at the files",
-            )
+            dataset.name,
+            got=f"{len(broken)} unreadable files ({broken[0][1] if broken else 'none'})",
+            expected="at least one that can be read",
+            do="look at the files",
         )
     unreadable = (*dataset.unreadable, *(error for _, error in broken))
     return replace(whole.take(rows), unreadable=unreadable)
@@ -137,7 +139,7 @@ def _room(dataset: Dataset, needed: float) -> bool:
     return False
 
 
-def _mention(dataset: Dataset, found: list[Piece], before: int) -> None:
+def _mention(dataset: Dataset, found: list[CachePiece], before: int) -> None:
     size = sum(piece.index.bytes for piece in found if piece.found and piece.index is not None)
     if before:
         cache.say(
@@ -147,21 +149,25 @@ def _mention(dataset: Dataset, found: list[Piece], before: int) -> None:
         cache.say(f"{dataset.name}: decoded pictures are kept in {cache.folder()} ({size / 2**20:,.0f} MB)")
 
 
-def _estimate(dataset: Dataset, how: How | None = None) -> float:
+def _estimate(dataset: Dataset, cache_format: CacheFormat | None = None) -> float:
     """Bytes of all of them as they are kept, from the headers of a few."""
     sizes: list[int] = []
     for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
         try:
-            sizes.append(_bytes(dataset, index, how or How(0, None, 1)))
+            sizes.append(_bytes(dataset, index, cache_format or CacheFormat(0, None, 1)))
         except UnreadableFileError:
             continue
     return len(dataset) * (sum(sizes) / len(sizes)) if sizes else 0.0
 
 
-def _bytes(dataset: Dataset, index: int, how: How) -> int:
+def _bytes(dataset: Dataset, index: int, cache_format: CacheFormat) -> int:
     if dataset.sounds is not None:
         return dataset.sounds.length(index) * np.dtype(np.float32).itemsize
     whole = dataset.pictures.size(index)
-    height, width = shrunken_size(whole, how.shorter)
-    middle = how.crop.size[0] * how.crop.size[1] if how.crop and (height, width) != whole else 0
-    return (height * width + middle) * how.channels
+    height, width = shrunken_size(whole, cache_format.shorter)
+    middle = (
+        cache_format.crop.size[0] * cache_format.crop.size[1]
+        if cache_format.crop and (height, width) != whole
+        else 0
+    )
+    return (height * width + middle) * cache_format.channels

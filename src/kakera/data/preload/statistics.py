@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
 from kakera.data.preload.in_flight import decoding_bytes, in_order
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import passing
 
 SAMPLE = 10_000  # pictures
@@ -43,7 +43,7 @@ def mean_std_of(
     count, total, squares = everything
     if not count[0]:
         got = f"no readable picture ({why})" if why else "no readable picture"
-        raise DataError(sentence(name, got=got, expected="at least one", do="look at the files"))
+        raise DataError(name, got=got, expected="at least one", do="look at the files")
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return tuple(float(m) / 255 for m in mean), tuple(max(float(s), 1.0) / 255 for s in std)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import PICTURES, RECORDINGS
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.out_of_memory import raise_lack
 
 VERSION = 1
@@ -95,7 +95,7 @@ def read_index(content: bytes, path: Path | str) -> ShardIndex:
         fault, index = f"a damaged index ({' '.join(str(error).split())[:80]})", None
     if fault or index is None:
         raise DataError(
-            sentence(str(path), got=fault, expected="what kakera pack wrote", do="pack again, or remove it")
+            str(path), got=fault, expected="what kakera pack wrote", do="pack again, or remove it"
         )
     return index
 

@@ -15,7 +15,7 @@ from kakera.data.folders.media import alike, channels_of
 from kakera.data.names import natural
 from kakera.data.shards.index import ShardIndex
 from kakera.data.shards.reader import Shard, ShardPictures, ShardRecording, Shards
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 
 
@@ -37,12 +37,10 @@ def joined(
     kinds = {index.kind for index in indexes if len(index.records)}
     if len(kinds) > 1:
         got, expected = "shards of pictures and shards of recordings", "shards of one kind"
-        raise DataError(sentence(name, got=got, expected=expected, do="open them one by one"))
+        raise DataError(name, got=got, expected=expected, do="open them one by one")
     table = np.concatenate([index.records for index in indexes])
     if not len(table):
-        raise DataError(
-            sentence(name, got="no picture and no recording", expected="at least one", do="pack others")
-        )
+        raise DataError(name, got="no picture and no recording", expected="at least one", do="pack others")
     places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
     labels = _labels(indexes, classes)
     packed = all("sha256" in index.facts for index in indexes)
@@ -95,7 +93,7 @@ def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[
     if not classes:
         return None
     number = {name: code for code, name in enumerate(classes)}
-    several = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
+    multi_label = any(index.labels is not None and index.labels.ndim == 2 for index in indexes)
     found: list[NDArray[Any]] = []
     for index in indexes:
         codes = np.array(
@@ -103,7 +101,7 @@ def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[
         )
         count, given = len(index.records), index.labels
         one = np.full(count, -1) if given is None or given.ndim == 2 else codes[given.astype(np.int64)]
-        if not several:
+        if not multi_label:
             found.append(one.astype(np.int64))
             continue
         many = np.zeros((count, len(classes)), dtype=bool)

@@ -15,7 +15,7 @@ import numpy as np
 from kakera.data.audio import decode
 from kakera.data.images import decode as images
 from kakera.data.shards.index import PICTURES, RECORDINGS
-from kakera.errors import DataError, printable, sentence
+from kakera.errors import DataError, printable
 
 MOST_TEXT = 1 << 20  # bytes of a .json, .cls or .txt member
 _TEXTS = (".cls", ".txt", ".json")
@@ -67,7 +67,7 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
             aside.append((member.name, "a link or a device, no file"))
         elif member.name in known:
             got = f"{member.name} twice"
-            raise DataError(sentence(name, got=got, expected="each name once", do="pack it again"))
+            raise DataError(name, got=got, expected="each name once", do="pack it again")
         elif _is_media(suffix):
             media.setdefault(_key(folder, base), []).append(member)
         elif suffix in _TEXTS and member.size <= MOST_TEXT:

@@ -18,7 +18,7 @@ from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shards.join import Part, joined
 from kakera.data.shards.reader import Shard
 from kakera.data.shards.tar import RULE, index_tar
-from kakera.errors import DataError, StorageError, sentence
+from kakera.errors import DataError, StorageError
 from kakera.storage import write_atomically
 
 CONTENTS = "shards.json"  # the last file that is written
@@ -50,9 +50,7 @@ def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool
         if (path / PLAN).exists():
             expected = f"a finished one, with {CONTENTS}"
             raise DataError(
-                sentence(
-                    name, got="an unfinished packing", expected=expected, do="run the same kakera pack again"
-                )
+                name, got="an unfinished packing", expected=expected, do="run the same kakera pack again"
             )
         return joined(name, [_own(tar) for tar in _tars(path)], channels)
     if is_address(source) and not name.endswith(".tar"):
@@ -77,9 +75,7 @@ def expanded(pattern: str) -> list[str]:
         if dots and _is_number(first) and _is_number(last) and 0 <= int(last) - int(first) < 1_000_000:
             choices.append([f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)])
         elif dots:
-            raise DataError(
-                sentence(pattern, got=inner, expected="a range such as 000..009", do="correct it")
-            )
+            raise DataError(pattern, got=inner, expected="a range such as 000..009", do="correct it")
         else:
             choices.append(inner.split(","))
     template = _BRACES.sub("\0", pattern).split("\0")
@@ -125,9 +121,7 @@ def _packed(name: str, path: Path, channels: int | None, address: str = "") -> t
             raise ValueError("no shards, or elsewhere")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         got = f"no readable table of contents ({' '.join(str(error).split())[:80]})"
-        raise DataError(
-            sentence(str(path), got=got, expected="what kakera pack wrote", do="pack again")
-        ) from error
+        raise DataError(str(path), got=got, expected="what kakera pack wrote", do="pack again") from error
     parts: list[Part] = []
     for file, size, sha256, index_sha256 in rows:
         index = _index_of(path.parent, file, index_sha256, address)
@@ -159,7 +153,7 @@ def _index_of(folder: Path, file: str, sha256: str, address: str) -> ShardIndex:
 
 def _broken(path: Path) -> DataError:
     got, expected = "none, or another than was packed", "the index of the shard"
-    return DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or pack again"))
+    return DataError(str(path), got=got, expected=expected, do="copy it again, or pack again")
 
 
 def _require_size(path: Path, size: int) -> None:
@@ -167,7 +161,7 @@ def _require_size(path: Path, size: int) -> None:
     if found != size:
         got = "no such file" if found is None else f"{found} bytes"
         expected = f"a shard of {size} bytes"
-        raise DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or pack again"))
+        raise DataError(str(path), got=got, expected=expected, do="copy it again, or pack again")
 
 
 def _own(tar: Path) -> Part:
@@ -177,9 +171,7 @@ def _own(tar: Path) -> Part:
         stat = tar.stat()
     except OSError as error:
         expected = "a tar file"
-        raise DataError(
-            sentence(str(tar), got=error.strerror, expected=expected, do="check the path")
-        ) from error
+        raise DataError(str(tar), got=error.strerror, expected=expected, do="check the path") from error
     index = None
     with suppress(OSError, DataError):  # made anew where it is missing, damaged or of another file
         index = read_index(path.read_bytes(), path)

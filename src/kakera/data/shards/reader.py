@@ -19,7 +19,7 @@ from kakera.data.download import fetched
 from kakera.data.images.decode import decode, header, with_depth
 from kakera.data.images.value_range import Ranges
 from kakera.data.pictures import Pictures
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 
 OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
 
@@ -118,9 +118,7 @@ def _mapped(shard: Shard) -> mmap.mmap:
     except OSError as error:
         got = error.strerror or str(error)
     raise DataError(
-        sentence(
-            str(shard.path), got=got, expected=f"a shard of {shard.size} bytes", do="copy or pack it again"
-        )
+        str(shard.path), got=got, expected=f"a shard of {shard.size} bytes", do="copy or pack it again"
     )
 
 

@@ -14,7 +14,7 @@ from kakera.data.folders.part_names import part_of
 from kakera.data.names import natural
 from kakera.data.shards.index import RECORD, ShardIndex, kind_fact
 from kakera.data.shards.members import Sample, members_of
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 BLOCK = 512
 CODES = {"train": 0, "val": 1, "test": 2}
@@ -70,7 +70,7 @@ def index_tar(path: Path) -> ShardIndex:
     counts = Counter(sample.kind for sample in samples)
     if len(counts) > 1:
         got = " and ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        raise DataError(sentence(str(path), got=got, expected="one of both", do="pack them apart"))
+        raise DataError(str(path), got=got, expected="one of both", do="pack them apart")
     records = np.zeros(len(samples), RECORD)
     splits = _splits(path, samples)
     for number, sample in enumerate(samples):
@@ -93,7 +93,7 @@ def _splits(path: Path, samples: list[Sample]) -> list[int] | None:
     parts = [part_of(word) for word in words]
     if None in parts and any(parts):
         got, expected = f"split {words[parts.index(None)]}", "train, val or test"
-        raise DataError(sentence(str(path), got=got, expected=expected, do="pack it with one of these"))
+        raise DataError(str(path), got=got, expected=expected, do="pack it with one of these")
     if len(words) < len(samples) or not all(parts):
         return None
     return [CODES[part] for part in parts if part]
@@ -124,4 +124,4 @@ def _labels(samples: list[Sample]) -> tuple[Any, tuple[str, ...]]:
 
 def _error(path: Path, got: str) -> DataError:
     expected = "an uncompressed tar file of pictures or recordings, as webdataset has them"
-    return DataError(sentence(str(path), got=got, expected=expected, do="copy it again, or name another"))
+    return DataError(str(path), got=got, expected=expected, do="copy it again, or name another")

@@ -15,7 +15,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.images.decode import from_image
 from kakera.data.images.value_range import Ranges, eight_bits
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
 LOUDEST = 16.0  # of floats, 1 is full scale: what is louder than this was never divided by it
@@ -35,12 +35,10 @@ def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) 
     if values.ndim not in (2, 3) or not values.size or (values.ndim == 3 and values.shape[2] not in CHANNELS):
         first = values.ndim == 3 and values.shape[0] in CHANNELS
         raise DataError(
-            sentence(
-                name,
-                got=f"an array of shape {values.shape}",
-                expected="(H, W) or (H, W, C) with 1, 3 or 4 channels",
-                do="move the channels to the end" if first else "give pictures one by one, in a list",
-            )
+            name,
+            got=f"an array of shape {values.shape}",
+            expected="(H, W) or (H, W, C) with 1, 3 or 4 channels",
+            do="move the channels to the end" if first else "give pictures one by one, in a list",
         )
     eight = _eight_bits(values, name, ranges)
     image = Image.fromarray(eight.reshape(eight.shape[:2]) if eight[0, 0].size == 1 else eight)
@@ -62,12 +60,10 @@ def _eight_bits(values: NDArray[Any], name: str, ranges: Ranges) -> NDArray[np.u
     if values.dtype.kind == "f" and 0 <= low <= high <= 1:
         return (values.astype(np.float32) * 255 + 0.5).astype(np.uint8)
     raise DataError(
-        sentence(
-            name,
-            got=f"{values.dtype} values from {low} to {high}",
-            expected="uint8, uint16, bool, or floats from 0 to 1",
-            do="convert them to uint8",
-        )
+        name,
+        got=f"{values.dtype} values from {low} to {high}",
+        expected="uint8, uint16, bool, or floats from 0 to 1",
+        do="convert them to uint8",
     )
 
 
@@ -80,12 +76,10 @@ def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
     columns = values[:, None] if values.ndim == 1 else values
     if columns.ndim != 2 or columns.shape[0] < columns.shape[1] or rate < 1:
         raise DataError(
-            sentence(
-                name,
-                got=f"a waveform of shape {values.shape} at {rate} Hz",
-                expected="(samples,) or (samples, channels), and the sampling rate in hertz",
-                do="transpose it, or correct the rate",
-            )
+            name,
+            got=f"a waveform of shape {values.shape} at {rate} Hz",
+            expected="(samples,) or (samples, channels), and the sampling rate in hertz",
+            do="transpose it, or correct the rate",
         )
     kind = str(values.dtype)
     if kind in FULL_SCALE:
@@ -95,12 +89,10 @@ def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
         floats = columns
     else:
         raise DataError(
-            sentence(
-                name,
-                got=f"{values.dtype} values up to {np.abs(columns).max(initial=0)}",
-                expected="floats from −1 to 1, or uint8, int16 or int32",
-                do="divide them by the largest value of their type",
-            )
+            name,
+            got=f"{values.dtype} values up to {np.abs(columns).max(initial=0)}",
+            expected="floats from −1 to 1, or uint8, int16 or int32",
+            do="divide them by the largest value of their type",
         )
     return wav(floats.astype(np.float32), rate, "FLOAT")
 
@@ -117,12 +109,10 @@ def join_parts(
     channels = sorted({images.shape[-1] for _, _, images, _ in pieces})
     if len(channels) > 1:
         raise DataError(
-            sentence(
-                name,
-                got=f"parts of {' and '.join(map(str, channels))} channels",
-                expected="grey or colour pictures alone",
-                do="convert one of the parts",
-            )
+            name,
+            got=f"parts of {' and '.join(map(str, channels))} channels",
+            expected="grey or colour pictures alone",
+            do="convert one of the parts",
         )
     names = names or [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]
     blocks = [images for _, _, images, _ in pieces]

@@ -9,7 +9,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.download import cache_folder, fetched
 from kakera.data.sources.fillets import open_fillets
 from kakera.data.sources.idx import find_images, open_idx
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 NAMES = ("demo", "fashion-mnist", "fillets", "fillets-language")
 CLASSES = (
@@ -51,9 +51,7 @@ def _fashion_mnist() -> Path:
     if given:
         if not Path(given).is_dir() or not find_images(Path(given)):
             raise DataError(
-                sentence(
-                    FOLDER_VARIABLE, got=given, expected="a folder with the four files", do="correct the path"
-                )
+                FOLDER_VARIABLE, got=given, expected="a folder with the four files", do="correct the path"
             )
         return Path(given)
     if INSTALLED.is_dir() and find_images(INSTALLED):

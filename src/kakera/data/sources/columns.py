@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 KNOWN = {  # the first name is taken where several are there
     "file": "file filename filepath path image imagename imagepath picture recording audio audiopath",
@@ -54,4 +54,4 @@ def _fold(name: str) -> str:
 
 
 def _error(table: Path, got: str, expected: str) -> DataError:
-    return DataError(sentence(str(table), got=got, expected=expected, do="correct the table"))
+    return DataError(str(table), got=got, expected=expected, do="correct the table")

@@ -24,7 +24,7 @@ from kakera.data.sources.folder import pictures_below
 from kakera.data.sources.items import Files, items, picture, recording
 from kakera.data.sources.joined import MemoryPictures, joined
 from kakera.data.sources.measured_range import completed
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
 
@@ -137,11 +137,9 @@ def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Pat
     found = pictures_below(path) if kind == "picture" else files_below(path, decode.SUFFIXES)
     if not found:
         got = ", but ".join([f"no {kind}", *left_lines(left_below(path), ())[:1]])
-        raise DataError(sentence(str(path), got=got, expected="some", do="name another folder"))
+        raise DataError(str(path), got=got, expected="some", do="name another folder")
     return found
 
 
 def _other_kind(dataset: Dataset, got: str, expected: str) -> DataError:
-    return DataError(
-        sentence(dataset.name, got=got, expected=f"{expected}, as the model's", do="name other files")
-    )
+    return DataError(dataset.name, got=got, expected=f"{expected}, as the model's", do="name other files")

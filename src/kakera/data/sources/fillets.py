@@ -17,7 +17,7 @@ from kakera import seeding
 from kakera.data.audio.recordings import FileSounds
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import files_below
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.sound.spec import SoundSpec
 
 INSTALLED = Path("/usr/share/games/fillets-ng/sound")
@@ -72,10 +72,8 @@ def _folder() -> Path:
 
 def _missing(got: str) -> DataError:
     return DataError(
-        sentence(
-            "fillets",
-            got=got,
-            expected="the recordings of its levels",
-            do=f"apt install {PACKAGES}, or set {FOLDER_VARIABLE} to the folder named sound",
-        )
+        "fillets",
+        got=got,
+        expected="the recordings of its levels",
+        do=f"apt install {PACKAGES}, or set {FOLDER_VARIABLE} to the folder named sound",
     )

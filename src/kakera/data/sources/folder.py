@@ -27,7 +27,7 @@ from kakera.data.folders.tree import left_lines, tree
 from kakera.data.images import decode
 from kakera.data.names import Paths, natural
 from kakera.data.sources.layout import Layout, arrange
-from kakera.errors import DataError, printable, sentence
+from kakera.errors import DataError, printable
 
 
 def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
@@ -130,12 +130,10 @@ def _nothing(folder: Path, kind: Kind, names: Sequence[str], left: Sequence[tupl
     suffixes = SUFFIXES if kind == "any" or not names else kind_suffixes(kind)
     got = f"no {kind.removesuffix('s')}" if names else "no picture and no recording"
     return DataError(
-        sentence(
-            printable(folder),
-            got=", but ".join([got, *left_lines(left, ())[:1]]),
-            expected=f"files ending in {', '.join(sorted(suffixes))}",
-            do="name the folder that holds them",
-        )
+        printable(folder),
+        got=", but ".join([got, *left_lines(left, ())[:1]]),
+        expected=f"files ending in {', '.join(sorted(suffixes))}",
+        do="name the folder that holds them",
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import Dataset
 from kakera.data.sources.arrays import join_parts
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 _BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
 _PIECE = 1 << 20
@@ -69,7 +69,7 @@ def _sizes(path: Path, file: gzip.GzipFile | BufferedReader, dimensions: int) ->
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
-    return DataError(sentence(str(path), got=got, expected=expected, do="fetch or copy the file again"))
+    return DataError(str(path), got=got, expected=expected, do="fetch or copy the file again")
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -89,12 +89,10 @@ def open_idx(images: list[Path], name: str, classes: tuple[str, ...] = ()) -> tu
     parts = [(_part(path), path) for path in images]
     if len({part for part, _ in parts}) != len(parts):
         raise DataError(
-            sentence(
-                name,
-                got=", ".join(path.name for path in images),
-                expected="one file of images for each part",
-                do="name the file of images to use",
-            )
+            name,
+            got=", ".join(path.name for path in images),
+            expected="one file of images for each part",
+            do="name the file of images to use",
         )
     pieces = [(part, path.name.split(".")[0], *_pair(path)) for part, path in parts]
     return join_parts(name, pieces, classes)

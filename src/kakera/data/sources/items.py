@@ -18,7 +18,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.decode import from_image
 from kakera.data.images.value_range import Ranges
 from kakera.data.sources.arrays import pixels, waveform
-from kakera.errors import DataError, UnreadableFileError, sentence
+from kakera.errors import DataError, UnreadableFileError
 
 Waveform: TypeAlias = tuple["NDArray[Any] | Tensor", int]
 """Samples and their rate in hertz: (samples,) or (samples, channels); of tensors (channels, samples)."""
@@ -54,12 +54,10 @@ def items(files: Files) -> Iterator[Any]:
             yield from items(cast(Any, one))
     else:
         raise DataError(
-            sentence(
-                "files",
-                got=f"a value of type {type(files).__name__}",
-                expected="paths, bytes, images, arrays, waveforms with their rate, or a list of them",
-                do="give one of these",
-            )
+            "files",
+            got=f"a value of type {type(files).__name__}",
+            expected="paths, bytes, images, arrays, waveforms with their rate, or a list of them",
+            do="give one of these",
         )
 
 
@@ -95,12 +93,10 @@ def recording(item: Any, name: str) -> Content:
         return Content(waveform(samples, rate, name), name)
     if isinstance(item, np.ndarray):
         raise DataError(
-            sentence(
-                name,
-                got=f"an array of shape {item.shape} without a sampling rate",
-                expected="a pair (waveform, rate in hertz)",
-                do="add the rate",
-            )
+            name,
+            got=f"an array of shape {item.shape} without a sampling rate",
+            expected="a pair (waveform, rate in hertz)",
+            do="add the rate",
         )
     raise _other(name, "a picture", "recordings")
 
@@ -146,9 +142,9 @@ def _content(file: Any) -> Content:
     content = file.read()
     if not isinstance(content, bytes):
         got, expected = "a file opened as text", "one opened as bytes"
-        raise DataError(sentence(str(name) or "file", got=got, expected=expected, do='open it with "rb"'))
+        raise DataError(str(name) or "file", got=got, expected=expected, do='open it with "rb"')
     return Content(content, name if isinstance(name, str) and name else "file")
 
 
 def _other(name: str, got: str, expected: str) -> DataError:
-    return DataError(sentence(name, got=got, expected=f"{expected}, as the model's", do="name other files"))
+    return DataError(name, got=got, expected=f"{expected}, as the model's", do="name other files")

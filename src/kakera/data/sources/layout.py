@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kakera.data.folders.part_names import part_of, parts_of
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 SHOWN = 3  # examples
 
@@ -90,7 +90,7 @@ def _parts(
         if count > 1:
             twice = " and ".join(folder for folder in named if named[folder] == part)
             do = "rename one, or join them"
-            raise DataError(sentence(name, got=f"folders {twice}", expected=f"one {part} part", do=do))
+            raise DataError(name, got=f"folders {twice}", expected=f"one {part} part", do=do)
     return named
 
 
@@ -108,7 +108,7 @@ def _require_classes(
     if len(inside[train]) > 1 and inside[train] == inside[other] and "" not in inside[train]:
         got = f"the same classes in {train} and in {other}"
         do = f"rename {other}, or name {train} alone"
-        raise DataError(sentence(name, got=got, expected="parts named train, val and test", do=do))
+        raise DataError(name, got=got, expected="parts named train, val and test", do=do)
 
 
 def _by_parts(
@@ -156,7 +156,7 @@ def _by_classes(
         if deep:
             got = f"{_list(sorted(known))} below some classes, not for {'/'.join(deep[0])}"
             do = "put the parts above the classes: train/CLASS, test/CLASS"
-            raise DataError(sentence(name, got=got, expected="parts for all of them", do=do))
+            raise DataError(name, got=got, expected="parts for all of them", do=do)
         found.divided = True
         above = [name for number, path in enumerate(files) if len(path) == 1 for name in all_of(number)]
         found.left += [("/".join((*start, name)), "in no part") for name in above]

@@ -22,7 +22,7 @@ from kakera.data.blocks import Block
 from kakera.data.dataset import PARTS, Dataset
 from kakera.data.mapped import MappedArray, state_of
 from kakera.data.sources.arrays import Piece, join_parts
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.out_of_memory import raise_lack
 
 _IMAGES = ("images", "x", "data", "arr_0")
@@ -162,4 +162,4 @@ def _values(array: Array) -> NDArray[Any]:
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
-    return DataError(sentence(str(path), got=got, expected=expected, do="write the file again"))
+    return DataError(str(path), got=got, expected=expected, do="write the file again")

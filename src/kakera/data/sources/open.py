@@ -21,7 +21,7 @@ from kakera.data.sources.measured_range import measured
 from kakera.data.sources.npz import open_npz
 from kakera.data.sources.table import open_table
 from kakera.data.split import stratified
-from kakera.errors import DataError, printable, sentence
+from kakera.errors import DataError, printable
 
 
 def open_dataset(
@@ -54,10 +54,10 @@ def open_source(
 ) -> tuple[Dataset, bool]:
     """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
     if kind not in get_args(Kind):
-        raise DataError(sentence("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one"))
+        raise DataError("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one")
     if not isinstance(cast(object, source), str | os.PathLike):
         got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
-        raise DataError(sentence("data", got=got, expected=expected, do="give one of these"))
+        raise DataError("data", got=got, expected=expected, do="give one of these")
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
@@ -66,7 +66,7 @@ def open_source(
     else:
         dataset, divided = _open(Path(source), channels, kind)
     if kind not in ("any", dataset.kind):
-        raise DataError(sentence(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out"))
+        raise DataError(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out")
     known = {kind for kind, *_ in ranges}
     found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
     return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
@@ -99,4 +99,4 @@ def _idx_folder(folder: Path, images: list[Path]) -> tuple[Dataset, bool]:
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
-    return DataError(sentence(str(path), got=got, expected=expected, do="check the path"))
+    return DataError(str(path), got=got, expected=expected, do="check the path")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kakera.data.names import Names, NamesBuilder
 from kakera.data.sources.columns import columns_of, ignored
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.progress import Progress
 
 MEGABYTE = 1 << 20
@@ -210,4 +210,4 @@ def _labels(cell: str) -> list[str]:
 
 def error(table: Path, got: str, expected: str) -> DataError:
     """Return the error of a table."""
-    return DataError(sentence(str(table), got=got, expected=expected, do="correct the table"))
+    return DataError(str(table), got=got, expected=expected, do="correct the table")

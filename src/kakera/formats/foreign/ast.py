@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
@@ -63,9 +63,9 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     assumed = (
         f"{frames} frames, a stride of {stride[0]} × {stride[1]} and {data}'s mean and deviation assumed"
     )
-    several, more = several_of(len(classes))
+    multi_label, more = several_of(len(classes))
     notes = ("AST's own code", assumed, *more)
-    return Pretrained(model, inputs, classes, several, notes=notes, resampling="cut")
+    return Pretrained(model, inputs, classes, multi_label, notes=notes, resampling="cut")
 
 
 def _window(count: int, patch: tuple[int, int]) -> tuple[tuple[int, int], int]:
@@ -77,4 +77,4 @@ def _window(count: int, patch: tuple[int, int]) -> tuple[tuple[int, int], int]:
             rounded = -(-least // WINDOW) * WINDOW
             return (step, step), rounded if rounded < least + step else least
     expected = f"a whole number of columns at a stride of {' or '.join(map(str, STRIDES))}"
-    raise OptionError(sentence("positions", got=count, expected=expected, do="name another file"))
+    raise OptionError("positions", got=count, expected=expected, do="name another file")

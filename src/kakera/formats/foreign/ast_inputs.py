@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats.fields import number
 from kakera.inputs import InputSpec
 from kakera.sound.spec import PRESETS
@@ -49,12 +49,10 @@ def recordings(preprocessing: Mapping[str, Any], bins: int, frames: int) -> tupl
     found = {key: preprocessing.get(key, value) for key, value in wanted.items()}
     if found != wanted:
         raise OptionError(
-            sentence(
-                "preprocessing",
-                got=", ".join(f"{key} {value}" for key, value in found.items()),
-                expected=", ".join(f"{key} {value}" for key, value in wanted.items()),
-                do="take both configurations from the same model",
-            )
+            "preprocessing",
+            got=", ".join(f"{key} {value}" for key, value in found.items()),
+            expected=", ".join(f"{key} {value}" for key, value in wanted.items()),
+            do="take both configurations from the same model",
         )
     mean, std = (number(k, preprocessing.get(k, v)) for k, v in zip(("mean", "std"), AUDIOSET, strict=True))
     if not preprocessing.get("do_normalize", True):

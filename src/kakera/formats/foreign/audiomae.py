@@ -73,5 +73,5 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Network = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"
-    several, more = several_of(len(classes))
-    return Pretrained(model, inputs, classes, several, notes=("AudioMAE's own code", assumed, *more))
+    multi_label, more = several_of(len(classes))
+    return Pretrained(model, inputs, classes, multi_label, notes=("AudioMAE's own code", assumed, *more))

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
@@ -90,9 +90,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         got = (str(error).splitlines() or ["nothing"])[0]
         raise RunError(
-            sentence(
-                str(path), got=got, expected="a whole .npz file of numbers", do="copy or download it again"
-            )
+            str(path), got=got, expected="a whole .npz file of numbers", do="copy or download it again"
         ) from error
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from kakera.errors import OptionError, RunError, sentence
+from kakera.errors import OptionError, RunError
 from kakera.formats import names
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained, require_mae
@@ -113,7 +113,7 @@ def write(saved: Pretrained) -> bytes:
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
     shape, model = saved.encoder.shape, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
-    own |= {"classes": list(saved.classes), "several": saved.several}
+    own |= {"classes": list(saved.classes), "several": saved.multi_label}
     if model.reconstructs:
         model = require_mae(saved).model
         own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.norm_pix_loss}
@@ -184,14 +184,12 @@ def _heads(own: Mapping[str, Any], width: int) -> int:
     known = {shape.width: shape.heads for shape in SIZES.values() if shape.patch != (4, 4)}
     if "heads" not in own and width not in known:
         widths = ", ".join(map(str, known))
-        raise OptionError(
-            sentence("width", got=width, expected=widths, do="take the file of a size that is known")
-        )
+        raise OptionError("width", got=width, expected=widths, do="take the file of a size that is known")
     return whole("heads", own["heads"]) if "heads" in own else known[width]
 
 
 def _require_expressible(saved: Pretrained) -> None:
-    if not saved.model.attends:
+    if not saved.model.has_attention:
         _refuse("a CNN")
     if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
         _refuse("layers of another kind than the paper's, or registers")
@@ -203,6 +201,4 @@ def _require_expressible(saved: Pretrained) -> None:
 
 
 def _refuse(got: str) -> NoReturn:
-    raise RunError(
-        sentence("mae", got=got, expected="what MAE's code can say", do="choose another model or format")
-    )
+    raise RunError("mae", got=got, expected="what MAE's code can say", do="choose another model or format")

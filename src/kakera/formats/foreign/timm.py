@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from kakera.data.images.crop import CenterCrop
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
@@ -23,7 +23,7 @@ from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import ROW, ROWS, Row, below
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Classifier, Pooling
 from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
 from kakera.model.network import Network
 from kakera.model.vit import ViT
@@ -106,20 +106,18 @@ def _registers(tensors: Mapping[str, Tensor]) -> int:
         return count
     if not count:
         raise OptionError(
-            sentence(
-                "tokens", got="no class token and no register", expected="one", do="choose another model"
-            )
+            "tokens", got="no class token and no register", expected="one", do="choose another model"
         )
     return count - 1
 
 
-def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Read:
+def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
     mean = "fc_norm.weight" in tensors
     said = config.get("global_pool") or ("avg" if mean or "cls_token" not in tensors else "token")
     if said not in ("avg", "token") or mean != (said == "avg"):
         got = f"{said} pooling {'before' if mean else 'after'} the norm"
         raise OptionError(
-            sentence("pooling", got=got, expected="token, or avg with fc_norm", do="choose another model")
+            "pooling", got=got, expected="token, or avg with fc_norm", do="choose another model"
         )
     if "head_dist.weight" in tensors:
         return "distilled"
@@ -130,9 +128,7 @@ def heads_of(width: int) -> int:
     """Raises OptionError where timm has no size of this width."""
     if width not in HEADS:
         widths = ", ".join(map(str, sorted(HEADS)))
-        raise OptionError(
-            sentence("width", got=width, expected=widths, do="give its config.json with num_heads")
-        )
+        raise OptionError("width", got=width, expected=widths, do="give its config.json with num_heads")
     return HEADS[width]
 
 
@@ -175,13 +171,13 @@ def _inputs(
         if square is None:
             expected = "positions of a square picture"
             raise OptionError(
-                sentence("positions", got=rows, expected=expected, do="give its config.json with img_size")
+                "positions", got=rows, expected=expected, do="give its config.json with img_size"
             )
         size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
     height, width = (size, size) if isinstance(size, int) else size
     if rows - Grid.cover((height, width), patch).count not in (0, 1, first):
         do = "take config.json and weights from the same model"
-        raise OptionError(sentence("positions", got=rows, expected=f"{height} x {width} pixels", do=do))
+        raise OptionError("positions", got=rows, expected=f"{height} x {width} pixels", do=do)
     if "mean" in said and "std" in said:
         mean, std = (numbers(name, said[name], channels) for name in ("mean", "std"))
     else:

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import kakera
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign.timm import table
@@ -92,7 +92,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
             "classifier": ["head", "head_dist"] if _distilled(saved) else "head",
         },
         # What timm has no word for.
-        "kakera": {"inputs": inputs.to_json(), "several": saved.several},
+        "kakera": {"inputs": inputs.to_json(), "several": saved.multi_label},
     }
     return found | ({"label_names": list(saved.classes)} if saved.classes else {})
 
@@ -145,7 +145,7 @@ def _apart(saved: Pretrained) -> bool:
 
 def _require_expressible(saved: Pretrained) -> None:
     model = saved.model
-    if not model.attends:
+    if not model.has_attention:
         _refuse("a CNN")
     if model.reconstructs:
         _refuse("a masked autoencoder; --encoder leaves its decoder behind")
@@ -161,10 +161,8 @@ def _require_expressible(saved: Pretrained) -> None:
 
 def _refuse(got: str) -> NoReturn:
     raise RunError(
-        sentence(
-            "timm",
-            got=got,
-            expected="what its Vision Transformer can say",
-            do="choose another model or another format",
-        )
+        "timm",
+        got=got,
+        expected="what its Vision Transformer can say",
+        do="choose another model or another format",
     )

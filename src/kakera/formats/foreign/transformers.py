@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
@@ -31,7 +31,7 @@ from kakera.formats.foreign.transformers_names import (
 )
 from kakera.formats.names import Row
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Read
+from kakera.model.classifier import Classifier, Pooling
 from kakera.model.configs import BlockConfig, DecoderConfig, ViTConfig, decoder_for
 from kakera.model.mae import MAE
 from kakera.model.network import Network
@@ -84,7 +84,7 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Pretrained:
     """The model without its weights, whose names tell what is there of it."""
-    kind, shape = config["model_type"], shape_of(config)
+    kind, shape = config["model_type"], vit_config(config)
     require_layers(shape.depth, present)
     if kind == BEIT:
         _require_plain_beit(config, headed="classifier.weight" in present)
@@ -117,10 +117,10 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
         return Pretrained(encoder, inputs, notes=notes, resampling=resampling)
     labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
     classes = tuple(labels[place] for place in range(len(labels)))
-    several, more = _several(config, len(classes))
+    multi_label, more = _several(config, len(classes))
     head_epsilon = shape.kind.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
-    return Pretrained(model, inputs, classes, several, (*notes, *more), resampling)
+    return Pretrained(model, inputs, classes, multi_label, (*notes, *more), resampling)
 
 
 def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
@@ -136,17 +136,15 @@ def _require_plain_beit(config: Mapping[str, Any], *, headed: bool) -> None:
     relative = config["use_relative_position_bias"] or config["use_shared_relative_position_bias"]
     if relative or not config["use_absolute_position_embeddings"]:
         raise OptionError(
-            sentence(
-                "BEiT", got="positions relative to each other", expected="absolute ones", do="choose another"
-            )
+            "BEiT", got="positions relative to each other", expected="absolute ones", do="choose another"
         )
     if config["use_mean_pooling"] and not headed:
         raise OptionError(
-            sentence("BEiT", got="tokens without a norm", expected="a classifier", do="choose another model")
+            "BEiT", got="tokens without a norm", expected="a classifier", do="choose another model"
         )
 
 
-def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
+def _pool(config: Mapping[str, Any], present: set[str]) -> Pooling:
     kind = config["model_type"]
     if kind in DINOV2:
         return "class and mean"
@@ -157,17 +155,15 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Read:
     return "distilled" if "cls_classifier.weight" in present else "class"
 
 
-def shape_of(config: Mapping[str, Any]) -> ViTConfig:
+def vit_config(config: Mapping[str, Any]) -> ViTConfig:
     """What a configuration says of the encoder. Raises OptionError for an activation that is not GELU."""
     act = config["hidden_act"]
     width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
     if act not in EXACT + TANH:
-        raise OptionError(
-            sentence("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
-        )
+        raise OptionError("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
     if width % heads:
         raise OptionError(
-            sentence("heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration")
+            "heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration"
         )
     kind, model_type = _kind_of(config, width), config["model_type"]
     registers = {"deit": 1, AST: 1, "dinov2_with_registers": _registers(config)}
@@ -213,13 +209,13 @@ def inputs_of(
     """What `preprocessor_config.json` says, and what had to be assumed because it does not."""
     require_values(channels, size)
     notes = () if preprocessing else ("no preprocessor_config.json: mean and deviation 0.5 assumed",)
-    normalise, rescale = (
+    normalize, rescale = (
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")
     )
     given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
     mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
-    if not normalise:
+    if not normalize:
         mean, std = (0.0,) * channels, (1.0,) * channels
     # A float64 factor of 1/255 is not inverted exactly.
     factor = (
@@ -235,6 +231,6 @@ def inputs_of(
 def _pair(name: str, value: Any) -> tuple[int, int]:
     both = (value, value) if isinstance(value, int) else value
     if not isinstance(both, list | tuple) or len(both) != 2:
-        raise OptionError(sentence(name, got=repr(value), expected="one number or two", do="correct it"))
+        raise OptionError(name, got=repr(value), expected="one number or two", do="correct it")
     height, width = (whole(name, side) for side in both)
     return height, width

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from kakera.errors import RunError, sentence
+from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.foreign.transformers import AST, dinov2_inside
-from kakera.model.classifier import Read
+from kakera.model.classifier import Pooling
 from kakera.model.mae import MAE
 from kakera.sound.spec import PRESETS
 
@@ -20,7 +20,7 @@ class Kind:
 
     model_type: str
     bare: str
-    heads: Mapping[Read, str] = field(default_factory=dict[Read, str])
+    heads: Mapping[Pooling, str] = field(default_factory=dict[Pooling, str])
 
     def architecture(self, saved: Pretrained) -> str:
         """The name of its class."""
@@ -47,7 +47,7 @@ SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 def kind_of(saved: Pretrained) -> Kind:
     """What can say all of a model. Raises RunError, with the reason, where nothing can."""
-    if not saved.model.attends:
+    if not saved.model.has_attention:
         _refuse("a CNN")
     kind = _likely(saved)
     shape, model = saved.encoder.shape, saved.model
@@ -149,10 +149,8 @@ def _require_ast(saved: Pretrained) -> None:
 
 def _refuse(got: str) -> NoReturn:
     raise RunError(
-        sentence(
-            "transformers",
-            got=got,
-            expected="what one of its Vision Transformers can say",
-            do="choose another model or another format",
-        )
+        "transformers",
+        got=got,
+        expected="what one of its Vision Transformers can say",
+        do="choose another model or another format",
     )

@@ -106,7 +106,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     if saved.model.classifies:
         classes = dict(enumerate(saved.classes))
         found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
-        problem = "multi_label_classification" if saved.several else "single_label_classification"
+        problem = "multi_label_classification" if saved.multi_label else "single_label_classification"
         found |= {"problem_type": problem}
     if saved.model.reconstructs:
         model = require_mae(saved).model

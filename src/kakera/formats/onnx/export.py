@@ -75,7 +75,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         **ports.enters.configuration(),
     }
     if saved.model.classifies:
-        found |= {"id2label": dict(enumerate(saved.classes)), "several": saved.several}
+        found |= {"id2label": dict(enumerate(saved.classes)), "several": saved.multi_label}
     return found
 
 

@@ -54,7 +54,7 @@ class Tokens(Graph):
     def forward(self, *given: Tensor) -> Tensor:
         """Return the tokens of all patches; those of padding mean nothing."""
         pixels, padding = self.front(*given)
-        return self.model.norm(self.model.tokens(pixels, everywhere(padding)))
+        return self.model.norm(self.model.tokens(pixels, all_patches(padding)))
 
     def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return the tokens as the encoder gives them where nothing is padding."""
@@ -69,20 +69,20 @@ class Labels(Graph):
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__(saved)
-        self.model, self.several = require_classifier(saved).model, saved.several
+        self.model, self.multi_label = require_classifier(saved).model, saved.multi_label
 
     def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
         """Return both."""
         pixels, padding = self.front(*given)
-        return self._both(self.model.head(self.model.features_of(pixels, everywhere(padding))))
+        return self._both(self.model.head(self.model.features_from_index(pixels, all_patches(padding))))
 
     def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return both, as the network gives them without what is padding."""
         pixels, padding = self.front(*given)
-        return self._both(self.model(pixels, absent=padding))
+        return self._both(self.model(pixels, padding_mask=padding))
 
     def _both(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        return logits, logits.sigmoid() if self.several else logits.softmax(dim=-1)
+        return logits, logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
 
 class Reconstructions(Graph):
@@ -118,7 +118,7 @@ class Reconstructions(Graph):
         pixels, padding = self.front(*given[:-1])
         hidden = hidden if padding is None else hidden & ~padding
         unseen = hidden if padding is None else hidden | padding
-        latent = decoder.embed(encoder.norm(encoder.tokens(pixels, everywhere(unseen))))
+        latent = decoder.embed(encoder.norm(encoder.tokens(pixels, all_patches(unseen))))
         decode = _across if decoder.shape.cross else _among
         guess = decoder.predict(decoder.norm(decode(decoder, latent, unseen, padding)))[..., : model.pixels]
         vectors = patches.cut(pixels, encoder.shape.patch)
@@ -143,7 +143,7 @@ def graph_of(saved: Pretrained) -> Graph:
     return GRAPHS[saved.model.kind](saved)
 
 
-def everywhere(unseen: Tensor | None) -> TokenIndex | None:
+def all_patches(unseen: Tensor | None) -> TokenIndex | None:
     """Return all patches in their order, those that are `unseen` (b, n) as places that count for nothing."""
     if unseen is None:
         return None
@@ -153,9 +153,9 @@ def everywhere(unseen: Tensor | None) -> TokenIndex | None:
 def _among(decoder: Decoder, latent: Tensor, unseen: Tensor, padding: Tensor | None) -> Tensor:
     inside = torch.where(unseen.unsqueeze(-1), decoder.mask_token, latent[:, 1:])
     z = torch.cat([latent[:, :1], inside], dim=1) + decoder.positions
-    void = None if padding is None else _behind(padding, 1)
+    key_padding_mask = None if padding is None else _behind(padding, 1)
     for layer in decoder.layers:
-        z = layer(z, void=void)
+        z = layer(z, key_padding_mask=key_padding_mask)
     return z[:, 1:]
 
 
@@ -166,5 +166,5 @@ def _across(decoder: Decoder, latent: Tensor, unseen: Tensor, padding: Tensor | 
     return z
 
 
-def _behind(void: Tensor, tokens: int) -> Tensor:
-    return torch.cat([torch.zeros_like(void[:, :1]).expand(-1, tokens), void], dim=1)
+def _behind(key_padding_mask: Tensor, tokens: int) -> Tensor:
+    return torch.cat([torch.zeros_like(key_padding_mask[:, :1]).expand(-1, tokens), key_padding_mask], dim=1)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.formats.onnx.export import require_packages
 
 PRODUCTS, CONVOLUTION = ["MatMul", "Gemm"], "Conv"
@@ -75,7 +75,7 @@ def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = Fal
             if reader.count:
                 raise
             raise DataError(
-                sentence("calibration", got="no inputs", expected="at least one", do="name other data")
+                "calibration", got="no inputs", expected="at least one", do="name other data"
             ) from error
         return Path(end).read_bytes()
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kakera.errors import RunError, missing_extra, sentence
+from kakera.errors import RunError, missing_extra
 from kakera.formats.build import UNFIT
 from kakera.formats.classes import unique_names
 from kakera.formats.description import inputs_of
@@ -36,7 +36,7 @@ class OnnxModel:
     session: Any
     inputs: InputSpec
     classes: tuple[str, ...]
-    several: bool
+    multi_label: bool
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return probabilities of stored pictures, or of waveforms that end after `lengths`."""
@@ -67,7 +67,10 @@ def open_onnx(source: str | Path) -> OnnxModel:
     file = Path(source) if Path(source).suffix == ".onnx" else Path(source) / FILE
     try:
         description = mapping("description", json.loads((file.parent / CONFIG).read_text()))
-        inputs, several = inputs_of(description["inputs"]), flag("several", description.get("several", False))
+        inputs, multi_label = (
+            inputs_of(description["inputs"]),
+            flag("several", description.get("several", False)),
+        )
         found = words("found", description["found"])
         names = mapping("id2label", description.get("id2label", {}))
         classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
@@ -77,9 +80,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
         ) from error
     if "probabilities" not in found:
         got, expected = f"a graph of {', '.join(found)}", "one of a classifier's probabilities"
-        raise RunError(
-            sentence(str(file), got=got, expected=expected, do="fine-tune a model and convert that")
-        )
+        raise RunError(str(file), got=got, expected=expected, do="fine-tune a model and convert that")
     try:
         session = session_of(file)
     except ImportError as error:
@@ -88,7 +89,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
         raise_lack(error)
         raise _unfit(file, error, "a graph of ONNX") from error
     _require_fit(file, session, inputs, len(classes))
-    return OnnxModel(session, inputs, classes, several)
+    return OnnxModel(session, inputs, classes, multi_label)
 
 
 def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:
@@ -103,9 +104,7 @@ def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> N
         if not same:
             do = "copy model.onnx and config.json from the same folder"
             raise RunError(
-                sentence(
-                    str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do
-                )
+                str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do
             )
 
 
@@ -123,4 +122,4 @@ def _shapes(ports: Mapping[str, tuple[object, ...]]) -> str:
 
 def _unfit(path: Path, error: Exception, expected: str) -> RunError:
     got = (str(error) or type(error).__name__).splitlines()[0]
-    return RunError(sentence(str(path), got=got, expected=expected, do="convert the model again"))
+    return RunError(str(path), got=got, expected=expected, do="convert the model again")

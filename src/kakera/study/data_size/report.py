@@ -12,8 +12,8 @@ from kakera.storage import write_atomically
 from kakera.study.data_size import tables
 from kakera.study.data_size.answer import TITLES, Comparison
 from kakera.study.data_size.tables import Final
-from kakera.study.data_size.work import MODELS, School
-from kakera.study.scheduler import Finished
+from kakera.study.data_size.work import MODELS, Trainer
+from kakera.study.scheduler import StudyResult
 from kakera.study.setup import FINETUNE, PRETRAIN
 from kakera.study.study_options import DataSizeOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
@@ -21,7 +21,7 @@ from kakera.study.study_page import settings, time_and_command, write_costs
 TUNE, FINAL, LONGER = "tune", "final", "longer"
 
 
-def write(finished: Finished, school: School, options: DataSizeOptions, validation: str) -> Comparison:
+def write(finished: StudyResult, school: Trainer, options: DataSizeOptions, validation: str) -> Comparison:
     """`results.csv`, `costs.csv` and `report.html`."""
     finals = [
         Final(u.values["model"], u.values["labels"], u.values["seed"], finished.results[u.name])
@@ -41,7 +41,7 @@ def write(finished: Finished, school: School, options: DataSizeOptions, validati
     return comparison
 
 
-def _records(finished: Finished, finals: list[Final]) -> list[tuple[object, ...]]:
+def _records(finished: StudyResult, finals: list[Final]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for unit in finished.plan.units:
         if unit.kind == TUNE:
@@ -60,20 +60,20 @@ def _records(finished: Finished, finals: list[Final]) -> list[tuple[object, ...]
     return rows
 
 
-def _longer(finished: Finished) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _longer(finished: StudyResult) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """What was trained after longer pretrainings: which, and its measures."""
     return [(u.values, finished.results[u.name]) for u in finished.plan.units if u.kind == LONGER]
 
 
 def _page(
-    finished: Finished,
-    school: School,
+    finished: StudyResult,
+    school: Trainer,
     options: DataSizeOptions,
     validation: str,
     comparison: Comparison,
     finals: list[Final],
 ) -> str:
-    measure = "mean average precision" if school.material.dataset.several else "accuracy"
+    measure = "mean average precision" if school.material.dataset.multi_label else "accuracy"
     ends, crossed, advice = comparison.sentences()
     counts, chosen = comparison.counts, finished.plan.chosen
     curves = [
@@ -101,11 +101,11 @@ def _page(
     )
 
 
-def _epochs(school: School, chosen: dict[str, Any]) -> float:
+def _epochs(school: Trainer, chosen: dict[str, Any]) -> float:
     return chosen["pretrain_epochs"] or school.material.recipes[PRETRAIN].epochs
 
 
-def _changes(school: School, chosen: dict[str, Any]) -> str:
+def _changes(school: Trainer, chosen: dict[str, Any]) -> str:
     shared = chosen["pretrainings"]
     spread = (
         "one pretraining serves all seeds, so the intervals hold nothing of its own luck; "

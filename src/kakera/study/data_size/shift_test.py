@@ -21,7 +21,7 @@ from kakera.formats.bundle import Headed, Pretrained
 from kakera.inputs import InputSpec
 from kakera.training.device import placed
 from kakera.training.metrics import evaluate
-from kakera.training.preview import Shown, shown
+from kakera.training.preview import Preview, shown
 
 BATCH, FEW = 256, 32  # pictures, recordings at a time
 MOST = 2000  # pictures, of those that there are
@@ -97,12 +97,12 @@ def _features(
         pictures = _normalised(saved, _moved(saved, looked, shift, direction))
         ends = [_end(saved, width, shift * direction[1]) for width in looked.widths]
         padding = saved.front_end.padding(torch.tensor(ends))
-        rows.append(model.features(pictures, absent=padding).cpu())
+        rows.append(model.features(pictures, padding_mask=padding).cpu())
         numbers.append(samples)
     return torch.cat(rows), torch.cat(numbers).numpy()
 
 
-def _moved(saved: Pretrained[Headed], looked: Shown, shift: int, direction: tuple[int, int]) -> Tensor:
+def _moved(saved: Pretrained[Headed], looked: Preview, shift: int, direction: tuple[int, int]) -> Tensor:
     """In stored values; 0 of pictures is black, the mean of spectrograms what stands beyond their end."""
     fill = 0.0 if saved.inputs.sound is None else saved.inputs.mean[0]
     return shifted(looked.pictures, shift, direction, fill)
@@ -120,7 +120,7 @@ def _score(
     model = saved.model
     assert dataset.labels is not None
     logits = model.head(features.to(saved.device)).cpu()
-    chances = logits.sigmoid() if saved.several else logits.softmax(dim=1)
+    chances = logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)
     score = evaluate(chances.numpy(), dataset.labels[numbers], saved.classes).score
     assert score is not None
     return score
@@ -158,10 +158,10 @@ def _maps(saved: Pretrained[Headed], pictures: Tensor) -> Float[Tensor, "b d row
 
 def _normalised(saved: Pretrained[Headed], pictures: Tensor) -> Tensor:
     """In the model's units, where the model is."""
-    return saved.inputs.normalise(pictures.to(saved.device))
+    return saved.inputs.normalize(pictures.to(saved.device))
 
 
-def _batches(saved: Pretrained[Headed], dataset: Dataset) -> Iterator[tuple[Shown, Tensor]]:
+def _batches(saved: Pretrained[Headed], dataset: Dataset) -> Iterator[tuple[Preview, Tensor]]:
     """Some pictures at a time, and their numbers."""
     together = BATCH if dataset.sounds is None else FEW
     for first in range(0, len(dataset), together):

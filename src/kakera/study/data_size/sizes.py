@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 def count_of(size: str, most: int, classes: int) -> int:
@@ -19,12 +19,10 @@ def count_of(size: str, most: int, classes: int) -> int:
         number = 0
     if number <= 0 or (share != size and number > 1) or (share == size and number < classes):
         raise OptionError(
-            sentence(
-                "sizes",
-                got=repr(size),
-                expected=f"a number of labels from {classes}, one a class, a share such as 10%, or all",
-                do="correct it",
-            )
+            "sizes",
+            got=repr(size),
+            expected=f"a number of labels from {classes}, one a class, a share such as 10%, or all",
+            do="correct it",
         )
     if share == size:
         return min(int(number), most)

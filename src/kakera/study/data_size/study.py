@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from kakera.data.dataset import Dataset
-from kakera.errors import OptionError, sentence
-from kakera.model.configs import resnet_shape
+from kakera.errors import OptionError
+from kakera.model.configs import resnet_config
 from kakera.option_fields import AUTO, or_none
 from kakera.study.data_size import times, work
 from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
 from kakera.study.data_size.sizes import count_of
-from kakera.study.data_size.work import MAE, MODELS, School, nearest_cnn
+from kakera.study.data_size.work import MAE, MODELS, Trainer, nearest_cnn
 from kakera.study.plan import Plan, Results, Unit, draw_up
-from kakera.study.scheduler import Finished, conduct, say
+from kakera.study.scheduler import StudyResult, run_study, say
 from kakera.study.setup import PRETRAIN, cut_validation, material
 from kakera.study.study_args import DataSizeArgs
 from kakera.study.study_options import DataSizeOptions, study_options
@@ -31,7 +31,7 @@ class DataSize:
     """For each size and network: try the rates, then train and measure the chosen one for each seed."""
 
     options: DataSizeOptions
-    school: School
+    school: Trainer
     validation: str
     """Where the pictures to choose rates by come from."""
     halved: int = 0
@@ -48,12 +48,10 @@ class DataSize:
         counts = sorted(count for count in found if count)
         if not counts:
             raise OptionError(
-                sentence(
-                    "sizes",
-                    got=f"{' '.join(self.options.sizes)} of {most} labels",
-                    expected=f"at least one of {classes} labels or more",
-                    do="name larger ones",
-                )
+                "sizes",
+                got=f"{' '.join(self.options.sizes)} of {most} labels",
+                expected=f"at least one of {classes} labels or more",
+                do="name larger ones",
             )
         return counts
 
@@ -193,17 +191,17 @@ class DataSize:
 
 
 @dataclass(frozen=True)
-class DataSizeStudied:
+class DataSizeResult:
     """The finished study: `report.html`, `results.csv` and `costs.csv` in its folder, and the scores."""
 
     folder: Path
     answer: Comparison
-    finished: Finished
+    finished: StudyResult
 
 
 def study_data_size(
     data: str | Path | Dataset, *, out: str | Path, **options: Unpack[DataSizeArgs]
-) -> DataSizeStudied:
+) -> DataSizeResult:
     """A CNN, a Transformer from scratch or one after a masked autoencoder: which, for how many labels?
 
     `options` are the fields of `DataSizeOptions`. Called again with the same arguments it goes on where it
@@ -211,10 +209,10 @@ def study_data_size(
     Raises DataError, OptionError, RunError, StorageError.
     """
     study = _opened(data, {**options, "out": str(out)})
-    finished = conduct(study, Path(out), lambda chosen: _revised(study, chosen))
+    finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
     answer = write(finished, revised.school, study.options, revised.validation)
-    return DataSizeStudied(Path(out), answer, finished)
+    return DataSizeResult(Path(out), answer, finished)
 
 
 def plan_data_size(
@@ -228,11 +226,11 @@ def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
     name = data.name if isinstance(data, Dataset) else str(data)
     chosen = study_options(DataSizeOptions, {**given, "data": name})
     if chosen.cnn != AUTO:
-        resnet_shape(chosen.cnn)
+        resnet_config(chosen.cnn)
     ours = material(data, chosen)
     pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
     cnn = nearest_cnn(ours) if chosen.cnn == AUTO else chosen.cnn
-    study = DataSize(chosen, School(ours, pool, cnn, chosen), validation)
+    study = DataSize(chosen, Trainer(ours, pool, cnn, chosen), validation)
     study.counts()  # refuses sizes that no study can use
     return study
 

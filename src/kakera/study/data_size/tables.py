@@ -12,8 +12,8 @@ from kakera.reports.prose import capital, listed
 from kakera.reports.tables import amount, per_cent, points
 from kakera.study.data_size.answer import PAIRS, TITLES, Comparison
 from kakera.study.data_size.shift_test import MOST
-from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, School, cut_short
-from kakera.study.scheduler import Finished
+from kakera.study.data_size.work import CNN, MAE, MODELS, SAMPLE, VIT, Trainer, cut_short
+from kakera.study.scheduler import StudyResult
 from kakera.study.setup import PRETRAIN
 
 ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are not of equal size
@@ -154,7 +154,7 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
     ]
 
 
-def networks(school: School, finals: list[Final], finished: Finished) -> list[str]:
+def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
     """Parameters, operations and seconds."""
     rows = [("", "parameters", "FLOPs a picture", "training, s (at most)")]
     sizes: dict[str, int] = {}
@@ -183,7 +183,7 @@ def networks(school: School, finals: list[Final], finished: Finished) -> list[st
     return [html.heading("The networks"), html.table(rows), html.paragraph(text)]
 
 
-def tuning(school: School, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
+def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
     """Which rates were tried and which were chosen."""
     rates = sorted(set(chosen["rates"]))
     rows: list[tuple[str, ...]] = [("labels", *(TITLES[model] for model in MODELS))]

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.formats.inference import predict_proba
 from kakera.study.costs import pace, rate
 from kakera.study.data_size.shift_test import MOST, directions
-from kakera.study.data_size.work import MAE, MODELS, SAMPLE, School
+from kakera.study.data_size.work import MAE, MODELS, SAMPLE, Trainer
 from kakera.study.plan import Unit
 from kakera.study.setup import FINETUNE, PRETRAIN
 
 LOOKED = 1000  # pictures, to see how fast a network answers
 
 
-def measure(school: School, counts: list[int], epochs: float) -> dict[str, float]:
+def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, float]:
     """Seconds to start and for a step of pretraining and of each network, and for an answer of each."""
-    material, found, trained = school.material, dict[str, float](), list[Trained]()
+    material, found, trained = school.material, dict[str, float](), list[TrainResult]()
     steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
     test = material.test.take(np.arange(min(len(material.test), LOOKED)))
     with tempfile.TemporaryDirectory() as temporary:
@@ -50,14 +50,14 @@ def measure(school: School, counts: list[int], epochs: float) -> dict[str, float
     return found
 
 
-def reference(school: School, model: str, counts: list[int]) -> int:
+def reference(school: Trainer, model: str, counts: list[int]) -> int:
     """The smallest number of labels that fills a batch, or the largest there is."""
     batch = school.material.recipes[school.kind(model)].batch_size
     return next((count for count in sorted(counts) if count >= batch), max(counts))
 
 
 def seconds(
-    school: School, unit: Unit, costs: Mapping[str, float], counts: list[int], epochs: float
+    school: Trainer, unit: Unit, costs: Mapping[str, float], counts: list[int], epochs: float
 ) -> float:
     """What a unit should take; `counts` are those that were measured with."""
     material = school.material

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from kakera.commands.result import Trained, measure
+from kakera.commands.result import TrainResult, measure
 from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DivergedError
@@ -25,7 +25,7 @@ from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.study import costs
 from kakera.study.data_size.shift_test import MOST, moved
-from kakera.study.setup import FINETUNE, SCRATCH, Material
+from kakera.study.setup import FINETUNE, SCRATCH, StudyData
 from kakera.study.study_options import DataSizeOptions
 from kakera.training.planning.rules import SMALL
 
@@ -35,10 +35,10 @@ SAMPLE = 2000  # training pictures whose answers are looked at, where there are 
 
 
 @dataclass(frozen=True, eq=False)
-class School:
+class Trainer:
     """Trains the three networks on subsets of the training pictures, the val part beside them."""
 
-    material: Material
+    material: StudyData
     pool: Dataset
     """Labelled pictures in a train and a val part; none for testing."""
     cnn: str
@@ -63,12 +63,14 @@ class School:
         """The base rate that is this multiple of the recipe's."""
         return multiple * self.material.recipes[self.kind(model)].base_lr
 
-    def train(self, model: str, out: Path, start: Path | None, **changes: Any) -> Trained:
+    def train(self, model: str, out: Path, start: Path | None, **changes: Any) -> TrainResult:
         """One of the three networks, measured on the val part."""
         words: dict[str, Any] = {CNN: {"model": self.cnn}, VIT: {}, MAE: {"init_from": start or ""}}[model]
         return self.material.classify(self.kind(model), self.pool, out, **words, **changes)
 
-    def trained(self, values: Mapping[str, Any], out: Path, start: Path | None, multiple: float) -> Trained:
+    def trained(
+        self, values: Mapping[str, Any], out: Path, start: Path | None, multiple: float
+    ) -> TrainResult:
         """As a unit says, at a multiple of the recipe's rate."""
         model, count, seed = values["model"], values["labels"], values["seed"]
         rate = self.rate(model, multiple)
@@ -84,7 +86,7 @@ class School:
         return used if count <= SAMPLE else used.take(few(used.labels, SAMPLE, seed))
 
 
-def pretrained(school: School, trained: Trained[mae.MAE]) -> dict[str, Any]:
+def pretrained(school: Trainer, trained: TrainResult[mae.MAE]) -> dict[str, Any]:
     """What a pretraining costs."""
     return {
         "parameters": costs.size(trained.saved),
@@ -93,7 +95,7 @@ def pretrained(school: School, trained: Trained[mae.MAE]) -> dict[str, Any]:
     }
 
 
-def tuned(school: School, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
+def tuned(school: Trainer, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
     """A training at one rate: its score on the val part, 0 where the rate was so high that it diverged."""
     try:
         trained = school.trained(values, folder, start, values["rate"])
@@ -111,7 +113,7 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
     return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
 
 
-def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
+def measured(school: Trainer, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
     """What a trained network does on test pictures, on its training pictures, and on moved ones."""
     saved, count, seed = require_classifier(load_model(run)), values["labels"], values["seed"]
     device = school.options.device
@@ -134,7 +136,7 @@ def measured(school: School, run: Path, values: dict[str, Any], rate: float) -> 
     }
 
 
-def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
+def tested(school: Trainer, trained: TrainResult, rate: float) -> dict[str, Any]:
     """What a network does on test pictures, and no more."""
     return {
         "rate": rate,
@@ -143,7 +145,7 @@ def tested(school: School, trained: Trained, rate: float) -> dict[str, Any]:
     }
 
 
-def nearest_cnn(material: Material) -> str:
+def nearest_cnn(material: StudyData) -> str:
     """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier.
 
     Of those with the stem for pictures of this size.

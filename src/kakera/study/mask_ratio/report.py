@@ -20,14 +20,14 @@ from kakera.reports.intervals import interval
 from kakera.reports.tables import RESULTS, amount, per_cent, write_csv
 from kakera.storage import write_atomically
 from kakera.study.mask_ratio.answer import TUNED, Answer, Method, title
-from kakera.study.scheduler import UNITS, Finished
-from kakera.study.setup import Material
+from kakera.study.scheduler import UNITS, StudyResult
+from kakera.study.setup import StudyData
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
 from kakera.training.preview import shown
 
 
-def gather(finished: Finished) -> Answer:
+def gather(finished: StudyResult) -> Answer:
     """The scores out of the results, seeds in order."""
     scores: dict[Method, dict[float, list[float]]] = {}
     for row in _records(finished):
@@ -38,7 +38,7 @@ def gather(finished: Finished) -> Answer:
 
 
 def write(
-    finished: Finished, material: Material, options: MaskRatioOptions, kept: Mapping[float, int]
+    finished: StudyResult, material: StudyData, options: MaskRatioOptions, kept: Mapping[float, int]
 ) -> Answer:
     """`results.csv`, `costs.csv` and `report.html`."""
     answer, count = gather(finished), material.grid.count
@@ -54,7 +54,7 @@ def write(
     return answer
 
 
-def _records(finished: Finished) -> list[dict[str, Any]]:
+def _records(finished: StudyResult) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for unit in finished.plan.units:
         result, at = finished.results[unit.name], unit.values
@@ -67,15 +67,15 @@ def _records(finished: Finished) -> list[dict[str, Any]]:
 
 
 def _page(
-    finished: Finished,
-    material: Material,
+    finished: StudyResult,
+    material: StudyData,
     options: MaskRatioOptions,
     kept: Mapping[float, int],
     answer: Answer,
 ) -> str:
     tuned = [method for method in answer.methods() if method[0] == TUNED]
     probed = [method for method in answer.methods() if method[0] != TUNED]
-    measure = "mean average precision" if material.dataset.several else "accuracy"
+    measure = "mean average precision" if material.dataset.multi_label else "accuracy"
     texts = [text for method in answer.methods() if (text := answer.paper(method))]
     share = {ratio: 100 * (1 - keep / material.grid.count) for ratio, keep in kept.items()}
 
@@ -131,7 +131,7 @@ def _table(answer: Answer, kept: Mapping[float, int], count: int) -> str:
     return html.table(rows)
 
 
-def _costs(finished: Finished, kept: Mapping[float, int]) -> str:
+def _costs(finished: StudyResult, kept: Mapping[float, int]) -> str:
     rows = [("hidden", "pretraining, s", "relative", "FLOPs a picture and step", "FLOPs of a pretraining")]
     units = [unit for unit in finished.plan.units if unit.kind == "pretrain"]
     seconds, flops, whole = dict[float, float](), dict[float, int](), dict[float, float]()
@@ -154,7 +154,7 @@ def _costs(finished: Finished, kept: Mapping[float, int]) -> str:
     return html.table(rows)
 
 
-def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) -> bytes:
+def _sheet(finished: StudyResult, material: StudyData, kept: Mapping[float, int]) -> bytes:
     """Two rows a picture: it and what the encoder sees at each ratio; it and the guesses. Nested masks."""
     seed = finished.plan.chosen["seed"]
     columns: list[Any] = []
@@ -170,7 +170,7 @@ def _sheet(finished: Finished, material: Material, kept: Mapping[float, int]) ->
     return png(sheet(visible(np.stack([seen, guessed], axis=1).reshape(-1, *seen.shape[1:]))))
 
 
-def _legend(finished: Finished, material: Material, kept: Mapping[float, int]) -> str:
+def _legend(finished: StudyResult, material: StudyData, kept: Mapping[float, int]) -> str:
     seed = finished.plan.chosen["seed"]
     saved = require_mae(load_model(finished.folder / UNITS / f"pretrain-{next(iter(kept)):g}-s{seed}"))
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)

@@ -14,8 +14,8 @@ from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
 from kakera.study.plan import Plan, Results, Unit, draw_up
-from kakera.study.scheduler import Finished, conduct, say
-from kakera.study.setup import FINETUNE, PRETRAIN, Material, material
+from kakera.study.scheduler import StudyResult, run_study, say
+from kakera.study.setup import FINETUNE, PRETRAIN, StudyData, material
 from kakera.study.study_args import MaskRatioArgs
 from kakera.study.study_options import MaskRatioOptions, study_options
 
@@ -28,7 +28,7 @@ class MaskRatio:
     """Pretrain at each ratio, then probe and fine-tune, for each seed."""
 
     options: MaskRatioOptions
-    material: Material
+    material: StudyData
     halved: int = 0
     name: str = "mask-ratio"
 
@@ -129,17 +129,17 @@ def dispensable(ratios: list[float]) -> float:
 
 
 @dataclass(frozen=True)
-class MaskRatioStudied:
+class MaskRatioResult:
     """The finished study: `report.html`, `results.csv` and `costs.csv` in its folder, and the scores."""
 
     folder: Path
     answer: Answer
-    finished: Finished
+    finished: StudyResult
 
 
 def study_mask_ratio(
     data: str | Path | Dataset, *, out: str | Path, **options: Unpack[MaskRatioArgs]
-) -> MaskRatioStudied:
+) -> MaskRatioResult:
     """Which share of the patches should a masked autoencoder hide, for these pictures?
 
     `options` are the fields of `MaskRatioOptions`. Called again with the same arguments it goes on where it
@@ -147,10 +147,10 @@ def study_mask_ratio(
     Raises DataError, OptionError, RunError, StorageError.
     """
     study = _opened(data, {**options, "out": str(out)})
-    finished = conduct(study, Path(out), lambda chosen: _revised(study, chosen))
+    finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
     answer = write(finished, revised.material, study.options, revised.shares())
-    return MaskRatioStudied(Path(out), answer, finished)
+    return MaskRatioResult(Path(out), answer, finished)
 
 
 def plan_mask_ratio(

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from kakera.commands.result import Trained
+from kakera.commands.result import TrainResult
 from kakera.data.split import few
 from kakera.formats.inference import features
 from kakera.formats.native import load_model
 from kakera.study import costs
 from kakera.study.costs import pace, rate
 from kakera.study.plan import Unit
-from kakera.study.setup import FINETUNE, PRETRAIN, Material
+from kakera.study.setup import FINETUNE, PRETRAIN, StudyData
 from kakera.training.device import placed
 from kakera.training.metrics import evaluate
 from kakera.training.probes.ridge import ridge
@@ -24,7 +24,7 @@ from kakera.training.probes.ridge import ridge
 POOLS = ("mean", "class")
 
 
-def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs: float) -> dict[str, Any]:
+def pretrained(material: StudyData, folder: Path, values: dict[str, Any], epochs: float) -> dict[str, Any]:
     """A masked autoencoder at one ratio, and what it costs."""
     ratio, pictures = values["ratio"], len(material.dataset.part("train"))
     trained = material.pretrain(folder, mask_ratio=ratio, seed=values["seed"], epochs=epochs)
@@ -39,7 +39,7 @@ def pretrained(material: Material, folder: Path, values: dict[str, Any], epochs:
     }
 
 
-def probed(material: Material, start: Path, seed: int, counts: list[int]) -> list[dict[str, Any]]:
+def probed(material: StudyData, start: Path, seed: int, counts: list[int]) -> list[dict[str, Any]]:
     """Ridge regression on frozen tokens, for each number of labels, on the mean and on the class token."""
     saved, train, test = load_model(start), material.labelled, material.test
     with placed(saved, material.recipes[PRETRAIN].device):
@@ -59,7 +59,7 @@ def probed(material: Material, start: Path, seed: int, counts: list[int]) -> lis
     return found
 
 
-def finetuned(material: Material, folder: Path, start: Path, values: dict[str, Any]) -> dict[str, Any]:
+def finetuned(material: StudyData, folder: Path, start: Path, values: dict[str, Any]) -> dict[str, Any]:
     """A classifier from a pretraining, with as many labels as asked for, measured on the test pictures."""
     seed = values["seed"]
     trained = material.classify(
@@ -78,9 +78,9 @@ def finetuned(material: Material, folder: Path, start: Path, values: dict[str, A
 SAMPLE = 1000  # pictures, to see how fast tokens are read
 
 
-def measure(material: Material, ratios: list[float], labels: int, epochs: float) -> dict[str, float]:
+def measure(material: StudyData, ratios: list[float], labels: int, epochs: float) -> dict[str, float]:
     """Seconds to start and for a step of pretraining at each ratio and of fine-tuning, and to read tokens."""
-    found, trained = dict[str, float](), list[Trained]()
+    found, trained = dict[str, float](), list[TrainResult]()
     steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
     with tempfile.TemporaryDirectory() as temporary:
         room, start = Path(temporary), None
@@ -105,7 +105,7 @@ def measure(material: Material, ratios: list[float], labels: int, epochs: float)
     return found | {f"{FINETUNE} start": measured.start, f"{FINETUNE} step": measured.step}
 
 
-def seconds(material: Material, unit: Unit, costs: Mapping[str, float], epochs: float) -> float:
+def seconds(material: StudyData, unit: Unit, costs: Mapping[str, float], epochs: float) -> float:
     """What a unit should take."""
     if unit.kind == PRETRAIN:
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)

@@ -121,7 +121,7 @@ def measure_baselines(
         if linear:
             found.append(_measured(NAMES[kind], _linear(values, labels, unseen[kind], classes), test))
         found.append(_measured(NEAREST[kind], nearest(values, labels, unseen[kind], classes), test))
-        if kind == "histograms" and not train.several and classes <= MOST_CLASSES:
+        if kind == "histograms" and not train.multi_label and classes <= MOST_CLASSES:
             scores = balanced_logistic(values, labels, unseen[kind], classes)
             found.append(_measured(BALANCED, scores, test))
     if not linear:
@@ -146,13 +146,15 @@ def nearest(train: Features, labels: Labels, test: Features, classes: int) -> An
     Where files have several labels, scores (m, classes): the shares of the `NEIGHBOURS` nearest that have
     each. Train (n, d), test (m, d), labels int (n,) or bool (n, classes).
     """
-    several = labels.dtype == np.bool_
+    multi_label = labels.dtype == np.bool_
     count = min(NEIGHBOURS, len(train))
     lengths = np.square(train).sum(axis=1)
-    found = np.empty((len(test), classes) if several else len(test), np.float64 if several else np.int64)
+    found = np.empty(
+        (len(test), classes) if multi_label else len(test), np.float64 if multi_label else np.int64
+    )
     for start in range(0, len(test), BLOCK):
         distances = lengths - 2 * test[start : start + BLOCK] @ train.T
-        if several:
+        if multi_label:
             chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
             found[start : start + BLOCK] = labels[chosen].mean(axis=1)
         else:
@@ -217,7 +219,7 @@ def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
     """Of the classes that were guessed (m,), or of scores (m, classes)."""
     labels = test.labels
     assert labels is not None
-    if test.several:
+    if test.multi_label:
         return Baseline(name, None, None, evaluate(answers, labels, test.classes).mean_average_precision)
     hits = (answers if answers.ndim == 1 else answers.argmax(axis=1)) == labels
     text = "".join("1" if hit else "0" for hit in hits.tolist())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kakera.model.configs import RESNETS, ResNetShape, ViTConfig
+from kakera.model.configs import RESNETS, ResNetConfig, ViTConfig
 
 FLOAT = 4  # bytes
 FUSED = 128  # tokens: up to here attention on a CPU keeps its weights for the backward pass
@@ -71,7 +71,7 @@ def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, clas
     return StepCost(3 * flops, FLOAT * memory, parameters, shape.width, 1 + n)
 
 
-def resnet_cost(shape: ResNetShape, size: tuple[int, int], channels: int, classes: int) -> StepCost:
+def resnet_cost(shape: ResNetConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
     """Of a ResNet, counted convolution by convolution, shortcuts left out."""
     scale = 1 if shape.stem == "small" else 4
     side = (size[0] / scale) * (size[1] / scale)

@@ -9,12 +9,12 @@ import numpy as np
 
 from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
-from kakera.training.planning.rules import LARGE, Facts
+from kakera.training.planning.rules import LARGE, DataFacts
 
 SAMPLE = 64  # headers that are read
 
 
-def facts_of(dataset: Dataset, count: int = 0) -> Facts:
+def facts_of(dataset: Dataset, count: int = 0) -> DataFacts:
     """Facts of the training part; `count` where fewer are trained on, as with few labels.
 
     Reads the headers of up to 64 evenly spaced files and decodes none. What cannot be read is left out.
@@ -22,7 +22,7 @@ def facts_of(dataset: Dataset, count: int = 0) -> Facts:
     train = dataset.part("train")
     held_out = dataset.part("test")
     held_out = held_out if len(held_out) else dataset.part("val")
-    common = Facts(
+    common = DataFacts(
         min(count, len(train)) or len(train),
         channels=dataset.channels,
         held_out=len(held_out),

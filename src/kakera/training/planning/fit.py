@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 from kakera.machine import Machine
 from kakera.training.planning.costs import PROCESS, StepCost
 
@@ -65,13 +65,11 @@ def _memory(cost: StepCost, each: float, count: int, machine: Machine, data: int
 def _too_little(cost: StepCost, each: float, machine: Machine, fixed: float) -> OptionError:
     place = f"of the GPU {machine.gpu}" if machine.gpu else "of this machine"
     return OptionError(
-        sentence(
-            "memory",
-            got=f"{gigabytes(machine.training_memory)} free {place}",
-            expected=f"about {gigabytes((fixed + LEAST * each) / (1 - SPARED))} "
-            f"for a network of {cost.parameters / 1e6:.1f} million parameters",
-            do="choose a smaller --model, a smaller --image-size or a larger --patch",
-        )
+        "memory",
+        got=f"{gigabytes(machine.training_memory)} free {place}",
+        expected=f"about {gigabytes((fixed + LEAST * each) / (1 - SPARED))} "
+        f"for a network of {cost.parameters / 1e6:.1f} million parameters",
+        do="choose a smaller --model, a smaller --image-size or a larger --patch",
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kakera.machine import Machine
 from kakera.training.planning.fit import gigabytes
-from kakera.training.planning.rules import Facts
+from kakera.training.planning.rules import DataFacts
 from kakera.training.prepared import Prepared
 
 BUSY = 0.25  # of the cores taken by other processes: from here on the plan says so
 
 
-def data_line(facts: Facts, *, measured: bool) -> str:
+def data_line(facts: DataFacts, *, measured: bool) -> str:
     """How many files of what size to train on, and how many to measure on where that is done."""
     if facts.recordings:
         shown = f"{facts.count:,} recordings, nine of ten up to {facts.seconds:.1f} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kakera.formats.published import FIRST, knows_more, published
 from kakera.training.planning.next_commands import command
-from kakera.training.planning.rules import Facts, Verb
+from kakera.training.planning.rules import DataFacts, Verb
 
 MOST_TOKENS = 1024  # patches of a sample: with more, attention and memory grow out of hand
 FEW_STEPS = 100  # fewer teach a network nothing
@@ -12,7 +12,7 @@ SLOW = 5.0  # samples a second
 
 
 def plan_warnings(
-    verb: Verb, facts: Facts, data: str, *, tokens: int, rate: float, steps: int, epochs: float
+    verb: Verb, facts: DataFacts, data: str, *, tokens: int, rate: float, steps: int, epochs: float
 ) -> dict[str, str]:
     """Return a sentence for each thing that is likely to be regretted, by its kind.
 
@@ -37,7 +37,7 @@ def plan_warnings(
     return found
 
 
-def _start(facts: Facts, data: str) -> dict[str, str]:
+def _start(facts: DataFacts, data: str) -> dict[str, str]:
     side = max(facts.size)
     if not knows_more(facts.things, facts.count, side):
         return {}
@@ -48,7 +48,7 @@ def _start(facts: Facts, data: str) -> dict[str, str]:
     return {"start": f"{many} are few to learn from alone, published weights know more: {instead}"}
 
 
-def _smaller(verb: Verb, facts: Facts) -> str:
+def _smaller(verb: Verb, facts: DataFacts) -> str:
     """What makes a step cheaper; patches and network of a start are as they are."""
     image = "fewer --seconds" if facts.recordings else "a smaller --image-size"
     if verb == "finetune":

@@ -30,7 +30,7 @@ SHORTEST = 1.0  # seconds of recordings
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataFacts:
     """What a data set is like. `size` is the median (height, width) in pixels; of recordings `seconds` is
     the length that nine of ten do not exceed.
     """
@@ -83,7 +83,7 @@ class Choice:
 
 
 def choose(
-    verb: Verb, facts: Facts, machine: Machine, time: float = 0.0, given: Mapping[str, Any] | None = None
+    verb: Verb, facts: DataFacts, machine: Machine, time: float = 0.0, given: Mapping[str, Any] | None = None
 ) -> Choice:
     """Choose recipe and options. `time` in seconds, 0 where nobody has named one; `given` is left as it is.
 
@@ -97,7 +97,7 @@ def choose(
     return choice
 
 
-def _network(verb: Verb, facts: Facts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
+def _network(verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
     """Recipe, network, picture size and length."""
     if facts.recordings:
         return _lengthened(verb, facts, _recordings(facts), time, given)
@@ -111,13 +111,15 @@ def _network(verb: Verb, facts: Facts, machine: Machine, time: float, given: Map
     return _lengthened(verb, facts, choice, time, given)
 
 
-def seconds_of(verb: Verb, row: Row, facts: Facts, machine: Machine, epochs: float) -> float:
+def seconds_of(verb: Verb, row: Row, facts: DataFacts, machine: Machine, epochs: float) -> float:
     """What training a row of the ladder for so many epochs takes on a machine, in seconds."""
     cost = cost_of(verb, row.size, (row.image, row.image), (row.patch, row.patch), facts)
     return cost.seconds(machine.gflops) * facts.count * epochs
 
 
-def cost_of(verb: Verb, size: str, image: tuple[int, int], patch: tuple[int, int], facts: Facts) -> StepCost:
+def cost_of(
+    verb: Verb, size: str, image: tuple[int, int], patch: tuple[int, int], facts: DataFacts
+) -> StepCost:
     """Cost of one picture in a step of training a size of the table on pictures of `image` pixels."""
     shape = SIZES[size].with_patch(patch)
     if verb == "pretrain":
@@ -125,7 +127,7 @@ def cost_of(verb: Verb, size: str, image: tuple[int, int], patch: tuple[int, int
     return classifier_cost(shape, image, facts.channels, max(facts.classes, 2))
 
 
-def _small(verb: Verb, facts: Facts, given: Mapping[str, Any]) -> Choice:
+def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Choice:
     side = given.get("image_size", 0) or max(facts.size)
     values: dict[str, Any] = {}
     patch = 4 if side <= FINE else 8
@@ -138,7 +140,7 @@ def _small(verb: Verb, facts: Facts, given: Mapping[str, Any]) -> Choice:
     return Choice("micro", values, reasons)
 
 
-def _large(verb: Verb, facts: Facts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
+def _large(verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
     """The largest row that has pictures and time enough; a network or an image that is given narrows them."""
     allowed = [row for row in LADDER if row.pictures <= facts.count]
     span = time or LIMIT
@@ -165,7 +167,7 @@ def _patch_for(image: int) -> int:
     return 4 if image <= FINE else 8 if image <= 112 else 16
 
 
-def _recordings(facts: Facts) -> Choice:
+def _recordings(facts: DataFacts) -> Choice:
     """The recipe's window of 3.2 seconds, or a shorter one where nearly all recordings are shorter."""
     if not 0 < facts.seconds < 3.2:
         return Choice("audio-micro", {}, {})
@@ -177,7 +179,9 @@ def _recordings(facts: Facts) -> Choice:
     )
 
 
-def _lengthened(verb: Verb, facts: Facts, choice: Choice, time: float, given: Mapping[str, Any]) -> Choice:
+def _lengthened(
+    verb: Verb, facts: DataFacts, choice: Choice, time: float, given: Mapping[str, Any]
+) -> Choice:
     """Pretraining on few samples repeats them: what counts is how many are seen in all.
 
     With a time, as many epochs as the paper's, which the time then cuts.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from kakera.data.order import Share
+from kakera.data.order import BatchSlice
 from kakera.option_fields import or_none
 from kakera.training.loop import Task, adamw_or_muon
 from kakera.training.plan import Plan
@@ -46,7 +46,7 @@ def _pieces(
 ) -> tuple[float, float, int]:
     """Seconds of reading and of learning, and of how many pieces; the first one is not counted."""
     alone = replace(plan, workers=0)
-    steps = alone.steps_from(0, Share(0, pieces, pieces))
+    steps = alone.steps_from(0, BatchSlice(0, pieces, pieces))
     reading = learning = 0.0
     count, first = 0, True
     began = time.perf_counter()

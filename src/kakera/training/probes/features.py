@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 
 Features: TypeAlias = NDArray[np.floating[Any]]
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.bool_]
@@ -19,16 +19,16 @@ def labelled(train: Features, labels: Labels, *, classes: int) -> tuple[Features
     Labels are int (n,), −1 where unlabelled, or bool (n, classes). Raises DataError where none is left,
     the shapes do not fit, a label is no class, or a feature is not finite.
     """
-    several = labels.dtype == np.bool_
-    if train.ndim != 2 or labels.shape != ((len(train), classes) if several else (len(train),)):
+    multi_label = labels.dtype == np.bool_
+    if train.ndim != 2 or labels.shape != ((len(train), classes) if multi_label else (len(train),)):
         raise _refusal(
             got=f"features of shape {train.shape} and labels of shape {labels.shape}",
             expected=f"a row of features and a label out of {classes} classes for each sample",
         )
-    known = np.ones(len(labels), dtype=np.bool_) if several else labels >= 0
+    known = np.ones(len(labels), dtype=np.bool_) if multi_label else labels >= 0
     if not known.any():
         raise _refusal(got="no labelled sample", expected="at least one")
-    if not several and labels.max() >= classes:
+    if not multi_label and labels.max() >= classes:
         raise _refusal(got=f"label {labels.max()}", expected=f"−1 to {classes - 1}")
     if not np.isfinite(train[known]).all():
         raise _refusal(got="features that are not finite", expected="numbers")
@@ -53,4 +53,4 @@ def indicators(labels: Labels, *, classes: int) -> NDArray[np.float64]:
 
 
 def _refusal(*, got: str, expected: str) -> DataError:
-    return DataError(sentence("probe", got=got, expected=expected, do="check the data and its labels"))
+    return DataError("probe", got=got, expected=expected, do="check the data and its labels")

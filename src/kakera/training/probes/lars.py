@@ -12,7 +12,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from kakera.errors import OptionError, sentence
+from kakera.errors import OptionError
 
 
 class LARS(torch.optim.Optimizer):
@@ -35,7 +35,7 @@ class LARS(torch.optim.Optimizer):
         settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "trust": trust}
         if min(settings.values()) < 0 or momentum >= 1:
             raise OptionError(
-                sentence("LARS", got=settings, expected="numbers from 0, momentum below 1", do="correct them")
+                "LARS", got=settings, expected="numbers from 0, momentum below 1", do="correct them"
             )
         super().__init__(params, settings)
 

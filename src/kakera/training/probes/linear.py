@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kakera import seeding
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.training.probes.features import Features, Labels, labelled, standardise
 from kakera.training.probes.lars import LARS
 from kakera.training.schedule import learning_rate, peak_rate
@@ -43,7 +43,7 @@ def linear(
     train, labels = labelled(train, labels, classes=classes)
     if len(train) < 2:
         raise DataError(
-            sentence("linear probe", got="1 labelled sample", expected="2 or more", do="use the ridge probe")
+            "linear probe", got="1 labelled sample", expected="2 or more", do="use the ridge probe"
         )
     # Changes nothing but columns that are constant in train, which the norm would blow up in test.
     train, test = standardise(train, test)
@@ -58,7 +58,7 @@ def linear(
 
 
 def _train(norm: nn.Module, head: nn.Linear, features: Tensor, labels: Tensor, seed: int) -> None:
-    several = labels.dtype == torch.bool
+    multi_label = labels.dtype == torch.bool
     batches = max(min(STEPS, len(features) // LEAST_BATCH), math.ceil(len(features) / 16384), 1)
     epochs = max(EPOCHS, math.ceil(LEAST_STEPS / batches))
     optimiser = LARS(head.parameters(), lr=PEAK)
@@ -74,7 +74,7 @@ def _train(norm: nn.Module, head: nn.Linear, features: Tensor, labels: Tensor, s
             logits, true = head(norm(features[batch])), labels[batch]
             loss = (
                 functional.binary_cross_entropy_with_logits(logits, true.to(logits.dtype))
-                if several
+                if multi_label
                 else functional.cross_entropy(logits, true.long())
             )
             optimiser.zero_grad()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 from kakera.contention import one_blas_thread
-from kakera.errors import DataError, sentence
+from kakera.errors import DataError
 from kakera.training.probes.features import Features, Labels, indicators, labelled, standardise
 from kakera.training.probes.linear import linear
 from kakera.training.probes.ridge import ridge
@@ -103,12 +103,10 @@ def _logistic(train: Array, labels: NDArray[np.int64], test: Array, classes: int
             scores[:, present] = found[0]
             return scores
     raise DataError(
-        sentence(
-            "logistic probe",
-            got=f"no convergence in {ITERATIONS} iterations",
-            expected="features on a common scale",
-            do="use the ridge probe",
-        )
+        "logistic probe",
+        got=f"no convergence in {ITERATIONS} iterations",
+        expected="features on a common scale",
+        do="use the ridge probe",
     )
 
 
