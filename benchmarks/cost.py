@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kakera.grid import Grid
-from kakera.masking import kept
+from kakera.masking import num_visible
 from kakera.model.configs import vit_config
 
 SIDE, HIDE = 224, 0.75
@@ -49,7 +49,7 @@ def cost(size: str) -> Cost:
     shape = vit_config(size)
     grid = Grid.cover((SIDE, SIDE), shape.patch, shape.step)
     values = 3 * shape.patch[0] * shape.patch[1]
-    visible = kept(grid.count, HIDE)
+    visible = num_visible(grid.count, HIDE)
     inside, hidden, decoder = visible + 1, grid.count - visible, shape.decoder
     forward = layers(inside, shape.width, shape.depth)
     forward += layers(grid.count + 1, decoder.width, decoder.depth, read=hidden)

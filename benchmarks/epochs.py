@@ -31,9 +31,9 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.resize import stored_side
 from kakera.data.order import ALL, TrainingSampler
-from kakera.data.preload.preload import LIMIT, hold, is_decoded
+from kakera.data.preload.preload import LIMIT, is_decoded, preload
 from kakera.data.sources.open import open_dataset
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
@@ -65,7 +65,7 @@ def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraini
     shape = vit_config(size).with_patch((patch, patch))
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
     model = MAE(ViT(shape, channels=channels, image_size=inputs.size), shape.decoder)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     return Pretraining(model, inputs, PretrainOptions("")), torch.optim.AdamW(model.parameters(), fused=True)
 
 
@@ -93,7 +93,7 @@ def ahead(dataset: Dataset, image: int, epoch: int, processes: int) -> Iterator[
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     steps, start = (epoch + 1) * per_epoch, epoch * per_epoch
     reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
-    yield from workers.batches_of(
+    yield from workers.read_batches(
         reader, TrainingSampler(len(dataset), 0, BATCH, steps, start, ALL), processes
     )
 
@@ -110,9 +110,9 @@ def compare(
     """Pictures a second of each way and of the network alone, and the ratio after / before of each round."""
     dataset = replace(dataset, split=np.full(len(dataset), "train"))
     began = time.perf_counter()
-    before = hold(dataset, limit)
+    before = preload(dataset, limit)
     held = time.perf_counter()
-    after = hold(dataset, limit, shorter=stored_side(image, LEAST), size=(image, image))
+    after = preload(dataset, limit, shorter=stored_side(image, LEAST), size=(image, image))
     kept = time.perf_counter()
     task, optimizer = network(dataset.channels, image, patch, size)
     cores = os.cpu_count() or 1

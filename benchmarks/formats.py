@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks import sound_formats
 from kakera.data.images import kinds
 from kakera.data.images.decode import decode
-from kakera.data.images.value_range import given
+from kakera.data.images.value_range import range_from_options
 from kakera.errors import UnreadableFileError
 
 FOUND = Path(__file__).parents[1] / "docs" / "valid-files.json"
@@ -112,7 +112,7 @@ class Case:
     def _result(self) -> str:
         try:
             channels = 3 if self.expected is None else np.shape(np.atleast_3d(self.expected))[2]
-            found = decode(self.content(), channels, ranges=given(self.bits))
+            found = decode(self.content(), channels, ranges=range_from_options(self.bits))
         except UnreadableFileError as error:
             return "refused: " + error.reason.partition(", expected")[0].removeprefix("got ")
         if self.expected is None:

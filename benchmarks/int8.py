@@ -30,7 +30,7 @@ from kakera.data.sources.open import open_dataset
 from kakera.formats.bundle import Pretrained
 from kakera.formats.convert import convert
 from kakera.formats.load import load
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.formats.onnx import export
 from kakera.formats.onnx.graph import graph_of
 from kakera.formats.onnx.int8 import quantise
@@ -51,7 +51,7 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
     inputs = InputSpec(3, pixels, pixels, (0.5,) * 3, (0.5,) * 3)
     encoder = ViT(SIZES[size], channels=3, image_size=inputs.size)
     model = Classifier(encoder, CLASSES, "mean").eval()
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     saved = Pretrained(model, inputs, tuple(map(str, range(CLASSES))))
     graph, given = export.graph(saved), {"pictures": graph_of(saved).example(batch)[0].numpy()}
     return timed(saved, {SINGLE: graph, INT8: quantise(graph, [given])}, batch, rounds)

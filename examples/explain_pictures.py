@@ -12,7 +12,7 @@ from PIL import Image
 
 import kakera
 from kakera.explain import picture_lines
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 
 DOCS = Path(__file__).parents[1] / "docs" / "pictures"
 SAMPLE = 9  # of the demo's ten: the bag
@@ -48,7 +48,7 @@ def table(run: str) -> str:
     """Cosine of what lines add to the mean token of the last layer, by the rows between them."""
     saved = kakera.load(run)
     trained = picture_lines(saved.encoder, saved.inputs).by_distance()[-1]
-    saved.encoder.reset_parameters(generator(0))
+    saved.encoder.reset_parameters(seeded_generator(0))
     untrained = picture_lines(saved.encoder, saved.inputs).by_distance()[-1]
     lines = {
         name: [f"{row[k]:.2f}" for k in APART]

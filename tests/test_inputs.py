@@ -37,14 +37,14 @@ def test_restore_is_the_inverse_of_normalise(channels: int, scale: float, seed: 
     mean, std = rng.normal(size=channels), rng.uniform(0.1, 3, channels)
     inputs = InputSpec(channels, 2, 3, tuple(mean), tuple(std), scale=scale)
     pictures = torch.from_numpy(rng.uniform(0, scale, (2, channels, 2, 3)))
-    back = inputs.restore(inputs.normalize(pictures))
+    back = inputs.denormalize(inputs.normalize(pictures))
     assert (back - pictures).abs().max().item() <= 1e-12 * scale
 
 
 def test_every_8_bit_value_comes_back_exactly() -> None:
     inputs = InputSpec(1, 16, 16, mean=(0.2860,), std=(0.3530,))
     pictures = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    assert torch.equal(inputs.restore(inputs.normalize(pictures)).round().to(torch.uint8), pictures)
+    assert torch.equal(inputs.denormalize(inputs.normalize(pictures)).round().to(torch.uint8), pictures)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 from kakera import progress
 from kakera.data.checks.inspect import inspect_dataset
 from kakera.data.packing.pack import pack
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.sources.open import open_dataset
-from kakera.progress import Progress, opening, passing
+from kakera.progress import Progress, opening, with_progress
 from tests.small import folder
 
 
@@ -27,7 +27,7 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_line_says_how_far_and_how_fast(talkative: None, capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(passing("abc", "read", total=3, kind="recordings")) == ["a", "b", "c"]
+    assert list(with_progress("abc", "read", total=3, kind="recordings")) == ["a", "b", "c"]
     out, said = capsys.readouterr()
     assert not out
     lines = said.splitlines()
@@ -52,7 +52,7 @@ def test_a_step_takes_a_batch(
 
 
 def test_a_line_now_and_then_only(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(list(passing(range(1000), "read", total=1000))) == 1000
+    assert len(list(with_progress(range(1000), "read", total=1000))) == 1000
     assert capsys.readouterr() == ("", "")
 
 
@@ -68,7 +68,7 @@ def test_of_processes_side_by_side_the_first_one_speaks(
 ) -> None:
     for rank, lines in (("0", 2), ("1", 0)):
         monkeypatch.setenv(name, rank)
-        list(passing("ab", "read", total=2))
+        list(with_progress("ab", "read", total=2))
         assert len(capsys.readouterr().err.splitlines()) == lines
 
 
@@ -100,7 +100,7 @@ def test_whatever_reads_everything_says_so(
     """12 of each of two classes: whoever goes through them ends at 24."""
     data = open_dataset(folder(tmp_path / "pictures"))
     for verb, work in {
-        "read": lambda: hold(data),
+        "read": lambda: preload(data),
         "inspect": lambda: inspect_dataset(data),
         "pack": lambda: pack(data, tmp_path / "one", workers=1),
         "pack ": lambda: pack(data, tmp_path / "two", workers=2, shard_size=8),

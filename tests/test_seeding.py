@@ -29,7 +29,7 @@ def test_draws_are_those_of_every_machine_and_version() -> None:
         [0.9207555854392836, 0.38316277888065486],
         [0.6218518772913258, 0.9341162019541903],
     ]
-    assert seeding.order(7, 3, 10).tolist() == [1, 7, 9, 5, 6, 4, 3, 0, 8, 2]
+    assert seeding.permutation(7, 3, 10).tolist() == [1, 7, 9, 5, 6, 4, 3, 0, 8, 2]
     assert seeding.generator(7, "mix", 3).random(2).tolist() == [0.03442650664088487, 0.39185038636765024]
 
 
@@ -114,15 +114,15 @@ def test_the_same_sample_is_uncorrelated_between_epochs() -> None:
 
 @given(seed=seeds, epoch=epochs, count=st.integers(0, 300))
 def test_an_order_names_every_sample_once(seed: int, epoch: int, count: int) -> None:
-    assert sorted(seeding.order(seed, epoch, count)) == list(range(count))
+    assert sorted(seeding.permutation(seed, epoch, count)) == list(range(count))
 
 
 def test_every_epoch_has_its_own_order() -> None:
-    assert len({tuple(seeding.order(0, epoch, 20)) for epoch in range(50)}) == 50
+    assert len({tuple(seeding.permutation(0, epoch, 20)) for epoch in range(50)}) == 50
 
 
 def test_every_sample_comes_first_equally_often() -> None:
-    firsts = np.bincount([seeding.order(seed, 0, 5)[0] for seed in range(5000)], minlength=5)
+    firsts = np.bincount([seeding.permutation(seed, 0, 5)[0] for seed in range(5000)], minlength=5)
     assert np.abs(firsts - 1000).max() < 4 * (5000 * 0.2 * 0.8) ** 0.5
 
 

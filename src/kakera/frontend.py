@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.network import Network
-from kakera.model.token_index import beyond
+from kakera.model.token_index import padding_patches
 from kakera.sound.logmel import LogMel, blank_after
 
 
@@ -68,7 +68,7 @@ class FrontEnd(nn.Module):
         """
         if widths is None or self.inputs.sound is None or self.inputs.blank is not None:
             return None
-        found = beyond(widths, self.grid, self.step)
+        found = padding_patches(widths, self.grid, self.step)
         # A graph may not depend on what enters it.
         return found if torch.compiler.is_exporting() or bool(found.any()) else None
 

@@ -116,12 +116,12 @@ class InputSpec:
         mean, std = self._columns(pictures)
         return (pictures / self.scale - mean) / std
 
-    def restore(self, pictures: Tensor) -> Tensor:
+    def denormalize(self, pictures: Tensor) -> Tensor:
         """The inverse of `normalize`, as floats: values of the model (b, c, H, W) to stored values."""
         mean, std = self._columns(pictures)
         return (pictures * std + mean) * self.scale
 
-    def shares(self, pictures: Tensor) -> Tensor:
+    def to_unit(self, pictures: Tensor) -> Tensor:
         """Stored values as they are drawn, from 0 (black) to 1 (white).
 
         Of pictures shares of the scale; of spectrograms three deviations to either side of the mean.
@@ -130,11 +130,11 @@ class InputSpec:
             return pictures / self.scale
         return self.normalize(pictures) / 6 + 0.5
 
-    def stored(self, shares: Tensor) -> Tensor:
+    def from_unit(self, shares: Tensor) -> Tensor:
         """The inverse of `shares`: values 0 … 1 as they are drawn to stored values."""
         if self.sound is None:
             return shares * self.scale
-        return self.restore((shares - 0.5) * 6)
+        return self.denormalize((shares - 0.5) * 6)
 
     def _columns(self, like: Tensor) -> tuple[Tensor, Tensor]:
         import torch

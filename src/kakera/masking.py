@@ -39,7 +39,7 @@ class MaskIds(NamedTuple):
     hidden: PatchIds
 
 
-def kept(count: int, ratio: float) -> int:
+def num_visible(count: int, ratio: float) -> int:
     """How many of `count` patches stay visible. Raises OptionError where none or all would."""
     keep = int(count * (1 - ratio)) if 0 <= ratio < 1 else 0
     if not 0 < keep < count:
@@ -73,7 +73,9 @@ class Masking:
         np.put_along_axis(hidden, order, np.arange(order.shape[1]) >= last[:, None], axis=1)
         return hidden
 
-    def split(self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None) -> MaskIds:
+    def split_ids(
+        self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None
+    ) -> MaskIds:
         """Draw the same masks as numbers of patches, as models take them in. Raises OptionError likewise."""
         order, first, last = self._order(noise, grid, ratio, padding_mask)
         return MaskIds(
@@ -198,7 +200,7 @@ def _between(order: NDArray[np.int64], first: Counts, last: Counts) -> PatchIds:
 
 def _keeps(grid: Grid, ratio: float, noise: Noise, padding_mask: BoolMask | None) -> Counts:
     """(b,): how many patches of each picture stay visible."""
-    whole = kept(grid.count, ratio)  # refuses a share that can hide nothing, or everything
+    whole = num_visible(grid.count, ratio)  # refuses a share that can hide nothing, or everything
     if padding_mask is None:
         return np.full(len(noise), whole)
     present = grid.count - padding_mask.sum(axis=1)

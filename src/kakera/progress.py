@@ -41,7 +41,7 @@ class Progress:
         self.done, self.began = start, time.monotonic()
         self.due = self.began + FIRST
         """When the next line is printed."""
-        self.quiet = follows() if quiet is None else quiet
+        self.quiet = is_follower() if quiet is None else quiet
         self.console = Console(stderr=True, quiet=self.quiet)
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         text = TextColumn("{task.fields[note]}")
@@ -104,7 +104,7 @@ class Counting:
         before, self.done = self.done, self.done + count
         if before >> 10 != self.done >> 10 and time.monotonic() > self.due:
             self.due = time.monotonic() + EVERY
-            if not follows():
+            if not is_follower():
                 print(f"{self.what}: {self.done:,} {self.kind} so far", file=sys.stderr, flush=True)
 
 
@@ -114,7 +114,7 @@ def opening(verb: str, subject: str) -> Generator[None]:
     line = f"{verb}: opening {subject} …"
     timer = threading.Timer(FIRST, lambda: print(line, file=sys.stderr, flush=True))
     timer.daemon = True
-    if not follows():
+    if not is_follower():
         timer.start()
     try:
         yield
@@ -122,12 +122,12 @@ def opening(verb: str, subject: str) -> Generator[None]:
         timer.cancel()
 
 
-def follows(env: Mapping[str, str] = os.environ) -> bool:
+def is_follower(env: Mapping[str, str] = os.environ) -> bool:
     """Whether torchrun, SLURM or Fabric started this process beside another one, which does the talking."""
     return any(env.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
-def passing(things: Iterable[T], verb: str, *, total: int, kind: str = "pictures") -> Iterator[T]:
+def with_progress(things: Iterable[T], verb: str, *, total: int, kind: str = "pictures") -> Iterator[T]:
     """Each of `things`, and how many of `total` have gone by is shown."""
     with Progress(verb, total=total, kind=kind) as progress:
         for thing in things:

@@ -61,7 +61,7 @@ def uniform(
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def order(seed: int, epoch: int, count: int, purpose: str = "order") -> NDArray[np.int64]:
+def permutation(seed: int, epoch: int, count: int, purpose: str = "order") -> NDArray[np.int64]:
     """A permutation of 0 … count − 1."""
     return np.argsort(bits(seed, epoch, np.arange(count), purpose, 1)[:, 0], kind="stable")
 

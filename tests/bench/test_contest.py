@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from kakera.bench.contest import Contender, Outcome, Unit, contest, one_core, told, wall_clock
+from kakera.bench.contest import Contender, Outcome, ResultUnit, contest, one_core, returned_value, wall_clock
 
 
 def test_contenders_take_turns_and_every_other_round_runs_backwards() -> None:
@@ -36,10 +36,16 @@ def test_each_of_ours_is_compared_with_everyone() -> None:
 
 
 def test_a_unit_may_be_what_was_measured() -> None:
-    outcome = Outcome({"kakera": (2.0**20, 2.0**20)}, items=3, unit=Unit("MiB", rate=False, scale=2**-20))
+    outcome = Outcome(
+        {"kakera": (2.0**20, 2.0**20)}, items=3, unit=ResultUnit("MiB", rate=False, scale=2**-20)
+    )
     assert outcome.result("kakera") == 1.0
     outcome = contest(
-        [Contender("kakera", lambda: 7)], items=1, rounds=1, unit=Unit("MiB", rate=False), measure=told
+        [Contender("kakera", lambda: 7)],
+        items=1,
+        rounds=1,
+        unit=ResultUnit("MiB", rate=False),
+        measure=returned_value,
     )
     assert outcome.result("kakera") == 7
 

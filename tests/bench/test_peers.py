@@ -19,7 +19,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of libraries that stand apart, forgotten afterwards."""
     monkeypatch.setattr(foreign, "_apart", [])
     before = set(sys.modules)
-    foreign.search(str(tmp_path))
+    foreign.add_peers_folder(str(tmp_path))
     yield tmp_path
     for name in set(sys.modules) - before:
         del sys.modules[name]
@@ -67,4 +67,4 @@ def test_torchvision_is_taken_without_its_first_file(apart: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused() -> None:
     with refused("--peers", got="nowhere"):
-        foreign.search("nowhere")
+        foreign.add_peers_folder("nowhere")

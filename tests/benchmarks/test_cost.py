@@ -16,7 +16,7 @@ from tests.test_documents import ROOT
 def test_the_closed_form_is_what_pytorch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "SIDE", 64)
     shape = replace(vit_config("nano"), patch=(8, 8))
-    monkeypatch.setattr(cost, "shape_of", lambda _: shape)
+    monkeypatch.setattr(cost, "vit_config", lambda _: shape)
     encoder = ViT(shape, channels=3, image_size=(64, 64))
     model = MAE(encoder, shape.decoder)
     model.reset_parameters(torch.Generator().manual_seed(0))

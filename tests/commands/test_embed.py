@@ -10,7 +10,7 @@ from kakera.errors import OptionError, RunError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import save_model
 from kakera.inputs import InputSpec
-from kakera.model.classifier import Classifier, Pooling, pooled
+from kakera.model.classifier import Classifier, Pooling, pool_tokens
 from kakera.model.configs import resnet_config, vit_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
@@ -42,7 +42,7 @@ def test_autoencoders_and_encoders_of_a_folder_are_pooled_as_asked(pool: Pooling
     save_model(tmp_path / "mae", mae)
     found = embed(tmp_path / "mae", str(root), pool=pool)
     with torch.inference_mode():
-        expected = pooled(saved.encoder, saved.encoder.tokens(saved.prepare(root)), pool).numpy()
+        expected = pool_tokens(saved.encoder, saved.encoder.tokens(saved.prepare(root)), pool).numpy()
     np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
     np.testing.assert_array_equal(
         embed(Pretrained(saved.encoder, INPUTS), root, pool=pool).vectors, found.vectors

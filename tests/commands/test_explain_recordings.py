@@ -81,11 +81,11 @@ def test_a_spectrogram_stands_upright_and_scales_beside_it(world: Path) -> None:
     import torch
 
     from kakera.explain import plots
-    from kakera.explain.activations import look
+    from kakera.explain.activations import encode
 
     wave = read(world / "long.wav", RATE, count=SPEC.samples(80))
     values = log_mel(torch.from_numpy(wave)[None], SPEC)[0]
-    seen = look(load_model(world / "mae").encoder, INPUTS, values)
+    seen = encode(load_model(world / "mae").encoder, INPUTS, values)
     loudest = int(seen.picture[..., 0].mean(axis=1).argmax())
     assert seen.axes.down.edges[loudest] <= 600 <= seen.axes.down.edges[loudest + 1]
     drawn = np.asarray(plots.summary(seen).convert("L")).astype(float)

@@ -132,12 +132,12 @@ def test_the_range_and_the_crop_of_a_start_are_kept(tmp_path: Path) -> None:
             Image.fromarray(values).save(tmp_path / name / f"{number}.png")
     _, prepared = prepare(FinetuneOptions, tmp_path, "micro", {"init_from": "x"}, start)
     assert prepared.dataset.ranges == start.values
-    assert prepared.cropped((16, 16)) == CenterCrop.of(start)
+    assert prepared.center_crop((16, 16)) == CenterCrop.of(start)
     _, other = prepare(
         FinetuneOptions, tmp_path, "micro", {"init_from": "x", "bits": 12, "crop_pct": 1.0}, start
     )
     assert other.dataset.ranges[0] == ("uint16", 0, 4095)
-    assert other.cropped((16, 16)) == CenterCrop((16, 16))
+    assert other.center_crop((16, 16)) == CenterCrop((16, 16))
 
 
 @pytest.mark.parametrize(("asked", "kind"), [("any", "pictures"), ("recordings", "recordings")])

@@ -153,7 +153,7 @@ def test_the_plan_is_printed_before_anything_is_decoded(
     def held(*_: object, **__: object) -> None:
         raise DataError("decoding begins")
 
-    monkeypatch.setattr("kakera.training.prepared.Prepared.held", held)
+    monkeypatch.setattr("kakera.training.prepared.Prepared.preloaded", held)
     with pytest.raises(DataError, match="decoding begins"):
         probe(pictures(), init_from=pretrained, labels=(20, 0), seeds=2, announce=True, **FAST)
     plan = capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_pictures_of_an_unknown_kind_answer_whatever_is_asked_of_pictures() -> N
     data = Dataset("negatives", Negatives(), 1, SPLIT)
     assert (data.pictures.size(0), data.pictures.depth(0)) == ((4, 5), 1)
     assert data.pictures.names_between(2, 4) == ["negative 2", "negative 3"]
-    assert (data.pictures.where(2), data.pictures.title(2)) == ("negative 2", "negative 2")
+    assert (data.pictures.location(2), data.pictures.title(2)) == ("negative 2", "negative 2")
     assert data.with_channels(3).pictures.read(0).shape == (4, 5, 3)
     assert data.with_ranges((("uint16", 0.0, 4095.0),)) is data
     assert np.array_equal(data.pictures.stack(np.array([3, 1])), 255 - VALUES[[3, 1]])

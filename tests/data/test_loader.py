@@ -15,7 +15,7 @@ from kakera import seeding
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.loader import HOPELESS, Augmentation, Batch, evaluation_batches, training_batches
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.errors import DataError
 from tests.data.files import NOISE, on_disk
 
@@ -105,7 +105,7 @@ def test_the_batches_are_the_same_from_any_step_on(start: int, workers: int) -> 
 @pytest.mark.parametrize("kind", [Augmentation(), Augmentation(flip=True, shift=3), EVERYTHING])
 def test_files_and_pictures_in_memory_give_the_same_batches(kind: Augmentation, tmp_path: Path) -> None:
     dataset = files(tmp_path)
-    held = hold(dataset)
+    held = preload(dataset)
     assert isinstance(held.pictures, ArrayPictures)
     listed = ArrayPictures([held.pictures.read(i) for i in range(COUNT)])
     assert same(batches(dataset, kind), batches(held, kind))

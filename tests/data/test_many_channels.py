@@ -12,7 +12,7 @@ from kakera.data.checks.inspect import Inspection, inspect_dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.decode import decode, header
 from kakera.data.images.resize import visible
-from kakera.data.images.value_range import given
+from kakera.data.images.value_range import range_from_options
 from kakera.data.sources.files import open_pictures
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
@@ -56,7 +56,7 @@ def test_all_channels_are_read_as_they_were_written(
     content = tiff(written, layout, byteorder=order, compression="zlib")
     expected = np.round(written.astype(float) * (255 / KINDS[kind]))
     assert header(content) == (24, 30, channels)
-    found = decode(content, channels, ranges=given(16) if kind == "uint16" else ())
+    found = decode(content, channels, ranges=range_from_options(16) if kind == "uint16" else ())
     assert np.abs(found - expected).max() <= (kind == "float32")  # 0.5 of a level either way
 
 

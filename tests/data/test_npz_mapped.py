@@ -15,7 +15,7 @@ from kakera.data.checks.digest import FILES, LABELS, SPLIT, digest
 from kakera.data.checks.leaks import leaks
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.sources.npz import open_npz
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
@@ -255,7 +255,7 @@ def test_pictures_of_two_parts_that_are_equal_are_found(tmp_path: Path) -> None:
 def test_mapped_pictures_stay_mapped_and_count_as_no_memory(save: Any, held: int, tmp_path: Path) -> None:
     path = npz(tmp_path, save, images=COLOUR, labels=LABELS_OF, split=SPLIT_OF)
     dataset = open_dataset(path)
-    assert hold(dataset) is dataset
+    assert preload(dataset) is dataset
     _, prepared = prepare(PretrainOptions, path, "micro", {})
     assert prepared.bytes_held() == held
     assert pictures_of(prepared.dataset).mapped == (held == 0)

@@ -5,7 +5,7 @@ import pytest
 
 from kakera.data.audio.recordings import ArraySounds, FileSounds
 from kakera.data.dataset import Dataset
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError
 from tests.data.recordings import chirp, record
@@ -95,17 +95,17 @@ def test_small_data_are_held_as_waveforms_and_the_unreadable_listed(tmp_path: Pa
     tree(tmp_path, "x/a.wav", "y/b.wav", "y/d.wav")
     (tmp_path / "y" / "b.wav").write_text("no recording")
     dataset = open_dataset(tmp_path)
-    held = hold(dataset)
+    held = preload(dataset)
     assert isinstance(held.pictures, ArraySounds)
     assert names(held) == ["a.wav", "d.wav"]
     assert [Path(error.path).name for error in held.unreadable] == ["b.wav"]
     np.testing.assert_allclose(held.pictures.read(1), WAVE[:, 0], atol=1e-4)
-    assert hold(dataset, limit_bytes=3 * 8_000 * 4 - 1) is dataset
-    assert isinstance(hold(dataset, limit_bytes=3 * 8_000 * 4).pictures, ArraySounds)
+    assert preload(dataset, limit_bytes=3 * 8_000 * 4 - 1) is dataset
+    assert isinstance(preload(dataset, limit_bytes=3 * 8_000 * 4).pictures, ArraySounds)
 
 
 def test_a_data_set_without_one_readable_recording_is_one_line(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_text("no recording")
     with pytest.raises(DataError, match="got 2 unreadable files .*, expected at least one that can be read"):
-        hold(open_dataset(tmp_path))
+        preload(open_dataset(tmp_path))

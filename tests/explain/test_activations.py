@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.explain.activations import RAW, look
+from kakera.explain.activations import RAW, encode
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.vit import ViT
 from tests.explain.views import photo, spec, view
@@ -15,7 +15,7 @@ def test_attention_under_the_fused_kernel_is_the_formula_to_a_millionth_in_float
     shape = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
     model = ViT(shape, channels=1, image_size=(28, 28))
     model.reset_parameters(seeded(0))
-    seen = look(model, spec(1, (28, 28)), photo(1, (28, 28)))
+    seen = encode(model, spec(1, (28, 28)), photo(1, (28, 28)))
     assert seen.attention.dtype == np.float32
     for layer in (1, 2, 3):
         weights = lecture.under(lecture.weights_of(model), f"layers.{layer - 1}.")
@@ -26,7 +26,7 @@ def test_attention_under_the_fused_kernel_is_the_formula_to_a_millionth_in_float
 
 def test_tokens_are_the_lectures_of_every_layer() -> None:
     model, picture = encoder(), photo()
-    seen, weights = look(model, spec(), picture), lecture.weights_of(model)
+    seen, weights = encode(model, spec(), picture), lecture.weights_of(model)
     z = lecture.embed((picture.double().numpy() / 255 - 0.4) / 0.3, weights, (2, 3), list(range(20)))
     assert np.abs(seen.tokens_of(0) - z).max() < 1e-6  # mean and deviation are stored in float32
     for layer in (1, 2):
@@ -36,7 +36,7 @@ def test_tokens_are_the_lectures_of_every_layer() -> None:
 
 def test_raw_vectors_are_the_lectures_in_shares_of_the_range() -> None:
     picture = photo()
-    seen = look(encoder(), spec(), picture)
+    seen = encode(encoder(), spec(), picture)
     wanted = lecture.patch_vectors(picture.double().numpy() / 255, (2, 3))
     assert np.abs(seen.patches_of(RAW) - wanted).max() < 1e-12
     assert np.array_equal(seen.picture, picture.permute(1, 2, 0))
@@ -70,4 +70,4 @@ def test_numbers_out_of_range_are_refused() -> None:
 
 def test_a_picture_of_another_size_is_refused() -> None:
     with refused("pictures", got="3 channels of 4 x 4", expected="3 of 8 x 15"):
-        look(encoder(), spec(), torch.zeros(3, 4, 4))
+        encode(encoder(), spec(), torch.zeros(3, 4, 4))

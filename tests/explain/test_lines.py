@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from kakera.explain.lines import Lines, patch_lines, picture_lines
+from kakera.explain.lines import LineSimilarity, patch_lines, picture_lines
 from tests.explain.views import spec
 from tests.model.models import encoder
 
@@ -48,7 +48,7 @@ def test_by_distance_and_how_surely_they_fall() -> None:
     falling = 0.5 ** np.abs(rows[:, None] - rows)
     noise = np.random.default_rng(0).normal(size=(6, 6))
     learned = np.stack([falling, 1 - falling, noise + noise.T, np.ones((6, 6))])
-    found = Lines(np.zeros((6, 1, 1, 1), np.uint8), np.eye(6), learned)
+    found = LineSimilarity(np.zeros((6, 1, 1, 1), np.uint8), np.eye(6), learned)
     assert found.by_distance()[0] == pytest.approx(0.5**rows)
     assert found.by_distance()[2, 5] == pytest.approx(learned[2, 0, 5])
     above = np.triu_indices(6, 1)

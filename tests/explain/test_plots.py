@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from kakera.explain import masks, plots
-from kakera.explain.activations import look
+from kakera.explain.activations import encode
 from kakera.explain.components import principal_filters
 from kakera.explain.lines import patch_lines
 from kakera.explain.receptive import transformer_fields
@@ -30,7 +30,7 @@ def every() -> dict[str, Image.Image]:
         "colours": plots.colours(seen),
         "positions": plots.positions(position_similarity(model)),
         "filters": plots.filters(principal_filters(model, 10)),
-        "fields": plots.fields(field),
+        "fields": plots.receptive_fields(field),
         "distances": plots.distances(seen, field),
         "lines": plots.lines({"one": patch_lines(model, spec())}),
     }
@@ -56,7 +56,7 @@ def test_the_frame_stands_around_its_patch_and_nowhere_without_one() -> None:
 @pytest.mark.parametrize("normalised", [False, True])
 def test_a_reconstruction_that_borrows_says_so_below(normalised: bool) -> None:
     model = autoencoder(3, norm_pix_loss=normalised)
-    hidden = masks.drawn(model.encoder.grid, 0.6, count=2)
+    hidden = masks.random_masks(model.encoder.grid, 0.6, count=2)
     image = plots.reconstruction(reconstruct(model, spec(), photo(), hidden))
     rows = 2 * (14 * 8) + 6 + 13 + 12  # two tiles of 8 pixels enlarged 14 times, a gap, names
     assert (image.height > rows) == normalised
@@ -65,7 +65,7 @@ def test_a_reconstruction_that_borrows_says_so_below(normalised: bool) -> None:
 def test_a_shorter_recording_stands_beside_a_longer_one_in_its_own_length() -> None:
     values = torch.randn(1, 32, 80, generator=torch.Generator().manual_seed(0)) * 4 - 6
     model = listener().encoder
-    seen = [look(model, INPUTS, values), look(model, INPUTS, values, 40)]
+    seen = [encode(model, INPUTS, values), encode(model, INPUTS, values, 40)]
     drawn = np.asarray(plots.similarity_across(seen, 7).convert("L"))
     left = drawn.shape[1] - 2 * 280 - 6  # tiles of 112 x 280 and 112 x 140, six pixels between them
     for row in range(3):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.explain.activations import Activations, look
+from kakera.explain.activations import Activations, encode
 from kakera.explain.attention import attention_distances, rollout
 from kakera.explain.axes import axes_of
-from kakera.explain.extent import Extent
-from kakera.explain.masks import drawn
+from kakera.explain.extent import ValidArea
+from kakera.explain.masks import random_masks
 from kakera.explain.receptive import transformer_fields
 from kakera.explain.reconstruct import reconstruct
 from kakera.explain.relevance import relevance
@@ -29,7 +29,7 @@ def spectrogram(beyond: float = -6.0) -> Tensor:
 
 
 def seen(beyond: float = -6.0) -> Activations:
-    return look(classifier().encoder, INPUTS, spectrogram(beyond), WIDTH)
+    return encode(classifier().encoder, INPUTS, spectrogram(beyond), WIDTH)
 
 
 def test_what_is_seen_are_the_patches_that_are_there() -> None:
@@ -44,7 +44,7 @@ def test_what_is_seen_are_the_patches_that_are_there() -> None:
 
 def test_a_whole_picture_is_the_path_without_absent_patches() -> None:
     encoder = classifier().encoder
-    whole, same = look(encoder, INPUTS, spectrogram()), look(encoder, INPUTS, spectrogram(), 80)
+    whole, same = encode(encoder, INPUTS, spectrogram()), encode(encoder, INPUTS, spectrogram(), 80)
     assert np.array_equal(whole.attention, same.attention)
     assert whole.grid == encoder.grid
 
@@ -56,12 +56,12 @@ def test_what_stands_in_the_padding_changes_nothing_that_is_seen() -> None:
 
 
 def test_attention_is_that_of_the_prediction_beside_a_longer_recording() -> None:
-    from kakera.model.token_index import beyond, visible_index
+    from kakera.model.token_index import padding_patches, visible_index
     from kakera.model.trace import Trace
 
     encoder, trace = classifier().encoder, Trace(attention=[1, 2, 3])
     values = torch.stack([spectrogram(), spectrogram().flip(-1)])
-    padding_mask = beyond(torch.tensor([WIDTH, 80]), encoder.grid, 8)
+    padding_mask = padding_patches(torch.tensor([WIDTH, 80]), encoder.grid, 8)
     encoder.tokens(INPUTS.normalize(values), visible_index(None, padding_mask), None, trace)
     together = torch.cat([trace.attention[layer][:1] for layer in (1, 2, 3)])
     assert np.abs(seen().attention - together[..., :17, :17].detach().numpy()).max() < 1e-5
@@ -77,7 +77,7 @@ def evidence(values: Tensor) -> np.ndarray:
 def guesses(values: Tensor) -> np.ndarray:
     model = autoencoder().model
     assert isinstance(model, MAE)
-    hidden = drawn(Extent.of(model.encoder, WIDTH).grid, 0.5, count=2)
+    hidden = random_masks(ValidArea.of(model.encoder, WIDTH).grid, 0.5, count=2)
     return reconstruct(model, INPUTS, values, hidden, WIDTH).prediction
 
 
@@ -102,8 +102,8 @@ def test_views_that_ask_the_model_again_leave_the_padding_out(
 def test_masks_hide_patches_that_are_there_and_their_count() -> None:
     model = autoencoder().model
     assert isinstance(model, MAE)
-    extent = Extent.of(model.encoder, WIDTH)
-    hidden = drawn(extent.grid, 0.5, count=2)
+    extent = ValidArea.of(model.encoder, WIDTH)
+    hidden = random_masks(extent.grid, 0.5, count=2)
     found = reconstruct(model, INPUTS, spectrogram(), hidden, WIDTH)
     assert found.hidden.shape == (2, 4, 4)
     pixels = found.hidden.repeat(8, axis=1).repeat(8, axis=2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
+from kakera.explain.receptive import ReceptiveFields, cnn_fields, transformer_fields
 from kakera.model.configs import ResNetConfig
 from kakera.model.resnet import ResNet
 from tests.model.models import drawn, encoder, pictures, seeded
@@ -64,7 +64,7 @@ def test_distance_is_the_mean_way_of_the_mass_from_the_unit() -> None:
     maps[0, 2, 2] = 1
     maps[1, 2, 4] = maps[1, 0, 2] = 0.25
     maps[1, 2, 2] = 0.5
-    assert Fields(maps, np.full((2, 2), 2.0)).distances().tolist() == [0, 1]
+    assert ReceptiveFields(maps, np.full((2, 2), 2.0)).distances().tolist() == [0, 1]
 
 
 def test_no_gradient_is_left_behind() -> None:

@@ -5,7 +5,7 @@ import torch
 from kakera.errors import RunError
 from kakera.explain import masks
 from kakera.explain.reconstruct import (
-    kind_of,
+    describe_kind,
     legend,
     reconstruct,
     reconstructions,
@@ -113,7 +113,7 @@ def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
 
 def test_one_picture_under_several_masks_is_what_a_batch_of_it_gives() -> None:
     model, picture = autoencoder(), stored(3, 1)[0]
-    hidden = masks.drawn(model.encoder.grid, 0.6, count=4)
+    hidden = masks.random_masks(model.encoder.grid, 0.6, count=4)
     found = reconstruct(model, inputs(3), picture, hidden)
     batch = reconstructions(model, inputs(3), picture.expand(4, -1, -1, -1), torch.from_numpy(hidden))
     assert np.array_equal(found.original, picture.permute(1, 2, 0))
@@ -125,7 +125,7 @@ def test_one_picture_under_several_masks_is_what_a_batch_of_it_gives() -> None:
 
 def test_the_error_is_the_distance_to_the_original_before_clipping() -> None:
     model, picture = autoencoder(), stored(3, 1)[0]
-    hidden = masks.drawn(model.encoder.grid, 0.6, count=4)
+    hidden = masks.random_masks(model.encoder.grid, 0.6, count=4)
     found = reconstruct(model, inputs(3), picture, hidden)
     batch = (picture / 255 - 0.4).expand(4, -1, -1, -1) / 0.2
     guess = model.reconstruct(batch, torch.from_numpy(hidden)) * 0.2 + 0.4
@@ -141,7 +141,7 @@ def test_hidden_patches_say_nothing_of_themselves() -> None:
     """But for a borrowed mean and contrast: shuffled within a hidden patch, the values change nothing."""
     for normalised in (False, True):
         model, picture = autoencoder(1, norm_pix_loss=normalised), stored(1, 1)[0]
-        hidden = masks.named(model.encoder.grid, [7, 8])
+        hidden = masks.mask_of_patches(model.encoder.grid, [7, 8])
         other = picture.clone()
         other[:, 2:4, 3:9] = picture[:, 2:4, 3:9].flip(1) if normalised else 255 - picture[:, 2:4, 3:9]
         one, two = (reconstruct(model, inputs(1), p, hidden) for p in (picture, other))
@@ -150,10 +150,12 @@ def test_hidden_patches_say_nothing_of_themselves() -> None:
 
 
 def test_a_checkpoint_says_of_which_kind_it_is() -> None:
-    assert kind_of(autoencoder()).startswith("masked autoencoder of raw pixels")
-    assert kind_of(autoencoder(norm_pix_loss=True)).startswith("masked autoencoder of normalised pixels")
-    assert "borrowed from the original" in kind_of(autoencoder(norm_pix_loss=True))
-    assert kind_of(autoencoder().encoder).startswith("encoder only")
+    assert describe_kind(autoencoder()).startswith("masked autoencoder of raw pixels")
+    assert describe_kind(autoencoder(norm_pix_loss=True)).startswith(
+        "masked autoencoder of normalised pixels"
+    )
+    assert "borrowed from the original" in describe_kind(autoencoder(norm_pix_loss=True))
+    assert describe_kind(autoencoder().encoder).startswith("encoder only")
 
 
 def test_an_encoder_only_is_refused_in_one_line() -> None:

@@ -13,7 +13,7 @@ from tests.refusals import refused
 
 def by_hand(model: Classifier, picture: Tensor, target: int) -> np.ndarray:
     """The paper's equations, with attention as plain matrices that the gradient passes through."""
-    e, heads = model.encoder, model.encoder.shape.heads
+    e, heads = model.encoder, model.encoder.config.heads
     z, attention = e.embed(spec().normalize(picture[None].double())), []
     for layer in e.layers:
         q, k, v = layer.attention.qkv(layer.norm1(z)).chunk(3, dim=-1)

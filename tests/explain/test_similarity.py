@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from kakera.explain.activations import RAW, look
+from kakera.explain.activations import RAW, encode
 from kakera.explain.similarity import cosine, position_similarity, similarities, similarity_map
 from kakera.grid import Grid
 from kakera.model.positions import sincos
@@ -44,7 +44,7 @@ def test_the_class_token_is_no_patch() -> None:
 
 
 def test_pictures_seen_by_different_models_are_refused() -> None:
-    coarse = look(encoder(patch=(4, 5)), spec(), photo())
+    coarse = encode(encoder(patch=(4, 5)), spec(), photo())
     with refused("pictures", got="18 and 60 numbers", expected="seen by one model"):
         similarities(view(), coarse, RAW)
 

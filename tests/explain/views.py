@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from kakera.explain.activations import Activations, look
+from kakera.explain.activations import Activations, encode
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.vit import ViT
@@ -24,4 +24,4 @@ def classifier(pool: Any = "mean", classes: int = 4) -> Classifier:
 
 
 def view(model: ViT | None = None, *, seed: int = 5) -> Activations:
-    return look(encoder() if model is None else model, spec(), photo(seed=seed))
+    return encode(encoder() if model is None else model, spec(), photo(seed=seed))

@@ -153,7 +153,7 @@ def test_grey_pictures_are_written_for_colour_and_judged_by_the_grey_model(kind:
 
 
 def refused_by_timm() -> dict[str, tuple[Pretrained, str]]:
-    other = replace(SHAPE, kind=BlockConfig(epsilon=1e-12))
+    other = replace(SHAPE, block=BlockConfig(epsilon=1e-12))
     overlapping = replace(SHAPE, stride=(2, 2))
     return {
         "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),

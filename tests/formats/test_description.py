@@ -29,7 +29,7 @@ def encoder() -> ViT:
 
 def described(place: Path, path: tuple[str, ...], value: Any, *, inputs: InputSpec = INPUTS) -> Path:
     """A folder whose description has another value; the weights are what they were."""
-    kind = "mae" if path[0] in ("decoder", "normalised") else "classifier"
+    kind = "mae" if path[0] in ("decoder", "norm_pix_loss") else "classifier"
     mae = MAE(encoder(), vit_config("nano").decoder)
     saved = (
         Pretrained(mae, inputs) if kind == "mae" else Pretrained(Classifier(encoder(), 2), inputs, ("a", "b"))
@@ -54,32 +54,32 @@ def refusal(place: Path) -> str:
 
 WRONG: list[tuple[tuple[str, ...], Any, str]] = [
     (("kind",), "poem", "kind: got 'poem'"),
-    (("shape",), "nano", "shape: got 'nano'"),
-    (("shape", "heads"), 0, "encoder's heads: got 0"),
-    (("shape", "heads"), 3, "3 heads for a width of 64"),
-    (("shape", "heads"), True, "encoder's heads: got True"),
-    (("shape", "depth"), 10**9, "encoder's depth: got 1000000000"),
-    (("shape", "depth"), 1e9, "encoder's depth: got 1000000000.0"),
-    (("shape", "depth"), 9999, "9999 layers"),
-    (("shape", "depth"), -1, "encoder's depth: got -1"),
-    (("shape", "width"), 2**31 - 4, "a description that fits its weights"),
-    (("shape", "width"), "64", "encoder's width: got '64'"),
-    (("shape", "patch"), [0, 4], "patch: got 0"),
-    (("shape", "patch"), 4, "patch: got 4"),
-    (("shape", "registers"), 10**9, "a description that fits its weights"),
-    (("shape", "kind", "epsilon"), "1e-6", "encoder's epsilon: got '1e-6'"),
-    (("shape", "kind", "gated"), 1, "encoder's gated: got 1"),
-    (("shape", "decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
+    (("config",), "nano", "config: got 'nano'"),
+    (("config", "heads"), 0, "encoder's heads: got 0"),
+    (("config", "heads"), 3, "3 heads for a width of 64"),
+    (("config", "heads"), True, "encoder's heads: got True"),
+    (("config", "depth"), 10**9, "encoder's depth: got 1000000000"),
+    (("config", "depth"), 1e9, "encoder's depth: got 1000000000.0"),
+    (("config", "depth"), 9999, "9999 layers"),
+    (("config", "depth"), -1, "encoder's depth: got -1"),
+    (("config", "width"), 2**31 - 4, "a description that fits its weights"),
+    (("config", "width"), "64", "encoder's width: got '64'"),
+    (("config", "patch"), [0, 4], "patch: got 0"),
+    (("config", "patch"), 4, "patch: got 4"),
+    (("config", "registers"), 10**9, "a description that fits its weights"),
+    (("config", "block", "epsilon"), "1e-6", "encoder's epsilon: got '1e-6'"),
+    (("config", "block", "gated"), 1, "encoder's gated: got 1"),
+    (("config", "decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
     (("decoder", "depth"), 10**9, "decoder's depth: got 1000000000"),
     (("decoder", "heads"), 0, "decoder's heads: got 0"),
-    (("normalised",), "yes", "normalised: got 'yes'"),
-    (("learned",), None, "learned: got None"),
+    (("norm_pix_loss",), "yes", "norm_pix_loss: got 'yes'"),
+    (("learned_positions",), None, "learned_positions: got None"),
     (("pool",), "max", "pool: got 'max'"),
     (("classes",), [["a"], ["b"]], "classes: got ['a']"),
     (("classes",), {"a": 0}, "classes: got {'a': 0}"),
     (("classes",), "ab", "classes: got 'ab'"),
-    (("several",), "no", "several: got 'no'"),
-    (("several",), 0, "several: got 0"),
+    (("multi_label",), "no", "multi_label: got 'no'"),
+    (("multi_label",), 0, "multi_label: got 0"),
     (("inputs",), None, "inputs: got None"),
     (("inputs", "height"), 10**9, "1 channels of 1000000000 x 16"),
     (("inputs", "channels"), 10**9, "channels: got 1000000000"),
@@ -137,7 +137,7 @@ def test_what_is_no_description_gets_one_line(content: str, tmp_path: Path) -> N
 def test_a_description_from_before_there_were_kinds_and_registers_is_read(tmp_path: Path) -> None:
     save_model(tmp_path, Pretrained(encoder(), INPUTS))
     content = json.loads((tmp_path / DESCRIPTION).read_text())
-    for name in ("kind", "registers", "stride"):
-        content["shape"].pop(name)
+    for name in ("block", "registers", "stride"):
+        content["config"].pop(name)
     (tmp_path / DESCRIPTION).write_text(json.dumps(content))
-    assert load(tmp_path).encoder.shape == vit_config("nano")
+    assert load(tmp_path).encoder.config == vit_config("nano")

@@ -39,7 +39,10 @@ def test_a_bare_model_gives_the_same_tokens(kind: str, gated: bool, tmp_path: Pa
     config, model, _ = KINDS[kind]
     theirs = drawn(model(config(**OPTIONS, use_swiglu_ffn=gated)))
     found = load(saved(theirs, tmp_path))
-    assert (found.encoder.shape.registers, found.encoder.shape.kind.gated) == (4 * (kind != "plain"), gated)
+    assert (found.encoder.config.registers, found.encoder.config.block.gated) == (
+        4 * (kind != "plain"),
+        gated,
+    )
     same_outputs(theirs, tmp_path, pictures(size=(8, 8)), "last_hidden_state")
 
 
@@ -75,7 +78,7 @@ def test_a_base_model_gives_the_same_tokens(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_names_and_shapes_of_a_whole_base_model_are_read(kind: str) -> None:
     config, model, _ = KINDS[kind]
-    shape = read_without_memory(lambda: model(config(image_size=112, patch_size=14))).encoder.shape
+    shape = read_without_memory(lambda: model(config(image_size=112, patch_size=14))).encoder.config
     assert (shape.width, shape.depth) == (768, 12)
 
 

@@ -12,7 +12,7 @@ from kakera.cli.main import main
 from kakera.commands.embed import embed
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.formats.native import generator, save_model
+from kakera.formats.native import save_model, seeded_generator
 from tests.formats.foreign.test_mae import weights
 from tests.formats.foreign.test_transformers import SMALL, VIT_MAE, drawn, saved
 from tests.formats.test_native import models
@@ -69,7 +69,7 @@ def test_positions_of_one_number_are_named(positions: dict[str, float], where: s
 def test_positions_that_differ_need_no_warning(tmp_path: Path) -> None:
     assert warnings_of(load(mae(tmp_path))) == []
     for number, ours in enumerate(models()):
-        ours.model.reset_parameters(generator(0))
+        ours.model.reset_parameters(seeded_generator(0))
         save_model(tmp_path / str(number), ours)
         assert warnings_of(load(tmp_path / str(number))) == []
 

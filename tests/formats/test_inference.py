@@ -10,7 +10,7 @@ from kakera.errors import OptionError
 from kakera.formats import inference, preparation
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features, predict_proba
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Pooling
 from kakera.model.configs import vit_config
@@ -25,8 +25,8 @@ each_pool = pytest.mark.parametrize("pool", ["mean", "class", "class and mean"])
 
 def classifier(pool: Pooling = "mean", *, multi_label: bool = False) -> Pretrained:
     model = Classifier(ViT(vit_config("nano"), channels=1, image_size=(28, 28)), 10, pool)
-    model.reset_parameters(generator(0))
-    torch.nn.init.normal_(model.head.weight, generator=generator(1))
+    model.reset_parameters(seeded_generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=seeded_generator(1))
     model.eval()
     return Pretrained(model, INPUTS, tuple("abcdefghij"), multi_label)
 

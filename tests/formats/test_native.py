@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import DESCRIPTION, WEIGHTS, generator, load_model, save_model
+from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model, save_model, seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import resnet_config, vit_config
@@ -35,7 +35,7 @@ def models() -> list[Pretrained]:
 
 @pytest.mark.parametrize("saved", models(), ids=["mae", "classifier", "cnn", "mae of gradients"])
 def test_what_is_loaded_is_what_was_saved(saved: Pretrained, tmp_path: Path) -> None:
-    saved.model.reset_parameters(generator(3))
+    saved.model.reset_parameters(seeded_generator(3))
     save_model(tmp_path, saved)
     found = load_model(tmp_path)
     assert (found.inputs, found.classes, found.multi_label) == (
@@ -98,7 +98,7 @@ def test_weights_without_a_checksum_are_read(tmp_path: Path) -> None:
 def test_weights_of_another_model_get_one_line(tmp_path: Path) -> None:
     save_model(tmp_path, models()[0])
     description = json.loads((tmp_path / DESCRIPTION).read_text())
-    description["shape"]["width"] = 128
+    description["config"]["width"] = 128
     (tmp_path / DESCRIPTION).write_text(json.dumps(description))
     with pytest.raises(RunError, match="a description that fits its weights") as caught:
         load_model(tmp_path)

@@ -14,11 +14,11 @@ from torch import Tensor
 from kakera.commands.predict import predict
 from kakera.commands.result import measure
 from kakera.data.loader import evaluation_batches
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.sources.open import open_dataset
 from kakera.errors import UnreadableFileError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import vit_config
@@ -43,7 +43,7 @@ PICTURES = {
 def classifier(inputs: InputSpec) -> Pretrained:
     encoder = ViT(vit_config("nano").with_patch((8, 8)), channels=inputs.channels, image_size=inputs.size)
     model = Classifier(encoder, 2)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     return Pretrained(model.eval(), inputs, ("a", "b"))
 
 
@@ -94,7 +94,7 @@ def test_pictures_kept_smaller_for_training_are_evaluated_as_prepare_returns_the
     for number in range(3):
         values = np.random.default_rng(number).integers(0, 256, (120 + 30 * number, 200, 3), dtype=np.uint8)
         Image.fromarray(values).save(tmp_path / f"{number}.png")
-    kept = hold(open_dataset(tmp_path), shorter=48, size=(32, 32))
+    kept = preload(open_dataset(tmp_path), shorter=48, size=(32, 32))
     assert min(kept.pictures.read(0).shape[:2]) == 48
     saved = classifier(InputSpec(3, 32, 32, (0.4,) * 3, (0.3,) * 3))
     (batch,) = evaluation_batches(kept, (32, 32), batch=8)

@@ -164,4 +164,4 @@ def test_an_encoder_without_a_head_has_imagenets_mean_and_deviation_as_dino(
     found = load(tmp_path / "file.pth")
     assert (found.inputs.mean, found.inputs.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     assert any("0.485" in note and "assumed" in note for note in found.notes)
-    assert found.encoder.shape.heads == HEADS
+    assert found.encoder.config.heads == HEADS

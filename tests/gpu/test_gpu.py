@@ -20,7 +20,7 @@ from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.sound.logmel import log_mel
 from kakera.sound.spec import preset
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from tests.small import folder
 from tests.training.songs import songs
 
@@ -192,7 +192,7 @@ def test_a_model_is_put_back_where_it_was(tmp_path: Path) -> None:
         "pretrain", folder(tmp_path / "d"), "--out", tmp_path / "run", "--epochs", 1, *QUICK, *NANO, *AS_IT_IS
     )
     saved = load_model(tmp_path / "run")
-    with placed(saved, "auto") as device:
+    with moved_to_device(saved, "auto") as device:
         assert device.type == "cuda"
         assert next(saved.model.parameters()).is_cuda
     assert not next(saved.model.parameters()).is_cuda

@@ -29,7 +29,7 @@ def mae(**given: Any) -> kakera.MAE:
 
 
 def small() -> kakera.MAE:
-    layers = kakera.ViT("nano", channels=1, image_size=28).shape
+    layers = kakera.ViT("nano", channels=1, image_size=28).config
     return kakera.MAE(replace(layers, depth=1), channels=1, image_size=28, seed=0)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kakera.model.attention import SHORT, Attention, Layer, Mlp, pool
+from kakera.model.attention import MLP, SHORT, Attention, Block, attend
 from kakera.model.trace import Trace
 from tests.model import lecture
 from tests.model.models import drawn, far, seeded
@@ -23,7 +23,7 @@ def test_attention_is_the_lectures_formula(heads: int) -> None:
 
 @heads
 def test_a_whole_layer_is_the_lectures_formula(heads: int) -> None:
-    layer = drawn(Layer(12, heads))
+    layer = drawn(Block(12, heads))
     weights = lecture.weights_of(layer)
     for z, after in zip(Z, layer(Z), strict=True):
         assert far(after, lecture.layer(z.numpy(), weights, heads)) < 1e-12
@@ -54,7 +54,7 @@ def test_both_ways_give_the_same_with_void_tokens_and_the_same_gradients(
     for short in (SHORT, 0):
         monkeypatch.setattr("kakera.model.attention.SHORT", short)
         given = [t.clone().requires_grad_() for t in (q, k, v)]
-        pooled = pool(*given, key_padding_mask)
+        pooled = attend(*given, key_padding_mask)
         found.append([pooled.detach(), *torch.autograd.grad(pooled.square().sum(), given)])
     for plain, fused in zip(*found, strict=True):
         assert far(plain, fused) < 1e-12
@@ -62,23 +62,23 @@ def test_both_ways_give_the_same_with_void_tokens_and_the_same_gradients(
 
 
 def test_the_order_of_the_tokens_is_nothing_to_a_layer() -> None:
-    layer, order = drawn(Layer(12, 3)), torch.tensor([3, 0, 4, 1, 2])
+    layer, order = drawn(Block(12, 3)), torch.tensor([3, 0, 4, 1, 2])
     assert far(layer(Z[:, order]), layer(Z)[:, order].detach()) < 1e-12
 
 
 def test_pictures_of_a_batch_know_nothing_of_each_other() -> None:
-    layer = drawn(Layer(12, 3))
+    layer = drawn(Block(12, 3))
     assert far(layer(Z)[:1], layer(Z[:1]).detach()) < 1e-12
 
 
 def test_the_mlp_is_four_times_wider_inside_and_takes_each_token_on_its_own() -> None:
-    mlp = drawn(Mlp(3))
+    mlp = drawn(MLP(3))
     assert mlp.up.out_features == 12
     assert far(mlp(Z[..., :3])[:, 2], mlp(Z[:, 2:3, :3])[:, 0].detach()) < 1e-12
 
 
 def test_the_mlps_bend_is_the_exact_gelu() -> None:
-    mlp = drawn(Mlp(1, ratio=1.0))
+    mlp = drawn(MLP(1, ratio=1.0))
     for parameter, value in zip(mlp.parameters(), (1.0, 0.0, 1.0, 0.0), strict=True):
         parameter.data.fill_(value)
     x = torch.linspace(-4, 4, 33, dtype=torch.float64)
@@ -87,16 +87,16 @@ def test_the_mlps_bend_is_the_exact_gelu() -> None:
 
 
 def test_a_layer_whose_branches_are_dropped_is_the_identity() -> None:
-    assert torch.equal(drawn(Layer(12, 3))(Z, torch.zeros(2, 2, dtype=torch.float64)), Z)
+    assert torch.equal(drawn(Block(12, 3))(Z, torch.zeros(2, 2, dtype=torch.float64)), Z)
 
 
 def test_a_layer_whose_branches_are_kept_as_they_are_is_unchanged() -> None:
-    layer = drawn(Layer(12, 3))
+    layer = drawn(Block(12, 3))
     assert torch.equal(layer(Z, torch.ones(2, 2, dtype=torch.float64)), layer(Z))
 
 
 def test_the_first_factor_scales_the_attention_and_the_second_the_mlp_of_each_sample() -> None:
-    layer = drawn(Layer(12, 3))
+    layer = drawn(Block(12, 3))
     drop_path = torch.tensor([[2.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
     after = layer(Z, drop_path)
     assert far(after[0], (Z + 2 * layer.attention(layer.norm1(Z)))[0].detach()) < 1e-12
@@ -104,7 +104,7 @@ def test_the_first_factor_scales_the_attention_and_the_second_the_mlp_of_each_sa
 
 
 def test_a_gated_mlp_multiplies_half_of_its_inside_with_the_silu_of_the_other() -> None:
-    mlp = drawn(Mlp(12, 2.0, gated=True))
+    mlp = drawn(MLP(12, 2.0, gated=True))
     assert (mlp.up.weight.shape, mlp.down.weight.shape) == ((48, 12), (12, 24))
     inside = Z @ mlp.up.weight.T + mlp.up.bias
     gate, value = inside[..., :24], inside[..., 24:]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kakera.model.classifier import Classifier, Pool, pooled
+from kakera.model.classifier import Classifier, Pool, pool_tokens
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 from tests.model import lecture
@@ -52,14 +52,14 @@ def test_the_mean_takes_no_account_of_the_class_token() -> None:
     model, tokens = encoder(), torch.randn(2, 5, 12, generator=seeded(0), dtype=torch.float64)
     other = tokens.clone()
     other[:, 0] = 7
-    assert torch.equal(pooled(model, tokens, "mean"), pooled(model, other, "mean"))
+    assert torch.equal(pool_tokens(model, tokens, "mean"), pool_tokens(model, other, "mean"))
 
 
 def test_the_class_pool_takes_no_account_of_the_patches_after_the_last_layer() -> None:
     model, tokens = encoder(), torch.randn(2, 5, 12, generator=seeded(0), dtype=torch.float64)
     other = tokens.clone()
     other[:, 1:] = 7
-    assert torch.equal(pooled(model, tokens, "class"), pooled(model, other, "class"))
+    assert torch.equal(pool_tokens(model, tokens, "class"), pool_tokens(model, other, "class"))
 
 
 @each_pool
@@ -93,7 +93,7 @@ def test_a_new_classifier_has_a_new_encoder() -> None:
 def test_without_its_layers_it_sees_only_what_enters_them(pool: Pool) -> None:
     model, batch = classifier(pool), pictures()
     dropped = torch.zeros(SHAPE.depth, 2, 2, dtype=torch.float64)
-    wanted = pooled(model.encoder, model.encoder.embed(batch), pool)
+    wanted = pool_tokens(model.encoder, model.encoder.embed(batch), pool)
     assert torch.equal(model.features(batch, dropped), wanted)
 
 

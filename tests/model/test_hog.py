@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kakera.model.hog import FLAT, ORIENTATIONS, cells, oriented_gradients, width
+from kakera.model.hog import FLAT, ORIENTATIONS, cells, feature_size, oriented_gradients
 
 
 def by_hand(picture: Tensor, top: int, left: int, high: int, wide: int) -> list[float]:
@@ -52,7 +52,7 @@ def test_the_histogram_is_the_formula_written_out(patch: tuple[int, int]) -> Non
 def test_the_numbers_of_a_patch_are_as_many_as_said() -> None:
     for patch in [(4, 4), (7, 7), (16, 16), (14, 3)]:
         pictures = torch.rand(1, 3, 2 * patch[0], 3 * patch[1])
-        assert oriented_gradients(pictures, patch).shape == (1, 6, width(patch, 3))
+        assert oriented_gradients(pictures, patch).shape == (1, 6, feature_size(patch, 3))
 
 
 @pytest.mark.parametrize(("side", "count"), [(2, 1), (8, 1), (9, 3), (14, 2), (16, 2), (32, 4), (11, 11)])

@@ -5,7 +5,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from kakera.model import linear as module
-from kakera.model.linear import Linear, linear, suits
+from kakera.model.linear import Linear, is_supported, linear
 from tests.model.models import far, seeded
 
 pytestmark = pytest.mark.skipif(not module.HAS_ONEDNN, reason="this build of torch has no oneDNN")
@@ -38,7 +38,7 @@ def given(*shape: int, learns: bool = False) -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("shape", [(7,), (1, 1), (2, 5), (0, 3), ()])
 def test_the_other_library_computes_the_same(then: str, shape: tuple[int, ...]) -> None:
     x, weight, bias = given(*shape)
-    assert suits(x, weight)
+    assert is_supported(x, weight)
     exact = THENS[then](functional.linear(x.double(), weight.double(), bias.double()))
     found = linear(x, weight, bias, then)
     assert found.shape == exact.shape
@@ -96,7 +96,7 @@ def test_gradients_of_each_picture_can_be_had_at_once() -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_other_precisions_go_the_way_of_torch(dtype: torch.dtype) -> None:
     x, weight, bias = (tensor.to(dtype) for tensor in given(2))
-    assert not suits(x, weight)
+    assert not is_supported(x, weight)
     assert torch.equal(linear(x, weight, bias), functional.linear(x, weight, bias))
 
 

@@ -9,7 +9,7 @@ from kakera.grid import Grid
 from kakera.model.configs import vit_config
 from kakera.model.hog import oriented_gradients
 from kakera.model.mae import MAE
-from kakera.model.patches import cut
+from kakera.model.patches import patchify
 from kakera.model.positions import sincos
 from kakera.model.token_index import MaskIndex
 from kakera.model.vit import ViT
@@ -48,7 +48,7 @@ def guesses(model: MAE, picture: lecture.Array, concealed: list[bool]) -> lectur
     weights = lecture.weights_of(model)
     inner, outer = lecture.under(weights, "encoder."), lecture.under(weights, "decoder.")
     shown = [i for i, is_hidden in enumerate(concealed) if not is_hidden]
-    z = lecture.embed(picture, inner, model.encoder.shape.patch, shown)
+    z = lecture.embed(picture, inner, model.encoder.config.patch, shown)
     z = lecture.layers(z, inner, SHAPE.heads, SHAPE.depth)
     latent = lecture.linear(lecture.norm(z, inner, "norm"), outer, "embed")
     places = [latent[0]]
@@ -97,7 +97,7 @@ def test_the_hidden_pixels_say_nothing_about_their_own_prediction() -> None:
     model, batch = mae(), pictures().requires_grad_()
     hidden = hidden_in(model.encoder.grid)
     model.predict(batch, hidden).square().sum().backward()
-    reached = cut(batch.grad, SHAPE.patch).abs().sum(-1) > 0
+    reached = patchify(batch.grad, SHAPE.patch).abs().sum(-1) > 0
     assert torch.equal(reached, ~hidden)
 
 
@@ -144,7 +144,7 @@ def test_gradients_are_predicted_after_the_pixels_and_weigh_number_by_number(nor
     model, batch = mae(norm_pix_loss=normalised, hog_target=True), pictures(2)
     hidden = hidden_in(model.encoder.grid)
     pixels = mae(norm_pix_loss=normalised).target(batch)
-    edges = oriented_gradients(batch, model.encoder.shape.patch)
+    edges = oriented_gradients(batch, model.encoder.config.patch)
     wanted = torch.cat([pixels, edges], dim=-1)[hidden].reshape(2, -1, pixels.shape[-1] + edges.shape[-1])
     loss = (model.predict(batch, hidden) - wanted).square().mean()
     assert abs((model(batch, hidden) - loss).item()) < 1e-12
@@ -189,14 +189,14 @@ def test_a_reconstruction_leaves_the_visible_patches_as_they_are(
     hidden = hidden_in(model.encoder.grid)
     made = model.reconstruct(batch, hidden)
     assert made.shape == batch.shape
-    assert torch.equal(cut(made, patch)[~hidden], cut(batch, patch)[~hidden])
+    assert torch.equal(patchify(made, patch)[~hidden], patchify(batch, patch)[~hidden])
 
 
 @each_target
 def test_a_reconstruction_holds_the_predictions_with_borrowed_mean_and_deviation(normalised: bool) -> None:
     model, batch = mae(norm_pix_loss=normalised), pictures()
     hidden = hidden_in(model.encoder.grid)
-    made = cut(model.reconstruct(batch, hidden), SHAPE.patch)
+    made = patchify(model.reconstruct(batch, hidden), SHAPE.patch)
     for picture, concealed, vectors in zip(batch.numpy(), hidden.tolist(), made, strict=True):
         true, wanted = lecture.patch_vectors(picture, SHAPE.patch), guesses(model, picture, concealed)
         if normalised:
@@ -208,7 +208,7 @@ def test_a_reconstruction_holds_the_predictions_with_borrowed_mean_and_deviation
 def test_where_pixels_are_plain_the_loss_is_the_error_of_the_reconstruction() -> None:
     model, batch = mae(norm_pix_loss=False), pictures()
     hidden = hidden_in(model.encoder.grid)
-    error = cut(model.reconstruct(batch, hidden) - batch, SHAPE.patch)[hidden].square().mean()
+    error = patchify(model.reconstruct(batch, hidden) - batch, SHAPE.patch)[hidden].square().mean()
     assert abs(error.item() - model(batch, hidden).item()) < 1e-12
 
 

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kakera.grid import Grid
-from kakera.masking import MASKINGS, PatchIds, block, choose_subset, choose_subset_ids, grid, kept, random
+from kakera.masking import (
+    MASKINGS,
+    PatchIds,
+    block,
+    choose_subset,
+    choose_subset_ids,
+    grid,
+    num_visible,
+    random,
+)
 from tests.refusals import refused
 
 Mask = NDArray[np.bool_]
@@ -27,7 +36,7 @@ def borders(hidden: Mask) -> int:
     [(196, 0.75, 49), (49, 0.75, 12), (100, 0.9, 9), (16, 0.5, 8), (4, 0.1, 3), (2, 0.5, 1)],
 )
 def test_as_many_stay_as_in_the_papers_released_models(count: int, ratio: float, keep: int) -> None:
-    assert kept(count, ratio) == keep
+    assert num_visible(count, ratio) == keep
 
 
 @given(places=grids, ratio=st.floats(0, 1), name=st.sampled_from(list(MASKINGS)), seed=st.integers(0, 99))
@@ -81,7 +90,7 @@ def test_no_place_is_spared(name: str) -> None:
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 1.5, -0.25, 0.95, float("nan")])
 def test_a_share_that_hides_all_or_nothing_is_refused(ratio: float) -> None:
     with refused("hidden share", got=f"{ratio}, which keeps", expected="keeps at least one"):
-        kept(16, ratio)
+        num_visible(16, ratio)
 
 
 @every_masking
@@ -219,7 +228,7 @@ def test_numbers_and_booleans_are_the_same_masks(name: str, seed: int, ratio: fl
     gone = np.tile(np.arange(6) >= np.array([[6], [4], [2], [1]]), (1, 4))
     padding_mask = gone if ends else None
     hidden, split = (
-        make(drawn, places, ratio, padding_mask) for make in (MASKINGS[name], MASKINGS[name].split)
+        make(drawn, places, ratio, padding_mask) for make in (MASKINGS[name], MASKINGS[name].split_ids)
     )
     assert places_of(hidden, split.hidden) == [np.flatnonzero(row).tolist() for row in hidden]
     visible = ~hidden & ~gone if ends else ~hidden
@@ -232,7 +241,7 @@ def test_some_of_the_hidden_are_the_same_by_number(seed: int, share: float, ends
     drawn, other = noise(4, places, seed), noise(4, places, seed + 100)
     hidden = random(drawn, places, 0.6, padding_mask if ends else None)
     found = choose_subset_ids(
-        other, random.split(drawn, places, 0.6, padding_mask if ends else None).hidden, share
+        other, random.split_ids(drawn, places, 0.6, padding_mask if ends else None).hidden, share
     )
     predict_mask = choose_subset(other, hidden, share)
     assert places_of(hidden, found) == [np.flatnonzero(row).tolist() for row in predict_mask]

@@ -72,7 +72,7 @@ def test_an_autoencoder_compiles_as_one_graph() -> None:
 
 def test_a_config_and_its_name_make_the_same_encoder() -> None:
     named = kakera.ViT("micro", channels=1, image_size=28, seed=5)
-    config = kakera.ViTConfig(128, 4, 4, (4, 4), named.shape.decoder)
+    config = kakera.ViTConfig(128, 4, 4, (4, 4), named.config.decoder)
     assert same(named, kakera.ViT(config, channels=1, image_size=(28, 28), seed=5))
     wide = kakera.ViT("micro", channels=1, image_size=28, patch=(7, 7))
     assert wide(images()).shape == (4, 1 + 16, 128)

@@ -11,7 +11,7 @@ from kakera.model.classifier import Classifier, Pool
 from kakera.model.configs import resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
-from kakera.model.token_index import TokenIndex, beyond, visible_index
+from kakera.model.token_index import TokenIndex, padding_patches, visible_index
 from kakera.model.trace import Trace
 from tests.model.models import DECODER, SIZE, drawn, encoder, far, pictures
 
@@ -27,7 +27,7 @@ def batch(dtype: torch.dtype = torch.float64, *, blank: float = 0.0) -> tuple[Te
     values = pictures(4).to(dtype)
     for picture, width in zip(values, WIDTHS, strict=True):
         picture[..., int(width) :] = blank
-    return values, beyond(WIDTHS, GRID, 3)
+    return values, padding_patches(WIDTHS, GRID, 3)
 
 
 def masks(padding_mask: Tensor, ratio: float = 0.5) -> Tensor:
@@ -40,14 +40,14 @@ def autoencoder(*, norm_pix_loss: bool = True) -> MAE:
 
 
 def test_a_patch_is_absent_where_it_begins_beyond_the_end() -> None:
-    padding_mask = beyond(WIDTHS, GRID, 3).reshape(4, GRID.rows, GRID.cols)
+    padding_mask = padding_patches(WIDTHS, GRID, 3).reshape(4, GRID.rows, GRID.cols)
     assert (~padding_mask).sum(dim=(1, 2)).tolist() == [20, 8, 12, 4]
     assert not padding_mask[1, :, :2].any()
     assert padding_mask[1, :, 2:].all()
 
 
 def test_overlapping_patches_are_absent_by_where_they_begin() -> None:
-    assert beyond(torch.tensor([5]), Grid(1, 4), 2).tolist() == [[False, False, False, True]]
+    assert padding_patches(torch.tensor([5]), Grid(1, 4), 2).tolist() == [[False, False, False, True]]
 
 
 @both_precisions
@@ -139,7 +139,7 @@ def test_a_cnn_pools_what_is_there() -> None:
     model.reset_parameters(torch.Generator().manual_seed(0))
     model.eval().double()
     values = pictures(2, size=(8, 16))
-    padding_mask = beyond(torch.tensor([9, 16]), model.grid_for((8, 16)), model.step)
+    padding_mask = padding_patches(torch.tensor([9, 16]), model.grid_for((8, 16)), model.step)
     maps = model.maps(values)
     assert maps.shape[-2:] == (model.grid_for((8, 16)).rows, model.grid_for((8, 16)).cols)
     found = model.features(values, padding_mask=padding_mask)

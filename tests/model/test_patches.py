@@ -8,7 +8,7 @@ from jaxtyping import TypeCheckError
 from torch.nn import functional
 
 from kakera.grid import Grid
-from kakera.model.patches import PatchEmbedding, cut, gather_tokens, join
+from kakera.model.patches import PatchEmbedding, gather_tokens, patchify, unpatchify
 from tests.model import lecture
 from tests.model.models import drawn, every_input, far, pictures
 from tests.refusals import refused
@@ -19,7 +19,7 @@ small = st.integers(1, 5)
 def test_a_patch_vector_is_row_by_row_and_channels_last() -> None:
     red = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     picture = torch.stack([red, red + 10, red + 20])[None]
-    assert cut(picture, (2, 2)).tolist() == [[[1, 11, 21, 2, 12, 22, 3, 13, 23, 4, 14, 24]]]
+    assert patchify(picture, (2, 2)).tolist() == [[[1, 11, 21, 2, 12, 22, 3, 13, 23, 4, 14, 24]]]
 
 
 @every_input
@@ -27,30 +27,30 @@ def test_every_patch_vector_is_the_lectures(
     channels: int, size: tuple[int, int], patch: tuple[int, int]
 ) -> None:
     batch = pictures(2, channels, size)
-    for picture, vectors in zip(batch, cut(batch, patch), strict=True):
+    for picture, vectors in zip(batch, patchify(batch, patch), strict=True):
         np.testing.assert_array_equal(vectors, lecture.patch_vectors(picture.numpy(), patch))
 
 
 def test_a_colour_patch_of_16_has_768_values() -> None:
-    assert cut(torch.zeros(1, 3, 224, 224), (16, 16)).shape == (1, 196, 768)
+    assert patchify(torch.zeros(1, 3, 224, 224), (16, 16)).shape == (1, 196, 768)
 
 
 def test_patches_are_numbered_row_by_row_from_the_top_left() -> None:
     number = torch.arange(6.0).reshape(1, 1, 2, 3)
     picture = number.repeat_interleave(4, dim=2).repeat_interleave(5, dim=3)
-    assert cut(picture, (4, 5))[0, :, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert patchify(picture, (4, 5))[0, :, 0].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @given(b=small, c=small, rows=small, cols=small, ph=small, pw=small)
 def test_join_is_the_inverse_of_cut(b: int, c: int, rows: int, cols: int, ph: int, pw: int) -> None:
     picture = torch.arange(b * c * rows * ph * cols * pw).float().reshape(b, c, rows * ph, cols * pw)
-    assert torch.equal(join(cut(picture, (ph, pw)), Grid(rows, cols), (ph, pw)), picture)
+    assert torch.equal(unpatchify(patchify(picture, (ph, pw)), Grid(rows, cols), (ph, pw)), picture)
 
 
 @given(b=small, c=small, rows=small, cols=small, ph=small, pw=small)
 def test_cut_is_the_inverse_of_join(b: int, c: int, rows: int, cols: int, ph: int, pw: int) -> None:
     vectors = torch.arange(b * rows * cols * ph * pw * c).float().reshape(b, rows * cols, ph * pw * c)
-    assert torch.equal(cut(join(vectors, Grid(rows, cols), (ph, pw)), (ph, pw)), vectors)
+    assert torch.equal(patchify(unpatchify(vectors, Grid(rows, cols), (ph, pw)), (ph, pw)), vectors)
 
 
 def test_white_lines_on_different_rows_have_nothing_in_common() -> None:
@@ -58,18 +58,18 @@ def test_white_lines_on_different_rows_have_nothing_in_common() -> None:
     picture = torch.zeros(1, 1, 16, 16 * 16)
     for i in range(16):
         picture[0, 0, i, 16 * i : 16 * (i + 1)] = 1
-    x = cut(picture, (16, 16))[0]
+    x = patchify(picture, (16, 16))[0]
     assert torch.equal(x @ x.T, 16 * torch.eye(16))
 
 
 def test_a_patch_that_does_not_divide_the_picture_is_refused() -> None:
     with refused("patch", got="4 x 4 for a picture of 8 x 10"):
-        cut(torch.zeros(1, 1, 8, 10), (4, 4))
+        patchify(torch.zeros(1, 1, 8, 10), (4, 4))
 
 
 def test_shapes_are_checked_while_testing() -> None:
     with pytest.raises(TypeCheckError):
-        cut(torch.zeros(3, 8, 8), (4, 4))
+        patchify(torch.zeros(3, 8, 8), (4, 4))
 
 
 def test_pick_takes_each_pictures_own_tokens_in_the_order_asked_for() -> None:
@@ -120,7 +120,7 @@ def test_overlapping_patches_are_what_a_convolution_with_a_stride_sees() -> None
 def test_the_patches_of_ast() -> None:
     """128 bands × 1024 frames, 16 × 16 every 10 (Gong et al. 2021): 12 × 101."""
     assert Grid.cover((128, 1024), (16, 16), (10, 10)) == Grid(12, 101)
-    assert cut(torch.zeros(1, 1, 128, 1024), (16, 16), (10, 10)).shape == (1, 1212, 256)
+    assert patchify(torch.zeros(1, 1, 128, 1024), (16, 16), (10, 10)).shape == (1, 1212, 256)
 
 
 @pytest.mark.parametrize("stride", [(0, 1), (1, 5), (-1, 2)])

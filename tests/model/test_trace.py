@@ -1,6 +1,6 @@
 import torch
 
-from kakera.model.attention import Layer
+from kakera.model.attention import Block
 from kakera.model.configs import vit_config
 from kakera.model.trace import Trace
 from kakera.model.vit import ViT
@@ -74,7 +74,7 @@ def test_in_float32_record_formula_and_fused_kernel_agree_to_1e_6_on_every_layer
         model(torch.rand(1, 3, 112, 112, generator=seeded(0)), trace=trace)
     for number in every:
         layer = model.layers[number - 1]
-        assert isinstance(layer, Layer)
+        assert isinstance(layer, Block)
         with torch.no_grad():
             qkv = layer.attention.qkv(layer.norm1(trace.tokens[number - 1])).double()
         q, k, v = qkv.reshape(1, 50, 3, shape.heads, -1).permute(2, 0, 3, 1, 4)

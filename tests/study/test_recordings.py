@@ -12,7 +12,7 @@ from kakera.cli.main import main
 from kakera.commands.finetune import finetune
 from kakera.data.sources.open import open_dataset
 from kakera.formats.native import load_model
-from kakera.model.token_index import beyond
+from kakera.model.token_index import padding_patches
 from kakera.study.data_size.shift_test import directions, moved, shifted
 from kakera.study.mask_ratio.study import study_mask_ratio
 from tests.study.studies import words
@@ -113,7 +113,10 @@ def test_a_convolution_follows_a_recording_that_moves_within_its_window() -> Non
     values = torch.full((1, 1, 32, 80), INPUTS.mean[0])
     values[..., 32:48] = torch.randn(1, 1, 32, 16, generator=torch.Generator().manual_seed(0)) * 4 - 6
     before, after = (INPUTS.normalize(shifted(values, by, (0, 1), INPUTS.mean[0])) for by in (0, step))
-    ends = beyond(torch.tensor([64]), grid, step), beyond(torch.tensor([64 + step]), grid, step)
+    ends = (
+        padding_patches(torch.tensor([64]), grid, step),
+        padding_patches(torch.tensor([64 + step]), grid, step),
+    )
     one, other = (model.maps(each) for each in (before, after))
     torch.testing.assert_close(one[..., 4:16], other[..., 5:17])
     assert int((ends[0] & ~ends[1]).sum()) == grid.rows

@@ -42,7 +42,7 @@ def life(folder: Path) -> None:
     with run.held():
         for step in STEPS:
             model, optimizer = model_at(step)
-            run.save(step, model, optimizer, average=copy.deepcopy(model))
+            run.save_checkpoint(step, model, optimizer, average=copy.deepcopy(model))
             run.log({"step": step})
 
 
@@ -51,7 +51,7 @@ def reopened(folder: Path) -> tuple[int, nn.Module]:
     run = Run(folder, {"seed": 1})
     model, optimizer = model_at(99)
     with run.held():
-        return run.restore(model, optimizer, average=copy.deepcopy(model)), model
+        return run.load_checkpoint(model, optimizer, average=copy.deepcopy(model)), model
 
 
 def whole_steps(folder: Path) -> list[int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator, save_model
+from kakera.formats.native import save_model, seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import resnet_config, vit_config
@@ -24,21 +24,21 @@ CLASSES = ("high", "low")
 def autoencoder(seed: int = 0, *, normalised: bool = True) -> Pretrained:
     encoder = ViT(SHAPE, channels=1, image_size=INPUTS.size)
     model = MAE(encoder, SHAPE.decoder, norm_pix_loss=normalised)
-    model.reset_parameters(generator(seed))
+    model.reset_parameters(seeded_generator(seed))
     return Pretrained(model.eval(), INPUTS)
 
 
 def classifier(seed: int = 1) -> Pretrained:
     model = Classifier(autoencoder(seed).encoder, 2)
-    torch.nn.init.normal_(model.head.weight, generator=generator(seed))
+    torch.nn.init.normal_(model.head.weight, generator=seeded_generator(seed))
     torch.nn.init.zeros_(model.head.bias)
     return Pretrained(model.eval(), INPUTS, CLASSES)
 
 
 def cnn() -> Pretrained:
     model = ResNet(resnet_config("resnet-nano"), channels=1, classes=2)
-    model.reset_parameters(generator(0))
-    torch.nn.init.normal_(model.head.weight, generator=generator(2))
+    model.reset_parameters(seeded_generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=seeded_generator(2))
     return Pretrained(model.eval(), INPUTS, CLASSES)
 
 

@@ -15,7 +15,7 @@ from kakera.model.configs import resnet_config
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
-from kakera.training.layer_wrappers import compiled, through
+from kakera.training.layer_wrappers import compiled, wrap_layers
 from kakera.training.options import PretrainOptions
 from tests import warm
 from tests.model.models import DECODER, SHAPE, SIZE, drawn, encoder, pictures
@@ -67,8 +67,8 @@ def test_a_cpu_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_compiled_layer_may_be_computed_again_for_its_gradient() -> None:
     model = nn.Linear(2, 2)
-    with through([model], lambda forward: lambda x: forward(x) + 1):
-        with through([model], lambda forward: lambda x: 2 * forward(x)):
+    with wrap_layers([model], lambda forward: lambda x: forward(x) + 1):
+        with wrap_layers([model], lambda forward: lambda x: 2 * forward(x)):
             twice = model(torch.zeros(1, 2))
         once = model(torch.zeros(1, 2))
     assert torch.equal(twice, 2 * once)

@@ -11,7 +11,7 @@ from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
 from kakera.inputs import InputSpec
 from kakera.training import device
-from kakera.training.device import device_of, placed
+from kakera.training.device import device_of, moved_to_device
 from tests.small import folder
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -36,7 +36,7 @@ def test_a_model_is_put_back_also_after_a_failure(monkeypatch: pytest.MonkeyPatc
     moves: list[torch.device] = []
     monkeypatch.setattr(model, "to", moves.append)
     saved = Pretrained(model, INPUTS)
-    with pytest.raises(ZeroDivisionError), placed(saved, "auto"):
+    with pytest.raises(ZeroDivisionError), moved_to_device(saved, "auto"):
         1 / 0  # noqa: B018  # what it is does not matter
     assert moves == [torch.device("meta"), torch.device("cpu")]
     assert saved.device.type == "cpu"

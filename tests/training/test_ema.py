@@ -35,4 +35,4 @@ def test_without_a_decay_there_is_none() -> None:
     average = EMA(linear(1.0), 0.0)
     average.update(linear(2.0))
     assert average.model is None
-    assert average.parts == {}
+    assert average.state == {}

@@ -136,7 +136,7 @@ def test_what_is_saved_after_a_damaged_checkpoint_is_what_is_kept(tmp_path: Path
     damage(tmp_path / "checkpoints" / "step-000000004.safetensors", "bit")
     assert reopened(tmp_path)[0] == 3
     model, optimizer = model_at(3)
-    Run(tmp_path, {"seed": 1}).save(3, model, optimizer, average=copy.deepcopy(model))
+    Run(tmp_path, {"seed": 1}).save_checkpoint(3, model, optimizer, average=copy.deepcopy(model))
     assert reopened(tmp_path)[0] == 3
     Run(tmp_path, {"seed": 1}).drop_checkpoints()
     assert not list((tmp_path / "checkpoints").iterdir())

@@ -19,7 +19,7 @@ from kakera.formats.load import load
 from kakera.formats.onnx import export as graphs
 from kakera.formats.onnx import int8
 from kakera.formats.onnx.int8 import front_end
-from kakera.formats.onnx.model import entering
+from kakera.formats.onnx.model import feeds
 from kakera.formats.verify import session_of
 from kakera.sound.bank import filters
 from tests.formats.exported import exported_once  # noqa: F401  # of all tests here
@@ -65,7 +65,7 @@ def test_the_log_mel_spectrogram_of_the_int8_graph_is_that_of_the_formula(
     inputs = load(trained[0]).inputs
     assert inputs.sound is not None
     batch = next(evaluation_batches(open_files(trained[1], inputs), inputs.size, batch=4))
-    given = entering(batch.pictures, batch.lengths)
+    given = feeds(batch.pictures, batch.lengths)
     (found,) = session_of(tmp_path / "shown.onnx").run([log.output[0]], given)
     for row, wave in enumerate(given["waveforms"]):
         frames = inputs.sound.frames(int(given["lengths"][row]))
@@ -149,7 +149,7 @@ def test_the_measures_are_accuracy_and_of_several_labels_mean_average_precision(
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "agreement", "several", "words"),
+    ("accuracies", "agreement", "multi_label", "words"),
     [
         ((0.9, 0.8801), 0.5, False, ""),
         ((0.9, 0.8799), 1.0, False, "2.01 points of accuracy lost"),

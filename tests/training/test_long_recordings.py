@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator, save_model
+from kakera.formats.native import save_model, seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import vit_config
@@ -23,7 +23,7 @@ def test_an_hour_is_predicted_in_under_500_mb(tmp_path: Path) -> None:
     spec, size = preset("speech"), (80, 1024)
     encoder = ViT(vit_config("nano").with_patch((16, 32)), channels=1, image_size=size)
     model = Classifier(encoder, 2)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     inputs = InputSpec(1, *size, (-6.0,), (4.0,), scale=1.0, axes=("frequency", "time"), sound=spec)
     save_model(tmp_path / "model", Pretrained(model, inputs, ("a", "b")))
     second = (0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)

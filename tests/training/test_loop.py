@@ -13,7 +13,7 @@ from kakera.errors import RunError
 from kakera.training.engine import engine
 from kakera.training.loop import BAD_STEPS, train
 from kakera.training.options import FinetuneOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.recipes import options_from
 from kakera.training.run import Run
 from tests.small import pictures
@@ -33,9 +33,9 @@ OPTIONS = options_from(
 )
 
 
-def plan(**given: object) -> Plan:
+def plan(**given: object) -> TrainingPlan:
     options = replace(OPTIONS, **given)
-    return Plan(pictures(40, 0).part("train"), (28, 28), Augmentation(), options, seed=1, workers=0)
+    return TrainingPlan(pictures(40, 0).part("train"), (28, 28), Augmentation(), options, seed=1, workers=0)
 
 
 class Brightness:

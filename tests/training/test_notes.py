@@ -25,6 +25,6 @@ def test_without_notes_and_in_processes_that_follow_nothing_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noted(classifier(), "c.pth")
-    monkeypatch.setattr(notes, "follows", lambda: True)
+    monkeypatch.setattr(notes, "is_follower", lambda: True)
     noted(replace(classifier(), notes=NOTES), "d.pth")
     assert capsys.readouterr() == ("", "")

@@ -28,27 +28,27 @@ def test_a_checkpoint_of_other_threads_is_said_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(tmp_path, {"grad_accum": 1})
-    run.save(3, *model_at(3))
-    run.restore(*model_at(0))
+    run.save_checkpoint(3, *model_at(3))
+    run.load_checkpoint(*model_at(0))
     assert capsys.readouterr().err == ""
     run.config["grad_accum"] = 4
-    assert run.restore(*model_at(0)) == 3
+    assert run.load_checkpoint(*model_at(0)) == 3
     said = capsys.readouterr().err
     assert said == (
         f"kakera: {tmp_path}: was trained with grad_accum 1 and goes on with grad_accum 4: the weights will "
         "differ in the last digits from an uninterrupted run\n"
     )
-    run.save(4, *model_at(4))
-    run.restore(*model_at(0))
+    run.save_checkpoint(4, *model_at(4))
+    run.load_checkpoint(*model_at(0))
     assert capsys.readouterr().err == ""
 
 
 def test_a_training_that_goes_on_with_other_threads_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Run(tmp_path, {}).save(3, *model_at(3))
+    Run(tmp_path, {}).save_checkpoint(3, *model_at(3))
     before = torch.get_num_threads()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
-    Run(tmp_path, {}).restore(*model_at(0))
+    Run(tmp_path, {}).load_checkpoint(*model_at(0))
     said = capsys.readouterr().err
     assert f"was trained with threads {before} and goes on with threads 64" in said

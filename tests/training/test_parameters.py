@@ -8,7 +8,7 @@ from kakera.model.classifier import Classifier as VitClassifier
 from kakera.model.configs import SIZES, ResNetConfig
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT as VitEncoder
-from kakera.training.parameters import groups, maps_in
+from kakera.training.parameters import linear_layers, parameter_groups
 
 
 class Encoder(nn.Module):
@@ -29,7 +29,7 @@ class Classifier(nn.Module):
 
 
 def scales(model: nn.Module, layer_decay: float) -> dict[str, float]:
-    found = groups(model, weight_decay=0.1, lr=1.0, layer_decay=layer_decay)
+    found = parameter_groups(model, weight_decay=0.1, lr=1.0, layer_decay=layer_decay)
     return {name: group["lr_scale"] for group in found for name in group["names"]}
 
 
@@ -51,12 +51,12 @@ def test_each_layer_learns_slower_than_the_one_above() -> None:
 
 
 def test_the_rate_of_a_group_is_the_rate_times_its_scale() -> None:
-    for group in groups(Classifier(), weight_decay=0.1, lr=0.3, layer_decay=0.75):
+    for group in parameter_groups(Classifier(), weight_decay=0.1, lr=0.3, layer_decay=0.75):
         assert group["lr"] == pytest.approx(0.3 * group["lr_scale"])
 
 
 def test_only_matrices_decay() -> None:
-    found = groups(Classifier(), weight_decay=0.1, lr=1.0)
+    found = parameter_groups(Classifier(), weight_decay=0.1, lr=1.0)
     decaying = {name for group in found for name in group["names"] if group["weight_decay"] == 0.1}
     assert decaying == {
         "encoder.patches.weight",
@@ -69,7 +69,7 @@ def test_only_matrices_decay() -> None:
 
 
 def test_every_other_group_has_no_decay_at_all() -> None:
-    assert {g["weight_decay"] for g in groups(Classifier(), weight_decay=0.1, lr=1.0)} == {0.0, 0.1}
+    assert {g["weight_decay"] for g in parameter_groups(Classifier(), weight_decay=0.1, lr=1.0)} == {0.0, 0.1}
 
 
 def test_the_blocks_of_a_resnet_count_as_layers() -> None:
@@ -105,24 +105,28 @@ def test_frozen_parameters_are_left_out_without_changing_the_scale_of_the_others
 
 def test_every_trained_parameter_is_in_exactly_one_group() -> None:
     model = Classifier()
-    listed = [id(p) for g in groups(model, weight_decay=0.1, lr=1.0, layer_decay=0.9) for p in g["params"]]
+    listed = [
+        id(p) for g in parameter_groups(model, weight_decay=0.1, lr=1.0, layer_decay=0.9) for p in g["params"]
+    ]
     assert sorted(listed) == sorted(id(p) for p in model.parameters())
 
 
 def test_adamw_takes_the_groups() -> None:
-    optimiser = torch.optim.AdamW(groups(Classifier(), weight_decay=0.1, lr=0.2, layer_decay=0.5))
+    optimiser = torch.optim.AdamW(parameter_groups(Classifier(), weight_decay=0.1, lr=0.2, layer_decay=0.5))
     assert {group["lr"] for group in optimiser.param_groups} == {0.2, 0.1, 0.05, 0.025}
 
 
 @pytest.mark.parametrize("decay", [0.0, -1.0, 1.5])
 def test_a_layer_decay_outside_zero_to_one_is_refused(decay: float) -> None:
     with pytest.raises(OptionError, match="layer decay"):
-        groups(Classifier(), weight_decay=0.1, lr=1.0, layer_decay=decay)
+        parameter_groups(Classifier(), weight_decay=0.1, lr=1.0, layer_decay=decay)
 
 
 def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
     model = VitClassifier(VitEncoder(SIZES["nano"], channels=1, image_size=(8, 8)), 2)
-    found = {name: g["maps"] for g in groups(model, weight_decay=0.1, lr=1.0) for name in g["names"]}
+    found = {
+        name: g["maps"] for g in parameter_groups(model, weight_decay=0.1, lr=1.0) for name in g["names"]
+    }
     first = {name.split(".", 3)[3]: maps for name, maps in found.items() if ".layers.0." in name and maps}
     assert first == {
         "attention.qkv.weight": 3,
@@ -132,7 +136,7 @@ def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
     }
     assert {name.split(".")[1] for name, maps in found.items() if maps} == {"layers"}
     cross = CrossBlock(8, 2)
-    assert {n: maps_in(f"decoder.layers.0.{n}", p) for n, p in cross.attention.named_parameters()} == {
+    assert {n: linear_layers(f"decoder.layers.0.{n}", p) for n, p in cross.attention.named_parameters()} == {
         **{"q.weight": 1, "kv.weight": 2, "out.weight": 1},
         **{"q.bias": 0, "kv.bias": 0, "out.bias": 0},
     }
@@ -140,4 +144,4 @@ def test_the_linear_maps_of_a_transformers_layers_are_counted() -> None:
 
 def test_a_convolution_is_no_linear_map() -> None:
     model = ResNet(ResNetConfig((1, 1), (2, 4), bottleneck=False, stem="small"), channels=1, classes=2)
-    assert {group["maps"] for group in groups(model, weight_decay=0.1, lr=1.0)} == {0}
+    assert {group["maps"] for group in parameter_groups(model, weight_decay=0.1, lr=1.0)} == {0}

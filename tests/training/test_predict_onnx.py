@@ -58,7 +58,7 @@ def test_a_graph_that_cannot_be_used_says_why(written: tuple[Path, Path], tmp_pa
     with pytest.raises(RunError, match=r"model.onnx: got .* expected a graph of ONNX;"):
         open_onnx(place)
     description = json.loads((place / "config.json").read_text())
-    (place / "config.json").write_text(json.dumps({**description, "found": ["tokens"]}))
+    (place / "config.json").write_text(json.dumps({**description, "output_names": ["tokens"]}))
     with pytest.raises(RunError, match=r"model.onnx: got a graph of tokens, expected"):
         open_onnx(place)
     for damaged in ("{", "[]", '{"inputs": {}}'):
@@ -100,7 +100,7 @@ SOUND = {**OTHER, "scale": 1.0, "sound": {"rate": 8000, "bins": 32}}
         ({"id2label": {"0": "a", "1": "b"}}, "probabilities of any x 10, expected probabilities of any x 2"),
         ({"id2label": {"0": "a", "2": "b"}}, "got '1', expected the description"),
         ({"id2label": ["a"]}, "id2label: got ['a']"),
-        ({"several": "no"}, "several: got 'no'"),
+        ({"multi_label": "no"}, "multi_label: got 'no'"),
         ({"inputs": {**OTHER, "height": 10**9}}, "1 channels of 1000000000 x 32"),
         ({"inputs": {**OTHER, "std": [0]}}, "expected positive numbers"),
     ],

@@ -15,7 +15,7 @@ from kakera.errors import DataError, OptionError
 from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
 from kakera.training.loop import train
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.run import Run
 from tests.training.test_loop import OPTIONS, Brightness
 
@@ -33,12 +33,12 @@ def files(root: Path, broken: tuple[int, ...]) -> Path:
     return root
 
 
-def plan(root: Path, **given: object) -> Plan:
+def plan(root: Path, **given: object) -> TrainingPlan:
     options = replace(OPTIONS, epochs=1.0, **given)
     dataset = open_dataset(root, channels=1)
     everything = replace(dataset, split=np.full(len(dataset), "train"))
     changed = Augmentation(crop=(0.5, 1.0), flip=True, shift=2)
-    return Plan(everything, (SIDE, SIDE), changed, options, seed=1, workers=0)
+    return TrainingPlan(everything, (SIDE, SIDE), changed, options, seed=1, workers=0)
 
 
 class Watched(Brightness):

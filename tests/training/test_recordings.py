@@ -84,7 +84,7 @@ def test_other_seconds_leave_each_patch_its_position(
     finetune(world / "songs", init_from=world / "mae", out=tmp_path / "run", seconds=seconds, **FINETUNE)
     encoder = load_model(tmp_path / "run").encoder
     assert (encoder.grid.rows, encoder.grid.cols) == (4, cols)
-    assert torch.equal(encoder.positions, sincos(encoder.grid, encoder.shape.width))
+    assert torch.equal(encoder.positions, sincos(encoder.grid, encoder.config.width))
 
 
 @pytest.mark.parametrize("patch", [(8, 8), (16, 8)])
@@ -228,7 +228,7 @@ def test_from_shards_the_same_is_learned_to_the_bit(world: Path, tmp_path: Path)
 def test_also_when_they_are_too_many_for_the_memory_and_workers_read(
     tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kakera.training.prepared.hold", lambda dataset, limit: dataset)
+    monkeypatch.setattr("kakera.training.prepared.preload", lambda dataset, limit: dataset)
     pack(world / "songs", tmp_path / "shards", shard_size=5, workers=1)
     for source in (world / "songs", tmp_path / "shards"):
         pretrain(source, out=tmp_path / source.name / "run", workers=2, **PRETRAIN | {"epochs": 1.0})

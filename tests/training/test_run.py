@@ -68,10 +68,10 @@ def test_a_damaged_configuration_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     run = Run(tmp_path, {})
     model, optimizer = trained(3)
-    run.save(3, model, optimizer, average=copy.deepcopy(model))
+    run.save_checkpoint(3, model, optimizer, average=copy.deepcopy(model))
     other, other_optimizer = trained(0)
     average, _ = trained(0)
-    assert run.restore(other, other_optimizer, average=average) == 3
+    assert run.load_checkpoint(other, other_optimizer, average=average) == 3
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), average.parameters(), strict=True))
     ours, theirs = optimizer.state_dict()["state"], other_optimizer.state_dict()["state"]
@@ -81,15 +81,15 @@ def test_a_checkpoint_brings_everything_back(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint_it_starts_at_zero(tmp_path: Path) -> None:
-    assert Run(tmp_path, {}).restore(*trained(0)) == 0
+    assert Run(tmp_path, {}).load_checkpoint(*trained(0)) == 0
 
 
 def test_two_checkpoints_are_kept_and_the_newest_is_taken(tmp_path: Path) -> None:
     run = Run(tmp_path, {})
     for step in (9, 10, 11):
-        run.save(step, *trained(1))
+        run.save_checkpoint(step, *trained(1))
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
-    assert run.restore(*trained(0)) == 11
+    assert run.load_checkpoint(*trained(0)) == 11
 
 
 def test_metrics_of_steps_to_be_repeated_are_dropped_and_a_cut_line_too(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_metrics_of_steps_to_be_repeated_are_dropped_and_a_cut_line_too(tmp_path
         run.log({"step": step, "loss": 1.0})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 1')
-    run.forget_after(20)
+    run.truncate_log(20)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [10, 20]
 

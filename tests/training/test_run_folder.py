@@ -23,7 +23,7 @@ from tests.training.faults import model_at
 
 WRITES: dict[str, Callable[[Run], object]] = {
     "log": lambda run: run.log({"step": 1}),
-    "save": lambda run: run.save(1, *model_at(1)),
+    "save": lambda run: run.save_checkpoint(1, *model_at(1)),
     "list": lambda run: run.list_unreadable([UnreadableFileError("a.png", "empty")]),
 }
 
@@ -55,7 +55,7 @@ def test_a_folder_in_its_place_with_another_configuration_is_left_alone(tmp_path
         (tmp_path / "run").rename(tmp_path / "moved")
         Run(tmp_path / "run", {"seed": 2})
         with pytest.raises(RunError, match="seed 2 there, 1 here"):
-            run.save(1, *model_at(1))
+            run.save_checkpoint(1, *model_at(1))
 
 
 def test_a_configuration_deleted_by_hand_is_written_again(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_lock_deleted_by_hand_does_not_end_the_training(tmp_path: Path) -> Non
     run = Run(tmp_path / "run", {"seed": 1})
     with run.held():
         (tmp_path / "run" / ".lock").unlink()
-        run.save(1, *model_at(1))
+        run.save_checkpoint(1, *model_at(1))
     assert (tmp_path / "run" / "checkpoints" / "step-000000001.safetensors").exists()
 
 
@@ -78,10 +78,10 @@ def test_checkpoints_deleted_by_hand_are_said_where_training_begins_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    run.save(3, *model_at(3))
+    run.save_checkpoint(3, *model_at(3))
     run.log({"step": 3})
     shutil.rmtree(tmp_path / "run" / "checkpoints")
-    assert Run(tmp_path / "run", {"seed": 1}).restore(*model_at(0)) == 0
+    assert Run(tmp_path / "run", {"seed": 1}).load_checkpoint(*model_at(0)) == 0
     said = capsys.readouterr().err
     assert "metrics up to step 3 and no checkpoint: training begins again at step 0" in said
     assert said.count("\n") == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kakera.errors import StoppedError
-from kakera.training.stop import Stop
+from kakera.training.stop import StopSignal
 from tests.training.commands import PRETRAIN, finish, start, wait_for_a_checkpoint
 
 
@@ -40,23 +40,23 @@ def test_a_signal_saves_and_says_how_to_go_on(
 
 
 def test_a_first_signal_waits_and_a_second_does_not() -> None:
-    with Stop() as stop, stop.waiting():
+    with StopSignal() as stop, stop.defer():
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.asked
+        assert stop.received
         with pytest.raises(StoppedError, match="the same command goes on") as caught:
             os.kill(os.getpid(), signal.SIGTERM)
     assert caught.value.exit_code == 143
 
 
 def test_where_nothing_is_in_hand_a_signal_stops_at_once() -> None:
-    with Stop(), pytest.raises(StoppedError) as caught:
+    with StopSignal(), pytest.raises(StoppedError) as caught:
         os.kill(os.getpid(), signal.SIGINT)
     assert caught.value.exit_code == 130
 
 
 def test_afterwards_signals_are_what_they_were() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with Stop():
+    with StopSignal():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
 

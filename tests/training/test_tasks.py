@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from kakera import seeding
 from kakera.data.loader import Augmentation, Batch, training_batches
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.masking import choose_subset, random
 from kakera.model.classifier import Classifier
@@ -43,15 +43,15 @@ def classification(
     *, multi_label: bool = False, labels: NDArray[Any] | None = None, **given: float
 ) -> Classification:
     model = Classifier(encoder(), 10)
-    model.reset_parameters(generator(0))
-    torch.nn.init.normal_(model.head.weight, generator=generator(1))
+    model.reset_parameters(seeded_generator(0))
+    torch.nn.init.normal_(model.head.weight, generator=seeded_generator(1))
     options = FinetuneOptions(data="", **{**PLAIN, **given})
     return Classification(model, INPUTS, options, multi_label=multi_label, labels=labels)
 
 
 def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None:
     model = MAE(encoder(), vit_config("nano").decoder)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     options = PretrainOptions(data="", mask_ratio=0.75, seed=5)
     found = batch(7)  # in the second epoch
     assert found.epoch == 1
@@ -63,7 +63,7 @@ def test_pretraining_hides_what_the_seed_the_epoch_and_the_picture_say() -> None
 
 def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     model = MAE(encoder(), vit_config("nano").decoder)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     found = batch()
     noise = {use: seeding.uniform(5, 0, found.samples.numpy(), use, 49) for use in ("mask", "predicted")}
     hidden = random(noise["mask"], model.encoder.grid, 0.75)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kakera.commands.predict import predict
 from kakera.data.sources.files import open_pictures
-from kakera.explain import look
+from kakera.explain import encode
 from kakera.explain.activations import Activations
 from kakera.formats.native import load_model
 from tests.web.runs import CLASSES, client, png, three_runs
@@ -34,7 +34,7 @@ def sample() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def seen(runs: list[Path], sample: torch.Tensor) -> Activations:
     saved = load_model(runs[0])
-    return look(saved.encoder, saved.inputs, sample)
+    return encode(saved.encoder, saved.inputs, sample)
 
 
 ASK = {"model": "mae", "picture": "sample-1"}

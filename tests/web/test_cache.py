@@ -56,7 +56,7 @@ def test_something_larger_than_the_limit_is_given_all_the_same() -> None:
 
 def test_whoever_waits_too_long_is_sent_away() -> None:
     turns = Limiter(patience_seconds=0.05, at_a_time=1)
-    with turns.turn(), pytest.raises(BusyError), turns.turn():
+    with turns.slot(), pytest.raises(BusyError), turns.slot():
         pass
-    with turns.turn():
+    with turns.slot():
         pass

@@ -27,7 +27,7 @@ def in_training(folder: Path, *steps: int) -> Run:
 
 def checkpoint(run: Run, step: int) -> None:
     model = autoencoder(seed=step).model
-    run.save(step, model, torch.optim.AdamW(model.parameters()))
+    run.save_checkpoint(step, model, torch.optim.AdamW(model.parameters()))
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_a_checkpoint_that_cannot_be_read_leaves_the_one_before(tmp_path: Path) 
 def test_the_moving_average_is_taken_where_there_is_one(tmp_path: Path) -> None:
     run = in_training(tmp_path / "run")
     model, average = autoencoder(1).model, autoencoder(2).model
-    run.save(5, model, torch.optim.AdamW(model.parameters()), average=average)
+    run.save_checkpoint(5, model, torch.optim.AdamW(model.parameters()), average=average)
     saved, step = open_run(tmp_path / "run")
     assert step == 5
     torch.testing.assert_close(saved.encoder.class_token, average.encoder.class_token)

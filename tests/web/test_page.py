@@ -83,7 +83,7 @@ def checkpoint(finished: Path, folder: Path, step: int, scale: float = 1.0) -> A
         for weights in saved.model.parameters():
             weights *= scale
     run = Run(folder, {"verb": "pretrain"})
-    run.save(step, saved.model, torch.optim.AdamW(saved.model.parameters()))
+    run.save_checkpoint(step, saved.model, torch.optim.AdamW(saved.model.parameters()))
     return saved
 
 
@@ -142,7 +142,7 @@ class Oracle:
         return torch.from_numpy(self.picture(number).copy())[None]
 
     def _seen(self, name: str, number: int = 1) -> explain.Activations:
-        return explain.look(self.saved(name).encoder, self.saved(name).inputs, self.tensor(number))
+        return explain.encode(self.saved(name).encoder, self.saved(name).inputs, self.tensor(number))
 
     def attention(self, name: str = "mae", **asked: Any) -> NDArray[Any]:
         return explain.attention_map(self.seen(name), **asked)
@@ -184,7 +184,7 @@ def assert_drawn(found: NDArray[np.uint8], wanted: NDArray[np.uint8], near: int 
 
 def drawn_mask(ratio: float = 0.75, seed: int = 0, kind: str = "random") -> NDArray[np.bool_]:
     """(49,), True = hidden: what a fresh page draws."""
-    return masks.drawn(Grid(*FINE), ratio, seed=seed, kind=kind)[0]
+    return masks.random_masks(Grid(*FINE), ratio, seed=seed, kind=kind)[0]
 
 
 def painted_over(hidden: NDArray[np.bool_], patches: list[int]) -> NDArray[np.bool_]:
@@ -230,7 +230,7 @@ def test_a_chosen_file_is_shown_and_looked_into(page: Page, tmp_path: Path, orac
     assert_drawn(page.pixels(page.canvas("picture"), SIZE), stripes(), 0)
     assert page.find("#samples [aria-pressed=true]").get_attribute("title") == "stripes.png"
     saved = oracle.saved("mae")
-    seen = explain.look(saved.encoder, saved.inputs, torch.from_numpy(stripes())[None])
+    seen = explain.encode(saved.encoder, saved.inputs, torch.from_numpy(stripes())[None])
     wanted = explain.attention_map(seen, token=25)
     assert said_largest(page.label("attention"))[0] == shown_as(wanted.max())
 
@@ -829,7 +829,7 @@ def test_a_newer_checkpoint_of_a_run_in_training_appears_by_itself(page: Page, w
     page.settle()
     with Image.open(world.pictures / "1.png") as picture:
         values = torch.from_numpy(np.asarray(picture.convert("L")).copy())[None]
-    wanted = explain.attention_map(explain.look(saved.encoder, saved.inputs, values), token=11)
+    wanted = explain.attention_map(explain.encode(saved.encoder, saved.inputs, values), token=11)
     assert said_largest(page.label("attention")) == (shown_as(wanted.max()), most_attended(wanted))
     assert said_largest(page.label("attention")) != before
 
@@ -869,7 +869,7 @@ def test_the_docs_program_runs(
     (wanted,) = kakera.predict(world.runs / "classifier", ["bag.png"])
     assert f"'name': '{wanted.labels[0]}'" in said[0]
     assert said[1] == "50 49"
-    assert int(said[2]) == load_model(world.runs / "mae").encoder.shape.width
+    assert int(said[2]) == load_model(world.runs / "mae").encoder.config.width
     assert 0 < float(said[3]) < 1
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from kakera.data.sources.files import open_pictures
 from kakera.web import store as module
 from kakera.web.errors import UnknownError
-from kakera.web.pictures import Pictures
+from kakera.web.pictures import PictureStore
 from tests.small import folder
 from tests.web.runs import client, png, three_runs
 
@@ -117,7 +117,7 @@ def test_the_same_content_has_the_same_id(web: TestClient) -> None:
 
 
 def test_the_oldest_uploads_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf = Pictures(open_pictures(["demo"], 3))
+    shelf = PictureStore(open_pictures(["demo"], 3))
     contents = [png(np.full((28, 28), value, np.uint8)) for value in range(4)]
     monkeypatch.setattr(module, "KEPT_BYTES", sum(map(len, contents[1:])))
     first, second, *_ = [shelf.add(content).id for content in contents]
@@ -128,5 +128,5 @@ def test_the_oldest_uploads_are_forgotten_when_there_are_too_many(monkeypatch: p
 
 
 def test_a_samples_name_says_nothing_of_where_it_lies(tmp_path: Path) -> None:
-    shelf = Pictures(open_pictures([folder(tmp_path / "pictures", count=1)], 3))
+    shelf = PictureStore(open_pictures([folder(tmp_path / "pictures", count=1)], 3))
     assert [picture.name for picture in shelf.samples] == ["0.png", "0.png"]

@@ -16,7 +16,7 @@ from PIL import Image
 from kakera.cli.main import main
 from kakera.commands.predict import predict, predict_windows
 from kakera.data.audio.decode import read
-from kakera.explain.activations import look
+from kakera.explain.activations import encode
 from kakera.explain.axes import axes_of
 from kakera.explain.reconstruct import reconstruct
 from kakera.formats.native import load_model
@@ -94,7 +94,7 @@ def test_a_short_recording_is_predicted_as_its_file_is(web: TestClient, world: P
 
 def test_a_picture_is_the_spectrogram_lowest_band_first(web: TestClient, world: Path) -> None:
     content = web.get(f"/api/pictures/{LONG}", params={"model": "mae"}).content
-    seen = look(load_model(world / "mae").encoder, INPUTS, spectrogram(world))
+    seen = encode(load_model(world / "mae").encoder, INPUTS, spectrogram(world))
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), seen.picture[..., 0])
 
 
@@ -103,7 +103,7 @@ def test_attention_is_the_librarys_over_what_is_there(web: TestClient, world: Pa
     wave = read(world / "clips" / "2-short.wav", RATE)
     values = torch.full((1, 32, 80), -6.0)
     values[..., :28] = log_mel(torch.from_numpy(wave)[None], SPEC)[0]
-    seen = look(load_model(world / "mae").encoder, INPUTS, values, 28)
+    seen = encode(load_model(world / "mae").encoder, INPUTS, values, 28)
     np.testing.assert_allclose(rows, seen.attention_of(-1)[0, :, 1:], atol=1e-6)
 
 

@@ -78,7 +78,7 @@ def spectrogram(world: Path, start: int = 0) -> torch.Tensor:
 
 
 def seen(world: Path, start: int = 0) -> explain.Activations:
-    return explain.look(load_model(world / "mae").encoder, INPUTS, spectrogram(world, start))
+    return explain.encode(load_model(world / "mae").encoder, INPUTS, spectrogram(world, start))
 
 
 def drawn_up(patch: int, grid: tuple[int, int] = GRID) -> int:
@@ -208,7 +208,7 @@ def test_of_a_short_clip_the_padding_is_left_out(page: Page) -> None:
 
 def test_times_and_frequencies_are_hidden_by_kind_and_by_brush(page: Page, world: Path) -> None:
     page.choose("masking", "cols")
-    hidden = masks.drawn(Grid(*GRID), 0.75, kind="cols")[0]
+    hidden = masks.random_masks(Grid(*GRID), 0.75, kind="cols")[0]
     said = page.part("reconstruction", "extra")
     share = guessed(world, hidden).mean_errors()[0] * 100
     assert f"Mean error {share:.3g} %" in said

@@ -106,8 +106,8 @@ def _run(case: Case, place: Path, limit: float, rounds: int, *, quick: bool) -> 
         warm=work.warm,
         measure=case.measure,
     )
-    found: dict[str, Any] = {"says": case.says, "sizes": dict(sizes), "absent": list(work.absent)}
+    found: dict[str, Any] = {"says": case.title, "sizes": dict(sizes), "absent": list(work.not_installed)}
     if work.flops:
         found["flops_of_one"] = work.flops
         found["share_of_limit"] = round(outcome.result(OURS) * work.flops / limit, 4)
-    return {**found, **outcome.to_json(), **(work.said or {})}
+    return {**found, **outcome.to_json(), **(work.details or {})}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from kakera.bench.contest import Work, one_core, told, wall_clock
+from kakera.bench.contest import Work, one_core, returned_value, wall_clock
 from kakera.bench.loader import loader
 from kakera.bench.log_mel import clips
 from kakera.bench.memory import memory
@@ -21,7 +21,7 @@ from kakera.errors import OptionError
 class Case:
     """What is done, on what sizes, and the smallest sizes, which only show that it runs."""
 
-    says: str
+    title: str
     build: Callable[..., Work]
     """From a folder for files, and the sizes."""
     sizes: Mapping[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ CASES: dict[str, Case] = {
         memory,
         {**_BASE, "batch": 16},
         _NANO,
-        told,
+        returned_value,
         rounds=2,
     ),
 }

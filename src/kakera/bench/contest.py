@@ -23,7 +23,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ResultUnit:
     """What results are told in: items a second, or what was measured itself, `scale` times."""
 
     name: str
@@ -31,7 +31,7 @@ class Unit:
     scale: float = 1.0
 
 
-PICTURES = Unit("pictures/s")
+PICTURES = ResultUnit("pictures/s")
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Work:
 
     contenders: list[Contender]
     items: int
-    unit: Unit = PICTURES
+    unit: ResultUnit = PICTURES
     flops: int = 0
     """Operations that ours needs for one item; 0 where matrix products are not what limits it."""
-    absent: tuple[str, ...] = ()
+    not_installed: tuple[str, ...] = ()
     """Other libraries that would take part if they were installed."""
     warm: bool = True
     """Whether a first turn changes the next ones: not where each is a process whose bytes count."""
-    said: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
     """What else belongs to the result, such as how far the contenders' answers lie apart."""
 
 
@@ -70,7 +70,7 @@ def one_core(work: Callable[[], object]) -> float:
         torch.set_num_threads(threads)
 
 
-def told(work: Callable[[], Any]) -> float:
+def returned_value(work: Callable[[], Any]) -> float:
     """What the work itself says that it took, such as bytes."""
     return float(work())
 
@@ -82,7 +82,7 @@ class Outcome:
     measured: Mapping[str, tuple[float, ...]]
     items: int
     """How many pictures, clips or files one run works on."""
-    unit: Unit = PICTURES
+    unit: ResultUnit = PICTURES
 
     def result(self, name: str) -> float:
         """The median over the rounds, in the unit."""
@@ -122,7 +122,7 @@ def contest(
     *,
     items: int,
     rounds: int,
-    unit: Unit = PICTURES,
+    unit: ResultUnit = PICTURES,
     warm: bool = True,
     measure: Callable[[Callable[[], Any]], float] = wall_clock,
 ) -> Outcome:

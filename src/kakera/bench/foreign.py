@@ -21,7 +21,7 @@ _apart: list[str] = []
 PICKY = "torchvision"
 
 
-def search(folder: str) -> None:
+def add_peers_folder(folder: str) -> None:
     """Libraries may lie in this folder too: `pip install --no-deps --target FOLDER …`. Raises OptionError."""
     if not Path(folder).is_dir():
         raise OptionError(
@@ -30,7 +30,7 @@ def search(folder: str) -> None:
     _apart[:] = [str(Path(folder).resolve())]
 
 
-def apart() -> str:
+def peers_folder() -> str:
     """The folder, or nothing."""
     return "".join(_apart)
 

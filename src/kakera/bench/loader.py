@@ -52,7 +52,7 @@ def loader(place: Path, *, pictures: int, batch: int) -> Work:
     ]
     contenders.append(Contender(PEER, _epochs(lambda turn: recipe.epoch(turn, batch))))
     apart = differences(recipe, sources[OURS], batch, steps)
-    return Work(contenders, steps * batch, said={"difference to the peer, of 255": apart})
+    return Work(contenders, steps * batch, details={"difference to the peer, of 255": apart})
 
 
 def photographs(folder: Path, count: int) -> None:
@@ -99,7 +99,7 @@ class Recipe(TorchDataset[Tensor]):
         sizes = np.array([FILE_SIZE] * count)
         self.boxes = augment.random_boxes(noise[:, 3:], sizes, RECIPE.crop, RECIPE.ratio)
         self.flips = noise[:, 0] < 0.5
-        order = seeding.order(0, turn, count)[: count // batch * batch]
+        order = seeding.permutation(0, turn, count)[: count // batch * batch]
         return iter(DataLoader(self, batch_size=batch, sampler=order.tolist()))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.bench.contest import OURS, Contender, Unit, Work
+from kakera.bench.contest import OURS, Contender, ResultUnit, Work
 from kakera.bench.foreign import library
 from kakera.bench.peers import installed
 from kakera.sound.logmel import log_mel
@@ -36,7 +36,7 @@ def clips(_: Path, *, clips: int, seconds: float) -> Work:
         Contender(f"{OURS}, {BANDS} bands", lambda: log_mel(tensor, SoundSpec(bins=BANDS))),
         *(Contender(name, peers[name](waves)) for name in there),
     ]
-    return Work(contenders, clips, Unit("clips/s"), absent=absent)
+    return Work(contenders, clips, ResultUnit("clips/s"), not_installed=absent)
 
 
 def extractor(waves: Waves) -> Callable[[], object]:

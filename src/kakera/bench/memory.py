@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from kakera.bench import foreign
-from kakera.bench.contest import OURS, Contender, Unit, Work
+from kakera.bench.contest import OURS, Contender, ResultUnit, Work
 from kakera.bench.networks import FAST, mae, vit
 from kakera.bench.peers import MAES, installed
 from kakera.model.configs import SIZES
@@ -28,13 +28,21 @@ def memory(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
     """In MiB; less is better."""
     there, absent = installed(MAES)
     contenders = [Contender(who, child(who, size, patch, side, batch)) for who in (OURS, FAST, *there)]
-    return Work(contenders, 1, Unit("MiB", rate=False, scale=2**-20), absent=absent, warm=False)
+    return Work(contenders, 1, ResultUnit("MiB", rate=False, scale=2**-20), not_installed=absent, warm=False)
 
 
 def child(who: str, size: str, patch: int, side: int, batch: int) -> Callable[[], float]:
     """A process that says how many bytes it took."""
     numbers = (patch, side, batch, torch.get_num_threads())
-    command = [sys.executable, "-m", "kakera.bench.memory", who, size, *map(str, numbers), foreign.apart()]
+    command = [
+        sys.executable,
+        "-m",
+        "kakera.bench.memory",
+        who,
+        size,
+        *map(str, numbers),
+        foreign.peers_folder(),
+    ]
 
     def run() -> float:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -47,7 +55,7 @@ def main(who: str, size: str, patch: str, side: str, batch: str, threads: str, a
     """Bytes that the steps took."""
     torch.set_num_threads(int(threads))
     if apart:
-        foreign.search(apart)
+        foreign.add_peers_folder(apart)
     mae(who, *TINY)()
     before = _most()
     step = mae(who, vit(size, int(patch)), int(side), int(batch))

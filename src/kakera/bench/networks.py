@@ -13,10 +13,10 @@ from torch.nn import functional
 from kakera.bench.contest import OURS, Contender, Work
 from kakera.bench.peers import CLASSIFIERS, MAES, Peer, installed, steps
 from kakera.bench.runtimes import RUNTIMES, graphs
-from kakera.bench.where import COMPILED, CPU, Where
+from kakera.bench.where import COMPILED, CPU, Device
 from kakera.data.batch import Batch
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import SIZES, ViTConfig
@@ -35,48 +35,48 @@ def vit(size: str, patch: int) -> ViTConfig:
     return SIZES[size].with_patch((patch, patch))
 
 
-def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Where = CPU) -> Work:
+def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Device = CPU) -> Work:
     """A step of pretraining; the fast one is ours with the cross decoder on a quarter of what is hidden."""
     shape = vit(size, patch)
     there, absent = installed(MAES)
-    names = (OURS, FAST, *(way for who in there for way in where.ways(who)))
+    names = (OURS, FAST, *(way for who in there for way in where.variants(who)))
     contenders = [Contender(who, mae(who, shape, side, batch, where)) for who in names]
     flops = step_flops(Pretrained(_mae(shape, side, cross=False), _inputs(side)), HIDE)
-    return where.turns(Work(contenders, batch, flops=flops, absent=absent))
+    return where.repeat(Work(contenders, batch, flops=flops, not_installed=absent))
 
 
-def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Where = CPU) -> Callable[[], object]:
+def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Device = CPU) -> Callable[[], object]:
     """The step of one of them, by name: OURS, FAST, or another library's. Raises ImportError."""
-    pictures, library = where.put(_pictures(side, batch)), who.removesuffix(COMPILED)
+    pictures, library = where.to(_pictures(side, batch)), who.removesuffix(COMPILED)
     if library in MAES:
         peer = MAES[library](shape, side, HIDE)
         if who != library:
             where.compile(peer.model)
-        return steps(where.put(peer.model), where.precisely(lambda: peer.run(pictures)))
-    model = where.put(_mae(shape, side, cross=who == FAST))
+        return steps(where.to(peer.model), where.autocast(lambda: peer.run(pictures)))
+    model = where.to(_mae(shape, side, cross=who == FAST))
     where.compile(model)
     options = PretrainOptions("", mask_ratio=HIDE, predicted=PREDICTED if who == FAST else 1.0)
     masks = Pretraining(model, _inputs(side), options).masks
     drawn = Batch(pictures, None, torch.arange(batch), 0, 0)
-    return steps(model, where.precisely(lambda: model(pictures, masks(drawn))))
+    return steps(model, where.autocast(lambda: model(pictures, masks(drawn))))
 
 
-def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Where = CPU) -> Work:
+def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Device = CPU) -> Work:
     """A step of training a classifier."""
-    pictures, labels = where.put(_pictures(side, batch)), where.put(torch.arange(batch) % CLASSES)
+    pictures, labels = where.to(_pictures(side, batch)), where.to(torch.arange(batch) % CLASSES)
     ours = _classifier(vit(size, patch), side)
     flops = 3 * forward_flops(Pretrained(ours, _inputs(side), _names()))
     there, absent = installed(CLASSIFIERS)
     contenders: list[Contender] = []
-    for name in (OURS, *(way for who in there for way in where.ways(who))):
+    for name in (OURS, *(way for who in there for way in where.variants(who))):
         library = name.removesuffix(COMPILED)
         maker = CLASSIFIERS.get(library)
         peer = Peer(OURS, ours, ours) if maker is None else maker(vit(size, patch), side, CLASSES)
         if name in (OURS, library + COMPILED):
             where.compile(peer.model)
-        loss = where.precisely(_cross_entropy(peer, pictures, labels))
-        contenders.append(Contender(name, steps(where.put(peer.model), loss)))
-    return where.turns(Work(contenders, batch, flops=flops, absent=absent))
+        loss = where.autocast(_cross_entropy(peer, pictures, labels))
+        contenders.append(Contender(name, steps(where.to(peer.model), loss)))
+    return where.repeat(Work(contenders, batch, flops=flops, not_installed=absent))
 
 
 def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
@@ -91,13 +91,13 @@ def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> W
             peer = CLASSIFIERS[who](vit(size, patch), side, CLASSES)
             contenders.append(Contender(peer.name, _scores(peer.model.eval(), peer.run, pictures)))
     contenders += graphs(
-        saved, place, saved.inputs.restore(pictures), [who for who in there if who in RUNTIMES]
+        saved, place, saved.inputs.denormalize(pictures), [who for who in there if who in RUNTIMES]
     )
-    return Work(contenders, batch, flops=flops, absent=absent)
+    return Work(contenders, batch, flops=flops, not_installed=absent)
 
 
 def _pictures(side: int, batch: int) -> Tensor:
-    return torch.randn(batch, 3, side, side, generator=generator(0))
+    return torch.randn(batch, 3, side, side, generator=seeded_generator(0))
 
 
 def _inputs(side: int) -> InputSpec:
@@ -109,13 +109,13 @@ def _names() -> tuple[str, ...]:
 
 
 def _mae(shape: ViTConfig, side: int, *, cross: bool) -> MAE:
-    draws = generator(0)
+    draws = seeded_generator(0)
     encoder = ViT(shape, channels=3, image_size=side, seed=draws)
     return MAE(encoder, replace(shape.decoder, cross=cross), seed=draws)
 
 
 def _classifier(shape: ViTConfig, side: int) -> Classifier:
-    draws = generator(0)
+    draws = seeded_generator(0)
     encoder = ViT(shape, channels=3, image_size=side, learned=True, seed=draws)
     return Classifier(encoder, CLASSES, "class", seed=draws)
 

@@ -30,7 +30,7 @@ def transformers_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
         decoder_hidden_size=decoder.width,
         decoder_num_hidden_layers=decoder.depth,
         decoder_num_attention_heads=decoder.heads,
-        decoder_intermediate_size=round(decoder.width * decoder.kind.ratio),
+        decoder_intermediate_size=round(decoder.width * decoder.block.ratio),
         mask_ratio=hide,
         norm_pix_loss=True,
     )
@@ -111,7 +111,7 @@ def _transformers(shape: ViTConfig, side: int) -> dict[str, Any]:
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
         "num_attention_heads": shape.heads,
-        "intermediate_size": round(shape.width * shape.kind.ratio),
+        "intermediate_size": round(shape.width * shape.block.ratio),
         "image_size": side,
         "patch_size": shape.patch[0],
         "attn_implementation": "sdpa",
@@ -126,7 +126,7 @@ def _vit_pytorch(shape: ViTConfig, side: int, classes: int = 1000) -> Any:
         dim=shape.width,
         depth=shape.depth,
         heads=shape.heads,
-        mlp_dim=round(shape.width * shape.kind.ratio),
+        mlp_dim=round(shape.width * shape.block.ratio),
         dim_head=shape.width // shape.heads,
     )
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kakera.bench.contest import OURS, Contender, Unit, Work
+from kakera.bench.contest import OURS, Contender, ResultUnit, Work
 from kakera.bench.peers import installed
 
 PROGRAMS = {
@@ -24,7 +24,7 @@ def start(_: Path) -> Work:
     there, absent = installed(PEERS)
     programs = PROGRAMS | {f"{name}, import": PEERS[name] for name in there}
     contenders = [Contender(name, process(words)) for name, words in programs.items()]
-    return Work(contenders, 1, Unit("ms", rate=False, scale=1000), absent=absent)
+    return Work(contenders, 1, ResultUnit("ms", rate=False, scale=1000), not_installed=absent)
 
 
 def process(words: list[str]) -> Callable[[], object]:

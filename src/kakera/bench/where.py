@@ -20,7 +20,7 @@ T = TypeVar("T", bound=nn.Module | Tensor)
 
 
 @dataclass(frozen=True)
-class Where:
+class Device:
     """A device, and what everyone does on it."""
 
     device: torch.device
@@ -30,11 +30,11 @@ class Where:
         """Whether the program runs ahead of the device."""
         return self.device.type == "cuda"
 
-    def put(self, thing: T) -> T:
+    def to(self, thing: T) -> T:
         """A model or a tensor, there."""
         return cast(T, thing.to(self.device))
 
-    def ways(self, who: str) -> tuple[str, ...]:
+    def variants(self, who: str) -> tuple[str, ...]:
         """The names under which another library takes part: on a GPU as it is, and compiled."""
         return (who, who + COMPILED) if self.is_gpu else (who,)
 
@@ -45,7 +45,7 @@ class Where:
         for part in layers_of(model) or [model]:
             part.compile()
 
-    def precisely(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def autocast(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
         """In the precision that training takes there: float32, or on a GPU bf16 where that is enough."""
 
         def found() -> Tensor:
@@ -57,7 +57,7 @@ class Where:
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast("cuda", dtype=torch.bfloat16) if self.is_gpu else nullcontext()
 
-    def turns(self, work: Work) -> Work:
+    def repeat(self, work: Work) -> Work:
         """What a turn is: once on a CPU; on a GPU AT_ONCE times, until all of it is done."""
         if not self.is_gpu:
             return work
@@ -65,7 +65,7 @@ class Where:
         return replace(work, contenders=contenders, items=work.items * AT_ONCE)
 
 
-CPU, GPU = Where(torch.device("cpu")), Where(torch.device("cuda"))
+CPU, GPU = Device(torch.device("cpu")), Device(torch.device("cuda"))
 
 
 def _repeated(work: Callable[[], object]) -> Callable[[], object]:

@@ -13,10 +13,10 @@ def run(words: Sequence[str]) -> int:
     """Measure this machine."""
     from kakera.bench.bench import bench
     from kakera.bench.cases import CASES, ON_GPU
-    from kakera.bench.foreign import search
+    from kakera.bench.foreign import add_peers_folder
 
     parser = Arguments("bench", "How fast this machine is: kakera beside other libraries that are installed.")
-    texts = "; ".join(f"{name}: {case.says}" for name, case in CASES.items())
+    texts = "; ".join(f"{name}: {case.title}" for name, case in CASES.items())
     texts += "; on a GPU " + ", ".join(ON_GPU)
     parser.add_argument("cases", nargs="*", metavar="CASE", default=[], help=f"all if none. {texts}")
     measuring = parser.group("how it is measured")
@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
 
         torch.set_num_threads(given.threads)
     if given.peers:
-        search(given.peers)
+        add_peers_folder(given.peers)
     found = bench(
         given.cases,
         rounds=given.rounds,

@@ -33,7 +33,7 @@ def run(words: Sequence[str]) -> int:
         from kakera.data.images import value_range
         from kakera.data.sources.open import open_dataset
 
-        ranges = value_range.given(or_none(given.bits) or 0, given.value_range)
+        ranges = value_range.range_from_options(or_none(given.bits) or 0, given.value_range)
         dataset = open_dataset(
             given.data, channels=or_none(given.channels), seed=given.seed, kind=given.kind, ranges=ranges
         )

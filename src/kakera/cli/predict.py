@@ -75,11 +75,11 @@ def run(words: Sequence[str]) -> int:
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
-    if ranges := value_range.given(or_none(given.bits) or 0, given.value_range):
+    if ranges := value_range.range_from_options(or_none(given.bits) or 0, given.value_range):
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     dataset = open_files(given.files, model.inputs)
     seen = seen_files(given.model, dataset)
-    for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left, ()) + [seen] * bool(seen):
+    for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left_out, ()) + [seen] * bool(seen):
         print(f"kakera: {line}", file=sys.stderr)
     counts = LabelCounts()
     broken: list[Prediction] = []

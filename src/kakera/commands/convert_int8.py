@@ -24,8 +24,8 @@ from kakera.formats.folder import require_free, write_folder
 from kakera.formats.inference import predict_proba
 from kakera.formats.load import load
 from kakera.formats.onnx import export
-from kakera.formats.onnx.int8 import Given, quantise
-from kakera.formats.onnx.model import OnnxModel, entering
+from kakera.formats.onnx.int8 import Feeds, quantise
+from kakera.formats.onnx.model import OnnxModel, feeds
 from kakera.formats.verify import session_of
 from kakera.option_fields import AUTO, renamed
 from kakera.training.metrics import evaluate
@@ -148,10 +148,10 @@ def _refuse(found: Int8Result) -> NoReturn:
     )
 
 
-def _entering(saved: Pretrained, dataset: Dataset) -> Iterator[Given]:
+def _entering(saved: Pretrained, dataset: Dataset) -> Iterator[Feeds]:
     for batch in evaluation_batches(dataset, CenterCrop.of(saved.inputs), batch=BATCH):
         if len(batch.samples):
-            yield entering(batch.pictures, batch.lengths)
+            yield feeds(batch.pictures, batch.lengths)
 
 
 def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, calibrated: int) -> Int8Result:

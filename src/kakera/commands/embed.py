@@ -17,7 +17,7 @@ from kakera.formats.inference import features
 from kakera.formats.load import load
 from kakera.model.classifier import Pooling
 from kakera.option_fields import Auto
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.notes import noted
 
 
@@ -56,7 +56,7 @@ def embed(
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
     chosen: Pooling = pool or saved.model.pool or "class"
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
-    with placed(saved, device):
+    with moved_to_device(saved, device):
         found, numbers = features(
             saved,
             dataset,

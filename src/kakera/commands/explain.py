@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kakera.commands.explaining.args import ExplainArgs
 from kakera.commands.explaining.gallery import Figure, Gallery
-from kakera.commands.explaining.image_figures import Subject, image_figures
+from kakera.commands.explaining.image_figures import FigureInput, image_figures
 from kakera.commands.explaining.model_figures import model_figures, require_cnn, untrained_cnn
 from kakera.commands.explaining.options import ExplainOptions
 from kakera.commands.explaining.spread import spread
@@ -22,11 +22,11 @@ from kakera.data.images.decode import decode
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import DataError, OptionError, UnreadableFileError
-from kakera.explain.activations import Activations, checked, look
+from kakera.explain.activations import Activations, encode, require_between
 from kakera.explain.attention import attention_distances
-from kakera.explain.extent import Extent
-from kakera.explain.masks import drawn, painted
-from kakera.explain.reconstruct import kind_of
+from kakera.explain.extent import ValidArea
+from kakera.explain.masks import mask_of_drawing, random_masks
+from kakera.explain.reconstruct import describe_kind
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import probabilities
 from kakera.formats.load import load
@@ -34,7 +34,7 @@ from kakera.grid import Grid
 from kakera.option_fields import AUTO, Auto
 from kakera.out_of_memory import memory_for
 from kakera.training.notes import noted
-from kakera.training.preview import Preview, shown
+from kakera.training.preview import Preview, preview
 from kakera.training.recipes import build
 
 MOST = 24  # pictures on a page
@@ -81,14 +81,14 @@ def explain_files(
     """
     asked, notes = _options({**options, "out": str(out)})
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
-    depth, kind = saved.encoder.shape.depth, kind_of(saved.model)
-    layer = asked.layer if asked.layer == -1 else checked("layer", asked.layer, 1, depth)
+    depth, kind = saved.encoder.config.depth, describe_kind(saved.model)
+    layer = asked.layer if asked.layer == -1 else require_between("layer", asked.layer, 1, depth)
     _token(asked.patch_index, saved.encoder.grid)
     _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
     cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     looked, names = _read(saved, files, asked.at, notes)
-    extents = [Extent.of(saved.encoder, width) for width in looked.widths]
+    extents = [ValidArea.of(saved.encoder, width) for width in looked.widths]
     tokens = [_token(asked.patch_index, extent.grid) for extent in extents]
     hidden = [_masks(asked, extent.grid) for extent in extents]
     chances = np.zeros((len(looked), 0), np.float32)
@@ -98,9 +98,9 @@ def explain_files(
     album, seen, rows = Gallery(out), list[Activations](), list[dict[str, Any]]()
     for number, (name, row) in enumerate(zip(names, chances, strict=True)):
         picture, width = looked.pictures[number], looked.widths[number]
-        view = look(saved.encoder, saved.inputs, picture, width, asked.at)
+        view = encode(saved.encoder, saved.inputs, picture, width, asked.at)
         aim = int(row.argmax()) if target < 0 and len(row) else max(target, 0)
-        subject = Subject(saved, view, picture, width, asked.at, layer, tokens[number], aim)
+        subject = FigureInput(saved, view, picture, width, asked.at, layer, tokens[number], aim)
         plates = list(image_figures(subject, hidden[number]))
         prefix = f"{number + 1:02d}-{_plain(Path(name).stem)}-"
         album.section(_heading(saved, name, row, view), prefix, plates)
@@ -128,8 +128,8 @@ def _note(notes: list[str], text: str) -> None:
 
 def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
     if asked.mask:
-        return painted(grid, decode(Path(asked.mask), 1)[..., 0] / 255)
-    return drawn(grid, asked.mask_ratio, seed=asked.seed, count=asked.samples, kind=asked.masking)
+        return mask_of_drawing(grid, decode(Path(asked.mask), 1)[..., 0] / 255)
+    return random_masks(grid, asked.mask_ratio, seed=asked.seed, count=asked.samples, kind=asked.masking)
 
 
 def _target(saved: Pretrained, name: str) -> int:
@@ -146,7 +146,7 @@ def _token(number: int | Auto, grid: Grid) -> int:
     """The patch that is asked for, or the one at the centre. Raises OptionError."""
     if number == AUTO:
         return grid.rows // 2 * grid.cols + grid.cols // 2 + 1
-    return checked("patch_index", number, 1, grid.count)
+    return require_between("patch_index", number, 1, grid.count)
 
 
 def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Preview, list[str]]:
@@ -162,7 +162,7 @@ def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tu
         many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
         _note(notes, f"{many}; name files to choose others")
         dataset = dataset.take(spread(dataset, MOST))
-    looked = shown(dataset, saved.front_end, start)
+    looked = preview(dataset, saved.front_end, start)
     if not len(looked):
         raise looked.batch.unreadable[0]
     return looked, [dataset.pictures.name(index) for index in looked.batch.samples.tolist()]

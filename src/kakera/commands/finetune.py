@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from kakera import duration
 from kakera.commands.initial_classifier import initial_classifier, scratch_shape
-from kakera.commands.job import Job, described
+from kakera.commands.job import TrainingJob, described
 from kakera.commands.labelled import held_out, labelled_part, require_classes
 from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
@@ -19,7 +19,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
 from kakera.errors import OptionError
-from kakera.formats.bundle import Headed, Pretrained, require_classifier, require_token_classifier
+from kakera.formats.bundle import Pretrained, WithHead, require_classifier, require_token_classifier
 from kakera.formats.load import load
 from kakera.model.configs import RESNETS, resnet_config
 from kakera.model.resnet import ResNet
@@ -30,7 +30,7 @@ from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import classifier_cost, resnet_cost
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.situation import situation_of
@@ -47,7 +47,7 @@ def finetune(
     recipe: str = "",
     announce: bool = True,
     **options: Unpack[FinetuneArgs],
-) -> TrainResult[Headed]:
+) -> TrainResult[WithHead]:
     """Train a classifier on the labelled pictures of the train part and measure it on the test part.
 
     `init_from` is a run to take the encoder from; without one, `model` names a size of the Vision
@@ -60,15 +60,15 @@ def finetune(
     )
     forecast = forecast_of(job, before)
     job.show(forecast)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
-    return trained_as(forecast, job, prepared, before)
+    prepared = job.prepared.preloaded(forecast.plan.size, job.options.crop_min_scale)
+    return finetune_result(forecast, job, prepared, before)
 
 
-def trained_as(
-    forecast: Forecast, job: Job[FinetuneOptions], prepared: Prepared, before: Pretrained | None
-) -> TrainResult[Headed]:
+def finetune_result(
+    forecast: Forecast, job: TrainingJob[FinetuneOptions], prepared: Prepared, before: Pretrained | None
+) -> TrainResult[WithHead]:
     """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
-    saved, plan, forecast, dist = ready(job, forecast, prepared, before)
+    saved, plan, forecast, dist = prepare_finetuning(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
     config |= {"classes": list(saved.classes), "digest": prepared.digest, "chosen": forecast.chosen()}
@@ -85,7 +85,7 @@ def trained_as(
         return reopen(run, require_classifier, *measured)
     with run.held():
         run.describe(saved)
-        if before and chosen.head == "ridge" and saved.model.has_attention and not run.begun():
+        if before and chosen.head == "ridge" and saved.model.has_attention and not run.has_started():
             classifier, device = require_token_classifier(saved), chosen.device
             start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
         task = Classification(
@@ -110,27 +110,29 @@ def plan_finetune(
     """
     job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=True)
     forecast = forecast_of(job, before)
-    return ready(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
+    return prepare_finetuning(job, forecast, job.sample(forecast.plan.size), before, always=True)[2]
 
 
 def _job(
     data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
-) -> tuple[Job[FinetuneOptions], Pretrained | None]:
+) -> tuple[TrainingJob[FinetuneOptions], Pretrained | None]:
     """The options and the data, and the model to start from."""
     began, start = duration.started(), given["init_from"]
     before = noted(load(start), start) if start else None
     own = before and before.inputs
-    return Job.resolve(FinetuneOptions, data, recipe, given, own, announce=announce, started=began), before
+    return TrainingJob.resolve(
+        FinetuneOptions, data, recipe, given, own, announce=announce, started=began
+    ), before
 
 
-def ready(
-    job: Job[FinetuneOptions],
+def prepare_finetuning(
+    job: TrainingJob[FinetuneOptions],
     forecast: Forecast,
     prepared: Prepared,
     before: Pretrained | None,
     *,
     always: bool = False,
-) -> tuple[Pretrained[Headed], Plan, Forecast, Distributed]:
+) -> tuple[Pretrained[WithHead], TrainingPlan, Forecast, Distributed]:
     """The classifier to train and its data, with the length that the limit leaves.
 
     `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
@@ -143,7 +145,7 @@ def ready(
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
     saved = initial_classifier(prepared, chosen, before)
     dist = Distributed(engine(chosen))
-    plan = Plan(
+    plan = TrainingPlan(
         train=pictures,
         size=saved.inputs.size,
         augmentation=augmentation(chosen),
@@ -161,7 +163,7 @@ def ready(
     return saved, forecast.plan, forecast, dist
 
 
-def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecast:
+def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
     """From headers alone. Raises DataError where there are no classes, OptionError."""
     chosen, dataset = job.options, job.prepared.dataset
     require_classes(dataset)
@@ -171,12 +173,12 @@ def forecast_of(job: Job[FinetuneOptions], before: Pretrained | None) -> Forecas
     count = min(chosen.labels, count) or count
     classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
     if before is not None and isinstance(before.model, ResNet):
-        cnn, size = before.model.shape, before.inputs.size
+        cnn, size = before.model.config, before.inputs.size
     elif before is None and chosen.model in RESNETS:
         cnn = resnet_config(chosen.model)
         size = job.prepared.size(chosen.image_size, (1, 1), chosen.seconds)
     else:
-        shape = before.encoder.shape if before else scratch_shape(chosen)
+        shape = before.encoder.config if before else scratch_shape(chosen)
         own = before.inputs.size if before else (0, 0)
         if before is None or (dataset.sounds is not None and chosen.seconds != AUTO):
             own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)

@@ -11,8 +11,8 @@ from kakera import seeding
 from kakera.commands.prepare import require_patches
 from kakera.errors import OptionError
 from kakera.formats.adapt import adapt
-from kakera.formats.bundle import Headed, Pretrained
-from kakera.formats.native import generator
+from kakera.formats.bundle import Pretrained, WithHead
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import RESNETS, SIZES, ViTConfig, vit_config
@@ -26,10 +26,10 @@ from kakera.training.spectrogram_stats import frames
 
 def initial_classifier(
     prepared: Prepared, options: FinetuneOptions, before: Pretrained | None
-) -> Pretrained[Headed]:
+) -> Pretrained[WithHead]:
     """The classifier to train, initialised; the encoder of `before` where there is one."""
     dataset = prepared.dataset
-    draws = generator(seeding.key(options.seed, "weights"))
+    draws = seeded_generator(seeding.key(options.seed, "weights"))
     count = len(dataset.classes)
     if before is None:
         model, inputs = _from_scratch(prepared, options, count, draws)
@@ -38,7 +38,7 @@ def initial_classifier(
         before = adapt(_resized(before, options), channels=channels)
         model, inputs = before.model.with_head(count, options.pool, draws), before.inputs
     if inputs.sound is None:
-        inputs = replace(prepared.cropped(inputs.size).into(inputs), values=dataset.ranges)
+        inputs = replace(prepared.center_crop(inputs.size).into(inputs), values=dataset.ranges)
     return Pretrained(model, inputs, dataset.classes, dataset.multi_label)
 
 
@@ -49,7 +49,7 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
         return before
     if inputs.sound is None or options.seconds == AUTO:
         return adapt(before, size=or_none(options.image_size))
-    size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.shape.patch))
+    size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.config.patch))
     if before.resampling == "cut" or size == inputs.size:
         return adapt(before, size=size)
     # Another end, where a picture gets another size.
@@ -60,7 +60,7 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
 
 def _from_scratch(
     prepared: Prepared, options: FinetuneOptions, classes: int, draws: torch.Generator
-) -> tuple[Headed, InputSpec]:
+) -> tuple[WithHead, InputSpec]:
     if options.model in RESNETS:
         inputs = prepared.inputs(options.image_size, (1, 1), options.seconds)
         model = ResNet(options.model, channels=inputs.channels, classes=classes, seed=draws)

@@ -18,18 +18,18 @@ from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig
 from kakera.option_fields import AUTO
-from kakera.progress import follows
+from kakera.progress import is_follower
 from kakera.training.configuration import chosen_before
 from kakera.training.distributed import Distributed
 from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import StepCost
-from kakera.training.planning.fit import fit
+from kakera.training.planning.fit import fit_to_memory
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.rules import LIMIT
-from kakera.training.planning.timing import seconds_of_a_step
+from kakera.training.planning.timing import measure_step
 from kakera.training.prepared import Prepared
 from kakera.training.recipes import verb_of
 
@@ -41,14 +41,14 @@ WORTH = 20.0  # seconds: shorter trainings are not timed before
 
 
 @dataclass(frozen=True)
-class Job(Generic[Chosen]):
+class TrainingJob(Generic[Chosen]):
     """`options` and data of one training; `limit` in seconds, 0 where it may take any time."""
 
     options: Chosen
     prepared: Prepared
     announce: bool
     limit: float
-    begun: bool
+    resumes: bool
     """Whether the run folder holds a run already: it goes on as it began."""
     started: float
     """When it began, in seconds of `time.monotonic`: the command, or the call that trains."""
@@ -66,7 +66,7 @@ class Job(Generic[Chosen]):
         *,
         announce: bool,
         started: float,
-    ) -> Job[Chosen]:
+    ) -> TrainingJob[Chosen]:
         """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
@@ -81,7 +81,7 @@ class Job(Generic[Chosen]):
         options, prepared = self.options, self.prepared
         count = train or prepared.facts.count
         devices, nodes = processes(options)
-        fitted = fit(
+        fitted = fit_to_memory(
             cost,
             prepared.machine,
             min(options.batch_size, count),
@@ -93,7 +93,7 @@ class Job(Generic[Chosen]):
         smaller = {"batch_size": fitted.batch} if fitted.batch < min(options.batch_size, count) else {}
         options = replace(options, grad_accum=fitted.pieces, **smaller)
         rows = prepared.dataset.part("train").take(range(count))
-        plan = Plan(rows, size, augmentation(options), options, options.seed, prepared.workers)
+        plan = TrainingPlan(rows, size, augmentation(options), options, options.seed, prepared.workers)
         seconds = cost.seconds(prepared.machine.gflops) * plan.batch / (devices * nodes)
         precision = options.precision
         if precision == "auto":
@@ -119,21 +119,23 @@ class Job(Generic[Chosen]):
         Says in a line what the data set is made of.
         """
         labelled = isinstance(self.options, FinetuneOptions)
-        self.prepared.say_taken()
-        return sample(self.prepared, labelled=labelled).held(size, self.options.crop_min_scale, quiet=True)
+        self.prepared.print_summary()
+        return sample(self.prepared, labelled=labelled).preloaded(
+            size, self.options.crop_min_scale, quiet=True
+        )
 
     def show(self, forecast: Forecast) -> None:
         """Print the plan, unless the run goes on; of a finished one that it is."""
-        if self.announce and finished(forecast.out) and not follows():
+        if self.announce and finished(forecast.out) and not is_follower():
             print(f"note: {'; '.join(forecast.notes)}", file=sys.stderr, flush=True)
-        if self.announce and not self.begun and self.prepared.facts.readable and _speaks(forecast):
+        if self.announce and not self.resumes and self.prepared.facts.readable and _speaks(forecast):
             print("\n".join(forecast.lines()), file=sys.stderr, flush=True)
 
     def timed(
         self,
         forecast: Forecast,
         task: Task[Any],
-        plan: Plan,
+        plan: TrainingPlan,
         prepared: Prepared,
         dist: Distributed,
         *,
@@ -149,15 +151,15 @@ class Job(Generic[Chosen]):
             if always
             else replace(forecast, plan=plan, prepared=prepared, spent=spent)
         )
-        if self.begun and not always:
+        if self.resumes and not always:
             return forecast
         long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
         if long and dist.size == 1 and forecast.plan.options.strategy != "fsdp" and dist.fabric is not None:
-            step = seconds_of_a_step(task, plan, dist.fabric) * forecast.plan.batch / plan.batch
+            step = measure_step(task, plan, dist.fabric) * forecast.plan.batch / plan.batch
             spent = time.monotonic() - self.started
             forecast = replace(forecast, step_seconds=step, measured=True, spent=spent)
         cut = forecast.shorter()
-        epochs, least = dist.lead(lambda: (cut.plan.options.epochs, cut.plan.options.min_steps))
+        epochs, least = dist.on_rank_zero(lambda: (cut.plan.options.epochs, cut.plan.options.min_steps))
         options = replace(forecast.plan.options, epochs=epochs, min_steps=least)
         found = replace(cut, plan=replace(cut.plan, options=options))
         changed = found.measured or found.notes != shown.notes or found.counts != shown.counts
@@ -191,4 +193,4 @@ def finished(out: str | Path) -> bool:
 
 
 def _speaks(forecast: Forecast) -> bool:
-    return not follows() and not finished(forecast.out)
+    return not is_follower() and not finished(forecast.out)

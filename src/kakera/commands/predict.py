@@ -22,7 +22,7 @@ from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
 from kakera.machine import usable_cores
 from kakera.option_fields import AUTO, Auto, Bounds, check_number
 from kakera.out_of_memory import memory_for
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Pretrained | OnnxModel
@@ -74,7 +74,9 @@ def iter_predict(
 
     def unreadable(start: int, end: int) -> Iterator[Prediction]:
         for number in range(start, end):
-            yield Prediction(dataset.pictures.name(number), (), {}, reasons[dataset.pictures.where(number)])
+            yield Prediction(
+                dataset.pictures.name(number), (), {}, reasons[dataset.pictures.location(number)]
+            )
 
     following = 0
     with _placed(saved, device):
@@ -118,7 +120,7 @@ def predict_windows(
 
 
 def _placed(saved: Pretrained | OnnxModel, device: str) -> AbstractContextManager[object]:
-    return placed(saved, device) if isinstance(saved, Pretrained) else nullcontext()
+    return moved_to_device(saved, device) if isinstance(saved, Pretrained) else nullcontext()
 
 
 def open_model(model: Source) -> Pretrained | OnnxModel:

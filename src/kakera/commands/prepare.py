@@ -33,7 +33,7 @@ from kakera.training.options import (
     SoundOptions,
 )
 from kakera.training.planning.facts import facts_of
-from kakera.training.planning.rules import LARGE, SMALL, Choice, choose
+from kakera.training.planning.rules import LARGE, SMALL, Recommendation, choose
 from kakera.training.prepared import Prepared, no_training
 from kakera.training.recipes import build, options_from, pair, verb_of
 
@@ -49,7 +49,7 @@ def prepare(
 ) -> tuple[Options, Prepared]:
     """The options and the data, held in memory where they are small: `resolve`, then `held`."""
     options, prepared = resolve(kind, data, recipe, given, start)
-    return options, prepared.held()
+    return options, prepared.preloaded()
 
 
 def resolve(
@@ -71,7 +71,7 @@ def resolve(
     if isinstance(options, FinetuneOptions) and options.channels != AUTO:
         channels = options.channels  # a start is changed for them
     bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
-    ranges = value_range.given(bits, bounds) or (start.values if start else ())
+    ranges = value_range.range_from_options(bits, bounds) or (start.values if start else ())
     dataset = (
         data
         if isinstance(data, Dataset)
@@ -94,16 +94,16 @@ def resolve(
         dataset = dataset.with_channels(channels)
     machine = this_machine(getattr(options, "device", "auto"), measure=_alone(options))
     facts = facts_of(dataset, options.labels if isinstance(options, FinetuneOptions) else 0)
-    choice = Choice("")
+    choice = Recommendation("")
     if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
         span = duration.seconds(options.time) if options.time != AUTO else 0.0
         choice = choose(verb_of(options), facts, machine, span, given)
     before = chosen_before(kind, getattr(options, "out", ""), recipe)
     if before is not None and not isinstance(options, ProbeOptions):
-        choice = Choice(choice.recipe, before, choice.reasons)
+        choice = Recommendation(choice.recipe, before, choice.reasons)
     if choice.recipe or choice.values:
         options = options_from(kind, recipe or choice.recipe, {**choice.values, **given})
-    dataset = _heard(dataset, options, start)
+    dataset = _with_sound_spec(dataset, options, start)
     side = max(start.size) if start else max(facts.size)
     side = side if start or side <= SMALL else LARGE
     found = Prepared(dataset, side, _workers(options), facts, machine, choice.reasons)
@@ -112,7 +112,9 @@ def resolve(
     found = replace(found, crop=crop, crop_pct=options.crop_pct)
     if isinstance(options, FinetuneOptions | ProbeOptions):
         found = replace(found, leaks=leaks(labelled_part(dataset, "train"), held_out(dataset)[1]))
-    return options, replace(found, ruled=ruled, alone=options.workers == AUTO)
+    return options, replace(
+        found, chosen_by_rules=ruled, workers_chosen_automatically=options.workers == AUTO
+    )
 
 
 def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
@@ -155,7 +157,7 @@ def _same_kind(dataset: Dataset, start: InputSpec) -> None:
         )
 
 
-def _heard(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:
+def _with_sound_spec(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:
     """Recordings by the spec of the start, or by that of the options; pictures as they are."""
     if dataset.sounds is None:
         return dataset

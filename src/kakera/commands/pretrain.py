@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from kakera import duration, seeding
-from kakera.commands.job import Job, described
+from kakera.commands.job import TrainingJob, described
 from kakera.commands.pages.history import warn_if_stalled
 from kakera.commands.pages.pretrain import PretrainPage
 from kakera.commands.prepare import augmentation, require_patches
@@ -18,10 +18,10 @@ from kakera.data.images.resize import visible
 from kakera.explain.picture import png, sheet, upright
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.looking import sheet_rows
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
-from kakera.masking import kept
+from kakera.masking import num_visible
 from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
@@ -31,12 +31,12 @@ from kakera.training.engine import engine
 from kakera.training.loop import train
 from kakera.training.option_args import PretrainArgs
 from kakera.training.options import PretrainOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import mae_cost
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
-from kakera.training.preview import shown
+from kakera.training.preview import preview
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
 
@@ -60,10 +60,12 @@ def pretrain(
     Raises DataError, OptionError, RunError, StorageError.
     """
     given = {**options, "out": str(out)}
-    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=announce)
+    job = TrainingJob.resolve(
+        PretrainOptions, data, recipe, given, started=duration.started(), announce=announce
+    )
     forecast = _forecast(job)
     job.show(forecast)
-    prepared = job.prepared.held(forecast.plan.size, job.options.crop_min_scale)
+    prepared = job.prepared.preloaded(forecast.plan.size, job.options.crop_min_scale)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
     model = _model(chosen, inputs)
     dist = Distributed(engine(chosen))
@@ -89,7 +91,7 @@ def pretrain(
             warn_if_stalled(run, epoch, plan.steps / plan.steps_per_epoch)
             if run.dist.is_main and (epoch % every == 0 or epoch >= chosen.epochs):
                 sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
-                run.write(f"pictures/reconstructions-{epoch:04d}.png", sheet)
+                run.write_file(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
         return finish(run, replace(saved, model=trained), page=page)
@@ -103,7 +105,7 @@ def plan_pretrain(
     Nothing is written. Raises DataError, OptionError, RunError.
     """
     given = {**options, "out": str(out)}
-    job = Job.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
+    job = TrainingJob.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
     forecast = _forecast(job)
     prepared = job.sample(forecast.plan.size)
     chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
@@ -113,12 +115,14 @@ def plan_pretrain(
     return job.timed(forecast, task, plan, prepared, dist, always=True)
 
 
-def _forecast(job: Job[PretrainOptions]) -> Forecast:
+def _forecast(job: TrainingJob[PretrainOptions]) -> Forecast:
     """From headers alone."""
     chosen, prepared = job.options, job.prepared
     shape = require_patches(vit_config(chosen.model), chosen.patch)
     size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
-    kept(Grid.cover(size, shape.patch).count, chosen.mask_ratio)  # refuses a share that leaves nothing to see
+    num_visible(
+        Grid.cover(size, shape.patch).count, chosen.mask_ratio
+    )  # refuses a share that leaves nothing to see
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
     cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=chosen.hog_target)
     name = chosen.model
@@ -137,29 +141,31 @@ def _inputs_of(forecast: Forecast) -> tuple[int | Auto, tuple[int, int], float |
 
 def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
     shape = require_patches(vit_config(chosen.model), chosen.patch)
-    draws = generator(chosen.seed)
+    draws = seeded_generator(chosen.seed)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
     target = {"norm_pix_loss": chosen.norm_pix_loss, "hog_target": chosen.hog_target}
     return MAE(encoder, decoder, mask_ratio=chosen.mask_ratio, **target, seed=draws)
 
 
-def _plan(chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int], task: Pretraining) -> Plan:
-    return Plan(
+def _plan(
+    chosen: PretrainOptions, prepared: Prepared, size: tuple[int, int], task: Pretraining
+) -> TrainingPlan:
+    return TrainingPlan(
         train=prepared.dataset.part("train"),
         size=size,
         augmentation=augmentation(chosen),
         options=chosen,
         seed=chosen.seed,
         workers=prepared.workers,
-        crop=prepared.cropped(size),
+        crop=prepared.center_crop(size),
         masks=task.masks,
     )
 
 
 def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: PretrainOptions) -> bytes:
     """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
-    looked = shown(pictures, saved.front_end)
+    looked = preview(pictures, saved.front_end)
     saved.model.eval()
     samples, chosen = looked.batch.samples.numpy(), (options.mask_ratio, options.seed, options.masking)
     rows = sheet_rows(saved, looked.pictures, looked.padding, samples, *chosen)
@@ -175,4 +181,4 @@ def _samples(prepared: Prepared) -> Dataset:
     dataset = prepared.dataset
     unseen = dataset.part("test")
     dataset = unseen if len(unseen) else dataset
-    return dataset.take(seeding.order(0, 0, len(dataset), "shown")[:SHOWN])
+    return dataset.take(seeding.permutation(0, 0, len(dataset), "shown")[:SHOWN])

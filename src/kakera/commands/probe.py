@@ -32,10 +32,10 @@ from kakera.formats.load import load
 from kakera.model.classifier import Pooling
 from kakera.option_fields import AUTO, renamed
 from kakera.out_of_memory import memory_for
-from kakera.progress import Progress, follows
+from kakera.progress import Progress, is_follower
 from kakera.storage import write_atomically
 from kakera.training.baselines.verdict import measure_of
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
 from kakera.training.metrics_report import Evaluation
 from kakera.training.notes import noted
@@ -80,7 +80,7 @@ def probe(
     """
     began = duration.started()
     plan, saved = _planned(data, init_from, {**options, "out": str(out)}, began, announce=announce)
-    chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not follows()
+    chosen, speaks = plan.options, announce and plan.prepared.facts.readable and not is_follower()
     if speaks:
         print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
     prepared = _held(plan.prepared, saved, plan)
@@ -126,7 +126,7 @@ def plan_probe(
     files = labelled_part(prepared.dataset, "train")
     most = max(LEAST, int(ENOUGH * plan.files / plan.token_seconds))
     files, began = files.take(range(min(most, len(files)))), time.monotonic()
-    with placed(saved, plan.options.device):
+    with moved_to_device(saved, plan.options.device):
         tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
     each = (time.monotonic() - began) / len(files)
     read = read if is_decoded(prepared.dataset) else 0.0  # else it is part of what the tokens take
@@ -155,9 +155,9 @@ def _planned(
 def _held(prepared: Prepared, saved: Pretrained, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
     """The data decoded once, no larger than tokens and fine-tunings need them."""
     if not plan.tunings:
-        return prepared.held(saved.inputs.size, quiet=quiet)
+        return prepared.preloaded(saved.inputs.size, quiet=quiet)
     first = plan.tunings[0]
-    return prepared.held(first.forecast.plan.size, first.job.options.crop_min_scale, quiet=quiet)
+    return prepared.preloaded(first.forecast.plan.size, first.job.options.crop_min_scale, quiet=quiet)
 
 
 def _labelled(prepared: Prepared) -> int:
@@ -168,7 +168,7 @@ def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, w
     """Every probe on every kind of tokens, for every draw."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
-    with placed(saved, chosen.device):
+    with moved_to_device(saved, chosen.device):
         tokens = partial(
             features, layers=chosen.layers, pools=chosen.pools, workers=workers, progress="tokens"
         )

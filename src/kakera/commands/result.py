@@ -21,7 +21,7 @@ from kakera.formats.inference import each_file
 from kakera.formats.native import load_model, save_model
 from kakera.model.network import Network
 from kakera.storage import write_atomically
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.distributed import Distributed
 from kakera.training.metrics import evaluate_predictions
 from kakera.training.metrics_report import ClassResult, Evaluation
@@ -62,7 +62,7 @@ def finish(
 
     Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
     """
-    run.dist.lead(lambda: _write(run, saved))
+    run.dist.on_rank_zero(lambda: _write(run, saved))
     return _complete(run, saved, held_out, workers, device, page)
 
 
@@ -91,12 +91,12 @@ def _write(run: Run, saved: Pretrained) -> None:
 def _complete(
     run: Run, saved: Pretrained[M], held_out: Dataset | None, workers: int, device: str, page: Page | None
 ) -> TrainResult[M]:
-    evaluation, predictions = run.dist.lead(lambda: _read_evaluation(run.folder)), None
+    evaluation, predictions = run.dist.on_rank_zero(lambda: _read_evaluation(run.folder)), None
     if evaluation is None and held_out is not None and len(held_out):
         with _after_the_weights(run.folder):
             predictions = predict_part(saved, held_out, workers, run.dist, device)
             evaluation = _evaluated(predictions, held_out, saved)
-            run.dist.lead(lambda: _write_evaluation(run, evaluation))
+            run.dist.on_rank_zero(lambda: _write_evaluation(run, evaluation))
     trained = TrainResult(run.folder, saved, evaluation, run.dist.is_main)
     if page is not None and trained.is_main and not (run.folder / REPORT).exists():
         run.require_own()
@@ -121,7 +121,7 @@ def _after_the_weights(folder: Path) -> Generator[None, None, None]:
 
 
 def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
-    run.write(EVALUATION, json.dumps(evaluation.to_json(), indent=2).encode() + b"\n")
+    run.write_file(EVALUATION, json.dumps(evaluation.to_json(), indent=2).encode() + b"\n")
 
 
 def _read_evaluation(folder: Path) -> Evaluation | None:
@@ -167,9 +167,9 @@ def predict_part(
     """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
     assert dataset.labels is not None
     dist, began = dist or Distributed(), time.monotonic()
-    mine = dist.share(len(dataset))
+    mine = dist.own_rows(len(dataset))
     rows, numbers, probabilities = [np.empty(0, ROW)], [np.empty(0, np.int64)], list[Any]()
-    with placed(saved, device):
+    with moved_to_device(saved, device):
         for kept, values, _ in each_file(saved, dataset.take(mine), workers=workers, progress="measure"):
             numbers.append(mine[kept])
             if dataset.multi_label:
@@ -177,7 +177,7 @@ def predict_part(
             else:
                 rows.append(judged(values, dataset.labels[mine[kept]]))
     found = np.concatenate(probabilities if dataset.multi_label else rows)
-    together, places = dist.rows(found, np.concatenate(numbers))
+    together, places = dist.gather_rows(found, np.concatenate(numbers))
     seconds = time.monotonic() - began
     if dataset.multi_label:
         return Predictions(places, np.empty(0, ROW), together, seconds)

@@ -13,7 +13,7 @@ from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.model.classifier import Classifier
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.distributed import Distributed
 from kakera.training.probes.features import indicators, labelled
 from kakera.training.probes.ridge import fit
@@ -35,12 +35,12 @@ def start_from_ridge(
     """
     dist, model = dist or Distributed(), saved.model
     assert pictures.labels is not None
-    mine = dist.share(len(pictures))
-    with placed(saved, device):
+    mine = dist.own_rows(len(pictures))
+    with moved_to_device(saved, device):
         found, kept = features(
             saved, pictures.take(mine), [-1], [model.pool], workers=workers, progress="start of the head"
         )
-    tokens, numbers = dist.rows(found[-1, model.pool], mine[kept])
+    tokens, numbers = dist.gather_rows(found[-1, model.pool], mine[kept])
     seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
     ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)

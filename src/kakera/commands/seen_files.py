@@ -61,7 +61,7 @@ def _places(dataset: Dataset) -> Iterator[str]:
         elif isinstance(source, Stored):
             yield source.identity()
     if files.records() is not None:
-        yield from (os.path.abspath(files.where(row)) for row in range(len(files)))  # noqa: PTH100  # as above
+        yield from (os.path.abspath(files.location(row)) for row in range(len(files)))  # noqa: PTH100  # as above
 
 
 def _hashes(dataset: Dataset) -> NDArray[np.int64]:

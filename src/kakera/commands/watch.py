@@ -17,10 +17,10 @@ from kakera import seeding
 from kakera.commands.labelled import labelled_part
 from kakera.commands.pages.history import History, chance_loss, memorised, warn_if_stalled
 from kakera.data.dataset import Dataset
-from kakera.formats.bundle import Headed, Pretrained
+from kakera.formats.bundle import Pretrained, WithHead
 from kakera.formats.inference import probabilities
-from kakera.training.plan import Plan
-from kakera.training.preview import shown
+from kakera.training.plan import TrainingPlan
+from kakera.training.preview import preview
 from kakera.training.run import Run
 
 LOOKS = 10  # a run
@@ -43,7 +43,7 @@ class Sample:
 class Watch:
     """Called after each epoch; what it measures goes into the metrics."""
 
-    def __init__(self, saved: Pretrained[Headed], data: Dataset, plan: Plan, run: Run) -> None:
+    def __init__(self, saved: Pretrained[WithHead], data: Dataset, plan: TrainingPlan, run: Run) -> None:
         self.saved, self.run, self.epochs = saved, run, plan.steps / plan.steps_per_epoch
         each = self._bytes_of_a_file(saved)
         room = max(1, BYTES // each)
@@ -57,7 +57,7 @@ class Watch:
         self.samples: dict[str, Sample] = {}
         self.warned = False
 
-    def __call__(self, epoch: int, model: Headed) -> dict[str, float]:
+    def __call__(self, epoch: int, model: WithHead) -> dict[str, float]:
         """`train_accuracy`, `train_loss` and the same of `val`, where it is time to look; else nothing.
 
         Where files may have several labels, the accuracy is the share of right answers, yes or no.
@@ -96,7 +96,7 @@ class Watch:
             self.warned = True
 
     def _sample(self, part: Dataset) -> Sample:
-        looked = shown(part, self.saved.front_end)
+        looked = preview(part, self.saved.front_end)
         assert looked.batch.labels is not None
         return Sample(looked.pictures, looked.padding, looked.batch.labels)
 
@@ -126,4 +126,4 @@ def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
 
 
 def _first(part: Dataset, most: int) -> Dataset:
-    return part.take(seeding.order(0, 0, len(part), "watched")[:most])
+    return part.take(seeding.permutation(0, 0, len(part), "watched")[:most])

@@ -38,7 +38,7 @@ class Dataset:
     unreadable: tuple[UnreadableFileError, ...] = ()
     ranges: Ranges = ()
     """What is black and what is white of deep pictures: measured, or given."""
-    left: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     """Files beside them that were not opened, and why not; "" of those that are no pictures or recordings."""
     emptied: tuple[str, ...] = ()
     """Folders and classes that have no file left."""

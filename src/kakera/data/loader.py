@@ -18,7 +18,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images import augment
 from kakera.data.images.crop import CenterCrop
 from kakera.data.order import ALL, BatchSlice, Place, SequentialSampler, TrainingSampler
-from kakera.data.workers import batches_of
+from kakera.data.workers import read_batches
 from kakera.errors import DataError, UnreadableFileError
 
 Masks: TypeAlias = Callable[[Batch], Any]
@@ -123,7 +123,7 @@ class Reader(TorchDataset[Any]):
         return middle[..., ::-1] if flip else middle
 
 
-class Masked(TorchDataset[Any]):
+class MaskedReader(TorchDataset[Any]):
     """Another reader's batches with their masks."""
 
     def __init__(self, reader: Reader | Crops, masks: Masks) -> None:
@@ -160,10 +160,10 @@ def training_batches(
         if sounds is None
         else Crops(dataset, sounds.spec.samples(crop.size[1]), augmentation, seed, whole)
     )
-    reader = reader if masks is None else Masked(reader, masks)
+    reader = reader if masks is None else MaskedReader(reader, masks)
     empty = 0
     order = TrainingSampler(len(dataset), seed, batch, steps, start, share)
-    for found in batches_of(reader, order, workers, pinned=pinned):
+    for found in read_batches(reader, order, workers, pinned=pinned):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:
             raise DataError(
@@ -185,7 +185,7 @@ def evaluation_batches(
     sounds, crop = dataset.sounds, CenterCrop.of(size)
     if sounds is not None:
         windows = Windows(dataset, sounds.spec.samples(crop.size[1]))
-        return batches_of(windows, SequentialSampler(len(windows), batch), workers)
-    return batches_of(
+        return read_batches(windows, SequentialSampler(len(windows), batch), workers)
+    return read_batches(
         Reader(dataset, crop, None, 0, len(dataset)), SequentialSampler(len(dataset), batch), workers
     )

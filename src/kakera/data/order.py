@@ -52,7 +52,7 @@ class TrainingSampler:
         for step in range(self.start, self.steps):
             epoch, place = divmod(step, per_epoch)
             if epoch != known:
-                known, order = epoch, seeding.order(self.seed, epoch, self.count)
+                known, order = epoch, seeding.permutation(self.seed, epoch, self.count)
             taken = order[place * size : (place + 1) * size]
             for rows in self.share.rows(size):
                 yield [(epoch, step, int(taken[row]), row) for row in rows]

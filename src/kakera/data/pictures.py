@@ -56,7 +56,7 @@ class Pictures(ABC):
         """Return the names of those from `start` up to `stop`."""
         return [self.name(index) for index in range(start, stop)]
 
-    def where(self, index: int) -> str:
+    def location(self, index: int) -> str:
         """Return what an error calls it: its name, or where that is in a shard the shard as well."""
         return self.name(index)
 

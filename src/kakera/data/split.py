@@ -45,7 +45,7 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
         )
     names, codes = np.array(["train", *fractions], "<U5"), np.zeros(len(labels), np.int8)
     classes = strata(labels)
-    order, starts = _grouped(classes, seeding.order(seed, 0, len(labels), "split"))
+    order, starts = _grouped(classes, seeding.permutation(seed, 0, len(labels), "split"))
     sizes = np.diff(starts, append=len(order)).tolist()
     free = (starts + 1).tolist()  # the first of each class stays for training
     for part, fraction in enumerate(fractions.values(), 1):
@@ -93,8 +93,10 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
             do="ask for fewer, or label more pictures",
         )
     count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
-    turn = np.append(seeding.order(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes)
-    order, starts = _grouped(classes, seeding.order(seed, 0, len(labels), "few"))
+    turn = np.append(
+        seeding.permutation(seed, 0, count_of_classes, "few-classes").argsort(), count_of_classes
+    )
+    order, starts = _grouped(classes, seeding.permutation(seed, 0, len(labels), "few"))
     round_of = np.empty(len(labels), dtype=np.int64)
     round_of[order] = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
     # One picture of each class a round, the classes in the same shuffled turn in every round.

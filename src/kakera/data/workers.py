@@ -22,7 +22,7 @@ from kakera.machine import usable_cores
 THREADS = 4  # at most, where there are no processes
 
 
-def batches_of(
+def read_batches(
     reader: TorchDataset[Any],
     order: TrainingSampler | SequentialSampler,
     workers: int,

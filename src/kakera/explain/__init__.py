@@ -5,7 +5,7 @@ the same are in `plots`.
 """
 
 from kakera.explain import masks, plots
-from kakera.explain.activations import RAW, Activations, look
+from kakera.explain.activations import RAW, Activations, encode
 from kakera.explain.attention import (
     attention_distances,
     attention_map,
@@ -15,27 +15,27 @@ from kakera.explain.attention import (
     rollout_map,
 )
 from kakera.explain.components import filters, principal_filters, token_colours
-from kakera.explain.lines import Lines, patch_lines, picture_lines
-from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
-from kakera.explain.reconstruct import Reconstruction, kind_of, reconstruct
+from kakera.explain.lines import LineSimilarity, patch_lines, picture_lines
+from kakera.explain.receptive import ReceptiveFields, cnn_fields, transformer_fields
+from kakera.explain.reconstruct import Reconstruction, describe_kind, reconstruct
 from kakera.explain.relevance import relevance
 from kakera.explain.similarity import cosine, position_similarity, similarities, similarity_map
 
 __all__ = [
     "RAW",
-    "Fields",
-    "Lines",
+    "Activations",
+    "LineSimilarity",
+    "ReceptiveFields",
     "Reconstruction",
-    "Seen",
     "attention_distances",
     "attention_map",
     "cnn_fields",
     "cosine",
+    "describe_kind",
+    "encode",
     "even_distance",
     "filters",
     "head_maps",
-    "kind_of",
-    "look",
     "masks",
     "patch_lines",
     "picture_lines",

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kakera.errors import OptionError
 from kakera.explain.axes import Axes, axes_of
-from kakera.explain.extent import Extent
+from kakera.explain.extent import ValidArea
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model import patches
@@ -74,14 +74,14 @@ class Activations:
 
     def token(self, number: int) -> int:
         """The number itself, 0 … N. Raises OptionError."""
-        return checked("token", number, 0, self.grid.count)
+        return require_between("token", number, 0, self.grid.count)
 
     def head(self, number: int) -> int:
         """Where head 1 … H stands in an array. Raises OptionError."""
-        return checked("head", number, 1, self.heads) - 1
+        return require_between("head", number, 1, self.heads) - 1
 
     def _layer(self, number: int, least: int) -> int:
-        return self.depth if number == -1 else checked("layer", number, least, self.depth)
+        return self.depth if number == -1 else require_between("layer", number, least, self.depth)
 
     def on_grid(self, values: Array) -> Array:
         """(…, N) as (…, rows, cols)."""
@@ -89,7 +89,7 @@ class Activations:
 
 
 @torch.inference_mode()
-def look(
+def encode(
     encoder: ViT,
     inputs: InputSpec,
     picture: Num[Tensor, "c H W"],
@@ -104,19 +104,19 @@ def look(
     model's, or the model has registers, whose attention has no place here.
     """
     require_no_registers(encoder)
-    depth, extent = encoder.shape.depth, Extent.of(encoder, width)
+    depth, extent = encoder.config.depth, ValidArea.of(encoder, width)
     trace = Trace(attention=range(1, depth + 1), tokens=range(depth + 1))
     batch = picture.unsqueeze(0).to(encoder.class_token)
     chosen = visible_index(None, extent.padding_mask(1, batch.device))
     encoder.tokens(inputs.normalize(batch), chosen, None, trace)
-    shares = inputs.shares(batch)[..., : extent.width]
+    shares = inputs.to_unit(batch)[..., : extent.width]
     return Activations(
         as_bytes(shares)[0],
         extent.grid,
-        encoder.shape.patch,
-        encoder.shape.step,
+        encoder.config.patch,
+        encoder.config.step,
         axes_of(inputs, extent.width, start),
-        _frozen(patches.cut(shares, encoder.shape.patch, encoder.shape.stride)[0]),
+        _frozen(patches.patchify(shares, encoder.config.patch, encoder.config.stride)[0]),
         _frozen(torch.cat([trace.tokens[layer] for layer in range(depth + 1)])),
         _frozen(torch.cat([trace.attention[layer] for layer in range(1, depth + 1)])),
     )
@@ -124,10 +124,10 @@ def look(
 
 def require_no_registers(encoder: ViT) -> None:
     """Raises OptionError for an encoder with tokens that are neither class token nor patch."""
-    if encoder.shape.registers:
+    if encoder.config.registers:
         raise OptionError(
             "model",
-            got=f"{encoder.shape.registers} registers or distillation tokens",
+            got=f"{encoder.config.registers} registers or distillation tokens",
             expected="a class token and patches only",
             do="look into another model",
         )
@@ -139,7 +139,7 @@ def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:
     return rearrange(values, "... c H W -> ... H W c").cpu().numpy()
 
 
-def checked(name: str, number: int, least: int, most: int) -> int:
+def require_between(name: str, number: int, least: int, most: int) -> int:
     """The number, if it lies within the limits. Raises OptionError."""
     if not least <= number <= most:
         raise OptionError(name, got=number, expected=f"{least} to {most}", do="choose one of these")

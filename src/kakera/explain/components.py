@@ -46,7 +46,7 @@ def token_colours(seen: Sequence[Activations], layer: int = -1) -> list[Array]:
 def filters(encoder: ViT) -> Array:
     """(d, ph, pw, c): what each number of a token answers to, the columns of E (lecture L4 ③)."""
     weight = encoder.patches.project.weight.detach().cpu().numpy()
-    return weight.reshape(-1, *encoder.shape.patch, encoder.channels)
+    return weight.reshape(-1, *encoder.config.patch, encoder.channels)
 
 
 def principal_filters(encoder: ViT, count: int = 28) -> Array:
@@ -54,6 +54,6 @@ def principal_filters(encoder: ViT, count: int = 28) -> Array:
 
     No more than a patch has numbers.
     """
-    vectors = filters(encoder).reshape(encoder.shape.width, -1)
+    vectors = filters(encoder).reshape(encoder.config.width, -1)
     axes, _ = principal(vectors, min(count, vectors.shape[1]))
-    return axes.reshape(-1, *encoder.shape.patch, encoder.channels)
+    return axes.reshape(-1, *encoder.config.patch, encoder.channels)

@@ -9,12 +9,12 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from kakera.grid import Grid
-from kakera.model.token_index import beyond
+from kakera.model.token_index import padding_patches
 from kakera.model.vit import ViT
 
 
 @dataclass(frozen=True)
-class Extent:
+class ValidArea:
     """`grid` of the patches that are there, within the `whole` grid of the model, and their width in pixels.
 
     Numbers of patches count those that are there, 1 … N row by row, so that all that is asked of a picture is
@@ -27,20 +27,20 @@ class Extent:
     step: int
 
     @classmethod
-    def of(cls, encoder: ViT, width: int | None = None) -> Extent:
+    def of(cls, encoder: ViT, width: int | None = None) -> ValidArea:
         """Of a picture of `width` pixels, or of a whole one."""
         whole, step = encoder.grid, encoder.step
         if width is None or width >= encoder.size[1]:
             return cls(whole, whole, encoder.size[1], step)
-        cols = int((~beyond(torch.tensor([width]), Grid(1, whole.cols), step)).sum())
-        return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.shape.patch[1], step)
+        cols = int((~padding_patches(torch.tensor([width]), Grid(1, whole.cols), step)).sum())
+        return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.config.patch[1], step)
 
     def padding_mask(self, count: int, device: torch.device) -> Bool[Tensor, "b n"] | None:
         """The patches of the whole grid that are not there, `count` times; None where all are."""
         if self.grid == self.whole:
             return None
         ends = torch.full((count,), self.grid.cols * self.step, device=device)
-        return beyond(ends, self.whole, self.step)
+        return padding_patches(ends, self.whole, self.step)
 
     def spread(self, chosen: Bool[Tensor, "b m"]) -> Bool[Tensor, "b n"]:
         """Choices among the patches that are there, on the whole grid."""

@@ -25,7 +25,7 @@ BATCH = 32  # pictures encoded at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class LineSimilarity:
     """Lines on m rows, compared raw and as each layer sees them."""
 
     pictures: NDArray[np.uint8]
@@ -51,30 +51,30 @@ class Lines:
         return (values @ distance) / np.where(scale == 0, 1.0, scale)
 
 
-def patch_lines(encoder: ViT, inputs: InputSpec) -> Lines:
+def patch_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
     """A line through the patch at the centre, on each of its rows; compared is the token of that patch."""
-    grid, (height, width), (down, across) = encoder.grid, encoder.shape.patch, encoder.shape.step
+    grid, (height, width), (down, across) = encoder.grid, encoder.config.patch, encoder.config.step
     row, col = grid.rows // 2, grid.cols // 2
     box = row * down, col * across, height, width
     return _compare(encoder, inputs, box, slice(1 + row * grid.cols + col, None, grid.count + 1))
 
 
-def picture_lines(encoder: ViT, inputs: InputSpec) -> Lines:
+def picture_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
     """A line through the whole picture, on each of its rows; compared is the mean of the patches' tokens."""
     return _compare(encoder, inputs, (0, 0, *inputs.size), slice(1, None))
 
 
-def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> Lines:
+def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> LineSimilarity:
     top, left, height, width = box
     shares = torch.zeros(height + 1, inputs.channels, *inputs.size)  # the last stays black
     for row in range(height):
         shares[row, :, top + row, left : left + width] = 1.0
-    vectors = patches.cut(shares[:-1, :, top : top + height, left : left + width], (height, width))
+    vectors = patches.patchify(shares[:-1, :, top : top + height, left : left + width], (height, width))
     raw = vectors[:, 0].double().numpy()
-    tokens = _tokens(encoder, inputs, inputs.stored(shares), read)
+    tokens = _tokens(encoder, inputs, inputs.from_unit(shares), read)
     learned = tokens[:, :-1] - tokens[:, -1:]
     shown = (shares[:-1] * 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    return Lines(shown, raw @ raw.T, cosine(learned, learned))
+    return LineSimilarity(shown, raw @ raw.T, cosine(learned, learned))
 
 
 @torch.inference_mode()
@@ -82,7 +82,7 @@ def _tokens(
     encoder: ViT, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice
 ) -> NDArray[np.float64]:
     """(L + 1, b, d): the mean over the tokens that are read."""
-    layers, found = range(encoder.shape.depth + 1), list[Tensor]()
+    layers, found = range(encoder.config.depth + 1), list[Tensor]()
     for part in stored.split(BATCH):
         trace = Trace(tokens=layers)
         encoder.tokens(inputs.normalize(part.to(encoder.class_token)), None, None, trace)

@@ -14,7 +14,7 @@ from kakera.grid import Grid
 from kakera.masking import MASKINGS
 
 
-def drawn(
+def random_masks(
     grid: Grid, ratio: float, *, seed: int = 0, count: int = 1, kind: str = "random"
 ) -> NDArray[np.bool_]:
     """(count, N): masks 0, 1, … of a seed, hiding N − int(N · (1 − ratio)) patches each.
@@ -32,17 +32,17 @@ def drawn(
     return MASKINGS[kind](noise, grid, ratio)
 
 
-def named(grid: Grid, patches: Sequence[int]) -> NDArray[np.bool_]:
+def mask_of_patches(grid: Grid, patches: Sequence[int]) -> NDArray[np.bool_]:
     """(1, N): the patches with these numbers, 1 … N row by row, hidden. Raises OptionError."""
     wrong = [number for number in patches if not 1 <= number <= grid.count]
     if wrong:
         raise OptionError("patch", got=wrong[0], expected=f"1 to {grid.count}", do="choose some of these")
     hidden = np.zeros(grid.count, dtype=np.bool_)
     hidden[[number - 1 for number in patches]] = True
-    return checked(grid, hidden)
+    return check_mask(grid, hidden)
 
 
-def painted(grid: Grid, paint: NDArray[Any]) -> NDArray[np.bool_]:
+def mask_of_drawing(grid: Grid, paint: NDArray[Any]) -> NDArray[np.bool_]:
     """(1, N): patches of which at least half is painted, in a drawing (H, W) of any size: 0 blank, 1 painted.
 
     Raises OptionError.
@@ -56,10 +56,10 @@ def painted(grid: Grid, paint: NDArray[Any]) -> NDArray[np.bool_]:
         )
     strips = np.array_split(paint.astype(np.float64), grid.rows, axis=0)
     shares = [part.mean() for strip in strips for part in np.array_split(strip, grid.cols, axis=1)]
-    return checked(grid, np.array(shares) >= 0.5)
+    return check_mask(grid, np.array(shares) >= 0.5)
 
 
-def checked(grid: Grid, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def check_mask(grid: Grid, hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask of N patches or of (rows, cols) as (1, N).
 
     Raises OptionError where it is of another size, or hides nothing or everything.

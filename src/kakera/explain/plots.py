@@ -14,9 +14,9 @@ from kakera.explain.axes import Axes, Measure
 from kakera.explain.chart import Series, chart, curve
 from kakera.explain.colour import as_rgb, over, rising, signed
 from kakera.explain.components import token_colours
-from kakera.explain.lines import Lines
+from kakera.explain.lines import LineSimilarity
 from kakera.explain.mosaic import TILE, WIDEST, mosaic
-from kakera.explain.receptive import Fields
+from kakera.explain.receptive import ReceptiveFields
 from kakera.explain.reconstruct import BORROWED, Reconstruction
 from kakera.explain.similarity import similarity_map
 
@@ -116,7 +116,7 @@ def filters(found: Array, across: int = 8, *, upwards: bool = False) -> Image.Im
     return mosaic([tiles[start : start + across] for start in range(0, len(tiles), across)], tile=SMALL)
 
 
-def fields(found: Mapping[str, Fields], axes: Axes | None = None) -> Image.Image:
+def receptive_fields(found: Mapping[str, ReceptiveFields], axes: Axes | None = None) -> Image.Image:
     """A row for each network: its effective receptive fields by depth, square roots, each to its largest.
 
     `axes` are those of the pictures.
@@ -127,7 +127,7 @@ def fields(found: Mapping[str, Fields], axes: Axes | None = None) -> Image.Image
 
 
 def distances(
-    seen: Sequence[Activations], found: Mapping[str, Fields], measure: Measure | None = None
+    seen: Sequence[Activations], found: Mapping[str, ReceptiveFields], measure: Measure | None = None
 ) -> Image.Image:
     """Attention distance of every head by layer, mean over pictures, beside fields' mean distances."""
     measure = measure or seen[0].axes.measures()[0]
@@ -141,7 +141,7 @@ def distances(
     return chart([each_head, *reach], x="depth: layer or block", y=measure.unit)
 
 
-def lines(found: Mapping[str, Lines]) -> Image.Image:
+def lines(found: Mapping[str, LineSimilarity]) -> Image.Image:
     """Cosine by distance in rows: raw, and what the last layer makes of it, for each model."""
     first = next(iter(found.values()))
     raw = curve("raw pixels", [float(k == 0) for k in range(len(first.raw))])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.explain.activations import Array
-from kakera.explain.extent import Extent
+from kakera.explain.extent import ValidArea
 from kakera.model.resnet import ResNet
 from kakera.model.token_index import visible_index
 from kakera.model.trace import Trace
@@ -28,7 +28,7 @@ _Centres: TypeAlias = Iterator[tuple[Tensor, tuple[float, float]]]  # Σ_channel
 
 
 @dataclass(frozen=True, eq=False)
-class Fields:
+class ReceptiveFields:
     """Effective receptive fields of one unit at each depth, and the pixel it stands on."""
 
     maps: Array
@@ -46,7 +46,7 @@ class Fields:
         return (self.maps * np.hypot((down - rows) * scale[0], (right - cols) * scale[1])).sum(axis=(1, 2))
 
 
-def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> Fields:
+def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> ReceptiveFields:
     """Of the unit at the centre: depth 0 is the stem's output, depth l that of block l.
 
     `pictures` are in the model's input units, the model in evaluation mode.
@@ -64,13 +64,15 @@ def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> Fields:
     return _fields(pictures, centres)
 
 
-def transformer_fields(encoder: ViT, pictures: Float[Tensor, "b c H W"], width: int | None = None) -> Fields:
+def transformer_fields(
+    encoder: ViT, pictures: Float[Tensor, "b c H W"], width: int | None = None
+) -> ReceptiveFields:
     """The same of the token of the patch at the centre: depth l is z^(l), 0 … L.
 
     Of pictures that end after `width` pixels, what is there of them.
     """
-    extent, depth = Extent.of(encoder, width), encoder.shape.depth
-    grid, (down, across), (height, side) = extent.grid, encoder.shape.step, encoder.shape.patch
+    extent, depth = ValidArea.of(encoder, width), encoder.config.depth
+    grid, (down, across), (height, side) = extent.grid, encoder.config.step, encoder.config.patch
     row, col = grid.rows // 2, grid.cols // 2
     place = row * down + (height - 1) / 2, col * across + (side - 1) / 2
     chosen = visible_index(None, extent.padding_mask(len(pictures), pictures.device))
@@ -84,10 +86,12 @@ def transformer_fields(encoder: ViT, pictures: Float[Tensor, "b c H W"], width: 
     return _fields(pictures, centres, extent.width)
 
 
-def _fields(pictures: Tensor, centres: Callable[[Tensor], _Centres], width: int | None = None) -> Fields:
+def _fields(
+    pictures: Tensor, centres: Callable[[Tensor], _Centres], width: int | None = None
+) -> ReceptiveFields:
     with torch.enable_grad():
         x = pictures.detach().clone().requires_grad_()
         found = [(torch.autograd.grad(y, x, retain_graph=True)[0], place) for y, place in centres(x)]
     maps = torch.stack([slope[..., :width].abs().mean(dim=(0, 1)) for slope, _ in found]).double()
     maps = maps / maps.sum(dim=(1, 2), keepdim=True)
-    return Fields(maps.cpu().numpy(), np.array([place for _, place in found]))
+    return ReceptiveFields(maps.cpu().numpy(), np.array([place for _, place in found]))

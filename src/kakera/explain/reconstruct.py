@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kakera.explain.activations import Array, as_bytes
 from kakera.explain.axes import Axes, axes_of
-from kakera.explain.extent import Extent
+from kakera.explain.extent import ValidArea
 from kakera.inputs import InputSpec
 from kakera.model import patches
 from kakera.model.mae import MAE
@@ -64,7 +64,7 @@ def reconstruct(
     Raises OptionError where the numbers differ or a mask hides nothing or everything.
     """
     stored = picture.to(model.encoder.class_token)
-    extent = Extent.of(model.encoder, width)
+    extent = ValidArea.of(model.encoder, width)
     masks = extent.spread(torch.from_numpy(hidden)).to(stored.device)
     padding_mask = extent.padding_mask(len(masks), stored.device)
     shares = _shares(model, inputs, stored.expand(len(masks), -1, -1, -1), masks, padding_mask)
@@ -78,7 +78,7 @@ def reconstruct(
         prediction,
         error.cpu().numpy(),
         axes_of(inputs, extent.width, start),
-        inputs.stored(shares[:, 2]),
+        inputs.from_unit(shares[:, 2]),
         model.norm_pix_loss,
     )
 
@@ -107,13 +107,13 @@ def _shares(
     padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b 3 c H W"]:
     """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
-    restored = inputs.restore(model.reconstruct(inputs.normalize(pictures), hidden, padding_mask))
-    guessed, stored = inputs.shares(restored), inputs.shares(pictures.to(restored.dtype))
-    patch = model.encoder.shape.patch
-    where, vectors = hidden.unsqueeze(-1), patches.cut(stored, patch)
+    restored = inputs.denormalize(model.reconstruct(inputs.normalize(pictures), hidden, padding_mask))
+    guessed, stored = inputs.to_unit(restored), inputs.to_unit(pictures.to(restored.dtype))
+    patch = model.encoder.config.patch
+    where, vectors = hidden.unsqueeze(-1), patches.patchify(stored, patch)
     masked = torch.where(where, GREY, vectors)
-    filled = torch.where(where, patches.cut(guessed, patch), vectors)
-    joined = (patches.join(each, model.encoder.grid, patch) for each in (masked, filled))
+    filled = torch.where(where, patches.patchify(guessed, patch), vectors)
+    joined = (patches.unpatchify(each, model.encoder.grid, patch) for each in (masked, filled))
     return torch.stack([stored, *joined], dim=1)
 
 
@@ -122,7 +122,7 @@ def legend(model: MAE) -> str:
     return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.norm_pix_loss else "")
 
 
-def kind_of(model: Network) -> str:
+def describe_kind(model: Network) -> str:
     """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
     if not isinstance(model, MAE):
         return "encoder only, without a decoder: guesses of hidden patches are left out"

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from kakera.explain.activations import Array, checked, require_no_registers
-from kakera.explain.extent import Extent
+from kakera.explain.activations import Array, require_between, require_no_registers
+from kakera.explain.extent import ValidArea
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.trace import Trace
@@ -29,8 +29,8 @@ def relevance(
     Raises OptionError for a class that does not exist, or a model with registers.
     """
     require_no_registers(model.encoder)
-    checked("class", target, 0, model.classes - 1)
-    layers, extent = range(1, model.encoder.shape.depth + 1), Extent.of(model.encoder, width)
+    require_between("class", target, 0, model.classes - 1)
+    layers, extent = range(1, model.encoder.config.depth + 1), ValidArea.of(model.encoder, width)
     trace = Trace(attention=layers, pooling=layers)
     with torch.enable_grad():
         # Gradients flow back to this tensor, whatever of the model is frozen.

@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError, RunError, UnreadableFileError
 from kakera.formats.classes import note_on_duplicates, unique_names
-from kakera.formats.preparation import prepared
+from kakera.formats.preparation import prepare
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier, Pooling
@@ -27,7 +27,7 @@ from kakera.model.positions import Resampling
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 
-Headed: TypeAlias = Classifier | ResNet
+WithHead: TypeAlias = Classifier | ResNet
 """A network with a head."""
 M_co = TypeVar("M_co", bound=Network, default=Network, covariant=True)
 
@@ -80,7 +80,7 @@ class Pretrained(Generic[M_co]):
         resized; a recording becomes its windows one after another. Raises DataError for what can be no
         file, UnreadableFileError for the first that cannot be read.
         """
-        return prepared(self.front_end, files, self.device)
+        return prepare(self.front_end, files, self.device)
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return probabilities, on the CPU, of stored pictures, or of waveforms that end after `lengths`.
@@ -159,12 +159,12 @@ class Pretrained(Generic[M_co]):
         return f"Pretrained({self.about()})"
 
 
-def require_classifier(saved: Pretrained) -> Pretrained[Headed]:
+def require_classifier(saved: Pretrained) -> Pretrained[WithHead]:
     """Return the bundle itself, as one of a network with a head. Raises OptionError for another."""
     if not saved.model.classifies:
         got = "an autoencoder" if saved.model.reconstructs else "an encoder without a head"
         raise OptionError("model", got=got, expected="a classifier", do="fine-tune it first")
-    return cast("Pretrained[Headed]", saved)
+    return cast("Pretrained[WithHead]", saved)
 
 
 def require_token_classifier(saved: Pretrained) -> Pretrained[Classifier]:

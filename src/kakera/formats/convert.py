@@ -15,7 +15,7 @@ from kakera.formats.folder import require_free, write_folder
 from kakera.formats.foreign import mae, timm_writer, transformers_writer
 from kakera.formats.load import load
 from kakera.formats.onnx import export
-from kakera.formats.verify import difference
+from kakera.formats.verify import max_abs_diff
 from kakera.option_fields import renamed
 from kakera.out_of_memory import memory_for
 from kakera.storage import write_atomically
@@ -89,7 +89,7 @@ def convert(
     with tempfile.TemporaryDirectory() as place:
         trial = Path(place) / "trial"
         write_folder(trial, files)
-        far, judge = difference(saved, trial if to in FOLDERS else trial / "model.pth", to)
+        far, judge = max_abs_diff(saved, trial if to in FOLDERS else trial / "model.pth", to)
     if not far < MOST:
         raise RunError(
             str(target),

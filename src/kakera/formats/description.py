@@ -31,12 +31,12 @@ def check(content: object, tensors: Collection[str]) -> None:
     inputs_of(values["inputs"])
     if kind in ("classifier", "cnn"):
         words("classes", values.get("classes", ()))
-        flag("several", values.get("several", False))
+        flag("multi_label", values.get("multi_label", False))
     if kind == "cnn":
-        one_of("shape", values["shape"], tuple(RESNETS))
+        one_of("config", values["config"], tuple(RESNETS))
         return
-    _check_shape(mapping("shape", values["shape"]), tensors)
-    flag("learned", values["learned"])
+    _check_config(mapping("config", values["config"]), tensors)
+    flag("learned_positions", values["learned_positions"])
     if kind == "classifier":
         one_of("pool", values["pool"], get_args(Pooling))
         if values.get("head_epsilon") is not None:
@@ -44,8 +44,8 @@ def check(content: object, tensors: Collection[str]) -> None:
     if kind == "mae":
         _check_layers("decoder", mapping("decoder", values["decoder"]), tensors)
         flag("decoder's cross", values["decoder"].get("cross", False))
-        flag("normalised", values["normalised"])
-        flag("gradients", values.get("gradients", False))
+        flag("norm_pix_loss", values["norm_pix_loss"])
+        flag("hog_target", values.get("hog_target", False))
 
 
 def inputs_of(content: object) -> InputSpec:
@@ -102,7 +102,7 @@ def _check_sound(values: Mapping[str, Any]) -> None:
             number(f"sound's {name}", value)
 
 
-def _check_shape(values: Mapping[str, Any], tensors: Collection[str]) -> None:
+def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
     _check_layers("encoder", values, tensors)
     _check_layers("decoder", mapping("decoder", values["decoder"]), None)
     for name in ("patch", "stride"):
@@ -123,8 +123,8 @@ def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str
     depth = whole(f"{where}'s depth", values["depth"], least=0, most=LAYERS)
     if tensors is not None:
         require_layers(depth, tensors)
-    kind, plain = mapping(f"{where}'s kind", values.get("kind", {})), BlockConfig()
-    for name, value in kind.items():
+    block, plain = mapping(f"{where}'s block", values.get("block", {})), BlockConfig()
+    for name, value in block.items():
         if isinstance(getattr(plain, name), bool):
             flag(f"{where}'s {name}", value)
         else:

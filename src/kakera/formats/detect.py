@@ -38,9 +38,9 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         raise _refusal(
             path, "tensors of other axes", "patches of 4 axes, positions of 3", "name another file"
         )
-    if audiomae.is_one(tensors) and "kakera" not in around:
+    if audiomae.is_audiomae(tensors) and "kakera" not in around:
         return audiomae.read(path, tensors)
-    if mae.evidence(around, tensors):
+    if mae.detect(around, tensors):
         return mae.read(path, around, tensors)
     if isinstance(around.get("model"), Mapping):
         return _deit(path, tensors)

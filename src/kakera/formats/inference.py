@@ -112,9 +112,9 @@ def features(
     `unreadable`. Raises OptionError for another layer.
     """
     encoder = saved.encoder
-    depth = encoder.shape.depth
+    depth = encoder.config.depth
     require_layers(encoder, layers)
-    nothing = torch.zeros(0, 2 + encoder.shape.registers, encoder.shape.width, device=saved.device)
+    nothing = torch.zeros(0, 2 + encoder.config.registers, encoder.config.width, device=saved.device)
     found: dict[tuple[int, Pooling], list[Tensor]] = {
         (layer, pool): [pool_tokens(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
     }
@@ -137,7 +137,7 @@ def features(
 
 def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
     """Raises OptionError for a layer that the encoder does not have."""
-    depth = encoder.shape.depth
+    depth = encoder.config.depth
     for layer in layers:
         if not -depth - 1 <= layer <= depth:
             raise OptionError(

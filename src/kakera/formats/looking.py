@@ -13,7 +13,7 @@ from torch import Tensor
 from kakera import seeding
 from kakera.data.batch import Batch
 from kakera.data.sources.items import Files
-from kakera.explain.activations import look
+from kakera.explain.activations import encode
 from kakera.explain.reconstruct import reconstructions
 from kakera.formats.bundle import Pretrained
 from kakera.formats.preparation import readable
@@ -59,7 +59,7 @@ def attention(saved: Pretrained, files: Files, layer: int) -> list[NDArray[np.fl
     for batch in readable(files, inputs):
         stored, _ = _stored(saved, batch)
         for picture, width in zip(stored, _widths(saved, batch), strict=True):
-            found.append(look(encoder, inputs, picture, width).attention_of(layer))
+            found.append(encode(encoder, inputs, picture, width).attention_of(layer))
     return found
 
 

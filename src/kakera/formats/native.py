@@ -16,6 +16,7 @@ from kakera.formats.build import fill, require_numbers, without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import read_sealed, sealed
 from kakera.formats.description import check
+from kakera.formats.old_names import current
 from kakera.formats.wrappers import unwrapped
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -26,7 +27,7 @@ from kakera.model.vit import ViT
 from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
-VERSION = 1
+VERSION = 2  # 1: the names of kakera 0.1.0, see `old_names`
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -48,7 +49,9 @@ def write_description(folder: Path, saved: Pretrained) -> None:
 
 def describe(saved: Pretrained) -> dict[str, Any]:
     """What `kakera.json` says: enough to build the model anew."""
-    labels = {"classes": list(saved.classes), "several": saved.multi_label} if saved.model.classifies else {}
+    labels = (
+        {"classes": list(saved.classes), "multi_label": saved.multi_label} if saved.model.classifies else {}
+    )
     return {**saved.model.describe(), **labels, "inputs": saved.inputs.to_json()}
 
 
@@ -60,7 +63,7 @@ def load_model(folder: str | Path) -> Pretrained:
 def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
     """The model that the folder describes, with the weights that `read` gives. Raises RunError."""
     try:
-        description = json.loads((folder / DESCRIPTION).read_text())
+        description = current(json.loads((folder / DESCRIPTION).read_text()))
         weights = read()
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
@@ -87,41 +90,46 @@ def build(description: dict[str, Any]) -> Pretrained:
     """An untrained model from its description."""
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
-    multi_label = description.get("several", False)
+    multi_label = description.get("multi_label", False)
     if description["kind"] == "cnn":
-        model = ResNet(RESNETS[description["shape"]], channels=inputs.channels, classes=len(classes))
+        model = ResNet(RESNETS[description["config"]], channels=inputs.channels, classes=len(classes))
         return Pretrained(model, inputs, classes, multi_label)
-    shape = _vit(description["shape"])
-    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=description["learned"])
+    config = _vit(description["config"])
+    encoder = ViT(
+        config,
+        channels=inputs.channels,
+        image_size=inputs.size,
+        learned=description["learned_positions"],
+    )
     if description["kind"] == "encoder":
         return Pretrained(encoder, inputs)
     if description["kind"] == "classifier":
         head = description["pool"], description.get("head_epsilon")
         return Pretrained(Classifier(encoder, len(classes), *head), inputs, classes, multi_label)
     decoder = _decoder(description["decoder"])
-    target = {"norm_pix_loss": description["normalised"], "hog_target": description.get("gradients", False)}
+    target = {name: description.get(name, False) for name in ("norm_pix_loss", "hog_target")}
     return Pretrained(MAE(encoder, decoder, **target), inputs)
 
 
 def _vit(values: dict[str, Any]) -> ViTConfig:
     lists = {name: tuple(values[name]) for name in ("patch", "stride") if values.get(name)}
-    return ViTConfig(**_kinds({**values, **lists, "decoder": _decoder(values["decoder"])}))
+    return ViTConfig(**_with_block({**values, **lists, "decoder": _decoder(values["decoder"])}))
 
 
 def _decoder(values: dict[str, Any]) -> DecoderConfig:
-    return DecoderConfig(**_kinds(values))
+    return DecoderConfig(**_with_block(values))
 
 
-def _kinds(values: dict[str, Any]) -> dict[str, Any]:
-    # A description from before there were kinds has none: the plain one.
-    return {**values, "kind": BlockConfig(**values.get("kind", {}))}
+def _with_block(values: dict[str, Any]) -> dict[str, Any]:
+    # The first descriptions have no `block`: it is the default one.
+    return {**values, "block": BlockConfig(**values.get("block", {}))}
 
 
-def generator(seed: int) -> torch.Generator:
+def seeded_generator(seed: int) -> torch.Generator:
     """Where initial weights come from."""
     return torch.Generator().manual_seed(seed)
 
 
-def parameters(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
     """How many numbers a model holds, frozen positions included."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -45,7 +45,7 @@ def readable(files: Files, inputs: InputSpec) -> Iterator[Batch]:
         yield batch
 
 
-def prepared(front: FrontEnd, files: Files, device: torch.device) -> Float[Tensor, "b c H W"]:
+def prepare(front: FrontEnd, files: Files, device: torch.device) -> Float[Tensor, "b c H W"]:
     """Return files, or what stands for them, as a network takes them in. Raises as `readable` does."""
     inputs = front.inputs
     found = [torch.zeros(0, inputs.channels, *inputs.size, device=device)]

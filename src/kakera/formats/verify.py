@@ -18,10 +18,10 @@ from kakera.formats.onnx import export
 from kakera.formats.onnx.graph import graph_of
 
 PICTURES = 2  # that both models are shown
-Judgement = tuple[Tensor, str]
+Outputs = tuple[Tensor, str]
 
 
-def trial(saved: Pretrained) -> tuple[Tensor, Tensor]:
+def trial_inputs(saved: Pretrained) -> tuple[Tensor, Tensor]:
     """Pictures in the model's units, and noise whose greater half is hidden."""
     draws = torch.Generator().manual_seed(0)
     pictures = torch.randn(PICTURES, saved.inputs.channels, *saved.inputs.size, generator=draws)
@@ -34,7 +34,7 @@ def in_channels(pictures: Tensor, channels: int) -> Tensor:
     return pictures.expand(-1, channels, -1, -1)
 
 
-def hidden_by(noise: Tensor) -> Tensor:
+def mask_from_noise(noise: Tensor) -> Tensor:
     """Where noise lies above its row's median."""
     return noise > noise.median(dim=1, keepdim=True).values
 
@@ -44,24 +44,24 @@ def dtype_of(saved: Pretrained) -> torch.dtype:
     return saved.encoder.class_token.dtype
 
 
-def ours(saved: Pretrained, pictures: Tensor, noise: Tensor) -> Tensor:
+def our_outputs(saved: Pretrained, pictures: Tensor, noise: Tensor) -> Tensor:
     """Tokens of an encoder, scores of a classifier, an autoencoder's predictions of what is hidden."""
     if saved.model.reconstructs:
-        return require_mae(saved).model.predict(pictures, hidden_by(noise)).flatten(0, 1)
+        return require_mae(saved).model.predict(pictures, mask_from_noise(noise)).flatten(0, 1)
     return saved.model(pictures)
 
 
-def by_kakera(saved: Pretrained, place: Path) -> Judgement:
+def by_kakera(saved: Pretrained, place: Path) -> Outputs:
     """Read back by ourselves."""
-    back, (pictures, noise) = load(place), trial(saved)
+    back, (pictures, noise) = load(place), trial_inputs(saved)
     pictures = in_channels(pictures, back.inputs.channels)
-    return ours(back, pictures.to(dtype_of(back)), noise), "kakera, from the files"
+    return our_outputs(back, pictures.to(dtype_of(back)), noise), "kakera, from the files"
 
 
-def by_transformers(saved: Pretrained, place: Path) -> Judgement:
+def by_transformers(saved: Pretrained, place: Path) -> Outputs:
     """By transformers, every name used and none made up. Raises ImportError, RunError."""
     library = importlib.import_module("transformers")
-    pictures, noise = trial(saved)
+    pictures, noise = trial_inputs(saved)
     options: dict[str, Any] = {"dtype": dtype_of(saved), "local_files_only": True}
     name = kind_of(saved).architecture(saved)
     if name in ("ViTModel", "DeiTModel"):
@@ -86,10 +86,10 @@ def by_transformers(saved: Pretrained, place: Path) -> Judgement:
     return found.logits if saved.model.classifies else found.last_hidden_state, "transformers"
 
 
-def by_timm(saved: Pretrained, place: Path) -> Judgement:
+def by_timm(saved: Pretrained, place: Path) -> Outputs:
     """By timm. Raises ImportError where it or torchvision is missing."""
     library = importlib.import_module("timm")
-    pictures, _ = trial(saved)
+    pictures, _ = trial_inputs(saved)
     model = library.create_model(f"local-dir:{place}", pretrained=True).eval().to(dtype_of(saved))
     return (model if saved.model.classifies else model.forward_features)(pictures), "timm"
 
@@ -117,19 +117,19 @@ def session_of(file: Path, threads: int = 0) -> Any:
     return library.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
-JUDGES: dict[str, Callable[[Pretrained, Path], Judgement]] = {
+CHECKERS: dict[str, Callable[[Pretrained, Path], Outputs]] = {
     "transformers": by_transformers,
     "timm": by_timm,
 }
 
 
 @torch.inference_mode()
-def difference(saved: Pretrained, place: Path, to: str) -> tuple[float, str]:
+def max_abs_diff(saved: Pretrained, place: Path, to: str) -> tuple[float, str]:
     """The largest difference of the outputs, and who ran the other model: its library where it is there."""
     if to == "onnx":
         return by_onnxruntime(saved, place)
     try:
-        theirs, judge = JUDGES.get(to, by_kakera)(saved, place)
+        theirs, judge = CHECKERS.get(to, by_kakera)(saved, place)
     except ImportError:
         theirs, judge = by_kakera(saved, place)
-    return float((ours(saved, *trial(saved)) - theirs).abs().max()), judge
+    return float((our_outputs(saved, *trial_inputs(saved)) - theirs).abs().max()), judge

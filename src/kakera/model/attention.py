@@ -22,7 +22,7 @@ Selection: TypeAlias = Callable[[Tensor], Tensor]
 SHORT = 128  # tokens: up to here two batched products beat the fused kernel on a CPU
 
 
-def pool(
+def attend(
     q: Float[Tensor, "b h m e"],
     k: Float[Tensor, "b h n e"],
     v: Float[Tensor, "b h n e"],
@@ -70,7 +70,7 @@ class Attention(nn.Module):
             q, k, v = self._of_some(z, queries)
         if trace is not None:
             trace.record_attention(layer, q, k, key_padding_mask)
-        pooled = pool(q, k, v, key_padding_mask)
+        pooled = attend(q, k, v, key_padding_mask)
         if trace is not None:
             trace.record_pooling(layer, v, pooled)
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
@@ -104,11 +104,11 @@ class CrossAttention(nn.Module):
         """No token attends to one of the context that is `key_padding_mask`."""
         q = rearrange(self.q(z), "b m (h e) -> b h m e", h=self.heads)
         k, v = rearrange(self.kv(context), "b k (two h e) -> two b h k e", two=2, h=self.heads)
-        pooled = pool(q, k, v, key_padding_mask)
+        pooled = attend(q, k, v, key_padding_mask)
         return self.out(rearrange(pooled, "b h m e -> b m (h e)"))
 
 
-class Mlp(nn.Module):
+class MLP(nn.Module):
     """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside.
 
     `gated`: half of what the first map gives is multiplied with the SiLU of the other (Shazeer 2020).
@@ -130,7 +130,7 @@ class Mlp(nn.Module):
         return self.down(self.up(z, self.activation))
 
 
-class Layer(nn.Module):
+class Block(nn.Module):
     """z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥)."""
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
@@ -138,7 +138,7 @@ class Layer(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = Attention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
+        self.mlp = MLP(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
         self.scale1 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
         self.scale2 = nn.Parameter(torch.ones(width)) if kind.layer_scale else None
 
@@ -174,7 +174,7 @@ class CrossBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, eps=kind.epsilon)
         self.attention = CrossAttention(width, heads, bias=kind.qkv_bias)
         self.norm2 = nn.LayerNorm(width, eps=kind.epsilon)
-        self.mlp = Mlp(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
+        self.mlp = MLP(width, kind.ratio, tanh=kind.tanh_gelu, gated=kind.gated)
 
     def forward(
         self,

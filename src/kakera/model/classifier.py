@@ -68,7 +68,7 @@ class Classifier(Network):
         self.encoder = encoder = ViT.of(encoder, channels, image_size, patch, generator)
         self.classes, self.head_epsilon = require_count("classes", classes), head_epsilon
         self._pool: Pooling = pool
-        width = encoder.shape.width * (2 if pool in ("distilled", "class and mean") else 1)
+        width = encoder.config.width * (2 if pool in ("distilled", "class and mean") else 1)
         self.head_norm = None if head_epsilon is None else nn.LayerNorm(width, eps=head_epsilon)
         with torch.device("meta"):
             self.head = Linear(width, classes)
@@ -124,7 +124,7 @@ class Classifier(Network):
 
     def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
         """The patches' tokens after the final norm, place by place."""
-        tokens = self.encoder(pictures)[:, 1 + self.encoder.shape.registers :]
+        tokens = self.encoder(pictures)[:, 1 + self.encoder.config.registers :]
         grid = self.encoder.grid
         return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
 
@@ -146,7 +146,7 @@ class Classifier(Network):
     @property
     def drop_path_layers(self) -> int:
         """All layers of the encoder."""
-        return self.encoder.shape.depth
+        return self.encoder.config.depth
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
@@ -191,6 +191,6 @@ def pool_tokens(
         return encoder.norm(tokens[:, :2]).mean(dim=1)
     both = pool == "class and mean"
     tokens = encoder.norm(tokens) if both else tokens
-    patches = tokens[:, 1 + encoder.shape.registers :]
+    patches = tokens[:, 1 + encoder.config.registers :]
     mean = patches.mean(dim=1) if chosen is None else chosen.mean_per_row(patches)
     return torch.cat([tokens[:, 0], mean], dim=1) if both else encoder.norm(mean)

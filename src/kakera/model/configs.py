@@ -54,7 +54,7 @@ class DecoderConfig:
     width: int
     depth: int
     heads: int
-    kind: BlockConfig = PLAIN
+    block: BlockConfig = PLAIN
     cross: bool = False
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class ViTConfig:
     heads: int
     patch: tuple[int, int]
     decoder: DecoderConfig
-    kind: BlockConfig = PLAIN
+    block: BlockConfig = PLAIN
     registers: int = 0
     stride: tuple[int, int] | None = None
     """From one patch to the next, down and across; None for patches side by side."""

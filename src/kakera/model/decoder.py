@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kakera.model import positions
-from kakera.model.attention import CrossBlock, Layer
+from kakera.model.attention import Block, CrossBlock
 from kakera.model.configs import DecoderConfig
 from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.linear import Linear
@@ -25,15 +25,15 @@ class Decoder(nn.Module):
 
     def __init__(self, encoder: ViT, config: DecoderConfig, outputs: int, seed: Seed = None) -> None:
         super().__init__()
-        self.shape, self.grid = config, encoder.grid
-        kind = CrossBlock if config.cross else Layer
+        self.config, self.grid = config, encoder.grid
+        kind = CrossBlock if config.cross else Block
         with torch.device("meta"):
-            self.embed = Linear(encoder.shape.width, config.width)
+            self.embed = Linear(encoder.config.width, config.width)
             self.mask_token = nn.Parameter(torch.zeros(config.width))
             self.positions = nn.Parameter(positions.sincos(encoder.grid, config.width), requires_grad=False)
-            layers = (kind(config.width, config.heads, config.kind) for _ in range(config.depth))
+            layers = (kind(config.width, config.heads, config.block) for _ in range(config.depth))
             self.layers = nn.ModuleList(layers)
-            self.norm = nn.LayerNorm(config.width, eps=config.kind.epsilon)
+            self.norm = nn.LayerNorm(config.width, eps=config.block.epsilon)
             self.predict = Linear(config.width, outputs)
         if allocate(self):
             self.reset_parameters(generator_of(seed))
@@ -43,7 +43,7 @@ class Decoder(nn.Module):
         """Draw as the encoder does: Xavier-uniform, zero biases, N(0, .02²) mask token."""
         reset_layers(self, generator)
         nn.init.normal_(self.mask_token, std=0.02, generator=generator)
-        self.positions.copy_(positions.sincos(self.grid, self.shape.width))
+        self.positions.copy_(positions.sincos(self.grid, self.config.width))
 
     def forward(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "b m p"]:
         """Guess the patches of `index.predicted`, in the order of their numbers.
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
         The latent has the class token first. Mask tokens stand in hidden places alone: none where a patch
         is absent.
         """
-        places = self._across if self.shape.cross else self._among
+        places = self._across if self.config.cross else self._among
         return self.predict(self.norm(places(self.embed(latent), index)))
 
     def _among(self, latent: Float[Tensor, "b k e"], index: MaskIndex) -> Float[Tensor, "b m e"]:

@@ -27,7 +27,7 @@ def cells(patch: tuple[int, int]) -> tuple[int, int]:
     return down, across
 
 
-def width(patch: tuple[int, int], channels: int) -> int:
+def feature_size(patch: tuple[int, int], channels: int) -> int:
     """How many numbers describe a patch."""
     down, across = cells(patch)
     return down * across * channels * ORIENTATIONS

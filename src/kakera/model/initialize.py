@@ -7,7 +7,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
-from kakera.model.attention import Layer
+from kakera.model.attention import Block
 
 Seed: TypeAlias = int | torch.Generator | None
 """A number, the generator that draws, or None for PyTorch's global one."""
@@ -42,6 +42,6 @@ def reset_layers(module: nn.Module, generator: torch.Generator | None) -> None:
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.LayerNorm):
             part.reset_parameters()
-        elif isinstance(part, Layer) and part.scale1 is not None and part.scale2 is not None:
+        elif isinstance(part, Block) and part.scale1 is not None and part.scale2 is not None:
             nn.init.ones_(part.scale1)
             nn.init.ones_(part.scale2)

@@ -47,14 +47,14 @@ def linear(
     """x Wᵀ + b, and a GELU of it if wanted: by oneDNN where `suits` says so."""
     learns = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
     learns = learns and torch.is_grad_enabled()
-    if not suits(x, weight) or (learns and weight.numel() < LARGE):
+    if not is_supported(x, weight) or (learns and weight.numel() < LARGE):
         return _activated(functional.linear(x, weight, bias), then)
     if learns:
         return _activated(_Differentiable.apply(x, weight, bias), then)
     return _product(x, weight, bias, then)
 
 
-def suits(x: Tensor, weight: Tensor) -> bool:
+def is_supported(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN's product can take the place of `torch.nn.functional.linear`."""
     return (
         FASTER

@@ -62,8 +62,8 @@ class MAE(Network):
         self.encoder, self.norm_pix_loss, self.hog_target = encoder, norm_pix_loss, hog_target
         self.mask_ratio = mask_ratio
         self.pixels = encoder.patches.project.in_features
-        more = oriented.width(encoder.shape.patch, encoder.channels) if hog_target else 0
-        self.decoder = Decoder(encoder, decoder or encoder.shape.decoder, self.pixels + more, generator)
+        more = oriented.feature_size(encoder.config.patch, encoder.channels) if hog_target else 0
+        self.decoder = Decoder(encoder, decoder or encoder.config.decoder, self.pixels + more, generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw both halves anew."""
@@ -74,14 +74,14 @@ class MAE(Network):
         self, pictures: Float[Tensor, "b c H W"], index: TokenIndex | None = None
     ) -> Float[Tensor, "b m p"]:
         """Return what should be predicted for the patches of an index, or for all: pixels, then gradients."""
-        vectors = patches.cut(pictures, self.encoder.shape.patch)
+        vectors = patches.patchify(pictures, self.encoder.config.patch)
         vectors = vectors if index is None else index.gather(vectors)
         if self.norm_pix_loss:
             variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
         if not self.hog_target:
             return vectors
-        edges = oriented.oriented_gradients(pictures, self.encoder.shape.patch)
+        edges = oriented.oriented_gradients(pictures, self.encoder.config.patch)
         return torch.cat([vectors, edges if index is None else index.gather(edges)], dim=-1)
 
     def predict(
@@ -133,12 +133,12 @@ class MAE(Network):
         """
         index = _index(mask, padding_mask, None, pictures.device)
         guess, wanted = self._guess(pictures, index)[..., : self.pixels], index.predicted
-        vectors = patches.cut(pictures, self.encoder.shape.patch)
+        vectors = patches.patchify(pictures, self.encoder.config.patch)
         if self.norm_pix_loss:
             variance, mean = torch.var_mean(wanted.gather(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
         filled = wanted.scatter(vectors, guess.to(vectors.dtype))
-        return patches.join(filled, self.encoder.grid, self.encoder.shape.patch)
+        return patches.unpatchify(filled, self.encoder.grid, self.encoder.config.patch)
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Take pictures of another size from now on: the positions of both halves are resized.
@@ -175,8 +175,8 @@ class MAE(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return the encoder's shape, the decoder's, and what is predicted."""
-        target = {"normalised": self.norm_pix_loss, "gradients": self.hog_target}
-        decoder = asdict(self.decoder.shape)
+        target = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
+        decoder = asdict(self.decoder.config)
         return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
 
     def about(self, inputs: str) -> str:
@@ -202,13 +202,13 @@ def _index(
 
 def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
     """Raises OptionError for an encoder that no decoder can be behind."""
-    if encoder.shape.step != encoder.shape.patch:
+    if encoder.config.step != encoder.config.patch:
         do, expected = "leave the stride out", "patches side by side, so that what is hidden is not seen"
         got = "patches that overlap"
         raise OptionError("masked autoencoder", got=got, expected=expected, do=do)
     if norm_pix_loss and encoder.patches.project.in_features == 1:
         expected, do = "two or more, where each patch is normalised", "choose a larger patch, or plain pixels"
         raise OptionError("patch", got="a single value", expected=expected, do=do)
-    if encoder.shape.registers:
-        got, expected = f"{encoder.shape.registers} registers", "a class token and patches only"
+    if encoder.config.registers:
+        got, expected = f"{encoder.config.registers} registers", "a class token and patches only"
         raise OptionError("encoder", got=got, expected=expected, do="choose another model to pretrain")

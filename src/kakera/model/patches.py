@@ -10,7 +10,7 @@ from kakera.grid import Grid
 from kakera.model.linear import Linear
 
 
-def cut(
+def patchify(
     pictures: Float[Tensor, "b c H W"], patch: tuple[int, int], stride: tuple[int, int] | None = None
 ) -> Float[Tensor, "b n p"]:
     """Patch vectors x_i ∈ R^(ph·pw·C): row by row, channels last (lecture L2), for any H, W, ph, pw, C.
@@ -27,7 +27,9 @@ def cut(
     )
 
 
-def join(patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]) -> Float[Tensor, "b c H W"]:
+def unpatchify(
+    patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]
+) -> Float[Tensor, "b c H W"]:
     """The inverse of `cut`."""
     return rearrange(
         patches,
@@ -58,5 +60,5 @@ class PatchEmbedding(nn.Module):
         self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
     ) -> Float[Tensor, "b k d"]:
         """All patches embedded, or only those whose numbers `keep` names: the rest cost nothing."""
-        vectors = cut(pictures, self.patch, self.stride)
+        vectors = patchify(pictures, self.patch, self.stride)
         return self.project(vectors if keep is None else gather_tokens(vectors, keep))

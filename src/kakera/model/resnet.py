@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kakera.model.classifier import Pooling
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """x ↦ ReLU(shortcut(x) + branch(x)): two 3 × 3 convolutions, or 1 × 1, 3 × 3 and 1 × 1 (bottleneck)."""
 
     def __init__(self, entry: int, width: int, *, stride: int, bottleneck: bool) -> None:
@@ -62,19 +62,21 @@ class ResNet(Network):
     classifies = True
     prefix = ""
 
-    def __init__(self, shape: ResNetConfig | str, *, channels: int, classes: int, seed: Seed = None) -> None:
+    def __init__(self, config: ResNetConfig | str, *, channels: int, classes: int, seed: Seed = None) -> None:
         super().__init__()
-        self.shape = shape = resnet_config(shape) if isinstance(shape, str) else shape
+        self.config = config = resnet_config(config) if isinstance(config, str) else config
         self.channels, self.classes = require_count("channels", channels), require_count("classes", classes)
         with torch.device("meta"):
-            self.stem = nn.Sequential(_stem(channels, shape))
+            self.stem = nn.Sequential(_stem(channels, config))
             self.layers = nn.ModuleList()
-            entry = shape.widths[0]
-            for stage, (count, width) in enumerate(zip(shape.blocks, shape.widths, strict=True)):
+            entry = config.widths[0]
+            for stage, (count, width) in enumerate(zip(config.blocks, config.widths, strict=True)):
                 for number in range(count):
                     stride = 2 if stage > 0 and number == 0 else 1
-                    self.layers.append(Block(entry, width, stride=stride, bottleneck=shape.bottleneck))
-                    entry = width * EXPANSION if shape.bottleneck else width
+                    self.layers.append(
+                        ResidualBlock(entry, width, stride=stride, bottleneck=config.bottleneck)
+                    )
+                    entry = width * EXPANSION if config.bottleneck else width
             self.head = nn.Linear(entry, classes)
         if allocate(self):
             self.reset_parameters(generator_of(seed))
@@ -117,7 +119,7 @@ class ResNet(Network):
     @property
     def step(self) -> int:
         """Pixels from one cell of the maps to the next."""
-        return (4 if self.shape.stem == "large" else 1) * 2 ** (len(self.shape.widths) - 1)
+        return (4 if self.config.stem == "large" else 1) * 2 ** (len(self.config.widths) - 1)
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the cells of the maps of pictures of (height, width) pixels."""
@@ -163,7 +165,7 @@ class ResNet(Network):
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> ResNet:
         """Return the same weights with a new head, which reads the maps' mean: `pool` is for tokens."""
-        found = ResNet(self.shape, channels=self.channels, classes=classes, seed=0)
+        found = ResNet(self.config, channels=self.channels, classes=classes, seed=0)
         kept = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("head.")}
         found.load_state_dict(kept, strict=False)
         found.reset_head(generator_of(seed))
@@ -171,8 +173,8 @@ class ResNet(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return kind and shape, by its name."""
-        name = next(name for name, shape in RESNETS.items() if shape == self.shape)
-        return {"kind": self.kind, "shape": name}
+        name = next(name for name, shape in RESNETS.items() if shape == self.config)
+        return {"kind": self.kind, "config": name}
 
     def about(self, inputs: str) -> str:
         """Return blocks, inputs and classes in one line."""

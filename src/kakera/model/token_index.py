@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kakera.errors import OptionError
 from kakera.grid import Grid
-from kakera.masking import kept
+from kakera.masking import num_visible
 from kakera.model.patches import gather_tokens
 
 
@@ -145,7 +145,7 @@ class MaskIndex(NamedTuple):
         """
         drawing = device if generator is None else generator.device
         noise = torch.rand(batch, grid.count, generator=generator, device=drawing).to(device)
-        order, keep = noise.argsort(dim=1), kept(grid.count, ratio)
+        order, keep = noise.argsort(dim=1), num_visible(grid.count, ratio)
         return cls(*(TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:])))
 
     def to(self, device: torch.device) -> MaskIndex:
@@ -168,7 +168,7 @@ def visible_index(
     return found if device is None else found.to(device)
 
 
-def beyond(widths: Int[Tensor, " b"], grid: Grid, step: int) -> Bool[Tensor, "b n"]:
+def padding_patches(widths: Int[Tensor, " b"], grid: Grid, step: int) -> Bool[Tensor, "b n"]:
     """Tell the patches that begin where a picture of its own width has ended, one every `step` pixels."""
     starts = step * torch.arange(grid.cols, device=widths.device)
     past = starts >= rearrange(widths, "b -> b 1")

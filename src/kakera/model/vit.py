@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kakera.errors import OptionError
 from kakera.grid import Grid
 from kakera.model import positions
-from kakera.model.attention import Layer
+from kakera.model.attention import Block
 from kakera.model.configs import ViTConfig, pair, require_count, vit_config
 from kakera.model.initialize import Seed, allocate, generator_of, reset_layers
 from kakera.model.network import Network
@@ -47,22 +47,22 @@ class ViT(Network):
         seed: Seed = None,
     ) -> None:
         super().__init__()
-        shape = vit_config(config) if isinstance(config, str) else config
-        shape = shape if patch is None else shape.with_patch(pair("patch", patch), shape.stride)
-        self.shape, self.channels = shape, require_count("channels", channels)
+        config = vit_config(config) if isinstance(config, str) else config
+        config = config if patch is None else config.with_patch(pair("patch", patch), config.stride)
+        self.config, self.channels = config, require_count("channels", channels)
         self.size = pair("image_size", image_size)
-        self.grid = Grid.cover(self.size, shape.patch, shape.stride)
+        self.grid = Grid.cover(self.size, config.patch, config.stride)
         with torch.device("meta"):
-            self.patches = PatchEmbedding(shape.patch, channels, shape.width, shape.stride)
-            self.positions = nn.Parameter(positions.sincos(self.grid, shape.width), requires_grad=learned)
-            self.class_token = nn.Parameter(torch.zeros(shape.width))
+            self.patches = PatchEmbedding(config.patch, channels, config.width, config.stride)
+            self.positions = nn.Parameter(positions.sincos(self.grid, config.width), requires_grad=learned)
+            self.class_token = nn.Parameter(torch.zeros(config.width))
             self.registers = (
-                nn.Parameter(torch.zeros(shape.registers, shape.width)) if shape.registers else None
+                nn.Parameter(torch.zeros(config.registers, config.width)) if config.registers else None
             )
             self.layers = nn.ModuleList(
-                Layer(shape.width, shape.heads, shape.kind) for _ in range(shape.depth)
+                Block(config.width, config.heads, config.block) for _ in range(config.depth)
             )
-            self.norm = nn.LayerNorm(shape.width, eps=shape.kind.epsilon)
+            self.norm = nn.LayerNorm(config.width, eps=config.block.epsilon)
         if allocate(self):
             self.reset_parameters(generator_of(seed))
 
@@ -101,7 +101,7 @@ class ViT(Network):
         if self.positions.requires_grad:
             nn.init.trunc_normal_(self.positions, std=0.02, generator=generator)
         else:
-            self.positions.copy_(positions.sincos(self.grid, self.shape.width))
+            self.positions.copy_(positions.sincos(self.grid, self.config.width))
 
     def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
         """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤), then registers.
@@ -137,7 +137,7 @@ class ViT(Network):
         no others.
         """
         z = self.embed(pictures, None if chosen is None else chosen.ids)
-        key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.shape.registers)
+        key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.config.registers)
         if trace is not None:
             trace.record_tokens(0, z)
         for number, layer in enumerate(self.layers, start=1):
@@ -178,7 +178,7 @@ class ViT(Network):
         They are a new Parameter: make an optimizer afterwards. Raises OptionError where the patches do not
         divide it.
         """
-        grid = Grid.cover(size, self.shape.patch, self.shape.stride)
+        grid = Grid.cover(size, self.config.patch, self.config.stride)
         resized = positions.resize(self.positions.detach(), self.grid, grid, how)
         self.positions = nn.Parameter(resized, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
@@ -188,7 +188,7 @@ class ViT(Network):
 
         They are a new Parameter: make an optimizer afterwards.
         """
-        grid = Grid.cover(size, self.shape.patch, self.shape.stride)
+        grid = Grid.cover(size, self.config.patch, self.config.stride)
         found = positions.crop_positions(self.positions.detach(), self.grid, grid)
         self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
@@ -201,11 +201,11 @@ class ViT(Network):
     @property
     def step(self) -> int:
         """Pixels across from one patch to the next."""
-        return self.shape.step[1]
+        return self.config.step[1]
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
         """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
-        return Grid.cover(size, self.shape.patch, self.shape.stride)
+        return Grid.cover(size, self.config.patch, self.config.stride)
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
         """Return a classifier of this encoder; its head reads the mean of the patches, or `pool`."""
@@ -219,7 +219,11 @@ class ViT(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return kind, shape, and whether positions are learned."""
-        return {"kind": self.kind, "shape": asdict(self.shape), "learned": self.positions.requires_grad}
+        return {
+            "kind": self.kind,
+            "config": asdict(self.config),
+            "learned_positions": self.positions.requires_grad,
+        }
 
     def about(self, inputs: str) -> str:
         """Return layers, patches and inputs in one line."""
@@ -227,6 +231,6 @@ class ViT(Network):
 
     def size_in_words(self, inputs: str) -> str:
         """Return layers, patches and `inputs`, as all networks with this encoder begin to describe it."""
-        shape = self.shape
-        patches = f"patches of {shape.patch[0]} × {shape.patch[1]}"
-        return f"{shape.depth} layers of {shape.width} with {shape.heads} heads, {patches}, {inputs}"
+        config = self.config
+        patches = f"patches of {config.patch[0]} × {config.patch[1]}"
+        return f"{config.depth} layers of {config.width} with {config.heads} heads, {patches}, {inputs}"

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kakera import seeding
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import parameters
+from kakera.formats.native import count_parameters
 from kakera.masking import MASKINGS
 from kakera.model.mae import MAE
 
@@ -44,7 +44,7 @@ def step_flops(saved: Pretrained[MAE], hide: float) -> int:
 
 def size(saved: Pretrained) -> int:
     """Parameters of a network."""
-    return parameters(saved.model)
+    return count_parameters(saved.model)
 
 
 def training_seconds(folder: Path) -> float:

@@ -22,7 +22,7 @@ Results = Mapping[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Unit:
+class WorkUnit:
     """A piece of work that is done once: a folder of this name, marked as finished by its `result.json`.
 
     `values` say what to do; `needs` are the units that must be finished before.
@@ -48,7 +48,7 @@ class Study(Protocol):
         """What must be the same for a folder to be gone on with."""
         ...
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[WorkUnit]:
         """All work, without times."""
         ...
 
@@ -56,7 +56,7 @@ class Study(Protocol):
         """Seconds of what work is made of, from a few real steps of each kind."""
         ...
 
-    def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
+    def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
         ...
 
@@ -64,7 +64,7 @@ class Study(Protocol):
         """The next smaller study and what it leaves out; None for the smallest."""
         ...
 
-    def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
+    def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit in its folder; its result, of plain values."""
         ...
 
@@ -74,10 +74,10 @@ class Study(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """Units in order; `dropped` says what the budget left out, `chosen` what became of the options."""
 
-    units: tuple[Unit, ...]
+    units: tuple[WorkUnit, ...]
     chosen: dict[str, Any] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class Plan:
         write_atomically(folder / PLAN, json.dumps(asdict(self), indent=1).encode() + b"\n")
 
 
-def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, Plan]:
+def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPlan]:
     """Measure, then make the study smaller until it fits its budget.
 
     Raises OptionError where even the smallest does not fit.
@@ -136,14 +136,14 @@ def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, Plan]:
         dropped.append(text)
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> StudyPlan:
     """The plan that a folder was begun with. Raises RunError."""
     path = folder / PLAN
     try:
         values = json.loads(path.read_text())
-        units = [Unit(**unit) for unit in values["units"]]
+        units = [WorkUnit(**unit) for unit in values["units"]]
         units = tuple(replace(unit, needs=tuple(unit.needs)) for unit in units)
-        return Plan(units, current(values["chosen"]), tuple(values["dropped"]), tuple(values["notes"]))
+        return StudyPlan(units, current(values["chosen"]), tuple(values["dropped"]), tuple(values["notes"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(str(path), got=error, expected="a plan", do="choose another --out") from error
 
@@ -156,6 +156,6 @@ def _busy() -> list[str]:
     return [f"measured with a load of {load:.1f} on {cores} cores: faster once others have finished"]
 
 
-def _timed(study: Study, costs: Mapping[str, float], dropped: list[str], busy: list[str]) -> Plan:
+def _timed(study: Study, costs: Mapping[str, float], dropped: list[str], busy: list[str]) -> StudyPlan:
     units = tuple(replace(unit, seconds=round(study.seconds(unit, costs), 2)) for unit in study.units())
-    return Plan(units, asdict(study.options), tuple(dropped), (*study.notes(), *busy))
+    return StudyPlan(units, asdict(study.options), tuple(dropped), (*study.notes(), *busy))

@@ -15,7 +15,7 @@ from kakera import duration
 from kakera.errors import RunError
 from kakera.storage import write_atomically
 from kakera.study.leases import Leases
-from kakera.study.plan import PLAN, RESULT, Plan, Results, Study, Unit, draw_up, read_plan
+from kakera.study.plan import PLAN, RESULT, Results, Study, StudyPlan, WorkUnit, draw_up, read_plan
 from kakera.training.configuration import CONFIG, VERSION, require_same
 
 CLAIMS, UNITS = "claims", "units"
@@ -27,7 +27,7 @@ class StudyResult:
     """A study that is done: its folder, plan, and the result of each unit."""
 
     folder: Path
-    plan: Plan
+    plan: StudyPlan
     results: Results
     spent: dict[str, float]
     """Seconds of work on each unit, interrupted attempts included."""
@@ -43,7 +43,7 @@ def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Stu
     plan = _planned(study, folder, claims)
     study = revise(plan.chosen)
     for line in plan.lines():
-        say(line)
+        print_line(line)
     while left := [unit for unit in plan.units if not _done(folder, unit)]:
         if not _step(study, folder, claims, plan, left):
             time.sleep(PAUSE)
@@ -51,7 +51,7 @@ def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Stu
     return StudyResult(folder, plan, results, {unit.name: claims.spent(unit.name) for unit in plan.units})
 
 
-def _planned(study: Study, folder: Path, claims: Leases) -> Plan:
+def _planned(study: Study, folder: Path, claims: Leases) -> StudyPlan:
     """The plan of the folder, made by the first process that comes."""
     if folder.exists() and not (folder / CLAIMS).is_dir() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(str(folder), got="something else", expected="a new folder", do="choose another --out")
@@ -65,13 +65,13 @@ def _planned(study: Study, folder: Path, claims: Leases) -> Plan:
             continue
         with claim:
             if not (folder / PLAN).exists():
-                plan = draw_up(study, say)[1]
+                plan = draw_up(study, print_line)[1]
                 config = json.dumps({VERSION: kakera.__version__, **study.config()}, indent=2).encode()
                 write_atomically(folder / CONFIG, config + b"\n")
                 plan.write(folder)
 
 
-def _step(study: Study, folder: Path, claims: Leases, plan: Plan, left: list[Unit]) -> bool:
+def _step(study: Study, folder: Path, claims: Leases, plan: StudyPlan, left: list[WorkUnit]) -> bool:
     """Do the first unit that can be done now; False where others hold them all."""
     waiting = {unit.name for unit in left}
     for unit in left:
@@ -83,20 +83,22 @@ def _step(study: Study, folder: Path, claims: Leases, plan: Plan, left: list[Uni
         with claim:
             if not _done(folder, unit):  # it may have been finished just before it could be claimed
                 number = len(plan.units) - len(left) + 1
-                say(f"{number} of {len(plan.units)}: {unit.name} (about {duration.words(unit.seconds)})")
+                print_line(
+                    f"{number} of {len(plan.units)}: {unit.name} (about {duration.words(unit.seconds)})"
+                )
                 _do(study, folder, unit)
         return True
     return False
 
 
-def _do(study: Study, folder: Path, unit: Unit) -> None:
+def _do(study: Study, folder: Path, unit: WorkUnit) -> None:
     needed = {name: _result(folder, name) for name in unit.needs}
     place = folder / UNITS / unit.name
     found = study.work(unit, place, needed, folder / UNITS)
     write_atomically(place / RESULT, json.dumps(found, indent=1).encode() + b"\n")
 
 
-def _done(folder: Path, unit: Unit) -> bool:
+def _done(folder: Path, unit: WorkUnit) -> bool:
     return (folder / UNITS / unit.name / RESULT).exists()
 
 
@@ -110,6 +112,6 @@ def _result(folder: Path, name: str) -> dict[str, Any]:
         ) from error
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """A line for whoever watches."""
     print(f"study: {text}", file=sys.stderr, flush=True)

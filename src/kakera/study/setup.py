@@ -18,7 +18,7 @@ from kakera.data.batch import Augmentation
 from kakera.data.dataset import Dataset
 from kakera.data.split import stratified
 from kakera.errors import DataError
-from kakera.formats.bundle import Headed
+from kakera.formats.bundle import WithHead
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig, vit_config
@@ -26,7 +26,7 @@ from kakera.model.mae import MAE
 from kakera.option_fields import AUTO
 from kakera.study.study_options import DataSizeOptions, StudyOptions
 from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 
 PRETRAIN, FINETUNE, SCRATCH = "pretrain", "finetune", "scratch"
 SHOWN = 6  # pictures whose reconstructions are shown
@@ -41,7 +41,7 @@ class StudyData:
     grid: Grid
     inputs: InputSpec
     """What the networks take in."""
-    words: dict[str, dict[str, Any]]
+    option_values: dict[str, dict[str, Any]]
     """The options to call each kind of training with."""
     recipes: dict[str, LearningOptions]
     """All options of each kind of training, from its recipe and these words."""
@@ -50,18 +50,18 @@ class StudyData:
 
     def pretrain(self, out: Path, **changes: Any) -> TrainResult[MAE]:
         """`kakera pretrain` on all training pictures."""
-        return pretrain(self.dataset, out=out, **{**self.words[PRETRAIN], **changes})
+        return pretrain(self.dataset, out=out, **{**self.option_values[PRETRAIN], **changes})
 
-    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> TrainResult[Headed]:
+    def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> TrainResult[WithHead]:
         """`kakera finetune` with the words of a kind of training."""
-        words: dict[str, Any] = {"baselines": False, **self.words[kind], **changes}
+        words: dict[str, Any] = {"baselines": False, **self.option_values[kind], **changes}
         return finetune(dataset, out=out, **words)
 
     def steps(self, kind: str, count: int, **changes: Any) -> tuple[int, int]:
         """How many steps a training on `count` pictures takes, and how many make an epoch."""
         recipe = replace(self.recipes[kind], **changes)
         some = self.dataset.take(np.zeros(count, dtype=np.int64))
-        plan = Plan(some, self.inputs.size, Augmentation(), recipe, 0, 0)
+        plan = TrainingPlan(some, self.inputs.size, Augmentation(), recipe, 0, 0)
         return plan.steps, plan.steps_per_epoch
 
     @property
@@ -78,7 +78,7 @@ class StudyData:
     def shown(self) -> Dataset:
         """A few test pictures to look at, the same ones in every study."""
         test = self.test
-        return test.take(seeding.order(0, 0, len(test), "shown")[:SHOWN])
+        return test.take(seeding.permutation(0, 0, len(test), "shown")[:SHOWN])
 
     def describe(self) -> dict[str, Any]:
         """What a study must find again to go on."""
@@ -91,7 +91,7 @@ class StudyData:
         }
 
 
-def material(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
+def study_data(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
     """Open the data and read the recipes. Raises DataError where classes or test labels are missing,
     OptionError.
     """

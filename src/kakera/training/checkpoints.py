@@ -87,7 +87,7 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
     )
 
 
-def drop(folder: Path) -> None:
+def delete(folder: Path) -> None:
     """Remove all, the damaged too."""
     for path in (folder / "checkpoints").glob("step-*"):
         with suppress(OSError):  # the run is finished all the same

@@ -22,7 +22,7 @@ def device_of(name: str) -> torch.device:
 
 
 @contextmanager
-def placed(saved: Pretrained, name: str) -> Generator[torch.device, None, None]:
+def moved_to_device(saved: Pretrained, name: str) -> Generator[torch.device, None, None]:
     """The model on a device within the block, then where it was. Raises RunError as `device_of` does."""
     device, before = device_of(name), saved.device
     saved.model.to(device)

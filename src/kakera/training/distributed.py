@@ -18,7 +18,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from kakera.errors import KakeraError, RunError
-from kakera.model.attention import CrossBlock, Layer
+from kakera.model.attention import Block, CrossBlock
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
@@ -41,7 +41,7 @@ class Distributed:
         """Whether this is the one that writes."""
         return self.rank == 0
 
-    def total(self, *numbers: float) -> list[float]:
+    def all_reduce_sum(self, *numbers: float) -> list[float]:
         """The sum of each number over all processes."""
         if self.size == 1 or self.fabric is None:
             return list(numbers)
@@ -51,7 +51,7 @@ class Distributed:
         assert isinstance(reduced, torch.Tensor)  # as it was given
         return reduced.tolist()
 
-    def collect(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         """What each process has, in the order of their numbers."""
         if self.size == 1:
             return [value]
@@ -59,20 +59,20 @@ class Distributed:
         torch.distributed.all_gather_object(found, value)
         return found
 
-    def share(self, count: int) -> NDArray[np.int64]:
+    def own_rows(self, count: int) -> NDArray[np.int64]:
         """Which of so many things are this process's."""
         return np.arange(self.rank, count, self.size)
 
-    def rows(
+    def gather_rows(
         self, values: NDArray[Any], numbers: NDArray[np.int64]
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """The rows that each process has and their numbers: all of them, in the order of the numbers."""
-        parts = self.collect((values, numbers))
+        parts = self.all_gather((values, numbers))
         everyone = np.concatenate([found for _, found in parts])
         order = np.argsort(everyone)
         return np.concatenate([rows for rows, _ in parts])[order], everyone[order]
 
-    def lead(self, work: Callable[[], T]) -> T:
+    def on_rank_zero(self, work: Callable[[], T]) -> T:
         """What the leader's work gives, for all; if it fails it raises, and the others end quietly."""
         if self.size == 1 or self.fabric is None:
             return work()
@@ -90,14 +90,14 @@ class Distributed:
             raise SystemExit(outcome[1])
         return outcome[1]
 
-    def end(self, error: KakeraError) -> NoReturn:
+    def raise_on_rank_zero(self, error: KakeraError) -> NoReturn:
         """Raise, where all came to the same end: in the leader, while the others end quietly."""
         if self.is_main:
             raise error
         raise SystemExit(error.exit_code)
 
     @contextmanager
-    def together(self) -> Generator[None, None, None]:
+    def detect_lost_process(self) -> Generator[None, None, None]:
         """Raises RunError where another process is gone while they work together."""
         try:
             yield
@@ -115,37 +115,37 @@ class Distributed:
 def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Share the weights out, layer by layer: each process holds its part, and all of one layer at a time."""
     for part in model.modules():
-        if isinstance(part, Layer | CrossBlock):
+        if isinstance(part, Block | CrossBlock):
             fully_shard(part, mesh=mesh["data_parallel"])
     fully_shard(model, mesh=mesh["data_parallel"])
     return model
 
 
-def whole(tensor: Tensor) -> Tensor:
+def full_tensor(tensor: Tensor) -> Tensor:
     """All of a tensor; of one that is shared out every process must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def own(tensor: Tensor) -> Tensor:
+def local_tensor(tensor: Tensor) -> Tensor:
     """This process's part."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def like(tensor: Tensor, other: Tensor) -> Tensor:
+def shard_like(tensor: Tensor, other: Tensor) -> Tensor:
     """A whole tensor, shared out as another of the same shape is."""
     if not isinstance(other, DTensor):
         return tensor
     return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
 
 
-def shell(model: M) -> M:
+def empty_copy(model: M) -> M:
     """The model without its numbers, to be filled by `gathered`."""
     return copy.deepcopy(model).to("meta")
 
 
-def gathered(model: nn.Module, empty: M) -> M:
+def gather_model(model: nn.Module, empty: M) -> M:
     """A model whose weights are shared out, as an ordinary one on the CPU; every process must ask."""
-    weights = {name: whole(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
+    weights = {name: full_tensor(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
     filled = copy.deepcopy(empty)
     filled.load_state_dict(weights, assign=True)
     return filled

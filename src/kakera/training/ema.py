@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import nn
 
-from kakera.training.distributed import own, shard
+from kakera.training.distributed import local_tensor, shard
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -23,7 +23,7 @@ class EMA(Generic[M]):
         self.model = copy.deepcopy(model).requires_grad_(False) if decay else None
 
     @property
-    def parts(self) -> dict[str, nn.Module]:
+    def state(self) -> dict[str, nn.Module]:
         """What belongs into a checkpoint."""
         return {} if self.model is None else {"average": self.model}
 
@@ -43,6 +43,6 @@ class EMA(Generic[M]):
             return
         for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
             if value.is_floating_point():
-                own(mean).lerp_(own(value), 1 - self.decay)
+                local_tensor(mean).lerp_(local_tensor(value), 1 - self.decay)
             else:
                 mean.copy_(value)

@@ -13,17 +13,17 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from kakera.errors import RunError
-from kakera.model.attention import CrossBlock, Layer
+from kakera.model.attention import Block, CrossBlock
 from kakera.training.options import LearningOptions
 
 
 def layers_of(model: nn.Module) -> list[nn.Module]:
     """All layers of a Transformer, of its decoder too; a CNN has none."""
-    return [part for part in model.modules() if isinstance(part, Layer | CrossBlock)]
+    return [part for part in model.modules() if isinstance(part, Block | CrossBlock)]
 
 
 @contextmanager
-def through(parts: Sequence[nn.Module], wrap: Callable[[Any], Any]) -> Generator[None, None, None]:
+def wrap_layers(parts: Sequence[nn.Module], wrap: Callable[[Any], Any]) -> Generator[None, None, None]:
     """Every part computes `wrap(its forward)` within the block."""
     before = [vars(part).get("forward") for part in parts]
     for part in parts:
@@ -59,7 +59,7 @@ def compiled(
     if options.compile == "no" or (options.compile == "auto" and device.type != "cuda"):
         yield nullcontext
         return
-    with through(layers_of(model) or [model], torch.compile):
+    with wrap_layers(layers_of(model) or [model], torch.compile):
         yield lambda: torch.compiler.set_stance("force_eager")  # which it sets when it is made
 
 
@@ -67,11 +67,11 @@ def _compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
-def recomputed(model: nn.Module, wanted: bool = True) -> AbstractContextManager[None]:
+def activation_checkpointing(model: nn.Module, wanted: bool = True) -> AbstractContextManager[None]:
     """The layers of a model forget what they compute, within the block. They draw no random numbers."""
     if not wanted:
         return nullcontext()
-    return through(
+    return wrap_layers(
         layers_of(model),
         lambda forward: partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False),
     )

@@ -18,14 +18,14 @@ from kakera.data.batch import Batch
 from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError
 from kakera.progress import Progress
 from kakera.storage import storing
-from kakera.training.distributed import Distributed, gathered, shell, whole
+from kakera.training.distributed import Distributed, empty_copy, full_tensor, gather_model
 from kakera.training.ema import EMA
 from kakera.training.engine import engine
-from kakera.training.layer_wrappers import compiled, recomputed
+from kakera.training.layer_wrappers import activation_checkpointing, compiled
 from kakera.training.metrics_log import METRICS
 from kakera.training.muon import Muon
-from kakera.training.parameters import groups
-from kakera.training.plan import Plan
+from kakera.training.parameters import parameter_groups
+from kakera.training.plan import TrainingPlan
 from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
 
@@ -49,7 +49,9 @@ class Task(Protocol[M]):
         ...
 
 
-def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpoch[M] | None = None) -> M:
+def train(
+    task: Task[M], plan: TrainingPlan, run: Run, *, verb: str, each_epoch: EachEpoch[M] | None = None
+) -> M:
     """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
 
     What `each_epoch`, called with the number of the epoch and the model, measures goes into the metrics.
@@ -59,17 +61,17 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
     options = plan.options
     average: EMA[M] = EMA(task.model, plan.ema)
     dist = run.dist if run.dist.fabric else Distributed(engine(options))
-    fabric, share = dist.fabric, plan.share(dist)
+    fabric, share = dist.fabric, plan.batch_slice(dist)
     assert fabric is not None
     _require_samples(task.model, share.of)
-    empty = shell(task.model) if options.strategy == "fsdp" else None
+    empty = empty_copy(task.model) if options.strategy == "fsdp" else None
     peak = peak_rate(options.base_lr, plan.batch)
     model = fabric.setup_module(task.model)
     optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
-    start = run.restore(task.model, optimizer, **average.parts)
-    run.forget_after(start)
+    start = run.load_checkpoint(task.model, optimizer, **average.state)
+    run.truncate_log(start)
     _list(run, plan, dist, plan.train.unreadable)
     board = TensorBoardLogger(run.folder, name="", version="", sub_dir=None)
     losses: list[float] = []
@@ -81,8 +83,8 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
     with (
         progress,
         compiled(task.model, options, fabric.device) as aside,
-        recomputed(task.model, options.activation_checkpointing),
-        run.stop.waiting(),
+        activation_checkpointing(task.model, options.activation_checkpointing),
+        run.stop.defer(),
     ):
         for pieces in plan.steps_from(start, share, pinned=fabric.device.type == "cuda"):
             step, done = pieces[0].step, pieces[0].step + 1
@@ -97,13 +99,13 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
             )
             due = time.monotonic() - saved_at > options.checkpoint_seconds and dist.is_main
             broken = [error for piece in pieces for error in piece.unreadable]
-            asked = run.stop.asked
-            value, saves, unreadable, interrupts, terms = dist.total(
+            asked = run.stop.received
+            value, saves, unreadable, interrupts, terms = dist.all_reduce_sum(
                 loss, due, len(broken), asked == signal.SIGINT, asked == signal.SIGTERM
             )
             if unreadable:
                 _list(run, plan, dist, broken)
-            if math.isfinite(value) and norm is not None and math.isfinite(float(whole(norm))):
+            if math.isfinite(value) and norm is not None and math.isfinite(float(full_tensor(norm))):
                 stepper.step()
                 average.update(task.model)
                 losses.append(value)
@@ -120,24 +122,24 @@ def train(task: Task[M], plan: Plan, run: Run, *, verb: str, each_epoch: EachEpo
                 noted: dict[str, float] = {}
                 if each_epoch is not None:
                     with aside():
-                        whole_model = task.model if empty is None else gathered(task.model, empty)
+                        whole_model = task.model if empty is None else gather_model(task.model, empty)
                         noted = each_epoch(epoch, whole_model) or {}
                 seen = {"step": done, "epoch": epoch, "loss": mean, "rate": rate}
                 run.log({**seen, **noted, "seconds": progress.seconds})
                 with storing(run.folder):
                     board.log_metrics({"loss": mean, "rate": rate, **noted}, step=done)
             if saves or interrupts or terms or done == plan.steps:
-                run.save(done, task.model, optimizer, **average.parts)
+                run.save_checkpoint(done, task.model, optimizer, **average.state)
                 saved_at = time.monotonic()
             if interrupts or terms:
                 said = f"stopped after step {done} of {plan.steps}, which is saved; the same command goes on"
-                dist.end(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
+                dist.raise_on_rank_zero(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
     with storing(run.folder):
         board.finalize("success")
     if skipped and dist.is_main:
         print(f"{verb}: {skipped} steps were skipped: see {run.folder / METRICS}", file=sys.stderr)
     kept = average.model or task.model
-    return (kept.cpu() if empty is None else gathered(kept, empty)).eval()
+    return (kept.cpu() if empty is None else gather_model(kept, empty)).eval()
 
 
 def _backward(
@@ -150,7 +152,7 @@ def _backward(
     fabric = dist.fabric
     assert fabric is not None
     weights = [task.weight(piece) if len(piece.samples) else 0.0 for piece in pieces]
-    (everything,) = dist.total(sum(weights))
+    (everything,) = dist.all_reduce_sum(sum(weights))
     if not everything:
         return math.nan  # nobody could read anything
     part = 0.0
@@ -166,10 +168,12 @@ def _backward(
     return part
 
 
-def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.device) -> torch.optim.Optimizer:
+def adamw_or_muon(
+    model: nn.Module, plan: TrainingPlan, peak: float, device: torch.device
+) -> torch.optim.Optimizer:
     """The optimiser that the options name, on groups by depth and decay."""
     options = plan.options
-    parts = groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
+    parts = parameter_groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
     betas, fused = (0.9, options.beta2), device.type in ("cpu", "cuda")
     if options.optimizer == "muon":
@@ -177,15 +181,15 @@ def adamw_or_muon(model: nn.Module, plan: Plan, peak: float, device: torch.devic
     return torch.optim.AdamW(parts, lr=peak, betas=betas, fused=fused)
 
 
-def _names(plan: Plan, pieces: list[Batch], dist: Distributed) -> list[str]:
+def _names(plan: TrainingPlan, pieces: list[Batch], dist: Distributed) -> list[str]:
     """The files of a step."""
     mine = [plan.train.pictures.name(int(number)) for piece in pieces for number in piece.samples]
-    return [name for names in dist.collect(mine) for name in names]
+    return [name for names in dist.all_gather(mine) for name in names]
 
 
-def _list(run: Run, plan: Plan, dist: Distributed, broken: Sequence[UnreadableFileError]) -> None:
+def _list(run: Run, plan: TrainingPlan, dist: Distributed, broken: Sequence[UnreadableFileError]) -> None:
     """Write down what no process could read. Raises DataError where that is too much."""
-    found = run.list_unreadable(error for errors in dist.collect(list(broken)) for error in errors)
+    found = run.list_unreadable(error for errors in dist.all_gather(list(broken)) for error in errors)
     count, most = len(plan.train) + len(plan.train.unreadable), plan.options.unreadable_share
     if found > most * count:
         error = DataError(
@@ -194,7 +198,7 @@ def _list(run: Run, plan: Plan, dist: Distributed, broken: Sequence[UnreadableFi
             expected=f"at most {100 * most:g} %",
             do=f"look at {run.folder / UNREADABLE}, or raise --unreadable-share",
         )
-        dist.end(error)
+        dist.raise_on_rank_zero(error)
 
 
 def _require_samples(model: nn.Module, pieces: int) -> None:
@@ -216,4 +220,4 @@ def _stop_if(bad: int, dist: Distributed) -> None:
             expected="finite numbers",
             do="lower the learning rate; metrics.jsonl names the pictures",
         )
-        dist.end(error)
+        dist.raise_on_rank_zero(error)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from kakera.training.distributed import like, whole
+from kakera.training.distributed import full_tensor, shard_like
 
 MOMENTUM = 0.95
 ITERATIONS = 5
@@ -62,7 +62,7 @@ class Muon(torch.optim.Optimizer):
         if not state:
             state["momentum"] = torch.zeros_like(parameter)
         state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-        return whole(parameter.grad.lerp(state["momentum"], MOMENTUM))
+        return full_tensor(parameter.grad.lerp(state["momentum"], MOMENTUM))
 
     def _turn(self, turned: list[tuple[Tensor, Tensor, float, int]]) -> None:
         """Move matrices, those of one shape together."""
@@ -71,7 +71,7 @@ class Muon(torch.optim.Optimizer):
         for parameter, _, rate, count in turned:
             pieces = [next(moves) for _ in range(count)]
             size = RMS * math.sqrt(max(pieces[0].shape))
-            parameter.sub_(like(torch.cat(pieces).to(parameter.dtype) * (rate * size), parameter))
+            parameter.sub_(shard_like(torch.cat(pieces).to(parameter.dtype) * (rate * size), parameter))
 
     def _adamw(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         states = [self.state[parameter] for parameter in parameters]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kakera.formats.bundle import Pretrained
-from kakera.progress import follows
+from kakera.progress import is_follower
 
 
 def noted(saved: Pretrained, source: str | Path) -> Pretrained:
@@ -15,7 +15,7 @@ def noted(saved: Pretrained, source: str | Path) -> Pretrained:
 
     Warnings come first. A process that follows another prints nothing.
     """
-    if saved.notes and not follows():
+    if saved.notes and not is_follower():
         _print(str(source), saved.notes)
     return saved
 

@@ -17,7 +17,7 @@ _ENTRY = frozenset({"patches", "positions", "class_token", "registers", "stem"})
 _TOGETHER = {"qkv": 3, "kv": 2}
 
 
-def groups(
+def parameter_groups(
     model: nn.Module, *, weight_decay: float, lr: float, layer_decay: float = 1.0
 ) -> list[dict[str, Any]]:
     """Groups for a torch optimiser, one for each (rate, decays or not, maps), from the input upwards.
@@ -38,7 +38,7 @@ def groups(
             continue
         depth = depth_of(name, top=top)
         decays = parameter.ndim > 1
-        scale, maps = layer_decay ** (top - depth), maps_in(name, parameter)
+        scale, maps = layer_decay ** (top - depth), linear_layers(name, parameter)
         group = found.setdefault(
             (scale, decays, maps),
             {
@@ -68,7 +68,7 @@ def depth_of(name: str, *, top: int) -> int:
     return top
 
 
-def maps_in(name: str, parameter: Tensor) -> int:
+def linear_layers(name: str, parameter: Tensor) -> int:
     """How many linear maps inside a Transformer's layers lie in a parameter, one below the other; or 0.
 
     "encoder.layers.3.attention.qkv.weight" holds three.

@@ -18,7 +18,7 @@ from kakera.training.options import LearningOptions
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What to train on and for how long."""
 
     train: Dataset
@@ -54,7 +54,7 @@ class Plan:
         """The same share of the steps as of the epochs."""
         return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
 
-    def share(self, dist: Distributed) -> BatchSlice:
+    def batch_slice(self, dist: Distributed) -> BatchSlice:
         """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
         each = or_none(self.options.grad_accum) or 1
         pieces = dist.size * each

@@ -13,7 +13,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.images.resize import stored_side
 from kakera.data.preload import cache
-from kakera.data.preload.preload import hold, is_decoded
+from kakera.data.preload.preload import is_decoded, preload
 from kakera.data.preload.statistics import mean_std
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
@@ -39,9 +39,9 @@ class Prepared:
     machine: Machine
     reasons: dict[str, str] = field(default_factory=dict)
     """Why the rules chose the network and the length: empty for what was given, or a recipe's."""
-    ruled: frozenset[str] = frozenset()
+    chosen_by_rules: frozenset[str] = frozenset()
     """Names of the options that the rules chose."""
-    alone: bool = False
+    workers_chosen_automatically: bool = False
     """Whether nobody has named a number of workers: then data in memory are read without any."""
     crop: CenterCrop | None = None
     """What the model to start from sees of a picture in evaluation."""
@@ -64,7 +64,7 @@ class Prepared:
             return spectrogram_inputs(self.dataset, seconds, patch)
         height, width = self.size(image_size, patch, seconds)
         mean, std = mean_std(self.dataset.part("train"))
-        crop = self.cropped((height, width))
+        crop = self.center_crop((height, width))
         return InputSpec(
             self.dataset.channels,
             height,
@@ -86,7 +86,7 @@ class Prepared:
         height, width = (or_none(image_size) or -(-self.side // side) * side for side in patch)
         return height, width
 
-    def cropped(self, size: tuple[int, int]) -> CenterCrop:
+    def center_crop(self, size: tuple[int, int]) -> CenterCrop:
         """What a model of `size` (height, width) sees of a picture in evaluation."""
         if self.crop is not None:
             return self.crop.resized(size)
@@ -121,7 +121,7 @@ class Prepared:
     def _limit(self) -> int:
         return min(HELD, int(SHARE * self.machine.memory))
 
-    def held(
+    def preloaded(
         self, size: tuple[int, int] = (0, 0), crop_min_scale: float = 1.0, *, quiet: bool = False
     ) -> Prepared:
         """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
@@ -133,21 +133,21 @@ class Prepared:
         found = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_min_scale)
-            dataset = hold(self.dataset, self._limit, shorter=shorter, size=self.cropped(size))
+            dataset = preload(self.dataset, self._limit, shorter=shorter, size=self.center_crop(size))
         else:
-            dataset = hold(self.dataset, self._limit)
+            dataset = preload(self.dataset, self._limit)
         if not len(dataset.part("train")):
             raise no_training(dataset)
         if not quiet:
-            self.say_taken(replace(dataset, emptied=emptied(self.dataset, dataset)))
-        workers = 0 if is_decoded(dataset) and self.alone else self.workers
+            self.print_summary(replace(dataset, emptied=emptied(self.dataset, dataset)))
+        workers = 0 if is_decoded(dataset) and self.workers_chosen_automatically else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
         return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
 
-    def say_taken(self, dataset: Dataset | None = None) -> None:
+    def print_summary(self, dataset: Dataset | None = None) -> None:
         """Say in a line what was taken and what was not, of the data as they are or as they are held."""
         files = self.dataset.pictures
-        cache.say(taken_line(self.dataset if dataset is None else dataset, files.clipped, files.noted))
+        cache.print_line(taken_line(self.dataset if dataset is None else dataset, files.clipped, files.noted))
 
 
 def counted(facts: DataFacts, dataset: Dataset) -> DataFacts:

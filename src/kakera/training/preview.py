@@ -30,7 +30,7 @@ class Preview:
         return len(self.pictures)
 
 
-def shown(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
+def preview(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
     """All pictures of a data set as a model sees them; of recordings the window from `start` seconds on.
 
     What cannot be read is named in the batch.

@@ -28,13 +28,13 @@ from kakera.formats.native import WEIGHTS, write_description
 from kakera.storage import append, write_atomically
 from kakera.training import checkpoints, metrics_log
 from kakera.training.configuration import CONFIG, VERSION, require_same
-from kakera.training.distributed import Distributed, like
+from kakera.training.distributed import Distributed, shard_like
 from kakera.training.lock import locked
 from kakera.training.metrics_log import METRICS
 from kakera.training.numerics import describe_change, numerics
 from kakera.training.planning.fitting import fitting
 from kakera.training.run_folder import UNFINISHED, holds_something, require_own
-from kakera.training.stop import Stop
+from kakera.training.stop import StopSignal
 
 UNREADABLE = "unreadable.csv"
 
@@ -59,10 +59,10 @@ class Run:
         self.folder = Path(folder)
         self.config = {VERSION: kakera.__version__} | json.loads(json.dumps(config))
         self.dist = dist or Distributed()
-        self.stop = Stop()
+        self.stop = StopSignal()
         self._dataset = dataset
         self._lock: int | None = None
-        self.dist.lead(self._open)
+        self.dist.on_rank_zero(self._open)
         self._unreadable = _listed(self.folder / UNREADABLE)
 
     def _open(self) -> None:
@@ -98,8 +98,8 @@ class Run:
         What a killed process was in the middle of writing is removed.
         """
         with ExitStack() as stack:
-            self.dist.lead(lambda: self._enter(stack))
-            with fitting(self.config), self.dist.together(), self.stop:
+            self.dist.on_rank_zero(lambda: self._enter(stack))
+            with fitting(self.config), self.dist.detect_lost_process(), self.stop:
                 yield
 
     def _enter(self, stack: ExitStack) -> None:
@@ -115,9 +115,9 @@ class Run:
     def _let_go(self) -> None:
         self._lock = None
 
-    def begun(self) -> bool:
+    def has_started(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return self.dist.lead(lambda: bool(checkpoints.paths(self.folder)))
+        return self.dist.on_rank_zero(lambda: bool(checkpoints.paths(self.folder)))
 
     def describe(self, saved: Pretrained) -> None:
         """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
@@ -126,7 +126,7 @@ class Run:
             self.require_own()
             write_description(self.folder, saved)
 
-        self.dist.lead(write)
+        self.dist.on_rank_zero(write)
 
     @property
     def finished(self) -> bool:
@@ -139,13 +139,13 @@ class Run:
             self.require_own()
             append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
-    def write(self, name: str, content: bytes) -> None:
+    def write_file(self, name: str, content: bytes) -> None:
         """A file of this name, where the folder is still this run's. Raises RunError, StorageError."""
         if self.dist.is_main:
             self.require_own()
             write_atomically(self.folder / name, content)
 
-    def forget_after(self, step: int) -> None:
+    def truncate_log(self, step: int) -> None:
         """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
         path = self.folder / METRICS
         if path.exists() and self.dist.is_main:
@@ -161,10 +161,10 @@ class Run:
             writer = csv.writer(text)
             writer.writerow(["file", "reason"])
             writer.writerows(self._unreadable.items())
-            self.write(UNREADABLE, text.getvalue().encode())
+            self.write_file(UNREADABLE, text.getvalue().encode())
         return len(self._unreadable)
 
-    def save(
+    def save_checkpoint(
         self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module
     ) -> None:
         """A checkpoint: weights, optimiser, moving average. The one before is kept."""
@@ -178,13 +178,13 @@ class Run:
                 gathered = tensor.full_tensor()
                 tensors[name] = gathered.cpu() if self.dist.is_main else gathered.new_empty(0)
         texts = {"numerics": json.dumps(numerics(self.dist, self.config))}
-        self.dist.lead(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
+        self.dist.on_rank_zero(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
 
     def drop_checkpoints(self) -> None:
         """Remove what only an unfinished run needs."""
-        checkpoints.drop(self.folder)
+        checkpoints.delete(self.folder)
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
+    def load_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
         """Put the newest whole checkpoint back; returns its step, 0 where there is none.
 
         Damaged ones are set aside; what makes the sums of this process others than those of the one that
@@ -204,7 +204,7 @@ class Run:
                 print(f"kakera: {self.folder}: {change}", file=sys.stderr)
             return step
 
-        step = self.dist.lead(look)
+        step = self.dist.on_rank_zero(look)
         if not step:
             return 0
         tensors = found[0][1] if found else checkpoints.read(self.folder, step)
@@ -214,14 +214,16 @@ class Run:
             parts.setdefault(title, {})[rest] = tensor
         for title, module in {"model": model, **others}.items():
             there = module.state_dict()
-            module.load_state_dict({name: like(tensor, there[name]) for name, tensor in parts[title].items()})
+            module.load_state_dict(
+                {name: shard_like(tensor, there[name]) for name, tensor in parts[title].items()}
+            )
         groups = optimizer.state_dict()["param_groups"]
         own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts.get("optimizer", {}).items():
             number, _, key = name.partition(".")
             shared_out = tensor.ndim > 0 and tensor.shape == own[int(number)].shape
-            tensor = like(tensor, own[int(number)]) if shared_out else tensor
+            tensor = shard_like(tensor, own[int(number)]) if shared_out else tensor
             state.setdefault(int(number), {})[key] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": groups})
         return step

@@ -14,16 +14,16 @@ from kakera.errors import StoppedError
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Stop:
+class StopSignal:
     """`with stop: …`: a signal raises StoppedError in the main thread, or waits within `waiting`."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.received = 0
         """The number of the signal that asked; 0 before."""
-        self.patient = False
+        self.deferring = False
         self._before: dict[int, Any] = {}
 
-    def __enter__(self) -> Stop:
+    def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
         return self
@@ -35,16 +35,16 @@ class Stop:
             signal.signal(number, before)
 
     @contextmanager
-    def waiting(self) -> Generator[None, None, None]:
+    def defer(self) -> Generator[None, None, None]:
         """Within, a first signal waits until `asked` is looked at."""
-        self.patient = True
+        self.deferring = True
         try:
             yield
         finally:
-            self.patient = False
+            self.deferring = False
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.patient and not self.asked:
-            self.asked = number
+        if self.deferring and not self.received:
+            self.received = number
             return
         raise StoppedError("stopped; the same command goes on from the last checkpoint", number)

@@ -21,7 +21,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.token_index import MaskIndex, TokenIndex
-from kakera.training.batch_augment import distort, mix, mix_waves, striped
+from kakera.training.batch_augment import distort, mix, mix_waves, time_freq_masked
 from kakera.training.options import FinetuneOptions, PretrainOptions
 
 
@@ -40,7 +40,7 @@ class Masks:
         options, front = self.options, self.front
         padding_mask = front.padding(front.widths(batch.lengths))
         gone = None if padding_mask is None else padding_mask.numpy()
-        split = MASKINGS[options.masking].split(
+        split = MASKINGS[options.masking].split_ids(
             self._noise(batch, "mask"), front.grid, options.mask_ratio, gone
         )
         wanted = split.hidden
@@ -139,7 +139,7 @@ class Classification:
         pixels, padding = self.front(batch.pictures, batch.lengths)
         if options.time_mask or options.freq_mask:
             frames = round(options.time_mask * 1000 / self.inputs.sound.hop)
-            pixels = striped(pixels, batch, options.seed, bands=options.freq_mask, frames=frames)
+            pixels = time_freq_masked(pixels, batch, options.seed, bands=options.freq_mask, frames=frames)
         return pixels, padding, targets
 
     def _targets(self, labels: Tensor) -> Tensor:

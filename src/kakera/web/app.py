@@ -15,8 +15,8 @@ from kakera.machine import usable_cores
 from kakera.web.errors import refuse_in_one_sentence
 from kakera.web.guard import QUEUE, Guard
 from kakera.web.models import Models
-from kakera.web.pictures import Pictures
-from kakera.web.recordings import Recordings
+from kakera.web.pictures import PictureStore
+from kakera.web.recordings import RecordingStore
 from kakera.web.routes import router
 from kakera.web.samples import open_samples
 from kakera.web.views import Views
@@ -47,7 +47,7 @@ def build(
     models = Models(runs)
     samples = open_samples(pictures, runs, models.sound, models.channels)
     app.state.models = models
-    app.state.pictures = Pictures(samples) if models.sound is None else Recordings(samples)
+    app.state.pictures = PictureStore(samples) if models.sound is None else RecordingStore(samples)
     app.state.views = Views.new()
     app.state.decoding = anyio.Semaphore(max(1, usable_cores() - 1))  # uploads at a time
     app.add_middleware(Guard, host=host, allowed=allowed, root_path=root_path, queue=queue)

@@ -65,7 +65,7 @@ class Limiter:
         self._free = threading.BoundedSemaphore(at_a_time or usable_cores())
 
     @contextmanager
-    def turn(self) -> Generator[None]:
+    def slot(self) -> Generator[None]:
         """Raises BusyError."""
         if not self._free.acquire(timeout=self.patience):
             raise BusyError

@@ -13,7 +13,7 @@ from typing import Any
 from kakera.commands.opened_run import open_run, step_reached
 from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.errors import RunError, sentence
-from kakera.explain.reconstruct import kind_of
+from kakera.explain.reconstruct import describe_kind
 from kakera.formats.bundle import Pretrained
 from kakera.formats.native import WEIGHTS
 from kakera.sound.spec import SoundSpec
@@ -55,7 +55,7 @@ class State:
         }
         if encoder is None:
             return ModelAnswer(**common, has_attention=False, rows=1, cols=1)
-        shape, grid = encoder.shape, encoder.grid
+        shape, grid = encoder.config, encoder.grid
         layers: dict[str, Any] = {
             "patch": shape.patch,
             "layers": shape.depth,
@@ -68,7 +68,7 @@ class State:
 def _about(saved: Pretrained) -> str:
     if not saved.model.has_attention:
         return f"CNN for {len(saved.classes)} classes: no tokens, no attention."
-    kind = kind_of(saved.model)
+    kind = describe_kind(saved.model)
     knows = f"Knows {len(saved.classes)} classes" if saved.classes else "Knows no classes"
     return f"{kind[0].upper()}{kind[1:]}. {knows}."
 

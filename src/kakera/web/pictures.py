@@ -40,7 +40,7 @@ class Picture:
         return ModelInput(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
 
 
-class Pictures(Store):
+class PictureStore(Store):
     """Pictures of a data set, and uploads."""
 
     kind = "picture"

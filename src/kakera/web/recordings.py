@@ -16,9 +16,9 @@ from kakera.errors import UnreadableFileError, sentence
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
-from kakera.training.preview import shown
+from kakera.training.preview import preview
 from kakera.web.errors import UnknownError
-from kakera.web.store import ModelInput, Store, Subject
+from kakera.web.store import Item, ModelInput, Store
 
 MOST_VALUES = 48_000 * 32  # a second, of an upload: what is decoded at a time stays below 100 MB
 DIGITS = 9  # of the number of a window
@@ -45,7 +45,7 @@ class Recording:
                 sentence("window", got=self.window, expected=f"1 to {len(first)}", do="choose another")
             )
         start = spec.seconds(first[self.window - 1])
-        looked = shown(Dataset("recording", sounds, 1, np.array(["test"])), FrontEnd(inputs), start)
+        looked = preview(Dataset("recording", sounds, 1, np.array(["test"])), FrontEnd(inputs), start)
         if not len(looked):
             raise looked.batch.unreadable[0]
         assert looked.batch.lengths is not None
@@ -53,7 +53,7 @@ class Recording:
         return ModelInput(looked.pictures[0], looked.widths[0], start, self.window, len(first), wave)
 
 
-class Recordings(Store):
+class RecordingStore(Store):
     """Recordings of a data set, and uploads."""
 
     kind = "recording"
@@ -63,7 +63,7 @@ class Recordings(Store):
         assert sounds is not None
         super().__init__([_sample(sounds, number) for number in range(len(sounds))])
 
-    def picture(self, identity: str) -> Subject:
+    def picture(self, identity: str) -> Item:
         """A recording, or with "@" and a number one of its windows. Raises UnknownError."""
         name, at, number = identity.partition("@")
         subject = super().picture(name)

@@ -11,19 +11,19 @@ from kakera.web.errors import REFUSALS
 from kakera.web.models import Models, State
 from kakera.web.schemas import (
     AttentionAnswer,
+    AudioRequest,
     EmbeddingAnswer,
-    Guessed,
-    Heard,
     ModelAnswer,
     PictureAnswer,
     PredictionAnswer,
     ReconstructionAnswer,
+    ReconstructionRequest,
     RelevanceAnswer,
     SceneAnswer,
     Shown,
     SimilarityAnswer,
 )
-from kakera.web.store import MOST_BYTES, Store, Subject, answer
+from kakera.web.store import MOST_BYTES, Item, Store, answer
 from kakera.web.views import Views
 
 router = APIRouter(prefix="/api", responses=REFUSALS)
@@ -71,13 +71,13 @@ def model_of(models: AllModels, model: Annotated[str, Query(description="The id 
 
 def picture_of(
     pictures: AllPictures, picture: Annotated[str, Query(description="The id of a sample or an upload.")]
-) -> Subject:
+) -> Item:
     """The picture that a question names."""
     return pictures.picture(picture)
 
 
 OneModel = Annotated[State, Depends(model_of)]
-OnePicture = Annotated[Subject, Depends(picture_of)]
+OnePicture = Annotated[Item, Depends(picture_of)]
 
 
 @router.get("/models", response_model=list[ModelAnswer])
@@ -100,7 +100,7 @@ async def send_picture(request: Request, pictures: AllPictures) -> Any:
         return answer(await run_in_threadpool(_added, pictures, content))
 
 
-def _added(pictures: Store, content: bytes) -> Subject:
+def _added(pictures: Store, content: bytes) -> Item:
     try:
         return pictures.add(content)
     finally:
@@ -128,13 +128,13 @@ def scene(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
 @router.get("/sound", responses=WAV, response_class=Response)
 def sound(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
     """What a model hears of a recording: one window, one channel, at its own rate."""
-    return Response(views.heard(model, picture), media_type="audio/wav")
+    return Response(views.audio(model, picture), media_type="audio/wav")
 
 
 @router.post("/sound", responses=WAV, response_class=Response)
-def sound_of_guess(views: TheViews, models: AllModels, pictures: AllPictures, mask: Heard) -> Any:
+def sound_of_guess(views: TheViews, models: AllModels, pictures: AllPictures, mask: AudioRequest) -> Any:
     """A spectrogram made audible by Griffin-Lim: phases are estimated, what lies between bands is lost."""
-    found = views.guess_heard(models.state(mask.model), pictures.picture(mask.picture), mask)
+    found = views.reconstructed_audio(models.state(mask.model), pictures.picture(mask.picture), mask)
     return Response(found, media_type="audio/wav")
 
 
@@ -200,7 +200,9 @@ def embed(
 
 
 @router.post("/reconstruct", response_model=ReconstructionAnswer)
-def reconstruct(views: TheViews, models: AllModels, pictures: AllPictures, mask: Guessed) -> Any:
+def reconstruct(
+    views: TheViews, models: AllModels, pictures: AllPictures, mask: ReconstructionRequest
+) -> Any:
     """What a masked autoencoder makes of the patches that it sees."""
     return _packed(views.reconstruction(models.state(mask.model), pictures.picture(mask.picture), mask))
 

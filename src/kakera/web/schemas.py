@@ -140,13 +140,13 @@ class Mask(BaseModel):
     )
 
 
-class Guessed(Mask):
+class ReconstructionRequest(Mask):
     """What to guess of a picture, and how to show it."""
 
     shown: Shown = []
 
 
-class Heard(Mask):
+class AudioRequest(Mask):
     """What to make audible from a spectrogram."""
 
     of: Literal["guess", "original"] = Field(

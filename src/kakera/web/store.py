@@ -38,7 +38,7 @@ class ModelInput:
     """What is heard, at the model's rate."""
 
 
-class Subject(Protocol):
+class Item(Protocol):
     """Something that can be asked about."""
 
     @property
@@ -61,18 +61,18 @@ class Store(ABC):
 
     kind: str
 
-    def __init__(self, samples: Sequence[Subject]) -> None:
+    def __init__(self, samples: Sequence[Item]) -> None:
         self.samples = samples
         self._known = {subject.id: subject for subject in samples}
         self._lock = threading.Lock()
-        self._uploads: OrderedDict[str, tuple[Subject, int]] = OrderedDict()
+        self._uploads: OrderedDict[str, tuple[Item, int]] = OrderedDict()
         self._bytes = 0
 
     @abstractmethod
-    def opened(self, content: bytes, identity: str) -> Subject:
+    def opened(self, content: bytes, identity: str) -> Item:
         """What a visitor sent, once it is known to be whole. Raises UnreadableFileError."""
 
-    def add(self, content: bytes) -> Subject:
+    def add(self, content: bytes) -> Item:
         """Keeps what a visitor sent. Raises UnreadableFileError."""
         identity = hashlib.blake2b(content, digest_size=12).hexdigest()
         subject = self.opened(content, identity)
@@ -84,7 +84,7 @@ class Store(ABC):
                 self._bytes -= self._uploads.popitem(last=False)[1][1]
         return subject
 
-    def picture(self, identity: str) -> Subject:
+    def picture(self, identity: str) -> Item:
         """Raises UnknownError."""
         if identity in self._known:
             return self._known[identity]
@@ -97,6 +97,6 @@ class Store(ABC):
         )
 
 
-def answer(subject: Subject) -> PictureAnswer:
+def answer(subject: Item) -> PictureAnswer:
     """Its id and name."""
     return PictureAnswer(id=subject.id, name=subject.name)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kakera.data.audio.wav import wav_to_hear
+from kakera.data.audio.wav import audible_wav
 from kakera.data.images.resize import OF_PILLOW, image_of
 from kakera.errors import OptionError
 from kakera.explain import masks
-from kakera.explain.activations import RAW, Activations, Array, as_bytes, look
+from kakera.explain.activations import RAW, Activations, Array, as_bytes, encode
 from kakera.explain.attention import rollout
 from kakera.explain.axes import Axis, axes_of
-from kakera.explain.extent import Extent
+from kakera.explain.extent import ValidArea
 from kakera.explain.picture import png
 from kakera.explain.reconstruct import Reconstruction, reconstruct
 from kakera.explain.relevance import relevance
@@ -31,8 +31,8 @@ from kakera.sound.griffin_lim import waveform
 from kakera.sound.spec import SoundSpec
 from kakera.web.cache import Cache, Limiter
 from kakera.web.models import State
-from kakera.web.schemas import Guessed, Heard, Mask
-from kakera.web.store import ModelInput, Subject
+from kakera.web.schemas import AudioRequest, Mask, ReconstructionRequest
+from kakera.web.store import Item, ModelInput
 
 KEPT_BYTES = 512 << 20  # of pictures as models have seen them
 
@@ -49,47 +49,47 @@ class Views:
         """With the usual limits."""
         return cls(Cache(KEPT_BYTES), Limiter())
 
-    def model_input(self, state: State, picture: Subject) -> ModelInput:
+    def model_input(self, state: State, picture: Item) -> ModelInput:
         """The picture or recording as the model takes it in. Raises UnreadableFileError."""
 
         def make() -> ModelInput:
-            with self.turns.turn():
+            with self.turns.slot():
                 return picture.model_input(state.saved.inputs)
 
         return self.memory.get(
             ("framed", state.id, picture.id), make, lambda model_input: model_input.values.nbytes
         )
 
-    def seen(self, state: State, picture: Subject) -> Activations:
+    def seen(self, state: State, picture: Item) -> Activations:
         """The picture encoded. Raises RunError for a CNN."""
         encoder, model_input = state.saved.encoder, self.model_input(state, picture)
 
         def make() -> Activations:
-            with self.turns.turn():
-                return look(
+            with self.turns.slot():
+                return encode(
                     encoder, state.saved.inputs, model_input.values, model_input.width, model_input.start
                 )
 
         return self.memory.get(("seen", *state.key, picture.id), make, _bytes)
 
-    def png(self, state: State, picture: Subject, shown: Sequence[int] = ()) -> bytes:
+    def png(self, state: State, picture: Item, shown: Sequence[int] = ()) -> bytes:
         """What there is of the picture in the model's size as a PNG, row by row as the model has them.
 
         `shown` are up to three channels, from 1, of a model that takes neither 1 nor 3.
         """
         model_input, scene = self.model_input(state, picture), self.scene(state, picture)
-        shares = state.saved.inputs.shares(model_input.values[None])[0]
+        shares = state.saved.inputs.to_unit(model_input.values[None])[0]
         return _png(as_bytes(shares[..., : scene["size"][1]]), shown)
 
-    def scene(self, state: State, picture: Subject) -> dict[str, Any]:
+    def scene(self, state: State, picture: Item) -> dict[str, Any]:
         """What there is of the picture, and what its rows and columns mean."""
         inputs, model_input = state.saved.inputs, self.model_input(state, picture)
         encoder = state.saved.model.backbone
         if encoder is None:
             width, grid, step = model_input.width or inputs.width, Grid(1, 1), inputs.size
         else:
-            extent = Extent.of(encoder, model_input.width)
-            width, grid, step = extent.width, extent.grid, encoder.shape.step
+            extent = ValidArea.of(encoder, model_input.width)
+            width, grid, step = extent.width, extent.grid, encoder.config.step
         axes = axes_of(inputs, width, model_input.start)
         seconds = (
             0.0
@@ -110,7 +110,7 @@ class Views:
         }
 
     def attention(
-        self, state: State, picture: Subject, layer: int, head: int, token: int | None
+        self, state: State, picture: Item, layer: int, head: int, token: int | None
     ) -> dict[str, Array]:
         """Rows of a_ij over the patches; head 0 is the mean. Raises OptionError, RunError."""
         seen = self.seen(state, picture)
@@ -119,7 +119,7 @@ class Views:
         rows = rows if token is None else rows[seen.token(token)][None]
         return {"attention": rows[:, 1:]}
 
-    def rollout(self, state: State, picture: Subject) -> dict[str, Array]:
+    def rollout(self, state: State, picture: Item) -> dict[str, Array]:
         """Rows of `explain.rollout` over the patches. Raises RunError."""
         seen = self.seen(state, picture)
         reach = self.memory.get(
@@ -127,13 +127,13 @@ class Views:
         )
         return {"attention": reach[:, 1:]}
 
-    def similarity(self, state: State, picture: Subject, layer: int | Literal["raw"]) -> dict[str, Array]:
+    def similarity(self, state: State, picture: Item, layer: int | Literal["raw"]) -> dict[str, Array]:
         """Cosines of the patches. Raises OptionError, RunError."""
         seen = self.seen(state, picture)
         number = RAW if layer == "raw" else layer
         return {"similarity": np.clip(similarities(seen, seen, number), -1, 1)}
 
-    def relevance(self, state: State, picture: Subject, asked: str | None) -> dict[str, Any]:
+    def relevance(self, state: State, picture: Item, asked: str | None) -> dict[str, Any]:
         """Evidence for a class, the likeliest where none is named. Raises OptionError."""
         model, classes = require_token_classifier(state.saved).model, state.saved.classes
         name = asked or self.prediction(state, picture)["probabilities"][0]["name"]
@@ -143,20 +143,20 @@ class Views:
         model_input, target = self.model_input(state, picture), classes.index(name)
 
         def make() -> Array:
-            with self.turns.turn():
+            with self.turns.slot():
                 found = relevance(model, state.saved.inputs, model_input.values, target, model_input.width)
                 return found.reshape(-1)
 
         key = ("relevance", *state.key, picture.id, name)
         return {"target": name, "relevance": self.memory.get(key, make, lambda array: array.nbytes)}
 
-    def prediction(self, state: State, picture: Subject) -> dict[str, Any]:
+    def prediction(self, state: State, picture: Item) -> dict[str, Any]:
         """Classes with their probabilities, the likeliest first. Raises OptionError."""
         model_input, front = self.model_input(state, picture), state.saved.front_end
         padding = None if model_input.width is None else front.padding(torch.tensor([model_input.width]))
 
         def make() -> NDArray[np.float32]:
-            with self.turns.turn():
+            with self.turns.slot():
                 return probabilities(state.saved, front.inputs.normalize(model_input.values[None]), padding)[
                     0
                 ].numpy()
@@ -164,18 +164,18 @@ class Views:
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
         named = [{"name": state.saved.classes[i], "probability": row[i].item()} for i in order]
-        return {"several": state.saved.multi_label, "probabilities": named}
+        return {"multi_label": state.saved.multi_label, "probabilities": named}
 
-    def embedding(self, state: State, picture: Subject, layer: int, pool: Pool) -> dict[str, Any]:
+    def embedding(self, state: State, picture: Item, layer: int, pool: Pool) -> dict[str, Any]:
         """One vector of a layer, after the final norm, as probes read it. Raises OptionError, RunError."""
         tokens = torch.from_numpy(self.seen(state, picture).tokens_of(layer).copy())
         with torch.inference_mode():
             return {"embedding": pool_tokens(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
-    def reconstruction(self, state: State, picture: Subject, mask: Guessed) -> dict[str, Any]:
+    def reconstruction(self, state: State, picture: Item, mask: ReconstructionRequest) -> dict[str, Any]:
         """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
         model, found = require_mae(state.saved).model, self._guess(state, picture, mask)
-        (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.shape.patch
+        (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.config.patch
         errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)
         return {
             "hidden": (np.flatnonzero(found.hidden[0]) + 1).tolist(),
@@ -186,31 +186,31 @@ class Views:
             "borrowed": found.borrowed,
         }
 
-    def heard(self, state: State, picture: Subject) -> bytes:
+    def audio(self, state: State, picture: Item) -> bytes:
         """What the model hears, as a WAV file. Raises OptionError for one of pictures."""
         spec, wave = _sound(state), self.model_input(state, picture).wave
         assert wave is not None
-        return wav_to_hear(wave.numpy(), spec.rate)
+        return audible_wav(wave.numpy(), spec.rate)
 
-    def guess_heard(self, state: State, picture: Subject, mask: Heard) -> bytes:
+    def reconstructed_audio(self, state: State, picture: Item, mask: AudioRequest) -> bytes:
         """A spectrogram made audible, guessed in part or as it is, as a WAV file (Griffin and Lim 1984).
 
         Raises OptionError for a model of pictures, RunError where a guess is asked of an encoder only.
         """
         spec, model_input = _sound(state), self.model_input(state, picture)
         values = model_input.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
-        with self.turns.turn():
-            return wav_to_hear(waveform(values[0, :, : model_input.width], spec), spec.rate)
+        with self.turns.slot():
+            return audible_wav(waveform(values[0, :, : model_input.width], spec), spec.rate)
 
-    def _guess(self, state: State, picture: Subject, mask: Mask) -> Reconstruction:
+    def _guess(self, state: State, picture: Item, mask: Mask) -> Reconstruction:
         model, model_input = require_mae(state.saved).model, self.model_input(state, picture)
-        grid = Extent.of(model.encoder, model_input.width).grid
+        grid = ValidArea.of(model.encoder, model_input.width).grid
         hidden = (
-            masks.drawn(grid, mask.ratio, seed=mask.seed, kind=mask.masking)
+            masks.random_masks(grid, mask.ratio, seed=mask.seed, kind=mask.masking)
             if mask.hidden is None
-            else masks.named(grid, mask.hidden)
+            else masks.mask_of_patches(grid, mask.hidden)
         )
-        with self.turns.turn():
+        with self.turns.slot():
             return reconstruct(
                 model, state.saved.inputs, model_input.values, hidden, model_input.width, model_input.start
             )

@@ -24,7 +24,7 @@ def dataset(labels: Any, classes: int, names: tuple[str, ...] = ()) -> Dataset:
     return Dataset("d", pictures, 3, split, tuple(f"c{n}" for n in range(classes)), labels)
 
 
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("multi_label", [False, True])
 def test_each_class_is_counted_in_each_part(multi_label: bool) -> None:
     draw = np.random.default_rng(0)
     labels = (

@@ -12,7 +12,7 @@ from kakera.data.checks.findings import LISTED, left_lines, taken_line
 from kakera.data.checks.inspect import inspect_dataset
 from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.preload.statistics import mean_std
 from kakera.data.sources.open import open_dataset
 from kakera.errors import DataError, UnreadableFileError
@@ -173,7 +173,7 @@ def test_inspection_says_what_was_left_out_emptied_and_decided(tmp_path: Path) -
     assert f"not read: 1 .txt: {tmp_path}/d/notes.txt" in lines
     assert "class without a file that can be read: gone" in lines
     assert "note: 1 pictures of train lie in no class and have no label: stray.png" in lines
-    assert json.loads(json.dumps(found.to_json()))["left"] == [[f"{tmp_path}/d/notes.txt", ""]]
+    assert json.loads(json.dumps(found.to_json()))["left_out"] == [[f"{tmp_path}/d/notes.txt", ""]]
 
 
 def test_one_line_says_all_of_it(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_pictures_that_are_too_large_are_counted_apart_from_those_that_cannot_be
     lines = inspect_dataset(root).lines()
     assert "unreadable: 1" in lines
     assert "too large, above 100 megapixels: 1" in lines
-    dataset = hold(open_dataset(root))
+    dataset = preload(open_dataset(root))
     assert "; unreadable: 1 (" in taken_line(dataset, {}, {})
     assert "; too large, above 100 megapixels: 1 (" in taken_line(dataset, {}, {})
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from kakera.data.images.augment import TRIES, crop, cut, is_whole, random_boxes, shift
+from kakera.data.images.augment import TRIES, crop, crop_and_resize, is_whole, random_boxes, shift
 from tests.data.files import NOISE
 
 RATIO = (3 / 4, 4 / 3)
@@ -87,7 +87,7 @@ def test_a_box_depends_on_its_own_noise_alone() -> None:
 def test_cutting_is_pillow_s_bicubic_resize(
     box: tuple[float, float, float, float], size: tuple[int, int], channels: int
 ) -> None:
-    found = cut(NOISE[..., :channels], box, size)
+    found = crop_and_resize(NOISE[..., :channels], box, size)
     assert found.shape == (channels, *size)
     assert found.flags.c_contiguous
     for channel in range(channels):
@@ -97,18 +97,22 @@ def test_cutting_is_pillow_s_bicubic_resize(
 
 
 def test_a_whole_picture_of_the_right_size_is_itself() -> None:
-    assert np.array_equal(cut(NOISE, (0, 0, 16, 12), (12, 16)), NOISE.transpose(2, 0, 1))
+    assert np.array_equal(crop_and_resize(NOISE, (0, 0, 16, 12), (12, 16)), NOISE.transpose(2, 0, 1))
 
 
 def test_a_box_that_rounding_pushed_over_the_edge_is_clamped() -> None:
     over = (-1e-12, -1e-12, 16 + 1e-12, 12 + 1e-12)
-    assert np.array_equal(cut(NOISE, over, (6, 6)), cut(NOISE, (0, 0, 16, 12), (6, 6)))
+    assert np.array_equal(
+        crop_and_resize(NOISE, over, (6, 6)), crop_and_resize(NOISE, (0, 0, 16, 12), (6, 6))
+    )
 
 
 @pytest.mark.parametrize("size", [(12, 16), (5, 9)])
 def test_a_mirror_swaps_left_and_right(size: tuple[int, int]) -> None:
     box = (0, 0, 16, 12)
-    assert np.array_equal(cut(NOISE, box, size, flip=True), cut(NOISE, box, size)[..., ::-1])
+    assert np.array_equal(
+        crop_and_resize(NOISE, box, size, flip=True), crop_and_resize(NOISE, box, size)[..., ::-1]
+    )
 
 
 @pytest.mark.parametrize("most", [1, 3, 20])
@@ -167,5 +171,5 @@ def test_of_a_tall_crop_nearly_every_value_is_within_one(box: tuple[int, int, in
 
 def test_a_grey_crop_is_pillow_s() -> None:
     assert np.array_equal(
-        crop(NOISE[..., :1], (2, 1, 9, 11), (8, 8)), cut(NOISE[..., :1], (2, 1, 9, 11), (8, 8))
+        crop(NOISE[..., :1], (2, 1, 9, 11), (8, 8)), crop_and_resize(NOISE[..., :1], (2, 1, 9, 11), (8, 8))
     )

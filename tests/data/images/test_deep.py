@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from kakera.data.images.decode import decode, extremes, header
-from kakera.data.images.value_range import given
+from kakera.data.images.value_range import range_from_options
 from kakera.errors import UnreadableFileError
 from tests.data.files import encoded
 
@@ -101,7 +101,7 @@ def test_wide_colours_keep_their_values_in_any_layout(
     words = {"planarconfig": planes, "byteorder": order, "compression": compression}
     content = tiff(laid, photometric="rgb", **words)
     white = 2**bits - 1
-    assert far(decode(content, 3, ranges=given(bits)), np.round(values * (255 / white))) <= 1
+    assert far(decode(content, 3, ranges=range_from_options(bits)), np.round(values * (255 / white))) <= 1
     if bits == 16:
         assert far(decode(content, 3), eight(values)) <= 1
 
@@ -113,7 +113,7 @@ def test_12_bits_in_16_are_told_as_opencv_reads_them(suffix: str, values: Any, t
     cv2.imwrite(str(path), values)
     read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     expected = np.round((read[..., ::-1] if read.ndim == 3 else read) * (255 / 4095))
-    found = decode(path, 3 if read.ndim == 3 else 1, ranges=given(12))
+    found = decode(path, 3 if read.ndim == 3 else 1, ranges=range_from_options(12))
     assert far(found, expected) <= 1
     assert len(np.unique(found)) > 200
     most = extremes(path)
@@ -127,7 +127,7 @@ def test_wide_values_beside_opacity_are_laid_on_white(colour: bool, tmp_path: Pa
     path = tmp_path / "x.png"
     values = (WIDE if colour else np.dstack([DEEP] * 3)) >> 4
     cv2.imwrite(str(path), np.dstack([values[..., ::-1], opacity]))
-    found = decode(path, 3, ranges=given(12))
+    found = decode(path, 3, ranges=range_from_options(12))
     assert far(found[:, :24], np.round(values[:, :24] * (255 / 4095))) <= 1
     assert (found[:, 24:] == 255).all()
 
@@ -136,7 +136,7 @@ def test_wide_values_beside_opacity_are_laid_on_white(colour: bool, tmp_path: Pa
 def test_a_portable_map_says_itself_what_is_white(most: int) -> None:
     values = DEEP.astype(int) * most // 65535
     content = f"P5 48 40 {most}\n".encode() + values.astype(">u2" if most > 255 else "u1").tobytes()
-    for ranges in ((), given(12)):
+    for ranges in ((), range_from_options(12)):
         assert far(decode(content, 1, ranges=ranges), np.round(values * 255 / most)) <= 1
 
 
@@ -192,7 +192,7 @@ def test_deep_pictures_stand_upright_as_those_of_8_bits_do(kind: str, orientatio
         content = tiff(np.dstack([DEEP] * 3), photometric="rgb", **tag)
     else:
         content = tiff(DEEP / 65535, photometric="minisblack", **tag)
-    assert far(decode(content, 1, ranges=given(16)), wanted) <= 1
+    assert far(decode(content, 1, ranges=range_from_options(16)), wanted) <= 1
     assert header(content)[:2] == wanted.shape
 
 
@@ -216,7 +216,7 @@ def test_values_of_less_than_8_bits_are_spread_out(bits: int, photometric: int, 
 @pytest.mark.parametrize("kind", ["QOI", "SGI", "TGA", "PPM", "BMP"])
 def test_eight_bits_beside_deep_files_are_read_as_alone(kind: str) -> None:
     colour = (WIDE >> 8).astype(np.uint8)
-    np.testing.assert_array_equal(decode(encoded(colour, kind), 3, ranges=given(16)), colour)
+    np.testing.assert_array_equal(decode(encoded(colour, kind), 3, ranges=range_from_options(16)), colour)
 
 
 def test_a_tiff_compressed_as_webp_is_read() -> None:

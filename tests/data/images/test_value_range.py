@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from kakera.data.images.value_range import Extremes, decide, eight_bits, given, lines
+from kakera.data.images.value_range import Extremes, choose_ranges, eight_bits, lines, range_from_options
 from kakera.errors import OptionError
 
 
 def one(kind: str, *pairs: tuple[float, float]) -> tuple[tuple[str, float, float], ...]:
-    return decide(Extremes(kind, low, high) for low, high in pairs)
+    return choose_ranges(Extremes(kind, low, high) for low, high in pairs)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_pictures_far_below_zero_do_not_decide() -> None:
 
 
 def test_kinds_are_decided_apart() -> None:
-    found = decide([Extremes("float", 0, 1), Extremes("uint16", 0, 4000)])
+    found = choose_ranges([Extremes("float", 0, 1), Extremes("uint16", 0, 4000)])
     assert found == (("uint16", 0, 4095), ("float", 0, 1))
 
 
 @pytest.mark.parametrize(("black", "white"), [(0.0, 1000.0), (-1.0, 1.0), (100.0, 355.0)])
 def test_values_are_mapped_by_the_formula_and_clipped(black: float, white: float) -> None:
     values = np.linspace(black - 1, white + 1, 999).reshape(27, 37).astype(np.float32)
-    found, outside = eight_bits(values, "float", given(0, (black, white)))
+    found, outside = eight_bits(values, "float", range_from_options(0, (black, white)))
     expected = np.round(np.clip((values.astype(float) - black) / (white - black), 0, 1) * 255)
     assert np.abs(found - expected).max() <= 1
     assert outside == ((values < black) | (values > white)).sum()
@@ -73,15 +73,15 @@ def test_far_below_zero_is_refused_unless_a_range_says_otherwise() -> None:
     for ranges in ((), (("float", 0.0, 1.0),)):
         with pytest.raises(ValueError, match="-1 to 1"):
             eight_bits(values, "float", ranges)
-    assert eight_bits(values, "float", given(0, (-1, 1)))[0].tolist() == [[0, 255]]
+    assert eight_bits(values, "float", range_from_options(0, (-1, 1)))[0].tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("bounds", [(1.0,), (2.0, 1.0), (0.0, 1.0, 2.0)])
 def test_a_range_is_two_numbers(bounds: tuple[float, ...]) -> None:
     with pytest.raises(OptionError, match="value_range"):
-        given(0, bounds)
+        range_from_options(0, bounds)
 
 
 def test_fewer_bits_are_said() -> None:
     assert "12 bits" in lines(one("uint16", (0, 4000)), one("uint16", (0, 4000)))[0]
-    assert lines(given(12)[:1]) == ["16-bit values: 0 is black, 4095 is white"]
+    assert lines(range_from_options(12)[:1]) == ["16-bit values: 0 is black, 4095 is white"]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from kakera.cli.main import main
-from kakera.data.packing.job import Job
+from kakera.data.packing.job import PackingJob
 from kakera.data.packing.pack import pack
 from kakera.data.packing.workers import pack_shards
 from kakera.data.packing.writer import bounded
@@ -150,7 +150,9 @@ def test_nothing_readable_is_one_line(tmp_path: Path) -> None:
 
 
 def test_what_stops_a_process_stops_all_with_its_line(pictures: Path, tmp_path: Path) -> None:
-    job = Job(open_dataset(pictures), tmp_path / "file", divided=False, side=0, files=False, shard_size=4)
+    job = PackingJob(
+        open_dataset(pictures), tmp_path / "file", divided=False, side=0, files=False, shard_size=4
+    )
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match=r"000000\.tar: got .*, expected room to write"):
         pack_shards(job, [0, 1, 2], 2)

@@ -16,7 +16,7 @@ from kakera.data.holders import ArrayPictures, FilePictures
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.preload import cache, pieces
 from kakera.data.preload.kept import CachedPictures
-from kakera.data.preload.preload import hold, is_decoded
+from kakera.data.preload.preload import is_decoded, preload
 from kakera.errors import DataError, StorageError
 from tests.data.files import NOISE, on_disk
 
@@ -42,7 +42,7 @@ def data(tmp_path: Path) -> Dataset:
 
 
 def kept(data: Dataset, limit: int = 1 << 30, size: tuple[int, int] | None = (SIDE, SIDE)) -> Dataset:
-    return hold(data, limit, shorter=SHORTER, size=size)
+    return preload(data, limit, shorter=SHORTER, size=size)
 
 
 def crops(dataset: Dataset, workers: int = 0) -> np.ndarray:
@@ -104,7 +104,7 @@ def test_evaluation_is_that_of_the_whole_pictures_bit_for_bit(
 def test_training_on_whole_pictures_is_that_of_the_whole_pictures(side: int, data: Dataset) -> None:
     files = data.take(np.flatnonzero(np.arange(COUNT) != 3))
     kinds = {"seed": 3, "batch": 4, "steps": 4}
-    held = hold(data, shorter=SHORTER, size=(side, side))
+    held = preload(data, shorter=SHORTER, size=(side, side))
     batches = [training_batches(d, (side, side), Augmentation(flip=True), **kinds) for d in (files, held)]
     for one, other in zip(*batches, strict=True):
         assert np.array_equal(one.pictures, other.pictures)
@@ -147,9 +147,9 @@ def test_what_takes_long_to_decode_is_in_the_cache_though_it_fits_into_memory(
     monkeypatch.setattr(pieces, "SLOW", -1.0)
     plain = data.take([0, 1, 2])
     for dataset, options in ((data, {"shorter": SHORTER}), (plain, {})):
-        before = hold(dataset, **options)
+        before = preload(dataset, **options)
         again = decoded_anew(monkeypatch)
-        after = hold(dataset, **options)
+        after = preload(dataset, **options)
         assert again == []
         for index in range(len(before)):
             assert np.array_equal(before.pictures.read(index), after.pictures.read(index))
@@ -186,7 +186,7 @@ def test_other_sizes_are_other_pieces(
 ) -> None:
     kept(data, 0)
     again = decoded_anew(monkeypatch)
-    hold(data, 0, **({"shorter": SHORTER, "size": (SIDE, SIDE)} | other))
+    preload(data, 0, **({"shorter": SHORTER, "size": (SIDE, SIDE)} | other))
     assert len(again) == COUNT
 
 
@@ -232,7 +232,7 @@ def test_pieces_used_longest_ago_make_room_for_new_ones(
         os.utime(path, (1, 1))
     size = sum(path.stat().st_size for path in folder.glob("*.pixels"))
     monkeypatch.setattr(cache, "MOST", size + 100)
-    hold(data, 0, shorter=SHORTER, size=(SIDE + 1, SIDE + 1))
+    preload(data, 0, shorter=SHORTER, size=(SIDE + 1, SIDE + 1))
     assert not old <= {path.stem for path in folder.iterdir()}
     assert sum(path.stat().st_size for path in folder.glob("*.pixels")) <= 2 * size
 
@@ -264,12 +264,12 @@ def test_nothing_readable_is_one_line_from_the_cache_too(tmp_path: Path) -> None
     files = on_disk(tmp_path / "files", {"a.png": b"", "b.png": b"text"})
     for _ in range(2):
         with pytest.raises(DataError, match="files: got 2 unreadable files .*expected at least one"):
-            hold(files, 0, shorter=SHORTER)
+            preload(files, 0, shorter=SHORTER)
 
 
 def test_pictures_that_are_all_small_are_one_array_as_ever(tmp_path: Path) -> None:
     files = on_disk(tmp_path / "files", {f"{i}.png": np.roll(NOISE, i, 0) for i in range(5)})
-    found = hold(files, shorter=SHORTER, size=(SIDE, SIDE))
+    found = preload(files, shorter=SHORTER, size=(SIDE, SIDE))
     assert isinstance(found.pictures, ArrayPictures)
     assert found.pictures.block is not None
 

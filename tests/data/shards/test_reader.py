@@ -11,7 +11,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.holders import ArrayPictures
 from kakera.data.loader import evaluation_batches, training_batches
 from kakera.data.packing.pack import pack
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, read_index
 from kakera.data.shards.reader import ShardPictures
 from kakera.data.sources.open import open_dataset
@@ -93,12 +93,12 @@ def test_grey_is_the_folder_s_grey(world: Path, kind: str) -> None:
 
 
 def test_small_ones_are_held_in_memory_like_a_folder(world: Path) -> None:
-    held, wanted = (hold(open_dataset(world / name)) for name in ("files", "pictures"))
+    held, wanted = (preload(open_dataset(world / name)) for name in ("files", "pictures"))
     assert isinstance(held.pictures, ArrayPictures)
     assert isinstance(wanted.pictures, ArrayPictures)
     assert np.array_equal(held.pictures.block, wanted.pictures.block)
     assert (
-        hold(open_dataset(world / "shards"), limit_bytes=26 * 20 * 20 * 3 - 1).pictures.__class__
+        preload(open_dataset(world / "shards"), limit_bytes=26 * 20 * 20 * 3 - 1).pictures.__class__
         is ShardPictures
     )
 

@@ -283,7 +283,7 @@ def test_a_second_picture_of_a_key_is_a_sample(members: list[str], names: list[s
     assert named(found) == names
     for number in range(len(members)):
         assert np.array_equal(found.pictures.read(number), np.roll(NOISE, number, axis=0))
-    assert found.left == ()
+    assert found.left_out == ()
 
 
 def test_each_of_several_pictures_of_a_key_has_the_label_of_its_own_name(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_what_every_key_has_beside_its_picture_is_left_out_and_counted(tmp_path:
     found = keyed(tmp_path, "a.jpg", "a.seg.png", "b.jpg", "b.seg.png")
     assert named(found) == ["a", "b"]
     why = "beside the picture or recording of its key"
-    assert found.left == tuple((f"{tmp_path}/x.tar/{key}.seg.png", why) for key in "ab")
+    assert found.left_out == tuple((f"{tmp_path}/x.tar/{key}.seg.png", why) for key in "ab")
 
 
 def test_members_of_a_key_need_not_stand_together(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_members_of_a_key_need_not_stand_together(tmp_path: Path) -> None:
 def test_members_that_are_left_over_are_counted_also_from_the_index(tmp_path: Path) -> None:
     keyed(tmp_path, "a.png", "lost.cls", "README", ".h.png", "b.xyz")
     again = open_dataset(tmp_path / "x.tar")
-    assert {path.removeprefix(f"{tmp_path}/x.tar/"): why for path, why in again.left} == {
+    assert {path.removeprefix(f"{tmp_path}/x.tar/"): why for path, why in again.left_out} == {
         "README": "",
         "b.xyz": "",
         ".h.png": "a hidden name",
@@ -335,7 +335,7 @@ def test_links_in_a_tar_file_are_counted(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.LNKTYPE, "a.png"
         file.addfile(link)
     left = ((f"{tmp_path}/x.tar/b.png", "a link or a device, no file"),)
-    assert open_dataset(tmp_path / "x.tar").left == left
+    assert open_dataset(tmp_path / "x.tar").left_out == left
 
 
 def test_an_index_by_an_older_rule_is_made_anew(tmp_path: Path) -> None:
@@ -363,4 +363,6 @@ def test_a_tar_file_beside_parts_is_named(tmp_path: Path) -> None:
     tar(tmp_path / "flowers.tar", sample("gone"))
     found = open_dataset(tmp_path)
     assert (len(found), found.classes) == (3, ("a", "b"))
-    assert found.left == ((f"{tmp_path}/flowers.tar", "shards are read where they are named as the data"),)
+    assert found.left_out == (
+        (f"{tmp_path}/flowers.tar", "shards are read where they are named as the data"),
+    )

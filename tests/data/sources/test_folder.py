@@ -167,7 +167,7 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
 
 
 def left(dataset: Dataset, root: Path) -> list[tuple[str, str]]:
-    return [(path.removeprefix(f"{root}/"), why) for path, why in dataset.left]
+    return [(path.removeprefix(f"{root}/"), why) for path, why in dataset.left_out]
 
 
 def test_class_folders_that_are_links_are_classes_and_loops_are_named(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_of_two_kinds_one_is_taken_and_the_other_named(
     dataset = open_dataset(tmp_path, kind=kind)
     assert len(dataset) == count
     flag = "--kind recordings" if kind == "pictures" else "--kind pictures"
-    assert [why for _, why in dataset.left] == [f"{flag} takes these"] * other
+    assert [why for _, why in dataset.left_out] == [f"{flag} takes these"] * other
 
 
 def test_a_kind_that_is_not_there_is_one_line_that_says_what_is(tmp_path: Path) -> None:

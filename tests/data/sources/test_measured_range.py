@@ -6,14 +6,14 @@ import pytest
 from PIL import Image
 
 from kakera.data.checks.inspect import Inspection, inspect_dataset
-from kakera.data.images.value_range import given
+from kakera.data.images.value_range import range_from_options
 from kakera.data.packing.pack import pack
-from kakera.data.preload.preload import hold
+from kakera.data.preload.preload import preload
 from kakera.data.sources.files import open_files
 from kakera.data.sources.measured_range import doubts
 from kakera.data.sources.open import open_dataset
 from kakera.inputs import InputSpec
-from kakera.web.pictures import Pictures
+from kakera.web.pictures import PictureStore
 from tests.data.files import encoded
 
 RAMP = np.linspace(0, 1, 12 * 16).reshape(12, 16).astype(np.float32)
@@ -58,7 +58,7 @@ def test_12_bits_in_16_keep_their_grey_levels_and_the_range_is_said(tmp_path: Pa
     assert isinstance(inspected, Inspection)
     assert inspected.ranges == (("uint16", 0, 4095),)
     assert any("4095 is white" in line and "--bits 16" in line for line in inspected.lines())
-    assert read(root, ranges=given(16))["x.png"].max() == 16
+    assert read(root, ranges=range_from_options(16))["x.png"].max() == 16
 
 
 def test_files_of_8_bits_have_no_range(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_files_of_8_bits_have_no_range(tmp_path: Path) -> None:
 
 def test_values_outside_are_clipped_and_counted(tmp_path: Path) -> None:
     root = tree(tmp_path, {"a/x.tif": RAMP * 3})
-    inspected = inspect_dataset(root, ranges=given(0, (0, 2)))
+    inspected = inspect_dataset(root, ranges=range_from_options(0, (0, 2)))
     assert isinstance(inspected, Inspection)
     assert inspected.clipped == {str(root / "a/x.tif"): int((RAMP * 3 > 2).sum())}
 
@@ -96,17 +96,17 @@ def test_without_a_range_16_bits_are_all_of_them_and_a_doubt_is_said(tmp_path: P
     dataset = open_files(root, inputs)
     assert dataset.pictures.read(0).max() == 16
     assert "--bits 12" in doubts(dataset, inputs.values)[0]
-    assert doubts(dataset, given(12)) == []
+    assert doubts(dataset, range_from_options(12)) == []
 
 
 def test_the_explorer_sees_what_the_model_sees(tmp_path: Path) -> None:
     inputs = InputSpec(1, 12, 16, (0.5,), (0.5,), values=(("uint16", 0, 4095),))
-    shelf = Pictures(
+    shelf = PictureStore(
         open_files(tree(tmp_path, {"x.png": TWELVE}), InputSpec(3, 12, 16, (0.5,) * 3, (0.5,) * 3))
     )
     upload = shelf.opened((tmp_path / "x.png").read_bytes(), "upload")
     expected = np.round(TWELVE * (255 / 4095))
-    for framed in (upload.framed(inputs), shelf.picture("sample-1").framed(inputs)):
+    for framed in (upload.model_input(inputs), shelf.picture("sample-1").model_input(inputs)):
         assert np.abs(framed.values[0].numpy().astype(int) - expected).max() <= 1
 
 
@@ -124,7 +124,7 @@ def test_kept_pictures_of_another_range_are_others(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     root = tree(tmp_path / "data", {"a/x.png": TWELVE})
     for bits, most in ((12, 255), (16, 16), (12, 255)):
-        held = hold(open_dataset(root, ranges=given(bits)), 0, shorter=8, size=(8, 8))
+        held = preload(open_dataset(root, ranges=range_from_options(bits)), 0, shorter=8, size=(8, 8))
         assert abs(int(held.pictures.read(0).max()) - most) <= 12
 
 
@@ -163,5 +163,5 @@ def test_what_pillow_can_open_is_found_in_folders(suffix: str, kind: str, tmp_pa
         (tmp_path / name).mkdir()
         (tmp_path / name / f"x{suffix}").write_bytes(encoded(image, kind))
     dataset = open_dataset(tmp_path)
-    assert (len(dataset), dataset.classes, dataset.left) == (2, ("a", "b"), ())
+    assert (len(dataset), dataset.classes, dataset.left_out) == (2, ("a", "b"), ())
     assert dataset.pictures.read(0).shape[:2] == (32, 32)

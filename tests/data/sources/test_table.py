@@ -154,7 +154,7 @@ def test_columns_are_known_in_any_case_and_by_their_synonyms(header: str, tmp_pa
     assert divided
     assert dataset.classes == ("x", "y")
     assert dataset.split.tolist() == ["train", "test"]
-    assert dataset.left == ()
+    assert dataset.left_out == ()
 
 
 def test_columns_that_mean_nothing_are_named(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_recordings_among_pictures_are_left_out_with_the_flag_that_takes_them(tm
     (tmp_path / "s.wav").write_bytes(b"")
     path = table(tmp_path, "file,label\na.png,x\ns.wav,y\nb.png,x\n")
     left = ((f"{tmp_path}/s.wav", "--kind recordings takes these"),)
-    assert open_table(path, None)[0].left == left
+    assert open_table(path, None)[0].left_out == left
     dataset, _ = open_table(path, None, "recordings")
     assert (dataset.kind, len(dataset), dataset.classes) == ("recordings", 1, ("y",))
 

@@ -94,7 +94,7 @@ def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> No
 
 def test_all_names_and_shapes_of_a_whole_base_model_are_read() -> None:
     found = read_without_memory(lambda: hf.ASTForAudioClassification(hf.ASTConfig(num_labels=4)))
-    assert (found.encoder.shape.width, found.encoder.shape.depth) == (768, 12)
+    assert (found.encoder.config.width, found.encoder.config.depth) == (768, 12)
     assert (found.encoder.grid, found.inputs.size) == (Grid(12, 101), (128, 1024))
 
 
@@ -224,7 +224,7 @@ def test_a_file_of_its_own_code_gives_the_same_scores(
     torch.save(double, path)
     found, x = load(path, dtype=torch.float64), spectrograms(128, frames).double()
     assert found.inputs.size == (128, frames)
-    assert found.encoder.shape.step == (stride, stride)
+    assert found.encoder.config.step == (stride, stride)
     assert any(f"{data}'s mean" in note and "assumed" in note for note in found.notes)
     with torch.inference_mode():
         assert far(model.double()(as_theirs(x)).logits, found.model(x)) < 1e-10
@@ -234,7 +234,7 @@ def test_a_file_of_its_own_code_gives_the_same_scores(
 def test_a_whole_base_file_of_its_own_code_gives_the_same_scores(tmp_path: Path) -> None:
     model, path = own_file(tmp_path, 128, 10, 35, {})
     found, x = load(path), spectrograms(128, 128)[:1]
-    assert (found.encoder.shape.width, found.encoder.shape.depth) == (768, 12)
+    assert (found.encoder.config.width, found.encoder.config.depth) == (768, 12)
     with torch.inference_mode():
         assert far(model(as_theirs(x)).logits, found.model(x)) < 1e-5
 
@@ -272,7 +272,7 @@ def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("labels", "problem", "several"),
+    ("labels", "problem", "multi_label"),
     [
         (527, None, True),
         (527, "single_label_classification", False),

@@ -116,7 +116,7 @@ def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
     assert found.model.norm_pix_loss == normalised
     assert any("pixels assumed" in note for note in found.notes)
     assert any("CC-BY-NC" in note for note in found.notes)
-    assert (found.model.decoder.shape.width, found.model.decoder.shape.heads) == (64, 2)
+    assert (found.model.decoder.config.width, found.model.decoder.config.heads) == (64, 2)
 
 
 PARTS = {
@@ -157,7 +157,7 @@ def test_a_whole_base_model_with_its_decoder_gives_the_loss_of_transformers(tmp_
     torch.save({"model": tensors}, tmp_path / "mae_pretrain_vit_base.pth")
     found = load(tmp_path / "mae_pretrain_vit_base.pth").model
     assert isinstance(found, MAE)
-    assert (found.encoder.shape.heads, found.decoder.shape.heads, found.decoder.shape.depth) == (12, 16, 8)
+    assert (found.encoder.config.heads, found.decoder.config.heads, found.decoder.config.depth) == (12, 16, 8)
     x, noise = pictures(1, 3, (224, 224)), torch.rand(1, 196, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         answer = theirs(x, noise=noise)
@@ -197,11 +197,11 @@ def test_the_way_there_and_back_changes_no_bit(saved: Pretrained, tmp_path: Path
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     # The decoder that goes with a size is no part of the weights.
-    assert replace(back.encoder.shape, decoder=SHAPE.decoder) == saved.encoder.shape
+    assert replace(back.encoder.config, decoder=SHAPE.decoder) == saved.encoder.config
     if isinstance(saved.model, MAE):
         assert isinstance(back.model, MAE)
         assert back.model.norm_pix_loss == saved.model.norm_pix_loss
-        assert back.model.decoder.shape == saved.model.decoder.shape
+        assert back.model.decoder.config == saved.model.decoder.config
 
 
 def test_what_is_written_has_the_papers_names(tmp_path: Path) -> None:

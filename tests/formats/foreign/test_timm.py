@@ -235,7 +235,7 @@ def test_one_number_is_the_mean_of_all_channels(tmp_path: Path) -> None:
         ({"pretrained_cfg": {"mean": "0.4", "std": 0.2}}, "mean: got '0.4'"),
         ({"model_args": {**CONFIGS["token"]["model_args"], "img_size": 10**9}}, "positions: got"),
         ({"model_args": {**CONFIGS["token"]["model_args"], "num_heads": 0}}, "num_heads: got 0"),
-        ({"kakera": {"several": "no"}}, "several: got 'no'"),
+        ({"kakera": {"multi_label": "no"}}, "multi_label: got 'no'"),
         ({"kakera": {"inputs": []}}, "inputs: got []"),
     ],
 )

@@ -145,7 +145,11 @@ BASE = {
 def test_a_base_model_of_224_pixels_gives_the_same_scores(make: Any, depth: int, tmp_path: Path) -> None:
     theirs = drawn(make(num_hidden_layers=depth))
     ours = load(saved(theirs, tmp_path, None))
-    assert (ours.encoder.shape.width, ours.encoder.shape.depth, ours.inputs.size) == (768, depth, (224, 224))
+    assert (ours.encoder.config.width, ours.encoder.config.depth, ours.inputs.size) == (
+        768,
+        depth,
+        (224, 224),
+    )
     same_outputs(theirs, tmp_path, pictures(1, 3, (224, 224)), "logits", None)
 
 
@@ -160,7 +164,7 @@ def read_without_memory(make: Callable[[], Any]) -> Pretrained:
 @pytest.mark.parametrize("make", BASE.values(), ids=BASE)
 def test_all_names_and_shapes_of_a_whole_base_model_are_read(make: Any) -> None:
     """Strictly: none is left over, missing, or of another shape."""
-    shape = read_without_memory(make).encoder.shape
+    shape = read_without_memory(make).encoder.config
     assert (shape.width, shape.depth) == (768, 12)
 
 

@@ -85,7 +85,7 @@ def test_a_classifier_gives_the_same_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("normalised", [True, False])
 def test_an_autoencoder_gives_the_same_loss(normalised: bool, tmp_path: Path) -> None:
     inside = encoder(*SQUARE)
-    ours = complete(MAE(inside, inside.shape.decoder, norm_pix_loss=normalised))
+    ours = complete(MAE(inside, inside.config.decoder, norm_pix_loss=normalised))
     write_folder(tmp_path / "out", files(ours))
     theirs = opened(hf.ViTMAEForPreTraining, tmp_path / "out").double()
     x, noise = (

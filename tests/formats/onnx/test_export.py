@@ -115,8 +115,8 @@ def test_onnx_runtime_gives_the_models_numbers(kind: str, tmp_path: Path) -> Non
                 scale = max(1.0, one.abs().max().item())
                 assert far(one, torch.from_numpy(other)) < 1e-5 * scale
     config = json.loads((folder / "config.json").read_text())
-    assert config["given"] == names
-    assert config["found"] == [each.name for each in session.get_outputs()]
+    assert config["input_names"] == names
+    assert config["output_names"] == [each.name for each in session.get_outputs()]
     assert (folder / "preprocessor_config.json").exists()
     card = (folder / "README.md").read_text()
     assert all(f"`{name}`" in card for name in names)

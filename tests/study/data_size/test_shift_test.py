@@ -6,7 +6,7 @@ import torch
 
 from kakera.commands.finetune import finetune
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.inputs import InputSpec
 from kakera.model.configs import resnet_config
 from kakera.model.resnet import ResNet
@@ -30,8 +30,8 @@ def test_moving_there_and_back_keeps_the_middle() -> None:
 
 
 def test_a_difference_is_0_for_the_same_and_1_for_strangers() -> None:
-    rows = torch.randn(4000, 16, generator=generator(0))
-    others = torch.randn(4000, 16, generator=generator(1))
+    rows = torch.randn(4000, 16, generator=seeded_generator(0))
+    others = torch.randn(4000, 16, generator=seeded_generator(1))
     assert difference(rows, rows) == 0.0
     assert difference(rows, others) == pytest.approx(1.0, abs=0.02)
     # What all rows share says nothing about how alike they are.
@@ -40,7 +40,7 @@ def test_a_difference_is_0_for_the_same_and_1_for_strangers() -> None:
 
 def test_a_cnn_s_maps_move_with_the_picture() -> None:
     model = ResNet(resnet_config("resnet-nano"), channels=1, classes=10)
-    model.reset_parameters(generator(0))
+    model.reset_parameters(seeded_generator(0))
     model.eval()
     spec = InputSpec(1, 28, 28, (0.0,), (1.0,))
     data = pictures(0, 20)

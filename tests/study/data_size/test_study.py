@@ -14,7 +14,7 @@ from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.study import DataSize, plan_data_size, study_data_size
 from kakera.study.data_size.work import CNN, MAE, MODELS, VIT, Trainer, best_rate, nearest_cnn, tuned
-from kakera.study.setup import cut_validation, material
+from kakera.study.setup import cut_validation, study_data
 from kakera.study.study_options import DataSizeOptions, study_options
 from kakera.training.recipes import read_recipe
 from kakera.training.tasks import Classification
@@ -27,7 +27,7 @@ EPOCHS = float(read_recipe("pretrain", "demo")["epochs"])
 
 def study(data: Dataset | None = None, **options: object) -> DataSize:
     asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "demo", **options})
-    ours = material(data or pictures(200, 20), asked)
+    ours = study_data(data or pictures(200, 20), asked)
     pool, text = cut_validation(ours.dataset, asked.validation, asked.seed)
     return DataSize(asked, Trainer(ours, pool, "resnet-nano", asked), text)
 
@@ -218,12 +218,12 @@ def test_a_budget_is_kept() -> None:
 
 def test_the_cnn_is_the_nearest_in_parameters() -> None:
     asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "micro"})
-    assert nearest_cnn(material(pictures(60, 20), asked)) == "resnet-micro"
+    assert nearest_cnn(study_data(pictures(60, 20), asked)) == "resnet-micro"
 
 
 def test_large_pictures_get_a_cnn_with_the_stem_for_them() -> None:
     asked = study_options(DataSizeOptions, {"data": "demo", "recipe": "micro", "image_size": 96})
-    assert nearest_cnn(material(pictures(60, 20), asked)) == "resnet-micro-7x7"
+    assert nearest_cnn(study_data(pictures(60, 20), asked)) == "resnet-micro-7x7"
 
 
 @pytest.mark.parametrize(

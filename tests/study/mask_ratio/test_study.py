@@ -7,7 +7,7 @@ import pytest
 from kakera.errors import DataError, OptionError, RunError
 from kakera.study.mask_ratio.answer import TUNED, Answer
 from kakera.study.mask_ratio.study import MaskRatio, dispensable, plan_mask_ratio, study_mask_ratio
-from kakera.study.setup import material
+from kakera.study.setup import study_data
 from kakera.study.study_options import MaskRatioOptions, study_options
 from kakera.training.recipes import read_recipe
 from tests.refusals import refused
@@ -19,7 +19,7 @@ EPOCHS = float(read_recipe("pretrain", "demo")["epochs"])
 
 def study(**options: object) -> MaskRatio:
     asked = study_options(MaskRatioOptions, {"data": "demo", "recipe": "demo", **options})
-    return MaskRatio(asked, material(pictures(60, 20), asked))
+    return MaskRatio(asked, study_data(pictures(60, 20), asked))
 
 
 @pytest.fixture(scope="module")

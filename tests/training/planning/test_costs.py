@@ -5,7 +5,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from kakera.formats.native import parameters
+from kakera.formats.native import count_parameters
 from kakera.model.classifier import Classifier
 from kakera.model.configs import RESNETS, resnet_config, vit_config
 from kakera.model.mae import MAE
@@ -29,7 +29,7 @@ def test_a_masked_autoencoder_costs_what_is_counted(size: str, image: int, patch
     hidden[:, : encoder.grid.count // 4] = False
     cost = mae_cost(shape, (image, image), 3, 0.75)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(1, 3, image, image), hidden), rel=0.1)
-    assert cost.parameters == pytest.approx(parameters(model), rel=0.05)
+    assert cost.parameters == pytest.approx(count_parameters(model), rel=0.05)
     assert cost.tokens == 1 + encoder.grid.count // 4
 
 
@@ -39,7 +39,7 @@ def test_a_classifier_costs_what_is_counted(size: str, image: int, patch: int) -
     model = Classifier(ViT(shape, channels=3, image_size=(image, image)), 10, "mean")
     cost = classifier_cost(shape, (image, image), 3, 10)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(1, 3, image, image)), rel=0.1)
-    assert cost.parameters == pytest.approx(parameters(model), rel=0.05)
+    assert cost.parameters == pytest.approx(count_parameters(model), rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["resnet-micro", "resnet-18", "resnet-50"])
@@ -47,4 +47,4 @@ def test_a_cnn_costs_about_what_is_counted(name: str) -> None:
     model = ResNet(RESNETS[name], channels=3, classes=10)
     cost = resnet_cost(resnet_config(name), (64, 64), 3, 10)
     assert cost.flops == pytest.approx(counted(model, torch.zeros(2, 3, 64, 64)) / 2, rel=0.35)
-    assert cost.parameters == pytest.approx(parameters(model), rel=0.25)
+    assert cost.parameters == pytest.approx(count_parameters(model), rel=0.25)

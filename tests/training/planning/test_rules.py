@@ -13,8 +13,8 @@ from kakera.model.configs import SIZES
 from kakera.training.configuration import chosen_before
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.costs import PROCESS, classifier_cost, mae_cost
-from kakera.training.planning.fit import CPU_PIECE, fit
-from kakera.training.planning.rules import Choice, DataFacts, choose
+from kakera.training.planning.fit import CPU_PIECE, fit_to_memory
+from kakera.training.planning.rules import DataFacts, Recommendation, choose
 from kakera.training.recipes import read_recipe
 
 TWO = Machine(2, 20 << 30, 200.0)
@@ -23,11 +23,11 @@ GPU = Machine(16, 100 << 30, 400_000.0, "a GPU", 130 << 30)
 SMALL = Machine(2, 3 << 30, 100.0)
 
 
-def chosen(count: int, side: int, machine: Machine, channels: int = 3, time: float = 0.0) -> Choice:
+def chosen(count: int, side: int, machine: Machine, channels: int = 3, time: float = 0.0) -> Recommendation:
     return choose("pretrain", DataFacts(count, (side, side), channels), machine, time)
 
 
-def shown(choice: Choice) -> tuple[str, str, int, int]:
+def shown(choice: Recommendation) -> tuple[str, str, int, int]:
     values = {**read_recipe("pretrain", choice.recipe), **choice.values}
     return (
         choice.recipe,
@@ -73,7 +73,7 @@ def test_no_choice_needs_more_memory_than_there_is(
     image = values.get("image_size") or side
     cost = mae_cost(shape, (image, image), channels, 0.75, hog_target=values.get("hog_target", False))
     batch = min(values.get("batch_size", 4096), count)
-    found = fit(cost, machine, batch)
+    found = fit_to_memory(cost, machine, batch)
     assert found.batch == batch
     assert found.memory < machine.training_memory
     assert found.memory < 4 << 30
@@ -110,7 +110,7 @@ def test_short_recordings_get_a_short_window() -> None:
 
 def test_the_papers_batch_is_taken_in_pieces_on_a_cpu() -> None:
     cost = mae_cost(SIZES["base"], (224, 224), 3, 0.75)
-    found = fit(cost, TWO, 4096)
+    found = fit_to_memory(cost, TWO, 4096)
     assert found.pieces > 100
     assert found.memory < cost.states + PROCESS + 1.1 * CPU_PIECE
 
@@ -120,12 +120,12 @@ def test_a_network_that_cannot_fit_is_refused_in_one_line() -> None:
     with pytest.raises(
         OptionError, match=r"^memory: got 3\.2 GB free .* expected about .*; choose a smaller"
     ):
-        fit(cost, SMALL, 64)
+        fit_to_memory(cost, SMALL, 64)
 
 
 def test_a_cnn_gets_a_smaller_batch_instead_of_pieces() -> None:
     cost = classifier_cost(SIZES["base"], (224, 224), 3, 10)
-    found = fit(cost, TWO, 1024, divisible=False)
+    found = fit_to_memory(cost, TWO, 1024, divisible=False)
     assert found.pieces == 1
     assert found.batch < 1024
 

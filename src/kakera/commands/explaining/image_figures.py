@@ -20,7 +20,7 @@ from kakera.formats.bundle import Pretrained, require_mae, require_token_classif
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class FigureInput:
     """What is looked at, and from where: a picture (c, H, W) of stored values, and what a model saw of it."""
 
     saved: Pretrained
@@ -36,7 +36,7 @@ class Subject:
     """The class whose evidence is shown."""
 
 
-def image_figures(subject: Subject, hidden: NDArray[np.bool_]) -> Iterator[Figure]:
+def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[Figure]:
     """The plates of one picture; `hidden` (k, N) are masks of the patches that are there."""
     saved, seen, picture, token = subject.saved, subject.seen, subject.picture, subject.token
     model, inputs, layer, target = saved.model, saved.inputs, subject.layer, subject.target

@@ -15,12 +15,12 @@ from kakera.explain.activations import Activations
 from kakera.explain.attention import attention_distances, even_distance
 from kakera.explain.axes import Measure, axes_of
 from kakera.explain.components import filters, principal_filters
-from kakera.explain.extent import Extent
+from kakera.explain.extent import ValidArea
 from kakera.explain.lines import patch_lines, picture_lines
-from kakera.explain.receptive import Fields, cnn_fields, transformer_fields
+from kakera.explain.receptive import ReceptiveFields, cnn_fields, transformer_fields
 from kakera.explain.similarity import position_similarity
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import generator
+from kakera.formats.native import seeded_generator
 from kakera.model.resnet import ResNet
 from kakera.training.preview import Preview
 
@@ -56,7 +56,7 @@ def model_figures(
         "Effective receptive fields by depth",
         f"Which pixels move the unit at the centre, over {len(looked.pictures[:FIELD_PICTURES])} pictures; "
         "light is much.",
-        plots.fields(fields, axes_of(saved.inputs, width)),
+        plots.receptive_fields(fields, axes_of(saved.inputs, width)),
         {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
     )
     similar = position_similarity(encoder)
@@ -80,11 +80,11 @@ def model_figures(
 
 def _fields(
     saved: Pretrained, looked: Preview, cnn: Pretrained[ResNet]
-) -> tuple[dict[str, Fields], int | None]:
+) -> tuple[dict[str, ReceptiveFields], int | None]:
     """Of both networks, over some of the pictures, cut to the shortest of these; and how wide that is."""
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
-    width = Extent.of(encoder, min(ends)).width if ends else None
+    width = ValidArea.of(encoder, min(ends)).width if ends else None
     seen = saved.inputs.normalize(some.to(encoder.class_token))
     fields = {
         "Transformer": transformer_fields(encoder, seen, width),
@@ -93,7 +93,9 @@ def _fields(
     return fields, width
 
 
-def _distance_plate(seen: Sequence[Activations], fields: dict[str, Fields], measure: Measure) -> Figure:
+def _distance_plate(
+    seen: Sequence[Activations], fields: dict[str, ReceptiveFields], measure: Measure
+) -> Figure:
     """How far heads and receptive fields reach, in one measure."""
     reach = np.stack([attention_distances(each, measure.scale) for each in seen])
     name = f"distances-{measure.axis}" if measure.axis else "distances"
@@ -117,9 +119,9 @@ def _distance_plate(seen: Sequence[Activations], fields: dict[str, Fields], meas
 
 def _line_plate(saved: Pretrained) -> Figure:
     """The lecture's lines (L3), in the model and in the same network before training."""
-    encoder, within = saved.encoder, saved.encoder.shape.patch[0] >= TALL
+    encoder, within = saved.encoder, saved.encoder.config.patch[0] >= TALL
     untrained = copy.deepcopy(encoder)
-    untrained.reset_parameters(generator(0))
+    untrained.reset_parameters(seeded_generator(0))
     compare = patch_lines if within else picture_lines
     found = {
         "trained, last layer": compare(encoder, saved.inputs),

@@ -10,7 +10,7 @@ from typing import Any
 from kakera.commands.pages.history import History
 from kakera.data.checks.findings import skipped_words
 from kakera.formats.bundle import Pretrained
-from kakera.formats.native import parameters
+from kakera.formats.native import count_parameters
 from kakera.reports import html
 from kakera.reports.plot import Line, plot
 from kakera.training.baselines.baselines import Baselines
@@ -40,7 +40,7 @@ def cost(history: History, saved: Pretrained, options: LearningOptions, pictures
         ("device", device_of(options.device).type),
         (
             "weights",
-            f"{parameters(saved.model) / 1e6:.2f} million, {parameters(saved.model) * 4 / 1e6:.1f} MB",
+            f"{count_parameters(saved.model) / 1e6:.2f} million, {count_parameters(saved.model) * 4 / 1e6:.1f} MB",
         ),
     ]
     return html.table(rows)
@@ -74,7 +74,7 @@ def network(saved: Pretrained) -> str:
         seen = f"{inputs.height} mel bands by {inputs.width} frames ({seconds:.3g} s)"
     if encoder is None:
         return f"A ResNet that sees {seen}."
-    shape = encoder.shape
+    shape = encoder.config
     patch = " x ".join(map(str, shape.patch))
     return (
         f"A Vision Transformer of {shape.depth} layers, width {shape.width}, with {shape.heads} heads; "

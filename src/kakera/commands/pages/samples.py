@@ -16,7 +16,7 @@ from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
 from kakera.reports.media import SECONDS, encoded, thumbnail, wav
 from kakera.training.predictions import Predictions
-from kakera.training.preview import shown
+from kakera.training.preview import preview
 
 PICTURES, RECORDINGS = 12, 6  # cards of a kind
 WIDE = 200  # pixels: of a spectrogram
@@ -98,10 +98,10 @@ def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
         return image(*_ordered(thumbnail(visible(dataset.pictures.read(number))), name))
     sounds = dataset.sounds
     wave = sounds.piece(number, 0, round(SECONDS * sounds.spec.rate))
-    looked = shown(dataset.take([number]), FrontEnd(inputs))
+    looked = preview(dataset.take([number]), FrontEnd(inputs))
     if not len(looked):
         return audio(wav(wave, sounds.spec.rate))
-    values = (inputs.shares(looked.pictures)[0, 0].clamp(0, 1) * 255).byte().numpy()[::-1]
+    values = (inputs.to_unit(looked.pictures)[0, 0].clamp(0, 1) * 255).byte().numpy()[::-1]
     values = values[:, : looked.widths[0]]
     picture = Image.fromarray(np.ascontiguousarray(values)).resize((WIDE, WIDE // 2))
     return image(*_ordered(encoded(picture), name)) + audio(wav(wave, sounds.spec.rate))

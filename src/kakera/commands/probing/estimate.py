@@ -42,7 +42,7 @@ def estimate(
 ) -> ProbePlan:
     """The plan, with the limit of one made before."""
     train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
-    inputs, shape = saved.inputs, saved.encoder.shape
+    inputs, shape = saved.inputs, saved.encoder.config
     cost = classifier_cost(shape, inputs.size, inputs.channels, len(prepared.dataset.classes))
     windows, draws = 1.0, draws_of(train, chosen)
     if inputs.sound is not None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kakera.commands.finetune import forecast_of, ready, trained_as
-from kakera.commands.job import Job, finished
+from kakera.commands.finetune import finetune_result, forecast_of, prepare_finetuning
+from kakera.commands.job import TrainingJob, finished
 from kakera.commands.result import TrainResult
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
@@ -26,7 +26,7 @@ class Tuning:
 
     labels: int
     seed: int
-    job: Job[FinetuneOptions]
+    job: TrainingJob[FinetuneOptions]
     forecast: Forecast
     whole: int
     """Its steps where nothing cuts them."""
@@ -39,7 +39,7 @@ class Tuning:
     @property
     def begun(self) -> bool:
         """Whether it goes on from an earlier call."""
-        return self.job.begun
+        return self.job.resumes
 
     @property
     def done(self) -> bool:
@@ -79,13 +79,15 @@ class Tuning:
     def train(self, prepared: Prepared) -> TrainResult:
         """Train it, or go on with it. Raises as `finetune` does."""
         saved = load(self.job.options.init_from)  # each moves weights of its own
-        return trained_as(self.forecast, self.job, self._with(prepared), saved)
+        return finetune_result(self.forecast, self.job, self._with(prepared), saved)
 
     def measured(self, prepared: Prepared) -> float:
         """Seconds that a file in a step takes, from a few real ones on data that are held."""
         forecast = replace(self.forecast, limit=0.0)
-        job = replace(self.job, begun=False, limit=0.0)
-        found = ready(job, forecast, self._with(prepared), load(job.options.init_from), always=True)[2]
+        job = replace(self.job, resumes=False, limit=0.0)
+        found = prepare_finetuning(
+            job, forecast, self._with(prepared), load(job.options.init_from), always=True
+        )[2]
         return found.step_seconds / found.plan.batch
 
     def _with(self, prepared: Prepared) -> Prepared:
@@ -134,9 +136,9 @@ def _as_it_began(
 
 def _resolved(
     options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Pretrained
-) -> Job[FinetuneOptions]:
+) -> TrainingJob[FinetuneOptions]:
     recipe, data = options.finetune_recipe, prepared.dataset
-    return Job.resolve(
+    return TrainingJob.resolve(
         FinetuneOptions, data, recipe, given, saved.inputs, announce=False, started=time.monotonic()
     )
 

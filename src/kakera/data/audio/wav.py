@@ -74,7 +74,7 @@ def wav(values: NDArray[Any], rate: int, kind: str) -> bytes:
     return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
 
 
-def wav_to_hear(samples: NDArray[np.float32], rate: int) -> bytes:
+def audible_wav(samples: NDArray[np.float32], rate: int) -> bytes:
     """A WAV file of one channel (samples,) in 16 bits; 1 is full scale, what lies beyond is cut off."""
     whole = np.round(np.clip(samples, -1, 1) * FULL).astype(np.int32)
     return wav(whole[:, None] << 16, rate, "PCM_16")

@@ -75,7 +75,7 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     counts = Counter(suffixes).most_common(SHOWN) if files else []
     shown = ", ".join(f"{count} {suffix}" for suffix, count in counts)
     words = [f"{len(pictures)} {dataset.kind}" + (f" ({shown})" if shown else "")]
-    words += left_lines(dataset.left, dataset.emptied)
+    words += left_lines(dataset.left_out, dataset.emptied)
     for title, errors in _by_cause(broken, lambda error: error.reason):
         first = f"{errors[0].path}: {errors[0].reason}"
         words.append(f"{title}: {len(errors)} ({first}{'; …' if len(errors) > 1 else ''})")

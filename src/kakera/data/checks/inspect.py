@@ -31,7 +31,7 @@ from kakera.data.preload.statistics import Sums, chosen, mean_std_of, sums
 from kakera.data.sources.open import open_dataset
 from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
-from kakera.progress import passing
+from kakera.progress import with_progress
 
 FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
 ONE_COLOUR = "all pictures are of one colour: there is nothing to see in them"
@@ -61,7 +61,7 @@ class Inspection:
     """(kind, black, white) of deep values: measured on a sample, or given."""
     clipped: dict[str, int] = field(default_factory=dict[str, int])
     """Files with values outside of the range, and how many these are."""
-    left: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     """Files beside the pictures that were not opened, and why not."""
     emptied: tuple[str, ...] = ()
     """Folders and classes that have no file left."""
@@ -92,7 +92,7 @@ class Inspection:
             "sizes: " + ", ".join(f"{size} ({count})" for size, count in sizes[:5]) + more,
             "mean " + _numbers(self.mean) + ", std " + _numbers(self.std) + " (of values / 255)",
         ]
-        lines += [f"note: {note}" for note in self.notes] + left_lines(self.left, self.emptied)
+        lines += [f"note: {note}" for note in self.notes] + left_lines(self.left_out, self.emptied)
         lines += class_lines(self.classes, self.parts, self.unlabelled, "pictures")
         lines += value_range.lines(self.ranges, self.ranges)
         if self.clipped:
@@ -145,7 +145,7 @@ def inspect_dataset(
         contradictions=contradictions,
         ranges=dataset.ranges,
         clipped=dict(sorted(dataset.pictures.clipped.items())),
-        left=dataset.left,
+        left_out=dataset.left_out,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
         warnings=(*data_warnings(kept), *([ONE_COLOUR] if len(kept) > 1 and max(std) <= FLAT else [])),
@@ -177,7 +177,7 @@ def _read_all(dataset: Dataset) -> tuple[dict[int, _Facts], list[UnreadableFileE
     found: dict[int, _Facts] = {}
     broken: list[UnreadableFileError] = []
     reading = in_order(read, len(dataset), decoding_bytes(dataset.pictures))
-    for index, facts in enumerate(passing(reading, "inspect", total=len(dataset))):
+    for index, facts in enumerate(with_progress(reading, "inspect", total=len(dataset))):
         if isinstance(facts, UnreadableFileError):
             broken.append(facts)
         else:

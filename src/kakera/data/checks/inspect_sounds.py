@@ -26,7 +26,7 @@ from kakera.data.dataset import PARTS, Dataset
 from kakera.data.folders.tree import left_lines
 from kakera.data.sounds import Header, Sounds
 from kakera.errors import DataError, UnreadableFileError
-from kakera.progress import passing
+from kakera.progress import with_progress
 
 SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
 STRETCH = 0.025  # seconds over which it is taken
@@ -66,7 +66,7 @@ class SoundInspection:
     contradictions: Pairs
     overlaps: Pairs = ()
     """Spans of one file in different parts that share some of its time: leaks, too."""
-    left: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     """Files beside the recordings that were not opened, and why not."""
     emptied: tuple[str, ...] = ()
     """Folders and classes that have no file left."""
@@ -95,7 +95,7 @@ class SoundInspection:
             *listed("read, but unusual", [f"{name}: {note}" for name, note in self.noted]),
             *listed("clipped recordings", [f"{name}: {n} samples" for name, n in self.clipped]),
             *(f"note: {note}" for note in self.notes),
-            *left_lines(self.left, self.emptied),
+            *left_lines(self.left_out, self.emptied),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
             *listed("spans that overlap between parts", [" and ".join(pair) for pair in self.overlaps]),
@@ -137,7 +137,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
 
     with ThreadPoolExecutor() as pool:
         listening = pool.map(listen, range(len(dataset)))
-        found = list(passing(listening, "inspect", total=len(dataset), kind=dataset.kind))
+        found = list(with_progress(listening, "inspect", total=len(dataset), kind=dataset.kind))
     readable = {i: facts for i, facts in enumerate(found) if isinstance(facts, _Facts)}
     broken = [error for error in found if isinstance(error, UnreadableFileError)]
     if not readable:
@@ -169,7 +169,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         leaks=leaks,
         contradictions=contradictions,
         overlaps=overlaps(kept),
-        left=dataset.left,
+        left_out=dataset.left_out,
         emptied=emptied(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
         warnings=tuple(data_warnings(kept)),

@@ -49,7 +49,7 @@ def _middle(height: float, width: float, ratio: tuple[float, float]) -> tuple[fl
     return left, top, left + wide, top + high
 
 
-def cut(
+def crop_and_resize(
     picture: NDArray[np.uint8],
     box: tuple[float, float, float, float] | NDArray[np.float64],
     size: tuple[int, int],
@@ -84,7 +84,7 @@ def crop(
     value in a thousand is up to 8 apart. Others by `cut`.
     """
     if picture.shape[2] != 3:
-        return cut(picture, box, size, flip=flip)
+        return crop_and_resize(picture, box, size, flip=flip)
     left, top, right, bottom = map(int, box)
     part = np.array(picture[top:bottom, left:right])  # a copy: what was read may be read-only
     if part.shape[:2] != size:

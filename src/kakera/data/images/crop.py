@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.images.augment import cut
+from kakera.data.images.augment import crop_and_resize
 from kakera.inputs import INTERPOLATIONS, InputSpec
 
 MOST = 4  # times the pixels of the crop: up to here a picture is resized first and cropped then
@@ -104,9 +104,11 @@ class CenterCrop:
             (top, bottom), (left, right) = (
                 self._edges(side, target) for side, target in zip(inside, self.size, strict=True)
             )
-            everything = cut(picture, (0, 0, *whole[::-1]), inside, interpolation=self.interpolation)
+            everything = crop_and_resize(
+                picture, (0, 0, *whole[::-1]), inside, interpolation=self.interpolation
+            )
             return np.ascontiguousarray(everything[:, top:bottom, left:right])
-        return cut(picture, self.box(whole), self.size, interpolation=self.interpolation)
+        return crop_and_resize(picture, self.box(whole), self.size, interpolation=self.interpolation)
 
     def is_all_of(self, size: tuple[int, int]) -> bool:
         """Whether a picture (height, width) is seen as it is."""

@@ -33,7 +33,7 @@ class Extremes:
     high: float
 
 
-def given(bits: int, value_range: Iterable[float] = ()) -> Ranges:
+def range_from_options(bits: int, value_range: Iterable[float] = ()) -> Ranges:
     """The ranges of `--bits` (of whole numbers) or `--value-range` (of all kinds); none where neither is.
 
     Raises OptionError.
@@ -48,7 +48,7 @@ def given(bits: int, value_range: Iterable[float] = ()) -> Ranges:
     return tuple((kind, 0.0, 2.0**bits - 1) for kind in KINDS[:2]) if bits else ()
 
 
-def decide(found: Iterable[Extremes]) -> Ranges:
+def choose_ranges(found: Iterable[Extremes]) -> Ranges:
     """The range of each kind, from the extremes of a sample of pictures; those far below zero are left out.
 
     Values of 16 bits have 8, 10, 12, 14 or 16; others what they fill by more than half, within 5 %: 0 … 1,

@@ -24,7 +24,7 @@ Store = Literal["pixels", "files"]
 
 
 @dataclass(frozen=True)
-class Job:
+class PackingJob:
     """What is packed, and how. `side` 0: pixels as they are; `files`: the bytes of the files instead.
 
     Recordings are always kept as files.
@@ -56,7 +56,7 @@ class Job:
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
-        return seeding.order(0, 0, len(self.dataset), "pack")
+        return seeding.permutation(0, 0, len(self.dataset), "pack")
 
     @cached_property
     def _paths(self) -> Names:

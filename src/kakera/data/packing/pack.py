@@ -18,7 +18,7 @@ from kakera.data.checks.findings import skipped_words
 from kakera.data.dataset import Dataset
 from kakera.data.folders.media import Kind
 from kakera.data.folders.tree import left_lines
-from kakera.data.packing.job import Job, Store, require
+from kakera.data.packing.job import PackingJob, Store, require
 from kakera.data.packing.workers import pack_shards
 from kakera.data.shards.index import SUFFIX, VERSION, ShardIndex, read_index
 from kakera.data.shards.open import CONTENTS, PLAN
@@ -47,7 +47,7 @@ class PackResult:
     kept: int
     size: int
     unreadable: tuple[tuple[str, str], ...]
-    left: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     """Files that the source holds beside, and why they were not packed."""
 
     def lines(self) -> list[str]:
@@ -55,7 +55,7 @@ class PackResult:
         before = f", {self.kept} of them from before" if self.kept else ""
         what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
-        found += left_lines(self.left, ())
+        found += left_lines(self.left_out, ())
         if self.unreadable:
             words = skipped_words([reason for _, reason in self.unreadable])
             found.append(f"{words} skipped: see {self.folder / UNREADABLE}")
@@ -87,7 +87,7 @@ def pack(
     processes = usable_cores() if workers == AUTO else workers
     require(dataset, side, store, shard_size, processes)
     files = store == "files" or dataset.sounds is not None
-    job = Job(
+    job = PackingJob(
         dataset,
         Path(shards),
         divided=divided,
@@ -107,7 +107,7 @@ def pack(
         raise DataError(str(shards), got="a file", expected=expected, do="name another") from error
 
 
-def _pack(job: Job, workers: int) -> PackResult:
+def _pack(job: PackingJob, workers: int) -> PackResult:
     options = _options(job)
     _begin(job.folder, options)
     finished = [number for number in range(job.count) if _whole(job.folder, number) is not None]
@@ -118,7 +118,9 @@ def _pack(job: Job, workers: int) -> PackResult:
     return _conclude(job, options, indexes, len(finished))
 
 
-def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int) -> PackResult:
+def _conclude(
+    job: PackingJob, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int
+) -> PackResult:
     """Write the list of the unreadable, and last the table of contents."""
     rows: list[dict[str, Any]] = []
     unreadable: list[tuple[str, str]] = [(error.path, error.reason) for error in job.dataset.unreadable]
@@ -166,11 +168,11 @@ def _conclude(job: Job, options: dict[str, Any], indexes: list[ShardIndex | None
         kept,
         size,
         tuple(sorted(unreadable)),
-        job.dataset.left,
+        job.dataset.left_out,
     )
 
 
-def _options(job: Job) -> dict[str, Any]:
+def _options(job: PackingJob) -> dict[str, Any]:
     """What a folder of shards is made with; other options make another folder."""
     dataset, digest = job.dataset, hashlib.sha256()
     for index in range(len(dataset)):

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from kakera.data.packing.job import Job
+from kakera.data.packing.job import PackingJob
 from kakera.data.packing.writer import write_shard
 from kakera.errors import DataError, KakeraError
 from kakera.progress import Progress
 
 
-def pack_shards(job: Job, numbers: Sequence[int], workers: int) -> None:
+def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
     """Write these shards. Raises StorageError and what else stops a worker."""
     total = sum(len(job.rows(number)) for number in numbers)
     progress = Progress("pack", total=total, kind=job.dataset.kind)
@@ -62,7 +62,7 @@ def pack_shards(job: Job, numbers: Sequence[int], workers: int) -> None:
             process.join()
 
 
-def _work(job: Job, numbers: Sequence[int], taken: Any, writer: Connection, parent: int) -> None:
+def _work(job: PackingJob, numbers: Sequence[int], taken: Any, writer: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
 
     def tell(count: int) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from kakera.data.dataset import PARTS
 from kakera.data.images.resize import resized
-from kakera.data.packing.job import Job
+from kakera.data.packing.job import PackingJob
 from kakera.data.shards.index import RECORD, SUFFIX, ShardIndex, kind_fact
 from kakera.data.shards.tar import TarWriter
 from kakera.errors import UnreadableFileError
@@ -23,7 +23,7 @@ from kakera.storage import whole_file, write_atomically
 TELL = 16  # pictures or recordings between two messages
 
 
-def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda count: None) -> None:
+def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lambda count: None) -> None:
     """The tar file, then its index, each whole or not there. Raises StorageError."""
     rows = job.rows(number)
     records, kept, names = np.zeros(len(rows), RECORD), [], []
@@ -53,7 +53,7 @@ def write_shard(job: Job, number: int, tell: Callable[[int], None] = lambda coun
     tell(len(rows) - told)
 
 
-def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
+def _add(job: PackingJob, tar: TarWriter, row: int) -> tuple[int, ...]:
     """One of them and what is known of it; returns its record. Raises UnreadableFileError."""
     dataset = job.dataset
     content, suffix, (height, width, depth) = _content(job, row)
@@ -72,7 +72,7 @@ def _add(job: Job, tar: TarWriter, row: int) -> tuple[int, ...]:
     return row, offset, len(content), height, width, zlib.crc32(content), depth, split
 
 
-def _content(job: Job, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
+def _content(job: PackingJob, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
     """The member, its suffix, and its shape: only what can be decoded is packed, also of files."""
     dataset = job.dataset
     if dataset.sounds is not None:

@@ -25,7 +25,7 @@ import PIL
 from numpy.typing import NDArray
 
 from kakera.data.download import cache_folder
-from kakera.progress import follows
+from kakera.progress import is_follower
 from kakera.storage import whole_file, write_atomically
 
 MOST = 64 << 30  # bytes of all pieces; those used longest ago go first
@@ -83,7 +83,7 @@ def find(name: str) -> Index | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        say(f"cache: {described.stem} in {folder()} is damaged and is made again")
+        print_line(f"cache: {described.stem} in {folder()} is damaged and is made again")
         return None
     with suppress(OSError):
         os.utime(described)  # used now
@@ -141,7 +141,7 @@ def check(record: NDArray[np.uint8]) -> int:
     return zlib.crc32(record.data)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """One line, from one of the processes that work together."""
-    if not follows():
+    if not is_follower():
         print(line, file=sys.stderr)

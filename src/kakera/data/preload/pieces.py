@@ -18,7 +18,7 @@ from kakera.data.pictures import Pictures
 from kakera.data.preload import cache
 from kakera.data.preload.in_flight import decoding_bytes, in_order
 from kakera.errors import StorageError, UnreadableFileError
-from kakera.progress import passing
+from kakera.progress import with_progress
 
 BYTES = 256 << 20  # of a piece, about
 MOST = 1 << 14  # pictures of a piece
@@ -89,7 +89,7 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
     rows = [row for piece in missing for row in piece.rows]
     cost = decoding_bytes(pictures)
     reading = in_order(lambda i: _read(pictures, rows[i], cache_format), len(rows), lambda i: cost(rows[i]))
-    shown = passing(reading, "read", total=len(rows))
+    shown = with_progress(reading, "read", total=len(rows))
     began, waiting, refused = time.monotonic(), list[CachePiece](), False
     for piece in missing:
         _fill(piece, shown)
@@ -102,7 +102,7 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
                 waiting.pop(0)
         except StorageError as error:
             refused = True
-            cache.say(f"cache: not written ({error})")
+            cache.print_line(f"cache: not written ({error})")
             if to_disk:
                 for left in waiting:
                     left.index = left.records = None

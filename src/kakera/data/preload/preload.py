@@ -20,13 +20,13 @@ from kakera.data.preload.kept import CachedPictures
 from kakera.data.preload.pieces import CacheFormat, CachePiece
 from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError
-from kakera.progress import passing
+from kakera.progress import with_progress
 
 LIMIT = 2 << 30  # bytes
 SAMPLE = 200  # headers read to estimate the size
 
 
-def hold(
+def preload(
     dataset: Dataset,
     limit_bytes: int = LIMIT,
     *,
@@ -81,7 +81,7 @@ def _sounds(dataset: Dataset, files: Sounds, limit_bytes: int) -> Dataset:
 
     reading = in_order(read, len(dataset), lambda _: 0)  # decoders leave the interpreter's lock
     results, size = list[NDArray[Any] | UnreadableFileError](), 0
-    for result in passing(reading, "read", total=len(dataset), kind=dataset.kind):
+    for result in with_progress(reading, "read", total=len(dataset), kind=dataset.kind):
         results.append(result)
         size += 0 if isinstance(result, UnreadableFileError) else result.nbytes
         if size > limit_bytes:
@@ -132,7 +132,7 @@ def _room(dataset: Dataset, needed: float) -> bool:
     if in_files and cache.make_room(int(needed)):
         return True
     where = cache.folder() if in_files else "shards"
-    cache.say(
+    cache.print_line(
         f"{dataset.name}: {needed / 2**30:.1f} GB decoded fit neither memory nor {where}; "
         "pictures are decoded each time"
     )
@@ -142,11 +142,13 @@ def _room(dataset: Dataset, needed: float) -> bool:
 def _mention(dataset: Dataset, found: list[CachePiece], before: int) -> None:
     size = sum(piece.index.bytes for piece in found if piece.found and piece.index is not None)
     if before:
-        cache.say(
+        cache.print_line(
             f"{dataset.name}: {before} of {len(dataset)} pictures, decoded before, from {cache.folder()}"
         )
     elif size:
-        cache.say(f"{dataset.name}: decoded pictures are kept in {cache.folder()} ({size / 2**20:,.0f} MB)")
+        cache.print_line(
+            f"{dataset.name}: decoded pictures are kept in {cache.folder()} ({size / 2**20:,.0f} MB)"
+        )
 
 
 def _estimate(dataset: Dataset, cache_format: CacheFormat | None = None) -> float:

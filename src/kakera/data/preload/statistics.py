@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kakera.data.dataset import Dataset
 from kakera.data.preload.in_flight import decoding_bytes, in_order
 from kakera.errors import DataError, UnreadableFileError
-from kakera.progress import passing
+from kakera.progress import with_progress
 
 SAMPLE = 10_000  # pictures
 BLOCK = 1 << 15  # pixels at a time
@@ -64,4 +64,4 @@ def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...],
             return np.zeros((3, 1), np.int64)
 
     reading = in_order(read, len(measured), lambda number: cost(int(measured[number])))
-    return mean_std_of(passing(reading, "mean and deviation", total=len(measured)), dataset.name)
+    return mean_std_of(with_progress(reading, "mean and deviation", total=len(measured)), dataset.name)

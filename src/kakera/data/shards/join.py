@@ -66,7 +66,7 @@ def joined(
         classes=classes,
         labels=None if labels is None else labels[rows],
         unreadable=tuple(unreadable),
-        left=tuple(
+        left_out=tuple(
             (f"{part.shard.path}/{member}", why)
             for part in parts
             for member, why in part.index.facts.get("left", [])

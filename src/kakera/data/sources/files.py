@@ -54,7 +54,7 @@ def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
     parts = [each.pictures if isinstance(each, Dataset) else each for each in found]
     together = joined(parts, channels)
     split = np.full(len(together), "test")
-    dataset = Dataset("pictures", together, channels, split, left=tuple(left))
+    dataset = Dataset("pictures", together, channels, split, left_out=tuple(left))
     return dataset.with_ranges(completed(dataset, ranges))
 
 
@@ -71,7 +71,7 @@ def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
     else:
         paths = [path for part in sounds for path in part.paths]
         together = FileSounds(paths, spec, [span for part in sounds for span in part.spans])
-    return Dataset("recordings", together, 1, np.full(len(together), "test"), left=tuple(left))
+    return Dataset("recordings", together, 1, np.full(len(together), "test"), left_out=tuple(left))
 
 
 def samples(dataset: Dataset) -> Dataset:

@@ -42,7 +42,7 @@ def open_fillets(name: str) -> Dataset:
     given = [_language(path) if name == "fillets-language" else _speaker(path) for path in paths]
     classes = tuple(sorted({label for label in given if label}))
     levels = sorted({path.parents[1].name for path in paths})
-    turn = seeding.order(0, 0, len(levels), "fillets")
+    turn = seeding.permutation(0, 0, len(levels), "fillets")
     unseen = {levels[number] for number in turn[: round(UNSEEN * len(levels))]}
     return Dataset(
         name,

@@ -61,7 +61,7 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
         split=np.array(PARTS)[part[files.where[rows]]],
         classes=classes,
         labels=codes[files.where[rows]] if classes else None,
-        left=(*_below(folder, (*found.layout.left, *other)), *left),
+        left_out=(*_below(folder, (*found.layout.left, *other)), *left),
         emptied=_emptied(files.folders, here, found.layout.above),
         notes=(*map(printable, found.layout.notes), *alike(classes)),
     )

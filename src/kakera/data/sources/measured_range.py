@@ -9,7 +9,7 @@ import numpy as np
 
 from kakera.data.dataset import Dataset
 from kakera.data.images.decode import extremes, header
-from kakera.data.images.value_range import Extremes, Ranges, decide
+from kakera.data.images.value_range import Extremes, Ranges, choose_ranges
 from kakera.errors import UnreadableFileError
 
 DEEP = (".png", ".tif", ".tiff", ".pfm", ".apng", ".jxl")  # suffixes of files whose values may be deep
@@ -21,7 +21,7 @@ LEAST = 8
 
 def measured(dataset: Dataset) -> Ranges:
     """The range of each kind of deep values, from evenly spaced pictures; none where all have 8 bits."""
-    return decide(_sample(dataset))
+    return choose_ranges(_sample(dataset))
 
 
 def completed(dataset: Dataset, ranges: Ranges) -> Ranges:

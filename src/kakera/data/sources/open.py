@@ -95,7 +95,7 @@ def _idx_folder(folder: Path, images: list[Path]) -> tuple[Dataset, bool]:
     dataset, divided = open_idx(images, str(folder))
     beside = [name for name in tree(folder).names if suffix_of(name) in SUFFIXES]
     left = [(printable(f"{folder}/{name}"), "the IDX files beside are read") for name in sorted(beside)]
-    return replace(dataset, left=tuple(left)), divided
+    return replace(dataset, left_out=tuple(left)), divided
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:

@@ -56,7 +56,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
         classes=classes,
         labels=labels,
         unreadable=_missing(found, table.parent),
-        left=tuple(
+        left_out=tuple(
             (printable(table.parent / name), why)
             for name, why in other_kind(rows.files.take(np.flatnonzero(other & found.there)), kind)
         ),

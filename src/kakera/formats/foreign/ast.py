@@ -38,7 +38,7 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
     """The classifier of a state dict. Raises RunError."""
     with without_memory(str(path), expected="weights named as in AST's code", do="name another file"):
         saved = _build(tensors)
-    patch = saved.encoder.shape.patch
+    patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": 1}
     found = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
     prefix_tokens.settle(found, "encoder.", saved.encoder.grid.count)

@@ -28,7 +28,7 @@ TURNED = ("d c pw ph", "d (ph pw c)")  # time, which is down there, is across he
 DECODER = ("decoder", "mask_token", "norm_pix_loss", "contextual", "log_softmax")
 
 
-def is_one(tensors: Mapping[str, Tensor]) -> bool:
+def is_audiomae(tensors: Mapping[str, Tensor]) -> bool:
     """Whether this is a spectrogram's: one channel, 128 bands, and not square, as MAE's pictures are."""
     weight, count = tensors["patch_embed.proj.weight"], tensors["pos_embed"].shape[1] - 1
     if weight.ndim != 4 or weight.shape[1] != 1 or BINS % weight.shape[3] or count < 1:
@@ -49,7 +49,7 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
         replace(row, form=TURNED) if row.ours.endswith("project.weight") else row
         for row in mae.table(ours, norm=norm)
     )
-    axes = {"ph": encoder.shape.patch[0], "pw": encoder.shape.patch[1], "c": 1}
+    axes = {"ph": encoder.config.patch[0], "pw": encoder.config.patch[1], "c": 1}
     found = names.read(left, rows, source=str(path), axes=axes)
     places = found[f"{ours}positions"]
     turned = rearrange(places[1:], "(cols rows) d -> (rows cols) d", rows=encoder.grid.rows)

@@ -74,7 +74,7 @@ def read(path: Path) -> Pretrained:
     with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
         saved = _build(tensors, headless=bool(beyond))
     ours = saved.model.prefix
-    shape = saved.encoder.shape
+    shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
     found = names.read(tensors, table(ours), source=str(path), axes=axes)
     prefix_tokens.settle(found, ours, saved.encoder.grid.count)

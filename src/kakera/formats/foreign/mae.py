@@ -21,6 +21,7 @@ from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, whole, words
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
@@ -66,7 +67,7 @@ def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
     return (*below(ours, "", encoder), *below("decoder.", "", DECODER), Row("head.*", "head.*"))
 
 
-def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """Why a file is taken for one of MAE's code and not of timm's, whose names are the same.
 
     `content` is what the file holds around its tensors. "" where nothing says so: DeiT's code wraps its
@@ -96,9 +97,9 @@ def evidence(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
     """The model of a `.pth` file that holds `content`, its weights among it. Raises RunError."""
-    why, expected = evidence(content, tensors), "weights named as those of the MAE paper's code"
+    why, expected = detect(content, tensors), "weights named as those of the MAE paper's code"
     with without_memory(str(path), expected=expected, do="name another file"):
-        own = mapping("kakera", content.get("kakera", {}))
+        own = mapping("kakera", current(content.get("kakera", {})))
         saved = _build(tensors, own, path.name, why)
     rows = _rows(saved)
     found = names.read(tensors, rows, source=str(path), axes=_axes(saved))
@@ -111,12 +112,12 @@ def write(saved: Pretrained) -> bytes:
     """The content of a `.pth` file, with what it does not say under a key of our own. Raises RunError."""
     _require_expressible(saved)
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
-    shape, model = saved.encoder.shape, saved.model
+    shape, model = saved.encoder.config, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
-    own |= {"classes": list(saved.classes), "several": saved.multi_label}
+    own |= {"classes": list(saved.classes), "multi_label": saved.multi_label}
     if model.reconstructs:
         model = require_mae(saved).model
-        own |= {"decoder_heads": model.decoder.shape.heads, "normalised": model.norm_pix_loss}
+        own |= {"decoder_heads": model.decoder.config.heads, "norm_pix_loss": model.norm_pix_loss}
     file = io.BytesIO()
     torch.save({"model": tensors, "kakera": own}, file)
     return file.getvalue()
@@ -153,14 +154,18 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         heads = whole("decoder_heads", own.get("decoder_heads", max(1, inside // HEAD_WIDTH)))
         decoder = DecoderConfig(inside, depth_of(tensors, "decoder_blocks."), heads)
         # The released models that draw well were trained on plain pixels, and say so in their names.
-        normalised = flag("normalised", own.get("normalised", "visualize" not in name))
-        notes += [] if "normalised" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
+        normalised = flag("norm_pix_loss", own.get("norm_pix_loss", "visualize" not in name))
+        notes += (
+            [] if "norm_pix_loss" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
+        )
         model = MAE(encoder, decoder, norm_pix_loss=normalised)
     elif "head.weight" in tensors:
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
         model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
-    return Pretrained(model, inputs, classes, flag("several", own.get("several", False)), tuple(notes))
+    return Pretrained(
+        model, inputs, classes, flag("multi_label", own.get("multi_label", False)), tuple(notes)
+    )
 
 
 def _rows(saved: Pretrained) -> tuple[Row, ...]:
@@ -168,7 +173,7 @@ def _rows(saved: Pretrained) -> tuple[Row, ...]:
 
 
 def _axes(saved: Pretrained) -> dict[str, int]:
-    patch = saved.encoder.shape.patch
+    patch = saved.encoder.config.patch
     return {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
 
 
@@ -191,12 +196,12 @@ def _heads(own: Mapping[str, Any], width: int) -> int:
 def _require_expressible(saved: Pretrained) -> None:
     if not saved.model.has_attention:
         _refuse("a CNN")
-    if saved.encoder.shape.registers or saved.encoder.shape.kind != PLAIN:
+    if saved.encoder.config.registers or saved.encoder.config.block != PLAIN:
         _refuse("layers of another kind than the paper's, or registers")
     if saved.model.reconstructs:
         model = require_mae(saved).model
-        shape = model.decoder.shape
-        if model.hog_target or shape.cross or shape.kind != PLAIN:
+        shape = model.decoder.config
+        if model.hog_target or shape.cross or shape.block != PLAIN:
             _refuse("a decoder that predicts gradients, or is not the paper's")
 
 

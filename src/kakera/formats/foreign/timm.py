@@ -21,6 +21,7 @@ from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.transformers_names import TOKENS
 from kakera.formats.names import ROW, ROWS, Row, below
+from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
 from kakera.model.classifier import Classifier, Pooling
@@ -72,7 +73,7 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
         distilled="dist_token" in tensors,
         two_heads="head_dist.weight" in tensors,
     )
-    patch = saved.encoder.shape.patch
+    patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     found = names.read(tensors, rows, source=source, axes=axes)
     prefix_tokens.join_heads(found)
@@ -82,7 +83,7 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
 
 
 def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Pretrained:
-    given, own = config.get("model_args") or {}, config.get("kakera") or {}
+    given, own = config.get("model_args") or {}, current(config.get("kakera") or {})
     registers = _registers(tensors)
     shape, notes = _shape(tensors, given, registers)
     inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
@@ -95,7 +96,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     classes = tuple(map(str, labels or range(len(tensors["head.weight"]))))
     model: Network = Classifier(encoder, len(classes), _pool(tensors, config))
     return Pretrained(
-        model, inputs, classes, flag("several", own.get("several", False)), notes, "antialiased"
+        model, inputs, classes, flag("multi_label", own.get("multi_label", False)), notes, "antialiased"
     )
 
 

@@ -33,13 +33,13 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     ours = saved.model.prefix
     distilled, mean = _distilled(saved), _pool(saved) == "avg"
     tensors = dict(saved.model.state_dict())
-    if distilled or (saved.encoder.shape.registers and not _apart(saved)):
+    if distilled or (saved.encoder.config.registers and not _apart(saved)):
         tensors = prefix_tokens.with_rows(tensors, ours)
     elif _apart(saved):
         tensors[f"{ours}positions"] = tensors[f"{ours}positions"][1:]
     if distilled:
         tensors = prefix_tokens.part_heads(tensors)
-    patch = saved.encoder.shape.patch
+    patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     rows = table(ours, norm="fc_norm" if mean else "norm", distilled=distilled, two_heads=distilled)
     written: dict[str, Tensor] = names.write(tensors, rows, source="timm", axes=axes)
@@ -52,8 +52,8 @@ def files(saved: Pretrained) -> dict[str, bytes]:
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
     """`config.json`: every argument, since none follows from the architecture's name."""
-    shape, inputs = saved.encoder.shape, saved.inputs
-    kind, count = shape.kind, len(saved.classes)
+    shape, inputs = saved.encoder.config, saved.inputs
+    kind, count = shape.block, len(saved.classes)
     inside = round(shape.width * kind.ratio) * (2 if kind.gated else 1)
     arguments: dict[str, Any] = {
         "img_size": list(inputs.size),
@@ -92,7 +92,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
             "classifier": ["head", "head_dist"] if _distilled(saved) else "head",
         },
         # What timm has no word for.
-        "kakera": {"inputs": inputs.to_json(), "several": saved.multi_label},
+        "kakera": {"inputs": inputs.to_json(), "multi_label": saved.multi_label},
     }
     return found | ({"label_names": list(saved.classes)} if saved.classes else {})
 
@@ -140,7 +140,7 @@ def _distilled(saved: Pretrained) -> bool:
 def _apart(saved: Pretrained) -> bool:
     """Whether no token before the patches has a position: where there are registers, and no class row."""
     encoder = saved.encoder
-    return bool(encoder.shape.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
+    return bool(encoder.config.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
 
 
 def _require_expressible(saved: Pretrained) -> None:
@@ -149,9 +149,9 @@ def _require_expressible(saved: Pretrained) -> None:
         _refuse("a CNN")
     if model.reconstructs:
         _refuse("a masked autoencoder; --encoder leaves its decoder behind")
-    shape = saved.encoder.shape
-    if shape.kind.epsilon != EPSILON:
-        _refuse(f"layer norms with an epsilon of {shape.kind.epsilon:g}")
+    shape = saved.encoder.config
+    if shape.block.epsilon != EPSILON:
+        _refuse(f"layer norms with an epsilon of {shape.block.epsilon:g}")
     if shape.step != shape.patch:
         _refuse("patches that overlap")
     norm = model.head_epsilon is not None

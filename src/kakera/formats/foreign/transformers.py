@@ -58,9 +58,9 @@ def read(
         saved = _build(given, preprocessing, set(tensors))
     ours = saved.model.prefix
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
-    rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.shape.kind.gated)
+    rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.config.block.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
-    shape = saved.encoder.shape
+    shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
     found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
     prefix_tokens.join_heads(found)
@@ -108,7 +108,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
             )
         )
         decoder = DecoderConfig(
-            width, require_layers(depth, present), heads, shape.kind.ratio_of(inside, width)
+            width, require_layers(depth, present), heads, shape.block.ratio_of(inside, width)
         )
         normalised = flag("norm_pix_loss", config["norm_pix_loss"])
         model: Network = MAE(encoder, decoder, norm_pix_loss=normalised)
@@ -118,7 +118,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
     labels = {int(key): str(name) for key, name in mapping("id2label", config["id2label"]).items()}
     classes = tuple(labels[place] for place in range(len(labels)))
     multi_label, more = _several(config, len(classes))
-    head_epsilon = shape.kind.epsilon if kind == AST else None
+    head_epsilon = shape.block.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
     return Pretrained(model, inputs, classes, multi_label, (*notes, *more), resampling)
 

@@ -50,14 +50,14 @@ def kind_of(saved: Pretrained) -> Kind:
     if not saved.model.has_attention:
         _refuse("a CNN")
     kind = _likely(saved)
-    shape, model = saved.encoder.shape, saved.model
+    shape, model = saved.encoder.config, saved.model
     if kind is SOUND:
         _require_ast(saved)
     elif shape.step != shape.patch:
         _refuse("patches that overlap")
     if model.reconstructs:
         _require_mae(saved, require_mae(saved).model)
-    if kind in (VIT, DEIT) and shape.kind.gated:
+    if kind in (VIT, DEIT) and shape.block.gated:
         _refuse("an MLP with a gate, but no layer scale")
     if kind is DEIT and shape.registers > 1:
         _refuse("registers without layer scale")
@@ -74,7 +74,7 @@ def kind_of(saved: Pretrained) -> Kind:
 
 def _likely(saved: Pretrained) -> Kind:
     """By what no other has."""
-    shape, model = saved.encoder.shape, saved.model
+    shape, model = saved.encoder.config, saved.model
     if saved.inputs.sound is not None:
         if shape.registers != 1:
             _refuse("recordings without AST's two tokens")
@@ -83,14 +83,14 @@ def _likely(saved: Pretrained) -> Kind:
         return VIT_MAE
     if model.pool == "mean":
         return BEIT
-    if shape.kind.layer_scale or model.pool == "class and mean":
+    if shape.block.layer_scale or model.pool == "class and mean":
         return DINOV2_REGISTERS if shape.registers else DINOV2
     return DEIT if shape.registers else VIT
 
 
 def _require_mae(saved: Pretrained, model: MAE) -> None:
-    shape, size, decoder = saved.encoder.shape, saved.encoder.size, model.decoder.shape
-    if shape.registers or shape.kind.layer_scale or shape.kind.gated:
+    shape, size, decoder = saved.encoder.config, saved.encoder.size, model.decoder.config
+    if shape.registers or shape.block.layer_scale or shape.block.gated:
         _refuse("an autoencoder with registers, layer scale or a gate")
     if model.hog_target:
         _refuse("a decoder that predicts gradients beside pixels")
@@ -98,14 +98,14 @@ def _require_mae(saved: Pretrained, model: MAE) -> None:
         _refuse("a decoder that asks the encoder's tokens alone")
     if shape.patch[0] != shape.patch[1] or size[0] != size[1]:
         _refuse("an autoencoder of pictures or patches that are not square")
-    if decoder.kind.ratio_of(1, 1) != shape.kind.ratio_of(1, 1):
+    if decoder.block.ratio_of(1, 1) != shape.block.ratio_of(1, 1):
         _refuse("a decoder whose layers are of another kind than the encoder's")
 
 
 def dinov2_ratio(saved: Pretrained) -> int | None:
     """The whole number that says the width of the MLPs there; None where none does."""
-    shape = saved.encoder.shape
-    inside, gated = round(shape.width * shape.kind.ratio), shape.kind.gated
+    shape = saved.encoder.config
+    inside, gated = round(shape.width * shape.block.ratio), shape.block.gated
     found = (ratio for ratio in range(1, 17) if dinov2_inside(shape.width, ratio, gated=gated) == inside)
     return next(found, None)
 
@@ -113,15 +113,15 @@ def dinov2_ratio(saved: Pretrained) -> int | None:
 def _require_dinov2(saved: Pretrained) -> None:
     _require_square(saved)
     if dinov2_ratio(saved) is None:
-        _refuse(f"an MLP {saved.encoder.shape.kind.ratio:g} times as wide, which DINOv2 has no number for")
+        _refuse(f"an MLP {saved.encoder.config.block.ratio:g} times as wide, which DINOv2 has no number for")
 
 
 def _require_beit(saved: Pretrained) -> None:
     _require_square(saved)
-    shape = saved.encoder.shape
+    shape = saved.encoder.config
     if shape.registers:
         _refuse("a classifier of the mean of the patches beside registers")
-    if shape.kind.gated or not shape.kind.qkv_bias:
+    if shape.block.gated or not shape.block.qkv_bias:
         _refuse("a classifier of the mean of the patches, with a gate or without biases of queries")
 
 
@@ -132,16 +132,16 @@ def _require_square(saved: Pretrained) -> None:
 
 
 def _require_ast(saved: Pretrained) -> None:
-    model, inputs, shape = saved.model, saved.inputs, saved.encoder.shape
+    model, inputs, shape = saved.model, saved.inputs, saved.encoder.config
     if model.reconstructs:
         _refuse("an autoencoder of recordings")
-    if shape.kind.layer_scale or shape.kind.gated:
+    if shape.block.layer_scale or shape.block.gated:
         _refuse("recordings, with layer scale or a gate")
     if inputs.sound != replace(PRESETS["ast"], bins=inputs.height):
         _refuse("another front end than AST's")
     if inputs.blank is None:
         _refuse("recordings whose padding is not looked at")
-    if model.classifies and (model.pool != "halves" or model.head_epsilon != shape.kind.epsilon):
+    if model.classifies and (model.pool != "halves" or model.head_epsilon != shape.block.epsilon):
         _refuse("a head that is not AST's, or whose norm has another epsilon than its layers")
     if shape.patch[0] != shape.patch[1]:
         _refuse("patches that are not square")

@@ -109,7 +109,7 @@ def dinov2_table(
 def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
     """Layer scales of one, for a type that always has them."""
     ones = torch.ones_like(encoder.class_token)
-    return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.shape.depth) for k in (1, 2)}
+    return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.config.depth) for k in (1, 2)}
 
 
 # BEiT's keys have no bias. One adds the same to all that a query is compared with, which no softmax sees.

@@ -44,13 +44,13 @@ PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all other
 def files(saved: Pretrained) -> dict[str, bytes]:
     """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
     kind = kind_of(saved)
-    shape, ours = saved.encoder.shape, saved.model.prefix
+    shape, ours = saved.encoder.config, saved.model.prefix
     tensors = dict(saved.model.state_dict())
     if kind in (SOUND, DEIT):
         tensors = prefix_tokens.with_rows(tensors, ours)
     if saved.model.pool == "distilled":
         tensors = prefix_tokens.part_heads(tensors)
-    if kind in (DINOV2, DINOV2_REGISTERS) and not shape.kind.layer_scale:
+    if kind in (DINOV2, DINOV2_REGISTERS) and not shape.block.layer_scale:
         tensors |= unscaled(saved.encoder, ours)
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
     written = names.write(tensors, _rows(saved, kind, ours), source="transformers", axes=axes)
@@ -75,7 +75,7 @@ def _before(kind: Kind, ours: str) -> str:
 def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
     pre = _before(kind, ours)
     if kind in (DINOV2, DINOV2_REGISTERS):
-        return dinov2_table(pre, ours, gated=saved.encoder.shape.kind.gated)
+        return dinov2_table(pre, ours, gated=saved.encoder.config.block.gated)
     heads, norm = AST_HEAD if kind is SOUND else HEADS, NORM_OF_MEAN if kind is BEIT else NORM
     return table(pre, ours, heads=heads, norm=norm)
 
@@ -83,16 +83,16 @@ def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
 def configuration(saved: Pretrained) -> dict[str, Any]:
     """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
     encoder, kind = saved.encoder, kind_of(saved)
-    shape = encoder.shape
+    shape = encoder.config
     found: dict[str, Any] = {
         "architectures": [kind.architecture(saved)],
         "model_type": kind.model_type,
         "hidden_size": shape.width,
         "num_hidden_layers": shape.depth,
         "num_attention_heads": shape.heads,
-        "hidden_act": "gelu_pytorch_tanh" if shape.kind.tanh_gelu else "gelu",
-        "layer_norm_eps": shape.kind.epsilon,
-        "qkv_bias": shape.kind.qkv_bias,
+        "hidden_act": "gelu_pytorch_tanh" if shape.block.tanh_gelu else "gelu",
+        "layer_norm_eps": shape.block.epsilon,
+        "qkv_bias": shape.block.qkv_bias,
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
         "patch_size": _pair(shape.patch),
@@ -110,12 +110,12 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         found |= {"problem_type": problem}
     if saved.model.reconstructs:
         model = require_mae(saved).model
-        decoder = model.decoder.shape
+        decoder = model.decoder.config
         found |= {
             "decoder_hidden_size": decoder.width,
             "decoder_num_hidden_layers": decoder.depth,
             "decoder_num_attention_heads": decoder.heads,
-            "decoder_intermediate_size": round(decoder.width * decoder.kind.ratio),
+            "decoder_intermediate_size": round(decoder.width * decoder.block.ratio),
             "norm_pix_loss": model.norm_pix_loss,
         }
     return found
@@ -123,15 +123,15 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
 
 def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
     """What is said in other words from type to type."""
-    shape = saved.encoder.shape
+    shape = saved.encoder.config
     if kind in (DINOV2, DINOV2_REGISTERS):
-        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.kind.gated}
+        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
         more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
         return found | more
-    found = {"intermediate_size": round(shape.width * shape.kind.ratio)}
+    found = {"intermediate_size": round(shape.width * shape.block.ratio)}
     if kind is not BEIT:
         return found
-    scale = 0.1 if shape.kind.layer_scale else 0.0
+    scale = 0.1 if shape.block.layer_scale else 0.0
     positions = {"use_absolute_position_embeddings": True, "use_mean_pooling": True}
     return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
 

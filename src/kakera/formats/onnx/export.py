@@ -47,8 +47,8 @@ def graph(saved: Pretrained) -> bytes:
             dynamo=True,
             verbose=False,
             external_data=False,
-            input_names=list(traced.given),
-            output_names=list(traced.found),
+            input_names=list(traced.input_names),
+            output_names=list(traced.output_names),
             dynamic_shapes=(tuple({0: batch} for _ in given),),
         )
     assert program is not None
@@ -69,20 +69,22 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     ports = graph_of(saved)
     found: dict[str, Any] = {
         "library": f"kakera {kakera.__version__}",
-        "given": list(ports.given),
-        "found": list(ports.found),
+        "input_names": list(ports.input_names),
+        "output_names": list(ports.output_names),
         "inputs": saved.inputs.to_json(),
-        **ports.enters.configuration(),
+        **ports.graph_input.configuration(),
     }
     if saved.model.classifies:
-        found |= {"id2label": dict(enumerate(saved.classes)), "several": saved.multi_label}
+        found |= {"id2label": dict(enumerate(saved.classes)), "multi_label": saved.multi_label}
     return found
 
 
 def card(saved: Pretrained) -> str:
     """`README.md`."""
     ports = graph_of(saved)
-    masked = ["`hidden` is true where a patch is hidden, row by row."] if "hidden" in ports.given else []
+    masked = (
+        ["`hidden` is true where a patch is hidden, row by row."] if "hidden" in ports.input_names else []
+    )
     classes = [f"Classes: {', '.join(saved.classes)}."] if saved.classes else []
     lines = [
         "---",
@@ -92,9 +94,9 @@ def card(saved: Pretrained) -> str:
         "",
         f"# An ONNX graph, written by kakera {kakera.__version__}",
         "",
-        f"From {', '.join(f'`{name}`' for name in ports.given)} to "
-        f"{', '.join(f'`{name}`' for name in ports.found)}, any number at once.",
-        ports.enters.words(),
+        f"From {', '.join(f'`{name}`' for name in ports.input_names)} to "
+        f"{', '.join(f'`{name}`' for name in ports.output_names)}, any number at once.",
+        ports.graph_input.words(),
         *masked,
         *classes,
         "",

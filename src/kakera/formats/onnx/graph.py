@@ -21,21 +21,21 @@ from kakera.model.token_index import TokenIndex
 class Graph(nn.Module):
     """The front end of a bundle, and its network behind it."""
 
-    found: ClassVar[tuple[str, ...]]
+    output_names: ClassVar[tuple[str, ...]]
     """The names of what leaves it."""
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__()
-        self.enters, self.front = input_of(saved.inputs), saved.front_end
+        self.graph_input, self.front = input_of(saved.inputs), saved.front_end
 
     @property
-    def given(self) -> tuple[str, ...]:
+    def input_names(self) -> tuple[str, ...]:
         """The names of what enters it."""
-        return tuple(self.enters.axes)
+        return tuple(self.graph_input.axes)
 
     def example(self, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
         """Return something to enter the graph: noise, of recordings the last one half as long."""
-        return self.enters.example(count, torch.Generator().manual_seed(seed))
+        return self.graph_input.example(count, torch.Generator().manual_seed(seed))
 
     def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return what the network itself makes of what enters, leaving out what is hidden or padding."""
@@ -45,7 +45,7 @@ class Graph(nn.Module):
 class Tokens(Graph):
     """An encoder's tokens (b, 1 + n, d) after the final norm, class token first."""
 
-    found = ("tokens",)
+    output_names = ("tokens",)
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__(saved)
@@ -65,7 +65,7 @@ class Tokens(Graph):
 class Labels(Graph):
     """Logits and probabilities (b, classes)."""
 
-    found = ("logits", "probabilities")
+    output_names = ("logits", "probabilities")
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__(saved)
@@ -88,21 +88,21 @@ class Labels(Graph):
 class Reconstructions(Graph):
     """Stored pictures (b, c, H, W) whose hidden patches are predicted; the last that enters is the mask."""
 
-    found = ("reconstructions",)
+    output_names = ("reconstructions",)
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__(saved)
         self.model = require_mae(saved).model
 
     @property
-    def given(self) -> tuple[str, ...]:
+    def input_names(self) -> tuple[str, ...]:
         """The names of what enters it."""
-        return (*super().given, "hidden")
+        return (*super().input_names, "hidden")
 
     def example(self, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
         """Return something to enter the graph; half of the patches are hidden."""
         draws = torch.Generator().manual_seed(seed)
-        given = self.enters.example(count, draws)
+        given = self.graph_input.example(count, draws)
         noise = torch.rand(count, self.model.encoder.grid.count, generator=draws)
         return (*given, noise > noise.median(dim=1, keepdim=True).values)
 
@@ -110,7 +110,7 @@ class Reconstructions(Graph):
         """Return the pictures as the autoencoder reconstructs them."""
         pixels, padding = self.front(*given[:-1])
         hidden = given[-1] if padding is None else given[-1] & ~padding
-        return (self.front.inputs.restore(self.model.reconstruct(pixels, hidden, padding)),)
+        return (self.front.inputs.denormalize(self.model.reconstruct(pixels, hidden, padding)),)
 
     def forward(self, *given: Tensor) -> Tensor:
         """Return the pictures; where a patch is visible or padding, as it was."""
@@ -119,15 +119,15 @@ class Reconstructions(Graph):
         hidden = hidden if padding is None else hidden & ~padding
         unseen = hidden if padding is None else hidden | padding
         latent = decoder.embed(encoder.norm(encoder.tokens(pixels, all_patches(unseen))))
-        decode = _across if decoder.shape.cross else _among
+        decode = _across if decoder.config.cross else _among
         guess = decoder.predict(decoder.norm(decode(decoder, latent, unseen, padding)))[..., : model.pixels]
-        vectors = patches.cut(pixels, encoder.shape.patch)
+        vectors = patches.patchify(pixels, encoder.config.patch)
         if model.norm_pix_loss:
             mean = vectors.mean(dim=-1, keepdim=True)
             variance = (vectors - mean).square().sum(dim=-1, keepdim=True) / (vectors.shape[-1] - 1)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
         filled = torch.where(hidden.unsqueeze(-1), guess, vectors)
-        return self.front.inputs.restore(patches.join(filled, encoder.grid, encoder.shape.patch))
+        return self.front.inputs.denormalize(patches.unpatchify(filled, encoder.grid, encoder.config.patch))
 
 
 GRAPHS: dict[str, type[Graph]] = {

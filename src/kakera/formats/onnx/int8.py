@@ -24,24 +24,24 @@ from kakera.errors import DataError
 from kakera.formats.onnx.export import require_packages
 
 PRODUCTS, CONVOLUTION = ["MatMul", "Gemm"], "Conv"
-Given = dict[str, NDArray[np.generic]]
+Feeds = dict[str, NDArray[np.generic]]
 
 
 class Reader:
     """What ONNX Runtime asks for calibration inputs."""
 
-    def __init__(self, batches: Iterable[Given]) -> None:
-        self.batches: Iterator[Given] = iter(batches)
+    def __init__(self, batches: Iterable[Feeds]) -> None:
+        self.batches: Iterator[Feeds] = iter(batches)
         self.count = 0
 
-    def get_next(self) -> Given | None:
+    def get_next(self) -> Feeds | None:
         """The next batch by the names of the graph's inputs; None after the last."""
         batch = next(self.batches, None)
         self.count += batch is not None
         return batch
 
 
-def quantise(graph: bytes, batches: Iterable[Given], *, convolutions: bool = False) -> bytes:
+def quantise(graph: bytes, batches: Iterable[Feeds], *, convolutions: bool = False) -> bytes:
     """The graph in int8, calibrated on batches of its inputs; of a CNN its `convolutions` too.
 
     Raises DataError where there is no batch, MissingExtraError.

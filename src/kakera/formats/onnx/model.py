@@ -19,9 +19,10 @@ from kakera.formats.build import UNFIT
 from kakera.formats.classes import unique_names
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, words
+from kakera.formats.old_names import current
 from kakera.formats.onnx.export import FILE
 from kakera.formats.onnx.inputs import Axes, input_of
-from kakera.formats.onnx.int8 import Given
+from kakera.formats.onnx.int8 import Feeds
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
 from kakera.out_of_memory import raise_lack
@@ -40,11 +41,11 @@ class OnnxModel:
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return probabilities of stored pictures, or of waveforms that end after `lengths`."""
-        given = entering(values, lengths)
+        given = feeds(values, lengths)
         return torch.from_numpy(self.session.run(["probabilities"], given)[0])
 
 
-def entering(values: Tensor, lengths: Tensor | None) -> Given:
+def feeds(values: Tensor, lengths: Tensor | None) -> Feeds:
     """What a graph is given of pictures, or of waveforms that end after `lengths`: stored values."""
     floats: NDArray[np.float32] = values.numpy().astype(np.float32)
     if lengths is None:
@@ -66,12 +67,12 @@ def open_onnx(source: str | Path) -> OnnxModel:
     """
     file = Path(source) if Path(source).suffix == ".onnx" else Path(source) / FILE
     try:
-        description = mapping("description", json.loads((file.parent / CONFIG).read_text()))
+        description = mapping("description", current(json.loads((file.parent / CONFIG).read_text())))
         inputs, multi_label = (
             inputs_of(description["inputs"]),
-            flag("several", description.get("several", False)),
+            flag("multi_label", description.get("multi_label", False)),
         )
-        found = words("found", description["found"])
+        found = words("output_names", description["output_names"])
         names = mapping("id2label", description.get("id2label", {}))
         classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
     except (OSError, *UNFIT, RecursionError) as error:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kakera.data.dataset import Dataset
-from kakera.formats.bundle import Headed, Pretrained
+from kakera.formats.bundle import Pretrained, WithHead
 from kakera.inputs import InputSpec
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
-from kakera.training.preview import Preview, shown
+from kakera.training.preview import Preview, preview
 
 BATCH, FEW = 256, 32  # pictures, recordings at a time
 MOST = 2000  # pictures, of those that there are
@@ -34,7 +34,7 @@ def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
 
 
 def moved(
-    saved: Pretrained[Headed], dataset: Dataset, shifts: Sequence[int], device: str = "auto"
+    saved: Pretrained[WithHead], dataset: Dataset, shifts: Sequence[int], device: str = "auto"
 ) -> dict[str, Any]:
     """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
 
@@ -43,12 +43,12 @@ def moved(
     Differences are 0 for the same and about 1 for what has nothing in common (`difference`). Of recordings
     the first window is moved, by frames; the mean comes in behind, and the end moves along.
     """
-    with placed(saved, device):
+    with moved_to_device(saved, device):
         return _moves(saved, dataset, shifts)
 
 
 @torch.inference_mode()  # not around `placed`: what is moved within it could never learn again
-def _moves(saved: Pretrained[Headed], dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
+def _moves(saved: Pretrained[WithHead], dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
     for shift in shifts:
@@ -87,7 +87,7 @@ def _overlap(length: int, by: int) -> tuple[slice, slice]:
 
 
 def _features(
-    saved: Pretrained[Headed], dataset: Dataset, shift: int, direction: tuple[int, int]
+    saved: Pretrained[WithHead], dataset: Dataset, shift: int, direction: tuple[int, int]
 ) -> tuple[Tensor, NDArray[np.int64]]:
     """What the head sees, (n, d), and the numbers of the pictures."""
     model = saved.model
@@ -102,20 +102,20 @@ def _features(
     return torch.cat(rows), torch.cat(numbers).numpy()
 
 
-def _moved(saved: Pretrained[Headed], looked: Preview, shift: int, direction: tuple[int, int]) -> Tensor:
+def _moved(saved: Pretrained[WithHead], looked: Preview, shift: int, direction: tuple[int, int]) -> Tensor:
     """In stored values; 0 of pictures is black, the mean of spectrograms what stands beyond their end."""
     fill = 0.0 if saved.inputs.sound is None else saved.inputs.mean[0]
     return shifted(looked.pictures, shift, direction, fill)
 
 
-def _end(saved: Pretrained[Headed], width: int | None, across: int) -> int:
+def _end(saved: Pretrained[WithHead], width: int | None, across: int) -> int:
     """After how many pixels a picture ends that was moved; of recordings alone the front end asks for it."""
     whole = saved.inputs.width
     return min(max((whole if width is None else width) + across, 1), whole)
 
 
 def _score(
-    saved: Pretrained[Headed], dataset: Dataset, features: Tensor, numbers: NDArray[np.int64]
+    saved: Pretrained[WithHead], dataset: Dataset, features: Tensor, numbers: NDArray[np.int64]
 ) -> float:
     model = saved.model
     assert dataset.labels is not None
@@ -126,7 +126,7 @@ def _score(
     return score
 
 
-def _maps_change(saved: Pretrained[Headed], dataset: Dataset) -> tuple[int, float]:
+def _maps_change(saved: Pretrained[WithHead], dataset: Dataset) -> tuple[int, float]:
     """The side of a cell in pixels, and how far the maps fail to move with the picture by one cell.
 
     What stands beyond the end of a recording counts as part of the picture here: it moves along.
@@ -151,21 +151,21 @@ def _inside(maps: Float[Tensor, "b d rows cols"], rim: int) -> Float[Tensor, "n 
     return rearrange(kept, "b d rows cols -> (b rows cols) d")
 
 
-def _maps(saved: Pretrained[Headed], pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
+def _maps(saved: Pretrained[WithHead], pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
     """The last layer, place by place."""
     return saved.model.maps(_normalised(saved, pictures)).cpu()
 
 
-def _normalised(saved: Pretrained[Headed], pictures: Tensor) -> Tensor:
+def _normalised(saved: Pretrained[WithHead], pictures: Tensor) -> Tensor:
     """In the model's units, where the model is."""
     return saved.inputs.normalize(pictures.to(saved.device))
 
 
-def _batches(saved: Pretrained[Headed], dataset: Dataset) -> Iterator[tuple[Preview, Tensor]]:
+def _batches(saved: Pretrained[WithHead], dataset: Dataset) -> Iterator[tuple[Preview, Tensor]]:
     """Some pictures at a time, and their numbers."""
     together = BATCH if dataset.sounds is None else FEW
     for first in range(0, len(dataset), together):
         rows = np.arange(first, min(first + together, len(dataset)))
-        looked = shown(dataset.take(rows), saved.front_end)
+        looked = preview(dataset.take(rows), saved.front_end)
         if len(looked):
             yield looked, looked.batch.samples + first

@@ -16,9 +16,9 @@ from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.work import MAE, MODELS, Trainer, nearest_cnn
-from kakera.study.plan import Plan, Results, Unit, draw_up
-from kakera.study.scheduler import StudyResult, run_study, say
-from kakera.study.setup import PRETRAIN, cut_validation, material
+from kakera.study.plan import Results, StudyPlan, WorkUnit, draw_up
+from kakera.study.scheduler import StudyResult, print_line, run_study
+from kakera.study.setup import PRETRAIN, cut_validation, study_data
 from kakera.study.study_args import DataSizeArgs
 from kakera.study.study_options import DataSizeOptions, study_options
 
@@ -78,11 +78,11 @@ class DataSize:
         seeds = min(options.tuning_seeds, options.seeds) if len(set(options.rates)) > 1 else 0
         return list(range(options.seed, options.seed + seeds))
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[WorkUnit]:
         """Pretrainings; then for each size and network all rates, and a final training for each seed."""
         options = self.options
         found = [
-            Unit(f"{PRETRAIN}-s{seed}", PRETRAIN, {"seed": seed}) for seed in range(options.pretrainings)
+            WorkUnit(f"{PRETRAIN}-s{seed}", PRETRAIN, {"seed": seed}) for seed in range(options.pretrainings)
         ]
         for count in self.counts():
             for model in MODELS:
@@ -92,7 +92,7 @@ class DataSize:
                 for seed in range(options.seed, options.seed + options.seeds):
                     values = {"model": model, "labels": count, "seed": seed, "trains": seed not in tuning}
                     needs = (*(trial.name for trial in trials), *self._start(model, seed))
-                    found.append(Unit(f"{FINAL}-{model}-{count}-s{seed}", FINAL, values, needs))
+                    found.append(WorkUnit(f"{FINAL}-{model}-{count}-s{seed}", FINAL, values, needs))
         return found + self._longer()
 
     def rates(self) -> list[float]:
@@ -125,11 +125,11 @@ class DataSize:
         """Seconds of what the work is made of."""
         return times.measure(self.school, self.counts(), self.epochs)
 
-    def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
+    def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
         return times.seconds(self.school, unit, costs, self.counts(), self.epochs)
 
-    def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
+    def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit; its result."""
         school, values = self.school, unit.values
         if unit.kind == PRETRAIN:
@@ -149,12 +149,12 @@ class DataSize:
             run = units / self._trial(values["model"], values["labels"], values["seed"], rate).name
         return work.measured(school, run, values, rate)
 
-    def _longer(self) -> list[Unit]:
+    def _longer(self) -> list[WorkUnit]:
         """For each longer pretraining the same trainings after it, at the rates chosen after the first."""
-        options, found = self.options, list[Unit]()
+        options, found = self.options, list[WorkUnit]()
         for epochs in sorted(set(options.longer) - {self.epochs}):
             found += [
-                Unit(f"{PRETRAIN}-e{epochs:g}-s{seed}", PRETRAIN, {"seed": seed, "epochs": epochs})
+                WorkUnit(f"{PRETRAIN}-e{epochs:g}-s{seed}", PRETRAIN, {"seed": seed, "epochs": epochs})
                 for seed in range(options.pretrainings)
             ]
             for count in self.counts():
@@ -164,7 +164,7 @@ class DataSize:
                 for seed in range(options.seed, options.seed + options.seeds):
                     values = {"model": MAE, "labels": count, "seed": seed, "trains": True, "epochs": epochs}
                     needs = (*trials, *self._start(MAE, seed, epochs))
-                    found.append(Unit(f"{LONGER}-{count}-e{epochs:g}-s{seed}", LONGER, values, needs))
+                    found.append(WorkUnit(f"{LONGER}-{count}-e{epochs:g}-s{seed}", LONGER, values, needs))
         return found
 
     def _chosen(self, values: Mapping[str, Any], results: Results) -> float:
@@ -175,9 +175,9 @@ class DataSize:
             tried[rate] = [results[name]["validation"] for name in names]
         return work.best_rate(tried) if self.tuning() else self.rates()[0]
 
-    def _trial(self, model: str, count: int, seed: int, rate: float) -> Unit:
+    def _trial(self, model: str, count: int, seed: int, rate: float) -> WorkUnit:
         values = {"model": model, "labels": count, "seed": seed, "rate": rate}
-        return Unit(f"{TUNE}-{model}-{count}-x{rate:g}-s{seed}", TUNE, values, self._start(model, seed))
+        return WorkUnit(f"{TUNE}-{model}-{count}-x{rate:g}-s{seed}", TUNE, values, self._start(model, seed))
 
     def _start(self, model: str, seed: int, epochs: float | None = None) -> tuple[str, ...]:
         """The pretraining that a network starts from: the study's own, or a longer one of so many epochs."""
@@ -217,9 +217,9 @@ def study_data_size(
 
 def plan_data_size(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[DataSizeArgs]
-) -> Plan:
+) -> StudyPlan:
     """What `study_data_size` would do and how long it should take; nothing is written."""
-    return draw_up(_opened(data, {**options, "out": str(out)}), say)[1]
+    return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
 def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
@@ -227,7 +227,7 @@ def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
     chosen = study_options(DataSizeOptions, {**given, "data": name})
     if chosen.cnn != AUTO:
         resnet_config(chosen.cnn)
-    ours = material(data, chosen)
+    ours = study_data(data, chosen)
     pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
     cnn = nearest_cnn(ours) if chosen.cnn == AUTO else chosen.cnn
     study = DataSize(chosen, Trainer(ours, pool, cnn, chosen), validation)

@@ -13,7 +13,7 @@ from kakera.formats.inference import predict_proba
 from kakera.study.costs import pace, rate
 from kakera.study.data_size.shift_test import MOST, directions
 from kakera.study.data_size.work import MAE, MODELS, SAMPLE, Trainer
-from kakera.study.plan import Unit
+from kakera.study.plan import WorkUnit
 from kakera.study.setup import FINETUNE, PRETRAIN
 
 LOOKED = 1000  # pictures, to see how fast a network answers
@@ -57,7 +57,7 @@ def reference(school: Trainer, model: str, counts: list[int]) -> int:
 
 
 def seconds(
-    school: Trainer, unit: Unit, costs: Mapping[str, float], counts: list[int], epochs: float
+    school: Trainer, unit: WorkUnit, costs: Mapping[str, float], counts: list[int], epochs: float
 ) -> float:
     """What a unit should take; `counts` are those that were measured with."""
     material = school.material

@@ -17,7 +17,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.split import few
 from kakera.errors import DivergedError
 from kakera.formats.bundle import require_classifier
-from kakera.formats.native import load_model, parameters
+from kakera.formats.native import count_parameters, load_model
 from kakera.model import mae
 from kakera.model.classifier import Classifier
 from kakera.model.configs import RESNETS
@@ -154,12 +154,12 @@ def nearest_cnn(material: StudyData) -> str:
     stem = "small" if max(material.inputs.size) <= SMALL else "large"
     with torch.device("meta"):
         counts = {
-            name: parameters(ResNet(shape, channels=channels, classes=classes))
+            name: count_parameters(ResNet(shape, channels=channels, classes=classes))
             for name, shape in RESNETS.items()
             if shape.stem == stem
         }
         encoder = ViT(material.shape, channels=channels, image_size=material.inputs.size)
-        ours = parameters(Classifier(encoder, classes))
+        ours = count_parameters(Classifier(encoder, classes))
     return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))
 
 

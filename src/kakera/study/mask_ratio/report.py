@@ -24,7 +24,7 @@ from kakera.study.scheduler import UNITS, StudyResult
 from kakera.study.setup import StudyData
 from kakera.study.study_options import MaskRatioOptions
 from kakera.study.study_page import settings, time_and_command, write_costs
-from kakera.training.preview import shown
+from kakera.training.preview import preview
 
 
 def gather(finished: StudyResult) -> Answer:
@@ -160,7 +160,7 @@ def _sheet(finished: StudyResult, material: StudyData, kept: Mapping[float, int]
     columns: list[Any] = []
     for ratio in kept:
         saved = require_mae(load_model(finished.folder / UNITS / f"pretrain-{ratio:g}-s{seed}"))
-        looked = shown(material.shown, saved.front_end)
+        looked = preview(material.shown, saved.front_end)
         samples = looked.batch.samples.numpy()
         found = sheet_rows(saved, looked.pictures, looked.padding, samples, ratio, seed=0)
         columns.append(upright(found, saved.inputs))

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from kakera.data.dataset import Dataset
-from kakera.masking import kept
+from kakera.masking import num_visible
 from kakera.option_fields import or_none
 from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
-from kakera.study.plan import Plan, Results, Unit, draw_up
-from kakera.study.scheduler import StudyResult, run_study, say
-from kakera.study.setup import FINETUNE, PRETRAIN, StudyData, material
+from kakera.study.plan import Results, StudyPlan, WorkUnit, draw_up
+from kakera.study.scheduler import StudyResult, print_line, run_study
+from kakera.study.setup import FINETUNE, PRETRAIN, StudyData, study_data
 from kakera.study.study_args import MaskRatioArgs
 from kakera.study.study_options import MaskRatioOptions, study_options
 
@@ -40,7 +40,7 @@ class MaskRatio:
         """Visible patches of each ratio. Of ratios that keep as many, the one nearest to the true share."""
         count, found = self.material.grid.count, dict[int, float]()
         for ratio in sorted(self.options.mask_ratios):
-            keep = kept(count, ratio)
+            keep = num_visible(count, ratio)
             true, known = 1 - keep / count, found.get(keep)
             if known is None or abs(ratio - true) < abs(known - true):
                 found[keep] = ratio
@@ -56,24 +56,24 @@ class MaskRatio:
         """What was made of the options."""
         shares, count, found = self.shares(), self.material.grid.count, list[str]()
         for ratio in sorted(set(self.options.mask_ratios) - set(shares)):
-            keep = kept(count, ratio)
+            keep = num_visible(count, ratio)
             twin = next(other for other, k in shares.items() if k == keep)
             found.append(f"{ratio:g} keeps {keep} of {count} patches, as {twin:g} does: run once")
         most = len(self.material.labelled)
         asked = {*self.options.labels, *self.options.probe_labels}
         return found + [f"{n} labels: all {most} that there are" for n in sorted(asked) if n > most]
 
-    def units(self) -> list[Unit]:
+    def units(self) -> list[WorkUnit]:
         """For each seed and ratio a pretraining, its probe, and its fine-tunings."""
-        found: list[Unit] = []
+        found: list[WorkUnit] = []
         for seed in range(self.options.seed, self.options.seed + self.options.seeds):
             for ratio in self.shares():
                 at, end = {"ratio": ratio, "seed": seed}, f"{ratio:g}-s{seed}"
                 needs = (f"pretrain-{end}",)
-                found += [Unit(needs[0], PRETRAIN, at), Unit(f"probe-{end}", PROBE, at, needs)]
+                found += [WorkUnit(needs[0], PRETRAIN, at), WorkUnit(f"probe-{end}", PROBE, at, needs)]
                 for labels in self.counts(probe=False):
                     values = {**at, "labels": labels}
-                    found.append(Unit(f"finetune-{labels}-{end}", FINETUNE, values, needs))
+                    found.append(WorkUnit(f"finetune-{labels}-{end}", FINETUNE, values, needs))
         return found
 
     def smaller(self) -> tuple[MaskRatio, str] | None:
@@ -102,11 +102,11 @@ class MaskRatio:
         """Seconds of what the work is made of."""
         return work.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
 
-    def seconds(self, unit: Unit, costs: Mapping[str, float]) -> float:
+    def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
         """What a unit should take."""
         return work.seconds(self.material, unit, costs, self.epochs)
 
-    def work(self, unit: Unit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
+    def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do a unit; its result."""
         if unit.kind == PRETRAIN:
             return work.pretrained(self.material, folder, unit.values, self.epochs)
@@ -155,15 +155,15 @@ def study_mask_ratio(
 
 def plan_mask_ratio(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[MaskRatioArgs]
-) -> Plan:
+) -> StudyPlan:
     """What `study_mask_ratio` would do and how long it should take; nothing is written."""
-    return draw_up(_opened(data, {**options, "out": str(out)}), say)[1]
+    return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
 def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> MaskRatio:
     name = data.name if isinstance(data, Dataset) else str(data)
     chosen = study_options(MaskRatioOptions, {**given, "data": name})
-    study = MaskRatio(chosen, material(data, chosen))
+    study = MaskRatio(chosen, study_data(data, chosen))
     study.shares()  # refuses a share that leaves nothing to see
     return study
 

@@ -15,9 +15,9 @@ from kakera.formats.inference import features
 from kakera.formats.native import load_model
 from kakera.study import costs
 from kakera.study.costs import pace, rate
-from kakera.study.plan import Unit
+from kakera.study.plan import WorkUnit
 from kakera.study.setup import FINETUNE, PRETRAIN, StudyData
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
 from kakera.training.probes.ridge import ridge
 
@@ -42,7 +42,7 @@ def pretrained(material: StudyData, folder: Path, values: dict[str, Any], epochs
 def probed(material: StudyData, start: Path, seed: int, counts: list[int]) -> list[dict[str, Any]]:
     """Ridge regression on frozen tokens, for each number of labels, on the mean and on the class token."""
     saved, train, test = load_model(start), material.labelled, material.test
-    with placed(saved, material.recipes[PRETRAIN].device):
+    with moved_to_device(saved, material.recipes[PRETRAIN].device):
         seen, numbers = features(saved, train, [-1], POOLS)
         unseen, test_numbers = features(saved, test, [-1], POOLS)
     train, test = train.take(numbers), test.take(test_numbers)
@@ -105,7 +105,7 @@ def measure(material: StudyData, ratios: list[float], labels: int, epochs: float
     return found | {f"{FINETUNE} start": measured.start, f"{FINETUNE} step": measured.step}
 
 
-def seconds(material: StudyData, unit: Unit, costs: Mapping[str, float], epochs: float) -> float:
+def seconds(material: StudyData, unit: WorkUnit, costs: Mapping[str, float], epochs: float) -> float:
     """What a unit should take."""
     if unit.kind == PRETRAIN:
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)

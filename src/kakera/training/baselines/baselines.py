@@ -22,7 +22,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.inference import features
 from kakera.training.baselines.confidence import balanced
 from kakera.training.baselines.simple_features import picture_features, sound_features
-from kakera.training.device import placed
+from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
 from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features, Labels, standardise
@@ -204,7 +204,7 @@ def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers
         raise ValueError("reading its tokens would take more than a tenth of the training's time")
     train = train.take(_some(len(train), room))
     assert train.labels is not None
-    with placed(saved, device):
+    with moved_to_device(saved, device):
         tokens, rows = [], []
         for part, name in ((train, "frozen start"), (test, "frozen start, test")):
             found, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
@@ -228,4 +228,4 @@ def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
 
 def _some(count: int, most: int = MOST) -> NDArray[np.int64]:
     """The numbers of at most `most` things, rising; always the same ones."""
-    return np.sort(seeding.order(0, 0, count, "baselines")[:most])
+    return np.sort(seeding.permutation(0, 0, count, "baselines")[:most])

@@ -15,7 +15,7 @@ from kakera.data.dataset import Dataset
 from kakera.data.images.resize import OF_PILLOW, resized
 from kakera.errors import UnreadableFileError
 from kakera.machine import usable_cores
-from kakera.progress import passing
+from kakera.progress import with_progress
 from kakera.sound.logmel import log_mel
 from kakera.training.baselines.hog import hog
 
@@ -90,6 +90,6 @@ def _read(
             return None  # the run has listed it
 
     with ThreadPoolExecutor(min(8, usable_cores())) as pool:
-        results = list(passing(pool.map(one, range(len(dataset))), "baselines", total=len(dataset)))
+        results = list(with_progress(pool.map(one, range(len(dataset))), "baselines", total=len(dataset)))
     kept = [number for number, result in enumerate(results) if result is not None]
     return [result for result in results if result is not None], np.array(kept, dtype=np.int64)

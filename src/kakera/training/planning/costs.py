@@ -110,4 +110,4 @@ def _kept(width: int, depth: int, heads: int, tokens: int) -> float:
 
 
 def _parameters(shape: ViTConfig, pixels: int) -> int:
-    return int(shape.depth * (4 + 2 * shape.kind.ratio) * shape.width**2 + pixels * shape.width)
+    return int(shape.depth * (4 + 2 * shape.block.ratio) * shape.width**2 + pixels * shape.width)

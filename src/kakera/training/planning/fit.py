@@ -16,7 +16,7 @@ LEAST = 2  # pictures a piece, where a batch is taken in several
 
 
 @dataclass(frozen=True)
-class Fit:
+class MemoryFit:
     """`pieces` of a batch for each process, and the `memory` in bytes that a process then needs."""
 
     pieces: int
@@ -24,7 +24,7 @@ class Fit:
     memory: int
 
 
-def fit(
+def fit_to_memory(
     cost: StepCost,
     machine: Machine,
     batch: int,
@@ -33,7 +33,7 @@ def fit(
     pieces: int = 0,
     divisible: bool = True,
     data: int = 0,
-) -> Fit:
+) -> MemoryFit:
     """The fewest pieces in which a batch of `batch` samples fits; `pieces` above 0 are left as they are.
 
     `processes` share the machine and the batch. Where the model is not `divisible` (batch normalisation)
@@ -47,15 +47,15 @@ def fit(
     most = math.floor((room if machine.gpu else min(room, CPU_PIECE)) / each)
     most = max(most, math.floor(min(room, LEAST * each) / each))
     if pieces:
-        return Fit(pieces, batch, _memory(cost, each, math.ceil(mine / pieces), machine, data))
+        return MemoryFit(pieces, batch, _memory(cost, each, math.ceil(mine / pieces), machine, data))
     if most < min(LEAST, mine):
         raise _too_little(cost, each, machine, fixed)
     if mine <= most:
-        return Fit(1, batch, _memory(cost, each, mine, machine, data))
+        return MemoryFit(1, batch, _memory(cost, each, mine, machine, data))
     if not divisible:
-        return Fit(1, most * processes, _memory(cost, each, most, machine, data))
+        return MemoryFit(1, most * processes, _memory(cost, each, most, machine, data))
     parts = min(math.ceil(mine / most), mine // LEAST)
-    return Fit(parts, batch, _memory(cost, each, math.ceil(mine / parts), machine, data))
+    return MemoryFit(parts, batch, _memory(cost, each, math.ceil(mine / parts), machine, data))
 
 
 def _memory(cost: StepCost, each: float, count: int, machine: Machine, data: int) -> int:

@@ -10,10 +10,10 @@ from typing import Any
 
 from kakera import duration
 from kakera.training.options import DataOptions, FinetuneOptions, LearningOptions
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 from kakera.training.planning.baseline_costs import baseline_seconds, frozen_limit, frozen_seconds
 from kakera.training.planning.costs import FLOAT, StepCost
-from kakera.training.planning.fit import Fit, gigabytes
+from kakera.training.planning.fit import MemoryFit, gigabytes
 from kakera.training.planning.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.planning.plan_warnings import plan_warnings
 from kakera.training.planning.rules import Verb
@@ -31,9 +31,9 @@ class Forecast:
     verb: Verb
     out: Path
     prepared: Prepared
-    plan: Plan
+    plan: TrainingPlan
     cost: StepCost
-    fit: Fit
+    fit: MemoryFit
     model: str
     """The network in a few words."""
     step_seconds: float
@@ -165,7 +165,7 @@ class Forecast:
         changed = set[str]()
         if self.before is not None:
             changed = {name for name, value in asdict(self.before).items() if value != options[name]}
-        return {name: options[name] for name in sorted(self.prepared.ruled | changed)}
+        return {name: options[name] for name in sorted(self.prepared.chosen_by_rules | changed)}
 
     def _data(self) -> str:
         return f"  data: {data_line(self.prepared.facts, measured=self.verb != 'pretrain')}"

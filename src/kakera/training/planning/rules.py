@@ -54,7 +54,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class Row:
+class NetworkChoice:
     """A network for pictures above 64 pixels, and from how many of them on it is worth its time."""
 
     size: str
@@ -64,17 +64,17 @@ class Row:
 
 
 LADDER = (
-    Row("micro", 64, 8, 0),
-    Row("micro", 96, 8, 10_000),
-    Row("mini", 128, 16, 20_000),
-    Row("tiny", 160, 16, 50_000),
-    Row("small", 224, 16, 200_000),
-    Row("base", 224, 16, 1_000_000),
+    NetworkChoice("micro", 64, 8, 0),
+    NetworkChoice("micro", 96, 8, 10_000),
+    NetworkChoice("mini", 128, 16, 20_000),
+    NetworkChoice("tiny", 160, 16, 50_000),
+    NetworkChoice("small", 224, 16, 200_000),
+    NetworkChoice("base", 224, 16, 1_000_000),
 )
 
 
 @dataclass(frozen=True)
-class Choice:
+class Recommendation:
     """The recipe, the options that the rules change of it, and a sentence for each."""
 
     recipe: str
@@ -84,7 +84,7 @@ class Choice:
 
 def choose(
     verb: Verb, facts: DataFacts, machine: Machine, time: float = 0.0, given: Mapping[str, Any] | None = None
-) -> Choice:
+) -> Recommendation:
     """Choose recipe and options. `time` in seconds, 0 where nobody has named one; `given` is left as it is.
 
     A fine-tuning from a start keeps that network and its picture size; only its length is chosen.
@@ -97,13 +97,17 @@ def choose(
     return choice
 
 
-def _network(verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
+def _network(
+    verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]
+) -> Recommendation:
     """Recipe, network, picture size and length."""
     if facts.recordings:
         return _lengthened(verb, facts, _recordings(facts), time, given)
     if verb == "finetune":
         size = given.get("image_size") or max(facts.size)
-        return Choice("micro" if size <= SMALL else "few" if facts.count < LADDER[-2].pictures else "paper")
+        return Recommendation(
+            "micro" if size <= SMALL else "few" if facts.count < LADDER[-2].pictures else "paper"
+        )
     if max(facts.size) <= SMALL and not given.get("image_size", 0) > SMALL:
         choice = _small(verb, facts, given)
     else:
@@ -111,7 +115,7 @@ def _network(verb: Verb, facts: DataFacts, machine: Machine, time: float, given:
     return _lengthened(verb, facts, choice, time, given)
 
 
-def seconds_of(verb: Verb, row: Row, facts: DataFacts, machine: Machine, epochs: float) -> float:
+def seconds_of(verb: Verb, row: NetworkChoice, facts: DataFacts, machine: Machine, epochs: float) -> float:
     """What training a row of the ladder for so many epochs takes on a machine, in seconds."""
     cost = cost_of(verb, row.size, (row.image, row.image), (row.patch, row.patch), facts)
     return cost.seconds(machine.gflops) * facts.count * epochs
@@ -127,7 +131,7 @@ def cost_of(
     return classifier_cost(shape, image, facts.channels, max(facts.classes, 2))
 
 
-def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Choice:
+def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Recommendation:
     side = given.get("image_size", 0) or max(facts.size)
     values: dict[str, Any] = {}
     patch = 4 if side <= FINE else 8
@@ -137,10 +141,12 @@ def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Choice:
     if facts.count >= MANY:
         values["model"] = "mini"
         reasons["model"] += f"; {facts.count:,} pictures are enough for a larger network"
-    return Choice("micro", values, reasons)
+    return Recommendation("micro", values, reasons)
 
 
-def _large(verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]) -> Choice:
+def _large(
+    verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]
+) -> Recommendation:
     """The largest row that has pictures and time enough; a network or an image that is given narrows them."""
     allowed = [row for row in LADDER if row.pictures <= facts.count]
     span = time or LIMIT
@@ -159,7 +165,7 @@ def _large(verb: Verb, facts: DataFacts, machine: Machine, time: float, given: M
     size = given.get("model", row.size)
     image, patch = given.get("image_size", row.image), (given.get("patch") or values["patch"])
     text = f"{size} at {image} pixels, patches of {' x '.join(map(str, patch))}: {why}"
-    return Choice(recipe, values, {"model": text})
+    return Recommendation(recipe, values, {"model": text})
 
 
 def _patch_for(image: int) -> int:
@@ -167,12 +173,12 @@ def _patch_for(image: int) -> int:
     return 4 if image <= FINE else 8 if image <= 112 else 16
 
 
-def _recordings(facts: DataFacts) -> Choice:
+def _recordings(facts: DataFacts) -> Recommendation:
     """The recipe's window of 3.2 seconds, or a shorter one where nearly all recordings are shorter."""
     if not 0 < facts.seconds < 3.2:
-        return Choice("audio-micro", {}, {})
+        return Recommendation("audio-micro", {}, {})
     seconds = max(SHORTEST, round(facts.seconds + 0.05, 1))
-    return Choice(
+    return Recommendation(
         "audio-micro",
         {"seconds": min(seconds, 3.2)},
         {"window": f"nine of ten recordings are no longer than {facts.seconds:.1f} s"},
@@ -180,8 +186,8 @@ def _recordings(facts: DataFacts) -> Choice:
 
 
 def _lengthened(
-    verb: Verb, facts: DataFacts, choice: Choice, time: float, given: Mapping[str, Any]
-) -> Choice:
+    verb: Verb, facts: DataFacts, choice: Recommendation, time: float, given: Mapping[str, Any]
+) -> Recommendation:
     """Pretraining on few samples repeats them: what counts is how many are seen in all.
 
     With a time, as many epochs as the paper's, which the time then cuts.
@@ -194,4 +200,6 @@ def _lengthened(
     if epochs == own:
         return choice
     why = "all of the time is used" if time else f"{facts.count:,} {facts.things} are repeated"
-    return Choice(choice.recipe, {**choice.values, "epochs": epochs}, {**choice.reasons, "length": why})
+    return Recommendation(
+        choice.recipe, {**choice.values, "epochs": epochs}, {**choice.reasons, "length": why}
+    )

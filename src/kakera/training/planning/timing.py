@@ -13,13 +13,13 @@ from lightning_fabric import Fabric
 from kakera.data.order import BatchSlice
 from kakera.option_fields import or_none
 from kakera.training.loop import Task, adamw_or_muon
-from kakera.training.plan import Plan
+from kakera.training.plan import TrainingPlan
 
 ENOUGH = 2.5  # seconds of steps, after a first one
 MOST = 12  # steps
 
 
-def seconds_of_a_step(task: Task[Any], plan: Plan, fabric: Fabric) -> float:
+def measure_step(task: Task[Any], plan: TrainingPlan, fabric: Fabric) -> float:
     """Read batches, forward, backward, optimiser: seconds of a whole step, the mean over a few.
 
     Of a step in many pieces as many pieces are timed as there is time for. Weights and buffers of
@@ -42,7 +42,7 @@ def seconds_of_a_step(task: Task[Any], plan: Plan, fabric: Fabric) -> float:
 
 
 def _pieces(
-    task: Task[Any], plan: Plan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
+    task: Task[Any], plan: TrainingPlan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
 ) -> tuple[float, float, int]:
     """Seconds of reading and of learning, and of how many pieces; the first one is not counted."""
     alone = replace(plan, workers=0)

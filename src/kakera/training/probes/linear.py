@@ -63,7 +63,7 @@ def _train(norm: nn.Module, head: nn.Linear, features: Tensor, labels: Tensor, s
     epochs = max(EPOCHS, math.ceil(LEAST_STEPS / batches))
     optimiser = LARS(head.parameters(), lr=PEAK)
     for epoch in range(epochs):
-        order = seeding.order(seed, epoch, len(features), "linear probe order")
+        order = seeding.permutation(seed, epoch, len(features), "linear probe order")
         for i, batch in enumerate(np.array_split(order, batches)):
             optimiser.param_groups[0]["lr"] = learning_rate(
                 epoch * batches + i,

@@ -55,7 +55,7 @@ export function writeAddress() {
   const kept = new URLSearchParams({ model: state.model });
   if (state.compare) kept.set("compare", state.compare);
   if (state.picture) kept.set("sample", state.picture);
-  if (model.attends) {
+  if (model.has_attention) {
     kept.set("layer", String(state.layer ?? model.layers));
     kept.set("head", String(state.head));
   }

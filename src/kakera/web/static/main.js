@@ -47,7 +47,7 @@ function drawControls(models) {
   offer(at("layer"), [...count(model.layers ?? 0), ["rollout", "rollout"]], state.layer ?? model.layers);
   offer(at("head"), [["0", "mean"], ...count(model.heads ?? 0)], state.head);
   offer(at("near"), [["raw", "raw pixels"], ...count(model.layers ?? 0, 0)], state.near ?? model.layers);
-  const classes = [...new Set(models.flatMap((each) => (each.predicts && each.attends ? each.classes : [])))];
+  const classes = [...new Set(models.flatMap((each) => (each.predicts && each.has_attention ? each.classes : [])))];
   offer(at("target"), [["", "predicted"], ...classes.map((name) => [name, name])], state.target);
   at("target").disabled = classes.length === 0;
   for (const id of ["layer", "from", "near"]) at(id).disabled = !models.some(({ attends }) => attends);

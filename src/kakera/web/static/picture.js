@@ -52,7 +52,7 @@ export class PicturePanel extends Panel {
     this.canvas.classList.toggle("painting", painting());
     const patches = `, ${grid.rows} rows and ${grid.cols} columns of patches. Arrow keys move, Enter pins, Space hides`;
     const kind = model.sound ? `Spectrogram, ${span(model.across)} by ${span(model.down)}` : "Picture";
-    this.canvas.setAttribute("aria-label", `${kind}${grid.attends ? patches : ""}.`);
+    this.canvas.setAttribute("aria-label", `${kind}${grid.has_attention ? patches : ""}.`);
     const key = `${model.id}/${state.picture}${colourWords(model)}/${at}`;
     const entry = pictureFor(model);
     if (!this.has(entry, key)) return;
@@ -61,7 +61,7 @@ export class PicturePanel extends Panel {
     this.scales.draw(model);
     const hidden = painting() && hiddenOn(grid);
     if (hidden) cover(context, grid, hidden);
-    if (grid.attends) {
+    if (grid.has_attention) {
       lines(context, grid);
       frames(context, grid);
     }

@@ -24,7 +24,7 @@ export class PredictionsPanel extends Panel {
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
     const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;
-    this.title(model, entry.value.several ? "several may hold at once" : "");
+    this.title(model, entry.value.multi_label ? "multi-label: more than one class is possible" : "");
     if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST));
     this.drawn = entry.value;
     const chosen = state.target || entry.value.probabilities[0].name;

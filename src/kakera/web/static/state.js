@@ -89,10 +89,10 @@ function placed(model) {
 export const shown = () => [find(state.model), find(state.compare)].filter(Boolean).map(placed);
 
 /** The model whose layers, heads and patches are counted: the first that has some. */
-export const guide = () => shown().find((model) => model.attends) ?? shown()[0];
+export const guide = () => shown().find((model) => model.has_attention) ?? shown()[0];
 
 /** The patches of a column: a CNN, which has none, is divided like the model beside it. */
-export const gridOf = (model) => (model.attends ? model : guide());
+export const gridOf = (model) => (model.has_attention ? model : guide());
 
 /** Layers as the model of a column counts them. */
 export function layerOf(which, model) {

@@ -1,0 +1,47 @@
+"""Names in files that version 0.1.0 wrote, and the names that replace them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NAMES = {
+    "shape": "config",
+    "learned": "learned_positions",
+    "normalised": "norm_pix_loss",
+    "gradients": "hog_target",
+    "several": "multi_label",
+    "given": "input_names",  # of a graph
+    "found": "output_names",
+}
+
+
+def current(content: Any) -> Any:
+    """Return a description (`kakera.json`, or that of a graph) with today's names.
+
+    Version 0.1.0 wrote other names for the same values, and called the kind of the blocks `kind`. What is no
+    dictionary is returned as it is, so that the check of descriptions can refuse it.
+
+    Example:
+
+        >>> current({"kind": "mae", "normalised": True, "decoder": {"kind": {"ratio": 4.0}}})
+        {'kind': 'mae', 'norm_pix_loss': True, 'decoder': {'block': {'ratio': 4.0}}}
+    """
+    if not isinstance(content, Mapping):
+        return content
+    values: dict[str, Any] = dict(content)
+    renamed = {
+        NAMES.get(name, name) if NAMES.get(name) not in values else name: v for name, v in values.items()
+    }
+    for name in ("config", "decoder"):
+        if isinstance(renamed.get(name), Mapping):
+            renamed[name] = _blocks(dict(renamed[name]))
+    return renamed
+
+
+def _blocks(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the numbers of an encoder or a decoder with `block` for `kind`."""
+    renamed = {"block" if name == "kind" and "block" not in values else name: v for name, v in values.items()}
+    if isinstance(renamed.get("decoder"), Mapping):
+        renamed["decoder"] = _blocks(dict(renamed["decoder"]))
+    return renamed
