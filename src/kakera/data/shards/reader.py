@@ -75,7 +75,7 @@ class Shards:
         Raises DataError where the shard itself cannot be had.
         """
         if not self.whole(row):
-            raise UnreadableFileError(self.where(row), "got a damaged picture, expected the packed bytes")
+            raise UnreadableFileError(self.location(row), "got a damaged picture, expected the packed bytes")
         return self.view(row)
 
     def name(self, row: int) -> str:
@@ -85,7 +85,7 @@ class Shards:
             self._names[shard] = self.shards[shard].names.split(b"\0")
         return self._names[shard][place].decode(errors="replace")
 
-    def where(self, row: int) -> str:
+    def location(self, row: int) -> str:
         """For messages: shard and name."""
         return f"{self.shards[int(self.places[row, 0])].path}: {self.name(row)}"
 
@@ -187,19 +187,19 @@ class ShardPictures(Pictures):
             try:
                 return with_depth(pixels.reshape(height, width, depth), self.channels)
             except ValueError as error:
-                raise UnreadableFileError(self.shards.where(row), str(error)) from error
+                raise UnreadableFileError(self.shards.location(row), str(error)) from error
         try:
             return decode(bytes(content), self.channels, ranges=self.ranges)
         except UnreadableFileError as error:
-            raise UnreadableFileError(self.shards.where(row), error.reason) from error
+            raise UnreadableFileError(self.shards.location(row), error.reason) from error
 
     def name(self, index: int) -> str:
         """As in the source that was packed."""
         return self.shards.name(int(self.rows[index]))
 
-    def where(self, index: int) -> str:
+    def location(self, index: int) -> str:
         """What errors call it: with its shard."""
-        return self.shards.where(int(self.rows[index]))
+        return self.shards.location(int(self.rows[index]))
 
     def content(self, index: int) -> bytes:
         """The bytes of the member, an .npy or a picture file. Raises UnreadableFileError, DataError."""
