@@ -66,7 +66,9 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def of_address(request: Request, error: HTTPException) -> Response:
         if error.status_code == 400:  # a body that is not text, or that is nested too deeply
-            return refusal(422, sentence("body", got="invalid JSON", expected="JSON in UTF-8", do="correct it"))
+            return refusal(
+                422, sentence("body", got="invalid JSON", expected="JSON in UTF-8", do="correct it")
+            )
         got = f"{request.method} {request.url.path[:80]}"
         detail = sentence("address", got=got, expected="an address listed in /openapi.json", do=error.detail)
         return refusal(error.status_code, detail, error.headers)

@@ -25,7 +25,9 @@ SMALL = 1 << 16  # bytes: a body up to this size does not wait
 AT_A_TIME = 6  # larger bodies that are read at the same time
 QUEUE = 128  # larger bodies that may wait
 PATIENCE = 60.0  # seconds that a larger body may wait
-DRAINED = 8 * MOST_BYTES  # bytes of a too large body to read and drop, so that the client receives the refusal
+DRAINED = (
+    8 * MOST_BYTES
+)  # bytes of a too large body to read and drop, so that the client receives the refusal
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "

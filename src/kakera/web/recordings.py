@@ -75,7 +75,9 @@ class RecordingStore(Store):
             return subject
         if not re.fullmatch(f"[1-9][0-9]{{0,{DIGITS - 1}}}", number, re.ASCII):
             raise UnknownError(
-                sentence("window", got=number[:80] or "none", expected="a whole number from 1", do="correct it")
+                sentence(
+                    "window", got=number[:80] or "none", expected="a whole number from 1", do="correct it"
+                )
             )
         return replace(subject, id=f"{name}@{number}", window=int(number))
 

@@ -167,7 +167,9 @@ def similarity(
     views: TheViews,
     model: OneModel,
     picture: OnePicture,
-    layer: Annotated[int | Literal["raw"], Query(description="Layer, 0 … L; −1 is the last; raw: pixels.")] = -1,
+    layer: Annotated[
+        int | Literal["raw"], Query(description="Layer, 0 … L; −1 is the last; raw: pixels.")
+    ] = -1,
 ) -> Any:
     """Return the cosine similarity of all pairs of patches."""
     return _packed(views.similarity(model, picture, layer))
