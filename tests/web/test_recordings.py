@@ -205,7 +205,10 @@ def test_models_of_pictures_make_no_sound(tmp_path: Path) -> None:
     other = client(three_runs(tmp_path))
     ask = {"model": "mae", "picture": "sample-1"}
     for answer in (other.get("/api/sound", params=ask), other.post("/api/sound", json=ask)):
-        assert (answer.status_code, "expected a model of recordings" in answer.json()["detail"]) == (422, True)
+        assert (answer.status_code, "expected a model of recordings" in answer.json()["detail"]) == (
+            422,
+            True,
+        )
     scene = other.get("/api/scene", params=ask).json()
     assert (scene["size"], scene["rows"], scene["upwards"]) == ([28, 28], 7, False)
 

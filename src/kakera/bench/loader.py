@@ -1,9 +1,9 @@
 """Loader benchmark: JPEG files of 500 × 375 to training batches of 224 × 224, compared with Pillow.
 
-The measured value is CPU time with one thread. A round reads every picture once, with the same crops and flips
-for all contenders. The peer is the MAE recipe: it decodes the whole picture, crops, resizes (bicubic) and flips
-with Pillow, in the DataLoader of PyTorch. It receives its crops and may return bytes. kakera reads the same
-files, shards of the files, and shards of pixels whose shorter side is 256.
+The measured value is CPU time with one thread. A round reads every picture once, with the same crops and
+flips for all contenders. The peer is the MAE recipe: it decodes the whole picture, crops, resizes (bicubic)
+and flips with Pillow, in the DataLoader of PyTorch. It receives its crops and may return bytes. kakera reads
+the same files, shards of the files, and shards of pixels whose shorter side is 256.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def onnxruntime(file: Path, given: dict[str, Any]) -> Callable[[], object]:
 
 
 def openvino(file: Path, given: dict[str, Any]) -> Callable[[], object]:
-    """Return a function that runs the graph in OpenVINO on the CPU, in float32 (the default may be bfloat16)."""
+    """Return a function that runs the graph in OpenVINO on the CPU, in float32, not in bfloat16."""
     runtime = library("openvino")
     options = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

@@ -48,9 +48,9 @@ def encoded(picture: Image.Image, quality: int = 85) -> tuple[bytes, str]:
 
 
 def sheet(png: bytes, most: int = 300_000, side: int = 1600) -> tuple[bytes, str]:
-    """Return a PNG unchanged if it has at most `most` bytes, else a JPEG with a longest side of `side` pixels.
+    """Return a PNG unchanged if it has at most `most` bytes, else a smaller JPEG.
 
-    The second value is the kind: png or jpeg.
+    `side` is the longest side of the JPEG in pixels. The second value is the kind: png or jpeg.
 
     Example:
 

@@ -28,7 +28,7 @@ DEAD = 60.0  # seconds without refresh after which a lease is dead
 
 
 class Lease:
-    """A lease of this process: `with lease: …` refreshes it and releases it at the end, also after an error."""
+    """A lease of this process: `with lease: …` refreshes it, and releases it also after an error."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self.path, self.content = path, content

@@ -142,7 +142,7 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
     if not count:
         raise DataError(
             dataset.name,
-            got=f"{len(train)} labelled training pictures, too few to use a share of {share:g} for validation",
+            got=f"{len(train)} labelled training pictures, too few for a validation share of {share:g}",
             expected="at least one picture for validation",
             do="choose a larger --validation",
         )

@@ -57,7 +57,7 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass bytes on; start the header deadline with a request and cancel it with its headers (asyncio)."""
+        """Receive bytes; start the header deadline with a request, cancel it after its headers (asyncio)."""
         if self._idle() and self._deadline is None:
             self._since = time.monotonic()
             self._within(HEADER_SECONDS)

@@ -40,7 +40,7 @@ HEADERS = {
 
 
 class Guard:
-    """Middleware that refuses requests of other sites, and of foreign host names that resolve to this machine.
+    """Middleware that refuses requests of other sites, also under a foreign host name of this machine.
 
     Such a host name would give a page of another site the origin of this server (DNS rebinding). `allowed`
     are further host names by which visitors call the server, for example behind a proxy.

@@ -85,7 +85,7 @@ class Opened:
         self._looked = time.monotonic()
 
     def state(self) -> State:
-        """Return the model with its newest weights, or with the previous ones if the new file is unreadable."""
+        """Return the model with its newest weights; with the previous ones if the new file is unreadable."""
         with self._lock:
             now = time.monotonic()
             if self._state.step is not None and now - self._looked > LOOK_AGAIN:

@@ -39,7 +39,7 @@ class Picture:
     values: Callable[[InputSpec], NDArray[np.uint8]]
 
     def model_input(self, inputs: InputSpec) -> ModelInput:
-        """Return the picture cropped to the size of the model, as in prediction. Raises UnreadableFileError."""
+        """Return the picture cropped to the model's size, as in prediction. Raises UnreadableFileError."""
         return ModelInput(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
 
 

@@ -182,7 +182,7 @@ class Views:
             return {"embedding": pool_tokens(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
     def reconstruction(self, state: State, picture: Item, mask: ReconstructionRequest) -> dict[str, Any]:
-        """Return the picture reconstructed from the visible patches of a mask. Raises OptionError, RunError."""
+        """Return the picture reconstructed from its visible patches. Raises OptionError, RunError."""
         model, found = require_mae(state.saved).model, self._guess(state, picture, mask)
         (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.config.patch
         errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)

@@ -97,7 +97,7 @@ class Comparison:
         if len(behind) == len(gaps):
             return f"{opening} Certain within this study: {listed(texts)}, {self.seeds} seeds."
         alike = listed([TITLES[model] for model in gaps if model not in behind])
-        return f"{opening} Uncertain: {listed(texts)}; {alike} may be as good, so the cheapest one is sufficient."
+        return f"{opening} Uncertain: {listed(texts)}; {alike} may be as good, so prefer the cheapest one."
 
 
 def _overtaken(first: str, second: str, crossing: Crossing) -> str:

@@ -118,8 +118,8 @@ def _changes(school: Trainer, chosen: dict[str, Any]) -> str:
         "Longer pretraining, or more pictures without labels, helps only the ViT after the MAE. Longer "
         "schedules help the networks that the check above lists. Stronger augmentation helps Transformers "
         "from scratch most. The ViT after the MAE was pretrained on all training pictures, without labels. "
-        f"{spread}{start}With all labels, the repetitions differ only in initial weights and order. The rates "
-        "were chosen with more labelled pictures than the smallest sizes have, the same ones for all "
-        "networks. According to the lecture, the CNN is better with few labels, and the Transformer with very "
-        "many (millions of pictures)."
+        f"{spread}{start}With all labels, the repetitions differ only in initial weights and order. The "
+        "rates were chosen with more labelled pictures than the smallest sizes have, the same ones for all "
+        "networks. According to the lecture, the CNN is better with few labels, and the Transformer with "
+        "very many (millions of pictures)."
     )

@@ -1,7 +1,8 @@
-"""The shift test (lecture L7): how a shift of the picture changes predictions, features and maps of a network.
+"""The shift test (lecture L7): how a shift of the picture changes predictions, features and maps.
 
-A convolution is translation-equivariant: after a shift by a whole cell, the maps of a CNN are the shifted maps,
-except near the border. A Transformer has no such property, because it adds position embeddings to its tokens.
+A convolution is translation-equivariant: after a shift by a whole cell, the maps of a CNN are the shifted
+maps, except near the border. A Transformer has no such property, because it adds position embeddings to its
+tokens.
 """
 
 from __future__ import annotations

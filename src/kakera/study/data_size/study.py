@@ -154,7 +154,7 @@ class DataSize:
         return work.measured(school, run, values, rate)
 
     def _longer(self) -> list[WorkUnit]:
-        """Return longer pretrainings and the trainings after them, at the rates chosen after the first one."""
+        """Return longer pretrainings and the trainings after them, at the rates that are already chosen."""
         options, found = self.options, list[WorkUnit]()
         for epochs in sorted(set(options.longer) - {self.epochs}):
             found += [
@@ -196,7 +196,7 @@ class DataSize:
 
 @dataclass(frozen=True)
 class DataSizeResult:
-    """A finished data-size study: its folder with `report.html`, `results.csv`, `costs.csv`, and its scores."""
+    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
 
     folder: Path
     answer: Comparison

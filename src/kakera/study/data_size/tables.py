@@ -47,8 +47,8 @@ def numbers(comparison: Comparison, measure: str) -> list[str]:
         ),
         html.table([header, *gaps]),
         html.paragraph(
-            "Differences in percentage points, paired by seed: all networks use the same labels. “Significant” "
-            "means significant at 5 % after the Holm correction over all differences of a row."
+            "Differences in percentage points, paired by seed: all networks use the same labels. "
+            "“Significant” means significant at 5 % after the Holm correction over all differences of a row."
         ),
         *(html.paragraph(capital(text)) for text in crossed),
     ]
@@ -114,8 +114,8 @@ def saturation(finals: list[Final]) -> list[str]:
         html.paragraph(text),
         html.table(rows),
         html.paragraph(
-            "Late gain: the share by which the last quarter of the steps lowered the training loss. A training "
-            "counts as too short with less than 99 % of its training pictures correct and a late gain above "
+            "Late gain: the share by which the last quarter of the steps lowered the training loss. A "
+            "training counts as too short with less than 99 % of its training pictures correct and a late gain above "
             "2 %, or with less than 90 % correct."
         ),
     ]
@@ -155,9 +155,9 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         ),
         html.table(changes),
         html.paragraph(
-            "0 means equal; 100 means as different as two unrelated pictures. The maps of a CNN move with the "
-            "picture (translation equivariance), except near borders; the tokens of a Transformer need not. "
-            f"New pixels at the border are {behind}. At most {MOST} test pictures are shifted; “not shifted” "
+            "0 means equal; 100 means as different as two unrelated pictures. The maps of a CNN move with "
+            "the picture (translation equivariance), except near borders; the tokens of a Transformer need "
+            f"not. New pixels at the border are {behind}. At most {MOST} test pictures are shifted; “not shifted” "
             "uses all of them."
         ),
     ]
@@ -205,9 +205,9 @@ def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[s
             cells.append(f"x {rate:g} = {school.rate(model, rate):.2g}")
         rows.append((str(count), *cells))
     texts = [
-        f"The tried rates are {listed([f'{r:g}' for r in rates])} times the base rate of the recipe, for each "
-        f"network and size, with {min(chosen['tuning_seeds'], chosen['seeds'])} seed(s). They were chosen on "
-        f"{validation}; the test pictures were not used. Chosen rates:",
+        f"The tried rates are {listed([f'{r:g}' for r in rates])} times the base rate of the recipe, for "
+        f"each network and size, with {min(chosen['tuning_seeds'], chosen['seeds'])} seed(s). They "
+        f"were chosen on {validation}; the test pictures were not used. Chosen rates:",
     ]
     if edge:
         texts.append(

@@ -113,8 +113,8 @@ def _page(
         html.paragraph(
             "Longer pretraining: the paper uses 800 epochs. Another patch size: 75 % of few large patches is "
             "another task than 75 % of many small ones. Learning rates tuned for each ratio: here all ratios "
-            "use one recipe. More seeds, which narrow the intervals. In the MAE paper (ViT-L, ImageNet), 75 % "
-            "is best for both, and fine-tuning changes little from 40 to 80 %."
+            "use one recipe. More seeds, which narrow the intervals. In the MAE paper (ViT-L, ImageNet), "
+            "75 % is best for both, and fine-tuning changes little from 40 to 80 %."
         ),
         *settings(material, finished.plan.chosen),
         *time_and_command(finished, "mask-ratio", options),
@@ -178,6 +178,6 @@ def _legend(finished: StudyResult, material: StudyData, kept: Mapping[float, int
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)
     return (
         f"Two rows for each of {len(material.shown)} test pictures, from left to right: the original, then "
-        f"{ratios} hidden. Upper rows: the visible patches; lower rows: the reconstruction. The patches that a "
-        f"smaller ratio hides are also hidden at a larger ratio. ({legend(saved.model)}.)"
+        f"{ratios} hidden. Upper rows: the visible patches; lower rows: the reconstruction. A larger ratio "
+        f"also hides all patches that a smaller ratio hides. ({legend(saved.model)}.)"
     )

@@ -141,7 +141,7 @@ def dispensable(ratios: list[float]) -> float:
 
 @dataclass(frozen=True)
 class MaskRatioResult:
-    """A finished mask-ratio study: its folder with `report.html`, `results.csv`, `costs.csv`, and its scores."""
+    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
 
     folder: Path
     answer: Answer
