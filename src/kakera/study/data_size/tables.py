@@ -115,8 +115,8 @@ def saturation(finals: list[Final]) -> list[str]:
         html.table(rows),
         html.paragraph(
             "Late gain: the share by which the last quarter of the steps lowered the training loss. A "
-            "training counts as too short with less than 99 % of its training pictures correct and a late gain above "
-            "2 %, or with less than 90 % correct."
+            "training counts as too short with less than 99 % of its training pictures correct and a late "
+            "gain above 2 %, or with less than 90 % correct."
         ),
     ]
 
@@ -157,8 +157,8 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         html.paragraph(
             "0 means equal; 100 means as different as two unrelated pictures. The maps of a CNN move with "
             "the picture (translation equivariance), except near borders; the tokens of a Transformer need "
-            f"not. New pixels at the border are {behind}. At most {MOST} test pictures are shifted; “not shifted” "
-            "uses all of them."
+            f"not. New pixels at the border are {behind}. At most {MOST} test pictures are shifted; “not "
+            "shifted” uses all of them."
         ),
     ]
 
