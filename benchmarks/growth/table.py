@@ -13,7 +13,7 @@ Measures = Mapping[str, Any]
 
 
 def exponent(seconds: Mapping[int, float]) -> float | None:
-    """Return the least-squares slope of log time over log size; None with fewer than two times above LEAST."""
+    """Return the least-squares slope of log time over log size; None below two times above LEAST."""
     long = [(size, time) for size, time in seconds.items() if time > LEAST]
     if len(long) < 2:
         return None

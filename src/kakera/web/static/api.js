@@ -72,7 +72,7 @@ export const AGAIN = 3000; // ms until a failed request is sent again
  */
 export class Memory {
   #entries = new Map();
-  #wanted = new Set();
+  #inUse = new Set();
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -80,12 +80,12 @@ export class Memory {
   }
 
   begin() {
-    this.#wanted.clear();
+    this.#inUse.clear();
   }
 
   /** @param {string} key @param {(signal: AbortSignal) => Promise<any>} ask @returns {{value?: any, error?: Refusal}} */
   want(key, ask) {
-    this.#wanted.add(key);
+    this.#inUse.add(key);
     let entry = this.#entries.get(key);
     if (entry) {
       this.#entries.delete(key); // and insert it at the end: the most recently used
@@ -118,13 +118,13 @@ export class Memory {
     let total = 0;
     for (const [key, entry] of this.#entries) {
       total += entry.size;
-      if (this.#wanted.has(key) || entry.value || entry.error) continue;
+      if (this.#inUse.has(key) || entry.value || entry.error) continue;
       entry.calledOff.abort();
       this.#entries.delete(key);
     }
     for (const [key, entry] of this.#entries) {
       if (total <= MOST) break;
-      if (this.#wanted.has(key)) continue;
+      if (this.#inUse.has(key)) continue;
       total -= entry.size;
       this.#entries.delete(key);
     }
