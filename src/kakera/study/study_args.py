@@ -32,7 +32,7 @@ class StudyArgs(DataArgs, total=False):
     finetune_epochs: float | Auto
     """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto
-    """smallest number of fine-tuning steps; auto: from the recipe"""
+    """minimum number of fine-tuning steps; auto: from the recipe"""
     device: str
     """cpu, cuda, mps or auto"""
     checkpoint_seconds: float
@@ -66,11 +66,11 @@ class DataSizeArgs(StudyArgs, total=False):
     scratch_epochs: float | Auto
     """epochs of training from scratch; auto: from the recipe"""
     scratch_min_steps: int | Auto
-    """smallest number of steps from scratch; auto: from the recipe"""
+    """minimum number of steps from scratch; auto: from the recipe"""
     max_steps: int
-    """largest number of steps of a classifier training; 0: no limit"""
+    """maximum number of steps of a classifier training; 0: no limit"""
     cnn: str
-    """name of the ResNet; auto: the one with the most similar number of parameters"""
+    """name of the ResNet; auto: the one nearest to the Transformer in number of parameters"""
     mask_ratio: float
     """mask ratio of pretraining"""
     pretrainings: int

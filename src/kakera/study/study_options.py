@@ -46,7 +46,7 @@ class StudyOptions(DataOptions):
     finetune_epochs: float | Auto = within("auto", 0, open=True)
     """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto = within("auto", 0)
-    """smallest number of fine-tuning steps; auto: from the recipe"""
+    """minimum number of fine-tuning steps; auto: from the recipe"""
     device: str = "auto"
     """cpu, cuda, mps or auto"""
     checkpoint_seconds: float = 60
@@ -94,11 +94,11 @@ class DataSizeOptions(StudyOptions):
     scratch_epochs: float | Auto = within("auto", 0, open=True)
     """epochs of training from scratch; auto: from the recipe"""
     scratch_min_steps: int | Auto = within("auto", 0)
-    """smallest number of steps from scratch; auto: from the recipe"""
+    """minimum number of steps from scratch; auto: from the recipe"""
     max_steps: int = within(0, 0)
-    """largest number of steps of a classifier training; 0: no limit"""
+    """maximum number of steps of a classifier training; 0: no limit"""
     cnn: str = "auto"
-    """name of the ResNet; auto: the one with the most similar number of parameters"""
+    """name of the ResNet; auto: the one nearest to the Transformer in number of parameters"""
     mask_ratio: float = within(0.75, 0, 1, open=True)
     """mask ratio of pretraining"""
     pretrainings: int = within(1, 1)

@@ -12,12 +12,12 @@ class ServeOptions:
     """The address of the explorer, and its sample pictures."""
 
     host: str = "127.0.0.1"
-    """address to listen on; with any other than 127.0.0.1, other machines can connect"""
+    """address to listen on; with any but 127.0.0.1, localhost or ::1, other machines can connect"""
     port: int = within(8421, 0, 65535)
     """port to listen on; 0 chooses a free port"""
     pictures: str = ""
     """sample pictures: a folder, a file or a built-in name; empty takes the training data of the models"""
     allow_host: str = ""
-    """further host names that visitors use, for example behind a proxy, separated by commas"""
+    """further host names of visitors, such as behind a proxy, separated by commas; others are refused"""
     root_path: str = ""
     """path below which a proxy shows this server, such as /kakera; open it with / at the end"""
