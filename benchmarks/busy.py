@@ -1,10 +1,10 @@
-"""Every verb alone and beside a process that holds a core: wall time and processor time, of two builds.
+"""Measure wall time and CPU time of every verb, alone and beside a busy process, for one or two builds.
 
     python -m benchmarks.busy                     # this build
-    python -m benchmarks.busy --before ../old     # and another checkout, in turns
+    python -m benchmarks.busy --before ../old     # also another checkout, in turns
 
-Each turn is a process of its own on pictures that ship, with a cache of its own that is warm. The medians of
-the turns are shown; ratios are taken within a round.
+Each turn is a new process on the built-in pictures, with its own warm cache. The table shows the medians of
+the turns. Ratios are computed within a round.
 """
 
 import argparse
@@ -35,7 +35,7 @@ VERBS: dict[str, list[str]] = {
 
 
 def turn(build: Path, verb: str, root: Path, busy: int) -> tuple[float, float]:
-    """Wall and processor seconds of one command."""
+    """Return wall and CPU seconds of one command."""
     shutil.rmtree(root / "out", ignore_errors=True)
     names = {"out": root / "out", "mae": root / "mae", "classifier": root / "classifier"}
     words = [verb, *(word.format(**names) for word in VERBS[verb])]
@@ -51,13 +51,13 @@ def turn(build: Path, verb: str, root: Path, busy: int) -> tuple[float, float]:
 
 
 def _used() -> float:
-    """Processor seconds of the children that have ended; a killed busy one is among them after its turn."""
+    """Return the CPU seconds of ended child processes; a killed busy process counts after its turn."""
     found = resource.getrusage(resource.RUSAGE_CHILDREN)
     return found.ru_utime + found.ru_stime
 
 
 def run(build: Path, words: list[str], root: Path) -> None:
-    """`kakera WORDS` of a checkout. Raises RuntimeError with what it said where it fails."""
+    """Run `kakera WORDS` of a checkout. Raises RuntimeError with its stderr if it fails."""
     env = {**os.environ, "PYTHONPATH": str(build / "src"), "KAKERA_CACHE": str(root / "cache")}
     env.pop("OMP_NUM_THREADS", None)
     command = [sys.executable, "-m", "kakera", *words]
@@ -67,14 +67,14 @@ def run(build: Path, words: list[str], root: Path) -> None:
 
 
 def prepared(build: Path, root: Path) -> None:
-    """An autoencoder and a classifier that the other verbs look at."""
+    """Train an autoencoder and a classifier for the other verbs."""
     run(build, ["pretrain", "demo", "--out", str(root / "mae"), "--epochs", "1", *SIZE], root)
     words = ["finetune", "demo", "--init-from", str(root / "mae"), "--out", str(root / "classifier")]
     run(build, [*words, "--epochs", "1", "--no-baselines", *SIZE], root)
 
 
 def compare(builds: list[Path], rounds: int, verbs: list[str]) -> dict[str, dict[str, list[list[float]]]]:
-    """Of each verb, alone and busy, the wall and processor seconds of each build, medians."""
+    """Return the median wall and CPU seconds of each build for each verb, alone and beside a busy process."""
     found: dict[str, dict[str, list[list[float]]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -92,7 +92,7 @@ def compare(builds: list[Path], rounds: int, verbs: list[str]) -> dict[str, dict
 
 
 def row_of(verb: str, place: str, medians: list[list[float]]) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     each = "   ".join(f"{wall:6.1f} s {used:6.1f} s" for wall, used in medians)
     ratio = f"   {medians[0][0] / medians[-1][0]:.2f} x" if len(medians) > 1 else ""
     return f"{verb:10} {place:22} {each}{ratio}"
@@ -100,13 +100,13 @@ def row_of(verb: str, place: str, medians: list[list[float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--before", type=Path, help="a checkout of another build, which begins")
+    parser.add_argument("--before", type=Path, help="a checkout of another build, which runs first")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--json", default="")
     given = parser.parse_args()
     builds = [*([given.before.resolve()] if given.before else []), Path(__file__).resolve().parents[1]]
-    print(f"{'':33} {'   '.join('  wall processor' for _ in builds)}")
+    print(f"{'':33} {'   '.join('    wall      CPU' for _ in builds)}")
     found = compare(builds, given.rounds, given.verbs)
     if given.json:
         Path(given.json).write_text(json.dumps(found, indent=2) + "\n")

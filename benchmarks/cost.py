@@ -1,6 +1,6 @@
-"""What pretraining on large data should cost: an estimate, `python -m benchmarks.cost`.
+"""Estimate the cost of pretraining on large data: `python -m benchmarks.cost`.
 
-Operations are counted in closed form; how many of them a GPU does in a second was measured once, and said.
+FLOPs are counted by formula. The rate of a GPU was measured once (see `SHARE`).
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from kakera.model.configs import vit_config
 
 SIDE, HIDE = 224, 0.75
 PEAK = {"A100": 312e12, "H100": 989e12}  # bf16, dense, from NVIDIA's data sheets
-SHARE = 0.26  # of the peak that a step reaches: of ViT-B/16 on an H100, docs/bench-gpu.json; else assumed
+SHARE = 0.26  # share of the peak that a step reaches: ViT-B/16 on an H100, docs/bench-gpu.json; else assumed
 PICTURES = {"14 M": 14e6, "300 M": 300e6}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one picture in one step, forward and backward."""
+    """The FLOPs of one picture in one step, forward and backward."""
 
     size: str
     flops: float
 
     def speed(self, gpu: str) -> float:
-        """Pictures a second on one GPU."""
+        """Return pictures per second on one GPU."""
         return SHARE * PEAK[gpu] / self.flops
 
     def hours(self, gpu: str, pictures: float) -> float:
-        """GPU hours of an epoch."""
+        """Return the GPU hours of an epoch."""
         return pictures / self.speed(gpu) / 3600
 
 
 def layers(tokens: int, width: int, depth: int, read: int | None = None) -> float:
-    """Products and sums, forward: 12 d² weights a layer for each token, and attention among n tokens.
+    """Return the FLOPs of layers, forward: 12 d² weights per layer for each token, and attention.
 
-    Of the last layer only so many are `read`: the others give keys and values, and no more.
+    In the last layer only `read` tokens are computed; the others only provide keys and values.
     """
     each = 24 * tokens * width**2 + 4 * tokens**2 * width
     if read is None:
@@ -45,7 +45,10 @@ def layers(tokens: int, width: int, depth: int, read: int | None = None) -> floa
 
 
 def cost(size: str) -> Cost:
-    """Of a masked autoencoder with the decoder of its size; the backward pass costs twice the forward one."""
+    """Return the cost of a masked autoencoder with the default decoder.
+
+    The backward pass costs twice as much as the forward pass.
+    """
     shape = vit_config(size)
     grid = Grid.cover((SIDE, SIDE), shape.patch, shape.step)
     values = 3 * shape.patch[0] * shape.patch[1]
@@ -60,8 +63,8 @@ def cost(size: str) -> Cost:
 
 
 def rows() -> list[str]:
-    """The table of docs/cluster.md."""
-    found = ["| | GFLOP a picture | pictures/s, A100, H100 | GPU hours an epoch, 14 M | 300 M |"]
+    """Return the table of docs/cluster.md."""
+    found = ["| | GFLOP per picture | pictures/s, A100, H100 | GPU hours per epoch, 14 M | 300 M |"]
     found.append("|---|---|---|---|---|")
     for title, size in (("ViT-B/16", "base"), ("ViT-L/16", "large")):
         one = cost(size)

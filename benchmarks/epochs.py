@@ -1,13 +1,13 @@
-"""Pictures a second of an epoch of pretraining above 64 pixels: read as before, and kept small.
+"""Measure pictures per second of a pretraining epoch above 64 pixels, with and without reduced storage.
 
-    python benchmarks/epochs.py                      # 1 000 photographs of 1 000 x 750, made here
+    python benchmarks/epochs.py                      # 1 000 generated photographs of 1 000 x 750
     python benchmarks/epochs.py --data FOLDER --json found.json
 
-The same network (micro, 96 pixels, patches of 8) learns from the same pictures in two ways that take turns:
-"before", pictures in memory as large as they are, or, beyond the limit, decoded each time by processes, and
-batches cut between the steps; "after", kept as `hold` keeps them with `shorter`, and cut by a thread
-meanwhile. A ratio is taken within each round; said are the fastest turns and the median ratio. What the
-network takes alone, without reading, is the limit of both.
+The same network (micro, 96 pixels, patches of 8) trains on the same pictures in two ways, in turns.
+"before": pictures in memory at full size, or, beyond the memory limit, decoded by processes in each epoch;
+crops are made between the steps. "after": pictures stored with a reduced shorter side (`preload`); a thread
+crops them during the steps. Ratios are computed within a round. The output shows the fastest turns and the
+median ratio. The speed of the network alone, without reading, is the limit of both.
 """
 
 import argparse
@@ -47,7 +47,7 @@ BEFORE, AFTER, ALONE = "before", "after", "the network alone"
 
 
 def photographs(folder: Path, count: int, size: tuple[int, int] = (750, 1000)) -> Path:
-    """JPEG files of noise at all scales, as photographs have it."""
+    """Write JPEG files of noise at all scales, similar to photographs."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         draw = np.random.default_rng(number)
@@ -61,7 +61,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = (750, 1000)) -
 
 
 def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraining, torch.optim.Optimizer]:
-    """What learns, and what moves it."""
+    """Return the pretraining task and its optimiser."""
     shape = vit_config(size).with_patch((patch, patch))
     inputs = InputSpec(channels, image, image, (0.5,) * channels, (0.25,) * channels)
     model = MAE(ViT(shape, channels=channels, image_size=inputs.size), shape.decoder)
@@ -70,7 +70,7 @@ def network(channels: int, image: int, patch: int, size: str) -> tuple[Pretraini
 
 
 def learn(task: Pretraining, optimizer: torch.optim.Optimizer, batches: Iterable[Batch]) -> int:
-    """A step on each batch; how many pictures there were."""
+    """Train one step on each batch, and return the number of pictures."""
     count = 0
     for batch in batches:
         task.loss(task.model, batch).backward()
@@ -81,7 +81,7 @@ def learn(task: Pretraining, optimizer: torch.optim.Optimizer, batches: Iterable
 
 
 def in_turns(dataset: Dataset, image: int, epoch: int) -> Iterator[Batch]:
-    """As batches were made of pictures in memory: each when the one before has been learned from."""
+    """Yield batches of pictures in memory, each after the step of the previous one."""
     reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     for places in TrainingSampler(len(dataset), 0, BATCH, (epoch + 1) * per_epoch, epoch * per_epoch, ALL):
@@ -89,7 +89,7 @@ def in_turns(dataset: Dataset, image: int, epoch: int) -> Iterator[Batch]:
 
 
 def ahead(dataset: Dataset, image: int, epoch: int, processes: int) -> Iterator[Batch]:
-    """As training makes them."""
+    """Yield batches as training does, prepared ahead of the steps."""
     per_epoch = len(dataset) // min(BATCH, len(dataset))
     steps, start = (epoch + 1) * per_epoch, epoch * per_epoch
     reader = loader.Reader(dataset, CenterCrop((image, image)), AUGMENTATION, 0, BATCH)
@@ -107,7 +107,7 @@ def compare(
     size: str = "micro",
     limit: int = LIMIT,
 ) -> dict[str, Any]:
-    """Pictures a second of each way and of the network alone, and the ratio after / before of each round."""
+    """Return pictures per second of each way and of the network alone, and the ratio after / before."""
     dataset = replace(dataset, split=np.full(len(dataset), "train"))
     began = time.perf_counter()
     before = preload(dataset, limit)
@@ -141,7 +141,7 @@ def compare(
 
 
 def report(found: dict[str, Any]) -> str:
-    """For reading."""
+    """Return the results as text."""
     ratios = found["after / before"]
     rates = ", ".join(f"{name} {rate:.0f}" for name, rate in found["pictures/s, the best"].items())
     return (
@@ -152,8 +152,8 @@ def report(found: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", default="", help="a folder; photographs are made without it")
-    parser.add_argument("--pictures", type=int, default=1000, help="photographs, or the first of the folder")
+    parser.add_argument("--data", default="", help="a folder of pictures; default: generated photographs")
+    parser.add_argument("--pictures", type=int, default=1000, help="number of pictures")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", default="")

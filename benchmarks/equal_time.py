@@ -1,10 +1,11 @@
-"""What the cross decoder costs, or gives, in accuracy: pretrained for the same seconds as the plain one.
+"""Compare the accuracy of the cross decoder and the plain decoder after the same time of pretraining.
 
     python benchmarks/equal_time.py fashion-mnist --work runs/equal-time --out docs/equal-time.json
 
-First both decoders make a few steps, in turns: how long one takes says how many epochs fit into the seconds,
-so both spend the same time and both finish their schedule. Then each is pretrained and fine-tuned with each
-seed; runs that are finished, or begun, in the work folder are gone on with. Wall clock: on a quiet machine.
+First both decoders make a few steps, in turns. The time of a step gives the number of epochs that fit into
+the seconds, so both use the same time and finish their schedule. Then each is pretrained and fine-tuned
+with each seed. Finished and unfinished runs in the work folder are resumed. Wall-clock time: use an idle
+machine.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from kakera.training.options import PretrainOptions
 from kakera.training.recipes import options_from
 
 ARMS: dict[str, dict[str, Any]] = {"plain": {}, "cross": {"decoder": "cross", "predicted": 0.25}}
-# As docs/fashion-mnist.md has them.
+# The options of docs/fashion-mnist.md.
 LABELS: dict[int, dict[str, Any]] = {100: {"min_steps": 100, "base_lr": 4e-4}, 1000: {"epochs": 60}}
 
 
@@ -39,7 +40,7 @@ def main(
     probe: float = 0.1,
     turns: int = 3,
 ) -> dict[str, Any]:
-    """Accuracies of all runs, and the paired differences, cross − plain, with their 95 % intervals."""
+    """Return the accuracies of all runs, and the paired differences cross − plain with 95 % intervals."""
     epochs = planned(data, work, seconds, recipe, probe, turns)
     spent: dict[str, list[float]] = {arm: [] for arm in ARMS}
     accuracies: dict[int, dict[str, list[float]]] = {count: {arm: [] for arm in ARMS} for count in labels}
@@ -72,7 +73,7 @@ def main(
 def planned(
     data: str | Dataset, work: Path, seconds: float, recipe: str, probe: float, turns: int
 ) -> dict[str, float]:
-    """How many epochs of each arm fit into the seconds; measured once, and kept in the work folder."""
+    """Return the epochs of each decoder that fit into the seconds, measured once and stored in `work`."""
     file = work / "plan.json"
     if not file.exists():
         rates: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -86,13 +87,13 @@ def planned(
     plan = json.loads(file.read_text())
     if plan["seconds"] != seconds:
         raise SystemExit(
-            f"{work}: got a plan for {plan['seconds']} seconds, expected {seconds}; name another folder"
+            f"{work}: got a plan for {plan['seconds']} seconds, expected {seconds}; choose another folder"
         )
     return plan["epochs"]
 
 
 def compared(arms: dict[str, list[float]]) -> dict[str, Any]:
-    """Per cent: means, and the paired difference."""
+    """Return means and the paired difference, in per cent."""
     difference = paired(arms["cross"], arms["plain"])
     found: dict[str, Any] = {arm: {"mean": round(fmean(each), 3), "each": each} for arm, each in arms.items()}
     found["difference"] = round(difference.mean, 3)
@@ -106,7 +107,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("data", nargs="?", default="fashion-mnist")
     parser.add_argument("--work", type=Path, default=Path("runs/equal-time"))
-    parser.add_argument("--seconds", type=float, default=600, help="of each pretraining")
+    parser.add_argument("--seconds", type=float, default=600, help="seconds of each pretraining")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()

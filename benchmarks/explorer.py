@@ -1,11 +1,11 @@
-"""How fast the explorer answers: a painted patch, and eight people at once.
+"""Measure the response time of the explorer: for one client, and for eight clients at once.
 
 python benchmarks/explorer.py [--rounds N] [--json FILE]
 
-Starts `kakera serve` on untrained models of two sizes, in a process of its own, and asks it over HTTP:
-paint (a new mask each time), hover (attention of a picture that is known), first (a picture that is new).
-Figures are milliseconds at the median and the 95th percentile. With eight clients each asks without pause, so
-the time is that of a queue; what must hold is that a light question is not kept waiting by heavy ones.
+Starts `kakera serve` on untrained models of two sizes, in a new process, and sends HTTP requests: paint (a
+new mask each time), hover (attention of a known picture), first (a new picture). The output shows the
+median and the 95th percentile in milliseconds. Eight clients send requests without pause, so their time
+includes waiting in a queue. A light request must not wait long for heavy ones.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from kakera.model.vit import ViT
 
 MODELS = {"demo": ("nano", 1, 28), "ViT-B/16": ("base", 3, 224)}
 CLIENTS = 8
-LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: what a painted patch may take at the 95th percentile
+LIMITS = {"demo": 150.0, "ViT-B/16": 1500.0}  # ms: limit of the 95th percentile for a painted patch
 
 
 def save(folder: Path, size: str, channels: int, side: int) -> None:
-    """An untrained masked autoencoder."""
+    """Save an untrained masked autoencoder."""
     shape = vit_config(size)
     encoder = ViT(shape, channels=channels, image_size=(side, side))
     model = MAE(encoder, shape.decoder)
@@ -55,7 +55,7 @@ def save(folder: Path, size: str, channels: int, side: int) -> None:
 
 
 class Server:
-    """`kakera serve` in a process of its own."""
+    """`kakera serve` in a new process."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "kakera", "serve", str(folder), "--pictures", "demo", "--port", "0"]
@@ -66,19 +66,19 @@ class Server:
         self.address = found[0]
 
     def ask(self, path: str, body: bytes | None = None) -> Any:
-        """The answer as JSON."""
+        """Send a request and return the answer from JSON."""
         request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
+        """Stop the server."""
         self.process.terminate()
         self.process.wait()
 
 
 def timed(work: Callable[[int], object], rounds: int) -> list[float]:
-    """Milliseconds of each round."""
+    """Return the milliseconds of each round."""
     found: list[float] = []
     for number in range(rounds):
         began = time.perf_counter()
@@ -88,13 +88,13 @@ def timed(work: Callable[[int], object], rounds: int) -> list[float]:
 
 
 def figures(times: list[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
+    """Return the median and the 95th percentile."""
     high = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
     return {"median": statistics.median(times), "p95": high}
 
 
 def measure(name: str, rounds: int) -> dict[str, dict[str, float]]:
-    """All cases of one model."""
+    """Measure all cases of one model."""
     with tempfile.TemporaryDirectory() as place:
         save(Path(place) / "model", *MODELS[name])
         server = Server(Path(place) / "model")
@@ -105,7 +105,7 @@ def measure(name: str, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def cases(server: Server, rounds: int) -> dict[str, dict[str, float]]:
-    """Paint, hover and first for one client; paint and hover while seven others paint."""
+    """Measure paint, hover and first for one client; paint and hover while seven other clients paint."""
     model = server.ask("api/models")[0]
     patches = model["rows"] * model["cols"]
 
@@ -150,7 +150,7 @@ def cases(server: Server, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Print the table; exit code 1 where a painted patch took longer than it may."""
+    """Print the table; exit code 1 if a painted patch took longer than its limit."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

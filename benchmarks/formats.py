@@ -1,10 +1,10 @@
-"""Write docs/formats.md: every kind of picture, made here as a real file, and what kakera makes of it.
+"""Write docs/formats.md: a real file of every kind of picture, and how kakera reads it.
 
     pip install -e '.[dev]' && python -m benchmarks.formats
 
-Each file is written by another library than the one that reads it where there are two, and compared with a
-second opinion: the values that were written, or another decoder. `python -m benchmarks.formats --check` exits
-with 1 where the page is not what would be written.
+If possible, each file is written by another library than the one that reads it. The values are compared with
+a second opinion: the written values, or another decoder. `python -m benchmarks.formats --check` exits with 1
+if the page differs from the generated text.
 """
 
 from __future__ import annotations
@@ -31,19 +31,20 @@ FOUND = Path(__file__).parents[1] / "docs" / "valid-files.json"
 VALID = """
 ## Thousands of valid files
 
-`python -m benchmarks.valid_files --count 2000` has encoders that are independent of kakera write files in
-their odd settings and sizes, and compares what training would read with what was written, or, of lossy kinds,
-with another decoder. What is lossless must be equal, 16 bits and opacity to one grey level, floats to one
-rounding. Of lossy pictures another build of the same library may be 2 grey levels apart, another decoder 4,
-one that enlarges chroma in its own way 40 at edges and 2.5 in the mean; of lossy recordings 5e-5 of full
-scale. Opus below 48 kHz is compared with the reference decoder resampled, which leaves other band edges: 0.25
-at most, 0.03 in the mean. The length is that of what was written, in samples, wherever the
-format can say it; a piece from the middle equals the same piece of the whole.
+`python -m benchmarks.valid_files --count 2000` writes files with encoders that are independent of kakera,
+in unusual settings and sizes. It compares the values that training would read with the written values, or,
+for lossy formats, with another decoder. Lossless values must be equal: 16 bits and opacity to one grey
+level, floats to one rounding. Lossy pictures may differ by 2 grey levels from another build of the same
+library, by 4 from another decoder, and by 40 at edges and 2.5 in the mean from a decoder that enlarges
+chroma differently. Lossy recordings may differ by 5e-5 of full scale. Opus below 48 kHz is compared with
+the resampled output of the reference decoder, which has other band edges: 0.25 at most, 0.03 in the mean.
+The length in samples must equal the written length, if the format stores it. A piece from the middle must
+equal the same piece of the whole recording.
 
-Last: {files} files in {settings} settings, in {seconds:.0f} s: {encoders}.{absent} {differ} differ, of which
-{unexplained} are not explained.
+Last run: {files} files in {settings} settings, in {seconds:.0f} s: {encoders}.{absent} {differ} files differ,
+{unexplained} of them without a known reason.
 
-| files | why they differ |
+| files | reason of the difference |
 |---|---|
 {rows}
 """
@@ -53,37 +54,39 @@ WIDE = np.stack([DEEP, DEEP[::-1], DEEP // 2], -1)
 COLOUR = (WIDE >> 8).astype(np.uint8)
 FLOATS = (DEEP / 65535).astype(np.float32)
 NEEDED = ("tifffile", "cv2", "pillow_heif", "pillow_jxl", "soundfile", "av")
-LOSSY = 60  # of 255: how far a value may be changed by lossy coding of these gradients
+LOSSY = 60  # of 255: largest change of a value by lossy coding of these gradients
 HEAD = """# Formats of pictures and recordings
 
-Made by `benchmarks/formats.py`, which writes a file of each kind, reads it with kakera and compares the
-values with a second opinion: what was written, or another decoder. Values are compared as 0 … 255; "exact"
-is at most 1 apart.
+The script `benchmarks/formats.py` generates this page. It writes a file of each kind, reads it with kakera
+and compares the values with a second opinion: the written values, or another decoder. Values are compared
+as 0 … 255; "exact" means a difference of at most 1.
 
-Deep values (16 bits, 32 bits, floats) become 0 … 255 by one rule a data set: what is black and what is
-white is measured on a sample, shown by `kakera inspect`, and stored with the weights (`values` in
-`kakera.json`), so that training, prediction, the explorer and ONNX agree. Values of 16 bits are taken to
-have 8, 10, 12, 14 or 16 bits, floats to be 0 … 1 where they are no more than 5 % above 1, all others to
-reach their highest value. `--bits 12` or `--value-range 0 1000` says it instead. What lies outside is
-clipped and counted; values far below zero are refused, with the file's name, unless `--value-range` begins
-there. A model that knows no range takes 16 bits as 0 … 65535.
+Values of 16 bits, 32 bits and floats are converted to 0 … 255 with one range for the whole data set. kakera
+measures black and white on a sample, shows them in `kakera inspect`, and stores them with the weights
+(`values` in `kakera.json`), so training, prediction, the explorer and ONNX use the same range. 16-bit
+values are assumed to have 8, 10, 12, 14 or 16 bits. Floats are assumed to be 0 … 1 if they are at most 5 %
+above 1. For all other values, white is the highest value. `--bits 12` or `--value-range 0 1000` sets the
+range instead. Values outside the range are clipped and counted. Values far below zero are an error that
+names the file, unless `--value-range` starts there. A model without a stored range reads 16 bits as 0 …
+65535.
 
 A JPEG of more than 100 megapixels, up to 1600, is decoded at a half or a quarter of its size, unless it is
-progressive. Other pictures of more are counted as too large and listed in `unreadable.csv`.
+progressive. Other pictures above 100 megapixels are counted as too large and listed in `unreadable.csv`.
 
-HEIC needs `pip install 'kakera[heif]'`, JPEG XL `'kakera[jxl]'`, the TIFFs that say tifffile
-`'kakera[tiff]'`. Files of other kinds are counted by suffix, with the reason, by `kakera inspect` and in a
-line of every training, which also names a class of which no file is left.
+HEIC needs `pip install 'kakera[heif]'`, JPEG XL `'kakera[jxl]'`, TIFFs with "tifffile" in the table
+`'kakera[tiff]'`. `kakera inspect` and a line of every training count files of other kinds by suffix, with the
+reason. They also name each class that has no readable file.
 
 ## Many channels
 
-TIFFs of 2 or 4 to 16 channels (microscopes, satellites) go the whole way as they are: `inspect`, training,
-`predict`, ONNX, `pack`, `explain` and the explorer, which shows three channels, the first unless others are
-chosen. All files of a folder need the same number; one that has another is named. A channel is opacity
-only where the tag ExtraSamples says so, or where it is missing behind red, green and blue, as OpenCV writes
-them; then the picture is laid on white. Where the tag PhotometricInterpretation says red, green and blue,
-`--channels 3` takes these alone. All channels share one range of values. RandAugment moves and turns such
-pictures and leaves their values alone. Of a file with several pages the first is read.
+All commands support TIFFs of 2 or 4 to 16 channels (microscopes, satellites): `inspect`, training,
+`predict`, ONNX, `pack`, `explain` and the explorer. The explorer shows three channels, by default the first
+ones. All files of a folder need the same number of channels; an error names a file with another number. A
+channel is opacity only if the tag ExtraSamples defines it, or if this tag is missing after red, green and
+blue, as in files of OpenCV. Then the background of the picture becomes white. If the tag
+PhotometricInterpretation is RGB, `--channels 3` reads only red, green and blue. All channels share one
+range of values. RandAugment uses only geometric operations for such pictures, and does not change their
+values. kakera reads the first page of a file with several pages.
 
 ## Kinds of files
 
@@ -94,7 +97,7 @@ pictures and leaves their values alone. Of a file with several pages the first i
 
 @dataclass(frozen=True)
 class Case:
-    """A file, and the values (0 … 255) that it should give; None where it is refused."""
+    """A file, and its expected values (0 … 255); None if kakera must refuse it."""
 
     suffix: str
     kind: str
@@ -106,7 +109,7 @@ class Case:
     lossy: bool = False
 
     def row(self) -> str:
-        """Of the table."""
+        """Return the row of the table."""
         return f"| {self.suffix} | {self.kind} | {self.library} | {self._result()} | {self.opinion} |"
 
     def _result(self) -> str:
@@ -124,21 +127,21 @@ class Case:
 
 
 def pillow(values: Any, kind: str, **options: Any) -> bytes:
-    """A file by Pillow."""
+    """Write a file with Pillow."""
     file = io.BytesIO()
     Image.fromarray(values).save(file, kind, **options)
     return file.getvalue()
 
 
 def opencv(values: Any, suffix: str) -> bytes:
-    """A file by OpenCV."""
+    """Write a file with OpenCV."""
     import cv2
 
     return bytes(cv2.imencode(suffix, values[..., ::-1] if values.ndim == 3 else values)[1])
 
 
 def tiff(values: Any, **options: Any) -> bytes:
-    """A file by tifffile."""
+    """Write a file with tifffile."""
     import tifffile
 
     file = io.BytesIO()
@@ -147,7 +150,7 @@ def tiff(values: Any, **options: Any) -> bytes:
 
 
 def heif(values: Any) -> bytes:
-    """A lossless HEIC file."""
+    """Write a lossless HEIC file."""
     import pillow_heif
 
     file = io.BytesIO()
@@ -156,13 +159,13 @@ def heif(values: Any) -> bytes:
 
 
 def jxl(values: Any) -> bytes:
-    """A lossless JPEG XL file."""
+    """Write a lossless JPEG XL file."""
     kinds.plugged("pillow_jxl")
     return pillow(values, "JXL", lossless=True)
 
 
 def jpeg_of_12_bits() -> bytes:
-    """A JPEG whose frame says so."""
+    """Write a JPEG whose frame header has 12 bits."""
     content = bytearray(pillow(COLOUR, "JPEG"))
     place = content.index(b"\xff\xc0")
     content[place : place + 2], content[place + 4] = b"\xff\xc1", 12
@@ -170,13 +173,13 @@ def jpeg_of_12_bits() -> bytes:
 
 
 def pgm(most: int) -> bytes:
-    """A portable grey map, written out."""
+    """Write a portable grey map (PGM) with the largest value `most`."""
     values = DEEP.astype(int) * most // 65535
     return f"P5 40 32 {most}\n".encode() + values.astype(">u2" if most > 255 else "u1").tobytes()
 
 
 def cases() -> list[Case]:
-    """All rows."""
+    """Return all rows of the table."""
     grey, eight = COLOUR[..., 0], (WIDE.astype(int) + 128) // 257
     twelve, wide12 = DEEP >> 4, WIDE >> 4
     expected12, wide_expected12 = (np.round(values * (255 / 4095)) for values in (twelve, wide12))
@@ -371,7 +374,7 @@ def cases() -> list[Case]:
 
 
 def page() -> str:
-    """The whole page; raises AssertionError where a row is wrong."""
+    """Return the whole page. Raises AssertionError if a row is wrong."""
     rows = [case.row() for case in cases()]
     wrong = [row for row in rows if "WRONG" in row or "READ, THOUGH" in row]
     assert not wrong, "\n".join(wrong)
@@ -386,7 +389,7 @@ def page() -> str:
 
 
 def valid_files_section() -> str:
-    """What the last run of `benchmarks.valid_files` found."""
+    """Return the section on the last run of `benchmarks.valid_files`."""
     found = json.loads(FOUND.read_text())
     encoders = ", ".join(f"{name} {count}" for name, count in found["encoders"].items())
     reasons: dict[str, list[str]] = {}
@@ -407,11 +410,11 @@ def valid_files_section() -> str:
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the page, or compare it with --check."""
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         print(
-            f"formats: got no {', '.join(absent)}, expected the dev extra; pip install -e '.[dev]'",
+            f"formats: got no {', '.join(absent)}, expected the dev extra; run pip install -e '.[dev]'",
             file=sys.stderr,
         )
         return 2

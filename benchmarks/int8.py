@@ -1,13 +1,13 @@
-"""What 8 bits cost and bring: accuracy of a trained classifier, and time a picture.
+"""Measure the effect of int8: accuracy of a trained classifier, and time per picture.
 
     OMP_NUM_THREADS=1 python benchmarks/int8.py --size small --batch 8
     OMP_NUM_THREADS=1 python benchmarks/int8.py --size small --data fashion-mnist --json docs/int8.json
 
-The first times random weights on random pictures. The second trains the network first, from scratch on some
-of the labels, writes it twice as `kakera convert` does, in float32 and in int8, calibrated on pictures of the
-train part, and counts what both get right of the test part. Then it is timed, on its own pictures and on
-those of 224 pixels. One thread; the best of several rounds that take turns, in processor time, which a busy
-machine changes least.
+The first command measures the time with random weights and random pictures. The second command first trains
+the network from scratch on some of the labels, converts it with `kakera convert` to float32 and to int8
+(calibrated on pictures of the train part), and compares the accuracy of both on the test part. Then it
+measures the time, with the pictures of the data set and with 224 pixels. All times are CPU times of one
+thread, the best of several rounds in turns, because a busy machine changes CPU time least.
 """
 
 import argparse
@@ -41,12 +41,12 @@ from kakera.model.configs import SIZES
 from kakera.model.vit import ViT
 
 CLASSES, PIXELS = 10, 224
-PICTURES = 64  # a step of the training
+PICTURES = 64  # batch size of the training
 TORCH, SINGLE, INT8 = "PyTorch, float32", "ONNX Runtime, float32", "ONNX Runtime, int8"
 
 
 def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int = 6) -> dict[str, float]:
-    """Milliseconds a picture by name, of random weights."""
+    """Return the milliseconds per picture of each runtime, with random weights."""
     torch.set_num_threads(1)
     inputs = InputSpec(3, pixels, pixels, (0.5,) * 3, (0.5,) * 3)
     encoder = ViT(SIZES[size], channels=3, image_size=inputs.size)
@@ -58,7 +58,7 @@ def main(size: str = "small", pixels: int = PIXELS, batch: int = 8, rounds: int 
 
 
 def timed(saved: Pretrained, graphs: dict[str, bytes], batch: int, rounds: int) -> dict[str, float]:
-    """Milliseconds a picture, of PyTorch and of each graph."""
+    """Return the milliseconds per picture of PyTorch and of each graph."""
     pictures = graph_of(saved).example(batch)[0]
     given = {"pictures": pictures.numpy()}
     with tempfile.TemporaryDirectory() as place, torch.inference_mode():
@@ -80,7 +80,7 @@ def timed(saved: Pretrained, graphs: dict[str, bytes], batch: int, rounds: int) 
 
 
 def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, steps: int) -> Path:
-    """The run of a classifier from scratch, which sees the train part alone."""
+    """Train a classifier from scratch on the train part, and return its run folder."""
     epochs = steps * PICTURES / labels
     options: dict[str, Any] = {"model": size, "patch": (patch,), "labels": labels}
     options |= {
@@ -94,7 +94,7 @@ def trained(data: Dataset, place: Path, *, size: str, patch: int, labels: int, s
 
 
 def probabilities(graph: Path, data: Dataset, size: tuple[int, int]) -> np.ndarray:
-    """(n, classes) of all pictures, by ONNX Runtime on one thread."""
+    """Return the probabilities (n, classes) of all pictures, by ONNX Runtime on one thread."""
     session = session_of(graph / export.FILE, threads=1)
     batches = (
         batch.pictures.numpy().astype(np.float32) for batch in evaluation_batches(data, size, batch=50)
@@ -103,7 +103,7 @@ def probabilities(graph: Path, data: Dataset, size: tuple[int, int]) -> np.ndarr
 
 
 def cost(data: Dataset, place: Path, *, rounds: int = 6, **options: Any) -> dict[str, Any]:
-    """Accuracy of both graphs on the test part, the points lost with an interval of 95 %, and times."""
+    """Return the test accuracy of both graphs, the loss in points with a 95 % interval, and times."""
     torch.set_num_threads(1)
     start = time.process_time()
     run = trained(data, place / "run", **options)
@@ -121,7 +121,7 @@ def cost(data: Dataset, place: Path, *, rounds: int = 6, **options: Any) -> dict
     graphs = {name: (each / export.FILE).read_bytes() for name, each in ((SINGLE, single), (INT8, eight))}
     own = f"{saved.inputs.height} pixels, patches of {options['patch']}"
     times = {f"{own}, batch {batch}": timed(saved, graphs, batch, rounds) for batch in (1, 8)}
-    if options["size"] in ("small", "base"):  # those whose own patches are for them
+    if options["size"] in ("small", "base"):  # sizes whose default patches fit 224 pixels
         times |= {f"{PIXELS} pixels, batch {b}": main(options["size"], PIXELS, b, rounds) for b in (1, 8)}
     return {
         "benchmark": "a classifier in float32 and in int8",
@@ -163,11 +163,11 @@ if __name__ == "__main__":
     parser.add_argument("--size", default="small", choices=SIZES)
     parser.add_argument("--pixels", type=int, default=PIXELS)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--data", default="", help="train on it first, and measure accuracy too")
-    parser.add_argument("--patch", type=int, default=14, help="of the network to train, in pixels")
-    parser.add_argument("--labels", type=int, default=60000, help="to train on")
-    parser.add_argument("--steps", type=int, default=750, help=f"of {PICTURES} pictures")
-    parser.add_argument("--json", default="", help="a file for what was found")
+    parser.add_argument("--data", default="", help="train on this data set first, and measure accuracy too")
+    parser.add_argument("--patch", type=int, default=14, help="patch side of the trained network, in pixels")
+    parser.add_argument("--labels", type=int, default=60000, help="number of labels for training")
+    parser.add_argument("--steps", type=int, default=750, help=f"training steps of {PICTURES} pictures")
+    parser.add_argument("--json", default="", help="a file for the results")
     parser.add_argument("--keep", default="", help="a folder for the run and both graphs")
     given = parser.parse_args()
     if not given.data:

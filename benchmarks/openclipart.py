@@ -1,11 +1,11 @@
-"""Real pictures to measure on: a folder for each category of Debian's clip art, public domain.
+"""Copy real pictures for measurements: a folder for each category of Debian's clip art, public domain.
 
     apt-get download openclipart-png
     dpkg -x openclipart-png_*.deb openclipart
     python benchmarks/openclipart.py openclipart/usr/share/openclipart/png pictures
 
-Categories with fewer than 50 files are left out; of those with more than 500, 500 files are copied, evenly
-spaced in the order of their names. Links are not followed: each picture is copied once.
+Categories with fewer than 50 files are skipped. Of categories with more than 500 files, 500 are copied,
+evenly spaced in the order of their names. Links are skipped, so each picture is copied once.
 """
 
 import argparse
@@ -13,13 +13,13 @@ import shutil
 from pathlib import Path
 
 FEWEST, MOST = 50, 500  # files of a category
-LEFT_OUT = "unsorted"  # no category
+LEFT_OUT = "unsorted"  # not a category
 
 
 def main(source: Path, target: Path, *, fewest: int = FEWEST, most: int = MOST) -> dict[str, int]:
     """Copy PNG files below `source` to `target`/category; return the number of files of each category.
 
-    Raises FileExistsError where a category is in `target` already.
+    Raises FileExistsError if `target` already contains a category.
     """
     counts: dict[str, int] = {}
     for category in sorted(path for path in source.iterdir() if path.is_dir() and path.name != LEFT_OUT):
@@ -38,8 +38,8 @@ def main(source: Path, target: Path, *, fewest: int = FEWEST, most: int = MOST) 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("source", type=Path, help="the package's folder png")
-    parser.add_argument("target", type=Path, help="the folder to make")
+    parser.add_argument("source", type=Path, help="the folder png of the package")
+    parser.add_argument("target", type=Path, help="the folder to create")
     arguments = parser.parse_args()
     for name, number in main(arguments.source, arguments.target).items():
         print(f"{number:4d} {name}")

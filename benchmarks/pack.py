@@ -1,10 +1,10 @@
-"""`kakera pack` killed again and again, what it then holds, and how fast that is read beside the folder.
+"""Kill `kakera pack` repeatedly, check its shards, and compare their reading speed with that of the folder.
 
     python benchmarks/pack.py --pictures 20000 --out docs/pack-speed.json
 
-Small JPEG files of noise; each kill is SIGKILL at a random instant. Pictures, classes and names are compared
-by SHA-256. Reading is one thread, processor time, every picture once in one random order, in rounds that take
-turns.
+The input are small JPEG files of noise. Each kill is a SIGKILL at a random time. Pictures, classes and
+names are compared by SHA-256. Reading is measured as CPU time of one thread, every picture once in one
+random order, folder and shards in turns.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def files(folder: Path, count: int) -> None:
 
 
 def packed(source: Path, target: Path, kills: int, shard_size: int, longest: float) -> int:
-    """Run the command until it ends by itself; how often it was killed."""
+    """Run the command until it finishes, and return the number of kills."""
     words = ["pack", str(source), str(target), "--shard-size", str(shard_size), "--workers", "2"]
     instants, killed = random.Random(0), 0
     while True:
@@ -81,7 +81,7 @@ def packed(source: Path, target: Path, kills: int, shard_size: int, longest: flo
         )
         before = state(target)
         while killed < kills and process.poll() is None and state(target) == before:
-            time.sleep(0.002)  # until it writes: a kill before that kills nothing
+            time.sleep(0.002)  # wait until it writes: an earlier kill would interrupt nothing
         try:
             process.wait(instants.uniform(0, longest) if killed < kills else None)
         except subprocess.TimeoutExpired:
@@ -99,7 +99,7 @@ def state(folder: Path) -> list[str]:
 
 
 def digests(dataset: Dataset) -> Counter[str]:
-    """Of each picture's values, shape, class and name."""
+    """Return the SHA-256 of the values, shape, class and name of each picture."""
     assert dataset.labels is not None
     found: Counter[str] = Counter()
     for index in range(len(dataset)):

@@ -1,4 +1,4 @@
-"""The recordings of docs/formats.md: every kind, made here as a real file, and what kakera makes of it."""
+"""The recordings of docs/formats.md: a real file of every kind, and how kakera reads it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from kakera.data.audio.decode import blocks, header
 from kakera.errors import UnreadableFileError
 
 RATE, SECONDS = 44_100, 1.0
-STEP = 1024  # samples given to an encoder at a time
+STEP = 1024  # samples passed to an encoder at a time
 SPEECH = 8_000  # Hz, of codecs for telephones
 STEREO = sound(RATE, SECONDS, 2)
-LOUD = 0.9  # of the correlation with what was written, from which on it is the same sound
+LOUD = 0.9  # smallest correlation with the written sound that counts as the same sound
 HEAD = """
 ## Recordings
 
-A file is known by its first bytes, whatever it is called. libsndfile and mpg123 come with `kakera[audio]`,
-FFmpeg's libraries, by PyAV, with `kakera[av]`. "exact" is within a step of 16 bits, or of the file's own bits
-where they are fewer. Not made here, and not tested: Monkey's Audio, Musepack, AMR.
+kakera detects the format from the first bytes of a file, not from its name. libsndfile and mpg123 are part
+of `kakera[audio]`, the FFmpeg libraries (PyAV) of `kakera[av]`. "exact" means a difference of at most one
+step of 16 bits, or of the bits of the file if they are fewer. Not tested: Monkey's Audio, Musepack, AMR.
 
 | suffix | kind | read by | result | note |
 |---|---|---|---|---|
@@ -42,7 +42,7 @@ where they are fewer. Not made here, and not tested: Monkey's Audio, Musepack, A
 
 @dataclass(frozen=True)
 class Case:
-    """A file; `bits` are those that a step has, 0 of lossy kinds; `times` how often the sound is in it."""
+    """A file: `bits` per sample (0 for lossy kinds), and `times`, the number of repetitions of the sound."""
 
     suffix: str
     kind: str
@@ -53,7 +53,7 @@ class Case:
     written: NDArray[np.float32] | None = None
 
     def row(self) -> str:
-        """Of the table."""
+        """Return the row of the table."""
         result, note = self._result()
         return f"| {self.suffix} | {self.kind} | {self.library} | {result} | {note or '-'} |"
 
@@ -66,7 +66,7 @@ class Case:
         written = STEREO if self.written is None else self.written
         expected = np.concatenate([written] * self.times)
         if " bytes of samples in the header" in note:
-            note = "another size in the header: read to its end"
+            note = "wrong size in the header: read to the end of the file"
         if self.bits:
             same = found.shape == expected.shape
             far = np.abs(found - expected).max() if same else np.inf
@@ -76,7 +76,7 @@ class Case:
 
 
 def _alike(found: Any, written: Any) -> float:
-    """The largest correlation of the first channels, wherever the sound begins: coders of blocks are late."""
+    """Return the largest correlation of the first channels at any shift, since block coders add a delay."""
     size = 2 * max(len(found), len(written))
     one, other = np.fft.rfft(found[:, 0], size), np.fft.rfft(written[:, 0], size)
     power = np.square(found[:, 0]).sum() * np.square(written[:, 0]).sum()
@@ -86,12 +86,12 @@ def _alike(found: Any, written: Any) -> float:
 def by_soundfile(
     kind: str, subtype: str, values: Any = STEREO, rate: int = RATE, **words: Any
 ) -> Callable[[], bytes]:
-    """A file by libsndfile."""
+    """Return a function that writes a file with libsndfile."""
     return lambda: encoded(kind, values, rate, subtype=subtype)
 
 
 def by_av(form: str, codec: str) -> Callable[[], bytes]:
-    """A file by FFmpeg's libraries."""
+    """Return a function that writes a file with the FFmpeg libraries."""
 
     def made() -> bytes:
         import av
@@ -117,7 +117,7 @@ def by_av(form: str, codec: str) -> Callable[[], bytes]:
 
 
 def cases() -> Iterator[Case]:
-    """All rows."""
+    """Yield all rows of the table."""
     sndfile, mpg, av_s = "libsndfile", "mpg123", "PyAV"
     plain = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
     deep = {name: bits for name, bits in plain.items() if bits > 8}
@@ -149,15 +149,15 @@ def cases() -> Iterator[Case]:
     mono = sound(RATE, SECONDS, 1)
     ogg = encoded("ogg", STEREO, RATE)
     yield Case(".wav", "from a pipe", sndfile, lambda: with_data_size(pcm, 0xFFFF_FFFF), 16)
-    yield Case(".wav", "of a recorder that was stopped", sndfile, lambda: with_data_size(pcm, 0), 16)
-    yield Case(".wav", "cut short", "-", lambda: pcm[: len(pcm) // 2])
+    yield Case(".wav", "of an interrupted recorder", sndfile, lambda: with_data_size(pcm, 0), 16)
+    yield Case(".wav", "truncated", "-", lambda: pcm[: len(pcm) // 2])
     yield Case(".flac", "without a length", sndfile, lambda: without_length(flac), 16)
     yield Case(".flac", "two joined", sndfile, lambda: flac + flac, 16, times=2)
-    yield Case(".flac", "cut within a frame", "-", lambda: flac[:-900])
+    yield Case(".flac", "truncated within a frame", "-", lambda: flac[:-900])
     yield Case(".mp3", "variable rate", mpg, lambda: mp3(RATE, SECONDS), written=mono)
     yield Case(".mp3", "without a header", mpg, lambda: unannounced(mp3(RATE, SECONDS)), written=mono)
     yield Case(".ogg .oga", "two joined", sndfile, lambda: ogg + ogg, times=2)
-    yield Case(".ogg .oga", "without the mark that it ends", sndfile, lambda: unended(ogg))
+    yield Case(".ogg .oga", "without the end mark", sndfile, lambda: unended(ogg))
     yield Case(".ogg .oga", "two rates joined", "-", lambda: ogg + encoded("ogg", STEREO, 48_000))
     for suffix, kind, content, bits in (
         (".m4a .m4b .mp4 .m4v .3gp", "AAC", by_av("mp4", "aac"), 0),
@@ -178,7 +178,7 @@ def cases() -> Iterator[Case]:
 
 
 def section() -> str:
-    """Heading and table; raises AssertionError where a row is wrong."""
+    """Return heading and table. Raises AssertionError if a row is wrong."""
     rows = [case.row() for case in cases()]
     wrong = [row for row in rows if "WRONG" in row]
     assert not wrong, "\n".join(wrong)

@@ -1,7 +1,7 @@
-"""docs/speed.md, and the README's numbers on speed, from what `kakera bench` and `equal_time.py` wrote.
+"""Write docs/speed.md and the section on speed in the README from the results of `kakera bench`.
 
-make speed                    # measures, then writes both
-python -m benchmarks.speed    # writes both again, from docs/bench.json, those beside it and equal-time.json
+make speed                    # measure, then write both
+python -m benchmarks.speed    # write both again from docs/bench*.json and docs/equal-time.json
 """
 
 import json
@@ -15,17 +15,37 @@ WITHOUT_AVX512, ON_GPU = ROOT / "docs" / "bench-avx2.json", ROOT / "docs" / "ben
 PAGE, README = ROOT / "docs" / "speed.md", ROOT / "README.md"
 BEGIN, END = "<!-- speed: written by benchmarks/speed.py -->", "<!-- speed ends -->"
 
-# What the README says: the case, whose ratio, what it is to, and how it is told.
+# Lines of the README: the case, the contender, the library that it is compared with, and the text.
 SUMMARY = (
-    ("mae-step", "kakera", "transformers", "a step of pretraining, ViT-B/16, is {} as fast as transformers'"),
+    ("mae-step", "kakera", "transformers", "a pretraining step, ViT-B/16, {} as fast as transformers"),
     ("mae-step", "kakera, fast decoder", "transformers", "with `--decoder cross --predicted 0.25` {}"),
-    ("mae-step-tiny", "kakera", "transformers", "a step of pretraining, ViT-Ti/4, {} transformers'"),
-    ("inference-16", "kakera", "the fastest", "scores of ViT-B/16, 16 at a time, {} the fastest other's"),
-    ("inference-16", "kakera, int8", "the fastest", "in int8 {} the fastest other in float32"),
-    ("loader", "kakera", "MAE recipe in Pillow", "from JPEG files to batches, {} the MAE recipe in Pillow"),
+    ("mae-step-tiny", "kakera", "transformers", "a pretraining step, ViT-Ti/4, {} as fast as transformers"),
+    (
+        "inference-16",
+        "kakera",
+        "the fastest",
+        "inference with ViT-B/16, batch 16, {} as fast as the fastest other",
+    ),
+    ("inference-16", "kakera, int8", "the fastest", "in int8 {} as fast as the fastest other in float32"),
+    (
+        "loader",
+        "kakera",
+        "MAE recipe in Pillow",
+        "JPEG files to batches, {} as fast as the MAE recipe in Pillow",
+    ),
     ("loader", "kakera, shards of pixels", "MAE recipe in Pillow", "from packed shards {}"),
-    ("log-mel", "kakera", "transformers", "log-mel spectrograms, {} transformers' `ASTFeatureExtractor`"),
-    ("mae-memory", "kakera", "transformers", "peak memory of that step: transformers takes {} as much"),
+    (
+        "log-mel",
+        "kakera",
+        "transformers",
+        "log-mel spectrograms, {} as fast as `ASTFeatureExtractor` of transformers",
+    ),
+    (
+        "mae-memory",
+        "kakera",
+        "transformers",
+        "peak memory of a pretraining step, ViT-B/16: transformers needs {} as much",
+    ),
 )
 
 
@@ -35,27 +55,28 @@ def page(
     avx2: dict[str, Any] | None = None,
     gpu: dict[str, Any] | None = None,
 ) -> str:
-    """docs/speed.md."""
+    """Return the text of docs/speed.md."""
     here = found["machine"]
     lines = [
-        "# How fast",
+        "# Speed",
         "",
-        f"{here['processor']}, {here['cores']} cores, {here['threads']} threads for everyone; "
+        f"{here['processor']}, {here['cores']} cores, {here['threads']} threads for all libraries; "
         f"Python {here['python']}, torch {here['torch']}; {here['day']}.",
         "Every number is in [bench.json](bench.json).",
         "",
-        "The contenders of a case take turns in one process, after one turn that does not count; every other",
-        "round runs backwards. Rates are medians over the rounds. A ratio is taken within each round: the",
-        "median, and in brackets the lowest and the highest. Above 1, kakera is faster, or takes less.",
-        "All train with the same fused AdamW, transformers with its `sdpa` attention; all is float32, but",
-        "where int8 is named. The runtimes are given graphs that `kakera convert --to onnx` writes.",
-        "vit-pytorch's autoencoder has no class token: one token less in every layer.",
+        "The contenders of a case take turns in one process, after one turn that does not count. Every",
+        "second round has the reverse order. Rates are medians over the rounds. Ratios are computed within",
+        "a round: the table shows the median, and in brackets the lowest and the highest. Above 1, kakera is",
+        "faster, or needs less memory. All libraries train with the same fused AdamW, transformers with its",
+        "`sdpa` attention. All values are float32, except int8 contenders. The runtimes use graphs of",
+        "`kakera convert --to onnx`. The autoencoder of vit-pytorch has no class token, so each of its",
+        "layers has one token less.",
         "",
         f"Matrix products reach {found['flops_per_second'] / 1e9:.0f} GFLOP/s here (float32, 2 048 × 2 048,",
-        "the best of a second). The share of that limit is pictures/s × operations of a picture / limit.",
+        "the best rate of a second). The share of that limit is pictures/s × FLOPs of a picture / limit.",
         "",
         "```",
-        "make speed        # measures all of it, which takes a quarter of an hour, and writes this page",
+        "make speed        # measure everything (a quarter of an hour) and write this page",
         "kakera bench loader log-mel --rounds 3",
         "```",
     ]
@@ -70,7 +91,7 @@ def page(
 
 
 def sections(found: dict[str, Any], title: str) -> list[str]:
-    """All cases, each under its name."""
+    """Return the sections of all cases, each under its name."""
     lines: list[str] = []
     for name, case in found["cases"].items():
         lines += ["", title.format(name), "", *section(case)]
@@ -78,12 +99,12 @@ def sections(found: dict[str, Any], title: str) -> list[str]:
 
 
 def section(case: dict[str, Any]) -> list[str]:
-    """A case: what it is, and a row for each contender."""
+    """Return the section of a case: its title, and a row for each contender."""
     ours = list(case["ratios"])
     lines = [
         f"{case['says'][0].upper()}{case['says'][1:]}; {case['rounds']} rounds.",
         "",
-        f"| | {case['unit']} | {' | '.join(f'{name}, to it' for name in ours)} |",
+        f"| | {case['unit']} | {' | '.join(f'ratio of {name}' for name in ours)} |",
         f"|---|---|{'---|' * len(ours)}",
     ]
     for who, result in case["results"].items():
@@ -97,14 +118,14 @@ def section(case: dict[str, Any]) -> list[str]:
 
 
 def without_avx512(found: dict[str, Any]) -> list[str]:
-    """What the networks do on an older kind of processor."""
+    """Return the section on a processor without AVX-512."""
     here = found["machine"]
     lines = [
         "## Without AVX-512",
         "",
         f"{here['processor']} ({here['instructions']}), {here['cores']} cores, {here['threads']} threads; "
         f"torch {here['torch']}; {here['day']}. Every number is in",
-        "[bench-avx2.json](bench-avx2.json). PyTorch has MKL alone for products here, which reaches",
+        "[bench-avx2.json](bench-avx2.json). PyTorch uses only MKL for matrix products here, which reaches",
         f"{found['flops_per_second'] / 1e9:.0f} GFLOP/s.",
         "",
         "```",
@@ -115,7 +136,7 @@ def without_avx512(found: dict[str, Any]) -> list[str]:
 
 
 def on_gpu(found: dict[str, Any]) -> list[str]:
-    """Steps of training on one GPU."""
+    """Return the section on training steps on one GPU."""
     here = found["machine"]
     lines = [
         "## On a GPU",
@@ -123,10 +144,10 @@ def on_gpu(found: dict[str, Any]) -> list[str]:
         f"One {here['gpu']}, CUDA {here['cuda']}, torch {here['torch']}, Python {here['python']}; "
         f"{here['day']}. Every number is in [bench-gpu.json](bench-gpu.json).",
         "",
-        "All compute in bf16 by autocast, with the same fused AdamW. kakera's layers are compiled, as in",
-        "training; transformers takes part as it is and compiled as a whole. A turn is ten steps, and",
-        "pictures lie on the GPU. Products in bf16 reach "
-        f"{found['flops_per_second'] / 1e12:.0f} TFLOP/s here (8 192 × 8 192, the best of a second).",
+        "All libraries compute in bf16 by autocast, with the same fused AdamW. The layers of kakera are",
+        "compiled, as in training; transformers runs without compilation and compiled as a whole. A turn is",
+        "ten steps, and the pictures are on the GPU. Products in bf16 reach "
+        f"{found['flops_per_second'] / 1e12:.0f} TFLOP/s here (8 192 × 8 192, the best rate of a second).",
         "",
         "```",
         "kakera bench --device cuda --out docs/bench-gpu.json",
@@ -140,14 +161,14 @@ def spread(ratio: list[float] | None) -> str:
 
 
 def equal_time(found: dict[str, Any]) -> list[str]:
-    """What the fast decoder costs in accuracy, at the same seconds."""
+    """Return the section on the accuracy of the fast decoder after the same time of pretraining."""
     lines = [
         "## Accuracy at equal wall clock",
         "",
-        f"{found['data']}, recipe `{found['recipe']}`, moved by {found.get('optimizer', 'adamw')}: "
-        f"{found['seconds']:.0f} seconds of pretraining for either",
-        f"decoder, then fine-tuning; test accuracy in per cent, the mean of {found['seeds']} seeds, and of",
-        "the paired differences the 95 % interval ([equal-time.json](equal-time.json),",
+        f"{found['data']}, recipe `{found['recipe']}`, optimiser {found.get('optimizer', 'adamw')}: "
+        f"{found['seconds']:.0f} seconds of pretraining with each",
+        f"decoder, then fine-tuning. Test accuracy in per cent, mean of {found['seeds']} seeds, and the",
+        "paired difference with its 95 % interval ([equal-time.json](equal-time.json),",
         "`benchmarks/equal_time.py`).",
         "",
         "| labels | plain decoder | cross decoder, a quarter predicted | difference |",
@@ -165,45 +186,46 @@ def equal_time(found: dict[str, Any]) -> list[str]:
 def summary(
     found: dict[str, Any], avx2: dict[str, Any] | None = None, gpu: dict[str, Any] | None = None
 ) -> str:
-    """The README's section."""
-    here, told = found["machine"], []
+    """Return the section of the README."""
+    here, lines = found["machine"], []
     for name, ours, to, text in SUMMARY:
         ratios = found["cases"].get(name, {}).get("ratios", {}).get(ours, {})
         peer = fastest(found["cases"][name]) if to == "the fastest" and ratios else to
         if peer in ratios:
-            told.append(f"- {text.format(f'**{ratios[peer][0]:.1f} ×**')}")
+            lines.append(f"- {text.format(f'**{ratios[peer][0]:.1f} ×**')}")
     if avx2 is not None:
         ratios = avx2["cases"]["mae-step"]["ratios"]
         plain, fast = (
             f"**{ratios[name]['transformers'][0]:.1f} ×**" for name in ("kakera", "kakera, fast decoder")
         )
-        told.append(
-            f"- on a processor without AVX-512 ({avx2['machine']['day']}), a step of pretraining, ViT-B/16, "
-            f"is {plain} as fast as transformers', {fast} with the fast decoder"
+        lines.append(
+            f"- a pretraining step, ViT-B/16, on a processor without AVX-512 ({avx2['machine']['day']}), "
+            f"{plain} as fast as transformers, {fast} with the fast decoder"
         )
     if gpu is not None:
         ratios = gpu["cases"]["mae-step"]["ratios"]["kakera"]
         plain, compiled = (
             f"**{ratios[name][0]:.1f} ×**" for name in ("transformers", "transformers, compiled")
         )
-        told.append(
-            f"- on one {gpu['machine']['gpu']} ({gpu['machine']['day']}), a step of pretraining in bf16, "
-            f"ViT-B/16, is {plain} as fast as transformers', {compiled} as fast as that compiled"
+        lines.append(
+            f"- a pretraining step in bf16, ViT-B/16, on one {gpu['machine']['gpu']} "
+            f"({gpu['machine']['day']}), {plain} as fast as transformers, {compiled} as fast as transformers "
+            "compiled"
         )
-    title = f"Beside other libraries, in turns, on {here['threads']} threads of one machine ({here['day']}):"
+    title = f"Compared with other libraries on {here['threads']} threads of one machine ({here['day']}):"
     return "\n".join(
-        ["## How fast", "", title, "", *told, "", "All of it: [docs/speed.md](docs/speed.md).", ""]
+        ["## Speed", "", title, "", *lines, "", "All results: [docs/speed.md](docs/speed.md).", ""]
     )
 
 
 def fastest(case: dict[str, Any]) -> str:
-    """The other contender with the best result."""
+    """Return the other library with the best result."""
     others = {name: result for name, result in case["results"].items() if not name.startswith("kakera")}
     return max(others, key=others.__getitem__, default="")
 
 
 def with_summary(readme: str, text: str) -> str:
-    """The README with this between its two marks."""
+    """Return the README with `text` between its two marks."""
     before, _, rest = readme.partition(BEGIN)
     return f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}"
 
@@ -211,7 +233,7 @@ def with_summary(readme: str, text: str) -> str:
 def main() -> int:
     found = json.loads(BENCH.read_text())
     if found["quick"]:
-        print(f"{BENCH}: got the smallest sizes, expected the real ones; run make speed", file=sys.stderr)
+        print(f"{BENCH}: got results of --quick, expected real sizes; run make speed", file=sys.stderr)
         return 2
     quality, avx2, gpu = (
         json.loads(path.read_text()) if path.exists() else None

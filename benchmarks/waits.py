@@ -1,11 +1,11 @@
-"""How OpenMP's threads wait for each other: steps alone, and beside a process that holds a core.
+"""Compare settings for waiting OpenMP threads: training steps alone, and beside a busy process.
 
     python benchmarks/waits.py
     python benchmarks/waits.py --rounds 5 --seconds 8 --json found.json
 
-Each turn is a process of its own, with a setting in its environment, that trains an autoencoder for some
-seconds, alone or beside one busy process. The settings take turns; ratios to the first are taken within a
-round, the median is shown.
+Each turn is a new process with a setting in its environment. It trains an autoencoder for some seconds,
+alone or beside one busy process. The settings take turns. Ratios to the first setting are computed within a
+round, and the output shows their median.
 """
 
 import argparse
@@ -38,7 +38,7 @@ BUSY = "while True: pass"
 
 
 def steps(work: str, seconds: float) -> float:
-    """Pictures a second of steps on one batch."""
+    """Return pictures per second of training steps on one batch."""
     from benchmarks.epochs import learn, network
 
     from kakera.data.batch import Batch
@@ -48,7 +48,7 @@ def steps(work: str, seconds: float) -> float:
     pictures = torch.randint(0, 256, (count, 3, image, image), dtype=torch.uint8)
     batch = Batch(pictures, None, torch.arange(count), 0, 0)
     began = time.perf_counter()
-    while time.perf_counter() - began < WARM:  # two looks of kakera's at who holds the cores
+    while time.perf_counter() - began < WARM:  # kakera checks the load of the cores twice in this time
         learn(task, optimizer, [batch])
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
@@ -59,7 +59,7 @@ def steps(work: str, seconds: float) -> float:
 def measured(
     work: str, setting: Mapping[str, str], busy: int, seconds: float, *, by_load: bool = False
 ) -> float:
-    """Pictures a second in a process of its own, beside so many that compute without end."""
+    """Return pictures per second in a new process, beside `busy` processes that compute without end."""
     env = {name: value for name, value in os.environ.items() if name not in NAMES}
     env |= {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))), **setting}
     others = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(busy)]
@@ -79,7 +79,7 @@ def compare(
     works: Sequence[str] = tuple(SIDES),
     settings: Sequence[str] = tuple(SETTINGS),
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Of each work, alone and busy, each setting's pictures a second and its ratio to the first setting."""
+    """Return pictures per second and the ratio to the first setting, for each work, alone and busy."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for work in works:
         for busy, place in enumerate(("alone", "beside a busy process")):
@@ -99,8 +99,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--one", choices=SIDES, help="measure here: what each turn's process is asked")
-    parser.add_argument("--by-load", action="store_true", help="with --one: waiting as kakera does")
+    parser.add_argument("--one", choices=SIDES, help="measure in this process (used by each turn)")
+    parser.add_argument("--by-load", action="store_true", help="with --one: wait as kakera does")
     parser.add_argument("--json", default="")
     parser.add_argument("--work", choices=SIDES, nargs="+", default=list(SIDES))
     parser.add_argument("--settings", choices=SETTINGS, nargs="+", default=list(SETTINGS))

@@ -1,1 +1,1 @@
-"""How time and memory grow with the number of files and of classes."""
+"""Growth of time and memory with the number of files and classes."""

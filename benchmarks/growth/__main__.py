@@ -1,11 +1,11 @@
-"""How kakera's time and memory grow with the number of files and of classes: `python -m benchmarks.growth`.
+"""Measure the growth of time and memory with the number of files and classes: `python -m benchmarks.growth`.
 
-    python -m benchmarks.growth                    # to 100 000 files and 1 000 classes, two minutes
+    python -m benchmarks.growth                    # up to 100 000 files and 1 000 classes, two minutes
     python -m benchmarks.growth --all --json found.json
     python -m benchmarks.growth --stages split digest --files 1000 1000000
 
-Each stage is measured at each size in a process of its own, once. Files hold nothing, or are not there:
-nothing is decoded. Those that are made lie in memory, as files just listed do, where there is room for them.
+Each stage is measured once at each size, in a new process. Files are empty or missing, so nothing is decoded.
+Created files are in memory (/dev/shm) if there is enough space.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from benchmarks.growth.measured import measured
 from benchmarks.growth.stages import STAGES
 from benchmarks.growth.table import Measures, table
 
-QUICK_FILES, QUICK_CLASSES = (10_000, 100_000), (10, 1000)  # fewer files take less than is measured
+QUICK_FILES, QUICK_CLASSES = (10_000, 100_000), (10, 1000)  # fewer files are too fast to measure
 ALL_FILES, ALL_CLASSES = tuple(10**digits for digits in range(3, 8)), (10, 100, 1000, 20_000)
-ON_DISK = 1_000_000  # files that are made, unless all are asked for
+ON_DISK = 1_000_000  # largest number of created files without --all
 MEMORY = Path("/dev/shm")
 BESIDE = (1000, 100_000)  # classes in the table over files; files in that over classes
 Found = dict[str, dict[int, Measures]]
@@ -42,7 +42,7 @@ def points(
     on_disk: int = ON_DISK,
     slow: bool = True,
 ) -> Points:
-    """Files and classes of both tables; slow stages are left out of the first unless they are wanted."""
+    """Return the files and classes of both tables; the first has slow stages only if `slow`."""
     stage = STAGES[name]
     limit = min(stage.most, on_disk) if stage.on_disk else stage.most
     over_files = [(count, beside[0]) for count in files if count <= limit and (slow or not stage.few)]
@@ -51,7 +51,7 @@ def points(
 
 
 def apart(name: str, files: int, classes: int, scratch: Path) -> dict[str, Any]:
-    """Measure in a process of its own; where that fails, its last words."""
+    """Measure in a new process; if it fails, return the last line of its stderr."""
     command = [sys.executable, "-m", "benchmarks.growth", "--one", name, "--scratch", str(scratch)]
     command += ["--files", str(files), "--classes", str(classes)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
@@ -61,14 +61,14 @@ def apart(name: str, files: int, classes: int, scratch: Path) -> dict[str, Any]:
 
 
 def sweep(chosen: Mapping[str, Points], scratch: Path) -> tuple[Found, Found]:
-    """Of each stage the measures over files, and over classes; a size that is in both is measured once."""
+    """Return the measures of each stage over files and over classes; a size in both is measured once."""
     over_files: Found = {}
     over_classes: Found = {}
     for name, (by_files, by_classes) in chosen.items():
         known: dict[tuple[int, int], Measures] = {}
         for point in dict.fromkeys((*by_files, *by_classes)):
             known[point] = apart(name, *point, scratch)
-            print(f"{name}, {point[0]} files, {point[1]} classes: {told(known[point])}", file=sys.stderr)
+            print(f"{name}, {point[0]} files, {point[1]} classes: {summary(known[point])}", file=sys.stderr)
         if by_files:
             over_files[name] = {point[0]: known[point] for point in by_files}
         if by_classes:
@@ -77,19 +77,19 @@ def sweep(chosen: Mapping[str, Points], scratch: Path) -> tuple[Found, Found]:
 
 
 def room(files: int) -> Path | None:
-    """Where to make so many files: in memory, where some trees of them fit; else where temporary files go."""
+    """Return where to create the files: in memory if there is enough space, else None (temporary files)."""
     try:
         return MEMORY if os.statvfs(MEMORY).f_favail > 3 * files else None
     except (OSError, AttributeError):
         return None
 
 
-def told(found: Measures) -> str:
+def summary(found: Measures) -> str:
     return f"failed, {found['failed']}" if "failed" in found else f"{found['seconds']:.3f} s"
 
 
 def report(over_files: Found, over_classes: Found, beside: tuple[int, int] = BESIDE) -> str:
-    """Both tables."""
+    """Return both tables."""
     few = {STAGES[name].few: name for name in over_classes if STAGES[name].few}
     less = "".join(f" ({name}: {count})" for count, name in few.items())
     found = [
@@ -104,18 +104,21 @@ def stored(rows: Mapping[str, Mapping[int, Measures]]) -> dict[str, dict[str, Me
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; exit code 1 where something failed."""
+    """Measure and print; exit code 1 if a stage failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="to 10^7 files and 20 000 classes")
+    parser.add_argument("--all", action="store_true", help="up to 10^7 files and 20 000 classes")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), metavar="STAGE")
-    parser.add_argument("--files", type=int, nargs="+", help="these numbers of files instead")
-    parser.add_argument("--classes", type=int, nargs="*", help="these numbers of classes instead")
+    parser.add_argument("--files", type=int, nargs="+", help="numbers of files")
+    parser.add_argument("--classes", type=int, nargs="*", help="numbers of classes")
     parser.add_argument("--beside", type=int, nargs=2, default=BESIDE, metavar=("CLASSES", "FILES"))
     parser.add_argument(
-        "--on-disk", type=int, default=0, help="files that are made at most (10^6; of all 10^7)"
+        "--on-disk",
+        type=int,
+        default=0,
+        help="largest number of created files (default: 10^6; with --all 10^7)",
     )
-    parser.add_argument("--scratch", type=Path, help="a folder for them, which is kept; else a temporary one")
-    parser.add_argument("--one", choices=STAGES, help="measure here: what each process is asked")
+    parser.add_argument("--scratch", type=Path, help="a permanent folder for the files; default: temporary")
+    parser.add_argument("--one", choices=STAGES, help="measure in this process (used by each measurement)")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
     files = given.files or (ALL_FILES if given.all else QUICK_FILES)

@@ -1,4 +1,4 @@
-"""Labels, names, data sets and files of any number, made up; kakera's own classes hold them."""
+"""Artificial labels, names, data sets and files of any number, in classes of kakera."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = 8192  # names made at a time
 
 
 def labels_of(files: int, classes: int) -> NDArray[np.int64]:
-    """Class by class, as folders list them."""
+    """Return labels class by class, in the order of folders."""
     return np.arange(files) * min(files, classes) // files
 
 
@@ -25,12 +25,12 @@ def blocks(files: int, classes: int) -> Iterator[tuple[int, list[str]]]:
     """Yield names such as n00017/n00017_00123456.JPEG, and the number of the first of them."""
     for first in range(0, files, ROWS):
         numbers = range(first, min(first + ROWS, files))
-        there = min(files, classes)
-        yield first, [f"n{n * there // files:05}/n{n * there // files:05}_{n:08}.JPEG" for n in numbers]
+        used = min(files, classes)
+        yield first, [f"n{n * used // files:05}/n{n * used // files:05}_{n:08}.JPEG" for n in numbers]
 
 
 def dataset(files: int, classes: int) -> Dataset:
-    """Labelled pictures that are not there, a fifth of them to test on."""
+    """Return a data set of labelled pictures whose files do not exist; a fifth of them is the test part."""
     from kakera.data.dataset import PARTS, Dataset
     from kakera.data.holders import FilePictures
     from kakera.data.names import NamesBuilder, Paths
@@ -49,7 +49,7 @@ def place(scratch: Path, files: int, classes: int) -> Path:
 
 
 def tree(scratch: Path, files: int, classes: int) -> Path:
-    """A folder of files, made once: zeros that take no room, each file of another size."""
+    """Create a folder of files once: sparse files of zeros, each with another size."""
     folder = place(scratch, files, classes)
     whole = folder.parent / "whole"
     if whole.exists():

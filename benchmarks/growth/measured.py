@@ -1,4 +1,4 @@
-"""One stage at one size: seconds, and memory above that of the imports."""
+"""Measure one stage at one size: seconds, and memory beyond the imports."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from benchmarks.growth.stages import STAGES
 
 STATUS, PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-FIRST = (100, 10)  # files and classes of a turn before, which imports and fills what is filled once
+FIRST = (100, 10)  # files and classes of a first turn, which imports modules and fills caches
 
 
 def measured(name: str, files: int, classes: int, scratch: Path) -> dict[str, float | None]:
-    """Wall and processor seconds; bytes at the peak above that of the imports, and what the result keeps.
+    """Return wall and CPU seconds, peak bytes beyond the imports, and bytes per file of the result.
 
-    The peak is that of the work alone, with what it is given, but not of what made that. What is kept is None
-    where the stage keeps nothing, or this system does not tell.
+    The peak includes the input of the work, but not its preparation. The bytes per file are None if the stage
+    has no lasting result, or if this system does not report memory.
     """
     stage = STAGES[name]
     stage.work(min(files, FIRST[0]), min(classes, FIRST[1]), scratch)()
@@ -41,7 +41,7 @@ def measured(name: str, files: int, classes: int, scratch: Path) -> dict[str, fl
 
 
 def resident() -> int:
-    """Bytes that this process holds, after what is free was given back; elsewhere than on Linux the peak."""
+    """Return the memory of this process in bytes, after freeing unused memory; without Linux, the peak."""
     gc.collect()
     if not STATUS.exists():
         return peak()
@@ -52,13 +52,13 @@ def resident() -> int:
 
 
 def forget_peak() -> None:
-    """Have the kernel count the peak from here on, where it can."""
+    """Reset the peak memory of this process, if the kernel supports it."""
     if PEAK.exists():
         PEAK.write_text("5")
 
 
 def peak() -> int:
-    """The most bytes that this process held."""
+    """Return the peak memory of this process in bytes."""
     if STATUS.exists():
         return _status("VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

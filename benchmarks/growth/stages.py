@@ -1,6 +1,6 @@
-"""What is measured: for so many files and classes each stage makes what it needs, and gives the work to time.
+"""The measured stages. For a number of files and classes, each stage prepares its input and returns the work.
 
-Nothing here does what kakera does: the work is a call of its own function.
+The work is a call of a function of kakera.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ import numpy as np
 from benchmarks.growth.made import blocks, dataset, labels_of, place, tree
 
 Work = Callable[[], object]
-BATCH = 256  # files of a step, and of a block of predictions, as kakera evaluates small pictures
-LABELS = 10  # of each class, for training with few
+BATCH = 256  # files of a step and of a block of predictions, the same as in kakera for small pictures
+LABELS = 10  # labels of each class, for training with few labels
 TOP = 5
-PREDICTIONS = 256  # that are made up, and printed again and again
-SHARES = {"val": 0.0, "test": 0.2}  # as a source is split that brings no parts
+PREDICTIONS = 256  # artificial predictions, printed repeatedly
+SHARES = {"val": 0.0, "test": 0.2}  # the default split of a source without parts
 MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`work` (files, classes, scratch folder) gives what is timed."""
+    """A stage: `work` (files, classes, scratch folder) returns the function to measure."""
 
     work: Callable[[int, int, Path], Work]
     most: int = 10 * MILLION
-    """Files beyond which it says nothing, or takes too long."""
+    """Largest number of files that is useful and not too slow."""
     keeps: bool = False
-    """Whether its result is kept as long as the data are, so that bytes a file mean something."""
+    """True if its result stays in memory together with the data, so that bytes per file are useful."""
     few: int = 0
-    """Files in the table over classes, where the usual number takes too long: over files it is slow too."""
+    """Files in the table over classes, if the usual number takes too long; such a stage is slow."""
     of_classes: bool = True
-    """Whether their number may matter."""
+    """True if the number of classes may matter."""
     on_disk: bool = False
-    """Whether each file has to be there."""
+    """True if each file must exist."""
 
 
 def open_table(files: int, classes: int, scratch: Path) -> Work:
-    """A CSV with file, label and split; up to a million files are looked up, and are there."""
+    """Open a CSV with file, label and split; up to a million files are looked up and must exist."""
     from kakera.data.sources.lookup import MOST
     from kakera.data.sources.open import open_dataset
 
@@ -62,7 +62,7 @@ def open_table(files: int, classes: int, scratch: Path) -> Work:
 
 
 def open_folder(files: int, classes: int, scratch: Path) -> Work:
-    """Folders of files that nobody can read, one a class."""
+    """Open folders of unreadable files, one folder per class."""
     from kakera.data.sources.open import open_dataset
 
     folder = tree(scratch, files, classes)
@@ -98,7 +98,7 @@ def inventory(files: int, classes: int, _: Path) -> Work:
 
 
 def changes(files: int, classes: int, _: Path) -> Work:
-    """Of an inventory of which every tenth label is another one now, and every hundredth file gone."""
+    """Compare two inventories: every tenth label is changed, and every hundredth file is missing."""
     from kakera.data.checks.inventory import ROW
     from kakera.data.checks.inventory import changes as changes_of
 
@@ -113,7 +113,7 @@ def changes(files: int, classes: int, _: Path) -> Work:
 
 
 def order(files: int, _: int, __: Path) -> Work:
-    """One epoch, batch by batch."""
+    """Return the order of one epoch, batch by batch."""
     from kakera.data.order import ALL, TrainingSampler
 
     batches = TrainingSampler(files, 0, BATCH, max(1, files // BATCH), 0, ALL)
@@ -121,7 +121,7 @@ def order(files: int, _: int, __: Path) -> Work:
 
 
 def evaluate(files: int, classes: int, _: Path) -> Work:
-    """Judge blocks of probabilities as they come, then all that was kept of them."""
+    """Evaluate blocks of probabilities one after another, then all results together."""
     from kakera.training.metrics import evaluate_predictions
     from kakera.training.predictions import Predictions, judged
 
@@ -139,12 +139,12 @@ def evaluate(files: int, classes: int, _: Path) -> Work:
 
 
 def predict_top(files: int, classes: int, _: Path) -> Work:
-    """JSON of predictions of which the likeliest classes are kept."""
+    """Print predictions as JSON with the most probable classes."""
     return printed(files, classes, min(TOP, classes))
 
 
 def predict_all(files: int, classes: int, _: Path) -> Work:
-    """JSON of every class, as `kakera predict --json` prints it."""
+    """Print predictions as JSON with all classes, as `kakera predict --json` does."""
     return printed(files, classes, classes)
 
 
@@ -170,7 +170,7 @@ def printed(files: int, classes: int, top: int) -> Work:
 
 
 def warnings(files: int, classes: int, _: Path) -> Work:
-    """What a plan and `inspect` count of each class."""
+    """Count the classes for the warnings of a plan and of `inspect`."""
     from kakera.data.checks.warnings import data_warnings
 
     data = dataset(files, classes)
@@ -178,7 +178,7 @@ def warnings(files: int, classes: int, _: Path) -> Work:
 
 
 def taken_line(files: int, classes: int, _: Path) -> Work:
-    """The line that says what was taken of the data."""
+    """Make the line that summarises the data set."""
     from kakera.data.checks.findings import taken_line as line_of
 
     data = dataset(files, classes)
@@ -186,7 +186,7 @@ def taken_line(files: int, classes: int, _: Path) -> Work:
 
 
 def leaks(files: int, classes: int, scratch: Path) -> Work:
-    """Test files equal to training files, where no two have the same size."""
+    """Search test files that equal training files, where no two files have the same size."""
     from kakera.data.checks.leaks import leaks as leaks_between
     from kakera.data.holders import FilePictures
     from kakera.data.names import Paths

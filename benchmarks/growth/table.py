@@ -1,4 +1,4 @@
-"""What was measured, as a table: seconds at each size, and how they grow."""
+"""The table of results: seconds at each size, and their growth."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-LEAST = 0.05  # seconds: below, time is that of whatever else happens
+LEAST = 0.05  # seconds: shorter times depend on other work of the machine
 Measures = Mapping[str, Any]
 
 
 def exponent(seconds: Mapping[int, float]) -> float | None:
-    """The least-squares slope of log time over log size, of times above LEAST; None of fewer than two."""
+    """Return the least-squares slope of log time over log size; None below two times above LEAST."""
     long = [(size, time) for size, time in seconds.items() if time > LEAST]
     if len(long) < 2:
         return None
@@ -23,16 +23,16 @@ def exponent(seconds: Mapping[int, float]) -> float | None:
 
 
 def table(over: str, beside: str, rows: Mapping[str, Mapping[int, Measures]]) -> str:
-    """A heading and a row a stage, over the number of files or of classes."""
+    """Return a heading and a row for each stage, over the number of files or classes."""
     sizes = sorted({size for row in rows.values() for size in row})
     heading = (
         f"over {over}, {beside}\n"
         f"seconds at each size; exponent: the least-squares slope of log seconds over log {over}, "
-        f"of times above {1000 * LEAST:.0f} ms (- where fewer than two are);\n"
-        f"where {over} are most: processor seconds, the peak of memory above that of the imports, "
-        "bytes a file that the result keeps"
+        f"for times above {1000 * LEAST:.0f} ms (- for fewer than two);\n"
+        f"at the largest number of {over}: CPU seconds, peak memory beyond the imports, "
+        "bytes per file of the result"
     )
-    cells = [("", *map(power, sizes), "exponent", "processor s", "peak MB", "bytes a file")]
+    cells = [("", *map(power, sizes), "exponent", "CPU s", "peak MB", "bytes per file")]
     cells += [(name, *_row(row, sizes)) for name, row in rows.items()]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join([heading, *("  ".join(_aligned(row, widths)).rstrip() for row in cells)])
@@ -70,6 +70,6 @@ def _number(seconds: float) -> str:
 
 
 def power(size: int) -> str:
-    """A power of ten as such."""
+    """Return a power of ten as text such as 10^3, other numbers in digits."""
     digits = round(math.log10(size))
     return f"10^{digits}" if size == 10**digits else str(size)

@@ -1,1 +1,1 @@
-"""Valid files by independent encoders in their odd settings, read by kakera and by a second decoder."""
+"""Valid files of independent encoders in unusual settings, read by kakera and by a second decoder."""

@@ -1,7 +1,8 @@
-"""Valid files by the thousand: `python -m benchmarks.valid_files --count 2000` writes and reads them.
+"""Write and read thousands of valid files: `python -m benchmarks.valid_files --count 2000`.
 
-Encoders take turns with their settings, so few files already have something of each. File number n of a seed
-is always the same. Exit code 1 where a value differs, or a file is refused, without a known reason.
+The encoders and their settings take turns, so a small number of files already covers each of them. File
+number n of a seed is always the same. The exit code is 1 if a value differs, or a file is refused, without
+a known reason.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ LIBRARIES = {"Pillow": "PIL", "OpenCV": "cv2", "tifffile": "tifffile", "libsndfi
 
 
 def settings(only: Iterable[str] = ()) -> tuple[list[Setting], list[str]]:
-    """Those of the encoders that are installed, which take turns; and the encoders that are not."""
+    """Return the settings of the installed encoders, in turns, and the encoders that are not installed."""
     modules = (picture_libraries, picture_programs, picture_tools, ffmpeg_pictures, recordings)
     groups: dict[str, list[Setting]] = {}
     for one in itertools.chain.from_iterable(module.settings() for module in modules):
@@ -52,7 +53,7 @@ def settings(only: Iterable[str] = ()) -> tuple[list[Setting], list[str]]:
 
 
 def _in_turns(groups: list[list[Setting]]) -> Iterator[Setting]:
-    """Each group spread over the whole list."""
+    """Spread each group evenly over the whole list."""
     places = [
         ((number + 0.5) / len(group), setting) for group in groups for number, setting in enumerate(group)
     ]
@@ -68,7 +69,7 @@ def _installed(encoder: str) -> bool:
 
 
 def tried(chosen: list[Setting], count: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Files, and what differs, of `count` files in this folder."""
+    """Write and compare `count` files in `folder`, and return the statistics and the differences."""
     found: list[Mismatch] = []
     refused: collections.Counter[str] = collections.Counter()
     encoders: collections.Counter[str] = collections.Counter()
@@ -99,19 +100,20 @@ def tried(chosen: list[Setting], count: int, seed: int, folder: Path) -> dict[st
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write, read and compare; print what differs."""
+    """Write, read and compare files; print the differences."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.valid_files", description=__doc__)
-    parser.add_argument("--count", type=int, default=2000, help="how many files")
-    parser.add_argument("--seed", type=int, default=0, help="of their contents")
-    parser.add_argument("--only", nargs="*", default=(), help="encoders, by name")
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the result as JSON into a file")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the files here")
+    parser.add_argument("--count", type=int, default=2000, help="number of files")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the contents")
+    parser.add_argument("--only", nargs="*", default=(), help="names of the encoders to use")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result as JSON into a file")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the files in this folder")
     options = parser.parse_args(arguments)
     chosen, absent = settings(options.only)
     if not chosen:
         print(
-            f"valid_files: got no encoder, expected one; install one of {', '.join(absent)}", file=sys.stderr
+            f"valid_files: got no encoder, expected at least one; install one of {', '.join(absent)}",
+            file=sys.stderr,
         )
         return 2
     with tempfile.TemporaryDirectory() as temporary:
@@ -125,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def text(result: dict[str, Any]) -> str:
-    """For reading."""
+    """Return the result as text."""
     lines = [
         f"{one['file']}  {one['encoder']}  {one['setting']}: {one['difference']}"
         + (f"  (known: {one['reason']})" if one["reason"] else "")
@@ -136,9 +138,9 @@ def text(result: dict[str, Any]) -> str:
     known = len(result["mismatches"]) - unknown
     lines += [
         f"not installed: {', '.join(result['left_out']) or 'none'}",
-        f"settings an encoder refuses: {sum(result['unwritten'].values())} files",
+        f"not written, since the encoder refused the setting: {sum(result['unwritten'].values())} files",
         f"{result['files']} files in {result['settings']} settings by {encoders}",
-        f"{unknown} differ, {known} more for a known reason; {result['seconds']:g} s",
+        f"{unknown} files differ without a known reason, {known} with one; {result['seconds']:g} s",
     ]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""One file: read as training reads it, and beside the values that it should give."""
+"""The comparison of one file, read as in training, with its expected values."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RANGES = (
     ("uint16", 0.0, 65535.0),
     ("int32", 0.0, 65535.0),
     ("float", 0.0, 1.0),
-)  # as a data set measures them
+)  # as kakera measures them for a data set
 
 
-FEW = 256  # values of which the mean says nothing
+FEW = 256  # values: with fewer, the mean is not compared
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A file whose values differ, by how much, and the reason where it is known."""
+    """A file whose values differ, the difference, and the reason if it is known."""
 
     file: str
     encoder: str
@@ -38,7 +38,10 @@ class Mismatch:
 
 
 def compared(setting: Setting, path: Path, rng: np.random.Generator) -> Mismatch | None:
-    """None where all values agree. Raises UnwrittenError where the encoder refuses, or the second decoder."""
+    """Write, read and compare one file; return None if all values agree.
+
+    Raises UnwrittenError if the encoder or the second decoder refuses the setting.
+    """
     expected = setting.write(path, rng)
     if expected is None or isinstance(expected, Length):
         assert setting.opinion is not None, setting
@@ -59,7 +62,7 @@ def _picture(path: Path, expected: NDArray[Any], setting: Setting) -> tuple[str,
     height, width, channels = header(path)
     found = FilePictures([path], channels, RANGES).read(0)
     if found.shape != (height, width, channels):
-        return f"the header says {height} x {width} x {channels}, the values are {found.shape}", 0.0
+        return f"the header has {height} x {width} x {channels}, the values have {found.shape}", 0.0
     if found.shape[:2] != expected.shape[:2]:
         return f"got {found.shape[:2]}, expected {expected.shape[:2]}", 0.0
     if channels == 1 and expected.ndim == 3 and (expected != expected[..., :1]).any():
@@ -86,7 +89,7 @@ def _recording(path: Path, expected: tuple[int, NDArray[Any]], setting: Setting)
 
 
 def cut(values: NDArray[Any], length: int) -> NDArray[Any]:
-    """The first so many samples; NaN where the second decoder ends before the length that the file says."""
+    """Return the first `length` samples; missing samples of the second decoder are NaN."""
     found = np.full((length, values.shape[1]), np.nan, np.float32)
     found[: len(values)] = values[:length]
     return found

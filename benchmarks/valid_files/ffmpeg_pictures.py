@@ -1,4 +1,4 @@
-"""ffmpeg's own encoders of pictures, and files whose bytes are put together here."""
+"""Picture encoders of ffmpeg, and files that are assembled byte by byte here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SIXTEEN = {"rgb565le": (5, 6, 5), "rgb555le": (5, 5, 5)}
 
 
 def settings() -> Iterator[Setting]:
-    """Of ffmpeg, and of bytes put together."""
+    """Return the settings of ffmpeg and of the assembled files."""
     for suffix, modes, lines in LOSSLESS:
         for mode in modes.split():
             for line in lines:
@@ -117,7 +117,7 @@ def _sixteen(layout: str, path: Path, rng: Any) -> Any:
 
 
 def _packed(values: Any, bits: tuple[int, ...]) -> tuple[Any, Any]:
-    """Red, green and blue of so many bits in one word, and what they are of 255."""
+    """Return pixels with red, green and blue of few bits in one word, and their values (0 … 255)."""
     parts = [values[..., at].astype(int) >> (8 - width) for at, width in enumerate(bits)]
     words = (parts[0] << (bits[1] + bits[2])) | (parts[1] << bits[2]) | parts[2]
     eight = [np.floor(part * 255 / (2**width - 1) + 0.5) for part, width in zip(parts, bits, strict=True)]
@@ -152,7 +152,7 @@ def _bmp(bits: int, top_down: bool, path: Path, rng: Any) -> Any:
 
 
 def _turned_jpeg(orientation: int, path: Path, rng: Any) -> Any:
-    """A JPEG by cjpeg with an EXIF block; the values are what djpeg gives, turned as the tag says."""
+    """Write a JPEG with cjpeg and an EXIF block; the values are those of djpeg, rotated by the tag."""
     values = samples.picture(rng, "rgb")
     plain = run([opinions.program("cjpeg"), "-quality", "95"], samples.pnm(values))
     order = b"II*\0" if orientation % 2 else b"MM\0*"
@@ -169,7 +169,7 @@ def _turned_jpeg(orientation: int, path: Path, rng: Any) -> Any:
 
 
 def _gif(path: Path, rng: Any) -> None:
-    """A frame of ImageMagick's placed at (3, 2) of a larger canvas, which has the background's colour."""
+    """Write a frame with ImageMagick at (3, 2) of a larger canvas, which has the background colour."""
     values = samples.picture(rng, "palette")
     height, width = values.shape[:2]
     page = f"{width + 9}x{height + 7}+3+2"

@@ -1,6 +1,6 @@
-"""Mismatches whose reason is known and is not kakera's.
+"""Mismatches with a known reason outside kakera.
 
-(What the setting contains, what the difference contains, the greatest difference of values, the reason.)
+Each row: a part of the setting, a part of the difference, the largest difference of values, the reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KNOWN: tuple[tuple[str, str, float, str], ...] = (
 
 
 def reason(setting: str, difference: str, most: float) -> str:
-    """Why this mismatch is none of kakera's, "" where nothing is known."""
+    """Return the known reason of a mismatch, or an empty string."""
     return next(
         (why for name, words, far, why in KNOWN if name in setting and words in difference and most <= far),
         "",

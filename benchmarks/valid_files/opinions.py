@@ -1,4 +1,4 @@
-"""Second decoders: programs that are not what kakera reads with."""
+"""Second decoders: programs that kakera does not use itself."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ DECODERS = {  # program: (its arguments, the suffix it writes)
 
 
 def ffmpeg_picture(path: Path) -> NDArray[Any]:
-    """The first frame, with chroma in full."""
+    """Decode the first frame with ffmpeg, with full chroma resolution."""
     flags = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
     command = [FFMPEG, "-v", "error", "-i", str(path), "-frames:v", "1", "-sws_flags", flags]
     return parsed(run([*command, "-pix_fmt", "rgb24", "-f", "image2pipe", "-c:v", "ppm", "-"]))
 
 
 def magick(path: Path) -> NDArray[Any]:
-    """By ImageMagick, upright and on white."""
+    """Decode a picture with ImageMagick, upright and on white."""
     options = "-auto-orient -background white -alpha remove -alpha off -colorspace sRGB -depth 8"
     return parsed(run([CONVERT, f"{path}[0]", *options.split(), "ppm:-"]))
 
 
 def by(name: str) -> Callable[[Path], NDArray[Any]]:
-    """The decoder of a format, which writes a file."""
+    """Return the decoder `name`, a program that writes a file."""
     return partial(_decoded, name)
 
 
@@ -61,7 +61,7 @@ def _decoded(name: str, path: Path) -> NDArray[Any]:
 
 
 def ffmpeg_sound(path: Path) -> tuple[int, NDArray[np.float32]]:
-    """(rate, (samples, channels)) as ffmpeg gives them."""
+    """Decode a recording with ffmpeg: (rate, (samples, channels))."""
     entries = ["-select_streams", "a:0", "-show_entries", "stream=sample_rate,channels", "-of", "csv=p=0"]
     rate, channels = run([FFPROBE, "-v", "error", *entries, str(path)]).split()[0].decode().split(",")[:2]
     raw = run(
@@ -71,14 +71,14 @@ def ffmpeg_sound(path: Path) -> tuple[int, NDArray[np.float32]]:
 
 
 def sox_sound(path: Path) -> tuple[int, NDArray[np.float32]]:
-    """By SoX, whose ADPCM and GSM are its own."""
+    """Decode a recording with SoX, which has its own ADPCM and GSM."""
     rate, channels = (int(run([program("soxi"), flag, str(path)])) for flag in ("-r", "-c"))
     raw = run([program("sox"), "-D", str(path), "-t", "f32", "-"])
     return rate, np.frombuffer(raw, np.float32).reshape(-1, channels)
 
 
 def opusdec_at(path: Path) -> tuple[int, NDArray[Any]]:
-    """By the reference decoder, resampled to the rate that the header names where Opus has that rate."""
+    """Decode with the Opus reference decoder, resampled to the rate in the header if Opus supports it."""
     import soxr
 
     named = int.from_bytes(path.read_bytes()[40:44], "little")
@@ -88,8 +88,8 @@ def opusdec_at(path: Path) -> tuple[int, NDArray[Any]]:
 
 
 def opusdec(path: Path) -> tuple[int, NDArray[np.float32]]:
-    """By the reference decoder, at 48 kHz; the channels in the order that WAV has."""
-    channels = path.read_bytes()[37]  # of the identification header, after a page of 28 bytes
+    """Decode with the Opus reference decoder at 48 kHz; the channels are in the order of WAV."""
+    channels = path.read_bytes()[37]  # in the identification header, after a page of 28 bytes
     raw = run([program("opusdec"), "--quiet", "--rate", "48000", "--float", "--no-dither", str(path), "-"])
     data = raw.index(b"data") + 8 if raw.startswith(b"RIFF") else 0
     names = OGG_ORDER.get(channels, "").split()

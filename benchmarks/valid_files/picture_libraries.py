@@ -1,4 +1,4 @@
-"""Libraries that write pictures: Pillow, OpenCV and tifffile, whose files hold the values they are given."""
+"""Libraries that write pictures: Pillow, OpenCV and tifffile. Their files contain the passed values."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ OPENCV_LOSSY = (
 
 
 def settings() -> Iterator[Setting]:
-    """Of the three."""
+    """Return the settings of the three libraries."""
     for suffix, modes, lines in PILLOW:
         for mode in modes.split():
             for line in lines:

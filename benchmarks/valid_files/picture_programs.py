@@ -1,4 +1,4 @@
-"""Programs that write pictures: a table of their settings. {i} and {o} are the files they read and write."""
+"""Programs that write pictures, and their settings. {i} is the input file, {o} is the output file."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ SAMPLINGS = ("1x1", "2x1", "2x2", "1x2", "4x1", "2x2,1x1,2x1")
 
 
 def settings() -> Iterator[Setting]:
-    """All of the programs in the table, installed or not."""
+    """Return the settings of all programs in the table, installed or not."""
     for name, source, suffix, modes, loss, table in PROGRAMS:
         for line in table.splitlines():
             for mode in modes.split():

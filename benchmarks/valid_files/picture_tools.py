@@ -1,4 +1,4 @@
-"""ImageMagick, libvips, ffmpeg and netpbm, which write many formats each: a table a tool."""
+"""ImageMagick, libvips, ffmpeg and netpbm, which write many formats: one table for each tool."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ OPINIONS = {".jpg": "djpeg", ".webp": "dwebp", ".avif": "avifdec"}
 
 
 def settings() -> Iterator[Setting]:
-    """Of all four."""
+    """Return the settings of all four tools."""
     tools = (("ImageMagick", MAGICK, _magick), ("libvips", VIPS, _vips), ("netpbm", NETPBM, _netpbm))
     for encoder, table, command in tools:
         for suffix, modes, loss, lines in table:

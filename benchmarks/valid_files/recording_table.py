@@ -1,4 +1,4 @@
-"""Programs that write recordings, and their settings: {i} is a WAV file, {o} what they write."""
+"""Programs that write recordings, and their settings. {i} is a WAV file, {o} is the output file."""
 
 from __future__ import annotations
 

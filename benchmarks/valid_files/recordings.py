@@ -1,4 +1,4 @@
-"""Recordings by the programs of the table, and by libsndfile."""
+"""Recordings written by the programs of the table, and by libsndfile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUBTYPES = {
 
 
 def settings() -> Iterator[Setting]:
-    """All of the tables, and chains of Ogg."""
+    """Return all settings of the tables, and Ogg files with several joined streams."""
     for encoder, suffix, bits, channels, rates, loss, table in TABLE:
         for number, line in enumerate(table.splitlines()):
             line = line.strip().replace("{F}", FF)
@@ -62,7 +62,10 @@ def _opinion(suffix: str, words: str) -> Any:
 
 
 def _length(words: str, path: Path, samples: int, rate: int) -> Length | None:
-    """Where the file says its length: Ogg does, MP3 where LAME has put it into its first frame."""
+    """Return the length that the file stores; None if it stores none.
+
+    Ogg files store it, and MP3 files with the LAME tag in their first frame.
+    """
     content = path.read_bytes()
     if "opus" in words and rate not in (8000, 12000, 16000, 24000, 48000):
         samples = -(-samples * 48000 // rate)
@@ -156,5 +159,5 @@ def _by_soundfile(subtype: str, exact: bool, path: Path, rng: Any) -> Any:
 
 
 def in_blocks(subtype: str) -> bool:
-    """Whether a coder of blocks: shorter files are tried by its own programs."""
+    """Return True for a block coder; its own programs test shorter files."""
     return subtype in ("ALAC_16", "VORBIS", "OPUS", "MPEG_LAYER_III")

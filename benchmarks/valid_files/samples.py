@@ -1,4 +1,4 @@
-"""What is written into the files: pictures of every mode, and waveforms, from random numbers."""
+"""The contents of the files: pictures of every mode, and waveforms, from random numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ CHANNELS = {"grey": 1, "la": 2, "rgb": 3, "rgba": 4}
 
 
 def picture(rng: np.random.Generator, mode: str) -> NDArray[Any]:
-    """(H, W) or (H, W, C): grey, la, rgb, rgba with 8 bits or, as rgb16, 16; grey1, grey2, grey4; palette."""
+    """Return a random picture (H, W) or (H, W, C).
+
+    `mode` is grey, la, rgb or rgba with 8 bits, such names with 16 (rgb16), grey1, grey2, grey4 or palette.
+    """
     height, width = SIZES[rng.integers(len(SIZES))]
     if mode == "palette":
         colours = rng.integers(0, 256, (7, 3), dtype=np.uint8)
@@ -30,7 +33,7 @@ def picture(rng: np.random.Generator, mode: str) -> NDArray[Any]:
 
 
 def _smooth(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float64]:
-    """0.05 … 0.95: waves with a little noise, so that lossy coders have something to keep."""
+    """Return values 0.05 … 0.95: waves with a little noise, which lossy coders can preserve."""
     y, x = np.mgrid[:height, :width] / max(height, width)
     a, b, c = rng.uniform(1, 6, 3)
     waves = 0.5 + 0.4 * np.sin(a * x + b * y + c)
@@ -38,7 +41,7 @@ def _smooth(rng: np.random.Generator, height: int, width: int) -> NDArray[np.flo
 
 
 def eight(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """What should be read of it: 8 bits, upright, laid on white."""
+    """Return the expected values: 8 bits, upright, on a white background."""
     white = 255.0 if values.dtype == np.uint8 else 65535.0
     shares = values.astype(np.float64) / white
     if shares.ndim == 3 and shares.shape[2] in (2, 4):
@@ -49,7 +52,7 @@ def eight(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def png(values: NDArray[Any]) -> bytes:
-    """A PNG file, by the letter of its specification."""
+    """Return a PNG file, built according to its specification."""
     height, width = values.shape[:2]
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[1 if values.ndim == 2 else values.shape[2]]
     rows = values.astype(values.dtype.newbyteorder(">"))
@@ -61,7 +64,7 @@ def png(values: NDArray[Any]) -> bytes:
 
 
 def pnm(values: NDArray[Any]) -> bytes:
-    """A PGM or PPM file of 8 or 16 bits."""
+    """Return a PGM or PPM file of 8 or 16 bits."""
     height, width = values.shape[:2]
     most = 255 if values.dtype == np.uint8 else 65535
     kind = 5 if values.ndim == 2 else 6
@@ -72,7 +75,7 @@ def pnm(values: NDArray[Any]) -> bytes:
 
 
 def parsed(content: bytes) -> NDArray[Any]:
-    """(H, W) or (H, W, 3) of a raw PGM or PPM, as decoders write them. Raises ValueError."""
+    """Parse a raw PGM or PPM as decoders write it: (H, W) or (H, W, 3). Raises ValueError."""
     words: list[bytes] = []
     place = 0
     while len(words) < 4:
@@ -94,7 +97,7 @@ def parsed(content: bytes) -> NDArray[Any]:
 
 
 def waveform(rng: np.random.Generator, channels: int, rate: int, shortest: int = 1) -> NDArray[np.int32]:
-    """(samples, channels) as 24-bit whole numbers: tones and noise at half of full scale."""
+    """Return (samples, channels) as 24-bit integers: tones and noise at half of full scale."""
     lengths = [length for length in LENGTHS if length >= shortest]
     length = int(lengths[rng.integers(len(lengths))])
     time = np.arange(length)[:, None] / rate
@@ -104,7 +107,7 @@ def waveform(rng: np.random.Generator, channels: int, rate: int, shortest: int =
 
 
 def wav(values: NDArray[np.int32], rate: int, bits: int = 16) -> tuple[bytes, NDArray[np.float64]]:
-    """A WAV file of 8, 16, 24 or 32 bits, and what it holds as shares of full scale."""
+    """Return a WAV file of 8, 16, 24 or 32 bits, and its values as shares of full scale."""
     shifted = values >> (24 - bits) if bits <= 24 else values.astype(np.int64) << 8
     if bits == 8:
         data = (shifted + 128).astype(np.uint8).tobytes()
@@ -114,7 +117,7 @@ def wav(values: NDArray[np.int32], rate: int, bits: int = 16) -> tuple[bytes, ND
         data = shifted.astype(f"<i{bits // 8}").tobytes()
     channels, size = values.shape[1], bits // 8
     form = struct.pack("<HHIIHH", 1, channels, rate, rate * channels * size, channels * size, bits)
-    if channels > 2:  # WAVE_FORMAT_EXTENSIBLE, whose mask says where the speakers stand
+    if channels > 2:  # WAVE_FORMAT_EXTENSIBLE, whose mask gives the positions of the speakers
         identity = bytes.fromhex("0100000000001000800000aa00389b71")
         form = (
             struct.pack("<H", 0xFFFE)

@@ -1,4 +1,4 @@
-"""A setting of an encoder: how its file is written, and whose opinion of it counts."""
+"""A setting of an encoder: the function that writes its file, and the second decoder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 PICTURE, RECORDING = "picture", "recording"
-SECONDS = 60  # one encoder or decoder may take
+SECONDS = 60  # time limit of an encoder or decoder
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Greatest and mean difference: of pictures in grey levels of 255, of recordings in full scales."""
+    """Largest and mean difference: in grey levels (0 … 255) for pictures, of full scale for recordings."""
 
     most: float = 0.0
     mean: float = 0.0
@@ -28,10 +28,9 @@ EXACT = Tolerance()
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to write a file. `write` returns the values that it holds, None where `opinion` says them.
+    """One way to write a file. `write` returns its values, or None or a `Length` if `opinion` returns them.
 
-    A `Length` goes with an opinion. Values: of pictures (H, W) or (H, W, 3) in 0 … 255, of recordings
-    (rate, (samples, channels)).
+    Values are (H, W) or (H, W, 3) in 0 … 255 for pictures, and (rate, (samples, channels)) for recordings.
     """
 
     kind: str
@@ -48,24 +47,24 @@ class Setting:
 
 @dataclass(frozen=True)
 class Length:
-    """What `write` returns where the file says its length: the second decoder's samples are cut to it."""
+    """The result of `write` if the file stores its length: samples of the second decoder are cut to it."""
 
     samples: int
     rate: int = 0
-    """At which; where the encoder has chosen another rate, the length is not compared. 0: any."""
+    """The sample rate of the length; with another rate of the encoder it is not compared. 0: any rate."""
 
 
 class UnwrittenError(Exception):
-    """The encoder refuses this setting: not a valid file, so nothing to compare."""
+    """The encoder refuses a setting, so there is no valid file to compare."""
 
 
 def program(*names: str) -> str:
-    """The path of the first of these programs that is installed, "" without one."""
+    """Return the path of the first installed program of `names`, or an empty string."""
     return next((found for name in names if (found := shutil.which(name))), "")
 
 
 def run(command: list[str], stdin: bytes = b"") -> bytes:
-    """What a command writes. Raises UnwrittenError with its last line where it fails."""
+    """Run a command and return its output. Raises UnwrittenError with the last line of stderr if it fails."""
     done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()

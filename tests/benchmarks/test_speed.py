@@ -110,7 +110,7 @@ def test_quick_numbers_are_not_published(
     (tmp_path / "BENCH").write_text(json.dumps({**found, "quick": False}))
     assert speed.main() == 0
     readme = (tmp_path / "README").read_text()
-    assert readme.startswith(f"before\n{speed.BEGIN}\n## How fast\n")
+    assert readme.startswith(f"before\n{speed.BEGIN}\n## Speed\n")
     assert readme.endswith(f"{speed.END}\nafter\n")
     assert "old" not in readme
     assert (tmp_path / "PAGE").read_text() == speed.page(found)

@@ -57,7 +57,7 @@ def test_mask_ratio_hears_with_the_recipe_for_sound(data: Path, tmp_path: Path) 
     assert inputs.sound is not None
     assert (inputs.size, inputs.sound.bins) == ((80, 120), 80)
     page = (tmp_path / "study" / "report.html").read_text()
-    assert "80 mel bands by 120 frames, 1.22 seconds at a time, as 5 x 15 patches" in page
+    assert "80 mel bands x 120 frames (windows of 1.22 seconds), 5 x 15 patches" in page
     assert page.count("data:image/png;base64,") == 1
 
 
@@ -81,7 +81,7 @@ def test_data_size_compares_three_networks_and_shifts_in_time(
     assert {row["network"] for row in found} == {"cnn", "vit", "mae"}
     assert {row["measure"] for row in found} >= {"test moved by 2", "features moved by 8"}
     page = (out / "report.html").read_text()
-    for text in ("by 8 frames", "moved to and fro in time", "the mean, as padding is"):
+    for text in ("by 8 frames", "the mean of shifts forward and backward in time", "the mean, like padding"):
         assert text in page, text
     ears = {load_model(out / "units" / f"final-{kind}-4-s0").inputs for kind in ("cnn", "vit")}
     assert len(ears) == 1

@@ -85,7 +85,7 @@ def test_a_study_that_is_interrupted_goes_on_at_once(
 def test_a_broken_result_is_named(tmp_path: Path) -> None:
     study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
     (tmp_path / "s/units/probe-0.5-s0/result.json").write_text("{")
-    with pytest.raises(RunError, match="expected the result of a unit; remove its folder to repeat it"):
+    with pytest.raises(RunError, match="expected the result of a unit; delete its folder to repeat the unit"):
         study_mask_ratio(pictures(60, 20), out=tmp_path / "s", **MASK_RATIO)
     (tmp_path / "s/plan.json").write_text("[]")
     with pytest.raises(RunError, match="expected a plan"):

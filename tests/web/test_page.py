@@ -469,10 +469,10 @@ def test_kinds_of_masks(page: Page, oracle: Oracle, kind: str) -> None:
 
 
 def test_borrowed_brightness_is_said(page: Page) -> None:
-    assert "borrowed" not in page.part("reconstruction", "extra")
+    assert "copied" not in page.part("reconstruction", "extra")
     page.choose("model", "growing")
     said = page.part("reconstruction", "extra")
-    assert said.endswith("Mean and contrast of each hidden patch borrowed from the original.")
+    assert said.endswith("Mean and contrast of each hidden patch are copied from the original.")
 
 
 # what it says
@@ -547,7 +547,7 @@ def test_another_grid_follows_the_same_place_and_hides_the_same_patches(page: Pa
 
 def test_a_model_says_in_one_sentence_what_it_cannot_do(page: Page) -> None:
     page.choose("compare", "classifier")
-    assert page.part("predictions", "note").endswith("Knows no classes.")
+    assert page.part("predictions", "note").endswith("Predicts no classes.")
     assert page.part("reconstruction", "note", 2).startswith("Encoder only, without a decoder")
     assert not page.canvas("reconstruction", 2).is_displayed()
 
@@ -621,7 +621,7 @@ def test_the_page_turns_dark_at_a_click_and_stays_so(page: Page) -> None:
     page.click(page.find("#theme"))
     dark = page.find("body").value_of_css_property("background-color")
     assert brightness(light) > 0.8 > 0.2 > brightness(dark)
-    assert page.find("#theme").text == "Light page"
+    assert page.find("#theme").text == "Light theme"
     page.open()
     assert page.find("body").value_of_css_property("background-color") == dark
 
@@ -839,7 +839,7 @@ def test_a_server_that_does_not_answer_is_asked_again(page: Page) -> None:
     page.protocol("Network.enable")
     page.protocol("Network.emulateNetworkConditions", offline=True, **offline)
     page.choose("near", "0")
-    assert page.part("similarity", "note") == "The server does not answer."
+    assert page.part("similarity", "note") == "The server does not respond."
     assert page.canvas("attention").is_displayed()
     page.protocol("Network.emulateNetworkConditions", offline=False, **offline)
     page.until("document.querySelector('[data-panel=similarity]').dataset.state === 'ready'")

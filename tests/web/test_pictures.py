@@ -122,7 +122,7 @@ def test_the_oldest_uploads_are_forgotten_when_there_are_too_many(monkeypatch: p
     monkeypatch.setattr(module, "KEPT_BYTES", sum(map(len, contents[1:])))
     first, second, *_ = [shelf.add(content).id for content in contents]
     assert shelf.picture(second).id == second
-    with pytest.raises(UnknownError, match="expected a sample or an upload; send it again"):
+    with pytest.raises(UnknownError, match="expected a sample or an upload; upload it again"):
         shelf.picture(first)
     assert shelf.picture("sample-1").name == "T-shirt/top"
 

@@ -205,7 +205,10 @@ def test_models_of_pictures_make_no_sound(tmp_path: Path) -> None:
     other = client(three_runs(tmp_path))
     ask = {"model": "mae", "picture": "sample-1"}
     for answer in (other.get("/api/sound", params=ask), other.post("/api/sound", json=ask)):
-        assert (answer.status_code, "expected one of recordings" in answer.json()["detail"]) == (422, True)
+        assert (answer.status_code, "expected a model of recordings" in answer.json()["detail"]) == (
+            422,
+            True,
+        )
     scene = other.get("/api/scene", params=ask).json()
     assert (scene["size"], scene["rows"], scene["upwards"]) == ([28, 28], 7, False)
 
@@ -216,7 +219,7 @@ def test_pictures_and_recordings_are_not_mixed(
     pictures = three_runs(tmp_path)[0]
     assert main(["serve", str(world / "mae"), str(pictures), "--port", "0"]) == 2
     said = capsys.readouterr().err
-    assert "models: got some of pictures, some of recordings, expected one kind; serve them apart" in said
+    assert "models: got models of pictures and models of recordings, expected models of one kind" in said
     assert said.count("\n") == 1
 
 

@@ -16,7 +16,7 @@ def run_on(data: str, path: Path) -> Path:
 
 def test_pictures_that_are_named_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     samples = open_samples(str(folder(tmp_path / "mine", count=20)), [])
-    assert capsys.readouterr().err == f"kakera: {tmp_path / 'mine'}: 12 of 40 pictures are offered\n"
+    assert capsys.readouterr().err == f"kakera: {tmp_path / 'mine'}: showing 12 of 40 pictures\n"
     assert len(samples) == MOST
     assert {Path(samples.pictures.name(i)).parent.name for i in range(MOST)} == {"bag", "boot"}
 

@@ -227,7 +227,7 @@ def test_a_guess_can_be_heard_and_says_how_it_was_made(page: Page, world: Path) 
     page.open("hidden=15-16.25-26")
     page.run(KEEP)
     said = page.find(".resynthesis p").text
-    assert said.startswith("Griffin-Lim: made from the spectrogram alone.")
+    assert said.startswith("Griffin-Lim: computed from the spectrogram alone.")
     hidden = np.zeros(40, bool)
     hidden[[14, 15, 24, 25]] = True
     for of, values in (("guess", guessed(world, hidden).values[0, 0]), ("original", spectrogram(world)[0])):

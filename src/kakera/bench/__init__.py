@@ -1,1 +1,1 @@
-"""How fast this machine runs kakera, beside what else is installed: `kakera bench`."""
+"""`kakera bench`: measure the speed of kakera on this machine, compared with other installed libraries."""

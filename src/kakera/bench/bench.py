@@ -1,4 +1,4 @@
-"""`kakera bench`: cases, run one after another, into one table and one JSON file."""
+"""`kakera bench`: run cases one after another and report them as a table and a JSON file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kakera.training.device import device_of
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured: the machine, its limit in operations a second, and each case."""
+    """The results of `bench`: the machine, its limit in operations per second, and each case."""
 
     machine: dict[str, Any]
     limit: float
@@ -27,7 +27,7 @@ class Benchmark:
     quick: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """As it is written."""
+        """Return the content of the JSON file."""
         return {
             "machine": self.machine,
             "flops_per_second": round(self.limit),
@@ -36,23 +36,21 @@ class Benchmark:
         }
 
     def lines(self) -> list[str]:
-        """A table to read."""
+        """Return the results as lines of text."""
         here = self.machine
         found = [
             f"{here.get('gpu', here['processor'])}, {here['threads']} threads, torch {here['torch']}, "
             f"{here['day']}",
-            f"limit: {self.limit / 1e9:.0f} GFLOP/s of matrix products",
+            f"limit: {self.limit / 1e9:.0f} GFLOP/s for matrix products",
         ]
         if self.quick:
-            found.append("the smallest sizes, not those that are named: this says nothing of speed")
+            found.append("note: --quick uses the smallest sizes, not those in the titles; ignore the speed")
         for name, case in self.cases.items():
             found.append(f"{name}: {case['says']}, {case['rounds']} rounds")
             for who, result in case["results"].items():
                 ratio = case["ratios"].get(OURS, {}).get(who)
                 text = (
-                    ""
-                    if ratio is None
-                    else f"   kakera is {ratio[0]:.2f} x ({ratio[1]:.2f} to {ratio[2]:.2f})"
+                    "" if ratio is None else f"   kakera: {ratio[0]:.2f} x ({ratio[1]:.2f} to {ratio[2]:.2f})"
                 )
                 share = (
                     f"   {case['share_of_limit']:.0%} of the limit"
@@ -74,14 +72,17 @@ def bench(
     out: str | Path = "",
     say: Callable[[str], None] = print,
 ) -> Benchmark:
-    """Run the named cases, or all, against what is installed; a JSON file where `out` names one.
+    """Run the cases in `names`, or all cases, with kakera and the installed other libraries.
 
-    `quick` takes the smallest sizes: whether all runs, not how fast. `device` is cpu or cuda, which has cases
-    of its own. The file is written after each case. Raises OptionError for an unknown case or no rounds,
-    RunError where there is no such device, StorageError where `out` cannot be written.
+    `rounds` is the number of measurements of each contender. `quick` uses the smallest sizes, to test that
+    all cases run. `device` is cpu or cuda, which has its own cases. `out` is a JSON file, written after each
+    case; empty writes none. `say` receives progress lines.
+
+    Raises OptionError for an unknown case or less than one round, RunError if the device is not available,
+    and StorageError if `out` cannot be written.
     """
     if rounds < 1:
-        raise OptionError("rounds", got=rounds, expected="at least 1", do="ask for more")
+        raise OptionError("rounds", got=rounds, expected="at least 1", do="choose a larger number")
     table = CASES if device_of(device).type == "cpu" else ON_GPU
     chosen = {name: case_of(name, table) for name in names or table}
     limit = machine.matrix_rate() if table is CASES else machine.gpu_rate()

@@ -1,4 +1,4 @@
-"""What is measured: the rows of the table."""
+"""The cases of `kakera bench`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from kakera.errors import OptionError
 
 @dataclass(frozen=True)
 class Case:
-    """What is done, on what sizes, and the smallest sizes, which only show that it runs."""
+    """A case: its work, its sizes, and the smallest sizes, which only test that it runs."""
 
     title: str
     build: Callable[..., Work]
-    """From a folder for files, and the sizes."""
+    """A function of a folder for files and the sizes, which returns the work."""
     sizes: Mapping[str, Any] = field(default_factory=dict)
     quick: Mapping[str, Any] = field(default_factory=dict)
     measure: Callable[[Callable[[], Any]], float] = wall_clock
     rounds: int = 0
-    """As many rounds are enough; 0 takes as many as are asked for."""
+    """Largest number of rounds; 0 means no limit."""
 
 
 _BASE = {"size": "base", "patch": 16, "side": 224}
@@ -46,32 +46,32 @@ CASES: dict[str, Case] = {
         "a step of a classifier, ViT-B/16, 224 pixels, batch 8", vit_step, {**_BASE, "batch": 8}, _NANO
     ),
     "inference-1": Case(
-        "scores of one picture, ViT-B/16, 224 pixels",
+        "logits of one picture, ViT-B/16, 224 pixels",
         inference,
         {**_BASE, "batch": 1},
         {**_NANO, "batch": 1},
     ),
     "inference-16": Case(
-        "scores of 16 pictures, ViT-B/16, 224 pixels",
+        "logits of 16 pictures, ViT-B/16, 224 pixels",
         inference,
         {**_BASE, "batch": 16},
         _NANO,
     ),
     "loader": Case(
-        "JPEG files of 500 x 375 to random crops of 224 x 224, processor time of one core",
+        "JPEG files of 500 x 375 to random crops of 224 x 224, CPU time of one core",
         loader,
         {"pictures": 64, "batch": 16},
         {"pictures": 4, "batch": 2},
         one_core,
     ),
     "log-mel": Case(
-        "spectrograms of clips of 10 seconds, processor time of one core",
+        "log-mel spectrograms of clips of 10 seconds, CPU time of one core",
         clips,
         {"clips": 16, "seconds": 10.0},
         {"clips": 1, "seconds": 0.5},
         one_core,
     ),
-    "start": Case("kakera --help, beside imports", start),
+    "start": Case("start of kakera --help, compared with imports", start),
     "mae-memory": Case(
         "peak memory of a step of pretraining, ViT-B/16, 224 pixels, batch 16",
         memory,
@@ -106,7 +106,7 @@ ON_GPU: dict[str, Case] = {
 
 
 def case_of(name: str, table: Mapping[str, Case]) -> Case:
-    """The row of a name in CASES or ON_GPU. Raises OptionError for an unknown one."""
+    """Return the case with a name from CASES or ON_GPU. Raises OptionError for an unknown name."""
     if name not in table:
-        raise OptionError("case", got=name, expected="one of " + ", ".join(table), do="choose one of these")
+        raise OptionError("case", got=name, expected="one of " + ", ".join(table), do="choose one of them")
     return table[name]

@@ -1,4 +1,4 @@
-"""Several programs that do the same work, measured in turns: trust ratios within a round."""
+"""Measurements of several programs that do the same work in turns. Ratios within a round are reliable."""
 
 from __future__ import annotations
 
@@ -15,16 +15,28 @@ OURS = "kakera"
 
 @dataclass(frozen=True)
 class Contender:
-    """A program, ready to run."""
+    """A program with a name, ready to run.
+
+    Example:
+
+        >>> Contender("kakera", lambda: sum(range(10))).work()
+        45
+    """
 
     name: str
     work: Callable[[], object]
-    """Does the work once, to its end."""
+    """A function that does the work once."""
 
 
 @dataclass(frozen=True)
 class ResultUnit:
-    """What results are told in: items a second, or what was measured itself, `scale` times."""
+    """The unit of results: items per second (`rate`), or the measured value times `scale`.
+
+    Example:
+
+        >>> ResultUnit("ms", rate=False, scale=1000).name
+        'ms'
+    """
 
     name: str
     rate: bool = True
@@ -36,30 +48,48 @@ PICTURES = ResultUnit("pictures/s")
 
 @dataclass(frozen=True)
 class Work:
-    """Contenders, and how many items each works on at a time."""
+    """The work of a case: its contenders, and the number of items of one run.
+
+    Example:
+
+        >>> Work([Contender("kakera", lambda: None)], items=16).unit.name
+        'pictures/s'
+    """
 
     contenders: list[Contender]
     items: int
     unit: ResultUnit = PICTURES
     flops: int = 0
-    """Operations that ours needs for one item; 0 where matrix products are not what limits it."""
+    """FLOPs that kakera needs for one item; 0 if matrix products do not limit the speed."""
     not_installed: tuple[str, ...] = ()
-    """Other libraries that would take part if they were installed."""
+    """Other libraries that could take part but are not installed."""
     warm: bool = True
-    """Whether a first turn changes the next ones: not where each is a process whose bytes count."""
+    """True if each contender runs once before the measurement; False for memory of new processes."""
     details: Mapping[str, Any] | None = None
-    """What else belongs to the result, such as how far the contenders' answers lie apart."""
+    """Further results, such as the difference between the outputs of the contenders."""
 
 
 def wall_clock(work: Callable[[], object]) -> float:
-    """Seconds, as on the wall."""
+    """Run `work` and return its wall-clock time in seconds.
+
+    Example:
+
+        >>> wall_clock(lambda: None) < 0.1
+        True
+    """
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def one_core(work: Callable[[], object]) -> float:
-    """Seconds of the processor, with one thread of torch: what other programs take is not counted."""
+    """Run `work` with one torch thread and return its CPU time in seconds, without that of other programs.
+
+    Example:
+
+        >>> one_core(lambda: None) < 0.1
+        True
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -71,31 +101,47 @@ def one_core(work: Callable[[], object]) -> float:
 
 
 def returned_value(work: Callable[[], Any]) -> float:
-    """What the work itself says that it took, such as bytes."""
+    """Run `work` and return its result as the measured value, such as a number of bytes.
+
+    Example:
+
+        >>> returned_value(lambda: 1024)
+        1024.0
+    """
     return float(work())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured in every round for each contender, in the order they ran; less is better."""
+    """The measured values of each contender in each round; smaller is better.
+
+    Example:
+
+        >>> outcome = Outcome({"kakera": (1.0, 1.0), "timm": (2.0, 3.0)}, items=10)
+        >>> outcome.result("kakera"), outcome.ratios("kakera", "timm")
+        (10.0, [2.0, 3.0])
+    """
 
     measured: Mapping[str, tuple[float, ...]]
     items: int
-    """How many pictures, clips or files one run works on."""
+    """Number of pictures, clips or files of one run."""
     unit: ResultUnit = PICTURES
 
     def result(self, name: str) -> float:
-        """The median over the rounds, in the unit."""
+        """Return the median over the rounds, in the unit."""
         middle = statistics.median(self.measured[name])
         return self.items / middle if self.unit.rate else middle * self.unit.scale
 
     def ratios(self, name: str, to: str) -> list[float]:
-        """How many times as fast as `to` (or how many times less), round by round, rising."""
+        """Return how many times faster (or smaller) `name` is than `to` in each round, in ascending order."""
         pairs = zip(self.measured[to], self.measured[name], strict=True)
         return sorted(theirs / ours for theirs, ours in pairs)
 
     def to_json(self) -> dict[str, Any]:
-        """Results, and each of ours against every other contender: the median, lowest and highest round."""
+        """Return results and ratios for JSON.
+
+        The ratios compare each contender of kakera with all others: median, smallest and largest round.
+        """
         found: dict[str, Any] = {
             "unit": self.unit.name,
             "items": self.items,
@@ -112,7 +158,7 @@ class Outcome:
             if ours.startswith(OURS)
         }
         found["measured"] = {
-            name: [round(one, 6) for one in values] for name, values in self.measured.items()
+            name: [round(value, 6) for value in values] for name, values in self.measured.items()
         }
         return found
 
@@ -126,9 +172,15 @@ def contest(
     warm: bool = True,
     measure: Callable[[Callable[[], Any]], float] = wall_clock,
 ) -> Outcome:
-    """Each once unmeasured where `warm`, then all in turns, every other round backwards.
+    """Measure all contenders in turns, `rounds` times.
 
-    So none always follows another.
+    If `warm`, each contender first runs once without measurement. Every second round has the reverse order,
+    so that no contender always follows the same other one.
+
+    Example:
+
+        >>> contest([Contender("kakera", lambda: 2.0)], items=1, rounds=3, measure=returned_value).measured
+        {'kakera': (2.0, 2.0, 2.0)}
     """
     for contender in contenders if warm else ():
         contender.work()

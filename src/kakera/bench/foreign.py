@@ -1,8 +1,8 @@
-"""Other libraries: those that are installed, and those in a folder apart that must not disturb them.
+"""Imports of other libraries, installed or in a separate folder.
 
-timm and vit-pytorch import torchvision, of which a Vision Transformer needs nothing, and whose compiled part
-does not load beside every build of torch. Where it does not, torchvision is imported without its first
-file, which is what loads that part: all else is torchvision's own code.
+timm and vit-pytorch import torchvision. A Vision Transformer needs nothing of it, and its compiled part does
+not load with every build of torch. In that case, torchvision is imported without its `__init__.py`, which
+loads the compiled part. The rest is torchvision's own code.
 """
 
 from __future__ import annotations
@@ -22,21 +22,27 @@ PICKY = "torchvision"
 
 
 def add_peers_folder(folder: str) -> None:
-    """Libraries may lie in this folder too: `pip install --no-deps --target FOLDER …`. Raises OptionError."""
+    """Add a folder with libraries, installed by `pip install --no-deps --target FOLDER …`.
+
+    Raises OptionError if the folder does not exist.
+    """
     if not Path(folder).is_dir():
         raise OptionError(
-            "--peers", got=folder, expected="a folder", do="pip install --no-deps --target it first"
+            "--peers", got=folder, expected="a folder", do="run pip install --no-deps --target FOLDER first"
         )
     _apart[:] = [str(Path(folder).resolve())]
 
 
 def peers_folder() -> str:
-    """The folder, or nothing."""
+    """Return the folder with libraries, or an empty string."""
     return "".join(_apart)
 
 
 def library(name: str) -> Any:
-    """A library, or a module of one. Raises ImportError where it is missing or does not fit this torch."""
+    """Import a library or one of its modules.
+
+    Raises ImportError if it is missing or does not work with this version of torch.
+    """
     try:
         return importlib.import_module(name)
     except (ImportError, RuntimeError):
@@ -51,7 +57,7 @@ def library(name: str) -> Any:
 
 @contextmanager
 def _from_apart() -> Generator[None]:
-    """Within the block the folder is searched, after all others, and torchvision does without its kernels."""
+    """Search the folder after all others within the block, and use torchvision without its kernels."""
     sys.path.extend(_apart)
     _forget(PICKY)
     try:

@@ -1,9 +1,9 @@
-"""From JPEG files of 500 × 375 to training batches of 224 × 224, beside the MAE recipe in Pillow.
+"""Loader benchmark: JPEG files of 500 × 375 to training batches of 224 × 224, compared with Pillow.
 
-Processor time with one thread; a round is every picture once, with the same crops and mirrors for all. The
-peer decodes the whole picture, cuts, resizes (bicubic) and mirrors with Pillow, in PyTorch's DataLoader; it
-is given its crops and may keep bytes. kakera reads the same files, shards of the files, and shards of pixels
-whose shorter side is 256.
+The measured value is CPU time with one thread. A round reads every picture once, with the same crops and
+flips for all contenders. The peer is the MAE recipe: it decodes the whole picture, crops, resizes (bicubic)
+and flips with Pillow, in the DataLoader of PyTorch. It receives its crops and may return bytes. kakera reads
+the same files, shards of the files, and shards of pixels whose shorter side is 256.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RECIPE = Augmentation(crop=(0.2, 1.0), flip=True)
 
 
 def loader(place: Path, *, pictures: int, batch: int) -> Work:
-    """All contenders, and how far their values lie apart."""
+    """Return all contenders, and the difference between their values."""
     files = place / "files"
     photographs(files, pictures)
     pack(files, place / "packed-files", store="files", workers=1)
@@ -56,8 +56,8 @@ def loader(place: Path, *, pictures: int, batch: int) -> Work:
 
 
 def photographs(folder: Path, count: int) -> None:
-    """Pieces of two photographs that scikit-learn ships, as JPEG files of quality 90."""
-    from sklearn.datasets import load_sample_images  # the second that it takes is not everyone's
+    """Write pieces of two photographs of scikit-learn as JPEG files of quality 90."""
+    from sklearn.datasets import load_sample_images  # imported here, because the import takes a second
 
     folder.mkdir(parents=True)
     random, photos = np.random.default_rng(0), load_sample_images().images
@@ -73,7 +73,7 @@ def photographs(folder: Path, count: int) -> None:
 
 
 class Recipe(TorchDataset[Tensor]):
-    """The peer: a data set as the MAE recipe has it."""
+    """The data set of the peer, as in the MAE recipe."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -93,7 +93,7 @@ class Recipe(TorchDataset[Tensor]):
         return len(self.paths)
 
     def epoch(self, turn: int, batch: int) -> Iterator[Tensor]:
-        """With the crops, mirrors and order that kakera draws."""
+        """Return the batches of an epoch with the crops, flips and order of kakera."""
         count = len(self)
         noise = seeding.uniform(0, turn, np.arange(count), "geometry", 3 + 4 * augment.TRIES)
         sizes = np.array([FILE_SIZE] * count)
@@ -104,24 +104,24 @@ class Recipe(TorchDataset[Tensor]):
 
 
 def ours(dataset: Dataset, turn: int, batch: int, steps: int) -> Iterator[Tensor]:
-    """One epoch of kakera's batches."""
-    found = training_batches(
+    """Return the batches of kakera for one epoch."""
+    batches = training_batches(
         dataset, SIZE, RECIPE, seed=0, batch=batch, steps=(turn + 1) * steps, start=turn * steps
     )
-    return (one.pictures for one in found)
+    return (each.pictures for each in batches)
 
 
 def differences(recipe: Recipe, dataset: Dataset, batch: int, steps: int) -> dict[str, Any]:
-    """How far the same crops of the same files lie apart."""
+    """Return the differences between the peer and kakera for the same crops of the same files."""
     pairs = zip(recipe.epoch(0, batch), ours(dataset, 0, batch, steps), strict=True)
-    found = np.concatenate([(a.int() - b.int()).abs().numpy().ravel() for a, b in pairs])
+    gaps = np.concatenate([(a.int() - b.int()).abs().numpy().ravel() for a, b in pairs])
     return {
-        "mean": round(float(found.mean()), 5),
-        "most": int(found.max()),
-        "share above 1": round(float((found > 1).mean()), 5),
+        "mean": round(float(gaps.mean()), 5),
+        "most": int(gaps.max()),
+        "share above 1": round(float((gaps > 1).mean()), 5),
     }
 
 
 def _epochs(epoch: Callable[[int], Iterator[Tensor]]) -> Callable[[], object]:
     turns = itertools.count()
-    return lambda: sum(len(one) for one in epoch(next(turns)))
+    return lambda: sum(len(batch) for batch in epoch(next(turns)))

@@ -1,7 +1,7 @@
-"""Log-mel spectrograms of clips: beside transformers' ASTFeatureExtractor and kaldi-native-fbank.
+"""Log-mel benchmark: kakera, ASTFeatureExtractor of transformers, and kaldi-native-fbank.
 
-Processor time with one thread. transformers and kakera give AST's 128 bands; kaldi-native-fbank refuses more
-than about 80 at 512 points and is compared at 80.
+The measured value is CPU time with one thread. transformers and kakera compute the 128 mel bands of AST.
+kaldi-native-fbank refuses more than about 80 bands at 512 points, so it is compared at 80.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from kakera.sound.logmel import log_mel
 from kakera.sound.spec import SoundSpec, preset
 
 Waves = NDArray[np.float32]
-BANDS = 80  # that kaldi-native-fbank can do
+BANDS = 80  # mel bands that kaldi-native-fbank supports
 
 
 def clips(_: Path, *, clips: int, seconds: float) -> Work:
-    """A batch of clips of noise at 16 kHz."""
+    """Return the contenders for a batch of `clips` clips of noise at 16 kHz, each `seconds` long."""
     spec = preset("ast")
     noise = np.random.default_rng(0).standard_normal((clips, int(spec.rate * seconds)))
     waves = (noise / 10).astype(np.float32)
     tensor, peers = torch.from_numpy(waves), {"transformers": extractor, "kaldi-native-fbank": kaldi}
-    there, absent = installed(peers)
+    available, absent = installed(peers)
     contenders = [
         Contender(OURS, lambda: log_mel(tensor, spec)),
         Contender(f"{OURS}, {BANDS} bands", lambda: log_mel(tensor, SoundSpec(bins=BANDS))),
-        *(Contender(name, peers[name](waves)) for name in there),
+        *(Contender(name, peers[name](waves)) for name in available),
     ]
     return Work(contenders, clips, ResultUnit("clips/s"), not_installed=absent)
 
 
 def extractor(waves: Waves) -> Callable[[], object]:
-    """ASTFeatureExtractor of transformers, which is given each clip."""
+    """Return a function that runs ASTFeatureExtractor of transformers on all clips."""
     spec, rows = preset("ast"), list(waves)
-    with warnings.catch_warnings():  # of bands in which no frequency falls, as the paper has them
+    with warnings.catch_warnings():  # transformers warns of bands without any frequency; the paper has them
         warnings.filterwarnings("ignore", message="At least one mel filter")
-        found = library("transformers").ASTFeatureExtractor(max_length=spec.frames(waves.shape[1]))
-    return lambda: found(rows, sampling_rate=spec.rate, return_tensors="np")
+        extract = library("transformers").ASTFeatureExtractor(max_length=spec.frames(waves.shape[1]))
+    return lambda: extract(rows, sampling_rate=spec.rate, return_tensors="np")
 
 
 def kaldi(waves: Waves) -> Callable[[], object]:
-    """kaldi-native-fbank, one clip after another."""
+    """Return a function that runs kaldi-native-fbank, one clip after another."""
     knf, rate = library("kaldi_native_fbank"), preset("ast").rate
     options = knf.FbankOptions()
     options.frame_opts.samp_freq, options.frame_opts.dither = rate, 0

@@ -1,4 +1,4 @@
-"""What this machine is, and the most it could do: its rate of matrix products."""
+"""A description of this machine, and its limit: the rate of matrix products."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import torch
 import kakera
 from kakera.model.linear import linear
 
-SIDE = 2048  # of the matrices: large enough for the caches not to matter
+SIDE = 2048  # rows of the matrices: so large that the caches do not matter
 SIDE_ON_GPU = 8192
 SECONDS = 1.0
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Processor and its widest instructions, cores, threads, versions and the day; on a GPU its name too."""
+    """Return the processor, its instructions, cores, threads, versions and the day; also the GPU if used."""
     gpu = {} if device == "cpu" else {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return {
         "processor": _processor(),
@@ -38,9 +38,9 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 @torch.inference_mode()
 def matrix_rate() -> float:
-    """Floating-point operations a second of fp32 matrix products: the best of about a second.
+    """Measure floating-point operations per second of fp32 matrix products: the best rate of about a second.
 
-    By either of the libraries that kakera uses, whichever is faster here.
+    kakera uses two libraries for them; the faster one counts.
     """
     left, right = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
     best, ends = 0.0, time.perf_counter() + SECONDS
@@ -53,7 +53,7 @@ def matrix_rate() -> float:
 
 
 def gpu_rate() -> float:
-    """The same of bf16 products on the GPU, of random numbers: zeros would be faster."""
+    """Measure the same rate for bf16 products on the GPU, with random numbers, because zeros are faster."""
     left, right = (
         torch.randn(SIDE_ON_GPU, SIDE_ON_GPU, device="cuda", dtype=torch.bfloat16) for _ in range(2)
     )

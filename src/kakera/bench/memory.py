@@ -1,7 +1,7 @@
-"""Peak memory of a step of pretraining, each contender in a process of its own.
+"""Peak memory of a pretraining step, with a new process for each contender.
 
-What is told is the most that the process ever held in memory, less what it held when all was imported and
-a tiny network of the same kind had made a step.
+The result is the peak memory of the process, minus the peak after all imports and a step of a tiny network of
+the same kind.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from kakera.bench.networks import FAST, mae, vit
 from kakera.bench.peers import MAES, installed
 from kakera.model.configs import SIZES
 
-STEPS = 2  # in the second one the optimiser's moments are there from the start
+STEPS = 2  # the second step starts with the moments of the optimiser in memory
 TINY = (SIZES["nano"], 8, 2)
 
 
 def memory(_: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
-    """In MiB; less is better."""
-    there, absent = installed(MAES)
-    contenders = [Contender(who, child(who, size, patch, side, batch)) for who in (OURS, FAST, *there)]
+    """Return the contenders of the memory case; the unit is MiB, and smaller is better."""
+    available, absent = installed(MAES)
+    contenders = [Contender(who, child(who, size, patch, side, batch)) for who in (OURS, FAST, *available)]
     return Work(contenders, 1, ResultUnit("MiB", rate=False, scale=2**-20), not_installed=absent, warm=False)
 
 
 def child(who: str, size: str, patch: int, side: int, batch: int) -> Callable[[], float]:
-    """A process that says how many bytes it took."""
+    """Return a function that runs a new process and returns the bytes that its steps needed."""
     numbers = (patch, side, batch, torch.get_num_threads())
     command = [
         sys.executable,
@@ -52,7 +52,7 @@ def child(who: str, size: str, patch: int, side: int, batch: int) -> Callable[[]
 
 
 def main(who: str, size: str, patch: str, side: str, batch: str, threads: str, apart: str) -> int:
-    """Bytes that the steps took."""
+    """Run pretraining steps in this process and return the bytes that they needed."""
     torch.set_num_threads(int(threads))
     if apart:
         foreign.add_peers_folder(apart)
@@ -65,7 +65,10 @@ def main(who: str, size: str, patch: str, side: str, batch: str, threads: str, a
 
 
 def _most() -> int:
-    """The most bytes that this process held; on Linux its own alone, which a parent's do not raise."""
+    """Return the peak memory of this process in bytes.
+
+    On Linux, VmHWM is used, because ru_maxrss can include the peak of the parent process.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

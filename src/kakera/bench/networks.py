@@ -1,4 +1,4 @@
-"""Networks: a step of pretraining, a step of a classifier, scores; each on the same pictures for all."""
+"""Network benchmarks: a pretraining step, a classifier step, and inference, on the same pictures for all."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ FAST = f"{OURS}, fast decoder"
 
 
 def vit(size: str, patch: int) -> ViTConfig:
-    """A row of the table of sizes with another patch."""
+    """Return the configuration of a model size with another patch."""
     return SIZES[size].with_patch((patch, patch))
 
 
 def mae_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Device = CPU) -> Work:
-    """A step of pretraining; the fast one is ours with the cross decoder on a quarter of what is hidden."""
+    """Return the contenders for a pretraining step.
+
+    The fast one is kakera with the cross decoder, which predicts a quarter of the hidden patches.
+    """
     shape = vit(size, patch)
-    there, absent = installed(MAES)
-    names = (OURS, FAST, *(way for who in there for way in where.variants(who)))
+    available, absent = installed(MAES)
+    names = (OURS, FAST, *(way for who in available for way in where.variants(who)))
     contenders = [Contender(who, mae(who, shape, side, batch, where)) for who in names]
     flops = step_flops(Pretrained(_mae(shape, side, cross=False), _inputs(side)), HIDE)
     return where.repeat(Work(contenders, batch, flops=flops, not_installed=absent))
 
 
 def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Device = CPU) -> Callable[[], object]:
-    """The step of one of them, by name: OURS, FAST, or another library's. Raises ImportError."""
+    """Return the pretraining step of a contender: OURS, FAST, or another library. Raises ImportError."""
     pictures, library = where.to(_pictures(side, batch)), who.removesuffix(COMPILED)
     if library in MAES:
         peer = MAES[library](shape, side, HIDE)
@@ -62,13 +65,13 @@ def mae(who: str, shape: ViTConfig, side: int, batch: int, where: Device = CPU) 
 
 
 def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: Device = CPU) -> Work:
-    """A step of training a classifier."""
+    """Return the contenders for a training step of a classifier."""
     pictures, labels = where.to(_pictures(side, batch)), where.to(torch.arange(batch) % CLASSES)
     ours = _classifier(vit(size, patch), side)
     flops = 3 * forward_flops(Pretrained(ours, _inputs(side), _names()))
-    there, absent = installed(CLASSIFIERS)
+    available, absent = installed(CLASSIFIERS)
     contenders: list[Contender] = []
-    for name in (OURS, *(way for who in there for way in where.variants(who))):
+    for name in (OURS, *(way for who in available for way in where.variants(who))):
         library = name.removesuffix(COMPILED)
         maker = CLASSIFIERS.get(library)
         peer = Peer(OURS, ours, ours) if maker is None else maker(vit(size, patch), side, CLASSES)
@@ -80,18 +83,18 @@ def vit_step(_: Path, *, size: str, patch: int, side: int, batch: int, where: De
 
 
 def inference(place: Path, *, size: str, patch: int, side: int, batch: int) -> Work:
-    """Scores of a batch: in float32, by PyTorch and by other runtimes, and ours in int8."""
+    """Return the contenders for inference: float32 in PyTorch and other runtimes, and kakera in int8."""
     pictures, ours = _pictures(side, batch), _classifier(vit(size, patch), side).eval()
     saved = Pretrained(ours, _inputs(side), _names())
     flops = forward_flops(saved)
     contenders = [Contender(OURS, _scores(ours, ours, pictures))]
-    there, absent = installed((*CLASSIFIERS, *RUNTIMES))
-    for who in there:
+    available, absent = installed((*CLASSIFIERS, *RUNTIMES))
+    for who in available:
         if who in CLASSIFIERS:
             peer = CLASSIFIERS[who](vit(size, patch), side, CLASSES)
             contenders.append(Contender(peer.name, _scores(peer.model.eval(), peer.run, pictures)))
     contenders += graphs(
-        saved, place, saved.inputs.denormalize(pictures), [who for who in there if who in RUNTIMES]
+        saved, place, saved.inputs.denormalize(pictures), [who for who in available if who in RUNTIMES]
     )
     return Work(contenders, batch, flops=flops, not_installed=absent)
 

@@ -1,4 +1,4 @@
-"""The same networks in other libraries, where they are installed. None of them is needed."""
+"""The same networks in other libraries. All of these libraries are optional."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kakera.model.configs import ViTConfig
 
 @dataclass(frozen=True)
 class Peer:
-    """A network of another library, and how to get its loss or its scores."""
+    """A network of another library, and a function that returns its loss or its logits."""
 
     name: str
     model: nn.Module
@@ -23,7 +23,7 @@ class Peer:
 
 
 def transformers_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
-    """ViTMAE of transformers. Raises ImportError."""
+    """Build ViTMAE of transformers. Raises ImportError."""
     transformers, decoder = library("transformers"), shape.decoder
     config = transformers.ViTMAEConfig(
         **_transformers(shape, side),
@@ -39,9 +39,9 @@ def transformers_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
 
 
 def vit_pytorch_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
-    """MAE of vit-pytorch. Raises ImportError.
+    """Build MAE of vit-pytorch. Raises ImportError.
 
-    Its MAE takes positions to be (1, n, d), which its ViT now holds as (n, d).
+    Its MAE expects position embeddings (1, n, d), but new versions of its ViT have (n, d).
     """
     inside, decoder = _vit_pytorch(shape, side), shape.decoder
     if inside.pos_embedding.ndim == 2:
@@ -58,7 +58,7 @@ def vit_pytorch_mae(shape: ViTConfig, side: int, hide: float) -> Peer:
 
 
 def transformers_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
-    """The classifier of transformers. Raises ImportError."""
+    """Build the classifier of transformers. Raises ImportError."""
     transformers = library("transformers")
     config = transformers.ViTConfig(**_transformers(shape, side), num_labels=classes)
     model = transformers.ViTForImageClassification(config)
@@ -66,13 +66,13 @@ def transformers_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
 
 
 def vit_pytorch_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
-    """The classifier of vit-pytorch. Raises ImportError."""
+    """Build the classifier of vit-pytorch. Raises ImportError."""
     model = _vit_pytorch(shape, side, classes)
     return Peer("vit-pytorch", model, model)
 
 
 def timm_vit(shape: ViTConfig, side: int, classes: int) -> Peer:
-    """The classifier of timm. Raises ImportError."""
+    """Build the classifier of timm. Raises ImportError."""
     model = library("timm.models.vision_transformer").VisionTransformer(
         img_size=side,
         patch_size=shape.patch[0],
@@ -94,16 +94,16 @@ CLASSIFIERS: dict[str, Maker] = {
 
 
 def installed(names: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Which libraries import here, and which do not."""
-    there: list[str] = []
+    """Return the libraries that can be imported, and those that cannot."""
+    available: list[str] = []
     absent: list[str] = []
     for name in names:
         try:
             library(name.replace("-", "_"))
-            there.append(name)
+            available.append(name)
         except ImportError:
             absent.append(name)
-    return there, tuple(absent)
+    return available, tuple(absent)
 
 
 def _transformers(shape: ViTConfig, side: int) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _vit_pytorch(shape: ViTConfig, side: int, classes: int = 1000) -> Any:
 
 
 def steps(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:
-    """One training step: forward, backward, AdamW in one fused kernel, for every library the same."""
+    """Return a training step: forward, backward, and fused AdamW, the same for every library."""
     optimizer = torch.optim.AdamW(
         [part for part in model.parameters() if part.requires_grad], lr=1e-4, fused=True
     )

@@ -1,4 +1,4 @@
-"""How long it takes until something happens: new Python processes."""
+"""Start-up benchmark: the time of new Python processes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PEERS = {"transformers": ["-c", "from transformers import ViTMAEForPreTraining"]
 
 
 def start(_: Path) -> Work:
-    """`kakera --help`, beside imports."""
-    there, absent = installed(PEERS)
-    programs = PROGRAMS | {f"{name}, import": PEERS[name] for name in there}
+    """Return the contenders: `kakera --help`, and imports."""
+    available, absent = installed(PEERS)
+    programs = PROGRAMS | {f"{name}, import": PEERS[name] for name in available}
     contenders = [Contender(name, process(words)) for name, words in programs.items()]
     return Work(contenders, 1, ResultUnit("ms", rate=False, scale=1000), not_installed=absent)
 
 
 def process(words: list[str]) -> Callable[[], object]:
-    """Python with these words, to its end."""
+    """Return a function that runs Python with arguments until it ends."""
     command = [sys.executable, *words]
     return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""Where the contenders of a case compute: on a CPU as they are; on a GPU in bf16, many steps a turn."""
+"""The device of a case: a CPU, or a GPU with bf16 and many steps per turn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kakera.bench.contest import Work
 from kakera.training.layer_wrappers import layers_of
 
-AT_ONCE = 10  # steps a turn on a GPU, which works behind the program's back: all are waited for together
+AT_ONCE = 10  # steps per turn on a GPU, which runs asynchronously: the program waits once for all of them
 COMPILED = ", compiled"
 
 T = TypeVar("T", bound=nn.Module | Tensor)
@@ -21,47 +21,47 @@ T = TypeVar("T", bound=nn.Module | Tensor)
 
 @dataclass(frozen=True)
 class Device:
-    """A device, and what everyone does on it."""
+    """A device, and the common settings of all contenders on it."""
 
     device: torch.device
 
     @property
     def is_gpu(self) -> bool:
-        """Whether the program runs ahead of the device."""
+        """True for a GPU, which runs asynchronously."""
         return self.device.type == "cuda"
 
     def to(self, thing: T) -> T:
-        """A model or a tensor, there."""
+        """Return a model or a tensor on this device."""
         return cast(T, thing.to(self.device))
 
     def variants(self, who: str) -> tuple[str, ...]:
-        """The names under which another library takes part: on a GPU as it is, and compiled."""
+        """Return the names of another library's contenders: on a GPU also a compiled one."""
         return (who, who + COMPILED) if self.is_gpu else (who,)
 
     def compile(self, model: nn.Module) -> None:
-        """On a GPU: ours as training compiles it, others as a whole."""
+        """Compile a model on a GPU: kakera layer by layer, as in training, others as a whole."""
         if not self.is_gpu:
             return
         for part in layers_of(model) or [model]:
             part.compile()
 
     def autocast(self, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        """In the precision that training takes there: float32, or on a GPU bf16 where that is enough."""
+        """Return `loss` in the precision of training: float32 on a CPU, mixed bf16 on a GPU."""
 
-        def found() -> Tensor:
+        def mixed() -> Tensor:
             with self._precision():
                 return loss()
 
-        return found
+        return mixed
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast("cuda", dtype=torch.bfloat16) if self.is_gpu else nullcontext()
 
     def repeat(self, work: Work) -> Work:
-        """What a turn is: once on a CPU; on a GPU AT_ONCE times, until all of it is done."""
+        """Return the work of a turn: one step on a CPU; on a GPU AT_ONCE steps, until all are finished."""
         if not self.is_gpu:
             return work
-        contenders = [replace(one, work=_repeated(one.work)) for one in work.contenders]
+        contenders = [replace(contender, work=_repeated(contender.work)) for contender in work.contenders]
         return replace(work, contenders=contenders, items=work.items * AT_ONCE)
 
 

@@ -1,4 +1,4 @@
-"""Curves with intervals, as SVG. Lines differ in marker and dashes, not in colour alone."""
+"""Curves with intervals, as SVG. The lines differ in colour, marker and dashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
 @dataclass(frozen=True)
 class Curve:
-    """Places (n,) and an interval at each; intervals that are infinite are drawn as points."""
+    """A curve: places (n,) on the x axis, and an interval at each; infinite intervals are drawn as points.
+
+    Example:
+
+        >>> Curve("ViT", [10, 100], [Interval(0.5, 0.1, 3), Interval(0.75, 0.05, 3)]).name
+        'ViT'
+    """
 
     name: str
     places: Sequence[float]
@@ -24,7 +30,17 @@ class Curve:
 
 
 def draw(curves: Sequence[Curve], *, x: str, y: str, logarithmic: bool = False, scale: float = 1.0) -> bytes:
-    """An SVG of the curves of shares, 0 … 1; they are multiplied by `scale` (100 for per cent)."""
+    """Draw curves of shares (0 … 1) and return the bytes of an SVG.
+
+    `x` and `y` are axis labels; `logarithmic` is for the x axis; `scale` multiplies all values (100 for per
+    cent).
+
+    Example:
+
+        >>> curve = Curve("ViT", [10, 100], [Interval(0.5, 0.1, 3), Interval(0.75, 0.05, 3)])
+        >>> b"<svg" in draw([curve], x="labels", y="accuracy")
+        True
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -49,7 +65,9 @@ def draw(curves: Sequence[Curve], *, x: str, y: str, logarithmic: bool = False, 
             axes.set_xticks(places, [f"{place:.0f}" for place in places])
             axes.minorticks_off()
         low, high = axes.get_ylim()
-        axes.set_ylim(max(low, 0.0), min(high, scale))  # a share lies within, whatever its interval
+        axes.set_ylim(
+            max(low, 0.0), min(high, scale)
+        )  # a share is never below 0 or above 1, even if its interval is
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid(visible=True, alpha=0.3)

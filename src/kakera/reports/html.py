@@ -1,4 +1,4 @@
-"""One self-contained HTML page: text, tables, pictures; nothing is fetched from elsewhere."""
+"""Building blocks of a self-contained HTML page: text, tables, pictures. The page loads no other files."""
 
 from __future__ import annotations
 
@@ -50,14 +50,20 @@ svg.plot text { fill: currentColor; }
 details { margin: 1rem 0; } summary { cursor: pointer; }
 """
 
-LONGEST = 24  # letters of a name beside a cell
+LONGEST = 24  # longest class name in a confusion matrix, in characters
 
 Level = Literal["good", "doubt", "bad"]
 
 
 @dataclass(frozen=True)
 class Card:
-    """One sample: `media` are tags that `image` and `audio` made, the rest is text."""
+    """A card for one sample: `media` is HTML from `image` or `audio`; `title` and `note` are plain text.
+
+    Example:
+
+        >>> Card(image(b"", "a cat"), "cat.png", "cat, 98 %").title
+        'cat.png'
+    """
 
     media: str
     title: str
@@ -65,7 +71,13 @@ class Card:
 
 
 def page(title: str, *parts: str) -> str:
-    """The whole document."""
+    """Return a complete HTML document with a title and the HTML of `parts`.
+
+    Example:
+
+        >>> page("Report", paragraph("Hello")).startswith("<!doctype html>")
+        True
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -75,74 +87,158 @@ def page(title: str, *parts: str) -> str:
 
 
 def heading(text: str) -> str:
-    """The title of a section."""
+    """Return the heading of a section.
+
+    Example:
+
+        >>> heading("Results")
+        '<h2>Results</h2>'
+    """
     return f"<h2>{escape(text)}</h2>"
 
 
 def paragraph(text: str) -> str:
-    """Plain text."""
+    """Return a paragraph of plain text; special characters are escaped.
+
+    Example:
+
+        >>> paragraph("a < b")
+        '<p>a &lt; b</p>'
+    """
     return f"<p>{escape(text)}</p>"
 
 
 def note(text: str) -> str:
-    """Small print."""
+    """Return a paragraph in small print.
+
+    Example:
+
+        >>> note("3 files skipped")
+        '<p class="note">3 files skipped</p>'
+    """
     return f'<p class="note">{escape(text)}</p>'
 
 
 def verdict(text: str, level: Level) -> str:
-    """The first sentence of a page, and whether it is good news."""
+    """Return the first sentence of a page, coloured by its `level`: good, doubt or bad.
+
+    Example:
+
+        >>> verdict("The model has learned.", "good")
+        '<p class="verdict good">The model has learned.</p>'
+    """
     return f'<p class="verdict {level}">{escape(text)}</p>'
 
 
 def warning(text: str) -> str:
-    """What to look at before going on."""
+    """Return a warning; `text` has no full stop at its end.
+
+    Example:
+
+        >>> warning("the test part is small")
+        '<p class="warning">Warning: the test part is small.</p>'
+    """
     return f'<p class="warning">Warning: {escape(text)}.</p>'
 
 
 def items(texts: Sequence[str]) -> str:
-    """A list of sentences."""
+    """Return a bullet list of texts.
+
+    Example:
+
+        >>> items(["one", "two"])
+        '<ul><li>one</li><li>two</li></ul>'
+    """
     return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
 
 
 def code(text: str) -> str:
-    """Commands to copy."""
+    """Return a block of commands to copy.
+
+    Example:
+
+        >>> code("kakera demo")
+        '<pre><code>kakera demo</code></pre>'
+    """
     return f"<pre><code>{escape(text)}</code></pre>"
 
 
 def details(summary: str, *parts: str) -> str:
-    """Parts that are folded away until somebody opens them."""
+    """Return a collapsed section with a summary line.
+
+    Example:
+
+        >>> details("More", "<p>text</p>")
+        '<details><summary>More</summary><p>text</p></details>'
+    """
     return f"<details><summary>{escape(summary)}</summary>{''.join(parts)}</details>"
 
 
 def picture(png: bytes, *, caption: str, kind: str = "png") -> str:
-    """A picture inside the page; `kind` is png or jpeg."""
+    """Return a figure with a picture inside the page; `kind` is png or jpeg.
+
+    Example:
+
+        >>> picture(b"", caption="a cat").startswith("<figure><img")
+        True
+    """
     return f"<figure>{image(png, caption, kind)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def drawing(svg: bytes, *, caption: str) -> str:
-    """A drawing inside the page, sharp at any size."""
+    """Return a figure with an SVG drawing as an image, sharp at any size.
+
+    Example:
+
+        >>> "image/svg+xml" in drawing(b"<svg/>", caption="a curve")
+        True
+    """
     return picture(svg, caption=caption, kind="svg+xml")
 
 
 def figure(svg: str, *, caption: str) -> str:
-    """A plot whose colours are the page's."""
+    """Return a figure with an inline SVG, which uses the colours of the page.
+
+    Example:
+
+        >>> figure("<svg></svg>", caption="loss")
+        '<figure><svg></svg><figcaption>loss</figcaption></figure>'
+    """
     return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def image(content: bytes, alt: str, kind: str = "png") -> str:
-    """An image tag that holds its bytes."""
+    """Return an image tag with the bytes of an image; `kind` is png, jpeg or svg+xml.
+
+    Example:
+
+        >>> image(b"", "a cat")
+        '<img alt="a cat" src="data:image/png;base64,">'
+    """
     data = base64.b64encode(content).decode()
     return f'<img alt="{escape(alt)}" src="data:image/{kind};base64,{data}">'
 
 
 def audio(wav: bytes) -> str:
-    """A player for the bytes of a WAV file."""
+    """Return an audio player for the bytes of a WAV file.
+
+    Example:
+
+        >>> audio(b"").startswith("<audio controls")
+        True
+    """
     data = base64.b64encode(wav).decode()
     return f'<audio controls preload="none" src="data:audio/wav;base64,{data}"></audio>'
 
 
 def gallery(cards: Sequence[Card], *, sounds: bool = False) -> str:
-    """Cards side by side, as many as fit; `sounds` makes them wide enough for a player."""
+    """Return cards side by side; `sounds` makes them wide enough for an audio player.
+
+    Example:
+
+        >>> gallery([Card("", "cat.png")]).count("card")
+        1
+    """
     inside = "".join(
         f'<div class="card">{card.media}<p>{escape(card.title)}</p>{note(card.note)}</div>' for card in cards
     )
@@ -150,14 +246,28 @@ def gallery(cards: Sequence[Card], *, sounds: bool = False) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text, the header first."""
+    """Return a table from rows of text; the first row is the header.
+
+    Example:
+
+        >>> table([("name", "value"), ("a", "1")]).count("<td>")
+        2
+    """
     header, *body = rows
     lines = _row(header, "th") + "".join(_row(row, "td") for row in body)
     return f'<div class="wide"><table>{lines}</table></div>'
 
 
 def bars(rows: Sequence[tuple[str, float, Sequence[str]]], header: Sequence[str], *, own: str) -> str:
-    """Rows of a name, a share 0 … 1 drawn as a bar, and cells of text; the row named `own` stands out."""
+    """Return a table whose rows have a name, a bar for a share (0 … 1), and cells of text.
+
+    The row with the name `own` is highlighted.
+
+    Example:
+
+        >>> "width: 50.0%" in bars([("kakera", 0.5, ["50 %"])], ["model", "accuracy"], own="kakera")
+        True
+    """
     lines = [_row([header[0], "", *header[1:]], "th")]
     for name, share, cells in rows:
         bar = f'<span class="bar" style="width: {100 * min(max(share, 0.0), 1.0):.1f}%"></span>'
@@ -168,8 +278,16 @@ def bars(rows: Sequence[tuple[str, float, Sequence[str]]], header: Sequence[str]
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """Rows are the truth, columns the guesses; the darker a cell, the larger its share of its row."""
-    lines = [_row(["truth \\ guess", *map(_short, classes)], "th")]
+    """Return a confusion matrix: rows are true classes, columns are predictions.
+
+    A darker cell has a larger share of its row.
+
+    Example:
+
+        >>> confusion([[5, 1], [0, 6]], ["cat", "dog"]).count("<td")
+        4
+    """
+    lines = [_row(["true \\ predicted", *map(_short, classes)], "th")]
     for name, row in zip(classes, counts, strict=True):
         total = max(sum(row), 1)
         cells = "".join(_shaded(count, 0.85 * count / total) for count in row)

@@ -1,4 +1,4 @@
-"""Lines over a number, as an SVG inside the page, in the page's own colours: light and dark."""
+"""Line plots as inline SVG in the colours of the page, light and dark."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from html import escape
 
 WIDTH, HEIGHT = 640.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 58.0, 12.0, 14.0, 40.0
-DASHES = ("", "7 4", "2 3", "9 3 2 3")  # lines differ in more than colour
-MARKED = 40  # points: with more of them, marks would hide the line
+DASHES = ("", "7 4", "2 3", "9 3 2 3")  # lines also differ in their dashes, not only in colour
+MARKED = 40  # points: with more points, markers would hide the line
 MOST = 2000  # points of a line: more than the plot has pixels
 
 
 @dataclass(frozen=True)
 class Line:
-    """A name and points (x, y), x rising; points that are not finite are left out."""
+    """A line with a name and points (x, y), x in ascending order; points that are not finite are skipped.
+
+    Example:
+
+        >>> Line("loss", [(1, 0.5), (2, 0.25)]).name
+        'loss'
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -25,13 +31,23 @@ class Line:
 def plot(
     lines: Sequence[Line], *, x: str, y: str, low: float | None = None, high: float | None = None
 ) -> str:
-    """An inline SVG of all lines on common axes; `low` and `high` are values that the y axis must reach."""
+    """Return an inline SVG of all lines on common axes; it is empty without finite points.
+
+    `x` and `y` are axis labels; `low` and `high` are values that the y axis must include.
+
+    Example:
+
+        >>> plot([Line("loss", [(1, 0.5), (2, 0.25)])], x="epoch", y="loss").count("<polyline")
+        2
+    """
     kept = [Line(line.name, _thinned(line.points)) for line in lines]
     points = [point for line in kept for point in line.points]
     if not points:
         return ""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
-    whole = all(float(x).is_integer() for x in xs)  # epochs: no half of one is named
+    whole = all(
+        float(x).is_integer() for x in xs
+    )  # whole numbers, such as epochs, have only whole tick labels
     across = _ticks(min(xs), max(xs))
     up = _ticks(min(ys) if low is None else min(low, *ys), max(ys) if high is None else max(high, *ys))
     first, last = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
@@ -91,7 +107,7 @@ def _legend(name: str, number: int) -> str:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three to eight round numbers that reach from at most `low` to at least `high`."""
+    """Return three to eight round numbers from at most `low` to at least `high`."""
     span = high - low if high > low else max(abs(low), 1.0)
     power = 10.0 ** math.floor(math.log10(span))
     step = next(power * lead for lead in (0.2, 0.5, 1.0, 2.0) if span / (power * lead) <= 6)

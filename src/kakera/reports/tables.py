@@ -1,4 +1,4 @@
-"""The CSV files behind a report, and how a number is written."""
+"""The CSV files of a report, and the notation of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ RESULTS, COSTS = "results.csv", "costs.csv"
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Atomically; numbers with up to six decimals."""
+    """Write a CSV file atomically; floats have six decimals.
+
+    Example:
+
+        >>> write_csv(Path("results.csv"), ("seed", "score"), [(0, 0.5)])
+        >>> Path("results.csv").read_text().splitlines()
+        ['seed,score', '0,0.500000']
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -25,19 +32,37 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def per_cent(value: Interval) -> str:
-    """83.6 ± 0.4, a 95 % interval in per cent; the mean alone, for one value."""
+    """Return a share as text in per cent with its 95 % interval; without interval for one value.
+
+    Example:
+
+        >>> per_cent(Interval(0.836, 0.004, 3))
+        '83.6 ± 0.4'
+    """
     mean = f"{100 * value.mean:.1f}"
     return f"{mean} ± {100 * value.half:.1f}" if math.isfinite(value.half) else mean
 
 
 def points(value: Difference) -> str:
-    """+2.1 ± 0.8: a difference in points of per cent, with its 95 % interval."""
+    """Return a difference of shares as text in percentage points with its 95 % interval.
+
+    Example:
+
+        >>> points(Difference(0.021, 0.008, 3))
+        '+2.1 ± 0.8'
+    """
     mean = f"{100 * value.mean:+.1f}".replace("-", "−")
     return f"{mean} ± {100 * value.half:.1f}" if math.isfinite(value.half) else mean
 
 
 def amount(number: float) -> str:
-    """1.4 M, 98 k, 2.3 G: with the prefix that fits."""
+    """Return a number as text with a unit prefix: k, M, G, T or P.
+
+    Example:
+
+        >>> amount(1_400_000)
+        '1.4 M'
+    """
     for size, sign in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.3g} {sign}"

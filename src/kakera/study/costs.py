@@ -1,4 +1,4 @@
-"""What a network costs: parameters, floating-point operations, seconds of training, measured step by step."""
+"""The cost of a network: parameters, floating-point operations (FLOPs) and seconds of training."""
 
 from __future__ import annotations
 
@@ -22,11 +22,24 @@ from kakera.formats.native import count_parameters
 from kakera.masking import MASKINGS
 from kakera.model.mae import MAE
 
-PICTURES = 2  # to count with; one would do but for batch norm
+PICTURES = 2  # pictures of the counted batch; batch norm does not accept one picture
 
 
 def forward_flops(saved: Pretrained) -> int:
-    """Of one picture through a classifier, two for each product and sum."""
+    """Return the FLOPs of one picture in the forward pass of a classifier.
+
+    A multiplication and an addition count as two operations.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.classifier import Classifier
+        >>> from kakera.model.configs import vit_config
+        >>> from kakera.model.vit import ViT
+        >>> model = Classifier(ViT(vit_config("nano"), channels=1, image_size=28), classes=2)
+        >>> forward_flops(Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))) > 1e6
+        True
+    """
     model = saved.model.eval()
     pictures = torch.zeros(PICTURES, saved.inputs.channels, *saved.inputs.size)
     with torch.no_grad():
@@ -34,7 +47,19 @@ def forward_flops(saved: Pretrained) -> int:
 
 
 def step_flops(saved: Pretrained[MAE], hide: float) -> int:
-    """Of one picture in a step of pretraining, forward and backward, with this share hidden."""
+    """Return the FLOPs of one picture in a pretraining step, forward and backward, at the mask ratio `hide`.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.configs import vit_config
+        >>> from kakera.model.vit import ViT
+        >>> config = vit_config("nano")
+        >>> model = MAE(ViT(config, channels=1, image_size=28), config.decoder)
+        >>> saved = Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))
+        >>> step_flops(saved, 0.9) < step_flops(saved, 0.5)
+        True
+    """
     model = saved.model
     grid = model.encoder.grid
     noise = seeding.uniform(0, 0, range(PICTURES), "mask", grid.count)
@@ -43,12 +68,33 @@ def step_flops(saved: Pretrained[MAE], hide: float) -> int:
 
 
 def size(saved: Pretrained) -> int:
-    """Parameters of a network."""
+    """Return the number of parameters of a network.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.configs import vit_config
+        >>> from kakera.model.vit import ViT
+        >>> config = vit_config("nano")
+        >>> model = MAE(ViT(config, channels=1, image_size=28), config.decoder)
+        >>> size(Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))) > 1000
+        True
+    """
     return count_parameters(saved.model)
 
 
 def training_seconds(folder: Path) -> float:
-    """Of a finished run, from its metrics: the median epoch times the epochs, whatever interrupted it."""
+    r"""Return the training time of a finished run in seconds, from `metrics.jsonl` in its `folder`.
+
+    The result is the median time of a step times the number of steps, so pauses do not count.
+
+    Example:
+
+        >>> rows = [{"step": 10, "seconds": 1.0}, {"step": 20, "seconds": 2.0}]
+        >>> _ = Path("metrics.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        >>> training_seconds(Path())
+        2.0
+    """
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rows = [row for row in rows if "seconds" in row]
     if not rows:
@@ -64,39 +110,50 @@ def training_seconds(folder: Path) -> float:
 
 
 def _count(model: nn.Module, *inputs: torch.Tensor) -> int:
-    """Operations of one picture: forward, and backward where gradients are on."""
-    # The fused kernel of the CPU is not known to the counter; the plain one does the same sums.
+    """Count the operations of one picture: forward, and backward if gradients are on."""
+    # The counter does not support the fused attention kernel of the CPU; the plain kernel does the same sums.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        found = model(*inputs)
-        if found.requires_grad:
-            found.sum().backward()
+        output = model(*inputs)
+        if output.requires_grad:
+            output.sum().backward()
     model.zero_grad(set_to_none=True)
     return counter.get_total_flops() // PICTURES
 
 
 T = TypeVar("T")
 
-ENOUGH = 2.0  # seconds of steps, where a training has so many
-FEW = 3  # steps, to learn what a training costs beside its steps
+ENOUGH = 2.0  # seconds of measured steps, if the training is long enough
+FEW = 3  # steps of the short training, which shows the cost beside the steps
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a training: `start` for reading, building, measuring and saving, `step` for each step."""
+    """Seconds of a training: `start` for reading, building, evaluating and saving, `step` for each step.
+
+    Example:
+
+        >>> Pace(start=2.0, step=0.5).seconds(10)
+        7.0
+    """
 
     start: float
     step: float
 
     def seconds(self, steps: int) -> float:
-        """Of a training of so many steps."""
+        """Return the seconds of a training with `steps` steps."""
         return self.start + steps * self.step
 
 
 def pace(train: Callable[[Path, int], object], most: int, room: Path, start: float | None = None) -> Pace:
-    """Of `train(folder, steps)`, which may take at most `most` steps; folders are made in `room`.
+    """Measure the pace of `train(folder, steps)` with short trainings of at most `most` steps.
 
-    The first call of a kind, which imports and compiles, is not counted. With `start` known, from a
-    training that differs in its steps alone, only these are measured.
+    The trainings use new folders in `room`. The first training imports and compiles, so it does not count.
+    If `start` is known (in seconds, from a training that differs only in its steps), only steps are measured.
+
+    Example:
+
+        >>> pace(lambda folder, steps: None, most=3, room=Path()).seconds(0) < 0.1
+        True
     """
     few = min(FEW, most)
 
@@ -117,14 +174,23 @@ def pace(train: Callable[[Path, int], object], most: int, room: Path, start: flo
         step = max(long - before, 0.0) / max(more, 1)
         if step * more >= ENOUGH or steps == most:
             break
-        wanted = int(1.2 * ENOUGH / step) + few if step else 4 * steps
-        steps = min(most, max(min(wanted, 8 * steps), steps + 1))
+        enough = int(1.2 * ENOUGH / step) + few if step else 4 * steps
+        steps = min(most, max(min(enough, 8 * steps), steps + 1))
     return Pace(start if start is not None else max(long - steps * step, 0.0), step)
 
 
 def rate(work: Callable[[], T], count: int) -> tuple[float, T]:
-    """Seconds for each of `count` things that `work` does at once, after a first call; what it gave."""
+    """Measure `work`, which processes `count` items at once. A first call does not count.
+
+    Returns the seconds for each item, and the result of `work`.
+
+    Example:
+
+        >>> seconds, result = rate(lambda: sum(range(10)), count=10)
+        >>> result
+        45
+    """
     work()
     began = time.perf_counter()
-    found = work()
-    return (time.perf_counter() - began) / count, found
+    result = work()
+    return (time.perf_counter() - began) / count, result

@@ -1,10 +1,10 @@
-"""Claims: who works on what, for processes and machines that share nothing but a folder.
+"""Leases on work units, for processes and machines that share only a folder.
 
-A claim on "x" is the file `x.0`, then `x.1`, …: the highest number counts. Files are made with O_EXCL, which
-is atomic on every shared file system, and never removed, so of two processes that find the same claim dead
-one makes its successor and the other sees that it exists. While a claim is held its time of change is
-refreshed; it is dead once it has been given back, once its process is gone from this machine, or once
-it has not been refreshed for about a minute by the observer's own clock: clocks are never compared.
+A lease on "x" is the file `x.0`, then `x.1`, …; the highest number is valid. Files are created with O_EXCL,
+which is atomic on every shared file system, and they are never removed. If two processes detect the same
+dead lease, one creates the next file and the other one sees it. A process refreshes the modification time of
+its lease. A lease is dead after its release, after its process on this machine has ended, or without refresh
+for about a minute. Each observer measures this minute with its own clock; clocks are never compared.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from typing import Any
 from kakera.errors import StorageError, sentence
 from kakera.storage import write_atomically
 
-BEAT = 5.0  # seconds between refreshments
-DEAD = 60.0  # seconds without one
+BEAT = 5.0  # seconds between two refreshes
+DEAD = 60.0  # seconds without refresh after which a lease is dead
 
 
 class Lease:
-    """One that is held: `with claim: …` keeps it fresh and gives it back at the end, whatever happens."""
+    """A lease of this process: `with lease: …` refreshes it, and releases it also after an error."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self.path, self.content = path, content
@@ -50,24 +50,27 @@ class Lease:
 
     @property
     def spent(self) -> float:
-        """Seconds of work on this, those of claims before included."""
+        """Seconds of work on this unit, including earlier leases."""
         return self.content["spent"] + time.monotonic() - self.began
 
     def _refresh(self) -> None:
         while not self._stop.wait(BEAT):
-            with suppress(OSError):  # a disk that hiccups is asked again
+            with suppress(OSError):  # a failed refresh is repeated at the next beat
                 os.utime(self.path)
 
 
 class Leases:
-    """All claims in a folder."""
+    """All leases in a folder."""
 
     def __init__(self, folder: Path, dead: float = DEAD) -> None:
         self.folder, self.dead = folder, dead
         self._seen: dict[Path, tuple[int, float]] = {}
 
     def take(self, name: str) -> Lease | None:
-        """The claim on `name`; None while another process holds it. Raises StorageError."""
+        """Take the lease on `name`; return None while another process holds it.
+
+        Raises StorageError if the file cannot be written.
+        """
         number, spent = 0, 0.0
         newest = self._newest(name)
         if newest is not None:
@@ -82,15 +85,15 @@ class Leases:
         return self._make(self.folder / f"{name}.{number}", spent)
 
     def spent(self, name: str) -> float:
-        """Seconds of work on what is finished, whoever did it."""
+        """Return the seconds of work on a finished unit, by all processes."""
         newest = self._newest(name)
         return _read(newest[0])[0].get("spent", 0.0) if newest else 0.0
 
     def _newest(self, name: str) -> tuple[Path, int] | None:
-        found = [p for p in self.folder.glob(f"{name}.*") if p.suffix[1:].isdigit() and p.stem == name]
-        if not found:
+        files = [p for p in self.folder.glob(f"{name}.*") if p.suffix[1:].isdigit() and p.stem == name]
+        if not files:
             return None
-        path = max(found, key=lambda p: int(p.suffix[1:]))
+        path = max(files, key=lambda p: int(p.suffix[1:]))
         return path, int(path.suffix[1:])
 
     def _make(self, path: Path, spent: float) -> Lease | None:
@@ -111,7 +114,7 @@ class Leases:
             return None
         except OSError as error:
             message = sentence(
-                str(path), got=error.strerror or error, expected="room to write", do="free some"
+                str(path), got=error.strerror or error, expected="a writable disk", do="free some space"
             )
             raise StorageError(message) from error
         return Lease(path, content)
@@ -128,11 +131,11 @@ class Leases:
 
 
 def machine() -> str:
-    """This machine, or the container: process numbers mean the same within it."""
+    """Return an identifier of this machine or container, within which process numbers are unique."""
     try:
         room = Path("/proc/self/ns/pid").stat().st_ino
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return f"{socket.gethostname()} {os.getppid()}"
     return f"{socket.gethostname()} {boot} {room}"
 
@@ -148,9 +151,10 @@ def _alive(process: int) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], int]:
-    """What a claim says, empty while it is being written, and its time of change in nanoseconds.
+    """Return the content of a lease and its modification time in nanoseconds.
 
-    Opened, not only looked at: a network file system then asks the server.
+    The content is empty while another process writes it. The file is opened, because `stat` alone may return
+    cached values on a network file system.
     """
     try:
         with path.open() as file:

@@ -1,4 +1,4 @@
-"""What a study will do: its units in order, what each should take, and what a budget made it leave out."""
+"""The plan of a study: its work units in order, their estimated times, and what a budget left out."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from kakera.study.study_options import StudyOptions
 from kakera.training.configuration import current
 
 PLAN, RESULT = "plan.json", "result.json"
-BUSY = 0.75  # of the cores at work before measuring began
+BUSY = 0.75  # share of busy cores from which the plan warns that estimates are too long
 Results = Mapping[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class WorkUnit:
-    """A piece of work that is done once: a folder of this name, marked as finished by its `result.json`.
+    """A work unit of a study, done once in a folder with its name. A `result.json` marks it as finished.
 
-    `values` say what to do; `needs` are the units that must be finished before.
+    `values` are the settings of the work; `needs` are the units that must be finished before.
     """
 
     name: str
@@ -33,49 +33,49 @@ class WorkUnit:
     values: dict[str, Any]
     needs: tuple[str, ...] = ()
     seconds: float = 0.0
-    """What it should take."""
+    """Estimated seconds."""
 
 
 class Study(Protocol):
-    """What the driver asks of a study."""
+    """The interface of a study for `run_study`."""
 
     @property
     def options(self) -> StudyOptions:
-        """What is asked for."""
+        """The options of the study."""
         ...
 
     def config(self) -> dict[str, Any]:
-        """What must be the same for a folder to be gone on with."""
+        """Return the settings that must be equal when a study folder is resumed."""
         ...
 
     def units(self) -> list[WorkUnit]:
-        """All work, without times."""
+        """Return all work units, without times."""
         ...
 
     def measure(self) -> dict[str, float]:
-        """Seconds of what work is made of, from a few real steps of each kind."""
+        """Measure the seconds of the parts of the work, with a few real steps of each kind."""
         ...
 
     def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
-        """What a unit should take."""
+        """Return the estimated seconds of a unit."""
         ...
 
     def smaller(self) -> tuple[Study, str] | None:
-        """The next smaller study and what it leaves out; None for the smallest."""
+        """Return the next smaller study and what it leaves out; None for the smallest."""
         ...
 
     def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
-        """Do a unit in its folder; its result, of plain values."""
+        """Do the work of a unit in its folder, and return its result as plain values for JSON."""
         ...
 
     def notes(self) -> list[str]:
-        """What was made of the options: shares that are one, sizes that are too small."""
+        """Return notes on the options, such as equal mask ratios or sizes that are too small."""
         ...
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """Units in order; `dropped` says what the budget left out, `chosen` what became of the options."""
+    """The plan of a study: units in order, the final options `chosen`, and what the budget left out."""
 
     units: tuple[WorkUnit, ...]
     chosen: dict[str, Any] = field(default_factory=dict)
@@ -84,11 +84,11 @@ class StudyPlan:
 
     @property
     def seconds(self) -> float:
-        """What one process should take for all of it."""
+        """Estimated seconds of all units for one process."""
         return sum(unit.seconds for unit in self.units)
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text, the header first: how many units of each kind, and their times."""
+        """Return rows of text, the header first: the number of units of each kind, and their times."""
         rows = [("work", "units", "each", "all")]
         for kind in dict.fromkeys(unit.kind for unit in self.units):
             spans = [unit.seconds for unit in self.units if unit.kind == kind]
@@ -98,23 +98,23 @@ class StudyPlan:
         return [*rows, ("total", str(len(self.units)), "", duration.words(self.seconds))]
 
     def lines(self) -> list[str]:
-        """The table and the remarks, as text."""
+        """Return the table and the remarks as lines of text."""
         table = [f"{kind}: {count} x {each}, {total}" for kind, count, each, total in self.table()[1:-1]]
         return [*table, f"total: about {duration.words(self.seconds)} for one process", *self.remarks()]
 
     def remarks(self) -> list[str]:
-        """What was made of the options, and what was left out."""
-        return [*self.notes, *(f"left out to keep the budget: {text}" for text in self.dropped)]
+        """Return the notes on the options, and what the budget left out."""
+        return [*self.notes, *(f"left out to stay within the budget: {text}" for text in self.dropped)]
 
     def write(self, folder: Path) -> None:
-        """`plan.json`, atomically."""
+        """Write `plan.json` into `folder`, atomically."""
         write_atomically(folder / PLAN, json.dumps(asdict(self), indent=1).encode() + b"\n")
 
 
 def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPlan]:
-    """Measure, then make the study smaller until it fits its budget.
+    """Measure the costs, make the study smaller until it fits its budget, and return the study and its plan.
 
-    Raises OptionError where even the smallest does not fit.
+    `say` receives progress lines. Raises OptionError if even the smallest plan does not fit.
     """
     budget = duration.seconds(study.options.budget) if study.options.budget else float("inf")
     say("measuring a few steps of each kind of work")
@@ -130,14 +130,14 @@ def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPlan]
                 "budget",
                 got=study.options.budget,
                 expected=f"at least {duration.words(plan.seconds)}, for the smallest plan",
-                do="give more time, or choose less work",
+                do="set a larger budget, or reduce the options",
             )
         study, text = less
         dropped.append(text)
 
 
 def read_plan(folder: Path) -> StudyPlan:
-    """The plan that a folder was begun with. Raises RunError."""
+    """Read the plan of a study folder. Raises RunError if it is missing or invalid."""
     path = folder / PLAN
     try:
         values = json.loads(path.read_text())
@@ -149,11 +149,11 @@ def read_plan(folder: Path) -> StudyPlan:
 
 
 def _busy() -> list[str]:
-    """A remark where others keep the machine from showing how fast it is."""
+    """Return a remark if other programs slow down the measurement, else nothing."""
     load, cores = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, usable_cores()
     if load < BUSY * cores:
         return []
-    return [f"measured with a load of {load:.1f} on {cores} cores: faster once others have finished"]
+    return [f"measured at a load of {load:.1f} on {cores} cores; the study is faster on an idle machine"]
 
 
 def _timed(study: Study, costs: Mapping[str, float], dropped: list[str], busy: list[str]) -> StudyPlan:

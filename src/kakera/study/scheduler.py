@@ -1,4 +1,4 @@
-"""Carry a study out: take the next unit that nobody has, do it, and go on until all are done."""
+"""The scheduler of a study: it takes the next free work unit and does it, until all units are finished."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from kakera.study.plan import PLAN, RESULT, Results, Study, StudyPlan, WorkUnit,
 from kakera.training.configuration import CONFIG, VERSION, require_same
 
 CLAIMS, UNITS = "claims", "units"
-PAUSE = 1.0  # seconds between two looks at what others are doing
+PAUSE = 1.0  # seconds between two checks for a free unit
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A study that is done: its folder, plan, and the result of each unit."""
+    """A finished study: its folder, its plan, and the result of each unit."""
 
     folder: Path
     plan: StudyPlan
     results: Results
     spent: dict[str, float]
-    """Seconds of work on each unit, interrupted attempts included."""
+    """Seconds of work on each unit, including interrupted attempts."""
 
 
 def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Study]) -> StudyResult:
-    """Do what is left of a study, together with whoever else works in `folder`.
+    """Do all unfinished units of a study. Several processes may work in the same `folder`.
 
-    `revise` gives the study of the options in a plan, which a budget may have made smaller. Raises
-    RunError where the folder holds something else or a study with other options, and what units raise.
+    `revise` returns the study for the options of a plan, which a budget may have changed.
+
+    Raises RunError if the folder contains something else or a study with other options, and the errors of
+    the units.
     """
     claims = Leases(folder / CLAIMS)
     plan = _planned(study, folder, claims)
@@ -52,9 +54,14 @@ def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Stu
 
 
 def _planned(study: Study, folder: Path, claims: Leases) -> StudyPlan:
-    """The plan of the folder, made by the first process that comes."""
+    """Return the plan of the folder; the first process makes it."""
     if folder.exists() and not (folder / CLAIMS).is_dir() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(str(folder), got="something else", expected="a new folder", do="choose another --out")
+        raise RunError(
+            str(folder),
+            got="a file, or a folder without a study",
+            expected="a new folder, or one of this study",
+            do="choose another --out",
+        )
     while True:
         if (folder / PLAN).exists():
             require_same(folder / CONFIG, study.config())
@@ -72,7 +79,7 @@ def _planned(study: Study, folder: Path, claims: Leases) -> StudyPlan:
 
 
 def _step(study: Study, folder: Path, claims: Leases, plan: StudyPlan, left: list[WorkUnit]) -> bool:
-    """Do the first unit that can be done now; False where others hold them all."""
+    """Do the first unit that is free and ready; return False if there is none."""
     waiting = {unit.name for unit in left}
     for unit in left:
         if waiting.intersection(unit.needs):
@@ -81,7 +88,7 @@ def _step(study: Study, folder: Path, claims: Leases, plan: StudyPlan, left: lis
         if claim is None:
             continue
         with claim:
-            if not _done(folder, unit):  # it may have been finished just before it could be claimed
+            if not _done(folder, unit):  # another process may have finished it just before this lease
                 number = len(plan.units) - len(left) + 1
                 print_line(
                     f"{number} of {len(plan.units)}: {unit.name} (about {duration.words(unit.seconds)})"
@@ -94,8 +101,8 @@ def _step(study: Study, folder: Path, claims: Leases, plan: StudyPlan, left: lis
 def _do(study: Study, folder: Path, unit: WorkUnit) -> None:
     needed = {name: _result(folder, name) for name in unit.needs}
     place = folder / UNITS / unit.name
-    found = study.work(unit, place, needed, folder / UNITS)
-    write_atomically(place / RESULT, json.dumps(found, indent=1).encode() + b"\n")
+    result = study.work(unit, place, needed, folder / UNITS)
+    write_atomically(place / RESULT, json.dumps(result, indent=1).encode() + b"\n")
 
 
 def _done(folder: Path, unit: WorkUnit) -> bool:
@@ -108,10 +115,10 @@ def _result(folder: Path, name: str) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(
-            str(path), got=error, expected="the result of a unit", do="remove its folder to repeat it"
+            str(path), got=error, expected="the result of a unit", do="delete its folder to repeat the unit"
         ) from error
 
 
 def print_line(text: str) -> None:
-    """A line for whoever watches."""
+    """Print a progress line to stderr."""
     print(f"study: {text}", file=sys.stderr, flush=True)

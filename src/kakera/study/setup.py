@@ -1,4 +1,4 @@
-"""What a study works on: the pictures, divided, and the options of each kind of training resolved."""
+"""The data of a study, split into parts, and the options of each kind of training."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ from kakera.training.options import FinetuneOptions, LearningOptions, PretrainOp
 from kakera.training.plan import TrainingPlan
 
 PRETRAIN, FINETUNE, SCRATCH = "pretrain", "finetune", "scratch"
-SHOWN = 6  # pictures whose reconstructions are shown
+SHOWN = 6  # pictures in the report with their reconstructions
 
 
 @dataclass(frozen=True, eq=False)
 class StudyData:
-    """The data set, held in memory where it is small, and what the recipes say."""
+    """The data set (in memory if it is small), the network, and the options of the recipes."""
 
     dataset: Dataset
     shape: ViTConfig
     grid: Grid
     inputs: InputSpec
-    """What the networks take in."""
+    """The input of the networks."""
     option_values: dict[str, dict[str, Any]]
-    """The options to call each kind of training with."""
+    """The keyword arguments of each kind of training."""
     recipes: dict[str, LearningOptions]
-    """All options of each kind of training, from its recipe and these words."""
+    """All options of each kind of training, from its recipe and `option_values`."""
     digest: dict[str, str]
-    """Of files, labels and split."""
+    """Digests of files, labels and split."""
 
     def pretrain(self, out: Path, **changes: Any) -> TrainResult[MAE]:
-        """`kakera pretrain` on all training pictures."""
+        """Run `kakera pretrain` on all training pictures."""
         return pretrain(self.dataset, out=out, **{**self.option_values[PRETRAIN], **changes})
 
     def classify(self, kind: str, dataset: Dataset, out: Path, **changes: Any) -> TrainResult[WithHead]:
-        """`kakera finetune` with the words of a kind of training."""
+        """Run `kakera finetune` with the options of a kind of training."""
         words: dict[str, Any] = {"baselines": False, **self.option_values[kind], **changes}
         return finetune(dataset, out=out, **words)
 
     def steps(self, kind: str, count: int, **changes: Any) -> tuple[int, int]:
-        """How many steps a training on `count` pictures takes, and how many make an epoch."""
+        """Return the number of steps of a training on `count` pictures, and the steps of an epoch."""
         recipe = replace(self.recipes[kind], **changes)
         some = self.dataset.take(np.zeros(count, dtype=np.int64))
         plan = TrainingPlan(some, self.inputs.size, Augmentation(), recipe, 0, 0)
@@ -66,7 +66,7 @@ class StudyData:
 
     @property
     def labelled(self) -> Dataset:
-        """The training pictures that carry a label."""
+        """The training pictures with a label."""
         return labelled_part(self.dataset, "train")
 
     @property
@@ -76,12 +76,12 @@ class StudyData:
 
     @property
     def shown(self) -> Dataset:
-        """A few test pictures to look at, the same ones in every study."""
+        """A few test pictures for the report, the same ones in every study."""
         test = self.test
         return test.take(seeding.permutation(0, 0, len(test), "shown")[:SHOWN])
 
     def describe(self) -> dict[str, Any]:
-        """What a study must find again to go on."""
+        """Return the facts about the data that must be equal when a study is resumed."""
         return {
             "pictures": len(self.dataset.part("train")),
             "labelled": len(self.labelled),
@@ -92,8 +92,9 @@ class StudyData:
 
 
 def study_data(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
-    """Open the data and read the recipes. Raises DataError where classes or test labels are missing,
-    OptionError.
+    """Open the data and read the recipes.
+
+    Raises DataError if classes or test labels are missing, and OptionError for an invalid option.
     """
     words = {PRETRAIN: _pretrain_words(options), FINETUNE: _finetune_words(options)}
     if isinstance(options, DataSizeOptions):
@@ -104,42 +105,45 @@ def study_data(data: str | Path | Dataset, options: StudyOptions) -> StudyData:
     require_classes(prepared.dataset)
     if not len(labelled_part(prepared.dataset, "test")):
         raise DataError(
-            prepared.dataset.name, got="no labelled test pictures", expected="some", do="add a test split"
+            prepared.dataset.name,
+            got="no labelled test pictures",
+            expected="at least one",
+            do="add a test part",
         )
     shape = require_patches(vit_config(chosen.model), chosen.patch)
     inputs = prepared.inputs(chosen.image_size, shape.patch, chosen.seconds)
     recipes: dict[str, LearningOptions] = {PRETRAIN: chosen}
     for kind in set(words) - {PRETRAIN}:
-        # The same Transformer everywhere, whatever the recipes say of its size.
+        # The same Transformer in all trainings, so its size in the other recipes does not count.
         words[kind] |= {"model": chosen.model, "patch": chosen.patch} if kind == SCRATCH else {}
-        if inputs.sound is not None and kind == SCRATCH:  # and the same ears
+        if inputs.sound is not None and kind == SCRATCH:  # and the same spectrogram
             words[kind] |= {"sound": chosen.sound, "seconds": chosen.seconds}
-        given = {name: value for name, value in words[kind].items() if name != "recipe"}
-        # A fine-tuning hears as its start does.
-        given |= {"init_from": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
-        recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], given)[0]
+        values = {name: value for name, value in words[kind].items() if name != "recipe"}
+        # Fine-tuning uses the spectrogram settings of the pretrained model.
+        values |= {"init_from": "a run", "sound": chosen.sound} if kind == FINETUNE else {}
+        recipes[kind] = prepare(FinetuneOptions, prepared.dataset, words[kind]["recipe"], values)[0]
     grid = Grid.cover(inputs.size, shape.patch)
     return StudyData(prepared.dataset, shape, grid, inputs, words, recipes, prepared.digest)
 
 
 def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, str]:
-    """The training pictures with labels and a val part beside them, nothing for testing; how it was got.
+    """Return the labelled training pictures with a val part and without a test part, and a description.
 
-    The data's own val part, or a share of each class of the labelled training pictures.
+    The val part is that of the data set, or `share` of each class of the labelled training pictures.
     """
     train, own = labelled_part(dataset, "train"), labelled_part(dataset, "val")
     if len(own):
         known = np.concatenate([np.flatnonzero(dataset.split == part) for part in ("train", "val")])
         known = np.intersect1d(known, dataset.labelled)
-        return dataset.take(known), f"the {len(own)} labelled pictures of the data's own val part"
+        return dataset.take(known), f"the {len(own)} labelled pictures of the val part"
     assert train.labels is not None
     codes = stratified(train.labels, {"val": share}, seeding.key(seed, "validation"))
     count = int((codes == "val").sum())
     if not count:
         raise DataError(
             dataset.name,
-            got=f"{len(train)} labelled training pictures, too few to keep {share:g} of them",
-            expected="at least one picture to choose rates by",
+            got=f"{len(train)} labelled training pictures, too few for a validation share of {share:g}",
+            expected="at least one picture for validation",
             do="choose a larger --validation",
         )
     text = f"{count} of {len(train)} labelled training pictures"
@@ -147,8 +151,8 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
 
 
 def _shared(options: StudyOptions, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: getattr(options, name) for name in ("channels", "workers", "device", "checkpoint_seconds")}
-    return found | {name: value for name in names if (value := getattr(options, name)) != AUTO}
+    words = {name: getattr(options, name) for name in ("channels", "workers", "device", "checkpoint_seconds")}
+    return words | {name: value for name in names if (value := getattr(options, name)) != AUTO}
 
 
 def _pretrain_words(options: StudyOptions) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The options of the studies as keyword arguments, for editors and type checkers: see `option_args`."""
+"""The options of the studies as typed keyword arguments, for editors and type checkers: see `option_args`."""
 
 from __future__ import annotations
 
@@ -9,73 +9,73 @@ from kakera.training.option_args import DataArgs
 
 
 class StudyArgs(DataArgs, total=False):
-    """What both studies share: replicates, time, and how networks are trained."""
+    """Options of both studies: repetitions, time, and training."""
 
     seeds: int
-    """Repetitions: each draws its own labels and first weights."""
+    """number of repetitions; each draws its own labels and initial weights"""
     budget: str
-    """Time the study may take, as 45m or 1h30m; the plan is made smaller until it fits."""
+    """longest time of the study, such as 45m or 1h30m; kakera reduces the plan until it fits"""
     recipe: str
-    """Recipe of all trainings; empty takes the one for this data."""
+    """recipe of all trainings; empty chooses one for the data"""
     pretrain_recipe: str
-    """Another recipe for pretraining."""
+    """recipe of pretraining, in place of --recipe"""
     finetune_recipe: str
-    """Another recipe for fine-tuning after pretraining."""
+    """recipe of fine-tuning after pretraining, in place of --recipe"""
     model: str
-    """Size of the Vision Transformer, such as micro; auto takes the recipe's."""
+    """size of the Vision Transformer, such as micro; auto: from the recipe"""
     patch: int | Auto
-    """Side of a patch in pixels; auto takes the model's own."""
+    """side of a patch in pixels; auto: from the model"""
     pretrain_epochs: float | Auto
-    """Epochs of pretraining; auto takes the recipe's."""
+    """epochs of pretraining; auto: from the recipe"""
     pretrain_lr: float | Auto
-    """Base learning rate of pretraining; auto takes the recipe's."""
+    """base learning rate of pretraining; auto: from the recipe"""
     finetune_epochs: float | Auto
-    """Epochs of fine-tuning after pretraining; auto takes the recipe's."""
+    """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto
-    """Fine-tuning takes at least this many steps; auto takes the recipe's."""
+    """minimum number of fine-tuning steps; auto: from the recipe"""
     device: str
-    """cpu, cuda, mps or auto."""
+    """cpu, cuda, mps or auto"""
     checkpoint_seconds: float
-    """Seconds between two checkpoints, from which the same command resumes."""
+    """seconds between two checkpoints; the same command resumes from the last one"""
 
 
 class MaskRatioArgs(StudyArgs, total=False):
-    """Which share of the patches to hide (MAE paper, Fig. 5; lecture L11)."""
+    """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11)."""
 
     mask_ratios: float | Sequence[float]
-    """Shares of the patches that are hidden; those that hide equally many are one."""
+    """mask ratios to compare; ratios that hide the same number of patches run once"""
     labels: int | Sequence[int]
-    """How many labels to fine-tune and to probe with; 0 for all."""
+    """numbers of labels for fine-tuning and probes; 0: all labels"""
     probe_labels: int | Sequence[int]
-    """Further numbers of labels to probe with, which costs little; 0 for all."""
+    """further numbers of labels for probes only, which cost little time; 0: all labels"""
 
 
 class DataSizeArgs(StudyArgs, total=False):
-    """CNN, Vision Transformer or masked autoencoder, for how many labels (lecture L7)."""
+    """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7)."""
 
     sizes: str | Sequence[str]
-    """Numbers of labels, or shares of all of them: 100, 1000, 10%, all."""
+    """numbers of labels, or shares of all labels, such as 100, 10% or all"""
     rates: float | Sequence[float]
-    """Learning rates tried for each network and size, as multiples of its recipe's."""
+    """learning rates to try for each network and size, as multiples of the recipe rate"""
     tuning_seeds: int
-    """Repetitions in which all rates are tried; the rate that is best on average serves all."""
+    """repetitions that try all rates; all repetitions use the rate with the best mean"""
     validation: float
-    """Share of the labelled training pictures kept to choose rates by, where the data bring no val part."""
+    """share of the labelled training pictures for choosing rates, if the data have no val part"""
     scratch_recipe: str
-    """Another recipe for the CNN and the Transformer from scratch."""
+    """recipe of the CNN and the Transformer from scratch, in place of --recipe"""
     scratch_epochs: float | Auto
-    """Epochs from scratch; auto takes the recipe's."""
+    """epochs of training from scratch; auto: from the recipe"""
     scratch_min_steps: int | Auto
-    """From scratch training takes at least this many steps; auto takes the recipe's."""
+    """minimum number of steps from scratch; auto: from the recipe"""
     max_steps: int
-    """No training of a classifier takes more steps than this; 0 for no limit."""
+    """maximum number of steps of a classifier training; 0: no limit"""
     cnn: str
-    """The ResNet; auto takes the one nearest to the Transformer in parameters."""
+    """name of the ResNet; auto: the one nearest to the Transformer in number of parameters"""
     mask_ratio: float
-    """Share of the patches that pretraining hides."""
+    """mask ratio of pretraining"""
     pretrainings: int
-    """Pretrainings with different seeds, shared among the repetitions."""
+    """number of pretrainings with different seeds; the repetitions share them"""
     longer: float | Sequence[float]
-    """Epochs of further, longer pretrainings, to see how much more of it would change."""
+    """epochs of further, longer pretrainings, to measure the effect of more pretraining"""
     shifts: int | Sequence[int]
-    """Pixels by which test pictures are moved, or frames by which recordings are, to see what that does."""
+    """shifts of the test pictures in pixels, or of recordings in frames, for the shift test"""

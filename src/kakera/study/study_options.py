@@ -1,4 +1,4 @@
-"""What the studies are asked for. No torch here."""
+"""The options of the studies. This module imports no torch."""
 
 from __future__ import annotations
 
@@ -15,87 +15,114 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class StudyOptions(DataOptions):
-    """What both studies share: replicates, time, and how networks are trained."""
+    """Options of both studies: repetitions, time, and training.
+
+    Example:
+
+        >>> StudyOptions(data="demo", seeds=2).pretrain_epochs
+        'auto'
+    """
 
     out: str = ""
-    """The folder for plan, runs, CSV files and report."""
+    """folder for the plan, runs, CSV files and report"""
     seeds: int = within(3, 1, 1000)
-    """Repetitions: each draws its own labels and first weights."""
+    """number of repetitions; each draws its own labels and initial weights"""
     budget: str = ""
-    """Time the study may take, as 45m or 1h30m; the plan is made smaller until it fits."""
+    """longest time of the study, such as 45m or 1h30m; kakera reduces the plan until it fits"""
     recipe: str = ""
-    """Recipe of all trainings; empty takes the one for this data."""
+    """recipe of all trainings; empty chooses one for the data"""
     pretrain_recipe: str = ""
-    """Another recipe for pretraining."""
+    """recipe of pretraining, in place of --recipe"""
     finetune_recipe: str = ""
-    """Another recipe for fine-tuning after pretraining."""
+    """recipe of fine-tuning after pretraining, in place of --recipe"""
     model: str = "auto"
-    """Size of the Vision Transformer, such as micro; auto takes the recipe's."""
+    """size of the Vision Transformer, such as micro; auto: from the recipe"""
     patch: int | Auto = within("auto", 1)
-    """Side of a patch in pixels; auto takes the model's own."""
+    """side of a patch in pixels; auto: from the model"""
     pretrain_epochs: float | Auto = within("auto", 0, open=True)
-    """Epochs of pretraining; auto takes the recipe's."""
+    """epochs of pretraining; auto: from the recipe"""
     pretrain_lr: float | Auto = within("auto", 0, open=True)
-    """Base learning rate of pretraining; auto takes the recipe's."""
+    """base learning rate of pretraining; auto: from the recipe"""
     finetune_epochs: float | Auto = within("auto", 0, open=True)
-    """Epochs of fine-tuning after pretraining; auto takes the recipe's."""
+    """epochs of fine-tuning after pretraining; auto: from the recipe"""
     finetune_min_steps: int | Auto = within("auto", 0)
-    """Fine-tuning takes at least this many steps; auto takes the recipe's."""
+    """minimum number of fine-tuning steps; auto: from the recipe"""
     device: str = "auto"
-    """cpu, cuda, mps or auto."""
+    """cpu, cuda, mps or auto"""
     checkpoint_seconds: float = 60
-    """Seconds between two checkpoints, from which the same command resumes."""
+    """seconds between two checkpoints; the same command resumes from the last one"""
 
 
 @dataclass(frozen=True)
 class MaskRatioOptions(StudyOptions):
-    """Which share of the patches to hide (MAE paper, Fig. 5; lecture L11)."""
+    """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11).
+
+    Example:
+
+        >>> MaskRatioOptions(data="demo", mask_ratios=(0.5, 0.75)).labels
+        (1000,)
+    """
 
     mask_ratios: tuple[float, ...] = within(RATIOS, 0, 1, open=True, needed=True)
-    """Shares of the patches that are hidden; those that hide equally many are one."""
+    """mask ratios to compare; ratios that hide the same number of patches run once"""
     labels: tuple[int, ...] = within((1000,), 0, needed=True)
-    """How many labels to fine-tune and to probe with; 0 for all."""
+    """numbers of labels for fine-tuning and probes; 0: all labels"""
     probe_labels: tuple[int, ...] = within((0,), 0)
-    """Further numbers of labels to probe with, which costs little; 0 for all."""
+    """further numbers of labels for probes only, which cost little time; 0: all labels"""
 
 
 @dataclass(frozen=True)
 class DataSizeOptions(StudyOptions):
-    """CNN, Vision Transformer or masked autoencoder, for how many labels (lecture L7)."""
+    """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7).
+
+    Example:
+
+        >>> DataSizeOptions(data="demo", sizes=("100", "10%")).rates
+        (0.33, 1.0, 3.0)
+    """
 
     sizes: tuple[str, ...] = within(("1%", "3%", "10%", "30%", "100%"), needed=True)
-    """Numbers of labels, or shares of all of them: 100, 1000, 10%, all."""
+    """numbers of labels, or shares of all labels, such as 100, 10% or all"""
     rates: tuple[float, ...] = within((0.33, 1.0, 3.0), 0, open=True, needed=True)
-    """Learning rates tried for each network and size, as multiples of its recipe's."""
+    """learning rates to try for each network and size, as multiples of the recipe rate"""
     tuning_seeds: int = within(1, 1)
-    """Repetitions in which all rates are tried; the rate that is best on average serves all."""
+    """repetitions that try all rates; all repetitions use the rate with the best mean"""
     validation: float = within(0.1, 0, 1, open=True)
-    """Share of the labelled training pictures kept to choose rates by, where the data bring no val part."""
+    """share of the labelled training pictures for choosing rates, if the data have no val part"""
     scratch_recipe: str = ""
-    """Another recipe for the CNN and the Transformer from scratch."""
+    """recipe of the CNN and the Transformer from scratch, in place of --recipe"""
     scratch_epochs: float | Auto = within("auto", 0, open=True)
-    """Epochs from scratch; auto takes the recipe's."""
+    """epochs of training from scratch; auto: from the recipe"""
     scratch_min_steps: int | Auto = within("auto", 0)
-    """From scratch training takes at least this many steps; auto takes the recipe's."""
+    """minimum number of steps from scratch; auto: from the recipe"""
     max_steps: int = within(0, 0)
-    """No training of a classifier takes more steps than this; 0 for no limit."""
+    """maximum number of steps of a classifier training; 0: no limit"""
     cnn: str = "auto"
-    """The ResNet; auto takes the one nearest to the Transformer in parameters."""
+    """name of the ResNet; auto: the one nearest to the Transformer in number of parameters"""
     mask_ratio: float = within(0.75, 0, 1, open=True)
-    """Share of the patches that pretraining hides."""
+    """mask ratio of pretraining"""
     pretrainings: int = within(1, 1)
-    """Pretrainings with different seeds, shared among the repetitions."""
+    """number of pretrainings with different seeds; the repetitions share them"""
     longer: tuple[float, ...] = within((), 0.01)
-    """Epochs of further, longer pretrainings, to see how much more of it would change."""
+    """epochs of further, longer pretrainings, to measure the effect of more pretraining"""
     shifts: tuple[int, ...] = within((1, 2, 4), 1, needed=True)
-    """Pixels by which test pictures are moved, or frames by which recordings are, to see what that does."""
+    """shifts of the test pictures in pixels, or of recordings in frames, for the shift test"""
 
 
 T = TypeVar("T", bound=StudyOptions)
 
 
 def study_options(kind: type[T], values: dict[str, Any]) -> T:
-    """Checked options from their names; lists, as in a plan, are taken for tuples. Raises OptionError."""
+    """Return checked options of a study from a dict of option names and values.
+
+    Lists, as in `plan.json`, become tuples; None values are ignored. Raises OptionError for an unknown name
+    or an invalid value.
+
+    Example:
+
+        >>> study_options(MaskRatioOptions, {"data": "demo", "mask_ratios": [0.5, 0.75]}).mask_ratios
+        (0.5, 0.75)
+    """
     plain = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""What the reports of both studies share: plan and time, settings, the command, the costs."""
+"""The common sections of both study reports: plan and time, settings, command and costs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kakera.study.scheduler import StudyResult
 from kakera.study.setup import PRETRAIN, StudyData
 from kakera.study.study_options import StudyOptions
 
-HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # of no consequence for the numbers
+HIDDEN = {"device", "workers", "checkpoint_seconds", "out"}  # without influence on the results
 OWN = {
     *("data", "image_size", "channels", "seed", "init_from", "labels", "label_seed", "mask_ratio", "model"),
     "patch",
 }
-"""Of a training, what the study sets."""
+"""Options of a training that the study sets itself; the tables leave them out."""
 
 
 def command(name: str, options: StudyOptions) -> str:
-    """The words that ask for this study: what differs from the defaults."""
+    """Return the command line of this study, with the options that differ from the defaults."""
     words = ["kakera", "study", name, options.data]
     for field in fields(options):
         value = getattr(options, field.name)
@@ -36,14 +36,14 @@ def command(name: str, options: StudyOptions) -> str:
 
 
 def time_and_command(finished: StudyResult, name: str, options: StudyOptions) -> list[str]:
-    """How long it took beside what was estimated, what the budget left out, how to repeat it."""
+    """Return the section with estimated and real time, what the budget left out, and the command."""
     spent = sum(finished.spent.values())
     return [
         html.heading("Plan, time and command"),
         html.table(finished.plan.table()),
         html.paragraph(
-            f"Estimated before the work: {duration.words(finished.plan.seconds)}. It took "
-            f"{duration.words(spent)} of work, all processes and interrupted attempts counted together."
+            f"Estimated time: {duration.words(finished.plan.seconds)}. Real time: {duration.words(spent)}, "
+            "the sum over all processes, including interrupted attempts."
         ),
         *(html.paragraph(capital(line) + ".") for line in finished.plan.remarks()),
         html.code(command(name, options)),
@@ -51,18 +51,18 @@ def time_and_command(finished: StudyResult, name: str, options: StudyOptions) ->
 
 
 def settings(material: StudyData, chosen: dict[str, Any]) -> list[str]:
-    """The data, the options of the study, and those of each kind of training."""
-    found, (height, width) = material.describe(), material.inputs.size
-    seen = f"{height} x {width} pixels"
+    """Return the section with the data, the options of the study, and those of each kind of training."""
+    facts, (height, width) = material.describe(), material.inputs.size
+    size = f"{height} x {width} pixels"
     if material.inputs.sound is not None:
         seconds = material.inputs.sound.seconds(material.inputs.sound.samples(width))
-        seen = f"{height} mel bands by {width} frames, {seconds:.2f} seconds at a time,"
+        size = f"{height} mel bands x {width} frames (windows of {seconds:.2f} seconds)"
     parts = [
         html.heading("Settings"),
         html.paragraph(
-            f"{material.dataset.name}: {found['pictures']} training pictures, {found['labelled']} of them "
-            f"with a label, {found['test']} labelled test pictures, {len(found['classes'])} classes; seen at "
-            f"{seen} as {material.grid.rows} x {material.grid.cols} patches. "
+            f"{material.dataset.name}: {facts['pictures']} training pictures, {facts['labelled']} of them "
+            f"with a label, {facts['test']} labelled test pictures, {len(facts['classes'])} classes. "
+            f"Model input: {size}, {material.grid.rows} x {material.grid.cols} patches. "
             f"The Vision Transformer has {material.shape.depth} layers of width "
             f"{material.shape.width} with {material.shape.heads} heads."
         ),
@@ -71,13 +71,13 @@ def settings(material: StudyData, chosen: dict[str, Any]) -> list[str]:
     for kind, recipe in sorted(material.recipes.items()):
         values = {name: value for name, value in asdict(recipe).items() if name not in OWN}
         if kind == PRETRAIN and chosen["pretrain_epochs"] != AUTO:
-            values["epochs"] = chosen["pretrain_epochs"]  # which a budget may have changed
+            values["epochs"] = chosen["pretrain_epochs"]  # a budget may have changed it
         parts.append(html.table([(f"option of {kind}", "value"), *_rows(values)]))
     return parts
 
 
 def write_costs(finished: StudyResult) -> None:
-    """`costs.csv`: what each unit was to take and took, in seconds."""
+    """Write `costs.csv`: the estimated and real seconds of each unit."""
     rows = [
         (
             unit.name,

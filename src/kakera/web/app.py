@@ -1,4 +1,4 @@
-"""The application: models, pictures and what is remembered of them, behind the guard."""
+"""The FastAPI application of the explorer: models, pictures and cached answers, behind the guard."""
 
 from __future__ import annotations
 
@@ -33,15 +33,19 @@ def build(
     root_path: str = "",
     queue: int = QUEUE,
 ) -> FastAPI:
-    """The explorer of some runs; `queue` is how many large uploads may wait for their turn.
+    """Build the explorer for the run folders `runs`.
 
-    Raises RunError for a run that cannot be opened, DataError for pictures.
+    `pictures` is a folder, a file or a built-in name; empty takes samples of the training data. `host` is
+    the address of the server, `allowed` are further accepted host names, and `root_path` is the path below
+    which a proxy shows the server. `queue` is the number of large uploads that may wait.
+
+    Raises RunError if a run cannot be opened, and DataError if no picture can be read.
     """
     app = FastAPI(
         title="kakera",
         version=kakera.__version__,
-        description="What models see in pictures and hear in recordings.",
-        docs_url=None,  # both would be fetched from elsewhere
+        description="Inspect Vision Transformers and masked autoencoders on pictures and recordings.",
+        docs_url=None,  # both pages would load scripts from other servers
         redoc_url=None,
     )
     models = Models(runs)

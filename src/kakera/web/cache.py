@@ -1,4 +1,4 @@
-"""Answers that are kept: each is made once, however many ask at the same time."""
+"""A cache of answers: each answer is computed once, also if several requests ask for it at the same time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ T = TypeVar("T")
 
 
 class Cache:
-    """Values by key, up to a number of bytes; the longest unused go first."""
+    """A cache of values by key, up to `limit_bytes`; the least recently used values are removed first."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit = limit_bytes
         self._lock = threading.Lock()
         self._entries: dict[Hashable, Future[Any]] = {}
-        self._sizes: OrderedDict[Hashable, int] = OrderedDict()  # of those that are made
+        self._sizes: OrderedDict[Hashable, int] = OrderedDict()  # bytes of the finished values
         self._total = 0
 
     def get(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
-        """The value of a key; the first to ask makes it, others wait for that one. An error is not kept."""
+        """Return the value of `key`; if it is missing, compute it with `make`.
+
+        Only the first caller computes it; other callers wait for the same value. An error is not cached.
+        `size` returns the number of bytes of a value.
+        """
         with self._lock:
             entry = self._entries.get(key)
             first = entry is None
@@ -47,7 +51,7 @@ class Cache:
         return cast(T, entry.result())
 
     def _keep(self, key: Hashable, size: int) -> None:
-        """In constant time, but for what has to go."""
+        """Count a new value, and remove the least recently used ones above the limit."""
         with self._lock:
             self._sizes[key] = size
             self._total += size
@@ -58,7 +62,10 @@ class Cache:
 
 
 class Limiter:
-    """As many computations at a time as there are cores; whoever waits too long is sent away."""
+    """A limit of concurrent computations: by default one for each core.
+
+    A request that waits longer than `patience_seconds` is refused.
+    """
 
     def __init__(self, patience_seconds: float = 30.0, at_a_time: int | None = None) -> None:
         self.patience = patience_seconds
@@ -66,7 +73,7 @@ class Limiter:
 
     @contextmanager
     def slot(self) -> Generator[None]:
-        """Raises BusyError."""
+        """Hold a free slot as a context manager. Raises BusyError after `patience_seconds`."""
         if not self._free.acquire(timeout=self.patience):
             raise BusyError
         try:

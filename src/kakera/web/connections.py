@@ -1,6 +1,6 @@
-"""Connections that cost nothing: deadlines for headers and for readers, and a bound on how many are open.
+"""Connections with deadlines for headers and for reading, and with a limit on their number.
 
-uvicorn bounds neither how long a client may take to send its headers nor how long it may take to read.
+uvicorn limits neither the time in which a client sends its headers nor the time in which it reads an answer.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10.0  # from the connection, or the first byte of another request, to the end of its headers
-READER_SECONDS = 30.0  # that a client may take before it reads on
-HALT = 0.5  # seconds without a byte of a body
-KEPT_FREE = 14  # files that may still be opened beside connections and what is open at first
-ACCEPTED = 4  # connections that are taken at a time, before any of them can be refused
-TURNS = 4  # of the event loop, until a refused one is closed
-QUEUE = 128  # connections that the system keeps until they are taken
-MOST, LEAST = 512, 8  # connections
+READER_SECONDS = 30.0  # the longest pause of a client that reads an answer
+HALT = 0.5  # seconds without a byte of a body, after which a request counts as paused
+KEPT_FREE = 14  # files reserved for other uses than connections and the files open at the start
+ACCEPTED = 4  # connections accepted at a time, before any of them can be refused
+TURNS = 4  # turns of the event loop until a refused connection is closed
+QUEUE = 128  # connections that wait in the operating system until the server accepts them
+MOST, LEAST = 512, 8  # limits of the number of connections
 BUSY = (
     b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
     b"connection: close\r\ncontent-length: 79\r\n\r\n"
@@ -29,12 +29,12 @@ BUSY = (
 
 
 class Connection(H11Protocol):
-    """One client. Where too many are open, the one that has been waited for longest has to go."""
+    """One client. If too many connections are open, the server closes the one that has waited longest."""
 
     most = MOST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """As asyncio has it."""
+        """Count the connection, refuse it if too many are open, and start the header deadline (asyncio)."""
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = None
         self._since = self._last = time.monotonic()
@@ -52,12 +52,12 @@ class Connection(H11Protocol):
         self._within(HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """As asyncio has it."""
+        """Cancel the deadline (asyncio)."""
         self._within(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """As asyncio has it."""
+        """Receive bytes; start the header deadline with a request, cancel it after its headers (asyncio)."""
         if self._idle() and self._deadline is None:
             self._since = time.monotonic()
             self._within(HEADER_SECONDS)
@@ -67,26 +67,26 @@ class Connection(H11Protocol):
             self._within(None)
 
     def pause_writing(self) -> None:
-        """As asyncio has it: the client does not read."""
+        """Start the reader deadline, since the client does not read (asyncio)."""
         super().pause_writing()
         self._within(READER_SECONDS)
 
     def resume_writing(self) -> None:
-        """As asyncio has it: it does again."""
+        """Cancel the reader deadline, since the client reads again (asyncio)."""
         self._within(None)
         super().resume_writing()
 
     def _idle(self) -> bool:
-        """Whether no request is being answered."""
-        return not self.cycle or self.cycle.response_complete  # there is none before the first request
+        """Return True if the server is answering no request."""
+        return not self.cycle or self.cycle.response_complete  # `cycle` is None before the first request
 
     def _awaited(self) -> bool:
-        """Whether the server waits for a request, or for more of one that has come to a halt."""
+        """Return True if the server waits for a request, or for the rest of a paused one."""
         silent = time.monotonic() - self._last > HALT
         return self._idle() or (self.cycle.more_body and not self.flow.read_paused and silent)
 
     def _within(self, seconds: float | None) -> None:
-        """End the connection after so long; None calls that off."""
+        """End the connection after `seconds`; None cancels the deadline."""
         if self._deadline is not None:
             self._deadline.cancel()
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._end)
@@ -97,24 +97,24 @@ class Connection(H11Protocol):
 
 
 def most_connections() -> int:
-    """How many may be open at the same time: what the limit of open files leaves."""
+    """Return the largest number of open connections that the limit of open files allows, from 8 to 512."""
     try:
         import resource
 
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if files == resource.RLIM_INFINITY:
             return MOST
-        files -= len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names alone
+        files -= len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # only names are needed
     except (ImportError, OSError):  # Windows, macOS
         return MOST // 4
     return max(LEAST, min(MOST, files - KEPT_FREE - TURNS * ACCEPTED))
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, whose queue of connections is longer than what it takes at a time."""
+    """A uvicorn server that accepts few connections at a time and lets more of them wait."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn has it."""
+        """Start the server, then lengthen the queue of its sockets (uvicorn)."""
         await super().startup(sockets)
         for one in sockets or []:
             one.listen(QUEUE)

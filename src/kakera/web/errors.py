@@ -1,4 +1,4 @@
-"""How the server says no: a status, and one sentence in `detail`."""
+"""The error answers of the server: an HTTP status, and one sentence in `detail`."""
 
 from __future__ import annotations
 
@@ -14,31 +14,34 @@ from kakera.errors import InputError, sentence
 from kakera.web.schemas import Refusal
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    403: {"model": Refusal, "description": "Not from this page."},
-    404: {"model": Refusal, "description": "No model or picture of this id."},
-    408: {"model": Refusal, "description": "Too slow."},
-    413: {"model": Refusal, "description": "Too large."},
-    422: {"model": Refusal, "description": "Not what was expected."},
-    429: {"model": Refusal, "description": "Too many are waiting."},
+    403: {"model": Refusal, "description": "The request comes from another site."},
+    404: {"model": Refusal, "description": "No model or picture has this id."},
+    408: {"model": Refusal, "description": "The request body arrived too slowly."},
+    413: {"model": Refusal, "description": "The request body is too large."},
+    422: {"model": Refusal, "description": "A parameter, the body or the file is invalid."},
+    429: {"model": Refusal, "description": "Too many requests are waiting."},
 }
 
 
 class UnknownError(LookupError):
-    """No model or picture of an id."""
+    """An id that no model and no picture has."""
 
 
 class BusyError(Exception):
-    """Too many wait already."""
+    """Too many requests are waiting."""
 
 
 def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
-    """One sentence as JSON; letters that no text may hold, as half of a pair in UTF-16, become ?."""
+    """Return an error answer: one sentence as JSON.
+
+    Characters that UTF-8 cannot encode, such as half of a UTF-16 surrogate pair, become "?".
+    """
     detail = detail.encode(errors="replace").decode()
     return Response(orjson.dumps({"detail": detail}), status, headers, "application/json")
 
 
 def refuse_in_one_sentence(app: FastAPI) -> None:
-    """Answers for every error that a request can cause."""
+    """Add a handler for every error that a request can cause."""
 
     @app.exception_handler(InputError)
     def of_input(request: Request, error: InputError) -> Response:
@@ -50,7 +53,7 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
 
     @app.exception_handler(BusyError)
     def of_rush(request: Request, error: BusyError) -> Response:
-        detail = sentence("server", got="too many questions at once", expected="fewer", do="ask again later")
+        detail = sentence("server", got="too many requests at once", expected="fewer", do="ask again later")
         return refusal(429, detail, {"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
@@ -62,8 +65,10 @@ def refuse_in_one_sentence(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def of_address(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 400:  # a body that is no text, or nested too deeply
-            return refusal(422, sentence("body", got="no JSON", expected="JSON in UTF-8", do="correct it"))
+        if error.status_code == 400:  # a body that is not text, or that is nested too deeply
+            return refusal(
+                422, sentence("body", got="invalid JSON", expected="JSON in UTF-8", do="correct it")
+            )
         got = f"{request.method} {request.url.path[:80]}"
-        detail = sentence("address", got=got, expected="one of those in /openapi.json", do=error.detail)
+        detail = sentence("address", got=got, expected="an address listed in /openapi.json", do=error.detail)
         return refusal(error.status_code, detail, error.headers)

@@ -1,4 +1,4 @@
-"""What reaches the server at all: this page's own requests, of a size and in a time that are bounded."""
+"""The guard of the server: it accepts only requests of its own page, of limited size and duration."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from kakera.web.errors import refusal
 from kakera.web.store import MOST_BYTES
 
 MOST_SECONDS = 30.0  # for a body to arrive
-STALLED_SECONDS = 5.0  # without a byte of it
+STALLED_SECONDS = 5.0  # the longest pause within a body
 UPLOADS = "/api/pictures"
 MOST_JSON = 1 << 20  # bytes of any other body: masks are short
-SMALL = 1 << 16  # bytes of a body that need not wait
-AT_A_TIME = 6  # larger ones
-QUEUE = 128  # of those that wait
-PATIENCE = 60.0  # seconds that one waits for its turn
-DRAINED = 8 * MOST_BYTES  # so much of a body that is too large is taken, unread, so that the refusal arrives
+SMALL = 1 << 16  # bytes: a body up to this size does not wait
+AT_A_TIME = 6  # larger bodies that are read at the same time
+QUEUE = 128  # larger bodies that may wait
+PATIENCE = 60.0  # seconds that a larger body may wait
+DRAINED = (
+    8 * MOST_BYTES
+)  # bytes of a too large body to read and drop, so that the client receives the refusal
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
@@ -38,10 +40,10 @@ HEADERS = {
 
 
 class Guard:
-    """Middleware. A page of another origin can neither read nor send; nor can one whose name points here.
+    """Middleware that refuses requests of other sites, also under a foreign host name of this machine.
 
-    (A name of somebody else's that resolves to this machine would make his page count as this origin.)
-    `allowed` are further names by which visitors call the server, as behind a proxy.
+    Such a host name would give a page of another site the origin of this server (DNS rebinding). `allowed`
+    are further host names by which visitors call the server, for example behind a proxy.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Guard:
         self.large = anyio.CapacityLimiter(AT_A_TIME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Answer one ASGI request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -84,21 +86,21 @@ class Guard:
             await self._answer({**scope, "method": "GET"} if head else scope, receive, sealed)
 
     def _below_root(self, scope: Scope) -> Scope:
-        """With the path as visitors see it, whether or not the proxy has taken its own part away."""
+        """Return the scope with the path that visitors see, also if the proxy has removed its own prefix."""
         path = scope["path"]
         if not path.startswith(f"{self.root_path}/"):
             path = self.root_path + path
         return {**scope, "root_path": self.root_path, "path": path}
 
     async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """However many send large bodies at once, so many of them are in memory."""
+        """Answer a request with a large body after a short wait: at most AT_A_TIME are in memory."""
         try:
             if self.large.statistics().tasks_waiting >= self.queue:
                 raise TimeoutError
             with anyio.fail_after(PATIENCE):
                 await self.large.acquire()
         except TimeoutError:
-            await _refuse(429, "server", "too many large bodies at once", "fewer")(scope, receive, send)
+            await _refuse(429, "server", "too many large uploads at once", "fewer")(scope, receive, send)
             return
         try:
             await self._answer(scope, receive, send)
@@ -112,28 +114,28 @@ class Guard:
                 body = await _body(receive, most, self.stalled_seconds)
         except TimeoutError:
             expected = f"all of it in {self.most_seconds:g} s, without a pause of {self.stalled_seconds:g} s"
-            await _refuse(408, "body", "too slow a request", expected)(scope, receive, send)
+            await _refuse(408, "body", "a request that is too slow", expected)(scope, receive, send)
             return
         if body is None:
             expected = f"at most {most >> 20} MiB"
-            await _refuse(413, "body", "too large a request", expected)(scope, receive, send)
+            await _refuse(413, "body", "a request that is too large", expected)(scope, receive, send)
             return
         await self.app(scope, _replayed(body, receive), send)
 
     def _refused(self, headers: Headers) -> Response | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._ours(host):
-            return _refuse(403, "host", host[:80] or "none", "this machine's own name")
+            return _refuse(403, "host", host[:80] or "none", "a host name of this machine")
         foreign = origin is not None and not self._same(origin, host)
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            return _refuse(403, "origin", (origin or "another site")[:80], "this page's own")
+            return _refuse(403, "origin", (origin or "another site")[:80], "the origin of this page")
         return None
 
     def _same(self, origin: str, host: str) -> bool:
-        """Whether an origin is this page's; a proxy may have put another name into `host`."""
+        """Return True if `origin` is that of this page; a proxy may have changed the name in `host`."""
         try:
-            found = urlsplit(origin)
-            return found.netloc == host or found.hostname in self.allowed
+            parts = urlsplit(origin)
+            return parts.netloc == host or parts.hostname in self.allowed
         except ValueError:
             return False
 
@@ -146,7 +148,7 @@ class Guard:
 
 
 def _announced(headers: Headers) -> int:
-    """Bytes of the body, as the headers say; of one whose length they do not say more than of any other."""
+    """Return the length of the body in bytes from the headers; DRAINED, the largest value, if unknown."""
     if "transfer-encoding" in headers:
         return DRAINED
     length = headers.get("content-length", "0")
@@ -154,14 +156,17 @@ def _announced(headers: Headers) -> int:
 
 
 def own_names(host: str) -> frozenset[str]:
-    """What the server may be called: beyond the loopback also by the machine's name, and by any address."""
+    """Return the host names that the server accepts.
+
+    A server that other machines can reach also accepts the name of this machine and any IP address.
+    """
     if is_local(host):
         return LOCAL | {host}
     return LOCAL | {host, socket.gethostname(), socket.getfqdn()}
 
 
 def is_local(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Return True if only this machine can reach the address `host`."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -184,7 +189,10 @@ def _refuse(status: int, subject: str, got: str, expected: str) -> Response:
 
 
 async def _body(receive: Receive, most: int, stalled_seconds: float) -> bytes | None:
-    """The whole body; None where it is too large. Raises TimeoutError where nothing comes for so long."""
+    """Return the whole body, or None if it is too large.
+
+    Raises TimeoutError after `stalled_seconds` without data.
+    """
     body = bytearray()
     size, more = 0, True
     while more and size <= DRAINED:

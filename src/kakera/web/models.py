@@ -1,4 +1,4 @@
-"""The models that are shown: finished runs, and runs in training as their newest checkpoint has them."""
+"""The models of the explorer: finished runs, and the newest checkpoint of runs in training."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kakera.sound.spec import SoundSpec
 from kakera.web.errors import UnknownError
 from kakera.web.schemas import ModelAnswer
 
-LOOK_AGAIN = 1.0  # seconds between looks for a newer checkpoint
+LOOK_AGAIN = 1.0  # seconds between checks for a newer checkpoint
 
 
 @dataclass(frozen=True)
 class State:
-    """A model as it is now: its weights belong to `step`, None at the end of a run."""
+    """A model and the step of its weights; `step` is None if the run is finished."""
 
     id: str
     name: str
@@ -34,11 +34,11 @@ class State:
 
     @property
     def key(self) -> tuple[str, int | None]:
-        """Answers of this state stay true as long as this is the same."""
+        """The id and the step: cached answers are valid while this key is the same."""
         return self.id, self.step
 
     def describe(self) -> ModelAnswer:
-        """What the page needs to know."""
+        """Return the facts about the model that the page shows."""
         model, inputs, encoder = self.saved.model, self.saved.inputs, self.saved.model.backbone
         common: dict[str, Any] = {
             "id": self.id,
@@ -69,15 +69,15 @@ def _about(saved: Pretrained) -> str:
     if not saved.model.has_attention:
         return f"CNN for {len(saved.classes)} classes: no tokens, no attention."
     kind = describe_kind(saved.model)
-    knows = f"Knows {len(saved.classes)} classes" if saved.classes else "Knows no classes"
-    return f"{kind[0].upper()}{kind[1:]}. {knows}."
+    classes = f"Predicts {len(saved.classes)} classes" if saved.classes else "Predicts no classes"
+    return f"{kind[0].upper()}{kind[1:]}. {classes}."
 
 
 class Opened:
-    """One run. Safe to be asked from several threads."""
+    """An open run folder. Thread-safe."""
 
     def __init__(self, folder: Path, name: str, identity: str) -> None:
-        """Raises RunError where there is neither a finished model nor a checkpoint."""
+        """Open the run `folder`. Raises RunError if it has neither a finished model nor a checkpoint."""
         self.folder = folder
         self._lock = threading.Lock()
         saved, step = open_run(folder)
@@ -85,7 +85,7 @@ class Opened:
         self._looked = time.monotonic()
 
     def state(self) -> State:
-        """The newest weights there are; the ones from before where newer ones cannot be read yet."""
+        """Return the model with its newest weights; with the previous ones if the new file is unreadable."""
         with self._lock:
             now = time.monotonic()
             if self._state.step is not None and now - self._looked > LOOK_AGAIN:
@@ -98,55 +98,58 @@ class Opened:
     def _renew(self) -> None:
         try:
             saved, step = open_run(self.folder)
-        except RunError:  # being replaced at this moment: at the next look
+        except RunError:  # the file is being replaced: try at the next check
             return
         self._state = State(self._state.id, self._state.name, saved, step)
 
 
 class Models:
-    """All that are open, by id."""
+    """All open models, by id."""
 
     def __init__(self, folders: Sequence[str | Path]) -> None:
-        """Raises RunError where one cannot be opened, or some take pictures and some recordings."""
+        """Open all run folders.
+
+        Raises RunError if a run cannot be opened, or if some models take pictures and some recordings.
+        """
         self._opened: dict[str, Opened] = {}
         for folder in map(Path, folders):
             name = folder.name or folder.resolve().name
             identity = _free(re.sub(r"[^A-Za-z0-9._-]+", "-", name) or "model", self._opened)
             if identity != name and name in {each.state().name for each in self._opened.values()}:
-                name = str(folder)  # two runs of one name: told apart by their places
+                name = str(folder)  # two runs with the same name: show their paths
             self._opened[identity] = Opened(folder, name, identity)
         kinds = {state.saved.inputs.sound is not None for state in self.states()}
         if len(kinds) > 1:
             raise RunError(
                 "models",
-                got="some of pictures, some of recordings",
-                expected="one kind",
-                do="serve them apart",
+                got="models of pictures and models of recordings",
+                expected="models of one kind",
+                do="start one server for each kind",
             )
 
     @property
     def sound(self) -> SoundSpec | None:
-        """How the first model hears recordings; None where they are models of pictures."""
+        """The spectrogram settings of the first model; None for models of pictures."""
         return next((state.saved.inputs.sound for state in self.states()), None)
 
     @property
     def channels(self) -> int:
-        """Of the pictures to offer: those of the first model that takes neither 1 nor 3, else 3."""
-        found = (state.saved.inputs.channels for state in self.states())
-        return next((one for one in found if one not in GREY_OR_COLOUR), GREY_OR_COLOUR[1])
+        """The number of channels of the sample pictures: 3, unless a model takes neither 1 nor 3."""
+        counts = (state.saved.inputs.channels for state in self.states())
+        return next((count for count in counts if count not in GREY_OR_COLOUR), GREY_OR_COLOUR[1])
 
     def states(self) -> list[State]:
-        """In the order they were named."""
+        """Return the states of all models, in the order of their folders."""
         return [opened.state() for opened in self._opened.values()]
 
     def state(self, identity: str) -> State:
-        """Raises UnknownError."""
+        """Return the model with the id `identity`. Raises UnknownError if no model has it."""
         if identity not in self._opened:
             known = ", ".join(self._opened)
-            raise UnknownError(sentence("model", got=identity[:80], expected=known, do="choose one of these"))
+            raise UnknownError(sentence("model", got=identity[:80], expected=known, do="choose one of them"))
         return self._opened[identity].state()
 
 
-def _free(wanted: str, taken: dict[str, Opened]) -> str:
-    names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 2))]
+def _free(requested: str, taken: dict[str, Opened]) -> str:
+    names = [requested, *(f"{requested}-{number}" for number in range(2, len(taken) + 2))]
     return next(name for name in names if name not in taken)

@@ -1,4 +1,4 @@
-"""Pictures that can be asked about."""
+"""The pictures of the explorer: samples of a data set, and uploads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_PIXELS = 40_000_000  # of an upload
 
 
 def of_channels(count: int) -> InputSpec:
-    """Inputs of one pixel."""
+    """Return an `InputSpec` of one pixel with `count` channels, mean 0 and standard deviation 1."""
     return InputSpec(count, 1, 1, (0.0,) * count, (1.0,) * count)
 
 
@@ -29,19 +29,22 @@ GREY = of_channels(1)
 
 @dataclass(frozen=True)
 class Picture:
-    """`values` gives (H, W, c) in 0 … 255 as a model's inputs take it. Raises UnreadableFileError."""
+    """A picture with an id.
+
+    `values` returns it as (H, W, c) uint8 in the channels of a model. It raises UnreadableFileError.
+    """
 
     id: str
     name: str
     values: Callable[[InputSpec], NDArray[np.uint8]]
 
     def model_input(self, inputs: InputSpec) -> ModelInput:
-        """Cut to the model's size, as in prediction. Raises UnreadableFileError."""
+        """Return the picture cropped to the model's size, as in prediction. Raises UnreadableFileError."""
         return ModelInput(torch.tensor(CenterCrop.of(inputs)(self.values(inputs))))
 
 
 class PictureStore(Store):
-    """Pictures of a data set, and uploads."""
+    """The sample pictures of a data set, and uploaded pictures."""
 
     kind = "picture"
 
@@ -49,19 +52,19 @@ class PictureStore(Store):
         super().__init__([_sample(samples, number) for number in range(len(samples))])
 
     def opened(self, content: bytes, identity: str) -> Picture:
-        """Decoded once: only whole pictures are kept."""
+        """Check an upload by decoding it once. Raises UnreadableFileError."""
 
         def values(inputs: InputSpec) -> NDArray[np.uint8]:
             return decode(content, inputs.channels, most_pixels=MOST_PIXELS, ranges=inputs.values)
 
-        found = read_header(content)
-        values(of_channels(found.channels) if found is not None and found.many else GREY)
+        header = read_header(content)
+        values(of_channels(header.channels) if header is not None and header.many else GREY)
         return Picture(identity, "uploaded picture", values)
 
 
 def _sample(samples: Dataset, number: int) -> Picture:
     def values(inputs: InputSpec) -> NDArray[np.uint8]:
-        found = samples.with_channels(inputs.channels)
-        return (found.with_ranges(inputs.values) if inputs.values else found).pictures.read(number)
+        dataset = samples.with_channels(inputs.channels)
+        return (dataset.with_ranges(inputs.values) if inputs.values else dataset).pictures.read(number)
 
     return Picture(f"sample-{number + 1}", samples.pictures.title(number), values)

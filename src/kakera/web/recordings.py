@@ -1,4 +1,4 @@
-"""Recordings that can be asked about, window by window: "sample-1@3" is the third of the first sample."""
+"""The recordings of the explorer, window by window: "sample-1@3" is the third window of the first sample."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from kakera.training.preview import preview
 from kakera.web.errors import UnknownError
 from kakera.web.store import Item, ModelInput, Store
 
-MOST_VALUES = 48_000 * 32  # a second, of an upload: what is decoded at a time stays below 100 MB
-DIGITS = 9  # of the number of a window
+MOST_VALUES = 48_000 * 32  # values a second of an upload: a decoded piece stays below 100 MB
+DIGITS = 9  # the longest window number
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One of `sounds`, seen through its window number `window`, which counts from 1."""
+    """One window of a recording: number `index` of `sounds`, and the window number, which counts from 1."""
 
     id: str
     name: str
@@ -35,7 +35,10 @@ class Recording:
     window: int = 1
 
     def model_input(self, inputs: InputSpec) -> ModelInput:
-        """The window's spectrogram. Raises UnreadableFileError, and UnknownError for one beyond the end."""
+        """Return the spectrogram of the window.
+
+        Raises UnreadableFileError, and UnknownError if the recording has no such window.
+        """
         spec = inputs.sound
         assert spec is not None
         sounds = self.sounds.with_spec(spec).take(np.array([self.index]))
@@ -54,7 +57,7 @@ class Recording:
 
 
 class RecordingStore(Store):
-    """Recordings of a data set, and uploads."""
+    """The sample recordings of a data set, and uploaded recordings."""
 
     kind = "recording"
 
@@ -64,7 +67,7 @@ class RecordingStore(Store):
         super().__init__([_sample(sounds, number) for number in range(len(sounds))])
 
     def picture(self, identity: str) -> Item:
-        """A recording, or with "@" and a number one of its windows. Raises UnknownError."""
+        """Return the recording `identity`, or its window after "@". Raises UnknownError if it is missing."""
         name, at, number = identity.partition("@")
         subject = super().picture(name)
         assert isinstance(subject, Recording)
@@ -72,15 +75,20 @@ class RecordingStore(Store):
             return subject
         if not re.fullmatch(f"[1-9][0-9]{{0,{DIGITS - 1}}}", number, re.ASCII):
             raise UnknownError(
-                sentence("window", got=number[:80] or "none", expected="a number from 1", do="correct it")
+                sentence(
+                    "window", got=number[:80] or "none", expected="a whole number from 1", do="correct it"
+                )
             )
         return replace(subject, id=f"{name}@{number}", window=int(number))
 
     def opened(self, content: bytes, identity: str) -> Recording:
-        """Its header and its beginning are read; what is wrong further on is said when it is heard."""
-        found = header(content)
-        if found.rate * found.channels > MOST_VALUES:
-            got = f"got {found.channels} channels of {found.rate} Hz"
+        """Check the header and the first second of an upload. Raises UnreadableFileError.
+
+        Errors further on in the file are reported when that window is requested.
+        """
+        head = header(content)
+        if head.rate * head.channels > MOST_VALUES:
+            got = f"got {head.channels} channels of {head.rate} Hz"
             raise UnreadableFileError(
                 "recording", f"{got}, expected at most {MOST_VALUES:,} values a second; make it mono"
             )

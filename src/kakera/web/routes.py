@@ -1,4 +1,4 @@
-"""What can be asked of the server. The same calls serve the page and a program."""
+"""The HTTP API of the explorer. The page and other programs use the same calls."""
 
 from typing import Annotated, Any, Literal
 
@@ -29,8 +29,8 @@ from kakera.web.views import Views
 router = APIRouter(prefix="/api", responses=REFUSALS)
 
 FILE = (
-    "A picture: JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA; "
-    "where the models take recordings a recording: WAV, FLAC, "
+    "A picture as JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA. "
+    "If the models take recordings: a recording as WAV, FLAC, "
     f"Ogg, MP3, Opus or AIFF. At most {MOST_BYTES >> 20} MiB."
 )
 UPLOAD = {
@@ -41,21 +41,21 @@ UPLOAD = {
     }
 }
 WAV: dict[int | str, dict[str, Any]] = {200: {"content": {"audio/wav": {}}, "description": "A WAV file."}}
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "A PNG."}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "A PNG file."}}
 
 
 def models_of(request: Request) -> Models:
-    """The models of this server."""
+    """Return the models of this server."""
     return request.app.state.models
 
 
 def pictures_of(request: Request) -> Store:
-    """The pictures of this server."""
+    """Return the pictures or recordings of this server."""
     return request.app.state.pictures
 
 
 def views_of(request: Request) -> Views:
-    """What this server remembers of them."""
+    """Return the cached computations of this server."""
     return request.app.state.views
 
 
@@ -65,14 +65,14 @@ TheViews = Annotated[Views, Depends(views_of)]
 
 
 def model_of(models: AllModels, model: Annotated[str, Query(description="The id of a model.")]) -> State:
-    """The model that a question names."""
+    """Return the model that a request names."""
     return models.state(model)
 
 
 def picture_of(
     pictures: AllPictures, picture: Annotated[str, Query(description="The id of a sample or an upload.")]
 ) -> Item:
-    """The picture that a question names."""
+    """Return the picture that a request names."""
     return pictures.picture(picture)
 
 
@@ -82,19 +82,19 @@ OnePicture = Annotated[Item, Depends(picture_of)]
 
 @router.get("/models", response_model=list[ModelAnswer])
 def list_models(models: AllModels) -> Any:
-    """The models that are open."""
+    """List the open models."""
     return [state.describe() for state in models.states()]
 
 
 @router.get("/samples", response_model=list[PictureAnswer])
 def list_samples(pictures: AllPictures) -> Any:
-    """Pictures to choose from."""
+    """List the sample pictures or recordings."""
     return [answer(picture) for picture in pictures.samples]
 
 
 @router.post("/pictures", response_model=PictureAnswer, openapi_extra=UPLOAD)
 async def send_picture(request: Request, pictures: AllPictures) -> Any:
-    """Send a picture; it is kept in memory for a while, and asked about by its id."""
+    """Upload a picture. The server stores it in memory for a while; use its id in other calls."""
     content = await request.body()
     async with request.app.state.decoding:
         return answer(await run_in_threadpool(_added, pictures, content))
@@ -104,7 +104,7 @@ def _added(pictures: Store, content: bytes) -> Item:
     try:
         return pictures.add(content)
     finally:
-        give_back()  # what a large picture took while it was decoded
+        give_back()  # the memory that decoding a large picture needed
 
 
 @router.get("/pictures/{picture}", responses=PNG, response_class=Response)
@@ -115,27 +115,30 @@ def show_picture(
     model: OneModel,
     shown: Annotated[Shown, Query()] = [],  # noqa: B006  # FastAPI copies it
 ) -> Any:
-    """A picture in the size and channels of a model."""
+    """Return a picture in the size and channels of a model, as PNG."""
     return Response(views.png(model, pictures.picture(picture), shown), media_type="image/png")
 
 
 @router.get("/scene", response_model=SceneAnswer)
 def scene(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
-    """What there is of a picture or recording for a model, and what rows and columns mean."""
+    """Return size, grid of patches and axes of a picture or recording, as a model receives it."""
     return views.scene(model, picture)
 
 
 @router.get("/sound", responses=WAV, response_class=Response)
 def sound(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
-    """What a model hears of a recording: one window, one channel, at its own rate."""
+    """Return the audio that a model receives: one window, one channel, at the sample rate of the model."""
     return Response(views.audio(model, picture), media_type="audio/wav")
 
 
 @router.post("/sound", responses=WAV, response_class=Response)
 def sound_of_guess(views: TheViews, models: AllModels, pictures: AllPictures, mask: AudioRequest) -> Any:
-    """A spectrogram made audible by Griffin-Lim: phases are estimated, what lies between bands is lost."""
-    found = views.reconstructed_audio(models.state(mask.model), pictures.picture(mask.picture), mask)
-    return Response(found, media_type="audio/wav")
+    """Convert a spectrogram to audio with Griffin-Lim.
+
+    Phases are estimated, and details between the mel bands are lost.
+    """
+    wav = views.reconstructed_audio(models.state(mask.model), pictures.picture(mask.picture), mask)
+    return Response(wav, media_type="audio/wav")
 
 
 @router.get("/attention", response_model=AttentionAnswer)
@@ -143,17 +146,19 @@ def attention(
     views: TheViews,
     model: OneModel,
     picture: OnePicture,
-    layer: Annotated[int, Query(description="1 … L; −1 is the last.")] = -1,
-    head: Annotated[int, Query(description="1 … H; 0 is the mean.")] = 0,
-    token: Annotated[int | None, Query(description="0 is the class token; empty takes all.")] = None,
+    layer: Annotated[int, Query(description="Layer, 1 … L; −1 is the last.")] = -1,
+    head: Annotated[int, Query(description="Head, 1 … H; 0 is the mean.")] = 0,
+    token: Annotated[
+        int | None, Query(description="Query token: 0 is the class token, 1 … N a patch; empty takes all.")
+    ] = None,
 ) -> Any:
-    """Where tokens look: softmax of q_iᵀk_j / √D_k, over the patches."""
+    """Return attention weights over the patches: softmax of q_iᵀk_j / √D_k."""
     return _packed(views.attention(model, picture, layer, head, token))
 
 
 @router.get("/rollout", response_model=AttentionAnswer)
 def rollout(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
-    """Attention followed through all layers (Abnar and Zuidema 2020)."""
+    """Return attention rollout, the attention combined over all layers (Abnar and Zuidema 2020)."""
     return _packed(views.rollout(model, picture))
 
 
@@ -162,9 +167,11 @@ def similarity(
     views: TheViews,
     model: OneModel,
     picture: OnePicture,
-    layer: Annotated[int | Literal["raw"], Query(description="0 … L, −1 the last, or raw pixels.")] = -1,
+    layer: Annotated[
+        int | Literal["raw"], Query(description="Layer, 0 … L; −1 is the last; raw: pixels.")
+    ] = -1,
 ) -> Any:
-    """How alike the patches are."""
+    """Return the cosine similarity of all pairs of patches."""
     return _packed(views.similarity(model, picture, layer))
 
 
@@ -173,15 +180,15 @@ def relevance(
     views: TheViews,
     model: OneModel,
     picture: OnePicture,
-    target: Annotated[str | None, Query(description="A class; empty takes the likeliest.")] = None,
+    target: Annotated[str | None, Query(description="A class; empty: the most probable one.")] = None,
 ) -> Any:
-    """Which patches speak for a class (Chefer et al. 2021)."""
+    """Return the relevance of each patch for a class (Chefer et al. 2021)."""
     return _packed(views.relevance(model, picture, target))
 
 
 @router.get("/predict", response_model=PredictionAnswer)
 def predict(views: TheViews, model: OneModel, picture: OnePicture) -> Any:
-    """What a picture shows."""
+    """Return the probability of each class, the most probable first."""
     return _packed(views.prediction(model, picture))
 
 
@@ -190,12 +197,12 @@ def embed(
     views: TheViews,
     model: OneModel,
     picture: OnePicture,
-    layer: Annotated[int, Query(description="0 … L; −1 is the last.")] = -1,
+    layer: Annotated[int, Query(description="Layer, 0 … L; −1 is the last.")] = -1,
     pool: Annotated[
-        Literal["mean", "class"], Query(description="Of the patches, or the class token.")
+        Literal["mean", "class"], Query(description="The mean of the patches, or the class token.")
     ] = "mean",
 ) -> Any:
-    """A picture as one vector."""
+    """Return the embedding of a picture, one vector."""
     return _packed(views.embedding(model, picture, layer, pool))
 
 
@@ -203,15 +210,15 @@ def embed(
 def reconstruct(
     views: TheViews, models: AllModels, pictures: AllPictures, mask: ReconstructionRequest
 ) -> Any:
-    """What a masked autoencoder makes of the patches that it sees."""
+    """Return the hidden patches as a masked autoencoder predicts them from the visible ones."""
     return _packed(views.reconstruction(models.state(mask.model), pictures.picture(mask.picture), mask))
 
 
 def _packed(answer: dict[str, Any]) -> Response:
-    """Arrays as JSON, float32 in as few digits as tell it apart."""
+    """Return arrays as JSON; float32 values have the fewest digits that identify them."""
     body = orjson.dumps(answer, default=_side_by_side, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(body, media_type="application/json")
 
 
 def _side_by_side(value: Any) -> Any:
-    return value.copy()  # orjson takes arrays only where their rows lie side by side
+    return value.copy()  # orjson accepts only contiguous arrays

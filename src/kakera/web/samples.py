@@ -1,4 +1,4 @@
-"""The pictures or recordings that the explorer offers at first."""
+"""The sample pictures or recordings of the explorer."""
 
 from __future__ import annotations
 
@@ -18,25 +18,27 @@ from kakera.errors import DataError, KakeraError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
 
 MOST = 12
-COLOUR = 3  # channels; a model of grey pictures gets them in grey
+COLOUR = 3  # channels; for a grey model the pictures are converted to grey
 
 
 def open_samples(
     pictures: str, runs: Sequence[str | Path], spec: SoundSpec | None = None, channels: int = COLOUR
 ) -> Dataset:
-    """Up to MOST readable pictures: those named, else of what the runs learned from, else the demo's.
+    """Return up to MOST readable pictures from `pictures`, else from the runs' training data, else the demo.
 
-    With a `spec` recordings, as it hears them. Of recordings, and of pictures of other than 3 `channels`,
-    there may be none, since none ship with kakera. Raises DataError where some were named and none can be
-    read; where more were named, one line on stderr says so.
+    With a `spec` these are recordings at its settings. The result may be empty for recordings, and for
+    pictures with other than 3 `channels`, because kakera includes no such files. If `pictures` has more than
+    MOST files, one line on stderr names the number. Raises DataError if `pictures` has no readable file.
     """
     if pictures:
         found, count = _some(pictures, spec, channels)
         if not len(found):
             kind = "picture" if spec is None else "recording"
-            raise DataError(pictures, got=f"no readable {kind}", expected="some", do="name another folder")
+            raise DataError(
+                pictures, got=f"no readable {kind}", expected="at least one", do="choose another folder"
+            )
         if count > len(found):
-            print(f"kakera: {pictures}: {len(found)} of {count:,} {found.kind} are offered", file=sys.stderr)
+            print(f"kakera: {pictures}: showing {len(found)} of {count:,} {found.kind}", file=sys.stderr)
         return found
     for source in dict.fromkeys(_learned_from(runs)):
         with suppress(KakeraError):
@@ -57,7 +59,7 @@ def _learned_from(runs: Sequence[str | Path]) -> Iterator[str]:
 
 
 def _some(source: str, spec: SoundSpec | None, channels: int) -> tuple[Dataset, int]:
-    """Evenly spaced ones of those that can be read, and how many files there are."""
+    """Return evenly spaced readable samples, and the number of files."""
     dataset = open_pictures([source], channels) if spec is None else open_recordings([source], spec)
     order = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), 4 * MOST)).astype(int))
     readable = [int(number) for number in order if _reads(dataset, int(number))]

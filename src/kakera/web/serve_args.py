@@ -1,4 +1,4 @@
-"""The options of `serve` as keyword arguments, for editors and type checkers."""
+"""The options of `serve` as typed keyword arguments, for editors and type checkers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TypedDict
 
 
 class ServeArgs(TypedDict, total=False):
-    """Where the explorer is found, and what it shows at first."""
+    """The address of the explorer, and its sample pictures."""
 
     host: str
-    """The address to listen on; any other than this machine's own lets others in."""
+    """address to listen on; with any but 127.0.0.1, localhost or ::1, other machines can connect"""
     port: int
-    """The port; 0 takes a free one."""
+    """port to listen on; 0 chooses a free port"""
     pictures: str
-    """What to choose from: a folder, a file or a built-in name; empty takes what the models learned from."""
+    """sample pictures: a folder, a file or a built-in name; empty takes the training data of the models"""
     allow_host: str
-    """Names by which a proxy's visitors call this server, joined by commas; others are refused."""
+    """further host names of visitors, such as behind a proxy, separated by commas; others are refused"""
     root_path: str
-    """The path below which a proxy shows this server, such as /kakera; open it with / at the end."""
+    """path below which a proxy shows this server, such as /kakera; open it with / at the end"""

@@ -1,4 +1,4 @@
-"""`kakera serve`: the explorer on this machine."""
+"""`kakera serve`: start the explorer on this machine."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from kakera.web.serve_options import ServeOptions
 
 
 def serve(models: Sequence[str | Path], **options: Unpack[ServeArgs]) -> None:
-    """Answer until Ctrl-C. `options` are the fields of `ServeOptions`.
+    """Start the explorer for the run folders `models` and answer requests until Ctrl-C.
 
-    Raises RunError, DataError, and OptionError, also for an address that cannot be had.
+    `options` are the fields of `ServeOptions`.
+
+    Raises RunError if a run cannot be opened, DataError if no picture can be read, and OptionError for an
+    invalid option or an address that is not free.
     """
     asked = build_options(ServeOptions, {**options})
     allowed = [name.strip() for name in asked.allow_host.split(",") if name.strip()]
@@ -38,19 +41,19 @@ def serve(models: Sequence[str | Path], **options: Unpack[ServeArgs]) -> None:
         queue=most // 3,
     )
     few_arenas()
-    torch.set_num_threads(1)  # several ask at once: each computation has a core of its own
+    torch.set_num_threads(1)  # each computation uses one core, so that several requests run side by side
     with _listen(asked) as listening:
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         if not is_local(asked.host):
-            print(f"{asked.host} is not this machine alone: whoever reaches it can use the explorer")
-        print(f"http://{shown}:{port}/ : open it in a browser; Ctrl-C ends", flush=True)
+            print(f"note: other machines can use the explorer, since it listens on {asked.host}")
+        print(f"http://{shown}:{port}/ : open this address in a browser; Ctrl-C stops the server", flush=True)
         config = uvicorn.Config(
             app,
             http=type("Bounded", (Connection,), {"most": most}),
             ws="none",
             backlog=ACCEPTED,
-            log_level="critical",  # what clients do wrong is told to them
+            log_level="critical",  # errors of clients go into their answers, not into the log
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
             server_header=False,
@@ -67,5 +70,5 @@ def _listen(options: ServeOptions) -> socket.socket:
             "address",
             got=f"{options.host}, port {options.port} ({error})",
             expected="a free port of this machine",
-            do="choose another --port, or 0",
+            do="choose another --port, or 0 for a free port",
         ) from error

@@ -1,4 +1,4 @@
-"""What can be asked about: samples, and what visitors sent, which never reaches the disk."""
+"""The samples and uploads of the explorer. Uploads stay in memory and are never written to disk."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from kakera.inputs import InputSpec
 from kakera.web.errors import UnknownError
 from kakera.web.schemas import PictureAnswer
 
-MOST_BYTES = 20 << 20  # of an upload
-KEPT_BYTES = 96 << 20  # of all uploads together; the longest unused go first
+MOST_BYTES = 20 << 20  # bytes of an upload
+KEPT_BYTES = 96 << 20  # bytes of all uploads together; the least recently used are removed first
 
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """What a model takes in: stored values (c, H, W), and of a recording where its window lies."""
+    """The input of a model: stored values (c, H, W), and the position of the window of a recording."""
 
     values: Num[Tensor, "c H W"]
     width: int | None = None
-    """After how many pixels it ends; None where it fills the picture."""
+    """Pixels before the padding; None without padding."""
     start: float = 0.0
-    """Where the window begins, in seconds."""
+    """Start of the window, in seconds."""
     window: int = 1
     windows: int = 1
-    """Which window it is, and how many there are."""
+    """Number of the window, from 1, and number of windows."""
     wave: Num[Tensor, " samples"] | None = None
-    """What is heard, at the model's rate."""
+    """The waveform of the window, at the sample rate of the model."""
 
 
 class Item(Protocol):
-    """Something that can be asked about."""
+    """A picture or a recording of the explorer."""
 
     @property
     def id(self) -> str:
-        """By which it is asked for."""
+        """The id for requests."""
         ...
 
     @property
     def name(self) -> str:
-        """For people."""
+        """The name that the page shows."""
         ...
 
     def model_input(self, inputs: InputSpec) -> ModelInput:
-        """As a model takes it in. Raises UnreadableFileError."""
+        """Return the item as input of a model. Raises UnreadableFileError."""
         ...
 
 
 class Store(ABC):
-    """Samples for all, uploads for those who know their id: the hash of their content."""
+    """Samples that everyone can list, and uploads. The id of an upload is the hash of its content."""
 
     kind: str
 
@@ -70,10 +70,10 @@ class Store(ABC):
 
     @abstractmethod
     def opened(self, content: bytes, identity: str) -> Item:
-        """What a visitor sent, once it is known to be whole. Raises UnreadableFileError."""
+        """Check an upload and return it as an item. Raises UnreadableFileError."""
 
     def add(self, content: bytes) -> Item:
-        """Keeps what a visitor sent. Raises UnreadableFileError."""
+        """Store an upload in memory and return it as an item. Raises UnreadableFileError."""
         identity = hashlib.blake2b(content, digest_size=12).hexdigest()
         subject = self.opened(content, identity)
         with self._lock:
@@ -85,7 +85,7 @@ class Store(ABC):
         return subject
 
     def picture(self, identity: str) -> Item:
-        """Raises UnknownError."""
+        """Return the sample or upload with an id. Raises UnknownError if it is missing."""
         if identity in self._known:
             return self._known[identity]
         with self._lock:
@@ -93,10 +93,10 @@ class Store(ABC):
                 self._uploads.move_to_end(identity)
                 return self._uploads[identity][0]
         raise UnknownError(
-            sentence(self.kind, got=identity[:80], expected="a sample or an upload", do="send it again")
+            sentence(self.kind, got=identity[:80], expected="a sample or an upload", do="upload it again")
         )
 
 
 def answer(subject: Item) -> PictureAnswer:
-    """Its id and name."""
+    """Return the id and the name of an item as an answer of the server."""
     return PictureAnswer(id=subject.id, name=subject.name)

@@ -1,4 +1,4 @@
-"""What a model makes of a picture, as the answers of the server: encoded once, asked often."""
+"""The computations behind the answers of the server. A picture is encoded once and then cached."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ from kakera.web.models import State
 from kakera.web.schemas import AudioRequest, Mask, ReconstructionRequest
 from kakera.web.store import Item, ModelInput
 
-KEPT_BYTES = 512 << 20  # of pictures as models have seen them
+KEPT_BYTES = 512 << 20  # bytes of cached activations
 
 
 @dataclass(frozen=True)
 class Views:
-    """Safe to be asked from several threads: a model computes in turns, what it has seen is kept."""
+    """Cached computations of models. Thread-safe: `turns` limits how many run at the same time."""
 
     memory: Cache
     turns: Limiter
 
     @classmethod
     def new(cls) -> Views:
-        """With the usual limits."""
+        """Return `Views` with the default limits."""
         return cls(Cache(KEPT_BYTES), Limiter())
 
     def model_input(self, state: State, picture: Item) -> ModelInput:
-        """The picture or recording as the model takes it in. Raises UnreadableFileError."""
+        """Return the picture or recording as input of the model. Raises UnreadableFileError."""
 
         def make() -> ModelInput:
             with self.turns.slot():
@@ -61,7 +61,7 @@ class Views:
         )
 
     def seen(self, state: State, picture: Item) -> Activations:
-        """The picture encoded. Raises RunError for a CNN."""
+        """Return the activations of the encoder for the picture. Raises RunError for a CNN."""
         encoder, model_input = state.saved.encoder, self.model_input(state, picture)
 
         def make() -> Activations:
@@ -73,16 +73,16 @@ class Views:
         return self.memory.get(("seen", *state.key, picture.id), make, _bytes)
 
     def png(self, state: State, picture: Item, shown: Sequence[int] = ()) -> bytes:
-        """What there is of the picture in the model's size as a PNG, row by row as the model has them.
+        """Return the picture in the size of the model as a PNG, without padding, row by row.
 
-        `shown` are up to three channels, from 1, of a model that takes neither 1 nor 3.
+        `shown` are up to three channels, from 1, for a model that takes neither 1 nor 3 channels.
         """
         model_input, scene = self.model_input(state, picture), self.scene(state, picture)
         shares = state.saved.inputs.to_unit(model_input.values[None])[0]
         return _png(as_bytes(shares[..., : scene["size"][1]]), shown)
 
     def scene(self, state: State, picture: Item) -> dict[str, Any]:
-        """What there is of the picture, and what its rows and columns mean."""
+        """Return size, grid of patches and axes of the picture, without padding."""
         inputs, model_input = state.saved.inputs, self.model_input(state, picture)
         encoder = state.saved.model.backbone
         if encoder is None:
@@ -112,7 +112,10 @@ class Views:
     def attention(
         self, state: State, picture: Item, layer: int, head: int, token: int | None
     ) -> dict[str, Array]:
-        """Rows of a_ij over the patches; head 0 is the mean. Raises OptionError, RunError."""
+        """Return attention weights a_ij over the patches, (1 + n, n), or (1, n) for one `token`.
+
+        `layer` counts from 1 and −1 is the last. Head 0 is the mean. Raises OptionError, RunError.
+        """
         seen = self.seen(state, picture)
         heads = seen.attention_of(layer)
         rows = heads[seen.head(head)] if head else heads.mean(axis=0)
@@ -120,7 +123,7 @@ class Views:
         return {"attention": rows[:, 1:]}
 
     def rollout(self, state: State, picture: Item) -> dict[str, Array]:
-        """Rows of `explain.rollout` over the patches. Raises RunError."""
+        """Return attention rollout (`explain.rollout`) over the patches, (1 + n, n). Raises RunError."""
         seen = self.seen(state, picture)
         reach = self.memory.get(
             ("rollout", *state.key, picture.id), lambda: rollout(seen), lambda array: array.nbytes
@@ -128,30 +131,33 @@ class Views:
         return {"attention": reach[:, 1:]}
 
     def similarity(self, state: State, picture: Item, layer: int | Literal["raw"]) -> dict[str, Array]:
-        """Cosines of the patches. Raises OptionError, RunError."""
+        """Return the cosine similarities of all patches, (n, n). Raises OptionError, RunError."""
         seen = self.seen(state, picture)
         number = RAW if layer == "raw" else layer
         return {"similarity": np.clip(similarities(seen, seen, number), -1, 1)}
 
     def relevance(self, state: State, picture: Item, asked: str | None) -> dict[str, Any]:
-        """Evidence for a class, the likeliest where none is named. Raises OptionError."""
+        """Return the relevance of each patch, (n,), for a class; None takes the most probable class.
+
+        Raises OptionError if the model has no such class.
+        """
         model, classes = require_token_classifier(state.saved).model, state.saved.classes
         name = asked or self.prediction(state, picture)["probabilities"][0]["name"]
         if name not in classes:
             known = ", ".join(classes)
-            raise OptionError("class", got=name[:80], expected=known, do="choose one of these")
+            raise OptionError("class", got=name[:80], expected=known, do="choose one of them")
         model_input, target = self.model_input(state, picture), classes.index(name)
 
         def make() -> Array:
             with self.turns.slot():
-                found = relevance(model, state.saved.inputs, model_input.values, target, model_input.width)
-                return found.reshape(-1)
+                values = relevance(model, state.saved.inputs, model_input.values, target, model_input.width)
+                return values.reshape(-1)
 
         key = ("relevance", *state.key, picture.id, name)
         return {"target": name, "relevance": self.memory.get(key, make, lambda array: array.nbytes)}
 
     def prediction(self, state: State, picture: Item) -> dict[str, Any]:
-        """Classes with their probabilities, the likeliest first. Raises OptionError."""
+        """Return the classes with their probabilities, the most probable first. Raises OptionError."""
         model_input, front = self.model_input(state, picture), state.saved.front_end
         padding = None if model_input.width is None else front.padding(torch.tensor([model_input.width]))
 
@@ -167,13 +173,16 @@ class Views:
         return {"multi_label": state.saved.multi_label, "probabilities": named}
 
     def embedding(self, state: State, picture: Item, layer: int, pool: Pool) -> dict[str, Any]:
-        """One vector of a layer, after the final norm, as probes read it. Raises OptionError, RunError."""
+        """Return one vector (d,) of a layer, after the final norm, like the input of probes.
+
+        Raises OptionError, RunError.
+        """
         tokens = torch.from_numpy(self.seen(state, picture).tokens_of(layer).copy())
         with torch.inference_mode():
             return {"embedding": pool_tokens(state.saved.encoder, tokens[None], pool)[0].numpy()}
 
     def reconstruction(self, state: State, picture: Item, mask: ReconstructionRequest) -> dict[str, Any]:
-        """The picture guessed from what a mask leaves visible. Raises OptionError, RunError."""
+        """Return the picture reconstructed from its visible patches. Raises OptionError, RunError."""
         model, found = require_mae(state.saved).model, self._guess(state, picture, mask)
         (rows, cols), (high, wide) = found.hidden.shape[1:], model.encoder.config.patch
         errors = found.error[0].reshape(rows, high, cols, wide).mean(axis=(1, 3)).reshape(-1)
@@ -187,15 +196,15 @@ class Views:
         }
 
     def audio(self, state: State, picture: Item) -> bytes:
-        """What the model hears, as a WAV file. Raises OptionError for one of pictures."""
+        """Return the audio that the model receives, as a WAV file. Raises OptionError for picture models."""
         spec, wave = _sound(state), self.model_input(state, picture).wave
         assert wave is not None
         return audible_wav(wave.numpy(), spec.rate)
 
     def reconstructed_audio(self, state: State, picture: Item, mask: AudioRequest) -> bytes:
-        """A spectrogram made audible, guessed in part or as it is, as a WAV file (Griffin and Lim 1984).
+        """Convert a spectrogram, reconstructed or original, to a WAV file (Griffin and Lim 1984).
 
-        Raises OptionError for a model of pictures, RunError where a guess is asked of an encoder only.
+        Raises OptionError for picture models, and RunError if a model without decoder must reconstruct.
         """
         spec, model_input = _sound(state), self.model_input(state, picture)
         values = model_input.values if mask.of == "original" else self._guess(state, picture, mask).values[0]
@@ -217,7 +226,7 @@ class Views:
 
 
 def _axis(axis: Axis, count: int, step: int) -> dict[str, Any]:
-    """Its ticks, and the borders of `count` patches, each `step` pixels after the one before."""
+    """Return the ticks of an axis, and the borders of `count` patches of `step` pixels."""
     borders = np.minimum(np.arange(count + 1) * step, axis.length)
     return {
         "name": axis.name,
@@ -231,7 +240,7 @@ def _sound(state: State) -> SoundSpec:
     spec = state.saved.inputs.sound
     if spec is None:
         raise OptionError(
-            "model", got="one of pictures", expected="one of recordings", do="look at the picture"
+            "model", got="a model of pictures", expected="a model of recordings", do="choose another model"
         )
     return spec
 
@@ -241,7 +250,7 @@ def _bytes(seen: Activations) -> int:
 
 
 def _png(values: NDArray[np.uint8], shown: Sequence[int] = ()) -> bytes:
-    chosen = () if values.shape[-1] in OF_PILLOW else tuple(one - 1 for one in shown)
+    chosen = () if values.shape[-1] in OF_PILLOW else tuple(channel - 1 for channel in shown)
     return png(image_of(values, chosen if len(chosen) in OF_PILLOW else ()))
 
 

@@ -60,7 +60,7 @@ def test_the_report_holds_everything_in_one_page(done: Path) -> None:
     for text in (
         "24 of 49",
         "12 of 49",
-        "cannot be told from it over 2 seeds",
+        "is not significant (2 seeds)",
         "What would change the answer",
     ):
         assert text in page
@@ -99,7 +99,7 @@ def test_ratios_that_hide_as_many_patches_are_one() -> None:
     ours = study(patch=14, mask_ratios=(0.3, 0.5, 0.55, 0.75))
     # Of 4 patches they keep 2, 2, 1 and 1; the truth is 1/2 and 3/4.
     assert ours.shares() == {0.5: 2, 0.75: 1}
-    assert "0.3 keeps 2 of 4 patches, as 0.5 does: run once" in ours.notes()
+    assert "ratio 0.3: 2 of 4 patches visible, the same as 0.5; runs once" in ours.notes()
 
 
 def test_a_ratio_that_leaves_nothing_to_see_is_refused() -> None:
@@ -110,7 +110,7 @@ def test_a_ratio_that_leaves_nothing_to_see_is_refused() -> None:
 def test_more_labels_than_there_are_mean_all() -> None:
     ours = study(labels=(20, 100))
     assert ours.counts(probe=False) == [20, 60]
-    assert "100 labels: all 60 that there are" in ours.notes()
+    assert "100 labels: only 60 available, all are used" in ours.notes()
 
 
 def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
@@ -119,7 +119,7 @@ def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
         ours, text = less
         said.append(text)
     assert said[:3] == ["seed 2", "ratio 0.3", "ratio 0.5"]
-    assert [text.split(",")[0] for text in said[3:]] == ["half of the epochs of pretraining"] * 3
+    assert [text.split(" (")[0] for text in said[3:]] == ["half of the pretraining epochs"] * 3
     assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], EPOCHS / 8)
 
 
@@ -139,7 +139,7 @@ def test_a_budget_makes_the_plan_smaller_and_says_so() -> None:
     assert some.seconds <= float(budget[:-1])
     assert len(some.units) == some.chosen["seeds"] * 2 * 3
     assert len(some.dropped) == 40 - some.chosen["seeds"]
-    assert "left out to keep the budget: seed 39" in some.remarks()
+    assert "left out to stay within the budget: seed 39" in some.remarks()
 
 
 def test_a_budget_that_is_too_small_is_refused(tmp_path: Path) -> None:
@@ -183,18 +183,18 @@ def test_the_answer_names_what_cannot_be_told_from_the_best() -> None:
     found = answer(r10=[0.60, 0.61, 0.62], r60=[0.80, 0.83, 0.81], r75=[0.81, 0.82, 0.82])
     assert found.best((TUNED, 100)) == 0.75
     assert found.sentence((TUNED, 100)) == (
-        "Fine-tuned, 100 labels: 75% hidden has the highest mean, 81.7 ± 1.4 %; 60% cannot be told from it "
-        "over 3 seeds; 10% falls behind outside the noise."
+        "Fine-tuned, 100 labels: 75% hidden has the highest mean, 81.7 ± 1.4 %; the difference to 60% is "
+        "not significant (3 seeds); 10% is significantly worse."
     )
     assert found.paper((TUNED, 100)) == ""
 
 
 def test_one_seed_claims_nothing() -> None:
-    assert "so nothing is claimed" in answer(r10=[0.1], r75=[0.9]).sentence((TUNED, 100))
+    assert "one seed cannot show" in answer(r10=[0.1], r75=[0.9]).sentence((TUNED, 100))
 
 
 def test_the_paper_s_ratio_is_set_beside_another_winner() -> None:
     clear = answer(r50=[0.90, 0.91, 0.92], r75=[0.70, 0.71, 0.72]).paper((TUNED, 100))
-    assert "50% − 75 % is +20.0 ± 0.0 points, which is outside the noise" in clear
+    assert "50% − 75 % is +20.0 ± 0.0 points, which is significant" in clear
     noisy = answer(r50=[0.90, 0.70, 0.92], r75=[0.70, 0.91, 0.72]).paper((TUNED, 100))
-    assert "which is inside the noise" in noisy
+    assert "which is not significant" in noisy

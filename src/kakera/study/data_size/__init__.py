@@ -1,1 +1,1 @@
-"""CNN, Vision Transformer or masked autoencoder, for how many labels."""
+"""The data-size study: CNN, Vision Transformer or masked autoencoder, by number of labels."""

@@ -1,4 +1,4 @@
-"""The page of the data-size study."""
+"""The report of the data-size study: HTML page and CSV files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TUNE, FINAL, LONGER = "tune", "final", "longer"
 
 
 def write(finished: StudyResult, school: Trainer, options: DataSizeOptions, validation: str) -> Comparison:
-    """`results.csv`, `costs.csv` and `report.html`."""
+    """Write `results.csv`, `costs.csv` and `report.html`, and return the comparison of the networks."""
     finals = [
         Final(u.values["model"], u.values["labels"], u.values["seed"], finished.results[u.name])
         for u in finished.plan.units
@@ -61,7 +61,7 @@ def _records(finished: StudyResult, finals: list[Final]) -> list[tuple[object, .
 
 
 def _longer(finished: StudyResult) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """What was trained after longer pretrainings: which, and its measures."""
+    """Return settings and results of the trainings after longer pretrainings."""
     return [(u.values, finished.results[u.name]) for u in finished.plan.units if u.kind == LONGER]
 
 
@@ -84,7 +84,7 @@ def _page(
     caption = f"Means and 95 % intervals over {comparison.seeds} seeds."
     return html.page(
         f"CNN, Transformer or masked autoencoder? {school.material.dataset.name}",
-        html.paragraph("Question: which network should learn from these pictures, for how many labels?"),
+        html.paragraph("Question: which network is best for these pictures, at each number of labels?"),
         html.paragraph(f"Answer: {ends} {crossed}"),
         html.paragraph(f"Recommendation: {advice}"),
         html.drawing(picture, caption=caption),
@@ -108,18 +108,18 @@ def _epochs(school: Trainer, chosen: dict[str, Any]) -> float:
 def _changes(school: Trainer, chosen: dict[str, Any]) -> str:
     shared = chosen["pretrainings"]
     spread = (
-        "one pretraining serves all seeds, so the intervals hold nothing of its own luck; "
+        "All seeds share one pretraining, so the intervals do not include its variation. "
         if shared == 1
-        else f"{shared} pretrainings are shared among the seeds; "
+        else f"The seeds share {shared} pretrainings. "
     )
     head = getattr(school.material.recipes[FINETUNE], "head", "zero")
-    start = "its head starts from ridge regression on frozen tokens; " if head == "ridge" else ""
+    start = "Its head starts from ridge regression on frozen tokens. " if head == "ridge" else ""
     return (
-        "Longer pretraining, or more pictures without labels, helps the ViT after the MAE alone; longer "
-        "schedules help those that the check above names; stronger augmentation helps Transformers from "
-        "scratch most. The ViT after the MAE has seen all training pictures without their labels; "
-        f"{spread}{start}with all labels the draws differ in weights and order only. The rates were "
-        "chosen with more labelled pictures than the smallest sizes have, the same ones for all "
-        "networks. The lecture expects the CNN ahead with few labels and the Transformer with very many "
-        "(millions of pictures)."
+        "Longer pretraining, or more pictures without labels, helps only the ViT after the MAE. Longer "
+        "schedules help the networks that the check above lists. Stronger augmentation helps Transformers "
+        "from scratch most. The ViT after the MAE was pretrained on all training pictures, without labels. "
+        f"{spread}{start}With all labels, the repetitions differ only in initial weights and order. The "
+        "rates were chosen with more labelled pictures than the smallest sizes have, the same ones for all "
+        "networks. According to the lecture, the CNN is better with few labels, and the Transformer with "
+        "very many (millions of pictures)."
     )

@@ -1,7 +1,8 @@
-"""What a shift of the picture does to a network (lecture L7): to its answers, its features, its maps.
+"""The shift test (lecture L7): how a shift of the picture changes predictions, features and maps.
 
-A convolution moves with the picture, so the maps of a CNN shifted by a whole cell are, away from the border,
-the shifted maps. Nothing in a Transformer says so: positions are added to the tokens.
+A convolution is translation-equivariant: after a shift by a whole cell, the maps of a CNN are the shifted
+maps, except near the border. A Transformer has no such property, because it adds position embeddings to its
+tokens.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from kakera.training.device import moved_to_device
 from kakera.training.metrics import evaluate
 from kakera.training.preview import Preview, preview
 
-BATCH, FEW = 256, 32  # pictures, recordings at a time
-MOST = 2000  # pictures, of those that there are
+BATCH, FEW = 256, 32  # pictures, recordings in a batch
+MOST = 2000  # largest number of test pictures
 
 
 def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
-    """Down and across: pictures are moved in four directions, recordings to and fro in time."""
+    """Return unit shifts (down, across): four for pictures; forward and backward in time for recordings."""
     in_time = (0, 1), (0, -1)
     return in_time if inputs.sound is not None else ((1, 0), (-1, 0), *in_time)
 
@@ -36,18 +37,19 @@ def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
 def moved(
     saved: Pretrained[WithHead], dataset: Dataset, shifts: Sequence[int], device: str = "auto"
 ) -> dict[str, Any]:
-    """Of labelled pictures moved by each number of pixels (`directions`), zeros coming in behind:
+    """Measure a classifier on labelled pictures, shifted by each number of pixels in `shifts`.
 
-    `scores` of each shift (accuracy, or mean average precision), `features`: how different what the head
-    sees becomes, `maps`: how different the maps are from the shifted maps, for one cell of `cell` pixels.
-    Differences are 0 for the same and about 1 for what has nothing in common (`difference`). Of recordings
-    the first window is moved, by frames; the mean comes in behind, and the end moves along.
+    All `directions` are averaged, and zeros fill the border. The result has the keys `scores` (accuracy or
+    mean average precision, by shift), `features` (change of the input of the head, by shift), `maps` (the
+    difference between the new maps and the shifted maps, for a shift of one cell), `cell` (pixels of a cell)
+    and `unit`. A difference is 0 for equal values and about 1 for unrelated ones (`difference`). For
+    recordings, the first window is shifted by frames, the mean fills the border, and the end shifts too.
     """
     with moved_to_device(saved, device):
         return _moves(saved, dataset, shifts)
 
 
-@torch.inference_mode()  # not around `placed`: what is moved within it could never learn again
+@torch.inference_mode()  # not around `moved_to_device`: parameters moved in this mode cannot be trained again
 def _moves(saved: Pretrained[WithHead], dataset: Dataset, shifts: Sequence[int]) -> dict[str, Any]:
     still = _features(saved, dataset, 0, (0, 0))
     found: dict[str, Any] = {"scores": {}, "features": {}}
@@ -62,7 +64,10 @@ def _moves(saved: Pretrained[WithHead], dataset: Dataset, shifts: Sequence[int])
 
 
 def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> float:
-    """‖a − b‖² / (‖a − m‖² + ‖b − m‖²), m the mean of both: 0 for equal rows, 1 for unrelated ones."""
+    """Return ‖a − b‖² / (‖a − m‖² + ‖b − m‖²), where m is the mean of both.
+
+    The value is 0 for equal rows and about 1 for unrelated rows.
+    """
     centre = torch.cat([first, second]).mean(dim=0)
     apart = (first - second).square().sum()
     spread = (first - centre).square().sum() + (second - centre).square().sum()
@@ -72,24 +77,24 @@ def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> flo
 def shifted(
     pictures: Num[Tensor, "b c H W"], shift: int, direction: tuple[int, int], fill: float = 0.0
 ) -> Num[Tensor, "b c H W"]:
-    """Moved by so many pixels down and across, `fill` behind."""
+    """Shift pictures by `shift` pixels in `direction` (down, across); `fill` is the value of new pixels."""
     down, across = (shift * step for step in direction)
     height, width = pictures.shape[-2:]
-    found = torch.full_like(pictures, fill)
+    result = torch.full_like(pictures, fill)
     rows, cols = _overlap(height, down), _overlap(width, across)
-    found[..., rows[1], cols[1]] = pictures[..., rows[0], cols[0]]
-    return found
+    result[..., rows[1], cols[1]] = pictures[..., rows[0], cols[0]]
+    return result
 
 
 def _overlap(length: int, by: int) -> tuple[slice, slice]:
-    """Where the part that stays inside comes from, and goes to."""
+    """Return the source and the target range of the part that stays inside."""
     return slice(max(-by, 0), length - max(by, 0)), slice(max(by, 0), length - max(-by, 0))
 
 
 def _features(
     saved: Pretrained[WithHead], dataset: Dataset, shift: int, direction: tuple[int, int]
 ) -> tuple[Tensor, NDArray[np.int64]]:
-    """What the head sees, (n, d), and the numbers of the pictures."""
+    """Return the input of the head, (n, d), and the numbers of the pictures."""
     model = saved.model
     rows: list[Tensor] = []
     numbers: list[Tensor] = []
@@ -103,13 +108,13 @@ def _features(
 
 
 def _moved(saved: Pretrained[WithHead], looked: Preview, shift: int, direction: tuple[int, int]) -> Tensor:
-    """In stored values; 0 of pictures is black, the mean of spectrograms what stands beyond their end."""
+    """Shift stored values; pictures are filled with black (0), spectrograms with the mean, like padding."""
     fill = 0.0 if saved.inputs.sound is None else saved.inputs.mean[0]
     return shifted(looked.pictures, shift, direction, fill)
 
 
 def _end(saved: Pretrained[WithHead], width: int | None, across: int) -> int:
-    """After how many pixels a picture ends that was moved; of recordings alone the front end asks for it."""
+    """Return the number of pixels before the padding after a shift; only recordings have padding."""
     whole = saved.inputs.width
     return min(max((whole if width is None else width) + across, 1), whole)
 
@@ -127,9 +132,9 @@ def _score(
 
 
 def _maps_change(saved: Pretrained[WithHead], dataset: Dataset) -> tuple[int, float]:
-    """The side of a cell in pixels, and how far the maps fail to move with the picture by one cell.
+    """Return the side of a cell in pixels, and how much the maps differ from the maps shifted by one cell.
 
-    What stands beyond the end of a recording counts as part of the picture here: it moves along.
+    The padding of a recording counts as part of the picture here, and it shifts too.
     """
     first: list[Tensor] = []
     second: list[Tensor] = []
@@ -138,7 +143,7 @@ def _maps_change(saved: Pretrained[WithHead], dataset: Dataset) -> tuple[int, fl
         still = _maps(saved, looked.pictures)
         cell = max(1, round(looked.pictures.shape[-1] / still.shape[-1]))
         after = _maps(saved, _moved(saved, looked, cell, (0, 1)))
-        # Two cells from the borders, where there are so many: what comes in is not what was there.
+        # Leave out two cells at each border, if the maps are large enough: new content enters there.
         rim = min(2, (still.shape[-1] - 2) // 2) if still.shape[-1] > 2 else 0
         first.append(_inside(still[..., :-1], rim))
         second.append(_inside(after[..., 1:], rim))
@@ -147,22 +152,22 @@ def _maps_change(saved: Pretrained[WithHead], dataset: Dataset) -> tuple[int, fl
 
 def _inside(maps: Float[Tensor, "b d rows cols"], rim: int) -> Float[Tensor, "n d"]:
     rows, cols = maps.shape[-2:]
-    kept = maps[..., rim : rows - rim, rim : cols - rim] if min(rows, cols) > 2 * rim else maps
-    return rearrange(kept, "b d rows cols -> (b rows cols) d")
+    inside = maps[..., rim : rows - rim, rim : cols - rim] if min(rows, cols) > 2 * rim else maps
+    return rearrange(inside, "b d rows cols -> (b rows cols) d")
 
 
 def _maps(saved: Pretrained[WithHead], pictures: Tensor) -> Float[Tensor, "b d rows cols"]:
-    """The last layer, place by place."""
+    """Return the features of the last layer at each position."""
     return saved.model.maps(_normalised(saved, pictures)).cpu()
 
 
 def _normalised(saved: Pretrained[WithHead], pictures: Tensor) -> Tensor:
-    """In the model's units, where the model is."""
+    """Return normalised pictures on the device of the model."""
     return saved.inputs.normalize(pictures.to(saved.device))
 
 
 def _batches(saved: Pretrained[WithHead], dataset: Dataset) -> Iterator[tuple[Preview, Tensor]]:
-    """Some pictures at a time, and their numbers."""
+    """Yield batches of pictures, and their numbers."""
     together = BATCH if dataset.sounds is None else FEW
     for first in range(0, len(dataset), together):
         rows = np.arange(first, min(first + together, len(dataset)))

@@ -1,4 +1,4 @@
-"""How a number of labels is named: 100, 5%, all."""
+"""The notation of a number of labels: 100, 5% or all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from kakera.errors import OptionError
 
 
 def count_of(size: str, most: int, classes: int) -> int:
-    """Labels that "5%", "100" or "all" of `most` mean; 0 for a share of less than one a class.
+    """Return the number of labels for a size such as "5%", "100" or "all", out of `most` labels.
 
-    Raises OptionError for other words, and for a number of less than one a class.
+    A share with fewer than one label per class gives 0. Raises OptionError for other text, and for a number
+    below `classes`.
     """
     if size == "all":
         return most
@@ -21,7 +22,7 @@ def count_of(size: str, most: int, classes: int) -> int:
         raise OptionError(
             "sizes",
             got=repr(size),
-            expected=f"a number of labels from {classes}, one a class, a share such as 10%, or all",
+            expected=f"at least {classes} labels (one per class), a share such as 10%, or all",
             do="correct it",
         )
     if share == size:

@@ -1,4 +1,4 @@
-"""`kakera study data-size`: CNN, Transformer or masked autoencoder, for how many labels (lecture L7)."""
+"""`kakera study data-size`: CNN, Transformer or masked autoencoder, by number of labels (lecture L7)."""
 
 from __future__ import annotations
 
@@ -23,48 +23,48 @@ from kakera.study.study_args import DataSizeArgs
 from kakera.study.study_options import DataSizeOptions, study_options
 
 TUNE, FINAL, LONGER = "tune", "final", "longer"
-LEAST_SIZES, HALVINGS = 2, 3  # what a budget leaves at least: sizes, and an eighth of the epochs
+LEAST_SIZES, HALVINGS = 2, 3  # limits of a budget: at least 2 sizes, and an eighth of the epochs
 
 
 @dataclass(frozen=True)
 class DataSize:
-    """For each size and network: try the rates, then train and measure the chosen one for each seed."""
+    """The data-size study: for each size and network, choose a rate, then train and measure for each seed."""
 
     options: DataSizeOptions
     school: Trainer
     validation: str
-    """Where the pictures to choose rates by come from."""
+    """A description of the pictures used for choosing rates."""
     halved: int = 0
     name: str = "data-size"
 
     def config(self) -> dict[str, Any]:
-        """What must be the same for a folder to be gone on with."""
+        """Return the settings that must be equal when a study folder is resumed."""
         return {"study": self.name, **asdict(self.options), **self.school.material.describe()}
 
     def counts(self) -> list[int]:
-        """Numbers of labels, rising; shares too small for one picture a class are left out."""
+        """Return the numbers of labels in ascending order, without shares below one picture per class."""
         most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
-        found = {count_of(size, most, classes) for size in self.options.sizes}
-        counts = sorted(count for count in found if count)
+        sizes = {count_of(size, most, classes) for size in self.options.sizes}
+        counts = sorted(count for count in sizes if count)
         if not counts:
             raise OptionError(
                 "sizes",
                 got=f"{' '.join(self.options.sizes)} of {most} labels",
-                expected=f"at least one of {classes} labels or more",
-                do="name larger ones",
+                expected=f"at least one size with {classes} labels or more",
+                do="choose larger sizes",
             )
         return counts
 
     def notes(self) -> list[str]:
-        """What was made of the options."""
+        """Return notes on the options: validation pictures, skipped sizes, shortened trainings."""
         most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
-        found = [f"rates are chosen by {self.validation}, which leaves {most} to train with"]
+        found = [f"rates are chosen on {self.validation}; {most} labelled pictures remain for training"]
         for size in self.options.sizes:
             count = count_of(size, most, classes)
             if not count:
-                found.append(f"{size} of {most} labels is less than one a class: not run")
+                found.append(f"{size} of {most} labels is less than one per class: skipped")
             elif size.isdigit() and int(size) > count:
-                found.append(f"{size} labels: all {count} that are left to train with")
+                found.append(f"{size} labels: only {count} remain for training, all are used")
         for model in MODELS:
             for count in self.counts() if self.options.max_steps else ():
                 full = self.school.material.steps(self.school.kind(model), count)[0]
@@ -73,13 +73,13 @@ class DataSize:
         return found
 
     def tuning(self) -> list[int]:
-        """The seeds with which all rates are tried; none where there is one rate."""
+        """Return the seeds that try all rates; the list is empty if there is only one rate."""
         options = self.options
         seeds = min(options.tuning_seeds, options.seeds) if len(set(options.rates)) > 1 else 0
         return list(range(options.seed, options.seed + seeds))
 
     def units(self) -> list[WorkUnit]:
-        """Pretrainings; then for each size and network all rates, and a final training for each seed."""
+        """Return pretrainings, then for each size and network all rates and a final training per seed."""
         options = self.options
         found = [
             WorkUnit(f"{PRETRAIN}-s{seed}", PRETRAIN, {"seed": seed}) for seed in range(options.pretrainings)
@@ -96,11 +96,15 @@ class DataSize:
         return found + self._longer()
 
     def rates(self) -> list[float]:
-        """The multiples of the recipes' rates, rising."""
+        """Return the multiples of the recipe rates in ascending order."""
         return sorted(set(self.options.rates))
 
     def smaller(self) -> tuple[DataSize, str] | None:
-        """No longer pretrainings; 2 seeds; 2 sizes, the smallest; then half of the epochs, and again."""
+        """Return the next smaller study and what it leaves out; None if no smaller study exists.
+
+        The order: no longer pretrainings; fewer seeds, down to 2; fewer sizes, down to the 2 smallest; half
+        of the epochs, up to three times.
+        """
         options, counts = self.options, self.counts()
         if options.longer:
             return self._with(longer=()), "longer pretraining"
@@ -113,24 +117,24 @@ class DataSize:
         if self.halved < HALVINGS:
             epochs = self.epochs / 2
             less = replace(self._with(pretrain_epochs=epochs), halved=self.halved + 1)
-            return less, f"half of the epochs of pretraining, {epochs:g} are left"
+            return less, f"half of the pretraining epochs ({epochs:g} remain)"
         return None
 
     @property
     def epochs(self) -> float:
-        """Of a pretraining."""
+        """The epochs of a pretraining."""
         return or_none(self.options.pretrain_epochs) or self.school.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
-        """Seconds of what the work is made of."""
+        """Measure the seconds of the parts of the work."""
         return times.measure(self.school, self.counts(), self.epochs)
 
     def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
-        """What a unit should take."""
+        """Return the estimated seconds of a unit."""
         return times.seconds(self.school, unit, costs, self.counts(), self.epochs)
 
     def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
-        """Do a unit; its result."""
+        """Do the work of a unit and return its result."""
         school, values = self.school, unit.values
         if unit.kind == PRETRAIN:
             epochs = values.get("epochs", self.epochs)
@@ -150,7 +154,7 @@ class DataSize:
         return work.measured(school, run, values, rate)
 
     def _longer(self) -> list[WorkUnit]:
-        """For each longer pretraining the same trainings after it, at the rates chosen after the first."""
+        """Return longer pretrainings and the trainings after them, at the rates that are already chosen."""
         options, found = self.options, list[WorkUnit]()
         for epochs in sorted(set(options.longer) - {self.epochs}):
             found += [
@@ -168,7 +172,7 @@ class DataSize:
         return found
 
     def _chosen(self, values: Mapping[str, Any], results: Results) -> float:
-        """The rate that was best on the val part."""
+        """Return the rate with the best result on the val part."""
         tried: dict[float, list[float]] = {}
         for rate in self.rates():
             names = [self._trial(values["model"], values["labels"], s, rate).name for s in self.tuning()]
@@ -180,7 +184,7 @@ class DataSize:
         return WorkUnit(f"{TUNE}-{model}-{count}-x{rate:g}-s{seed}", TUNE, values, self._start(model, seed))
 
     def _start(self, model: str, seed: int, epochs: float | None = None) -> tuple[str, ...]:
-        """The pretraining that a network starts from: the study's own, or a longer one of so many epochs."""
+        """Return the unit whose pretraining a network starts from; `epochs` selects a longer one."""
         number = (seed - self.options.seed) % self.options.pretrainings
         length = "" if epochs is None else f"-e{epochs:g}"
         return (f"{PRETRAIN}{length}-s{number}",) if model == MAE else ()
@@ -192,7 +196,7 @@ class DataSize:
 
 @dataclass(frozen=True)
 class DataSizeResult:
-    """The finished study: `report.html`, `results.csv` and `costs.csv` in its folder, and the scores."""
+    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
 
     folder: Path
     answer: Comparison
@@ -202,10 +206,12 @@ class DataSizeResult:
 def study_data_size(
     data: str | Path | Dataset, *, out: str | Path, **options: Unpack[DataSizeArgs]
 ) -> DataSizeResult:
-    """A CNN, a Transformer from scratch or one after a masked autoencoder: which, for how many labels?
+    """Compare a CNN, a Transformer from scratch and one after a masked autoencoder, by number of labels.
 
-    `options` are the fields of `DataSizeOptions`. Called again with the same arguments it goes on where it
-    stopped, also in several processes at once; at the end it writes the report.
+    `data` is a folder, a table, a built-in name or a `Dataset`; `out` is the folder of the study; `options`
+    are the fields of `DataSizeOptions`. A second call with the same arguments resumes the study. Several
+    processes may work on it at the same time. At the end the study writes its report.
+
     Raises DataError, OptionError, RunError, StorageError.
     """
     study = _opened(data, {**options, "out": str(out)})
@@ -218,7 +224,7 @@ def study_data_size(
 def plan_data_size(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[DataSizeArgs]
 ) -> StudyPlan:
-    """What `study_data_size` would do and how long it should take; nothing is written."""
+    """Return the plan of `study_data_size`: its work units and estimated times. It writes no files."""
     return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
@@ -231,11 +237,11 @@ def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
     pool, validation = cut_validation(ours.dataset, chosen.validation, chosen.seed)
     cnn = nearest_cnn(ours) if chosen.cnn == AUTO else chosen.cnn
     study = DataSize(chosen, Trainer(ours, pool, cnn, chosen), validation)
-    study.counts()  # refuses sizes that no study can use
+    study.counts()  # raises OptionError for unusable sizes
     return study
 
 
 def _revised(study: DataSize, chosen: dict[str, Any]) -> DataSize:
-    """The study of the options in a plan."""
+    """Return the study for the options of a plan."""
     options = study_options(DataSizeOptions, chosen)
     return replace(study, options=options, school=replace(study.school, options=options))

@@ -1,4 +1,4 @@
-"""The sections of the data-size study's page: tables, and how to read them."""
+"""The sections of the data-size report: tables with explanations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are n
 
 @dataclass(frozen=True)
 class Final:
-    """The measures of one trained network."""
+    """The results of one trained network."""
 
     model: str
     labels: int
@@ -30,7 +30,7 @@ class Final:
 
 
 def numbers(comparison: Comparison, measure: str) -> list[str]:
-    """Scores, paired differences, and where curves cross."""
+    """Return the section with scores, paired differences, and crossings."""
     counts = comparison.counts
     header = ("", *(f"{count} labels" for count in counts))
     rows = [
@@ -39,16 +39,16 @@ def numbers(comparison: Comparison, measure: str) -> list[str]:
     gaps = [(f"{TITLES[a]} − {TITLES[b]}", *map(points, comparison.differences(a, b))) for a, b in PAIRS]
     crossed = [comparison.crossing(a, b) + "." for a, b in PAIRS]
     return [
-        html.heading("The numbers"),
+        html.heading("Results"),
         html.table([header, *rows]),
         html.paragraph(
-            f"Test {measure} in per cent, mean ± half of the 95 % t-interval over {comparison.seeds} seeds. "
-            "A seed draws the labels (subsets are nested and class-balanced), first weights and order."
+            f"Test {measure} in per cent: mean ± half of the 95 % t-interval over {comparison.seeds} seeds. "
+            "Each seed draws the labels (nested, class-balanced subsets), initial weights and order."
         ),
         html.table([header, *gaps]),
         html.paragraph(
-            "Differences in points, paired by seed: all networks saw the same labels. Claims are made where "
-            "a difference stays outside the noise with all those of its row judged together (Holm)."
+            "Differences in percentage points, paired by seed: all networks use the same labels. "
+            "“Significant” means significant at 5 % after the Holm correction over all differences of a row."
         ),
         *(html.paragraph(capital(text)) for text in crossed),
     ]
@@ -60,7 +60,10 @@ def longer(
     measure: str,
     epochs: float,
 ) -> list[str]:
-    """What longer pretrainings give, and how far they carry the network above the others; empty for none."""
+    """Return the section on longer pretrainings and their advantage over the other networks.
+
+    It is empty without longer pretrainings.
+    """
     if not found:
         return []
     scores = {epochs: comparison.scores[MAE]}
@@ -69,7 +72,7 @@ def longer(
         by_count.setdefault(at["labels"], []).append(result["test"])
     counts = comparison.counts
     rows = [("epochs", *(f"{count} labels" for count in counts))]
-    gaps = [("epochs, and minus what", *(f"{count} labels" for count in counts))]
+    gaps = [("epochs, compared with", *(f"{count} labels" for count in counts))]
     for length in sorted(scores):
         by_count = scores[length]
         rows.append((f"{length:g}", *(per_cent(interval(by_count[count])) for count in counts)))
@@ -78,60 +81,62 @@ def longer(
             differences = [points(paired(by_count[count], others[count])) for count in counts]
             gaps.append((f"{length:g}, − {TITLES[other]}", *differences))
     return [
-        html.heading("What longer pretraining gives"),
+        html.heading("Effect of longer pretraining"),
         html.paragraph(
-            f"{capital(TITLES[MAE])}, test {measure} in per cent after pretrainings of so many epochs, "
-            f"fine-tuned at the rates that were chosen after {epochs:g}:"
+            f"{capital(TITLES[MAE])}: test {measure} in per cent after each number of pretraining epochs, "
+            f"fine-tuned at the rates that were chosen after {epochs:g} epochs:"
         ),
         html.table(rows),
-        html.paragraph("The same, in points above the others, paired by seed:"),
+        html.paragraph("Differences to the other networks in percentage points, paired by seed:"),
         html.table(gaps),
     ]
 
 
 def saturation(finals: list[Final]) -> list[str]:
-    """Which trainings were cut short, if any."""
+    """Return the section on trainings that were too short."""
     short = [f for f in finals if cut_short(f.result["train"], f.result["late_gain"])]
     places = dict.fromkeys((f.model, f.labels) for f in short)
-    rows = [("", "labels", "steps", f"right of its training pictures (of at most {SAMPLE})", "late gain")]
+    rows = [("", "labels", "steps", f"training pictures correct, % (of at most {SAMPLE})", "late gain")]
     for model, labels in dict.fromkeys((f.model, f.labels) for f in finals):
         group = [f.result for f in finals if (f.model, f.labels) == (model, labels)]
         gains = [result["late_gain"] for result in group if result["late_gain"] is not None]
         gain = f"{100 * max(gains):.1f} %" if gains else "–"
         train = per_cent(interval([result["train"] for result in group]))
         rows.append((TITLES[model], str(labels), str(group[0]["steps"]), train, gain))
-    text = "No training was cut short: each knows its training pictures, or had stopped to get better."
+    text = (
+        "No training was too short: each network fits its training pictures, or its loss had stopped falling."
+    )
     if places:
         where = listed([f"{TITLES[model]} at {labels} labels" for model, labels in places])
-        text = f"Warning: cut short, so that more epochs might change their place: {where}."
+        text = f"Warning: trainings that were too short, so more epochs may change the order: {where}."
     return [
         html.heading("Were the schedules long enough?"),
         html.paragraph(text),
         html.table(rows),
         html.paragraph(
-            "Late gain: how much the last quarter of the steps lowered the training loss. A training counts "
-            "as cut short with less than 99 % of its training pictures right and a late gain above 2 %, "
-            "or less than 90 % right."
+            "Late gain: the share by which the last quarter of the steps lowered the training loss. A "
+            "training counts as too short with less than 99 % of its training pictures correct and a late "
+            "gain above 2 %, or with less than 90 % correct."
         ),
     ]
 
 
 def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[str]:
-    """What moving the test pictures does to each network."""
+    """Return the section on the effect of shifts of the test pictures."""
     count = comparison.counts[-1]
     group = {m: [f.result for f in finals if (f.model, f.labels) == (m, count)] for m in MODELS}
     shifts = list(group[MAE][0]["moved"]["scores"])
 
     def row(model: str, value: Callable[[dict[str, Any]], float], scale: float) -> str:
-        found = interval([scale * value(result) for result in group[model]])
-        half = f" ± {found.half:.1f}" if found.count > 1 else ""
-        return f"{found.mean:.1f}{half}"
+        mean = interval([scale * value(result) for result in group[model]])
+        half = f" ± {mean.half:.1f}" if mean.count > 1 else ""
+        return f"{mean.mean:.1f}{half}"
 
     unit = group[MAE][0]["moved"].get("unit", "px")
     ways, behind = ("in four directions", "black, as in training")
     if unit == "frames":
-        ways, behind = ("to and fro in time", "the mean, as padding is")
-    scores = [("", "in place", *(f"by {n} {unit}" for n in shifts))]
+        ways, behind = ("forward and backward in time", "the mean, like padding")
+    scores = [("", "not shifted", *(f"by {n} {unit}" for n in shifts))]
     changes = [("", *(f"by {n} {unit}" for n in shifts), "maps, by one cell")]
     for model in MODELS:
         moved = [row(model, lambda r, n=n: r["moved"]["scores"][n], 100) for n in shifts]
@@ -141,22 +146,26 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
         maps = row(model, lambda r: r["moved"]["maps"], 100)
         changes.append((TITLES[model], *features, f"{maps} ({cell} {unit})"))
     return [
-        html.heading(f"What a shift does ({count} labels)"),
-        html.paragraph(f"Test {measure} in per cent, the pictures moved {ways}, the mean of these:"),
+        html.heading(f"Effect of a shift ({count} labels)"),
+        html.paragraph(f"Test {measure} in per cent with shifted test pictures, the mean of shifts {ways}:"),
         html.table(scores),
-        html.paragraph("Change of what the head sees, and of the maps beside the shifted maps, in per cent:"),
+        html.paragraph(
+            "Change in per cent of the features (the input of the head), and of the maps compared with the "
+            "shifted maps:"
+        ),
         html.table(changes),
         html.paragraph(
-            "0 is the same, 100 as different as two unrelated pictures. A CNN's maps move with the picture "
-            "(translation equivariance), but for borders; a Transformer's tokens need not. What moves in "
-            f"from outside is {behind}. On at most {MOST} test pictures; “in place” on all."
+            "0 means equal; 100 means as different as two unrelated pictures. The maps of a CNN move with "
+            "the picture (translation equivariance), except near borders; the tokens of a Transformer need "
+            f"not. New pixels at the border are {behind}. At most {MOST} test pictures are shifted; “not "
+            "shifted” uses all of them."
         ),
     ]
 
 
 def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
-    """Parameters, operations and seconds."""
-    rows = [("", "parameters", "FLOPs a picture", "training, s (at most)")]
+    """Return the section with parameters, FLOPs and training seconds."""
+    rows = [("", "parameters", "FLOPs per picture", "training, s (longest)")]
     sizes: dict[str, int] = {}
     for model in MODELS:
         found = [f.result for f in finals if f.model == model]
@@ -167,7 +176,7 @@ def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> lis
     pretrained = next(finished.results[u.name] for u in finished.plan.units if u.kind == PRETRAIN)
     rows.append(
         (
-            "pretraining, a picture and step",
+            "pretraining, per picture and step",
             amount(pretrained["parameters"]),
             amount(pretrained["flops"]),
             f"{pretrained['training_seconds']:.0f}",
@@ -176,7 +185,7 @@ def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> lis
     factor = max(sizes.values()) / min(sizes.values())
     text = f"Parameters differ by a factor of {factor:.2f}"
     text += (
-        ": not of equal size, which the comparison must be read with."
+        ": the networks are not of equal size, so compare them with care."
         if factor > ROUGHLY
         else ": about equal."
     )
@@ -184,7 +193,7 @@ def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> lis
 
 
 def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
-    """Which rates were tried and which were chosen."""
+    """Return the section on the tried and the chosen learning rates."""
     rates = sorted(set(chosen["rates"]))
     rows: list[tuple[str, ...]] = [("labels", *(TITLES[model] for model in MODELS))]
     edge = False
@@ -196,16 +205,16 @@ def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[s
             cells.append(f"x {rate:g} = {school.rate(model, rate):.2g}")
         rows.append((str(count), *cells))
     texts = [
-        f"The same rates for each network and size: {listed([f'{r:g}' for r in rates])} times the base rate "
-        f"of its recipe, tried with {min(chosen['tuning_seeds'], chosen['seeds'])} seed(s) and chosen by "
-        f"{validation}; the test pictures were not looked at. Chosen:",
+        f"The tried rates are {listed([f'{r:g}' for r in rates])} times the base rate of the recipe, for "
+        f"each network and size, with {min(chosen['tuning_seeds'], chosen['seeds'])} seed(s). They "
+        f"were chosen on {validation}; the test pictures were not used. Chosen rates:",
     ]
     if edge:
         texts.append(
-            "Some chosen rates lie at the edge of what was tried: a wider grid may find better ones."
+            "Some chosen rates are the smallest or largest of the tried rates: a wider range may be better."
         )
     if len(rates) == 1:
-        texts = ["One rate for each network, its recipe's times this: nothing was tuned."]
+        texts = ["Each network has one rate, a multiple of its recipe rate. No rates were tuned."]
     return [
         html.heading("Learning rates"),
         html.paragraph(texts[0]),

@@ -1,4 +1,4 @@
-"""How long the work of the data-size study takes."""
+"""Time estimates for the work units of the data-size study."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from kakera.study.data_size.work import MAE, MODELS, SAMPLE, Trainer
 from kakera.study.plan import WorkUnit
 from kakera.study.setup import FINETUNE, PRETRAIN
 
-LOOKED = 1000  # pictures, to see how fast a network answers
+LOOKED = 1000  # pictures for measuring the speed of predictions
 
 
 def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, float]:
-    """Seconds to start and for a step of pretraining and of each network, and for an answer of each."""
+    """Measure seconds for start and step of pretraining and of each network, and for a prediction of each."""
     material, found, trained = school.material, dict[str, float](), list[TrainResult]()
     steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
     test = material.test.take(np.arange(min(len(material.test), LOOKED)))
@@ -51,7 +51,7 @@ def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, floa
 
 
 def reference(school: Trainer, model: str, counts: list[int]) -> int:
-    """The smallest number of labels that fills a batch, or the largest there is."""
+    """Return the smallest number of labels that fills a batch, else the largest number."""
     batch = school.material.recipes[school.kind(model)].batch_size
     return next((count for count in sorted(counts) if count >= batch), max(counts))
 
@@ -59,7 +59,7 @@ def reference(school: Trainer, model: str, counts: list[int]) -> int:
 def seconds(
     school: Trainer, unit: WorkUnit, costs: Mapping[str, float], counts: list[int], epochs: float
 ) -> float:
-    """What a unit should take; `counts` are those that were measured with."""
+    """Return the estimated seconds of a unit; `counts` are the numbers of labels of the measurement."""
     material = school.material
     if unit.kind == PRETRAIN:
         epochs = unit.values.get("epochs", epochs)

@@ -1,4 +1,4 @@
-"""The units of the data-size study: a pretraining, a training at one rate, the measures of the chosen one."""
+"""The work units of the data-size study: pretraining, training at one rate, evaluation at the chosen rate."""
 
 from __future__ import annotations
 
@@ -31,54 +31,54 @@ from kakera.training.planning.rules import SMALL
 
 CNN, VIT, MAE = "cnn", "vit", "mae"
 MODELS = (CNN, VIT, MAE)
-SAMPLE = 2000  # training pictures whose answers are looked at, where there are more
+SAMPLE = 2000  # largest number of training pictures that are evaluated
 
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Trains the three networks on subsets of the training pictures, the val part beside them."""
+    """Train the three networks on subsets of the training pictures, with the val part."""
 
     material: StudyData
     pool: Dataset
-    """Labelled pictures in a train and a val part; none for testing."""
+    """Labelled pictures in a train and a val part, without a test part."""
     cnn: str
-    """The ResNet."""
+    """The name of the ResNet."""
     options: DataSizeOptions
 
     def kind(self, model: str) -> str:
-        """Which recipe a network follows."""
+        """Return the kind of training (and recipe) of a network: finetune or scratch."""
         return FINETUNE if model == MAE else SCRATCH
 
     def length(self, model: str, count: int) -> dict[str, Any]:
-        """Epochs and steps of a training, cut where `max_steps` says so."""
+        """Return the options that limit a training to `max_steps`; empty without a limit."""
         steps, epoch = self.material.steps(self.kind(model), count)
         most = self.options.max_steps
         return {"epochs": most / epoch, "min_steps": 0} if most and steps > most else {}
 
     def steps(self, model: str, count: int) -> tuple[int, int]:
-        """How many steps a training takes, and how many make an epoch."""
+        """Return the number of steps of a training, and the steps of an epoch."""
         return self.material.steps(self.kind(model), count, **self.length(model, count))
 
     def rate(self, model: str, multiple: float) -> float:
-        """The base rate that is this multiple of the recipe's."""
+        """Return the base learning rate: `multiple` times that of the recipe."""
         return multiple * self.material.recipes[self.kind(model)].base_lr
 
     def train(self, model: str, out: Path, start: Path | None, **changes: Any) -> TrainResult:
-        """One of the three networks, measured on the val part."""
+        """Train one of the three networks, and measure it on the val part."""
         words: dict[str, Any] = {CNN: {"model": self.cnn}, VIT: {}, MAE: {"init_from": start or ""}}[model]
         return self.material.classify(self.kind(model), self.pool, out, **words, **changes)
 
     def trained(
         self, values: Mapping[str, Any], out: Path, start: Path | None, multiple: float
     ) -> TrainResult:
-        """As a unit says, at a multiple of the recipe's rate."""
+        """Train a network with the settings of a unit, at a multiple of the recipe rate."""
         model, count, seed = values["model"], values["labels"], values["seed"]
         rate = self.rate(model, multiple)
         draws = {"labels": count, "label_seed": seed, "seed": seed}
         return self.train(model, out, start, base_lr=rate, **draws, **self.length(model, count))
 
     def sample(self, count: int, seed: int) -> Dataset:
-        """The pictures that a network was trained on, or SAMPLE of them."""
+        """Return the training pictures of a network, at most SAMPLE of them."""
         train = self.pool.part("train")
         assert train.labels is not None
         used = train.take(few(train.labels, count, seed))
@@ -87,7 +87,7 @@ class Trainer:
 
 
 def pretrained(school: Trainer, trained: TrainResult[mae.MAE]) -> dict[str, Any]:
-    """What a pretraining costs."""
+    """Return the costs of a pretraining: parameters, FLOPs and seconds."""
     return {
         "parameters": costs.size(trained.saved),
         "flops": costs.step_flops(trained.saved, school.options.mask_ratio),
@@ -96,7 +96,7 @@ def pretrained(school: Trainer, trained: TrainResult[mae.MAE]) -> dict[str, Any]
 
 
 def tuned(school: Trainer, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
-    """A training at one rate: its score on the val part, 0 where the rate was so high that it diverged."""
+    """Train at one rate and return the score on the val part; 0 if the training diverged."""
     try:
         trained = school.trained(values, folder, start, values["rate"])
     except DivergedError:
@@ -109,12 +109,15 @@ def tuned(school: Trainer, folder: Path, values: dict[str, Any], start: Path | N
 
 
 def best_rate(found: Mapping[float, list[float]]) -> float:
-    """The multiple whose mean score on the val part is highest; of equals the one nearest to the recipe's."""
+    """Return the multiple with the highest mean score on the val part.
+
+    For equal scores, it is the one nearest to 1, the rate of the recipe.
+    """
     return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
 
 
 def measured(school: Trainer, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
-    """What a trained network does on test pictures, on its training pictures, and on moved ones."""
+    """Measure a trained network on test pictures, on its training pictures, and on shifted pictures."""
     saved, count, seed = require_classifier(load_model(run)), values["labels"], values["seed"]
     device = school.options.device
     test, sample = school.material.test, school.sample(count, seed)
@@ -137,7 +140,7 @@ def measured(school: Trainer, run: Path, values: dict[str, Any], rate: float) ->
 
 
 def tested(school: Trainer, trained: TrainResult, rate: float) -> dict[str, Any]:
-    """What a network does on test pictures, and no more."""
+    """Measure a network on test pictures only."""
     return {
         "rate": rate,
         "test": measure(trained.saved, school.material.test, device=school.options.device).score,
@@ -146,9 +149,9 @@ def tested(school: Trainer, trained: TrainResult, rate: float) -> dict[str, Any]
 
 
 def nearest_cnn(material: StudyData) -> str:
-    """The ResNet whose number of parameters is nearest to that of the Transformer as a classifier.
+    """Return the name of the ResNet whose number of parameters is nearest to that of the Transformer.
 
-    Of those with the stem for pictures of this size.
+    Only ResNets with the stem for this picture size are considered.
     """
     classes, channels = len(material.dataset.classes), material.dataset.channels
     stem = "small" if max(material.inputs.size) <= SMALL else "large"
@@ -163,13 +166,13 @@ def nearest_cnn(material: StudyData) -> str:
     return min(counts, key=lambda name: abs(math.log(counts[name] / ours)))
 
 
-LEARNED = 0.99  # of its training pictures are right: there is nothing more to learn from them
-BARELY = 0.9  # fewer of them right, and a flat loss shows a small rate, not an end
-FLAT = 0.02  # of the loss: less than this between the last two quarters is no progress
+LEARNED = 0.99  # training accuracy from which a network has learned its training pictures
+BARELY = 0.9  # training accuracy below which a flat loss means a small rate, not a finished training
+FLAT = 0.02  # smallest relative change of the loss in the last quarter that counts as progress
 
 
 def late_gain(folder: Path) -> float | None:
-    """By which share the last quarter of a run lowered the loss; None where too little was written."""
+    """Return the share by which the last quarter of a run lowered the loss; None with too few metrics."""
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rows = [row for row in rows if "loss" in row]
     if not rows:
@@ -183,5 +186,8 @@ def late_gain(folder: Path) -> float | None:
 
 
 def cut_short(train_score: float, gain: float | None) -> bool:
-    """Whether more training would probably have changed the result: not learned, and still getting better."""
+    """Return True if more training would probably change the result.
+
+    This is the case if the training accuracy is below 0.9, or below 0.99 while the loss still falls.
+    """
     return train_score < BARELY or (train_score < LEARNED and (gain is None or gain > FLAT))

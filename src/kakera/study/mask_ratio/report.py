@@ -1,4 +1,4 @@
-"""The page of the mask-ratio study: Fig. 5 of the MAE paper, on the user's own pictures."""
+"""The report of the mask-ratio study: Fig. 5 of the MAE paper, on the user's own pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kakera.training.preview import preview
 
 
 def gather(finished: StudyResult) -> Answer:
-    """The scores out of the results, seeds in order."""
+    """Collect the scores from the results, seeds in order."""
     scores: dict[Method, dict[float, list[float]]] = {}
     for row in _records(finished):
         scores.setdefault((row["method"], row["labels"]), {}).setdefault(row["ratio"], []).append(
@@ -40,7 +40,7 @@ def gather(finished: StudyResult) -> Answer:
 def write(
     finished: StudyResult, material: StudyData, options: MaskRatioOptions, kept: Mapping[float, int]
 ) -> Answer:
-    """`results.csv`, `costs.csv` and `report.html`."""
+    """Write `results.csv`, `costs.csv` and `report.html`, and return the scores."""
     answer, count = gather(finished), material.grid.count
     rows = [
         (r["ratio"], kept[r["ratio"]], count, r["method"], r["labels"], r["seed"], r["score"])
@@ -90,33 +90,31 @@ def _page(
         )
 
     return html.page(
-        f"Which masking ratio? {material.dataset.name}",
-        html.paragraph(
-            "Question: how large a share of the patches should a masked autoencoder hide, for these pictures?"
-        ),
+        f"Which mask ratio? {material.dataset.name}",
+        html.paragraph("Question: which mask ratio is best for a masked autoencoder on these pictures?"),
         html.paragraph("Answer: " + " ".join(answer.sentences())),
         html.heading("Fine-tuning"),
         figure(tuned),
         html.heading("Probes on frozen tokens (ridge regression)"),
         figure(probed),
-        html.heading("The numbers"),
+        html.heading("Results"),
         _table(answer, kept, material.grid.count),
         html.paragraph(
-            f"Test {measure} in per cent, mean ± half of the 95 % t-interval over the seeds. “Behind” and "
-            "“cannot be told” come from paired differences over the seeds (same labels, same first weights), "
-            "all ratios judged together (Holm)."
+            f"Test {measure} in per cent: mean ± half of the 95 % t-interval over the seeds. “Significant” "
+            "means significant at 5 %, from paired differences over the seeds (same labels, same initial "
+            "weights), after the Holm correction over all ratios."
         ),
-        *([html.heading("Beside the paper's 75 %"), *map(html.paragraph, texts)] if texts else []),
-        html.heading("What each ratio costs"),
+        *([html.heading("Comparison with the paper's 75 %"), *map(html.paragraph, texts)] if texts else []),
+        html.heading("Costs of each ratio"),
         _costs(finished, kept),
         html.heading("The same pictures at each ratio"),
         html.picture(_sheet(finished, material, kept), caption=_legend(finished, material, kept)),
         html.heading("What would change the answer"),
         html.paragraph(
-            "Longer pretraining, which the paper gives 800 epochs; another patch size, since 75 % of few "
-            "large patches is another task than 75 % of many small ones; rates tuned for each ratio, "
-            "where here one recipe serves all; more seeds, which narrow the intervals. The MAE paper (ViT-L, "
-            "ImageNet) finds 75 % best for both, with fine-tuning flat from 40 to 80 %."
+            "Longer pretraining: the paper uses 800 epochs. Another patch size: 75 % of few large patches is "
+            "another task than 75 % of many small ones. Learning rates tuned for each ratio: here all ratios "
+            "use one recipe. More seeds, which narrow the intervals. In the MAE paper (ViT-L, ImageNet), "
+            "75 % is best for both, and fine-tuning changes little from 40 to 80 %."
         ),
         *settings(material, finished.plan.chosen),
         *time_and_command(finished, "mask-ratio", options),
@@ -132,7 +130,7 @@ def _table(answer: Answer, kept: Mapping[float, int], count: int) -> str:
 
 
 def _costs(finished: StudyResult, kept: Mapping[float, int]) -> str:
-    rows = [("hidden", "pretraining, s", "relative", "FLOPs a picture and step", "FLOPs of a pretraining")]
+    rows = [("hidden", "pretraining, s", "relative", "FLOPs per picture and step", "FLOPs of a pretraining")]
     units = [unit for unit in finished.plan.units if unit.kind == "pretrain"]
     seconds, flops, whole = dict[float, float](), dict[float, int](), dict[float, float]()
     for ratio in kept:
@@ -155,7 +153,11 @@ def _costs(finished: StudyResult, kept: Mapping[float, int]) -> str:
 
 
 def _sheet(finished: StudyResult, material: StudyData, kept: Mapping[float, int]) -> bytes:
-    """Two rows a picture: it and what the encoder sees at each ratio; it and the guesses. Nested masks."""
+    """Return a PNG with two rows for each picture, and nested masks.
+
+    The first row has the original and the visible patches at each ratio, the second row the original and the
+    reconstructions.
+    """
     seed = finished.plan.chosen["seed"]
     columns: list[Any] = []
     for ratio in kept:
@@ -176,6 +178,6 @@ def _legend(finished: StudyResult, material: StudyData, kept: Mapping[float, int
     ratios = ", ".join(f"{ratio:.0%}" for ratio in kept)
     return (
         f"Two rows for each of {len(material.shown)} test pictures, from left to right: the original, then "
-        f"{ratios} hidden. Upper rows: what the encoder sees; lower rows: what it makes of it. What a "
-        f"smaller ratio hides a larger one hides too. ({legend(saved.model)}.)"
+        f"{ratios} hidden. Upper rows: the visible patches; lower rows: the reconstruction. A larger ratio "
+        f"also hides all patches that a smaller ratio hides. ({legend(saved.model)}.)"
     )

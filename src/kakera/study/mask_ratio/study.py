@@ -1,4 +1,4 @@
-"""`kakera study mask-ratio`: which share of the patches to hide (MAE paper, Fig. 5; lecture L11)."""
+"""`kakera study mask-ratio`: compare mask ratios (MAE paper, Fig. 5; lecture L11)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from kakera.study.study_args import MaskRatioArgs
 from kakera.study.study_options import MaskRatioOptions, study_options
 
 PROBE = "probe"
-LEAST_RATIOS, HALVINGS = 3, 3  # what a budget leaves at least: ratios, and an eighth of the epochs
+LEAST_RATIOS, HALVINGS = 3, 3  # limits of a budget: at least 3 ratios, and an eighth of the epochs
 
 
 @dataclass(frozen=True)
 class MaskRatio:
-    """Pretrain at each ratio, then probe and fine-tune, for each seed."""
+    """The mask-ratio study: pretrain at each ratio, then probe and fine-tune, for each seed."""
 
     options: MaskRatioOptions
     material: StudyData
@@ -33,38 +33,43 @@ class MaskRatio:
     name: str = "mask-ratio"
 
     def config(self) -> dict[str, Any]:
-        """What must be the same for a folder to be gone on with."""
+        """Return the settings that must be equal when a study folder is resumed."""
         return {"study": self.name, **asdict(self.options), **self.material.describe()}
 
     def shares(self) -> dict[float, int]:
-        """Visible patches of each ratio. Of ratios that keep as many, the one nearest to the true share."""
-        count, found = self.material.grid.count, dict[int, float]()
+        """Return the number of visible patches of each ratio.
+
+        Of ratios with the same number, only the one nearest to the true share remains.
+        """
+        count, by_visible = self.material.grid.count, dict[int, float]()
         for ratio in sorted(self.options.mask_ratios):
             keep = num_visible(count, ratio)
-            true, known = 1 - keep / count, found.get(keep)
+            true, known = 1 - keep / count, by_visible.get(keep)
             if known is None or abs(ratio - true) < abs(known - true):
-                found[keep] = ratio
-        return {ratio: keep for keep, ratio in sorted(found.items(), reverse=True)}
+                by_visible[keep] = ratio
+        return {ratio: keep for keep, ratio in sorted(by_visible.items(), reverse=True)}
 
     def counts(self, *, probe: bool) -> list[int]:
-        """Numbers of labels, each once; 0 and what is more than there are mean all."""
+        """Return the numbers of labels, each once; 0 and too large numbers mean all labels."""
         most = len(self.material.labelled)
         asked = (*self.options.labels, *(self.options.probe_labels if probe else ()))
         return sorted({min(count or most, most) for count in asked})
 
     def notes(self) -> list[str]:
-        """What was made of the options."""
+        """Return notes on the options: equal ratios, and numbers of labels above the available ones."""
         shares, count, found = self.shares(), self.material.grid.count, list[str]()
         for ratio in sorted(set(self.options.mask_ratios) - set(shares)):
             keep = num_visible(count, ratio)
             twin = next(other for other, k in shares.items() if k == keep)
-            found.append(f"{ratio:g} keeps {keep} of {count} patches, as {twin:g} does: run once")
+            found.append(
+                f"ratio {ratio:g}: {keep} of {count} patches visible, the same as {twin:g}; runs once"
+            )
         most = len(self.material.labelled)
         asked = {*self.options.labels, *self.options.probe_labels}
-        return found + [f"{n} labels: all {most} that there are" for n in sorted(asked) if n > most]
+        return found + [f"{n} labels: only {most} available, all are used" for n in sorted(asked) if n > most]
 
     def units(self) -> list[WorkUnit]:
-        """For each seed and ratio a pretraining, its probe, and its fine-tunings."""
+        """Return a pretraining, its probe and its fine-tunings for each seed and ratio."""
         found: list[WorkUnit] = []
         for seed in range(self.options.seed, self.options.seed + self.options.seeds):
             for ratio in self.shares():
@@ -77,37 +82,40 @@ class MaskRatio:
         return found
 
     def smaller(self) -> tuple[MaskRatio, str] | None:
-        """Fewer seeds, down to 2; then fewer ratios, down to 3; then fewer epochs, down to an eighth."""
+        """Return the next smaller study and what it leaves out; None if no smaller study exists.
+
+        The order: fewer seeds, down to 2; fewer ratios, down to 3; fewer epochs, down to an eighth.
+        """
         options, ratios = self.options, list(self.shares())
         if options.seeds > 2:
             last = options.seed + options.seeds - 1
             return replace(self, options=replace(options, seeds=options.seeds - 1)), f"seed {last}"
         if len(ratios) > LEAST_RATIOS:
-            gone = dispensable(ratios)
-            left = tuple(ratio for ratio in ratios if ratio != gone)
-            return replace(self, options=replace(options, mask_ratios=left)), f"ratio {gone:g}"
+            dropped = dispensable(ratios)
+            left = tuple(ratio for ratio in ratios if ratio != dropped)
+            return replace(self, options=replace(options, mask_ratios=left)), f"ratio {dropped:g}"
         if self.halved < HALVINGS:
             epochs = self.epochs / 2
             less = replace(options, pretrain_epochs=epochs)
-            text = f"half of the epochs of pretraining, {epochs:g} are left"
+            text = f"half of the pretraining epochs ({epochs:g} remain)"
             return replace(self, options=less, halved=self.halved + 1), text
         return None
 
     @property
     def epochs(self) -> float:
-        """Of a pretraining."""
+        """The epochs of a pretraining."""
         return or_none(self.options.pretrain_epochs) or self.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
-        """Seconds of what the work is made of."""
+        """Measure the seconds of the parts of the work."""
         return work.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
 
     def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
-        """What a unit should take."""
+        """Return the estimated seconds of a unit."""
         return work.seconds(self.material, unit, costs, self.epochs)
 
     def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
-        """Do a unit; its result."""
+        """Do the work of a unit and return its result."""
         if unit.kind == PRETRAIN:
             return work.pretrained(self.material, folder, unit.values, self.epochs)
         start = units / unit.needs[0]
@@ -118,7 +126,10 @@ class MaskRatio:
 
 
 def dispensable(ratios: list[float]) -> float:
-    """The ratio between the ends, other than the one nearest to 75 %, whose neighbours are closest."""
+    """Return the ratio whose two neighbours are closest together.
+
+    The first and the last ratio, and the one nearest to 75 %, are never returned.
+    """
     centre = min(ratios[1:-1], key=lambda ratio: abs(ratio - 0.75))
     gaps = {
         ratio: after - before
@@ -130,7 +141,7 @@ def dispensable(ratios: list[float]) -> float:
 
 @dataclass(frozen=True)
 class MaskRatioResult:
-    """The finished study: `report.html`, `results.csv` and `costs.csv` in its folder, and the scores."""
+    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
 
     folder: Path
     answer: Answer
@@ -140,10 +151,12 @@ class MaskRatioResult:
 def study_mask_ratio(
     data: str | Path | Dataset, *, out: str | Path, **options: Unpack[MaskRatioArgs]
 ) -> MaskRatioResult:
-    """Which share of the patches should a masked autoencoder hide, for these pictures?
+    """Compare mask ratios of a masked autoencoder on a data set.
 
-    `options` are the fields of `MaskRatioOptions`. Called again with the same arguments it goes on where it
-    stopped, also in several processes at once; at the end it writes the report.
+    `data` is a folder, a table, a built-in name or a `Dataset`; `out` is the folder of the study; `options`
+    are the fields of `MaskRatioOptions`. A second call with the same arguments resumes the study. Several
+    processes may work on it at the same time. At the end the study writes its report.
+
     Raises DataError, OptionError, RunError, StorageError.
     """
     study = _opened(data, {**options, "out": str(out)})
@@ -156,7 +169,7 @@ def study_mask_ratio(
 def plan_mask_ratio(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[MaskRatioArgs]
 ) -> StudyPlan:
-    """What `study_mask_ratio` would do and how long it should take; nothing is written."""
+    """Return the plan of `study_mask_ratio`: its work units and estimated times. It writes no files."""
     return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
@@ -164,10 +177,10 @@ def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> MaskRatio:
     name = data.name if isinstance(data, Dataset) else str(data)
     chosen = study_options(MaskRatioOptions, {**given, "data": name})
     study = MaskRatio(chosen, study_data(data, chosen))
-    study.shares()  # refuses a share that leaves nothing to see
+    study.shares()  # raises OptionError for a ratio without visible patches
     return study
 
 
 def _revised(study: MaskRatio, chosen: dict[str, Any]) -> MaskRatio:
-    """The study of the options in a plan."""
+    """Return the study for the options of a plan."""
     return replace(study, options=study_options(MaskRatioOptions, chosen))

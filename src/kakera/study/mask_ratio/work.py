@@ -1,4 +1,4 @@
-"""The units of the mask-ratio study: a pretraining, a probe of it, a fine-tuning from it; what each takes."""
+"""The work units of the mask-ratio study (pretraining, probe, fine-tuning), and their time estimates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POOLS = ("mean", "class")
 
 
 def pretrained(material: StudyData, folder: Path, values: dict[str, Any], epochs: float) -> dict[str, Any]:
-    """A masked autoencoder at one ratio, and what it costs."""
+    """Pretrain a masked autoencoder at one ratio, and return its costs."""
     ratio, pictures = values["ratio"], len(material.dataset.part("train"))
     trained = material.pretrain(folder, mask_ratio=ratio, seed=values["seed"], epochs=epochs)
     steps, epoch = material.steps(PRETRAIN, pictures, epochs=epochs)
@@ -40,7 +40,7 @@ def pretrained(material: StudyData, folder: Path, values: dict[str, Any], epochs
 
 
 def probed(material: StudyData, start: Path, seed: int, counts: list[int]) -> list[dict[str, Any]]:
-    """Ridge regression on frozen tokens, for each number of labels, on the mean and on the class token."""
+    """Probe frozen tokens with ridge regression, for each number of labels, on mean and class token."""
     saved, train, test = load_model(start), material.labelled, material.test
     with moved_to_device(saved, material.recipes[PRETRAIN].device):
         seen, numbers = features(saved, train, [-1], POOLS)
@@ -60,7 +60,7 @@ def probed(material: StudyData, start: Path, seed: int, counts: list[int]) -> li
 
 
 def finetuned(material: StudyData, folder: Path, start: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """A classifier from a pretraining, with as many labels as asked for, measured on the test pictures."""
+    """Fine-tune a pretrained model with the labels of the unit, and measure it on the test pictures."""
     seed = values["seed"]
     trained = material.classify(
         FINETUNE,
@@ -75,11 +75,11 @@ def finetuned(material: StudyData, folder: Path, start: Path, values: dict[str, 
     return {"score": trained.evaluation.score, "training_seconds": costs.training_seconds(folder)}
 
 
-SAMPLE = 1000  # pictures, to see how fast tokens are read
+SAMPLE = 1000  # pictures for measuring the speed of reading tokens
 
 
 def measure(material: StudyData, ratios: list[float], labels: int, epochs: float) -> dict[str, float]:
-    """Seconds to start and for a step of pretraining at each ratio and of fine-tuning, and to read tokens."""
+    """Measure seconds for start and step of pretraining (each ratio) and fine-tuning, and to read tokens."""
     found, trained = dict[str, float](), list[TrainResult]()
     steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
     with tempfile.TemporaryDirectory() as temporary:
@@ -106,7 +106,7 @@ def measure(material: StudyData, ratios: list[float], labels: int, epochs: float
 
 
 def seconds(material: StudyData, unit: WorkUnit, costs: Mapping[str, float], epochs: float) -> float:
-    """What a unit should take."""
+    """Return the estimated seconds of a unit."""
     if unit.kind == PRETRAIN:
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
         return costs[f"{PRETRAIN} start"] + steps * costs[f"{PRETRAIN} step {unit.values['ratio']:g}"]

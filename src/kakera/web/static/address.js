@@ -1,4 +1,4 @@
-// The address of the page holds what is chosen: patches and hidden ones by number, once it is known of which grid.
+// The address of the page holds all choices. It names patches by number as soon as the grid is known.
 import { centre, fromRanges, patchAt, toRanges } from "./grid.js";
 import { hiddenOn, leader } from "./masking.js";
 import { FIRST_MASK, guide, settle, shown, state } from "./state.js";
@@ -6,7 +6,7 @@ import { FIRST_MASK, guide, settle, shown, state } from "./state.js";
 const KINDS = ["random", "block", "grid", "rows", "cols", "cross"];
 const whole = (text) => (/^\d{1,9}$/.test(text ?? "") ? Number(text) : null);
 
-/** What the address says of patches; waits until the scene is known. */
+/** The patches that the address names, until the grid is known. */
 let pending = null;
 
 export function readAddress() {
@@ -37,7 +37,7 @@ function readMask(given) {
   };
 }
 
-/** Takes up what the address says of patches, as soon as the grids are known. */
+/** Applies the patches that the address names, as soon as the grids are known. */
 export function resolve() {
   if (!pending || !guide() || shown().some(({ waiting }) => waiting)) return;
   const { token, hidden } = pending;

@@ -1,6 +1,6 @@
-// Questions to the server, and a bounded memory of its answers. Nothing here knows the page.
+// Requests to the server, and a cache of limited size for its answers. This module does not use the page.
 
-/** What the server says against a question, in its own words; `lasting` when asking again would not help. */
+/** An error message of the server; `lasting` is true if the same request would fail again. */
 export class Refusal extends Error {
   constructor(message, lasting) {
     super(message);
@@ -14,11 +14,11 @@ async function answer(path, options) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal("The server does not answer.", false);
+    throw new Refusal("The server does not respond.", false);
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  const detail = typeof body.detail === "string" ? body.detail : `The server answered with error ${response.status}.`;
+  const detail = typeof body.detail === "string" ? body.detail : `The server returned error ${response.status}.`;
   throw new Refusal(detail, response.status < 500);
 }
 
@@ -34,10 +34,10 @@ async function post(path, body) {
 
 export const postJson = async (path, body) => (await post(path, body)).json();
 
-/** A file in answer. @returns {Promise<Blob>} */
+/** Posts a request whose answer is a file. @returns {Promise<Blob>} */
 export const postForFile = async (path, body) => (await post(path, body)).blob();
 
-/** Rows of numbers, packed. @param {number[][]} lists */
+/** Packs rows of numbers into one array. @param {number[][]} lists */
 export function pack(lists) {
   const columns = lists[0].length;
   const values = new Float32Array(lists.length * columns);
@@ -45,7 +45,7 @@ export function pack(lists) {
   return { size: values.length, row: (number) => values.subarray(number * columns, (number + 1) * columns) };
 }
 
-/** A picture to draw from, and the same in grey. @returns {Promise<{image: ImageBitmap, grey: HTMLCanvasElement}>} */
+/** Loads a picture, and the same picture in grey. @returns {Promise<{image: ImageBitmap, grey: HTMLCanvasElement}>} */
 export async function getPicture(path, signal) {
   const image = await createImageBitmap(await (await answer(path, { signal })).blob());
   const grey = document.createElement("canvas");
@@ -62,17 +62,17 @@ export async function getPicture(path, signal) {
   return { image, grey, size: image.width * image.height };
 }
 
-const MOST = 24e6; // numbers kept, about 100 MB
-export const AGAIN = 3000; // ms until a question without an answer is asked once more
+const MOST = 24e6; // cached numbers, about 100 MB
+export const AGAIN = 3000; // ms until a failed request is sent again
 
 /**
- * Answers by key. A drawing takes what it wants; what is not there yet is asked for, and `changed` is called when it
- * arrives. So a late answer never draws anything: it only waits to be wanted again. Between `begin` and `end` of a
- * drawing all that is in use is wanted; the rest is called off, or forgotten, oldest first, when it grows too large.
+ * A cache of answers by key. Drawing code calls `want`; a missing answer is requested, and `changed` is called when it
+ * arrives. A late answer never draws anything itself. Each drawing calls `begin`, then `want` for every answer in use,
+ * then `end`: it cancels unused requests, and removes the least recently used answers if the cache is too large.
  */
 export class Memory {
   #entries = new Map();
-  #wanted = new Set();
+  #inUse = new Set();
 
   /** @param {() => void} changed */
   constructor(changed) {
@@ -80,15 +80,15 @@ export class Memory {
   }
 
   begin() {
-    this.#wanted.clear();
+    this.#inUse.clear();
   }
 
   /** @param {string} key @param {(signal: AbortSignal) => Promise<any>} ask @returns {{value?: any, error?: Refusal}} */
   want(key, ask) {
-    this.#wanted.add(key);
+    this.#inUse.add(key);
     let entry = this.#entries.get(key);
     if (entry) {
-      this.#entries.delete(key); // and to the end: used last
+      this.#entries.delete(key); // and insert it at the end: the most recently used
     } else {
       entry = { size: 0, calledOff: new AbortController() };
       this.#ask(key, entry, ask);
@@ -97,7 +97,7 @@ export class Memory {
     return entry;
   }
 
-  /** The answer, where there is one already. */
+  /** The cached answer, or undefined. */
   have(key) {
     return this.#entries.get(key)?.value;
   }
@@ -118,13 +118,13 @@ export class Memory {
     let total = 0;
     for (const [key, entry] of this.#entries) {
       total += entry.size;
-      if (this.#wanted.has(key) || entry.value || entry.error) continue;
+      if (this.#inUse.has(key) || entry.value || entry.error) continue;
       entry.calledOff.abort();
       this.#entries.delete(key);
     }
     for (const [key, entry] of this.#entries) {
       if (total <= MOST) break;
-      if (this.#wanted.has(key)) continue;
+      if (this.#inUse.has(key)) continue;
       total -= entry.size;
       this.#entries.delete(key);
     }

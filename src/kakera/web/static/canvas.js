@@ -1,9 +1,9 @@
-// Drawing on canvases whose size in pixels is a multiple of the model's picture, so that patches stay sharp.
+// Drawing on canvases. The size in pixels is a multiple of the model's picture, so that patches stay sharp.
 
 const WANTED = 600;
-const LONG = 2.4; // widths to a height: so much a spectrogram, whose pixels need not be square
+const LONG = 2.4; // width : height of a spectrogram, whose pixels need not be square
 
-/** Makes a canvas as large as needed and gives its context. @param {{size: number[], upwards?: boolean}} model */
+/** Sets the size of a canvas and returns its context. @param {{size: number[], upwards?: boolean}} model */
 export function prepare(canvas, model) {
   const [height, width] = model.size;
   const across = Math.ceil(WANTED / Math.max(height, width));
@@ -13,7 +13,7 @@ export function prepare(canvas, model) {
     canvas.height = height * down;
   }
   const context = canvas.getContext("2d");
-  // the first row at the bottom, where it is the lowest band
+  // the first row of a spectrogram is the lowest band, and belongs at the bottom
   context.setTransform(1, 0, 0, model.upwards ? -1 : 1, 0, model.upwards ? canvas.height : 0);
   context.imageSmoothingEnabled = false;
   return context;
@@ -28,7 +28,7 @@ export function fill(context, source, opacity = 1) {
 
 const scratch = document.createElement("canvas");
 
-/** Fills a canvas with one square a value. @param {ImageData} pixels */
+/** Fills a canvas with one square for each value. @param {ImageData} pixels */
 export function fillValues(context, pixels, opacity = 1) {
   scratch.width = pixels.width;
   scratch.height = pixels.height;
@@ -59,7 +59,7 @@ export function lines(context, { rows, cols }) {
   context.stroke();
 }
 
-/** A frame that shows on any colour: black around white; dashed for the cursor when another patch is pinned. */
+/** Draws a frame that is visible on any colour, black around white; dashed for the cursor beside a pinned patch. */
 export function frame(context, grid, patch, dashed = false) {
   const [x, y, width, height] = box(context.canvas, grid, patch);
   const line = Math.max(2, Math.min(5, width / 8));
@@ -72,7 +72,7 @@ export function frame(context, grid, patch, dashed = false) {
   context.setLineDash([]);
 }
 
-/** Covers hidden patches in grey, each with a stroke across: told apart from a grey patch. */
+/** Covers hidden patches in grey with a diagonal line, so that they differ from grey patches of the picture. */
 export function cover(context, grid, patches) {
   context.lineWidth = 1.5;
   context.strokeStyle = "#fff";
@@ -87,7 +87,7 @@ export function cover(context, grid, patches) {
   context.stroke();
 }
 
-/** The place under a pointer. @returns {import("./grid.js").Place} */
+/** The position under a pointer. @returns {import("./grid.js").Place} */
 export function placeOf(canvas, event, model) {
   const area = canvas.getBoundingClientRect();
   const share = (value) => Math.min(Math.max(value, 0), 0.999999);

@@ -1,4 +1,4 @@
-// Numbers as colours; lightness carries the value. The stops are those of kakera/explain/colour.py.
+// Colour scales; lightness shows the value. The stops equal those in kakera/explain/colour.py.
 const RISING = [[12, 8, 38], [66, 24, 108], [150, 44, 102], [222, 92, 56], [250, 172, 48], [252, 250, 190]];
 const SIGNED = [[10, 62, 130], [116, 164, 214], [246, 246, 244], [230, 150, 84], [130, 52, 6]];
 const STEPS = 256;
@@ -23,7 +23,7 @@ export const scales = {
   signed: { table: table(SIGNED), css: css(SIGNED), share: (value) => value / 2 + 0.5 },
 };
 
-/** One pixel a value. @param {ArrayLike<number>} values @param {{rows: number, cols: number}} grid */
+/** An image with one pixel for each value. @param {ArrayLike<number>} values @param {{rows: number, cols: number}} grid */
 export function image(values, { rows, cols }, scale, most) {
   const pixels = new ImageData(cols, rows);
   for (let i = 0; i < rows * cols; i++) {
@@ -40,7 +40,7 @@ export function largest(values) {
   return most;
 }
 
-/** Three digits that count. */
+/** A number with three significant digits. */
 export function figure(value) {
   if (value === 0) return "0";
   return Math.abs(value) < 0.001 ? value.toExponential(1).replace("-", "−") : value.toPrecision(3).replace("-", "−");

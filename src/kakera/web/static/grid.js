@@ -1,12 +1,12 @@
-// Patches and places. Patches count from 1, row by row; a place is {x, y}, both 0 … 1 of the picture, so that models
-// with different grids can follow the same one.
+// Patches and places. Patches count from 1, row by row. A place is {x, y}, both 0 … 1 of the picture, so that models
+// with different grids can show the same place.
 
 /** @typedef {{rows: number, cols: number}} Grid */
 /** @typedef {{x: number, y: number}} Place */
 
 const clamp = (number, least, most) => Math.min(Math.max(number, least), most);
 
-/** The patch that a place falls into. @param {Grid} grid @param {Place} place */
+/** The patch at a place. @param {Grid} grid @param {Place} place */
 export function patchAt({ rows, cols }, { x, y }) {
   return clamp(Math.floor(y * rows), 0, rows - 1) * cols + clamp(Math.floor(x * cols), 0, cols - 1) + 1;
 }
@@ -16,7 +16,7 @@ export function centre({ rows, cols }, patch) {
   return { x: (((patch - 1) % cols) + 0.5) / cols, y: (Math.floor((patch - 1) / cols) + 0.5) / rows };
 }
 
-/** The centre of the patch that lies so many rows and columns on; at the edge it stays. */
+/** The centre of the patch `down` rows and `right` columns away; it stays inside the grid. */
 export function step(grid, place, down, right) {
   const patch = patchAt(grid, place) - 1;
   const row = clamp(Math.floor(patch / grid.cols) + down, 0, grid.rows - 1);
@@ -24,7 +24,7 @@ export function step(grid, place, down, right) {
   return centre(grid, row * grid.cols + column + 1);
 }
 
-/** All patches on the way from one place to another, so that a fast stroke leaves no gaps. */
+/** All patches between two places, so that a fast stroke leaves no gaps. */
 export function between(grid, from, to) {
   const steps = Math.ceil(2 * Math.max(Math.abs(to.x - from.x) * grid.cols, Math.abs(to.y - from.y) * grid.rows)) || 1;
   const found = new Set();
@@ -35,7 +35,7 @@ export function between(grid, from, to) {
   return found;
 }
 
-/** Patches of one grid as those of another whose centres they cover. @returns {Set<number>} */
+/** Converts patches to another grid: the patches of `to` whose centres they cover. @returns {Set<number>} */
 export function onGrid(patches, from, to) {
   if (from.rows === to.rows && from.cols === to.cols) return new Set(patches);
   const found = new Set();
@@ -45,7 +45,7 @@ export function onGrid(patches, from, to) {
   return found;
 }
 
-/** Numbers as text, neighbours as a range: 1-3.7 @param {Iterable<number>} patches */
+/** Patch numbers as text, with ranges for neighbours: 1-3.7 @param {Iterable<number>} patches */
 export function toRanges(patches) {
   const sorted = [...patches].sort((a, b) => a - b);
   const starts = sorted.filter((patch, i) => sorted[i - 1] !== patch - 1);
@@ -53,7 +53,7 @@ export function toRanges(patches) {
   return starts.map((start, i) => (start === ends[i] ? `${start}` : `${start}-${ends[i]}`)).join(".");
 }
 
-/** The inverse; null where it says something else than some of 1 … most. @returns {Set<number> | null} */
+/** The inverse of `toRanges`; null if the text is not a list of numbers in 1 … most. @returns {Set<number> | null} */
 export function fromRanges(text, most) {
   const found = new Set();
   if (text === "") return found;
@@ -65,7 +65,7 @@ export function fromRanges(text, most) {
   return found;
 }
 
-/** All patches in the rows or columns of some. @param {Iterable<number>} patches @param {"row" | "col"} way */
+/** All patches in the rows or columns of the given patches. @param {Iterable<number>} patches @param {"row" | "col"} way */
 export function stretched({ rows, cols }, patches, way) {
   const found = new Set();
   for (const patch of patches) {
@@ -84,7 +84,7 @@ export function describe(grid, patch) {
   return `Patch ${patch} (${span(grid.across, col, 2)}, ${span(grid.down, row, 0)})`;
 }
 
-/** The layer of another model that stands for this one: the last for the last, else the same number. */
+/** The corresponding layer of another model: the last for the last, else the same number. */
 export function sameLayer(layer, from, to) {
   if (typeof layer !== "number") return layer;
   return layer >= from.layers ? to.layers : Math.min(layer, to.layers);

@@ -1,12 +1,12 @@
-// What is heard: the window of a recording, and, from its spectrogram, what a model makes of it.
+// Audio: the window of a recording, and the reconstruction of its spectrogram.
 import { postForFile } from "./api.js";
 import { maskOf } from "./masking.js";
 import { change, guide, state } from "./state.js";
 
 const at = (id) => document.getElementById(id);
-const LABEL = "Griffin-Lim: made from the spectrogram alone. Phases are estimated, what lies between bands is lost.";
+const LABEL = "Griffin-Lim: computed from the spectrogram alone. Phases are estimated; details between bands are lost.";
 
-/** The player of the clip, and which window of it is shown. */
+/** Draws the audio player and the number of the window. */
 export function drawHearing(model) {
   at("hearing").hidden = !model.sound || Boolean(model.waiting);
   if (at("hearing").hidden) return;
@@ -28,7 +28,7 @@ export function connectHearing() {
   });
 }
 
-/** Buttons that have a reconstruction, or the spectrogram it began with, made audible. */
+/** Buttons that play a reconstruction, or the original spectrogram. */
 export class Resynthesis {
   /** @param {HTMLElement} beneath @param {1 | 2} column @param {() => any} modelOf */
   constructor(beneath, column, modelOf) {
@@ -39,9 +39,9 @@ export class Resynthesis {
     this.player = document.createElement("audio");
     this.player.controls = true;
     this.player.hidden = true;
-    this.said = document.createElement("p");
-    this.said.textContent = LABEL;
-    const buttons = [["guess", "Hear the guess"], ["original", "Hear the whole spectrogram"]].map(([of, text]) => {
+    this.note = document.createElement("p");
+    this.note.textContent = LABEL;
+    const buttons = [["guess", "Play the prediction"], ["original", "Play the original spectrogram"]].map(([of, text]) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = text;
@@ -49,14 +49,14 @@ export class Resynthesis {
       button.addEventListener("click", () => this.make(of));
       return button;
     });
-    this.element.append(...buttons, this.player, this.said);
+    this.element.append(...buttons, this.player, this.note);
     beneath.after(this.element);
   }
 
   draw(model, key) {
     this.element.hidden = !model.sound;
     if (this.key === key) return;
-    this.key = key; // of another picture or mask: what was made no longer belongs to what is seen
+    this.key = key; // another picture or mask: the audio no longer belongs to what the page shows
     this.forget();
   }
 
@@ -64,7 +64,7 @@ export class Resynthesis {
     if (this.player.src) URL.revokeObjectURL(this.player.src);
     this.player.removeAttribute("src");
     this.player.hidden = true;
-    this.said.textContent = LABEL;
+    this.note.textContent = LABEL;
   }
 
   async make(of) {
@@ -79,9 +79,9 @@ export class Resynthesis {
       this.player.src = URL.createObjectURL(file);
       this.player.dataset.of = of;
       this.player.hidden = false;
-      this.player.play().catch(() => {}); // where the browser wants a click on the player itself
+      this.player.play().catch(() => {}); // some browsers require a click on the player itself
     } catch (error) {
-      if (key === this.key) this.said.textContent = error.message;
+      if (key === this.key) this.note.textContent = error.message;
     } finally {
       this.element.removeAttribute("aria-busy");
     }

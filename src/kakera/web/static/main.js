@@ -1,4 +1,4 @@
-// Puts the page together: controls, panels, the address, and the runs that are still training.
+// Builds the page: controls, panels, the address, and the runs that are still training.
 import { readAddress, resolve, writeAddress } from "./address.js";
 import { getJson } from "./api.js";
 import { describe, patchAt, sameLayer } from "./grid.js";
@@ -16,20 +16,20 @@ const POLL = 5000;
 const STATUS_DELAY = 400;
 const KINDS = [PicturePanel, AttentionPanel, SimilarityPanel, ReconstructionPanel, PredictionsPanel, RelevancePanel];
 const at = (id) => document.getElementById(id);
-const COLOURS = ["red", "green", "blue"]; // selects of the channels shown so
+const COLOURS = ["red", "green", "blue"]; // ids of the selects for the channels
 const ONE = [["random", "random"], ["block", "block"], ["grid", "grid"]];
 const WAYS_OF_PICTURES = [...ONE, ["rows", "rows"], ["cols", "columns"], ["cross", "rows and columns"]];
 const WAYS_OF_SOUND = [...ONE, ["rows", "frequencies"], ["cols", "times"], ["cross", "times and frequencies"]];
 const BRUSHES_OF_PICTURES = [["patch", "patches"], ["row", "rows"], ["col", "columns"]];
 const BRUSHES_OF_SOUND = [["patch", "patches"], ["row", "frequencies"], ["col", "times"]];
-/** The panels of the first column, and those of the second once there is one. */
+/** The panels of the first column, and those of the second column while two models are compared. */
 const columns = [KINDS.map((Kind) => new Kind(1)), []];
 
-/** Fills a select when its choices change, and sets it. @param {[string, string][]} choices */
+/** Fills a select if its choices changed, and sets its value. @param {[string, string][]} choices */
 function offer(select, choices, value) {
-  const wanted = JSON.stringify(choices);
-  if (select.dataset.choices !== wanted) {
-    select.dataset.choices = wanted;
+  const packed = JSON.stringify(choices);
+  if (select.dataset.choices !== packed) {
+    select.dataset.choices = packed;
     select.replaceChildren(...choices.map(([key, text]) => new Option(text, key)));
   }
   if (select.value !== String(value)) select.value = String(value);
@@ -71,15 +71,15 @@ function drawControls(models) {
   drawHearing(model);
 }
 
-let said;
+let timer;
 
-/** What is under the cursor, in words, once it rests. */
+/** Writes the values under the cursor into the status line, once the cursor rests. */
 function plan(models) {
-  clearTimeout(said);
-  said = setTimeout(() => {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
     const values = columns.slice(0, models.length).flatMap((panels, number) => {
-      const found = panels.map((panel) => panel.value).filter(Boolean).join(", ");
-      return found ? [models.length > 1 ? `${models[number].name}: ${found}` : found] : [];
+      const text = panels.map((panel) => panel.value).filter(Boolean).join(", ");
+      return text ? [models.length > 1 ? `${models[number].name}: ${text}` : text] : [];
     });
     const pinned = state.pinned ? `; patch ${patchAt(guide(), state.at)} is pinned` : "";
     const text = `${describe(guide(), patchAt(guide(), cursor()))}: ${values.join(". ") || "no values"}${pinned}.`;
@@ -87,7 +87,7 @@ function plan(models) {
   }, STATUS_DELAY);
 }
 
-/** Draws a column, or says what it waits for. */
+/** Draws a column, or shows that it waits or why it failed. */
 function drawColumn(panels, model) {
   if (!model.waiting) return panels.forEach((panel) => panel.draw(model));
   const error = sceneOf(model).error?.message;
@@ -111,7 +111,7 @@ function draw() {
   writeAddress();
 }
 
-/** Changes which models are shown; a layer that was chosen stays the one it stands for. */
+/** Changes the models; a chosen layer becomes the corresponding layer of the new model. */
 function chooseModels(values) {
   const before = guide();
   Object.assign(state, values);
@@ -145,7 +145,7 @@ function connect() {
     change({ hiding: !state.hiding });
   });
   document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault(); // the address holds what is chosen
+    event.preventDefault(); // the address holds the choices, so the link must not change it
     columns[0][0].canvas.focus();
   });
   addEventListener("hashchange", () => {
@@ -154,7 +154,7 @@ function connect() {
   });
 }
 
-/** Looks for newer checkpoints while a run is training. */
+/** Checks for newer checkpoints while a run is training. */
 async function poll() {
   if (!document.hidden && state.models.some(({ finished }) => !finished)) {
     try {
@@ -162,7 +162,7 @@ async function poll() {
       settle();
       refresh();
     } catch {
-      // the server is asked again at the next turn
+      // the next poll asks the server again
     }
   }
   setTimeout(poll, POLL);

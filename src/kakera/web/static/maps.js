@@ -1,4 +1,4 @@
-// Maps with one value a patch: attention, similarity, relevance.
+// Maps with one value for each patch: attention, similarity, relevance.
 import { getJson, pack } from "./api.js";
 import { fill, fillValues, prepare } from "./canvas.js";
 import { figure, image, largest, scales } from "./colour.js";
@@ -8,7 +8,7 @@ import { frames, pictureFor } from "./picture.js";
 import { cursor, pointable } from "./pointing.js";
 import { change, layerOf, memory, refresh, shown, stamp, state } from "./state.js";
 
-/** Above this many patches the small heads are asked for one token at a time, once the cursor rests. */
+/** Above this number of patches, the small maps of the heads are requested for one token, once the cursor rests. */
 const MANY = 256;
 
 /** @param {(answer: any) => number[][]} rows */
@@ -26,7 +26,7 @@ class MapPanel extends Panel {
     pointable(this.canvas, this.model);
   }
 
-  /** @param {ArrayLike<number>} values @param {boolean} followed whether the map is that of the followed patch */
+  /** @param {ArrayLike<number>} values @param {boolean} followed true if the map belongs to the selected patch */
   drawMap(model, key, values, scale, followed) {
     const beneath = scale === scales.rising && state.beneath && pictureFor(model).value;
     const most = largest(values);
@@ -80,13 +80,13 @@ export class AttentionPanel extends MapPanel {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => { this.resting = token; refresh(); }, 300);
     }
-    const wanted = many ? this.resting : token;
-    let waiting = false; // one after the other: what is hovered comes first
+    const query = many ? this.resting : token;
+    let waiting = false; // one request after the other, so that the large map comes first
     this.heads.forEach(({ button, canvas }, head) => {
       button.setAttribute("aria-pressed", String(head === chosen));
-      if (waiting || wanted === undefined) return;
+      if (waiting || query === undefined) return;
       const entry = many
-        ? matrix(model, "attention", { layer, head, token: wanted }, (answer) => answer.attention)
+        ? matrix(model, "attention", { layer, head, token: query }, (answer) => answer.attention)
         : this.of(model, layer, head);
       waiting = !entry.value && !entry.error;
       if (!entry.value) return;

@@ -1,21 +1,21 @@
-// Which patches are hidden, and what a model makes of the others: one question at a time, the newest next.
+// The hidden patches and their reconstruction. One request runs at a time; the newest mask comes next.
 import { AGAIN, postJson } from "./api.js";
 import { onGrid, stretched } from "./grid.js";
 import { change, coloursOf, colourWords, refresh, shown, stamp, state } from "./state.js";
 
-/** The model that draws the mask; another one gets the same patches, by position. */
+/** The model whose mask is drawn; the other model receives the same patches, by position. */
 export const leader = () => shown().find((model) => model.reconstructs);
 
-/** Whether a stroke across the picture paints. */
+/** True if a stroke across the picture hides or shows patches. */
 export const painting = () => Boolean(state.hiding && leader());
 
-/** One for each column. */
+/** The running request and the last answer of each column. */
 const lanes = [1, 2].map(() => ({ busy: false, key: "", result: null, error: null, of: "" }));
 
 const drawnKey = () => `${state.mask.masking}-${state.mask.ratio}-${state.mask.seed}`;
 const about = (model) => `${stamp(model)}/${state.picture}${colourWords(model)}`;
 
-/** The hidden patches on the grid of a model; null while they are being drawn. @returns {Set<number> | null} */
+/** The hidden patches on the grid of a model; null until the server has drawn the mask. @returns {Set<number> | null} */
 export function hiddenOn(model) {
   if (state.painted) return onGrid(state.painted.patches, state.painted.grid, model);
   const lead = leader();
@@ -47,7 +47,7 @@ async function ask(lane, key, of, body) {
   refresh();
 }
 
-/** What is known of the reconstruction in a column: `current` when it is of the mask that is wanted now. */
+/** The reconstruction in a column; `current` is true if it belongs to the present mask. */
 export function reconstruction(column, model) {
   const lane = lanes[column - 1];
   const drawing = !state.painted && model === leader();
@@ -62,18 +62,18 @@ export function reconstruction(column, model) {
   return { key, current, result: usable ? lane.result : null, error: current ? lane.error : null };
 }
 
-/** The question that the reconstruction in a column answers. */
+/** The request whose answer is the reconstruction in a column. */
 export function maskOf(column, model) {
   const { current, result } = reconstruction(column, model);
   return current && result ? { model: model.id, picture: state.picture, hidden: result.hidden } : null;
 }
 
-/** Draws a mask anew with another kind, ratio or seed. */
+/** Draws a new mask with another kind, ratio or seed. */
 export function drawMask(values) {
   change({ mask: { ...state.mask, ...values }, painted: null });
 }
 
-/** Hides patches of a model, or shows them again. @param {Iterable<number>} patches */
+/** Hides or shows patches of a model. @param {Iterable<number>} patches */
 export function paint(model, patches, hide) {
   const grid = { rows: model.rows, cols: model.cols };
   const hidden = hiddenOn(model) ?? new Set();

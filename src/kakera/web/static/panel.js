@@ -1,4 +1,4 @@
-// One view of one model: a canvas with its legend, a sentence when there is nothing to see, a button to save it.
+// One view of one model: a canvas with its legend, a note if nothing can be drawn, and a button to save it.
 import { save } from "./canvas.js";
 import { figure, scales } from "./colour.js";
 
@@ -22,12 +22,12 @@ export class Panel {
     this.button.addEventListener("click", () => save(this.canvases, this.fileName()));
     this.canvases = [this.canvas];
     this.words = "";
-    /** what the value under the cursor is, for the status line */
+    /** name and value under the cursor, for the status line */
     this.value = "";
     document.querySelector(`[data-view="${view}"]`).append(this.element);
   }
 
-  /** Says what is drawn, and of which model where two are compared. */
+  /** Sets the caption; it names the model while two models are compared. */
   title(model, text) {
     const name = document.body.classList.contains("comparing") ? model.name : "";
     this.caption.textContent = [name, text].filter(Boolean).join(": ");
@@ -37,7 +37,7 @@ export class Panel {
     return `kakera-${[this.view, this.words, this.column === 2 ? "model2" : ""].filter(Boolean).join("-")}.png`;
   }
 
-  /** @param {"ready" | "waiting" | "none"} state @param {string} key @param {string} note said instead of a drawing */
+  /** @param {"ready" | "waiting" | "none"} state @param {string} key @param {string} note shown instead of a drawing */
   show(state, key, note = "") {
     for (const canvas of this.canvases) {
       canvas.dataset.state = state;
@@ -50,7 +50,7 @@ export class Panel {
     if (state !== "ready") this.here.textContent = this.value = "";
   }
 
-  /** Waits for an answer, or says why there is none; true when there is one. */
+  /** True if the answer has arrived; otherwise shows that the panel waits, or the error. */
   has(entry, key) {
     if (entry?.error) this.show("none", key, entry.error.message);
     else if (!entry?.value) this.show("waiting", key);
@@ -61,12 +61,12 @@ export class Panel {
     const [least, bar, greatest] = this.legend.children;
     const signed = scale === scales.signed;
     least.textContent = signed ? "−1 opposite" : "0";
-    greatest.textContent = signed ? "1 alike" : figure(most);
+    greatest.textContent = signed ? "1 similar" : figure(most);
     bar.style.background = scale.css;
     this.legend.hidden = false;
   }
 
-  /** The value under the cursor, beside the legend at once and in the status line a little later. */
+  /** Shows the value under the cursor beside the legend; the status line follows a little later. */
   point(label, value) {
     this.value = `${label} ${figure(value)}`;
     this.here.textContent = `here ${figure(value)}`;

@@ -1,4 +1,4 @@
-// The picture as the model sees it, with its patches.
+// The picture in the size of the model, with its patches.
 import { getPicture } from "./api.js";
 import { cover, fill, frame, lines, prepare } from "./canvas.js";
 import { patchAt } from "./grid.js";
@@ -8,12 +8,12 @@ import { Scales, span } from "./scales.js";
 import { cursor, paintable, withKeys } from "./pointing.js";
 import { colourWords, gridOf, memory, shown, state } from "./state.js";
 
-/** The picture in a model's size. */
+/** The picture in the size of a model. */
 export const pictureFor = (model) =>
   memory.want(`picture/${model.id}/${state.picture}${colourWords(model)}`, (signal) =>
     getPicture(`api/pictures/${state.picture}?model=${model.id}${colourWords(model)}`, signal));
 
-/** The frames around the patch that is followed and, where it is another one, the cursor. */
+/** Draws frames around the selected patch and, if it is another one, the patch under the cursor. */
 export function frames(context, model, followed = true) {
   const at = patchAt(model, state.at);
   if (followed) frame(context, model, at);

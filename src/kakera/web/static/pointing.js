@@ -1,4 +1,4 @@
-// The patch under the pointer, a finger or the keyboard: followed, pinned, or painted away.
+// Pointer, touch and keyboard: select, pin, hide or show patches.
 import { placeOf } from "./canvas.js";
 import { between, centre, patchAt, step } from "./grid.js";
 import { hiddenOn, leader, paint, painting } from "./masking.js";
@@ -6,7 +6,7 @@ import { change, state } from "./state.js";
 
 const same = (model, one, other) => patchAt(model, one) === patchAt(model, other);
 
-/** Where the cursor is: under the pointer, else on the patch that the maps follow. */
+/** The place of the cursor: under the pointer, else on the selected patch. */
 export const cursor = () => state.cursor ?? state.at;
 
 function move(model, place) {
@@ -20,7 +20,7 @@ function pin(model, place) {
   change({ cursor: middle, pinned: !(state.pinned && same(model, middle, state.at)), at: middle });
 }
 
-/** A map shows its value at the cursor; a click there pins that patch. @param {() => any} modelOf */
+/** Makes a map show its value under the pointer; a click pins the patch. @param {() => any} modelOf */
 export function pointable(canvas, modelOf) {
   const placeIn = (event) => placeOf(canvas, event, modelOf());
   const over = (event) => modelOf() && change({ cursor: centre(modelOf(), patchAt(modelOf(), placeIn(event))) });
@@ -29,9 +29,9 @@ export function pointable(canvas, modelOf) {
   canvas.addEventListener("click", (event) => modelOf() && pin(modelOf(), placeIn(event)));
 }
 
-/** The picture itself: the maps follow the cursor; where patches are to be hidden, a stroke paints. */
+/** Makes the maps follow the pointer; with "Hide patches" on, a stroke hides or shows patches. */
 export function paintable(canvas, modelOf) {
-  /** the stroke under way: {last, hide} */
+  /** the current stroke: {last, hide} */
   let stroke = null;
 
   canvas.addEventListener("pointerdown", (event) => {

@@ -1,4 +1,4 @@
-// What a classifier says: a bar and a number for each of the likeliest classes.
+// The predictions of a classifier: a bar and a number for each of the most probable classes.
 import { getJson } from "./api.js";
 import { Panel } from "./panel.js";
 import { change, memory, stamp, state } from "./state.js";
@@ -9,7 +9,7 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 export class PredictionsPanel extends Panel {
   constructor(column) {
     super("predictions", column);
-    this.canvas.hidden = true; // drawn for saving only; the page has the list
+    this.canvas.hidden = true; // only for saving as PNG; the page shows the list
     this.list = document.createElement("ul");
     this.list.className = "bars";
     this.caption.after(this.list);
@@ -41,7 +41,7 @@ export class PredictionsPanel extends Panel {
       const [label, bar, number] = ["span", "i", "b"].map((tag) => document.createElement(tag));
       button.type = "button";
       button.dataset.name = name;
-      button.title = `Show what speaks for ${name}`;
+      button.title = `Show the relevance map for ${name}`;
       button.addEventListener("click", () => change({ target: name }));
       label.textContent = name;
       number.textContent = percent(probability);

@@ -1,4 +1,4 @@
-// What a model makes of the patches it still sees: masked, prediction, error.
+// The reconstruction of hidden patches: visible patches, prediction, error.
 import { fill, fillValues, lines, prepare } from "./canvas.js";
 import { figure, image, largest, scales } from "./colour.js";
 import { patchAt } from "./grid.js";
@@ -15,7 +15,7 @@ export class ReconstructionPanel extends Panel {
     const model = () => shown()[column - 1];
     const triple = document.createElement("div");
     triple.className = "triple";
-    this.canvases = ["Seen", "Guessed", "Error"].map((label, number) => {
+    this.canvases = ["Visible", "Prediction", "Error"].map((label, number) => {
       const canvas = number ? document.createElement("canvas") : this.canvas;
       canvas.className = "drawing";
       canvas.setAttribute("role", "img");
@@ -52,7 +52,7 @@ export class ReconstructionPanel extends Panel {
     this.resynthesis.draw(model, key);
     this.show(current ? "ready" : "waiting", name);
     const share = `${figure(100 * result.error)} %`;
-    const borrowed = result.borrowed ? " Mean and contrast of each hidden patch borrowed from the original." : "";
+    const borrowed = result.borrowed ? " Mean and contrast of each hidden patch are copied from the original." : "";
     const hidden = `${result.hidden.length} of ${model.rows * model.cols} patches hidden.`;
     this.extra.textContent = `Mean error ${share} of the range of values. ${hidden}${borrowed}`;
     const under = patchAt(model, cursor());

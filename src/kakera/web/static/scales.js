@@ -1,11 +1,11 @@
-// Scales beside a spectrogram: seconds below it, hertz to its left. Pictures have none.
+// Scales beside a spectrogram: seconds below it, hertz to its left. Pictures have no scales.
 
-/** From where to where, in words. @param {{edges: number[], unit: string}} axis */
+/** The range of an axis as text. @param {{edges: number[], unit: string}} axis */
 export const span = ({ edges, unit }) =>
   `${Number(edges[0].toPrecision(3))} to ${Number(edges.at(-1).toPrecision(3))} ${unit}`;
 
 export class Scales {
-  /** @param {HTMLCanvasElement} canvas that the scales stand around */
+  /** @param {HTMLCanvasElement} canvas the spectrogram */
   constructor(canvas) {
     this.plot = document.createElement("div");
     this.plot.className = "plot";

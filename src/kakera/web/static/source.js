@@ -1,4 +1,4 @@
-// Where pictures come from: a sample, a file chosen, dropped or pasted.
+// The sources of pictures: samples, and files that are chosen, dropped or pasted.
 import { upload } from "./api.js";
 import { change, colourWords, shown, state } from "./state.js";
 
@@ -13,7 +13,7 @@ export function say(sentence) {
 }
 
 export function choosePicture(id) {
-  newest += 1; // an upload under way is no longer the one that is wanted
+  newest += 1; // ignore an unfinished upload
   say("");
   change({ picture: id });
 }
@@ -40,7 +40,7 @@ function first(list) {
   return Boolean(file);
 }
 
-/** Listens to files from everywhere. */
+/** Accepts files from the button, from dropping and from pasting. */
 export function listen() {
   const input = document.getElementById("file");
   input.addEventListener("change", () => {
@@ -57,11 +57,11 @@ export function listen() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
-    if (!first(event.dataTransfer.files)) say("That was no file: drop one from a folder.");
+    if (!first(event.dataTransfer.files)) say("This is not a file. Drop a file from a folder.");
   });
 }
 
-/** The strip of pictures to choose from. */
+/** Draws the row of samples and uploads. */
 export function drawSamples() {
   const pictures = [...state.uploads, ...state.samples];
   const [model] = shown();

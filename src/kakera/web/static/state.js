@@ -1,47 +1,47 @@
-// What is chosen on the page. `change` writes it and has everything drawn anew.
+// The choices on the page. `change` writes them and redraws the page.
 import { getJson, Memory } from "./api.js";
 import { sameLayer } from "./grid.js";
 
-/** The mask that is drawn before another is asked for. */
+/** The first mask. */
 export const FIRST_MASK = { ratio: 0.75, seed: 0, masking: "random" };
 
 export const state = {
   models: [],
   samples: [],
-  /** pictures sent from here: {id, name}, newest first */
+  /** uploads of this page: {id, name}, newest first */
   uploads: [],
   model: "",
   compare: "",
-  /** its id; of a recording with @ and the number of the window, from the second on */
+  /** the id; for a recording followed by @ and the window number, from the second window on */
   picture: "",
-  /** of the attention: 1 … layers of the first model, or "rollout"; null: the last */
+  /** layer of the attention: 1 … layers of the first model, or "rollout"; null: the last */
   layer: null,
-  /** 0: the mean of all */
+  /** attention head from 1; 0: the mean of all heads */
   head: 0,
-  /** of the similarity: 0 … layers, or "raw"; null: the last */
+  /** layer of the similarity: 0 … layers, or "raw"; null: the last */
   near: null,
   fromClass: false,
-  /** the patch that the maps follow, and the one under the cursor, as places */
+  /** the selected patch of the maps, and the patch under the cursor, as places */
   at: { x: 0.5, y: 0.5 },
   cursor: null,
   pinned: false,
   beneath: true,
-  /** class whose evidence is shown; empty: the predicted one */
+  /** class of the relevance map; empty: the predicted class */
   target: "",
   hiding: false,
-  /** a drawn mask, or, once painted, the hidden patches of a grid */
+  /** the settings of a random mask, or, once painted, the hidden patches of a grid */
   mask: FIRST_MASK,
   painted: null,
-  /** what a stroke hides: the patches under it, or their whole rows or columns */
+  /** what a stroke hides: the patches under it, or whole rows or columns */
   brush: "patch",
-  /** which channels are red, green and blue, of models that take neither 1 nor 3 */
+  /** channels shown as red, green and blue, for models that take neither 1 nor 3 */
   channels: [1, 2, 3],
 };
 
 let draw = () => {};
 let planned = false;
 
-/** Has the page drawn at the next frame. */
+/** Redraws the page at the next frame. */
 export function refresh() {
   if (planned) return;
   planned = true;
@@ -67,7 +67,7 @@ export function change(values) {
 
 const find = (id) => state.models.find((model) => model.id === id);
 
-/** What there is of a recording for a model: its part of the grid, axes, windows. Asked for while drawing. */
+/** A recording as a model receives it: grid without padding, axes, windows. Requested while drawing. */
 export const sceneOf = (model) =>
   memory.want(sceneKey(model), async (signal) => {
     const words = new URLSearchParams({ model: model.id, picture: state.picture });
@@ -76,7 +76,7 @@ export const sceneOf = (model) =>
 
 const sceneKey = (model) => `scene/${model.id}/${state.picture}`;
 
-/** A model of recordings as it is for the one that is chosen: its patches are those that are there. */
+/** A model of recordings with the grid of the chosen recording, without padding. */
 function placed(model) {
   if (!model?.sound) return model;
   const scene = memory.have(sceneKey(model));
@@ -85,35 +85,35 @@ function placed(model) {
   return scene.placed;
 }
 
-/** The models shown: one, or two side by side. */
+/** The shown models: one, or two side by side. */
 export const shown = () => [find(state.model), find(state.compare)].filter(Boolean).map(placed);
 
-/** The model whose layers, heads and patches are counted: the first that has some. */
+/** The model whose layers, heads and patches the controls show: the first with attention. */
 export const guide = () => shown().find((model) => model.has_attention) ?? shown()[0];
 
-/** The patches of a column: a CNN, which has none, is divided like the model beside it. */
+/** The patches of a column: a CNN has no patches and uses the grid of the model beside it. */
 export const gridOf = (model) => (model.has_attention ? model : guide());
 
-/** Layers as the model of a column counts them. */
+/** The chosen layer, as the model of a column counts it. */
 export function layerOf(which, model) {
   const first = guide();
   return sameLayer(state[which] ?? first.layers, first, model);
 }
 
-/** The answer belongs to this state of the weights: a run in training asks again after each checkpoint. */
-/** Whether a model's pictures have channels to choose from. */
+/** True if the page offers a choice of channels for the pictures of a model. */
 export const chooses = (model) => Boolean(model && !model.sound && model.channels !== 1 && model.channels !== 3);
 
-/** The channels of a model that are shown as red, green and blue; none where there is nothing to choose. */
+/** The channels of a model shown as red, green and blue; empty if there is nothing to choose. */
 export const coloursOf = (model) =>
   chooses(model) ? state.channels.map((number) => Math.min(number, model.channels)) : [];
 
-/** The same for an address of the server. */
+/** The same as part of a request address. */
 export const colourWords = (model) => coloursOf(model).map((number) => `&shown=${number}`).join("");
 
+/** The id and step of the weights, part of cache keys: after a checkpoint of a run in training, answers are requested again. */
 export const stamp = (model) => `${model.id}@${model.step ?? "end"}`;
 
-/** Keeps what is chosen possible for the models there are. */
+/** Resets choices that the open models do not have. */
 export function settle() {
   if (!find(state.model)) state.model = state.models[0]?.id ?? "";
   if (!find(state.compare) || state.compare === state.model) state.compare = "";

@@ -1,4 +1,4 @@
-// Light or dark: what was chosen last, else what the system prefers. Loaded before the page is drawn.
+// The light or dark theme: the stored choice, else the system's preference. Loaded before the page is drawn.
 const root = document.documentElement;
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -14,7 +14,7 @@ function remembered() {
 function apply(theme) {
   root.dataset.theme = theme;
   const button = document.getElementById("theme");
-  if (button) button.textContent = theme === "dark" ? "Light page" : "Dark page";
+  if (button) button.textContent = theme === "dark" ? "Light theme" : "Dark theme";
 }
 
 const current = () => remembered() ?? root.dataset.chosen ?? (prefersDark.matches ? "dark" : "light");
@@ -27,7 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
     try {
       localStorage.setItem("kakera-theme", root.dataset.chosen);
     } catch {
-      // not remembered, but switched
+      // the choice is not stored, but the theme changes
     }
     apply(root.dataset.chosen);
   });
