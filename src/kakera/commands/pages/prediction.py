@@ -45,7 +45,7 @@ def write_prediction_page(
     parts = [
         paragraph(_counts(dataset.kind, len(predictions), len(known))),
         *([heading("Labels"), table(LabelCounts.of(predictions).rows())] if known else []),
-        heading("Most confident first" if order == "surest" else "In the order of the command"),
+        heading("Most confident first" if order == "surest" else "In the order of the files"),
         paragraph(_shown(len(cards), len(known), order)),
         gallery(cards, sounds=dataset.sounds is not None),
         *_unreadable(predictions),

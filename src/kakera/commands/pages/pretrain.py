@@ -66,7 +66,7 @@ def _opening(history: History) -> list[str]:
     if len(losses) == 1:
         return [html.verdict(f"Only one epoch was logged: {after}. This is too short to judge the training.", "doubt")]
     return [
-        html.verdict(f"The loss fell: {after}; after the first epoch it was {losses[0]:.4g}.", "good"),
+        html.verdict(f"Training is finished: {after}; after the first epoch it was {losses[0]:.4g}.", "good"),
         html.note("The loss does not show how useful the network is. Use a probe or a fine-tuning to measure that."),
     ]
 
