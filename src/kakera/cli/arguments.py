@@ -110,7 +110,7 @@ class Arguments(argparse.ArgumentParser):
         self.group(MOST_USED).add_argument(
             "--recipe",
             default="",
-            help="micro, paper, another recipe of kakera, or a TOML file of options; flags override the recipe "
+            help="micro, paper, another recipe of kakera, or a TOML file of options; flags override it "
             "(default: chosen from the data, the machine and the time; see docs/defaults.md)",
         )
 

@@ -20,7 +20,9 @@ def run(words: Sequence[str]) -> int:
     )
     texts = "; ".join(f"{name}: {case.title}" for name, case in CASES.items())
     texts += "; on a GPU " + ", ".join(ON_GPU)
-    parser.add_argument("cases", nargs="*", metavar="CASE", default=[], help=f"cases to run (default: all). {texts}")
+    parser.add_argument(
+        "cases", nargs="*", metavar="CASE", default=[], help=f"cases to run (default: all). {texts}"
+    )
     measuring = parser.group("measuring")
     measuring.add_argument(
         "--device", choices=["cpu", "cuda"], default="cpu", help="device for the networks (default: cpu)"

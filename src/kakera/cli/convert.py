@@ -18,7 +18,7 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument(
         "source",
         metavar="SRC",
-        help="a run folder, a transformers or timm folder, a file of weights, or a name on the Hugging Face Hub",
+        help="a run folder, a transformers or timm folder, a weights file, or a name on the Hugging Face Hub",
     )
     parser.add_argument("target", metavar="DST", help="a new folder; with --to mae a new .pth file")
     writing = parser.group(WRITING)
@@ -42,7 +42,7 @@ def run(words: Sequence[str]) -> int:
         type=int,
         metavar="INT",
         default=None,
-        help="change the number of channels; a grey model becomes a 3-channel model for transformers by default",
+        help="change the number of channels (default: keep them; with --to transformers grey becomes 3)",
     )
     eight = parser.group("8-bit integers (int8), for a classifier on CPUs")
     eight.add_argument(
@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> int:
         "--allow-loss",
         action="store_true",
         default=False,
-        help="write the int8 graph even if it loses over 2 points of accuracy, or changes over 5 %% of the labels",
+        help="write the int8 graph even if it loses over 2 points of accuracy or changes over 5 %% of labels",
     )
     given = parser.parse_args(words)
     changes: dict[str, Any] = {"image_size": _size(given.image_size), "channels": given.channels}

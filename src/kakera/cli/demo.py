@@ -14,7 +14,9 @@ def run(words: Sequence[str]) -> int:
         "demo", "Pretrain, fine-tune and compare models on the built-in pictures; write a report."
     )
     parser.group(WRITING).add_argument(
-        "--out", default="", help="folder for the runs and report.html (default: runs/demo, or runs/demo-quick)"
+        "--out",
+        default="",
+        help="folder for the runs and report.html (default: runs/demo, or runs/demo-quick)",
     )
     parser.group("time").add_argument(
         "--quick",
@@ -29,7 +31,9 @@ def run(words: Sequence[str]) -> int:
     if result.quick:
         print(BRIEF)
     print_table(result.table(), title="accuracy on test pictures, in per cent")
-    print("next: put your own pictures into a folder, such as pictures/, with one subfolder per class, and run")
+    print(
+        "next: put your own pictures into a folder, such as pictures/, with one subfolder per class, and run"
+    )
     print("  kakera inspect pictures")
     full = "; without --quick the demo takes minutes and reaches higher accuracies"
     print(f"{result.report}: open it in a browser{full if result.quick else ''}")

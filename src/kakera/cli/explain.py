@@ -13,7 +13,8 @@ from kakera.commands.explaining.options import ExplainOptions
 def run(words: Sequence[str]) -> int:
     """Write the page; return 2 if a file is unreadable, after the page shows all other files."""
     parser = Arguments(
-        "explain", "Show what a model sees in pictures and recordings: attention, reconstructions, similarity."
+        "explain",
+        "Show what a model sees in pictures and recordings: attention, reconstructions, similarity.",
     )
     parser.add_argument(
         "model", metavar="MODEL", help="run folder of a Vision Transformer, pretrained or fine-tuned"

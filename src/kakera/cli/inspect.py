@@ -13,7 +13,9 @@ from kakera.progress import opening
 
 def run(words: Sequence[str]) -> int:
     """Print the contents of a data set."""
-    parser = Arguments("inspect", "Show the contents of a data set: counts, sizes, classes, unreadable files, leaks.")
+    parser = Arguments(
+        "inspect", "Show the contents of a data set: counts, sizes, classes, unreadable files, leaks."
+    )
     parser.add_argument(
         "data",
         metavar="DATA",

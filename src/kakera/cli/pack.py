@@ -28,7 +28,10 @@ def run(words: Sequence[str]) -> int:
         help="what to store: decoded pixels, or the unchanged files (default: pixels; for recordings files)",
     )
     writing.add_argument(
-        "--shard-size", type=int, default=2000, help="number of pictures or recordings per shard (default: 2000)"
+        "--shard-size",
+        type=int,
+        default=2000,
+        help="number of pictures or recordings per shard (default: 2000)",
     )
     add_workers(parser)
     add_channels(parser)

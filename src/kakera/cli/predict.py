@@ -33,19 +33,27 @@ def run(words: Sequence[str]) -> int:
     )
     writing = parser.group(WRITING)
     writing.add_argument(
-        "--top", type=int, default=None, help="number of classes to show for each file (default: 3; with --json all)"
+        "--top",
+        type=int,
+        default=None,
+        help="number of classes to show for each file (default: 3; with --json all)",
     )
     add_workers(parser)
     parser.group("computing").add_argument(
         "--device", default="auto", help="cpu, cuda, mps or auto (default: auto)"
     )
     writing.add_argument(
-        "--windows", action="store_true", default=False, help="predict each window of a recording, with its start and end"
+        "--windows",
+        action="store_true",
+        default=False,
+        help="predict each window of a recording, with its start and end",
     )
     add_ranges(parser)
     form = writing.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
-    form.add_argument("--csv", action="store_true", default=False, help="print CSV with the probabilities of all classes")
+    form.add_argument(
+        "--csv", action="store_true", default=False, help="print CSV with the probabilities of all classes"
+    )
     writing.add_argument(
         "--page",
         metavar="FILE.html",

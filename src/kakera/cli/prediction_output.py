@@ -34,7 +34,7 @@ def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
 
 
 def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: bool) -> None:
-    """Print CSV with the probabilities of all classes; `windows` adds the columns start and end, in seconds."""
+    """Print CSV with the probabilities of all classes; `windows` adds start and end, in seconds."""
     names = sorted(classes)
     writer = csv.writer(sys.stdout)
     writer.writerow(["file", *["start", "end"] * windows, "label", *names, "unreadable"])

@@ -13,12 +13,16 @@ from kakera.training.options import ProbeOptions
 
 def run(words: Sequence[str]) -> int:
     """Train classifiers on frozen tokens and print the table."""
-    parser = Arguments("probe", "Train simple classifiers on frozen tokens, and compare them with fine-tuning.")
+    parser = Arguments(
+        "probe", "Train simple classifiers on frozen tokens, and compare them with fine-tuning."
+    )
     parser.add_plan()
     parser.add_options(ProbeOptions, without=("image_size", "channels"))
     given = vars(parser.parse_args(words))
     if "init_from" not in given:
-        raise OptionError("kakera probe", got="no --init-from", expected="a run folder", do="add --init-from RUN")
+        raise OptionError(
+            "kakera probe", got="no --init-from", expected="a run folder", do="add --init-from RUN"
+        )
     from kakera.commands.probe import plan_probe, probe
 
     data = given.pop("data")

@@ -15,7 +15,10 @@ def run(words: Sequence[str]) -> int:
     """Serve the explorer until Ctrl-C; Ctrl-C is the normal end, so return 0."""
     parser = Arguments("serve", "Start the explorer: look inside models in the browser.")
     parser.add_argument(
-        "models", metavar="MODEL", nargs="+", help="run folders, finished or in training, pretrained or fine-tuned"
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help="run folders, finished or in training, pretrained or fine-tuned",
     )
     parser.add_options(ServeOptions)
     given = vars(parser.parse_args(words))

@@ -68,7 +68,7 @@ class Int8Result:
 
     @property
     def costly(self) -> str:
-        """Description of a loss of accuracy, or of agreement without labels, that is too large; else empty."""
+        """Description of a loss of accuracy (without labels: of agreement) that is too large; else empty."""
         if self.loss is not None:
             return f"{self.loss:.2f} points of {self.measure} lost" if self.loss > MOST_LOST else ""
         return f"only {self.alike}" if self.agreement < LEAST_ALIKE else ""
@@ -177,7 +177,9 @@ def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, c
         graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.multi_label)
         after, _, _ = predict_proba(graph_in_int8, dataset, progress="in int8")
     if not len(before):
-        raise DataError(dataset.name, got="no readable file", expected="pictures", do="run kakera inspect on it")
+        raise DataError(
+            dataset.name, got="no readable file", expected="pictures", do="run kakera inspect on it"
+        )
     accuracies = None
     if dataset.labels is not None and dataset.classes == saved.classes:
         accuracies = _accuracies(dataset.labels[numbers], before, after, saved.classes)

@@ -189,7 +189,7 @@ def _page(
         html.confusion(evaluation.confusion, classes),
         html.heading("Your own pictures"),
         html.paragraph(
-            "Put your pictures into one folder per class. For pretraining alone, one folder of pictures is enough."
+            "Put your pictures into one folder per class. For pretraining alone, a single folder is enough."
         ),
         html.code(
             "kakera inspect FOLDER\n"

@@ -58,11 +58,12 @@ def embed(
 
     Example:
 
-        >>> from kakera import Classifier, InputSpec, Pretrained
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
-        >>> embed(model, np.zeros((3, 28, 28), np.uint8)).vectors.shape
+        >>> embed(model, np.zeros((3, 28, 28, 1), np.uint8)).vectors.shape
         (3, 64)
     """
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)

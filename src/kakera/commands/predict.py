@@ -68,7 +68,8 @@ def predict(
 
     Example:
 
-        >>> from kakera import Classifier, InputSpec, Pretrained
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
@@ -86,7 +87,8 @@ def iter_predict(
 
     Example:
 
-        >>> from kakera import Classifier, InputSpec, Pretrained
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
         >>> model = Pretrained(network.eval(), inputs, ("left", "right"))

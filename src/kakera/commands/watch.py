@@ -105,7 +105,9 @@ class Watch:
     def _bytes_of_a_file(saved: Pretrained) -> int:
         inputs = saved.inputs
         values = inputs.channels * inputs.height * inputs.width
-        return values if inputs.sound is None else 4 * 2 * values  # float32, and the waveform while it is read
+        return (
+            values if inputs.sound is None else 4 * 2 * values
+        )  # float32, and the waveform while it is read
 
 
 def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:

@@ -94,9 +94,10 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
         yield Figure(
             "reconstruction",
             "Reconstruction",
-            "The mean error is the mean absolute error of the hidden pixels, for each row, in per cent of the "
-            "value range. A good prediction fits its surroundings; it need not be a copy."
-            + f" In the predictions: {BORROWED}." * found.borrowed,
+            "The mean error is the mean absolute error of the hidden pixels, for each row, in per cent of "
+            "the value range. A good prediction fits its surroundings; it need not be a copy."
+            + f" In the predictions: {BORROWED}."
+            * found.borrowed,
             plots.reconstruction(found),
             {"hidden": found.hidden, "prediction": found.prediction, "error": found.error}
             | {"mean_error": means},

@@ -38,8 +38,8 @@ def model_figures(
         yield Figure(
             "across",
             f"Patch {token} of the first picture, compared with all pictures",
-            "Cosine similarity of raw pixel vectors and of tokens of the last layer: brown is similar, blue is "
-            "opposite.",
+            "Cosine similarity of raw pixel vectors and of tokens of the last layer: brown is similar, blue "
+            "is opposite.",
             plots.similarity_across(seen, token),
         )
     yield Figure(
@@ -109,9 +109,9 @@ def _distance_plate(
         f"Attention distance{along}",
         "Each dot is the mean attention distance of one head (Dosovitskiy et al. 2021, Sec. 4.5). A head "
         "with equal attention to all patches has a distance of "
-        f"{even_distance(seen[0], measure.scale):.3g} {measure.unit}. The curves are the mean distance in the "
-        "effective receptive field (Luo et al. 2016). The field of a CNN grows block by block; a Transformer "
-        "can see the whole picture from the first layer on.",
+        f"{even_distance(seen[0], measure.scale):.3g} {measure.unit}. The curves are the mean distance in "
+        "the effective receptive field (Luo et al. 2016). The field of a CNN grows block by block; a "
+        "Transformer can see the whole picture from the first layer on.",
         plots.distances(seen, fields, measure),
         {f"attention_{name}".replace("-", "_"): reach.mean(axis=0)}
         | {

@@ -27,7 +27,9 @@ def confused(dataset: Dataset, predictions: Predictions) -> list[str]:
     if count > CONFUSED:
         mistakes = np.bincount(np.concatenate([labels[wrong], guesses[wrong]]), minlength=count)
         chosen = np.sort(np.argsort(-mistakes, kind="stable")[:CONFUSED])
-        parts.append(html.note(f"This matrix shows the {CONFUSED} of {count} classes with the most mistakes."))
+        parts.append(
+            html.note(f"This matrix shows the {CONFUSED} of {count} classes with the most mistakes.")
+        )
     counts = [[int(((labels == i) & (guesses == j)).sum()) for j in chosen] for i in chosen]
     parts.append(html.confusion(counts, [names[i] for i in chosen]))
     parts.append(

@@ -147,10 +147,13 @@ class FinetunePage:
             few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
             if few:
                 found.append(
-                    f"{_some(few)}: at most {FEW} {PARTS[part]} files per class, so their accuracy is unreliable"
+                    f"{_some(few)}: at most {FEW} {PARTS[part]} files per class, so their accuracy is "
+                    "unreliable"
                 )
             if evaluation.absent:
-                found.append(f"{_some(evaluation.absent)}: no {PARTS[part]} file, so their accuracy is unknown")
+                found.append(
+                    f"{_some(evaluation.absent)}: no {PARTS[part]} file, so their accuracy is unknown"
+                )
         if evaluation is not None and part == "val":
             found.append("the data have no test files, so the accuracy is that on the validation files")
         return [html.warning(text) for text in found if text]
@@ -221,7 +224,8 @@ class FinetunePage:
         )
         return (
             f"{page_parts.network(trained.saved)} {start} The training files were {len(self.train)} labelled "
-            f"{self.train.kind} of {len(self.data.classes)} classes. Training took {self.options.epochs:g} epochs"
+            f"{self.train.kind} of {len(self.data.classes)} classes. "
+            f"Training lasted {self.options.epochs:g} epochs"
             f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
         )
 

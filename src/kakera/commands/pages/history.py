@@ -105,10 +105,12 @@ def memorised(train: Points, val: Points, files: int) -> str:
         return ""
     epoch, best = max(val, key=lambda point: point[1])
     last = val[-1][1]
-    if best - last <= max(DROP, 1 / math.sqrt(max(files, 1)) / 2):  # the largest standard error of an accuracy
+    if best - last <= max(
+        DROP, 1 / math.sqrt(max(files, 1)) / 2
+    ):  # the largest standard error of an accuracy
         return ""
     return (
-        f"the network overfits: the accuracy on training files is {100 * train[-1][1]:.0f} %, but the accuracy "
+        f"the network overfits: the accuracy on training files is {100 * train[-1][1]:.0f} %, but that "
         f"on validation files fell from {100 * best:.1f} % (epoch {epoch:g}) to {100 * last:.1f} %; "
         "train for fewer epochs, raise --mixup, --cutmix or --drop-path, or add files"
     )

@@ -26,7 +26,9 @@ def loss_curves(history: History) -> str:
     names = {"train_loss": "training files without augmentation", "val_loss": "validation files"}
     lines += [Line(name, history.points(key)) for key, name in names.items()]
     drawn = plot([line for line in lines if line.points], x="epoch", y="loss")
-    return html.figure(drawn, caption="Loss after each epoch.") if drawn else html.note("No epoch was logged.")
+    return (
+        html.figure(drawn, caption="Loss after each epoch.") if drawn else html.note("No epoch was logged.")
+    )
 
 
 def cost(history: History, saved: Pretrained, options: LearningOptions, pictures: int, kind: str) -> str:
@@ -35,16 +37,14 @@ def cost(history: History, saved: Pretrained, options: LearningOptions, pictures
     `pictures` is the number of training files, and `kind` the plural noun for them.
     """
     batch, steps, seconds = min(options.batch_size, pictures), history.steps, history.seconds
+    weights = count_parameters(saved.model)
     rows = [
         ("quantity", "value"),
         ("training time", words(seconds)),
         ("steps", f"{steps}, with {batch} {kind} per step"),
         ("speed", f"{steps * batch / seconds:.0f} {kind} per second" if seconds else "–"),
         ("device", device_of(options.device).type),
-        (
-            "weights",
-            f"{count_parameters(saved.model) / 1e6:.2f} million, {count_parameters(saved.model) * 4 / 1e6:.1f} MB",
-        ),
+        ("weights", f"{weights / 1e6:.2f} million, {weights * 4 / 1e6:.1f} MB"),
     ]
     return html.table(rows)
 
@@ -84,8 +84,8 @@ def network(saved: Pretrained) -> str:
     shape = encoder.config
     patch = " x ".join(map(str, shape.patch))
     return (
-        f"The network is a Vision Transformer with {shape.depth} layers, width {shape.width} and {shape.heads} "
-        f"heads. Its input is {seen}, in patches of {patch}."
+        f"The network is a Vision Transformer with {shape.depth} layers, width {shape.width} and "
+        f"{shape.heads} heads. Its input is {seen}, in patches of {patch}."
     )
 
 

@@ -48,9 +48,10 @@ class PretrainPage:
     def _story(self, trained: TrainResult) -> str:
         options, hidden = self.options, 100 * self.options.mask_ratio
         return (
-            f"{page_parts.network(trained.saved)} The training files were {len(self.train)} {self.train.kind}, "
-            f"without labels. Training took {options.epochs:g} epochs. In each picture {hidden:.0f} % of the "
-            f"patches were hidden ({options.masking} masks), and the network learned to predict them."
+            f"{page_parts.network(trained.saved)} The training files were {len(self.train)} "
+            f"{self.train.kind}, without labels. Training lasted {options.epochs:g} epochs. In each of the "
+            f"{self.train.kind} {hidden:.0f} % of the patches were hidden ({options.masking} masks), and the "
+            "network learned to predict them."
         )
 
 
@@ -64,10 +65,16 @@ def _opening(history: History) -> list[str]:
         return [html.verdict(sentence, "bad"), html.warning(text)]
     after = f"after {history.records[-1]['epoch']:g} epochs the loss is {losses[-1]:.4g}"
     if len(losses) == 1:
-        return [html.verdict(f"Only one epoch was logged: {after}. This is too short to judge the training.", "doubt")]
+        return [
+            html.verdict(
+                f"Only one epoch was logged: {after}. This is too short to judge the training.", "doubt"
+            )
+        ]
     return [
         html.verdict(f"Training is finished: {after}; after the first epoch it was {losses[0]:.4g}.", "good"),
-        html.note("The loss does not show how useful the network is. Use a probe or a fine-tuning to measure that."),
+        html.note(
+            "The loss does not show how useful the network is. Use a probe or a fine-tuning to measure that."
+        ),
     ]
 
 

@@ -106,7 +106,9 @@ class ProbePage:
         elif tuned - (self.report.mean(best.name, most) or 0.0) > WORTH:
             found.append("Fine-tuning is better than the probe: fine-tune for as long as you have time.")
         else:
-            found.append("Fine-tuning adds little: a probe on frozen tokens is enough, and takes only seconds.")
+            found.append(
+                "Fine-tuning adds little: a probe on frozen tokens is enough, and takes only seconds."
+            )
         if most < len(self.train):
             found.append(f"Use all {len(self.train):,} labels: --labels 0.")
         return found
@@ -131,7 +133,9 @@ class ProbePage:
             return []
         lines = [Line(name, points) for name, points in means.items()]
         drawn = plot(lines, x="labels", y=f"{self.report.measure} in per cent")
-        return [html.figure(drawn, caption=f"{_capital(self.report.measure)} in per cent, by number of labels.")]
+        return [
+            html.figure(drawn, caption=f"{_capital(self.report.measure)} in per cent, by number of labels.")
+        ]
 
 
 def _capital(text: str) -> str:

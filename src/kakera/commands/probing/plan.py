@@ -185,7 +185,10 @@ class ProbePlan:
         return f"about {duration.words(self.seconds)} ({how}){limit}"
 
     def _memory(self) -> float:
-        """Return the peak memory in bytes: the data, all tokens, two float64 copies of a part, or a fine-tuning."""
+        """Return the peak memory in bytes.
+
+        It holds the data, all tokens and two float64 copies of a part of them, or a fine-tuning.
+        """
         pools = sum(2 if pool == "class and mean" else 1 for pool in self.options.pools)
         numbers = self.files * self.cost.width
         tokens = FLOAT * numbers * pools * len(self.options.layers)
