@@ -97,7 +97,7 @@ def test_an_unknown_name_is_refused(pretrained: Path, name: str, expected: str) 
 
 
 def test_no_test_pictures_are_refused(pretrained: Path) -> None:
-    with pytest.raises(DataError, match="got no labelled test pictures"):
+    with pytest.raises(DataError, match="got no labelled test files"):
         probe(pictures(40, 0), init_from=pretrained, finetune=False)
 
 
@@ -126,7 +126,7 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
         raise StoppedError("stopped after step 3 of 9, which is saved; the same command goes on")
 
     monkeypatch.setattr(probing, "_finetuned", stop)
-    with pytest.raises(StoppedError, match="nothing is kept without --out"):
+    with pytest.raises(StoppedError, match="nothing is saved without --out"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",))
     with pytest.raises(StoppedError, match="the same command goes on"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))
@@ -199,7 +199,7 @@ def test_where_there_is_no_time_fine_tuning_is_left_out_and_the_plan_says_how_to
     assert FINETUNED not in {result.probe for result in report.results}
     lines = [line for line in capsys.readouterr().err.splitlines() if "fine-tuning is left out" in line]
     assert lines
-    assert all(re.search(r"--time \d+m has room for them", line) for line in lines)
+    assert all(re.search(r"--time \d+m for these steps", line) for line in lines)
 
 
 def test_fine_tunings_are_as_long_as_the_plan_cut_them(

@@ -64,7 +64,7 @@ def test_of_data_that_changed_the_sentence_says_so(tmp_path: Path) -> None:
     finetune(root, out=run, model="nano", baselines=False, **QUICK)
     folder(root, count=3, classes=("shoe",))
     assert said(run, root).startswith(
-        f"these 15 pictures are in {root}, which {run} was trained with and which"
+        f"these 15 pictures are in {root}, the training data of {run}, which have changed"
     )
 
 

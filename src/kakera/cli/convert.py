@@ -63,12 +63,12 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     changes: dict[str, Any] = {"image_size": _size(given.image_size), "channels": given.channels}
     if not given.int8:
-        _require(not given.calibrate, "--calibrate", "used with --int8")
-        _require(not given.allow_loss, "--allow-loss", "used with --int8")
+        _require(not given.calibrate, "--calibrate", "together with --int8")
+        _require(not given.allow_loss, "--allow-loss", "together with --int8")
         found = convert(given.source, given.target, to=given.to, encoder=given.encoder, **changes)
     else:
-        _require(given.to == "onnx" and not given.encoder, "--int8", "used with --to onnx, for a classifier")
-        _require(bool(given.calibrate), "--int8", "used with --calibrate DATA")
+        _require(given.to == "onnx" and not given.encoder, "--int8", "together with --to onnx, for a classifier")
+        _require(bool(given.calibrate), "--int8", "together with --calibrate DATA")
         changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
         found = convert_int8(given.source, given.target, **changes)
     print("\n".join(found.lines()))

@@ -115,7 +115,7 @@ def _help() -> str:
     width = max(map(len, VERBS))
     return "\n".join(
         [
-            "kakera: train models on pictures and sounds that predict hidden patches from visible ones",
+            "kakera: train Vision Transformers and masked autoencoders on pictures and sounds",
             "",
             "usage: kakera VERB …, kakera VERB --help, kakera --version",
             "",

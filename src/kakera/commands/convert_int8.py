@@ -129,6 +129,11 @@ def convert_int8(
 
     Return an `Int8Result` with the measured loss. Raises OptionError for a model without classes, RunError
     for a loss that is too large, DataError, MissingExtraError, StorageError.
+
+    Example:
+
+        >>> result = convert_int8("runs/classifier", "int8", calibrate="demo")  # doctest: +SKIP
+        >>> print("\\n".join(result.lines()))  # doctest: +SKIP
     """
     saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if not saved.model.classifies:

@@ -63,8 +63,12 @@ def finetune(
 
     Example:
 
-        >>> run = finetune("demo", out="runs/classifier", time="1m")  # doctest: +SKIP
-        >>> print(run.evaluation.summary())  # doctest: +SKIP
+        >>> from kakera import open_data
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> options = {"model": "nano", "epochs": 1, "min_steps": 1, "baselines": False, "workers": 0}
+        >>> run = finetune(data, out="runs/classifier", announce=False, **options)
+        >>> run.evaluation.count, len(run.saved.classes)
+        (30, 10)
     """
     job, before = _job(
         data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=announce

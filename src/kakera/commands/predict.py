@@ -129,8 +129,16 @@ def predict_windows(
 
     Example:
 
-        >>> for window in predict_windows("runs/birds", "song.wav"):  # doctest: +SKIP
-        ...     print(window.window, window.labels)
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.sound.spec import SoundSpec
+        >>> spec = SoundSpec(rate=8000, bins=32)
+        >>> inputs = InputSpec(1, 32, 40, (-5.0,), (3.0,), 1.0, ("frequency", "time"), spec)
+        >>> network = Classifier("nano", 2, channels=1, image_size=(32, 40))
+        >>> model = Pretrained(network.eval(), inputs, ("bird", "rain"))
+        >>> recording = (np.zeros(8000, np.float32), 8000)
+        >>> len(list(predict_windows(model, recording)))
+        3
     """
     saved = open_model(model)
     spec = saved.inputs.sound

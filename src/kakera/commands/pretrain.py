@@ -65,9 +65,11 @@ def pretrain(
 
     Example:
 
-        >>> run = pretrain("demo", out="runs/mae", time="1m")  # doctest: +SKIP
-        >>> run.saved.model.reconstructs  # doctest: +SKIP
-        True
+        >>> from kakera import open_data
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> run = pretrain(data, out="runs/mae", model="nano", epochs=1, min_steps=1, announce=False)
+        >>> (run.folder / "report.html").exists(), run.saved.model.reconstructs
+        (True, True)
     """
     given = {**options, "out": str(out)}
     job = TrainingJob.resolve(

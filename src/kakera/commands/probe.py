@@ -84,8 +84,15 @@ def probe(
 
     Example:
 
-        >>> report = probe("demo", init_from="runs/mae", labels=(100,))  # doctest: +SKIP
-        >>> report.best_probe().name  # doctest: +SKIP
+        >>> from kakera import InputSpec, ViT, open_data
+        >>> from kakera.formats.native import save_model
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> save_model(Path("runs/untrained"), Pretrained(ViT("nano", channels=1, image_size=28), inputs))
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> options = {"labels": (0,), "probes": ("ridge",), "finetune": False, "workers": 0}
+        >>> report = probe(data, init_from="runs/untrained", **options)
+        >>> report.counts, report.measure
+        ((160,), 'accuracy')
     """
     began = duration.started()
     plan, saved = _planned(data, init_from, {**options, "out": str(out)}, began, announce=announce)

@@ -50,7 +50,7 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         )
     return (
         f"{many} in the training part of {data}, the training data of {run}: "
-        f"these predictions do not show the accuracy on new {dataset.kind}"
+        f"the predictions do not show the accuracy on new {dataset.kind}"
     )
 
 

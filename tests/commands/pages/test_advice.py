@@ -24,7 +24,7 @@ def advice(situation: Situation, start: str = "") -> list[str]:
 def test_few_and_large_pictures_from_scratch_are_sent_to_published_weights_first() -> None:
     first, second, *_ = advice(FEW)
     assert first == HUB
-    assert second.startswith("Without network: kakera pretrain things learns from all files")
+    assert second.startswith("Without internet access, pretrain on all files, with or without labels: kakera pretrain things")
 
 
 def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> No
 @pytest.mark.parametrize("change", [{"side": 28}, {"count": 20_000}], ids=["small", "many"])
 def test_small_and_many_pictures_are_sent_to_their_own_pretraining(change: dict[str, int]) -> None:
     first, *others = advice(replace(FEW, **change))
-    assert first.startswith("kakera pretrain things learns from all files")
+    assert first.startswith("Pretrain on all files, with or without labels: kakera pretrain things")
     assert not any("published" in text for text in others)
 
 

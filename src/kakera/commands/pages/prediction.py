@@ -68,8 +68,8 @@ def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: i
 
 
 def _counts(kind: str, count: int, known: int) -> str:
-    rest = f" {count - known:,} {kind} are unreadable; the list is below." if known < count else ""
-    return f"{known:,} {kind} have a prediction.{rest}"
+    rest = f" Unreadable files: {count - known:,}; the list is below." if known < count else ""
+    return f"{kind.capitalize()} with a prediction: {known:,}.{rest}"
 
 
 def _shown(shown: int, known: int, order: Order) -> str:
