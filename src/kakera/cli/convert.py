@@ -67,7 +67,9 @@ def run(words: Sequence[str]) -> int:
         _require(not given.allow_loss, "--allow-loss", "together with --int8")
         found = convert(given.source, given.target, to=given.to, encoder=given.encoder, **changes)
     else:
-        _require(given.to == "onnx" and not given.encoder, "--int8", "together with --to onnx, for a classifier")
+        _require(
+            given.to == "onnx" and not given.encoder, "--int8", "together with --to onnx, for a classifier"
+        )
         _require(bool(given.calibrate), "--int8", "together with --calibrate DATA")
         changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
         found = convert_int8(given.source, given.target, **changes)

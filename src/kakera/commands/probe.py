@@ -91,8 +91,8 @@ def probe(
         >>> data = open_data("demo").take(range(0, 9500, 50))
         >>> options = {"labels": (0,), "probes": ("ridge",), "finetune": False, "workers": 0}
         >>> report = probe(data, init_from="runs/untrained", **options)
-        >>> report.counts, report.measure
-        ((160,), 'accuracy')
+        >>> report.counts, report.best_probe().probe
+        ([160], 'ridge')
     """
     began = duration.started()
     plan, saved = _planned(data, init_from, {**options, "out": str(out)}, began, announce=announce)

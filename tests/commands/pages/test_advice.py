@@ -24,7 +24,9 @@ def advice(situation: Situation, start: str = "") -> list[str]:
 def test_few_and_large_pictures_from_scratch_are_sent_to_published_weights_first() -> None:
     first, second, *_ = advice(FEW)
     assert first == HUB
-    assert second.startswith("Without internet access, pretrain on all files, with or without labels: kakera pretrain things")
+    assert second.startswith(
+        "Without internet access, pretrain on all files, with or without labels: kakera pretrain things"
+    )
 
 
 def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> None:
