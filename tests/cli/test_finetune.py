@@ -1,4 +1,4 @@
-"""What `kakera finetune` prints at its end."""
+"""Tests of the last lines of `kakera finetune`."""
 
 from pathlib import Path
 

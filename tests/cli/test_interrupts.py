@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as real processes get them: one line that is true of the verb, at any moment."""
+"""Tests of Ctrl-C and SIGTERM in real processes: one line that fits the verb, at any moment."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def stopped(words: list[str], after: float, number: int = signal.SIGINT) -> tupl
 
 
 def listen() -> None:
-    """Signals as a terminal leaves them: what a shell starts in the background ignores Ctrl-C."""
+    """Restore the signal handlers of a terminal, because a shell's background process ignores Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,4 +1,4 @@
-"""What `kakera predict` prints for people, and what it prints for programs."""
+"""Tests of the output of `kakera predict`, for people and for programs."""
 
 import csv
 import io

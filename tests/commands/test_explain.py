@@ -1,4 +1,4 @@
-"""`kakera explain` on models of a few thousand parameters."""
+"""Tests of `kakera explain` on models of a few thousand parameters."""
 
 import json
 import re

@@ -134,7 +134,7 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
 
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
-    """A recipe of 120 steps, whatever the number of labels."""
+    """Write a recipe of 120 steps for any number of labels."""
     path = tmp_path / "short.toml"
     path.write_text("epochs = 1.0\nmin_steps = 120\nbatch_size = 8\n")
     return path
@@ -236,7 +236,7 @@ def test_a_fine_tuning_that_was_cut_lends_its_length_to_those_that_have_not_begu
     probe(pictures(), init_from=pretrained, seeds=1, **given)
     monkeypatch.setattr(probing, "timed", real)
     plan = plan_probe(pictures(), init_from=pretrained, seeds=3, **given)
-    assert [(tuning.begun, tuning.done, tuning.steps) for tuning in plan.tunings] == [
+    assert [(tuning.started, tuning.done, tuning.steps) for tuning in plan.tunings] == [
         (True, True, 30),
         (False, False, 30),
         (False, False, 30),

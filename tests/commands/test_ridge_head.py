@@ -41,7 +41,7 @@ def test_the_encoder_stays_as_it_was() -> None:
 
 
 class Threads(Distributed):
-    """One of several that tell each other what they have by a list."""
+    """One of several processes that exchange their values through a list."""
 
     def __init__(self, rank: int, told: list[Any], all_here: Barrier) -> None:
         self.fabric, self.rank, self.size, self.told, self.all_here = None, rank, len(told), told, all_here

@@ -1,4 +1,4 @@
-"""Predicting files that a run was trained with."""
+"""Tests of predicting the training files of a run."""
 
 from pathlib import Path
 

@@ -97,11 +97,11 @@ def demo(
     began, out = time.monotonic(), Path(out)
     given: dict[str, Any] = {**QUICK, **options} if quick else {**options}
     if quick:
-        _say(BRIEF)
+        _print(BRIEF)
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    _say(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
+    _print(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
     pretrained = pretrain(dataset, out=out / "pretrain", recipe=recipe, **given)
-    _say("2 of 3: fitting simple classifiers to pixels and to frozen tokens")
+    _print("2 of 3: fitting simple classifiers to pixels and to frozen tokens")
     accuracy = {
         PIXELS: _probed("logistic", dataset, _pixels(dataset), labels),
         SCRATCH: {},
@@ -110,7 +110,7 @@ def demo(
     }
     tuned: TrainResult | None = None
     for count in labels:
-        _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
+        _print(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
             folder = out / f"{'finetuned' if start else 'scratch'}-{count}"
             words: dict[str, Any] = {
@@ -200,5 +200,5 @@ def _page(
     )
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"demo: {text}", file=sys.stderr)

@@ -75,8 +75,8 @@ class TrainingJob(Generic[Chosen]):
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if free else 0.0
-        begun = chosen_before(kind, options.out, recipe) is not None
-        return cls(options, prepared, announce, limit, begun, started, {"recipe": recipe, **given})
+        resumes = chosen_before(kind, options.out, recipe) is not None
+        return cls(options, prepared, announce, limit, resumes, started, {"recipe": recipe, **given})
 
     def forecast(
         self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0

@@ -1,4 +1,4 @@
-"""What a report advises, from the start, the data and the verdict."""
+"""Tests of the advice in a report, from the starting weights, the data and the verdict."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_recordings_are_sent_to_weights_for_recordings() -> None:
 
 
 def unlearned(given: dict[str, Any]) -> str:
-    """The advice after 40 epochs with 60 % of the training files right."""
+    """Return the advice after 40 epochs with a training accuracy of 60 %."""
     history = History(({"epoch": 40.0, "step": 400.0, "train_accuracy": 0.6},))
     options = FinetuneOptions(data="things", out="runs/x")
     found = next_steps(options, pictures(), history, None, replace(FEW, side=28), given)

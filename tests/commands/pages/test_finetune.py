@@ -23,7 +23,7 @@ NANO: dict[str, Any] = {**QUICK, "model": "nano"}
 
 
 def made(data: Dataset | Path, out: Path, **options: Any) -> str:
-    """The page of a short training, whole and self-contained."""
+    """Return the page of a short training, and check that it is complete and self-contained."""
     found = finetune(data, out=out, **{**NANO, **options}).folder / "report.html"
     page = found.read_text()
     tags = Tags(page)

@@ -12,7 +12,7 @@ from tests.small import pictures
 
 @pytest.fixture(scope="module")
 def plan(mae: Path, tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
-    """Fine-tunings of 1 000 steps of a second each, whatever this machine does: 3 of 20 labels, 1 of 40."""
+    """Make a plan of fine-tunings with 1 000 steps of one second: 3 with 20 labels, 1 with 40."""
     root = tmp_path_factory.mktemp("runs")
     recipe = root / "long.toml"
     recipe.write_text("epochs = 1.0\nmin_steps = 1000\nbatch_size = 10\n")

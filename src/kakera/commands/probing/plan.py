@@ -113,9 +113,9 @@ class ProbePlan:
         """
         if not self.tunings:
             return self
-        begun = [tuning for tuning in self.tunings if tuning.begun]
-        if begun:
-            share = min(1.0, begun[0].share)
+        started = [tuning for tuning in self.tunings if tuning.started]
+        if started:
+            share = min(1.0, started[0].share)
             note = f"unfinished fine-tunings resume, so each fine-tuning is shortened{_percent(share)}"
             return self.cut(share, note) if share < 1 else self
         if not self.limit or self.seconds <= self.limit:

@@ -37,7 +37,7 @@ class Tuning:
         return f"finetuned-{self.labels}-{self.seed}"
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """True if an earlier call started it; then it resumes."""
         return self.job.resumes
 
@@ -63,7 +63,7 @@ class Tuning:
 
     def cut(self, share: float) -> Tuning:
         """Return a copy with this share of its steps; a started fine-tuning keeps its length."""
-        if self.begun:
+        if self.started:
             return self
         return replace(self, forecast=self.forecast.cut_to(max(1, int(share * self.whole))))
 
