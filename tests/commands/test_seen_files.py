@@ -34,7 +34,7 @@ def test_the_training_files_among_those_of_a_folder_are_counted(world: tuple[Pat
     root, run = world
     assert len(part(root, "train")) == 19
     assert said(run, root).startswith(
-        f"19 of these 24 pictures are in the training part of {root}, which {run}"
+        f"19 of these 24 pictures are in the training part of {root}, the training data of {run}"
     )
 
 

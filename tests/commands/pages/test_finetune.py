@@ -111,7 +111,7 @@ def test_a_thousand_classes_make_a_small_page_with_the_most_confused(tmp_path: P
     split = np.repeat(["train", "test"], 1000)
     data = Dataset("many", ArrayPictures(values), 1, split, tuple(f"kind {i}" for i in range(1000)), labels)
     page = made(data, tmp_path / "run", epochs=0.01, batch_size=100, image_size=8, patch=4)
-    assert "The 16 of 1000 classes with the most mistakes" in page
+    assert "the 16 of 1000 classes with the most mistakes" in page
     assert "All 1000 classes" in page
 
 
