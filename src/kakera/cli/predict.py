@@ -106,7 +106,7 @@ def run(words: Sequence[str]) -> int:
     work = predict_windows if given.windows else iter_predict
     shown = given.top or SHOWN
     every = (given.json and given.top is None) or given.csv or model.multi_label
-    top = 0 if every else max(shown, CARD)
+    top = 0 if every else max(shown, CARD)  # a card of the page needs CARD classes, whatever the table shows
     found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
     if given.json:
         print_json(found, given.top)

@@ -106,7 +106,7 @@ def iter_predict(
                 dataset.pictures.name(number), (), {}, reasons[dataset.pictures.location(number)]
             )
 
-    following = 0
+    following = 0  # number of the next file to yield; a gap before a result means unreadable files
     with _placed(saved, device):
         for numbers, rows, broken in each_file(
             saved, dataset, workers=readers(dataset, workers), progress="predict"

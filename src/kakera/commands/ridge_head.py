@@ -45,6 +45,7 @@ def start_from_ridge(
     seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
     ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
+    # The fit is on standardised tokens; the head gets the weights and bias for tokens as they are.
     weights = STEEPNESS * ridge.weights / std[:, None]
     bias = STEEPNESS * ridge.intercept - mean @ weights
     with torch.no_grad():

@@ -52,6 +52,7 @@ class Watch:
             "val": _first(labelled_part(data, "val"), min(VAL, room * 2 // 3)),
         }
         files = sum(len(part) for part in self.parts.values())
+        # All training costs steps * batch files; a measurement costs FORWARD * files of the same unit.
         affordable = SHARE * plan.steps * plan.batch / (FORWARD * max(files, 1))
         self.looks = min(LOOKS, int(affordable))
         self.samples: dict[str, Sample] = {}
@@ -83,7 +84,7 @@ class Watch:
     def due(self, epoch: int) -> bool:
         """Return True if this epoch has a measurement; they are evenly spaced, the last one at the end."""
         before, now = ((epoch - i) * self.looks / max(self.epochs, 1) for i in (1, 0))
-        return self.looks > 0 and int(now + 1e-9) > int(before + 1e-9)
+        return self.looks > 0 and int(now + 1e-9) > int(before + 1e-9)  # 1e-9 absorbs rounding errors
 
     def _warn(self, epoch: int, values: dict[str, float]) -> None:
         history = History.of(self.run.folder)
