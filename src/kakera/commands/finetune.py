@@ -48,7 +48,7 @@ def finetune(
     announce: bool = True,
     **options: Unpack[FinetuneArgs],
 ) -> TrainResult[WithHead]:
-    """Train a classifier on the labelled files of the train part, and evaluate it on the test part.
+    """Train a classifier on the labelled training files, and evaluate it on the test files (or else val).
 
     `data` is a folder, a table, the name of a built-in data set, or a `Dataset`. `out` is the run folder; a
     second call with the same arguments resumes an unfinished run, or opens a finished one. `init_from` is
