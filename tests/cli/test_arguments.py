@@ -79,7 +79,7 @@ def test_help_for_data_that_is_not_there_says_so() -> None:
     parser.resolve = refuse
     said = printed_help(parser, "here", "--help")
     assert "A colour: 100 % one of them. (default: red)" in said
-    assert said.endswith("not known: here: got nothing, expected a folder; name one")
+    assert said.endswith("unknown: here: got nothing, expected a folder; name one")
 
 
 def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
@@ -87,7 +87,7 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_recipe("finetune", "scratch")
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
-    assert "Passes over the training pictures. (default: by the data; see docs/defaults.md)" in said
+    assert "Passes over the training pictures. (default: chosen from the data; see docs/defaults.md)" in said
     assert "Seconds between two checkpoints, from which the same command resumes. (default: 60)" in said
 
 

@@ -1,4 +1,4 @@
-"""Recordings that cannot be heard are named, one line each, and the others are trained on."""
+"""Tests of unreadable recordings: each has one line with its name, and the others are trained on."""
 
 import csv
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What `kakera finetune` prints at its end."""
+"""Tests of the last lines of `kakera finetune`."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_of_many_classes_the_first_are_shown_and_the_rest_is_counted(
     words = [word for name, value in QUICK.items() for word in _flag(name, value)]
     assert main(["finetune", str(tmp_path / "many.npz"), "--out", str(tmp_path / "run"), *words]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "… 7 more classes: the report and evaluation.json have all" in lines
+    assert "… 7 more classes: the report and evaluation.json list all" in lines
     assert sum(line.split()[:2] == [str(number), "1"] for number in range(count) for line in lines) == CLASSES
 
 

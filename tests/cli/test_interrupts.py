@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as real processes get them: one line that is true of the verb, at any moment."""
+"""Tests of Ctrl-C and SIGTERM in real processes: one line that fits the verb, at any moment."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def stopped(words: list[str], after: float, number: int = signal.SIGINT) -> tupl
 
 
 def listen() -> None:
-    """Signals as a terminal leaves them: what a shell starts in the background ignores Ctrl-C."""
+    """Restore the signal handlers of a terminal, because a shell's background process ignores Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -60,7 +60,7 @@ def test_at_any_moment_after_the_start_one_line_and_no_traceback(after: float, m
 def test_the_loader_of_a_model_is_stopped_as_its_verb_says(tmp_path: Path, many: Path) -> None:
     code, error = stopped(["pretrain", str(many), "--out", str(tmp_path / "run"), "--recipe", "micro"], 1.0)
     assert code in STARTED
-    assert re.fullmatch("kakera: stopped; the same command goes on from the last checkpoint, or .*\n", error)
+    assert re.fullmatch("kakera: stopped; the same command resumes from the last checkpoint, or .*\n", error)
 
 
 def test_sigterm_is_one_line_too(many: Path) -> None:

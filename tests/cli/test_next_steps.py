@@ -1,4 +1,4 @@
-"""Every command that a verb prints as the next one runs as it is printed, but for how long it trains."""
+"""Tests that each next command printed by a verb runs as printed, apart from its training time."""
 
 import json
 import shlex
@@ -35,7 +35,7 @@ SOUND = {
 def follow(
     words: list[str], capsys: pytest.CaptureFixture[str], short: dict[str, list[str]] = SHORT
 ) -> list[list[str]]:
-    """Run a command; the commands that it prints."""
+    """Run a command, and return the commands that it prints."""
     capsys.readouterr()
     assert main([*words[1:], *short.get(words[1], [])]) == 0, capsys.readouterr().err
     return commands(capsys.readouterr().out.splitlines())
@@ -43,7 +43,7 @@ def follow(
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, and a small hub, of which two folders have been fetched to here."""
+    """Make a working folder and a small hub, and copy two folders of the hub into it."""
     monkeypatch.chdir(tmp_path)
     return small_hub(tmp_path, monkeypatch)
 

@@ -1,4 +1,4 @@
-"""What `kakera predict` prints for people, and what it prints for programs."""
+"""Tests of the output of `kakera predict`, for people and for programs."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ def test_of_many_files_the_first_20_are_shown_and_the_rest_is_counted(
     folder(Path("things"), count=15)
     lines = output(capsys, model, "things").splitlines()
     assert sum(line.strip().startswith("things/") for line in lines) == 20
-    assert "… 10 more: --csv or --json prints all" in lines
+    assert "… 10 more: use --csv or --json to print all" in lines
 
 
 def test_the_files_of_each_label_are_counted(model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_a_single_file_has_no_summary(model: str, capsys: pytest.CaptureFixture[
     folder(Path("things"), count=1)
     said = output(capsys, model, "things/bag/0.png")
     assert "more" not in said
-    assert "how many" not in said
+    assert "files per label" not in said
 
 
 def test_programs_get_all_of_them(model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +73,7 @@ def test_json_has_all_classes_or_the_likeliest_that_are_asked_for(
 
 def test_no_class_at_all_is_refused(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", model, "things", "--top", "0"]) == 2
-    assert capsys.readouterr().err == "kakera: --top: got 0, expected 1 or more; correct it\n"
+    assert capsys.readouterr().err == "kakera: --top: got 0, expected 1 or more; pass a larger number\n"
 
 
 def test_each_prediction_is_a_line_of_the_array(model: str, capsys: pytest.CaptureFixture[str]) -> None:

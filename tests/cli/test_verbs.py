@@ -1,4 +1,4 @@
-"""The commands as a user runs them, in their own folder."""
+"""Tests of the commands as a user runs them, in the current folder."""
 
 import csv
 import json

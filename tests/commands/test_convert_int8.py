@@ -1,4 +1,4 @@
-"""Int8 graphs: what they cost is measured on pictures that neither training nor calibration has seen."""
+"""Tests of int8 graphs: the lost accuracy is measured on pictures outside of training and calibration."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.small import pictures
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's recipe and pictures, as long as a test may take."""
+    """Train on the demo's pictures with its recipe, shortened for a test."""
     place = tmp_path_factory.mktemp("runs") / "classifier"
     options = {
         "recipe": "demo",
@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of the model as the demo trains it: one channel, the mean of the patches."""
+    """Test the model of the demo: one channel, pool mean."""
     assert main(["convert", str(trained), str(tmp_path / "hf"), "--to", "transformers"]) == 0
     said = capsys.readouterr().out
     assert "run by transformers" in said

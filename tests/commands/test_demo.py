@@ -27,7 +27,7 @@ def test_a_quick_demo_says_so_first_and_in_its_report(
 ) -> None:
     short = {name: value for name, value in QUICK.items() if name not in ("epochs", "min_steps")}
     found = demo(tmp_path, data=pictures(60, 20), labels=(20,), quick=True, **short)
-    assert capsys.readouterr().err.startswith("demo: quick: one epoch of each")
+    assert capsys.readouterr().err.startswith("demo: quick: each training takes only one epoch")
     assert BRIEF in found.report.read_text()
     assert found.quick
 

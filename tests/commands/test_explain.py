@@ -1,4 +1,4 @@
-"""`kakera explain` on models of a few thousand parameters."""
+"""Tests of `kakera explain` on models of a few thousand parameters."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def cnn() -> Pretrained:
     )
 
 
-MANY = "24 of 30 pictures are shown, spread over the classes; name files to choose others"
+MANY = "the page shows 24 of 30 pictures, spread over the classes; pass single files to choose others"
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
         (["mae", "things", "--mask-ratio", "0.99"], "which keeps 0 of 16 patches"),
         (["mae", "things", "--samples", "0"], "samples: got 0, expected a number from 1"),
         (["mae", "things", "--mask", "things/boot/0.png"], "with 16 patches hidden"),
-        (["mae", "things", "--target", "bag"], "this model knows no classes"),
+        (["mae", "things", "--target", "bag"], "this model has no classes"),
         (["classifier", "things", "--target", "hat"], "got hat, expected bag, boot"),
         (["classifier", "things", "--cnn", "mae"], "--cnn: got another network"),
         (["nothing", "things"], "expected a run, a folder or file"),
@@ -172,7 +172,7 @@ def test_of_many_files_24_are_shown_and_a_line_says_so(
     assert main(["explain", "classifier", "many/bag", "--out", "out"]) == 0
     said = capsys.readouterr().err
     assert said == f"kakera: {MANY}\n"
-    assert MANY in (here / "out" / "index.html").read_text()
+    assert f"{MANY[0].upper()}{MANY[1:]}." in (here / "out" / "index.html").read_text()
     first = [Path(name).name for name in sorted(str(path) for path in (here / "many" / "bag").iterdir())]
     found = explain_files(classifier(), [str(here / "many" / "bag")], out="again")
     assert {Path(row["file"]).name for row in found.files} <= set(first)
@@ -193,9 +193,9 @@ def test_how_to_read_a_plate_is_said_once_on_a_page(here: Path) -> None:
     captions = [
         text.removesuffix("</figcaption>") for text in re.findall("<figcaption>.*?</figcaption>", page)
     ]
-    assert sum("Heads differ in where they look" in text for text in captions) == 1
-    assert sum("A guess is right in context" in text for text in captions) == 1
-    assert sum("patches hidden; mean error" in text for text in captions) == 2
+    assert sum("Heads of one layer differ" in text for text in captions) == 1
+    assert sum("A good prediction fits its surroundings" in text for text in captions) == 1
+    assert sum("patches are hidden; the mean error" in text for text in captions) == 2
 
 
 def test_where_it_writes_is_said_first_and_where_the_page_is_last(
@@ -203,7 +203,7 @@ def test_where_it_writes_is_said_first_and_where_the_page_is_last(
 ) -> None:
     assert main(["explain", "classifier", "things"]) == 0
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first == "writes into explained"
+    assert first == "writing into explained"
     assert last == "explained/index.html: open it in a browser"
 
 
@@ -212,6 +212,6 @@ def test_more_samples_than_a_page_has_room_for_are_cut_and_a_line_says_so(
 ) -> None:
     words = ["mae", "things/bag/0.png", "--samples", "20", "--out", "out"]
     assert main(["explain", *words]) == 0
-    assert capsys.readouterr().err == "kakera: 16 of 20 samples are drawn of each file\n"
+    assert capsys.readouterr().err == "kakera: the page shows 16 of 20 samples of each file\n"
     with np.load(here / "out" / "numbers.npz") as numbers:
         assert len(numbers["01-0-hidden"]) == 16

@@ -1,4 +1,4 @@
-"""`kakera explain` on recordings: the same page, its axes in seconds and hertz."""
+"""Tests of `kakera explain` on recordings: the same page, with axes in seconds and hertz."""
 
 import json
 from pathlib import Path

@@ -162,7 +162,7 @@ def test_what_fails_after_the_last_step_loses_no_weights_and_is_made_up_for(
 
     with monkeypatch.context() as broken:
         broken.setattr(trained_module, "each_file", full)
-        with pytest.raises(RunError, match="MemoryError .no room. while the model was measured, .* again"):
+        with pytest.raises(RunError, match="MemoryError .no room. during the evaluation, .* again"):
             finetune(pictures(), out=tmp_path / "run", **QUICK)
     weights = (tmp_path / "run" / "model.safetensors").read_bytes()
     assert weights == (tmp_path / "whole" / "model.safetensors").read_bytes()

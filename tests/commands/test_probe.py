@@ -97,7 +97,7 @@ def test_an_unknown_name_is_refused(pretrained: Path, name: str, expected: str) 
 
 
 def test_no_test_pictures_are_refused(pretrained: Path) -> None:
-    with pytest.raises(DataError, match="got no labelled test pictures"):
+    with pytest.raises(DataError, match="got no labelled test files"):
         probe(pictures(40, 0), init_from=pretrained, finetune=False)
 
 
@@ -126,7 +126,7 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
         raise StoppedError("stopped after step 3 of 9, which is saved; the same command goes on")
 
     monkeypatch.setattr(probing, "_finetuned", stop)
-    with pytest.raises(StoppedError, match="nothing is kept without --out"):
+    with pytest.raises(StoppedError, match="nothing is saved without --out"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",))
     with pytest.raises(StoppedError, match="the same command goes on"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))
@@ -134,7 +134,7 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
 
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
-    """A recipe of 120 steps, whatever the number of labels."""
+    """Write a recipe of 120 steps for any number of labels."""
     path = tmp_path / "short.toml"
     path.write_text("epochs = 1.0\nmin_steps = 120\nbatch_size = 8\n")
     return path
@@ -199,7 +199,7 @@ def test_where_there_is_no_time_fine_tuning_is_left_out_and_the_plan_says_how_to
     assert FINETUNED not in {result.probe for result in report.results}
     lines = [line for line in capsys.readouterr().err.splitlines() if "fine-tuning is left out" in line]
     assert lines
-    assert all(re.search(r"--time \d+m has room for them", line) for line in lines)
+    assert all(re.search(r"--time \d+m for these steps", line) for line in lines)
 
 
 def test_fine_tunings_are_as_long_as_the_plan_cut_them(
@@ -236,7 +236,7 @@ def test_a_fine_tuning_that_was_cut_lends_its_length_to_those_that_have_not_begu
     probe(pictures(), init_from=pretrained, seeds=1, **given)
     monkeypatch.setattr(probing, "timed", real)
     plan = plan_probe(pictures(), init_from=pretrained, seeds=3, **given)
-    assert [(tuning.begun, tuning.done, tuning.steps) for tuning in plan.tunings] == [
+    assert [(tuning.started, tuning.done, tuning.steps) for tuning in plan.tunings] == [
         (True, True, 30),
         (False, False, 30),
         (False, False, 30),

@@ -41,15 +41,21 @@ def test_the_encoder_stays_as_it_was() -> None:
 
 
 class Threads(Distributed):
-    """One of several that tell each other what they have by a list."""
+    """One of several processes that exchange their values through a list."""
 
-    def __init__(self, rank: int, told: list[Any], all_here: Barrier) -> None:
-        self.fabric, self.rank, self.size, self.told, self.all_here = None, rank, len(told), told, all_here
+    def __init__(self, rank: int, values: list[Any], all_here: Barrier) -> None:
+        self.fabric, self.rank, self.size, self.values, self.all_here = (
+            None,
+            rank,
+            len(values),
+            values,
+            all_here,
+        )
 
-    def collect(self, value: Any) -> list[Any]:
-        self.told[self.rank] = value
+    def all_gather(self, value: Any) -> list[Any]:
+        self.values[self.rank] = value
         self.all_here.wait()
-        found = list(self.told)
+        found = list(self.values)
         self.all_here.wait()
         return found
 
@@ -57,7 +63,7 @@ class Threads(Distributed):
 @pytest.mark.parametrize("count", [2, 41])
 def test_a_team_shares_the_pictures_and_gets_one_head(count: int) -> None:
     data, size = pictures(count, 0), 3
-    told, all_here = [None] * size, Barrier(size)
+    values, all_here = [None] * size, Barrier(size)
 
     def head(dist: Distributed) -> torch.Tensor:
         saved = classifier()
@@ -67,7 +73,7 @@ def test_a_team_shares_the_pictures_and_gets_one_head(count: int) -> None:
 
     alone = head(Distributed())
     with ThreadPoolExecutor(size) as pool:
-        found = list(pool.map(head, (Threads(rank, told, all_here) for rank in range(size))))
+        found = list(pool.map(head, (Threads(rank, values, all_here) for rank in range(size))))
     assert all(torch.equal(found[0], one) for one in found)
     torch.testing.assert_close(found[0], alone, rtol=1e-3, atol=1e-4)
 

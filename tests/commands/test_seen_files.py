@@ -1,4 +1,4 @@
-"""Predicting files that a run was trained with."""
+"""Tests of predicting the training files of a run."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_the_training_files_among_those_of_a_folder_are_counted(world: tuple[Pat
     root, run = world
     assert len(part(root, "train")) == 19
     assert said(run, root).startswith(
-        f"19 of these 24 pictures are in the training part of {root}, which {run}"
+        f"19 of these 24 pictures are in the training part of {root}, the training data of {run}"
     )
 
 
@@ -64,7 +64,7 @@ def test_of_data_that_changed_the_sentence_says_so(tmp_path: Path) -> None:
     finetune(root, out=run, model="nano", baselines=False, **QUICK)
     folder(root, count=3, classes=("shoe",))
     assert said(run, root).startswith(
-        f"these 15 pictures are in {root}, which {run} was trained with and which"
+        f"these 15 pictures are in {root}, the training data of {run}, which have changed"
     )
 
 

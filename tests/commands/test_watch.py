@@ -85,10 +85,10 @@ def test_learning_by_heart_is_warned_of_once_while_it_trains(
     monkeypatch.setattr(watch, "SHARE", 10.0)
     monkeypatch.setattr(watch, "measured", scripted)
     finetune(with_val(), out=tmp_path / "run", **LONG)
-    said = [line for line in capsys.readouterr().err.splitlines() if "by heart" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "overfits" in line]
     assert len(said) == 1
     assert said[0].startswith(
-        "warning: the accuracy on training files is 100 %, while that on the val part fell"
+        "warning: the network overfits: the accuracy on training files is 100 %, but that on"
     )
 
 

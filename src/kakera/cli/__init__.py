@@ -1,1 +1,1 @@
-"""The command: one module a verb."""
+"""The command line: one module for each verb."""

@@ -1,4 +1,7 @@
-"""Flags from the dataclasses of options: names, types, choices, defaults and help each have one owner."""
+"""Command-line flags made from option dataclasses.
+
+The dataclass defines the name, type, choices, default and help text of each flag, so each is written once.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +21,23 @@ from kakera.training.recipes import changed_by_recipes
 from kakera.training.suggest import DATA, did_you_mean, renamed
 
 Resolve: TypeAlias = Callable[[dict[str, Any]], Mapping[str, Any]]
-FIRST = (  # in the help, before all others
+FIRST = (  # shown first in the help, because most users need only these
     *("data", "out", "init_from", "labels", "time", "image_size", "model", "epochs", "batch_size", "device"),
     *("workers", "budget"),
 )
-READING, WRITING = "how files are read", "what is written"
+READING, WRITING = "reading files", "output"
 KINDS = ("any", "pictures", "recordings")
-KIND_HELP = "what to take where both are there; any: what most files are (default: any)"
-MOST_USED = "the most used"
-LONG = 20  # options: from here on the usage does not list them
+KIND_HELP = "kind of file to read from a folder with both; any: the kind with more files (default: any)"
+MOST_USED = "common options"
+LONG = 20  # number of options above which the usage line does not list them
 
 
 class Arguments(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are the house's: one line, exit code 2."""
+    """An ArgumentParser that raises OptionError: one line on stderr, exit code 2."""
 
     def __init__(self, verb: str, purpose: str) -> None:
         self.resolve: Resolve | None = None
-        """From what is given to the values that apply to it; the verb may set it."""
+        """Function from the passed options to all values that apply to them, or None; the verb may set it."""
         self._changed: frozenset[str] = frozenset()
         self._titled: dict[str, Any] = {}
         super().__init__(
@@ -55,9 +58,10 @@ class Arguments(argparse.ArgumentParser):
     def parse_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # the stubs know overloads only
         self, args: Iterable[str] | None = None, namespace: Any = None
     ) -> Any:
-        """The options that are given. Raises OptionError, with the nearest name for one that is not known.
+        """Return the options that the user passed, without those left at their default.
 
-        Help that follows other words shows the values that apply with these, where the verb has a `resolve`.
+        If the verb has a `resolve` and `--help` follows other words, print the help with the values that
+        apply to those words, and exit. Raises OptionError for an unknown option, with the nearest name.
         """
         words = list(sys.argv[1:] if args is None else args)
         asks = [word for word in words if word in ("-h", "--help")]
@@ -72,7 +76,7 @@ class Arguments(argparse.ArgumentParser):
                 raise OptionError(", ".join(f"{flag}: is now {new}" for flag, new in today.items()))
             do = did_you_mean(flags[0], known) if flags else ""
             if not do and flags and flags[0].lstrip("-").replace("-", "_") in DATA:
-                do = "give the data as the first word, without a flag"
+                do = "pass the data as the first argument, without a flag"
             for action in self._actions if do.startswith("did you mean") else ():
                 if action.option_strings:
                     do = re.sub(rf"(mean|or) {action.dest}(?=\b)", rf"\1 {action.option_strings[0]}", do)
@@ -80,14 +84,14 @@ class Arguments(argparse.ArgumentParser):
         return given
 
     def _show_values(self, words: list[str], resolve: Resolve) -> None:
-        """Print the help with the values that apply to these words, and end."""
+        """Print the help with the values that apply to `words`, and exit."""
         try:
             given = vars(self.parse_known_args(words)[0])
             values = resolve(dict(given))
-            self.epilog = f"The defaults are those for {given.get('data', 'this data')}."
+            self.epilog = f"These are the defaults for {given.get('data', 'this data')}."
         except (KakeraError, KeyError) as error:
             values = {}
-            self.epilog = f"The defaults for this data are not known: {error}"
+            self.epilog = f"The defaults for this data are unknown: {error}"
         for action in self._actions:
             if action.dest in values and action.dest != "data":
                 text = (action.help or "").rpartition(" (default: ")[0] or action.help or ""
@@ -97,28 +101,29 @@ class Arguments(argparse.ArgumentParser):
         raise SystemExit(0)
 
     def group(self, title: str) -> Any:
-        """Return the group of flags with a title; it is made where it is first asked for."""
+        """Return the group of flags titled `title`; create it on first use."""
         return self._titled.get(title) or self._titled.setdefault(title, self.add_argument_group(title))
 
     def add_recipe(self, *verbs: str) -> None:
-        """`--recipe`: what changes many defaults at once; `verbs` are those whose recipes may apply."""
+        """Add `--recipe`, which changes many defaults at once; `verbs` are the verbs whose recipes apply."""
         self._changed = changed_by_recipes(verbs)
         self.group(MOST_USED).add_argument(
             "--recipe",
             default="",
-            help="micro, paper, another that ships with kakera, or a TOML file of options; flags win over it "
-            "(default: by the data, the machine and the time; see docs/defaults.md)",
+            help="micro, paper, another recipe of kakera, or a TOML file of options; flags override it "
+            "(default: chosen from the data, the machine and the time; see docs/defaults.md)",
         )
 
     def add_plan(self) -> None:
-        """`--plan`: say what would be done, and do nothing."""
-        text = "print what would be done: network, steps, time from a few real ones, memory, files"
+        """Add `--plan`, which prints the plan and does nothing else."""
+        text = "print the plan and exit: network, steps, time measured on a few real steps, memory, files"
         self.group(MOST_USED).add_argument("--plan", action="store_true", default=False, help=text)
 
     def add_options(self, kind: type[Any], *, without: Sequence[str] = ()) -> None:
-        """One flag for each field of a dataclass; only those that are given appear in the result.
+        """Add one flag for each field of the dataclass `kind`; leave out the fields named in `without`.
 
-        The dozen that matter first come first, the others in one group for each dataclass that has them.
+        Only flags that the user passes appear in the result. A long list starts with the flags of `FIRST`;
+        the other flags follow, in one group for each dataclass that defines them.
         """
         hints, texts, long = get_type_hints(kind), help_texts(kind), len(fields(kind)) > LONG
         if long:
@@ -134,7 +139,7 @@ class Arguments(argparse.ArgumentParser):
             flag = "--" + field.name.replace("_", "-")
             shown = _shown(field.default)
             if field.name in self._changed:
-                shown = "by the data; see docs/defaults.md"
+                shown = "chosen from the data; see docs/defaults.md"
             text = texts.get(field.name, "") + (f" (default: {shown})" if shown else "")
             place.add_argument(
                 flag, dest=field.name, help=text.replace("%", "%%"), **_kind_of(hints[field.name])
@@ -142,13 +147,13 @@ class Arguments(argparse.ArgumentParser):
 
 
 def _flag(old: str, name: str) -> str:
-    """The flag of an option, negated as its old one was."""
+    """Return the flag of the option `name`, with `--no-` if the flag `old` has it."""
     flag = "--" + name.replace("_", "-")
     return flag.replace("--", "--no-", 1) if old.startswith("--no-") else flag
 
 
 def _shown(value: object) -> str:
-    """A default as it is typed; nothing for what is empty or off."""
+    """Return a default as the user types it; an empty string for an empty or False value."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, cast("Sequence[object]", value)))
     return "" if value is False else str(value)
@@ -159,13 +164,13 @@ def _place(name: str) -> int:
 
 
 def _owner(kind: type[Any], name: str) -> str:
-    """The first sentence of the dataclass that brings a field in, without its source."""
+    """Return the first docstring line of the dataclass that defines a field, without its "(source)"."""
     owner = next(part for part in reversed(kind.__mro__) if name in inspect.get_annotations(part))
     return (owner.__doc__ or owner.__name__).splitlines()[0].partition(" (")[0].rstrip(".")
 
 
 def _kind_of(hint: Any) -> dict[str, Any]:
-    """What argparse needs to know of a type."""
+    """Return the keyword arguments of `add_argument` for a type."""
     if hint is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) is Literal:
@@ -175,24 +180,24 @@ def _kind_of(hint: Any) -> dict[str, Any]:
         return {"nargs": "+", **_kind_of(item)}
     if is_union(hint):
         own = next(part for part in get_args(hint) if get_origin(part) is not Literal)
-        found = _kind_of(own)
-        return {**found, "type": or_auto(found["type"]), "metavar": f"{found['metavar']}|{AUTO}"}
+        plain = _kind_of(own)
+        return {**plain, "type": or_auto(plain["type"]), "metavar": f"{plain['metavar']}|{AUTO}"}
     return {"type": hint, "metavar": hint.__name__.upper()}
 
 
 def or_auto(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a type for argparse: what `kind` reads, or "auto"."""
+    """Return a type for argparse that accepts "auto", or a text that `kind` can read."""
 
     def read(text: str) -> Any:
         return AUTO if text == AUTO else kind(text)
 
-    read.__name__ = getattr(kind, "__name__", "value")  # argparse calls a wrong value by it
+    read.__name__ = getattr(kind, "__name__", "value")  # argparse shows this name in its error message
     return read
 
 
 def help_texts(kind: type[Any]) -> dict[str, str]:
-    """The string under each field of a dataclass, and of those it is made from."""
-    found: dict[str, str] = {}
+    """Return the string below each field of a dataclass and of its base classes, by field name."""
+    texts: dict[str, str] = {}
     for part in reversed(kind.__mro__[:-1]):
         body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
         assert isinstance(body, ast.ClassDef)
@@ -203,19 +208,20 @@ def help_texts(kind: type[Any]) -> dict[str, str]:
                 and isinstance(text, ast.Expr)
                 and isinstance(text.value, ast.Constant)
             ):
-                found[field.target.id] = " ".join(str(text.value.value).split())
-    return found
+                texts[field.target.id] = " ".join(str(text.value.value).split())
+    return texts
 
 
 def add_ranges(parser: Arguments) -> None:
-    """`--bits` and `--value-range`: what is black and white in pictures of more than 8 bits."""
+    """Add `--bits` and `--value-range`: the values of black and white in pictures of more than 8 bits."""
     place = parser.group(READING)
     place.add_argument(
         "--bits",
         type=or_auto(int),
         default=AUTO,
         metavar="INT|auto",
-        help="bits of the values in 16-bit and 32-bit files, such as 12 (default: auto, by a sample)",
+        help="bits used by the values in 16-bit and 32-bit files, such as 12; auto: measured on a sample of "
+        "files (default: auto)",
     )
     place.add_argument(
         "--value-range",
@@ -223,27 +229,29 @@ def add_ranges(parser: Arguments) -> None:
         nargs=2,
         default=(),
         metavar=("BLACK", "WHITE"),
-        help="black and white in files of 16 bits, 32 bits or floats, such as 0 1000 (default: by a sample)",
+        help="values of black and white in 16-bit, 32-bit or float files, such as 0 1000 (default: measured "
+        "on a sample of files)",
     )
 
 
 def add_channels(parser: Arguments) -> None:
-    """`--channels`: how many to read pictures with."""
+    """Add `--channels`: the number of channels to read pictures with."""
     parser.group(READING).add_argument(
         "--channels",
         type=or_auto(int),
         default=AUTO,
         metavar="INT|auto",
-        help="read as 1 (grey) or 3 (colour); auto: what the pictures have (default: auto)",
+        help="read pictures with 1 channel (grey) or 3 (colour); auto: as in the files (default: auto)",
     )
 
 
 def add_workers(parser: Arguments) -> None:
-    """`--workers`: processes that read."""
+    """Add `--workers`: the number of processes that read files."""
     parser.group(READING).add_argument(
         "--workers",
         type=or_auto(int),
         default=AUTO,
         metavar="INT|auto",
-        help="processes, 0 for none; auto: one a core, none for few files (default: auto)",
+        help="extra processes that read files, 0 for none; auto: one per CPU core, none for few files "
+        "(default: auto)",
     )

@@ -10,39 +10,43 @@ from kakera.option_fields import AUTO
 
 
 def run(words: Sequence[str]) -> int:
-    """Measure this machine."""
+    """Measure the speed of this machine and print it."""
     from kakera.bench.bench import bench
     from kakera.bench.cases import CASES, ON_GPU
     from kakera.bench.foreign import add_peers_folder
 
-    parser = Arguments("bench", "How fast this machine is: kakera beside other libraries that are installed.")
+    parser = Arguments(
+        "bench", "Measure the speed of this machine: kakera next to other installed libraries."
+    )
     texts = "; ".join(f"{name}: {case.title}" for name, case in CASES.items())
     texts += "; on a GPU " + ", ".join(ON_GPU)
-    parser.add_argument("cases", nargs="*", metavar="CASE", default=[], help=f"all if none. {texts}")
-    measuring = parser.group("how it is measured")
+    parser.add_argument(
+        "cases", nargs="*", metavar="CASE", default=[], help=f"cases to run (default: all). {texts}"
+    )
+    measuring = parser.group("measuring")
     measuring.add_argument(
-        "--device", choices=["cpu", "cuda"], default="cpu", help="where networks compute (default: cpu)"
+        "--device", choices=["cpu", "cuda"], default="cpu", help="device for the networks (default: cpu)"
     )
     measuring.add_argument(
         "--rounds",
         type=int,
         default=5,
-        help="number of rounds; in each every library takes a turn (default: 5)",
+        help="number of rounds; in each round every library runs once (default: 5)",
     )
     measuring.add_argument(
         "--threads",
         type=or_auto(int),
         default=AUTO,
         metavar="INT|auto",
-        help="threads of every library; auto: torch's own choice (default: auto)",
+        help="number of threads of every library; auto: torch's own choice (default: auto)",
     )
     measuring.add_argument(
-        "--quick", action="store_true", default=False, help="smallest sizes, as a smoke test"
+        "--quick", action="store_true", default=False, help="use the smallest sizes, as a smoke test"
     )
     measuring.add_argument(
-        "--peers", default="", metavar="FOLDER", help="folder of other libraries, beside those installed"
+        "--peers", default="", metavar="FOLDER", help="folder with more libraries to compare with"
     )
-    parser.group(WRITING).add_argument("--out", default="", help="JSON file for every number")
+    parser.group(WRITING).add_argument("--out", default="", help="write all numbers into this JSON file")
     given = parser.parse_args(words)
     if given.threads != AUTO:
         import torch

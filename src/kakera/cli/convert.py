@@ -10,24 +10,24 @@ from kakera.errors import OptionError
 
 
 def run(words: Sequence[str]) -> int:
-    """Write a model for another library and say how far apart both are."""
+    """Convert a model for another library and print the largest difference of the outputs."""
     from kakera.commands.convert_int8 import convert_int8
     from kakera.formats.convert import Format, convert
 
-    parser = Arguments("convert", "A model for another library, run beside the original before it is kept.")
+    parser = Arguments("convert", "Convert a model for another library, and check that both outputs agree.")
     parser.add_argument(
         "source",
         metavar="SRC",
-        help="a run, a folder of transformers or timm, a file of weights, or a name on the hub",
+        help="a run folder, a transformers or timm folder, a weights file, or a name on the Hugging Face Hub",
     )
-    parser.add_argument("target", metavar="DST", help="a new folder; for mae a new .pth file")
+    parser.add_argument("target", metavar="DST", help="a new folder; with --to mae a new .pth file")
     writing = parser.group(WRITING)
     writing.add_argument("--to", choices=get_args(Format), required=True, help="target library")
     writing.add_argument(
         "--encoder",
         action="store_true",
         default=False,
-        help="the encoder alone, without decoder or head",
+        help="write only the encoder, without decoder or head",
     )
     writing.add_argument(
         "--image-size",
@@ -35,16 +35,16 @@ def run(words: Sequence[str]) -> int:
         nargs="+",
         metavar="PIXELS",
         default=None,
-        help="another picture size, or height and width",
+        help="change the picture size: one number, or height and width",
     )
     writing.add_argument(
         "--channels",
         type=int,
         metavar="INT",
         default=None,
-        help="another number of channels; without it transformers gets 3 of a model of grey pictures",
+        help="change the number of channels (default: keep them; with --to transformers grey becomes 3)",
     )
-    eight = parser.group("8 bits, for a classifier on CPUs")
+    eight = parser.group("8-bit integers (int8), for a classifier on CPUs")
     eight.add_argument(
         "--int8", action="store_true", default=False, help="write an int8 graph (with --to onnx)"
     )
@@ -52,23 +52,25 @@ def run(words: Sequence[str]) -> int:
         "--calibrate",
         metavar="DATA",
         default="",
-        help="data to calibrate int8 on, and to measure its cost",
+        help="data set to calibrate int8 with, and to measure the lost accuracy on",
     )
     eight.add_argument(
         "--allow-loss",
         action="store_true",
         default=False,
-        help="write int8 even where it loses over 2 points of accuracy, or 5 %% of the labels",
+        help="write the int8 graph even if it loses over 2 points of accuracy or changes over 5 %% of labels",
     )
     given = parser.parse_args(words)
     changes: dict[str, Any] = {"image_size": _size(given.image_size), "channels": given.channels}
     if not given.int8:
-        _require(not given.calibrate, "--calibrate", "with --int8")
-        _require(not given.allow_loss, "--allow-loss", "with --int8")
+        _require(not given.calibrate, "--calibrate", "together with --int8")
+        _require(not given.allow_loss, "--allow-loss", "together with --int8")
         found = convert(given.source, given.target, to=given.to, encoder=given.encoder, **changes)
     else:
-        _require(given.to == "onnx" and not given.encoder, "--int8", "with --to onnx, of a classifier")
-        _require(bool(given.calibrate), "--int8", "with --calibrate DATA")
+        _require(
+            given.to == "onnx" and not given.encoder, "--int8", "together with --to onnx, for a classifier"
+        )
+        _require(bool(given.calibrate), "--int8", "together with --calibrate DATA")
         changes |= {"calibrate": given.calibrate, "allow_loss": given.allow_loss}
         found = convert_int8(given.source, given.target, **changes)
     print("\n".join(found.lines()))
@@ -83,7 +85,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _size(pixels: list[int] | None) -> int | tuple[int, int] | None:
-    _require(pixels is None or len(pixels) in (1, 2), "--image-size", "one number, or height and width")
+    _require(pixels is None or len(pixels) in (1, 2), "--image-size", "with one number, or height and width")
     if not pixels:
         return None
     return pixels[0] if len(pixels) == 1 else (pixels[0], pixels[1])

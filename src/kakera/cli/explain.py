@@ -11,12 +11,13 @@ from kakera.commands.explaining.options import ExplainOptions
 
 
 def run(words: Sequence[str]) -> int:
-    """Write the page; exit code 2 where a file could not be read, after all others were."""
+    """Write the page; return 2 if a file is unreadable, after the page shows all other files."""
     parser = Arguments(
-        "explain", "Attention, reconstructions, similarity: what a model sees in pictures and recordings."
+        "explain",
+        "Show what a model sees in pictures and recordings: attention, reconstructions, similarity.",
     )
     parser.add_argument(
-        "model", metavar="MODEL", help="a run of a Vision Transformer, pretrained or fine-tuned"
+        "model", metavar="MODEL", help="run folder of a Vision Transformer, pretrained or fine-tuned"
     )
     parser.add_argument(
         "files",
@@ -31,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.commands.explain import explain_files
 
     if not as_json:
-        print(f"writes into {given.get('out', ExplainOptions.out)}", flush=True)
+        print(f"writing into {given.get('out', ExplainOptions.out)}", flush=True)
     found = explain_files(model, files, **given)
     if as_json:
         print(json.dumps(found.to_json(), indent=2))

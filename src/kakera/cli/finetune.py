@@ -11,12 +11,12 @@ from kakera.cli.output import print_plan, print_report, print_table, print_writt
 from kakera.training.folders import default_folder
 from kakera.training.options import FinetuneOptions
 
-CLASSES = 50  # of the table that is printed
+CLASSES = 50  # most rows of the printed table
 
 
 def run(words: Sequence[str]) -> int:
     """Train a classifier and print its evaluation."""
-    parser = Arguments("finetune", "Train a classifier; without --init-from from scratch.")
+    parser = Arguments("finetune", "Train a classifier, from the weights of --init-from or from scratch.")
     parser.add_recipe("finetune", "scratch")
     parser.add_plan()
     parser.resolve = _resolve
@@ -35,12 +35,12 @@ def run(words: Sequence[str]) -> int:
     if not trained.is_main:
         return 0
     if trained.evaluation is None:
-        print("no labelled test pictures, so nothing was measured")
+        print("the data have no labelled test files, so the accuracy is unknown")
     else:
         header, *rows = trained.evaluation.table()
         print_table([header, *rows[:CLASSES]])
         if len(rows) > CLASSES:
-            print(f"… {len(rows) - CLASSES:,} more classes: the report and evaluation.json have all")
+            print(f"… {len(rows) - CLASSES:,} more classes: the report and evaluation.json list all")
         print(trained.evaluation.summary())
         print(last_verdict(trained.folder))
     print_written(trained.folder)
@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _resolve(given: dict[str, Any]) -> dict[str, Any]:
-    """The options that apply to some data, by name. Raises KakeraError."""
+    """Return the values of all options for the data in `given`, by name. Raises KakeraError."""
     from kakera.commands.prepare import resolve
     from kakera.formats.load import load
 

@@ -12,17 +12,19 @@ from kakera.progress import opening
 
 
 def run(words: Sequence[str]) -> int:
-    """Print what is in a data set."""
-    parser = Arguments("inspect", "What is in a data set: counts, sizes, classes, unreadable files, leaks.")
+    """Print the contents of a data set."""
+    parser = Arguments(
+        "inspect", "Show the contents of a data set: counts, sizes, classes, unreadable files, leaks."
+    )
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="a folder, a table, IDX or .npz files, or a name: demo, fashion-mnist, fillets",
+        help="a folder, a table, IDX or .npz files, or a built-in name: demo, fashion-mnist, fillets",
     )
     add_channels(parser)
     reading = parser.group(READING)
     reading.add_argument(
-        "--seed", type=int, default=0, help="random seed of the split, for data without one (default: 0)"
+        "--seed", type=int, default=0, help="random seed of the split, for data without a split (default: 0)"
     )
     reading.add_argument("--kind", choices=KINDS, default="any", help=KIND_HELP)
     add_ranges(parser)

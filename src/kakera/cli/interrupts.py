@@ -1,4 +1,4 @@
-"""What a process of the command does at Ctrl-C and SIGTERM: one line, at whatever moment they come."""
+"""Handling of Ctrl-C and SIGTERM: the command prints one line and ends, at whatever moment they arrive."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ import threading
 from types import FrameType, TracebackType
 
 ENDED = {
-    "demo": "the same command goes on from the last checkpoint",
-    "pretrain": "the same command goes on from the last checkpoint, or begins again where there is none yet",
-    "finetune": "the same command goes on from the last checkpoint, or begins again where there is none yet",
-    "study": "the same command goes on with what is finished, and from the last checkpoint",
-    "probe": "nothing was written but finished fine-tunings below --out; the same command begins again",
+    "demo": "the same command resumes from the last checkpoint",
+    "pretrain": "the same command resumes from the last checkpoint, or starts again without one",
+    "finetune": "the same command resumes from the last checkpoint, or starts again without one",
+    "study": "the same command uses the finished parts again and resumes from the last checkpoint",
+    "probe": "only finished fine-tunings were saved, in --out; the same command starts again",
     "inspect": "nothing was written",
     "predict": "nothing was written",
-    "explain": "the page was not written; the same command begins again",
+    "explain": "the page was not written; the same command starts again",
     "convert": "nothing was written",
-    "pack": "whole shards are kept; the same command goes on with the others",
-    "bench": "nothing was measured to the end; the same command begins again",
-    "serve": "nothing is lost",
+    "pack": "finished shards were saved; the same command writes the others",
+    "bench": "the measurement is incomplete; the same command starts again",
+    "serve": "no data are lost",
 }
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM.
+    """The exception for Ctrl-C and SIGTERM.
 
-    Where KeyboardInterrupt itself has passed through `exec` of a text, as where dataclasses are made, CPython
-    3.11 started with -m ends by SIGINT, whatever exit code is given (run_eval_code_obj in pythonrun.c and
-    Py_RunMain in main.c). It looks for this class alone, not for one made of it.
+    A subclass is needed for the exit code. If KeyboardInterrupt itself passes through `exec` of a text (as
+    when Python makes a dataclass), CPython 3.11 started with -m ends by SIGINT and ignores the exit code
+    (run_eval_code_obj in pythonrun.c, Py_RunMain in main.c). CPython checks for KeyboardInterrupt only,
+    not for its subclasses.
     """
 
 
 class Interrupts:
-    """`with interrupts: …`: a first SIGINT or SIGTERM raises Interrupted, a second ends the process.
+    """A context manager: the first SIGINT or SIGTERM raises Interrupted, the second ends the process.
 
-    `number` is the signal that came, 0 before; imports may turn the exception into another one. Training has
-    handlers of its own while it runs (`training/stop.py`). Only what owns its process may `take` signals.
+    `number` is the number of the received signal, or 0. It is needed because an interrupted import may turn
+    the exception into another one. Training has its own handlers while it runs (`training/stop.py`).
+    `take` must be True only in a process that the command owns; False leaves all handlers as they are.
     """
 
     def __init__(self, verb: str, *, take: bool) -> None:
@@ -47,7 +49,7 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if self.take:
             for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and shells leave it
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and shells set SIG_IGN on purpose
                     signal.signal(number, self._receive)
             os.register_at_fork(after_in_child=_as_usual)
         return self
@@ -55,24 +57,24 @@ class Interrupts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """After the last line nothing is left that an interrupt could stop."""
+        """Ignore SIGINT from now on: the work is done, so there is nothing to interrupt."""
         if self.take:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def end(self) -> int:
-        """Print what is true of the verb; returns the exit code, 128 and the signal."""
-        say = f"kakera: stopped; {ENDED.get(self.verb, 'nothing was written')}"
-        print(say, file=sys.stderr, flush=True)
+        """Print what the verb saved; return the exit code, 128 plus the signal number."""
+        message = f"kakera: stopped; {ENDED.get(self.verb, 'nothing was written')}"
+        print(message, file=sys.stderr, flush=True)
         return 128 + (self.number or signal.SIGINT)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.number:
-            os._exit(self.end())
+            os._exit(self.end())  # the user asked twice, so do not wait for any clean-up
         self.number = number
         raise Interrupted
 
 
 def _as_usual() -> None:
-    """Processes that are forked end at signals as others do."""
+    """Restore the default signal handlers, for forked processes."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

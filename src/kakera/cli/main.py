@@ -1,4 +1,4 @@
-"""`kakera VERB …`: finds the verb's module; nothing heavy is imported before it is needed."""
+"""`kakera VERB …`: import the module of the verb and run it; heavy packages are imported late."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from kakera.errors import KakeraError, OptionError, StorageError
 from kakera.out_of_memory import out_of_memory
 
 VERBS = {
-    "demo": "everything below, on pictures that ship inside; ends with a report to open",
-    "inspect": "what is in a data set: counts, sizes, classes, unreadable files, leaks",
-    "pretrain": "a masked autoencoder from pictures; no labels needed",
-    "finetune": "a classifier, from a pretrained run or from scratch",
-    "probe": "simple classifiers on frozen tokens, with fine-tuning beside them",
-    "predict": "labels with probabilities for files",
-    "study": "two experiments on your data, each with a report: mask-ratio, data-size",
-    "explain": "what a model looks at, guesses and finds alike: pictures, and a page to open",
-    "convert": "a model for another library: transformers, timm, MAE, ONNX",
-    "pack": "pictures or recordings into webdataset shards: checksummed, read in any order",
-    "bench": "this machine: steps and scores a second, beside other libraries that are installed",
-    "serve": "the explorer: look inside models, in the browser",
+    "demo": "pretrain, fine-tune and compare models on the built-in pictures; write a report",
+    "inspect": "show the contents of a data set: counts, sizes, classes, unreadable files, leaks",
+    "pretrain": "train a masked autoencoder on pictures or recordings; no labels needed",
+    "finetune": "train a classifier, from a pretrained run or from scratch",
+    "probe": "train simple classifiers on frozen tokens, and compare them with fine-tuning",
+    "predict": "predict labels with probabilities for files",
+    "study": "run one of two experiments on your data, with a report: mask-ratio, data-size",
+    "explain": "show attention, reconstructions and similar patches of a model, on a page",
+    "convert": "convert a model for another library: transformers, timm, MAE, ONNX",
+    "pack": "pack pictures or recordings into webdataset shards, with checksums",
+    "bench": "measure the speed of this machine, next to other installed libraries",
+    "serve": "start the explorer: look inside models in the browser",
 }
 
 LOWER = {
     **dict.fromkeys(
         ("pretrain", "finetune"), "lower --image-size, --batch-size or --workers, or raise --grad-accum"
     ),
-    "probe": "give fewer --layers or --pools, or lower --workers",
-    "study": "lower --image-size or --workers, or give a smaller --model",
-    "predict": "lower --workers, or name fewer files",
-    "explain": "name fewer files, or lower --samples",
+    "probe": "pass fewer --layers or --pools, or lower --workers",
+    "study": "lower --image-size or --workers, or choose a smaller --model",
+    "predict": "lower --workers, or pass fewer files",
+    "explain": "pass fewer files, or lower --samples",
     "pack": "lower --workers or --shard-size",
     "serve": "open fewer models",
     "bench": "try --quick",
@@ -43,7 +43,11 @@ LOWER = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns 0, 2 for what the user can correct, 130 for Ctrl-C, 143 for SIGTERM."""
+    """Run one verb and return the exit code.
+
+    `arguments` are the words after `kakera`; by default those of `sys.argv`. The exit code is 0 for success,
+    2 for an error that the user can correct, 130 for Ctrl-C and 143 for SIGTERM.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb = words[0] if words else ""
     if arguments is None:
@@ -58,23 +62,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if arguments is None:
                 sys.stdout.flush()
                 if verb == "serve":
-                    os._exit(code)  # nobody waits for answers any more, nor for libraries that tidy up
+                    os._exit(code)  # do not wait for open requests or for the clean-up of libraries
             return code
         except KakeraError as error:
             print(f"kakera: {error}", file=sys.stderr)
             return error.exit_code
         except KeyboardInterrupt:
             return interrupts.end()
-        except BrokenPipeError:  # the reader of our output has gone: `kakera inspect … | head`
+        except BrokenPipeError:  # the reader of the output has closed it, as in `kakera inspect … | head`
             sys.stderr.close()
             return 0
         except Exception as error:
             if arguments is None and isinstance(error, OSError) and (lost := _unprinted(error)):
                 print(f"kakera: {lost}", file=sys.stderr)
                 return lost.exit_code
-            if interrupts.number:  # an import that was interrupted
+            if interrupts.number:  # a signal interrupted an import, which raised another exception
                 return interrupts.end()
-            lack = out_of_memory(error, f"kakera {verb}", LOWER.get(verb, "end other programs"))
+            lack = out_of_memory(error, f"kakera {verb}", LOWER.get(verb, "close other programs"))
             if lack is None:
                 raise
             print(f"kakera: {lack}", file=sys.stderr)
@@ -82,13 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _unprinted(error: OSError) -> StorageError | None:
-    """What to say where it is standard output that cannot be written, as on a full disk; else None."""
+    """Return the error to print if standard output is not writable, as on a full disk; else None."""
     try:
         os.write(sys.stdout.fileno(), b"\n")
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is tried at the end
-        do = "free some space, and give the command again"
-        return StorageError("standard output", got=error.strerror, expected="room for it", do=do)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second failure at exit
+        do = "free some space, and run the command again"
+        return StorageError("standard output", got=error.strerror, expected="free space", do=do)
     return None
 
 
@@ -111,7 +115,7 @@ def _help() -> str:
     width = max(map(len, VERBS))
     return "\n".join(
         [
-            "kakera: learn from pictures and sounds by guessing what a few visible fragments leave out",
+            "kakera: train Vision Transformers and masked autoencoders on pictures and sounds",
             "",
             "usage: kakera VERB …, kakera VERB --help, kakera --version",
             "",

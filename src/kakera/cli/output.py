@@ -1,4 +1,4 @@
-"""What is printed: tables, and what to run next."""
+"""Printing of tables, plans and written files."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rich.text import Text
 
 
 class Printable(Protocol):
-    """A plan of some verb."""
+    """The plan of a verb."""
 
     def lines(self) -> list[str]:
-        """For people to read."""
+        """Return the lines to print."""
         ...
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """Rows of text, the header first; numbers to the right."""
+    """Print rows of text; the first row is the header, and all columns but the first are right-aligned."""
     header, *body = rows
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for number, name in enumerate(header):
@@ -31,12 +31,12 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     for row in body:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
-    # Where nobody looks at a terminal no line is cut or wrapped.
+    # Output to a file or pipe must not be cut or wrapped, so it gets a very wide console.
     Console(width=None if console.is_terminal else 500).print(table)
 
 
 def print_plan(plan: Printable, words: Sequence[str]) -> int:
-    """What a verb would do, and the command that begins it: `words` without `--plan`."""
+    """Print the plan of a verb, and the command that starts it: `words` without `--plan`; return 0."""
     print("\n".join(plan.lines()))
     print(f"next: {shlex.join(['kakera', *(word for word in words if word != '--plan')])}")
     return 0
@@ -54,7 +54,7 @@ WRITTEN = (
 
 
 def print_written(folder: Path) -> None:
-    """What a run has written, and how many files it had to skip."""
+    """Print the names of the files that a run has written, and the number of skipped files."""
     print(f"{folder}: {', '.join(name for name in WRITTEN if (folder / name).exists())}")
     skipped = folder / "unreadable.csv"
     if skipped.exists():
@@ -66,7 +66,7 @@ def print_written(folder: Path) -> None:
 
 
 def print_report(folder: Path) -> None:
-    """Where the page of a run is, if it could be written."""
+    """Print the path of `report.html`, if the run has one."""
     path = folder / "report.html"
     if path.exists():
         print(f"{path}: open it in a browser")

@@ -8,27 +8,30 @@ from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, 
 
 
 def run(words: Sequence[str]) -> int:
-    """Write shards and say what to run next."""
+    """Write shards and print the next command."""
     parser = Arguments(
-        "pack", "Pictures or recordings into webdataset shards: read faster, from few files, local or by URL."
+        "pack", "Pack pictures or recordings into webdataset shards: few large files that are fast to read."
     )
     parser.add_argument("data", metavar="DATA", help="a folder, a table, shards, or any other data set")
-    parser.add_argument("shards", metavar="SHARDS", help="output folder; an unfinished one is resumed")
+    parser.add_argument("shards", metavar="SHARDS", help="output folder; packing resumes if it is unfinished")
     writing = parser.group(WRITING)
     writing.add_argument(
         "--side",
         type=int,
         default=None,
-        help="largest shorter side of a picture, in pixels; 0 keeps all as they are (default: 256)",
+        help="shrink pictures to this length of the shorter side, in pixels; 0: never shrink (default: 256)",
     )
     writing.add_argument(
         "--store",
         choices=("pixels", "files"),
         default=None,
-        help="decoded pixels, or the bytes of the files (default: pixels; always files for recordings)",
+        help="what to store: decoded pixels, or the unchanged files (default: pixels; for recordings files)",
     )
     writing.add_argument(
-        "--shard-size", type=int, default=2000, help="pictures or recordings in a shard (default: 2000)"
+        "--shard-size",
+        type=int,
+        default=2000,
+        help="number of pictures or recordings per shard (default: 2000)",
     )
     add_workers(parser)
     add_channels(parser)

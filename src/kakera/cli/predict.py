@@ -16,14 +16,14 @@ from kakera.option_fields import or_none
 if TYPE_CHECKING:
     from kakera.commands.predict import Prediction
 
-SHOWN, CARD = 3, 3  # classes of a row of the table; of a card of the page
+SHOWN, CARD = 3, 3  # number of classes in a row of the table, and on a card of the page
 
 
 def run(words: Sequence[str]) -> int:
-    """Print predictions; exit code 2 where a file could not be read, after all others were."""
-    parser = Arguments("predict", "What pictures show and recordings say, with probabilities.")
+    """Print predictions; return 2 if a file is unreadable, after all other predictions are printed."""
+    parser = Arguments("predict", "Predict the labels of pictures or recordings, with probabilities.")
     parser.add_argument(
-        "model", metavar="MODEL", help="a fine-tuned run, or a graph of ONNX that kakera wrote"
+        "model", metavar="MODEL", help="a fine-tuned run folder, or an ONNX folder written by kakera convert"
     )
     parser.add_argument(
         "files",
@@ -33,38 +33,46 @@ def run(words: Sequence[str]) -> int:
     )
     writing = parser.group(WRITING)
     writing.add_argument(
-        "--top", type=int, default=None, help="classes shown for each file (default: 3; with --json all)"
+        "--top",
+        type=int,
+        default=None,
+        help="number of classes to show for each file (default: 3; with --json all)",
     )
     add_workers(parser)
-    parser.group("where networks compute").add_argument(
+    parser.group("computing").add_argument(
         "--device", default="auto", help="cpu, cuda, mps or auto (default: auto)"
     )
     writing.add_argument(
-        "--windows", action="store_true", default=False, help="every window of recordings, with its times"
+        "--windows",
+        action="store_true",
+        default=False,
+        help="predict each window of a recording, with its start and end",
     )
     add_ranges(parser)
     form = writing.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", default=False, help="print JSON")
-    form.add_argument("--csv", action="store_true", default=False, help="print CSV with every class")
+    form.add_argument(
+        "--csv", action="store_true", default=False, help="print CSV with the probabilities of all classes"
+    )
     writing.add_argument(
         "--page",
         metavar="FILE.html",
         default="",
-        help="write a page: thumbnails, or players of recordings",
+        help="write a page of the predictions, with thumbnails of pictures or players of recordings",
     )
     writing.add_argument(
         "--order",
         choices=("surest", "given"),
         default="surest",
-        help="order of the page: by probability, highest first, or as given (default: surest)",
+        help="order on the page; surest: highest probability first, given: as passed (default: surest)",
     )
     given = parser.parse_args(words)
     if given.page and given.windows:
         raise OptionError(
-            "--page", got="--windows as well", expected="whole files", do="leave out one of them"
+            "--page", got="--windows as well", expected="whole files", do="remove --page or --windows"
         )
     if given.top is not None and given.top < 1:
-        raise OptionError("--top", got=given.top, expected="1 or more", do="correct it")
+        raise OptionError("--top", got=given.top, expected="1 or more", do="pass a larger number")
     from kakera.commands.label_counts import LabelCounts
     from kakera.commands.predict import iter_predict, open_model, predict_windows
     from kakera.commands.seen_files import seen_files
@@ -98,7 +106,7 @@ def run(words: Sequence[str]) -> int:
     work = predict_windows if given.windows else iter_predict
     shown = given.top or SHOWN
     every = (given.json and given.top is None) or given.csv or model.multi_label
-    top = 0 if every else max(shown, CARD)
+    top = 0 if every else max(shown, CARD)  # a card of the page needs CARD classes, whatever the table shows
     found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
     if given.json:
         print_json(found, given.top)
@@ -116,7 +124,7 @@ def run(words: Sequence[str]) -> int:
     if clipped:
         first = next(iter(clipped))
         many = f"values in {len(clipped)} files ({first}: {clipped[first]}, …)"
-        print(f"kakera: {many}: outside of the range, clipped", file=sys.stderr)
+        print(f"kakera: {many}: outside of the value range, clipped", file=sys.stderr)
     for prediction in broken:
         print(f"kakera: {prediction.file}: {prediction.unreadable}", file=sys.stderr)
     return 2 if broken else 0

@@ -1,4 +1,4 @@
-"""Predictions on standard output, each as soon as it is there: a table, JSON or CSV."""
+"""Predictions on standard output, printed as soon as they are computed: a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from kakera.commands.label_counts import LabelCounts
     from kakera.commands.predict import Prediction
 
-SHOWN = 20  # rows of the table
+SHOWN = 20  # most rows of the table
 
 
 def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
-    """One array, with a line for each prediction: all classes, or the `top` likeliest."""
+    """Print a JSON array, one line per prediction, with all classes or the `top` most probable."""
     before = "[\n"
     for prediction in found:
         values = {one.name: getattr(prediction, one.name) for one in fields(prediction)}
@@ -34,7 +34,7 @@ def print_json(found: Iterator[Prediction], top: int | None = None) -> None:
 
 
 def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: bool) -> None:
-    """With every class."""
+    """Print CSV with the probabilities of all classes; `windows` adds start and end, in seconds."""
     names = sorted(classes)
     writer = csv.writer(sys.stdout)
     writer.writerow(["file", *["start", "end"] * windows, "label", *names, "unreadable"])
@@ -47,17 +47,17 @@ def print_csv(found: Iterator[Prediction], classes: Sequence[str], *, windows: b
 
 
 def print_some(found: Iterator[Prediction], top: int, counts: LabelCounts, *, windows: bool) -> None:
-    """The first as a table, then how many more there are, and how many have each label."""
+    """Print the first `SHOWN` predictions as a table, the number of others, and the files per label."""
     header = ("file", "seconds")[: 1 + windows]
     rows = [_row(prediction, top, windows=windows) for prediction in islice(found, SHOWN)]
     print_table([(*header, "label", "probabilities"), *rows])
     sys.stdout.flush()
     rest = sum(1 for _ in found)
     if rest:
-        print(f"… {rest:,} more: --csv or --json prints all")
+        print(f"… {rest:,} more: use --csv or --json to print all")
     labels = counts.rows()
     if len(rows) > 1 and len(labels) > 1:
-        print_table(labels, title="how many have each label")
+        print_table(labels, title="files per label")
 
 
 def _row(prediction: Prediction, top: int, *, windows: bool) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from kakera.training.options import PretrainOptions
 
 
 def run(words: Sequence[str]) -> int:
-    """Pretrain, or go on with it."""
-    parser = Arguments("pretrain", "Learn from pictures without labels by guessing hidden patches.")
+    """Pretrain a masked autoencoder, or resume an unfinished pretraining."""
+    parser = Arguments("pretrain", "Train a masked autoencoder to predict hidden patches; no labels needed.")
     parser.add_recipe("pretrain")
     parser.add_plan()
     parser.resolve = _resolve
@@ -41,7 +41,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _resolve(given: dict[str, Any]) -> dict[str, Any]:
-    """The options that apply to some data, by name. Raises KakeraError."""
+    """Return the values of all options for the data in `given`, by name. Raises KakeraError."""
     from kakera.commands.prepare import resolve
 
     given.pop("plan", None)

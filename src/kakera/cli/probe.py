@@ -12,13 +12,17 @@ from kakera.training.options import ProbeOptions
 
 
 def run(words: Sequence[str]) -> int:
-    """Probe frozen tokens and print the table."""
-    parser = Arguments("probe", "Simple classifiers on frozen tokens, with fine-tuning beside them.")
+    """Train classifiers on frozen tokens and print the table."""
+    parser = Arguments(
+        "probe", "Train simple classifiers on frozen tokens, and compare them with fine-tuning."
+    )
     parser.add_plan()
     parser.add_options(ProbeOptions, without=("image_size", "channels"))
     given = vars(parser.parse_args(words))
     if "init_from" not in given:
-        raise OptionError("kakera probe", got="no --init-from", expected="a run", do="name one")
+        raise OptionError(
+            "kakera probe", got="no --init-from", expected="a run folder", do="add --init-from RUN"
+        )
     from kakera.commands.probe import plan_probe, probe
 
     data = given.pop("data")
@@ -26,7 +30,7 @@ def run(words: Sequence[str]) -> int:
         return print_plan(plan_probe(data, **given), ["probe", *words])
     report = probe(data, announce=True, **given)
     print_table(report.table())
-    print(f"{report.measure} in per cent, mean ± standard deviation over the draws of the labels")
+    print(f"{report.measure} in per cent, mean ± standard deviation over random draws of the labels")
     if "out" in given:
         print(f"{given['out']}: probe.json")
     from kakera.training.planning.next_commands import after_probe

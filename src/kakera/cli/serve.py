@@ -12,10 +12,13 @@ from kakera.web.serve_options import ServeOptions
 
 
 def run(words: Sequence[str]) -> int:
-    """Serve until Ctrl-C, which is how it ends: exit code 0."""
-    parser = Arguments("serve", "The explorer: look inside models, in the browser.")
+    """Serve the explorer until Ctrl-C; Ctrl-C is the normal end, so return 0."""
+    parser = Arguments("serve", "Start the explorer: look inside models in the browser.")
     parser.add_argument(
-        "models", metavar="MODEL", nargs="+", help="runs, finished or in training, pretrained or fine-tuned"
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help="run folders, finished or in training, pretrained or fine-tuned",
     )
     parser.add_options(ServeOptions)
     given = vars(parser.parse_args(words))

@@ -15,16 +15,19 @@ from kakera.training.folders import default_folder
 STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
     "mask-ratio": (
         MaskRatioOptions,
-        "Which share of the patches to hide: the MAE paper's Fig. 5 on your data.",
+        "Compare mask ratios on your data, as in Fig. 5 of the MAE paper.",
     ),
-    "data-size": (DataSizeOptions, "CNN, Vision Transformer or masked autoencoder, for how many labels."),
+    "data-size": (
+        DataSizeOptions,
+        "Compare a CNN, a Vision Transformer and a masked autoencoder for several numbers of labels.",
+    ),
 }
 
 
 def run(words: Sequence[str]) -> int:
-    """Print the plan, carry it out, say where the report is."""
+    """Run a study and print its answer and the path of its report."""
     if not words or words[0] in ("-h", "--help"):
-        parser = Arguments("study", "Two experiments on your data, each with a report.")
+        parser = Arguments("study", "Run one of two experiments on your data, with a report.")
         parser.epilog = "\n".join(
             f"  kakera study {name} DATA   {text}" for name, (_, text) in STUDIES.items()
         )

@@ -1,1 +1,1 @@
-"""One module a verb, for Python and the command line."""
+"""The verbs, one module for each, for Python and for the command line."""

@@ -1,4 +1,4 @@
-"""`kakera convert --to onnx --int8`: calibrated on the user's data, with what it costs measured."""
+"""`kakera convert --to onnx --int8`: calibrate on the user's data, and measure the lost accuracy."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from kakera.option_fields import AUTO, renamed
 from kakera.training.metrics import evaluate
 from kakera.training.options import ProbeOptions
 
-CALIBRATED = 128  # pictures of the train part, evenly spaced
+CALIBRATED = 128  # number of calibration pictures, evenly spaced over the train part
 BATCH = 16
-MOST_LOST = 2.0  # percentage points of accuracy that int8 may cost
-LEAST_ALIKE = 0.95  # share that gets the same label, where no label is known
+MOST_LOST = 2.0  # percentage points of accuracy that int8 may lose
+LEAST_ALIKE = 0.95  # smallest share of pictures with the same label, if the data have no labels
 
 
 Probabilities: TypeAlias = NDArray[np.float32]
@@ -42,54 +42,65 @@ Probabilities: TypeAlias = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Int8Result:
-    """What was written, and how it compares with the float32 model on the same unseen pictures."""
+    """The written int8 model, and its comparison with the float32 model on the same held-out pictures.
+
+    `count` is the number of pictures compared, and `calibrated` the number used for calibration.
+    See `convert_int8`.
+    """
 
     source: Pretrained
     target: Path
     count: int
     calibrated: int
     agreement: float
-    """Share of the samples with the same label; of several labels, how many of either are both models'."""
+    """Share of the samples with the same predicted label, 0 to 1.
+
+    For a multi-label model: the labels that both models predict, as a share of the labels that at least one
+    model predicts.
+    """
     difference: float
     """Mean absolute difference of the probabilities."""
     accuracies: tuple[float, float] | None
-    """Of the float32 and of the int8 model; of several labels mean average precision; None without labels."""
+    """Accuracy of the float32 and of the int8 model, 0 to 1; None if the data have no labels.
+
+    For a multi-label model: mean average precision.
+    """
 
     @property
     def costly(self) -> str:
-        """What is lost where that is too much: accuracy, or without labels agreement; else nothing."""
+        """Description of a loss of accuracy (without labels: of agreement) that is too large; else empty."""
         if self.loss is not None:
             return f"{self.loss:.2f} points of {self.measure} lost" if self.loss > MOST_LOST else ""
         return f"only {self.alike}" if self.agreement < LEAST_ALIKE else ""
 
     @property
     def alike(self) -> str:
-        """How many labels stay, in words."""
+        """Agreement in words."""
         return f"{100 * self.agreement:.1f} % " + (
-            "of the labels are the same" if self.source.multi_label else "get the same label"
+            "of the labels are the same" if self.source.multi_label else "have the same label"
         )
 
     @property
     def measure(self) -> str:
-        """What `accuracies` are."""
+        """Name of the measure in `accuracies`."""
         return "mean average precision" if self.source.multi_label else "accuracy"
 
     @property
     def loss(self) -> float | None:
-        """Percentage points of accuracy that int8 costs; None without labels."""
+        """Percentage points of accuracy that int8 loses; None without labels."""
         return None if self.accuracies is None else 100 * (self.accuracies[0] - self.accuracies[1])
 
     def lines(self) -> list[str]:
-        """For people to read."""
+        """Return all lines to print."""
         notes = self.source.notes
         return [*([f"read: {', '.join(notes)}"] if notes else []), *self.cost()]
 
     def cost(self) -> list[str]:
-        """What was written and what it costs, for people to read."""
+        """Return lines about the written folder and the lost accuracy."""
         found = [
-            f"{self.target}: int8, calibrated on {self.calibrated}",
-            f"on {self.count} unseen: {self.alike}, "
-            f"probabilities differ by {self.difference:.4f} in the mean",
+            f"{self.target}: int8, calibrated on {self.calibrated} files",
+            f"on {self.count} held-out files {self.alike}, "
+            f"and probabilities differ by {self.difference:.4f} on average",
         ]
         if self.accuracies is not None:
             before, after = (f"{100 * value:.2f} %" for value in self.accuracies)
@@ -107,17 +118,26 @@ def convert_int8(
     image_size: Size | None = None,
     channels: int | None = None,
 ) -> Int8Result:
-    """Write the classifier of `source` as an int8 graph in a new folder, calibrated on a data set.
+    """Write a classifier as an int8 ONNX graph, calibrated on a data set.
 
-    Ranges are read from its train part; the cost is measured on its test part, or its val part, or where
-    there is neither on the train part itself. Where int8 loses more than 2 points of accuracy (of several
-    labels: of mean average precision), or without labels less than 95 % of them stay, nothing is written
-    unless `allow_loss` is set. `image_size` and `channels` are as in `load`. Raises OptionError for a
-    model without classes, RunError for such a loss, DataError, MissingExtraError, StorageError.
+    `source` is the run folder of a classifier, and `target` a new folder. `calibrate` is a data set: its
+    train part gives the value ranges for int8. The test part, or else the val part, or else the train part
+    measures the lost accuracy. If int8 loses more than 2 percentage points of accuracy (for a multi-label
+    model: of mean average precision), nothing is written. If the data have no labels, nothing is written if
+    less than 95 % of the predicted labels stay the same. `allow_loss` writes the graph anyway. `image_size`
+    (pixels) and `channels` are as in `load`; None keeps those of the model.
+
+    Return an `Int8Result` with the measured loss. Raises OptionError for a model without classes, RunError
+    for a loss that is too large, DataError, MissingExtraError, StorageError.
+
+    Example:
+
+        >>> result = convert_int8("runs/classifier", "int8", calibrate="demo")  # doctest: +SKIP
+        >>> print("\\n".join(result.lines()))  # doctest: +SKIP
     """
     saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if not saved.model.classifies:
-        do = "fine-tune it first, or leave int8 out"
+        do = "fine-tune it first, or remove --int8"
         raise OptionError("int8", got="a model without a head", expected="a classifier", do=do)
     require_free(target)
     files = export.files(saved)
@@ -142,9 +162,9 @@ def _refuse(found: Int8Result) -> NoReturn:
     allowed = f"at most {MOST_LOST:g}" if found.loss is not None else f"at least {100 * LEAST_ALIKE:g} %"
     raise RunError(
         str(found.target),
-        got=f"{found.costly}, on {found.count} unseen",
+        got=f"{found.costly}, on {found.count} held-out files",
         expected=allowed,
-        do="calibrate on more data, leave --int8 out, or add --allow-loss; nothing was written",
+        do="calibrate on more data, remove --int8, or add --allow-loss; nothing was written",
     )
 
 
@@ -162,7 +182,9 @@ def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, c
         graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.multi_label)
         after, _, _ = predict_proba(graph_in_int8, dataset, progress="in int8")
     if not len(before):
-        raise DataError(dataset.name, got="nothing readable", expected="pictures", do="look at it")
+        raise DataError(
+            dataset.name, got="no readable file", expected="pictures", do="run kakera inspect on it"
+        )
     accuracies = None
     if dataset.labels is not None and dataset.classes == saved.classes:
         accuracies = _accuracies(dataset.labels[numbers], before, after, saved.classes)
@@ -180,7 +202,7 @@ def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, c
 def _accuracies(
     labels: NDArray[Any], before: Probabilities, after: Probabilities, classes: tuple[str, ...]
 ) -> tuple[float, float] | None:
-    """Accuracy, or of several labels mean average precision, of both; None where nothing is labelled."""
+    """Return the accuracy (or mean average precision) of both models; None if no file has a label."""
     if labels.ndim == 1 and not (labels >= 0).any():
         return None
     one, other = (evaluate(probabilities, labels, classes).score for probabilities in (before, after))
@@ -188,7 +210,7 @@ def _accuracies(
 
 
 def _agreement(before: Probabilities, after: Probabilities, *, multi_label: bool) -> float:
-    """Share of the samples with the same label; of several labels, how many of either are both models'."""
+    """Return the share of samples with the same label, as in `Int8Result.agreement`."""
     if not multi_label:
         return float((before.argmax(axis=1) == after.argmax(axis=1)).mean())
     one, other = before >= THRESHOLD, after >= THRESHOLD

@@ -1,4 +1,4 @@
-"""`kakera demo`: the whole path in a few minutes, on pictures that ship inside; ends with a report."""
+"""`kakera demo`: pretrain, fine-tune and compare models on the built-in pictures in a few minutes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ LABELS = (100, 1000)
 RECIPE = "demo"
 QUICK: dict[str, Any] = {"epochs": 1.0, "min_steps": 1}
 BRIEF = (
-    "quick: one epoch of each, to see that all of it works; its figures are far below those of the full demo"
+    "quick: each training takes only one epoch, to see that everything works; accuracies are far below those "
+    "of the full demo"
 )
 PIXELS, SCRATCH, PROBE, TUNED = (
     "pixels, logistic regression",
@@ -42,15 +43,22 @@ PIXELS, SCRATCH, PROBE, TUNED = (
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Accuracies by method and number of labels, and the page that shows them."""
+    """Accuracies by method and number of labels, 0 to 1, and the page that shows them (`report`).
+
+    Example:
+
+        >>> result = DemoResult(Path("report.html"), {"MAE, fine-tuned": {100: 0.812}})
+        >>> result.table()
+        [('', '100 labels'), ('MAE, fine-tuned', '81.2')]
+    """
 
     report: Path
     accuracy: dict[str, dict[int, float]] = field(default_factory=dict)
     quick: bool = False
-    """Whether each training took one epoch only."""
+    """True if each training took only one epoch."""
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text, the header first, in per cent."""
+        """Return rows of text with the accuracies in per cent; the first row is the header."""
         counts = sorted({count for row in self.accuracy.values() for count in row})
         header = ("", *(f"{count} labels" for count in counts))
         return [
@@ -71,20 +79,29 @@ def demo(
     quick: bool = False,
     **options: Unpack[DemoArgs],
 ) -> DemoResult:
-    """Pretrain without labels, then classify with few of them, four ways; write `report.html` into `out`.
+    """Pretrain without labels, classify with few labels in four ways, and write `report.html` into `out`.
 
-    `quick` takes one epoch of each training, to see that all of it works, and says so in the report.
-    `options` go to pretraining and fine-tuning alike. Called again it goes on where it stopped.
-    Raises DataError, OptionError, RunError, StorageError.
+    `data` is a data set with labels and a test part; the default is the built-in pictures. `labels` are
+    the numbers of training labels to compare. `recipe` names the options of all trainings. `quick` trains
+    each model for one epoch only, to see that everything works; the report mentions this. `options` apply
+    to pretraining and to fine-tuning. A second call with the same arguments resumes an unfinished demo.
+
+    Return the accuracies and the path of the report. Raises DataError, OptionError, RunError, StorageError.
+
+    Example:
+
+        >>> result = demo("runs/demo", quick=True)  # doctest: +SKIP
+        >>> result.report  # doctest: +SKIP
+        PosixPath('runs/demo/report.html')
     """
     began, out = time.monotonic(), Path(out)
     given: dict[str, Any] = {**QUICK, **options} if quick else {**options}
     if quick:
-        _say(BRIEF)
+        _print(BRIEF)
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    _say(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
+    _print(f"1 of 3: pretraining on {len(dataset.part('train'))} pictures, no labels")
     pretrained = pretrain(dataset, out=out / "pretrain", recipe=recipe, **given)
-    _say("2 of 3: reading pixels and frozen tokens")
+    _print("2 of 3: fitting simple classifiers to pixels and to frozen tokens")
     accuracy = {
         PIXELS: _probed("logistic", dataset, _pixels(dataset), labels),
         SCRATCH: {},
@@ -93,7 +110,7 @@ def demo(
     }
     tuned: TrainResult | None = None
     for count in labels:
-        _say(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
+        _print(f"3 of 3: fine-tuning with {count} labels, from scratch and from the masked autoencoder")
         for name, start in ((SCRATCH, ""), (TUNED, out / "pretrain")):
             folder = out / f"{'finetuned' if start else 'scratch'}-{count}"
             words: dict[str, Any] = {
@@ -153,23 +170,27 @@ def _page(
     return html.page(
         "kakera demo",
         html.paragraph(
-            "A masked autoencoder saw pictures without labels and learned to guess the three quarters of "
-            "each that were hidden. Then a classifier was trained with few labels, once from scratch and "
-            f"once from what the autoencoder had learned. This run took {seconds:.0f} seconds."
+            "First, a masked autoencoder was trained on pictures without labels: three quarters of each "
+            "picture were hidden, and the model learned to predict them. Then a classifier was trained with "
+            "few labels, once from scratch and once from the weights of the masked autoencoder. This demo "
+            f"took {seconds:.0f} seconds."
         ),
         *([html.warning(BRIEF)] if found.quick else []),
-        html.heading("What was learned without labels"),
-        html.picture(sheet.read_bytes(), caption=f"Unseen pictures, in threes: {legend(model)}."),
-        html.heading("What that is worth with few labels"),
+        html.heading("Reconstructions, learned without labels"),
+        html.picture(sheet.read_bytes(), caption=f"Test pictures, in groups of three: {legend(model)}."),
+        html.heading("Accuracy with few labels"),
         html.table(found.table()),
         html.paragraph(
-            f"Accuracy in per cent on {evaluation.count} unseen pictures, one draw of the labels. The two "
-            "fine-tuned rows are the same network with the same recipe; they differ in where they start."
+            f"Accuracy in per cent on {evaluation.count} test pictures, for one random draw of the labels. "
+            f'The rows "{SCRATCH}" and "{TUNED}" are the same network with the same recipe; only their '
+            "starting weights differ."
         ),
-        html.heading(f"What is confused with what, {most} labels, fine-tuned"),
+        html.heading(f"Confused classes, fine-tuned with {most} labels"),
         html.confusion(evaluation.confusion, classes),
         html.heading("Your own pictures"),
-        html.paragraph("One folder a class, or one folder of anything for pretraining alone:"),
+        html.paragraph(
+            "Put your pictures into one folder per class. For pretraining alone, a single folder is enough."
+        ),
         html.code(
             "kakera inspect FOLDER\n"
             "kakera pretrain FOLDER --out runs/mine\n"
@@ -179,5 +200,5 @@ def _page(
     )
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"demo: {text}", file=sys.stderr)

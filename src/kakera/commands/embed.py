@@ -1,4 +1,4 @@
-"""`kakera.embed`: what an encoder makes of pictures and recordings, as one vector each."""
+"""`kakera.embed`: one embedding vector for each picture or recording."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from kakera.training.notes import noted
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """One vector a file, in the order given."""
+    """One embedding vector for each file, in the order of the files. See `embed`."""
 
     names: tuple[str, ...]
-    """What each vector is of: a path, or picture[0] by its place for what has no name."""
+    """Name of each file: its path, or picture[0] with its position for an input without a path."""
     vectors: NDArray[np.float32] = field(repr=False)
-    """(n, d)."""
+    """The vectors (n, d), float32."""
     unreadable: tuple[UnreadableFileError, ...] = ()
-    """Files that have no vector, with the reason."""
+    """Errors of the unreadable files, which have no vector."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -45,13 +45,26 @@ def embed(
     workers: int | Auto = "auto",
     device: str = "auto",
 ) -> Embeddings:
-    """Embed files with a frozen encoder: of a classifier, a masked autoencoder, or an encoder alone.
+    """Compute one embedding vector for each file, with a frozen encoder.
 
+    `model` is a run folder or a loaded model: a classifier, a masked autoencoder, or an encoder alone.
     `files`, `workers` and `device` are as in `predict`. `pool` is "class", "mean" or "class and mean", as in
-    `probe`; without one it is the pool of the classifier, and "class" where there is none. `layer` counts
-    from 0, the tokens before the first layer, to the depth; −1 is the last. The final norm follows. Of a
-    recording the mean over its windows is taken. Raises OptionError for the layer, RunError for the model
-    or the device, DataError as `predict` does.
+    `probe`; the default is the pool of the classifier, or "class" for a model without one. `layer` is a
+    number from 0 (tokens before the first layer) to the depth; −1 is the last layer. The final norm is
+    applied. For a recording the vector is the mean over its windows.
+
+    Return the vectors (n, d) with their names. Raises OptionError for a wrong layer, RunError for the model
+    or the device, and DataError as `predict` does.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
+        >>> embed(model, np.zeros((3, 28, 28, 1), np.uint8)).vectors.shape
+        (3, 64)
     """
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
     chosen: Pooling = pool or saved.model.pool or "class"

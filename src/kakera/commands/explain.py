@@ -1,4 +1,4 @@
-"""`kakera explain`: look into a model with a few pictures; ends with a page, pictures and numbers."""
+"""`kakera explain`: figures of what a model does with a few pictures, on a page, with their numbers."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ from kakera.training.notes import noted
 from kakera.training.preview import Preview, preview
 from kakera.training.recipes import build
 
-MOST = 24  # pictures on a page
-MOST_SAMPLES = 16
+MOST = 24  # most files on a page
+MOST_SAMPLES = 16  # most reconstructions of each file
 
 
 @dataclass(frozen=True)
 class ExplainResult:
-    """What was written, and the numbers that fit on a screen."""
+    """The names of the written files, and the most important numbers. See `explain_files`."""
 
     folder: Path
     kind: str
-    """Encoder only, raw pixels or normalised pixels."""
+    """Description of what the model predicts: encoder only, raw pixels or normalised pixels."""
     files: tuple[dict[str, Any], ...]
-    """Of each picture: file, pictures written, probabilities, attention distances, reconstruction errors.
+    """For each file: its name, written figures, probabilities, attention distances, reconstruction errors.
 
-    Distances are in pixels, of recordings in seconds.
+    Distances are in pixels; for recordings in seconds.
     """
     written: tuple[str, ...]
     unreadable: tuple[UnreadableFileError, ...] = ()
     notes: tuple[str, ...] = ()
-    """What was left out because a page has no room for it, one sentence each."""
+    """One sentence for each thing that the page leaves out because it is too small."""
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
+        """Return a dictionary of plain values for JSON."""
         return asdict(self) | {"folder": str(self.folder), "unreadable": [str(e) for e in self.unreadable]}
 
 
-@memory_for("explain", "name fewer files, or lower --samples")
+@memory_for("explain", "pass fewer files, or lower --samples")
 def explain_files(
     model: str | Path | Pretrained,
     files: Files,
@@ -71,20 +71,33 @@ def explain_files(
     out: str | Path = ExplainOptions.out,
     **options: Unpack[ExplainArgs],
 ) -> ExplainResult:
-    """Look at pictures or recordings with a model; write `index.html`, PNGs and `numbers.npz` into a folder.
+    """Draw figures of what a model does with pictures or recordings, and write them into a folder.
 
-    `files` are as in `predict`, `options` the fields of `ExplainOptions`. Of a recording one window is looked
-    at, and of that what the recording fills. A file that cannot be read is passed over and named in the
-    result. Of more than 24 files 24 are looked at, as many of each class, and of more than 16 samples 16 are
-    drawn: one line on stderr, the page and `notes` say so. Raises RunError for the model, DataError where no
-    file is left, OptionError, StorageError.
+    `model` is a run folder or a loaded model with a Vision Transformer. `files` are as in `predict`, and
+    `options` are the fields of `ExplainOptions`. The folder `out` receives `index.html`, PNG files and
+    `numbers.npz`. For a recording the page shows one window, without its padding. The page shows at most 24
+    files, equally many of each class, and at most 16 samples; one line on stderr, the page and `notes` tell
+    about files and samples left out. Unreadable files are skipped and listed in the result.
+
+    Return an `ExplainResult`. Raises RunError for the model, DataError if no file is left, OptionError,
+    StorageError.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
+        >>> explain_files(model, np.zeros((28, 28), np.uint8), out="explained").written[-2:]
+        ('numbers.npz', 'index.html')
     """
     asked, notes = _options({**options, "out": str(out)})
     saved = model if isinstance(model, Pretrained) else noted(load(model), model)
     depth, kind = saved.encoder.config.depth, describe_kind(saved.model)
     layer = asked.layer if asked.layer == -1 else require_between("layer", asked.layer, 1, depth)
     _token(asked.patch_index, saved.encoder.grid)
-    _masks(asked, saved.encoder.grid)  # refuses what fits no picture, before any is read
+    _masks(asked, saved.encoder.grid)  # raise errors of the mask options before reading any file
     cnn = require_cnn(load(asked.cnn), saved) if asked.cnn else untrained_cnn(saved)
     target = _target(saved, asked.target)
     looked, names = _read(saved, files, asked.at, notes)
@@ -108,15 +121,15 @@ def explain_files(
         seen.append(view)
     album.section("The model", "model-", list(model_figures(saved, seen, looked, tokens[0], cnn)))
     opening = " ".join(f"{part[0].upper()}{part[1:]}." for part in (kind, *notes))
-    album.finish(f"Looking into {_title(model)}", opening)
+    album.finish(f"kakera explain: {_title(model)}", opening)
     return ExplainResult(out, kind, tuple(rows), tuple(album.written), looked.batch.unreadable, tuple(notes))
 
 
 def _options(given: dict[str, Any]) -> tuple[ExplainOptions, list[str]]:
-    """What is asked for, and a list of notes: at most MOST_SAMPLES reconstructions fit on a page."""
+    """Return the options, with at most MOST_SAMPLES samples, and a list of notes."""
     asked, notes = build(ExplainOptions, given), list[str]()
     if asked.samples > MOST_SAMPLES:
-        _note(notes, f"{MOST_SAMPLES} of {asked.samples:,} samples are drawn of each file")
+        _note(notes, f"the page shows {MOST_SAMPLES} of {asked.samples:,} samples of each file")
         asked = replace(asked, samples=MOST_SAMPLES)
     return asked, notes
 
@@ -133,34 +146,34 @@ def _masks(asked: ExplainOptions, grid: Grid) -> NDArray[np.bool_]:
 
 
 def _target(saved: Pretrained, name: str) -> int:
-    """The number of a class, −1 where none is named."""
+    """Return the number of a class; −1 for an empty name."""
     if not name:
         return -1
     if name not in saved.classes:
-        known = ", ".join(saved.classes) or "none: this model knows no classes"
+        known = ", ".join(saved.classes) or "none: this model has no classes"
         raise OptionError("class", got=name, expected=known, do="choose one of these")
     return saved.classes.index(name)
 
 
 def _token(number: int | Auto, grid: Grid) -> int:
-    """The patch that is asked for, or the one at the centre. Raises OptionError."""
+    """Return the requested patch, or the patch at the centre for "auto". Raises OptionError."""
     if number == AUTO:
         return grid.rows // 2 * grid.cols + grid.cols // 2 + 1
     return require_between("patch_index", number, 1, grid.count)
 
 
 def _read(saved: Pretrained, files: Files, start: float, notes: list[str]) -> tuple[Preview, list[str]]:
-    """At most MOST files, spread over the classes.
+    """Read at most MOST files, spread over the classes.
 
-    Raises DataError for none, UnreadableFileError where none of them can be read.
+    Raises DataError for no files, UnreadableFileError if all of them are unreadable.
     """
     dataset = open_files(files, saved.inputs)
     kind = "recordings" if saved.inputs.sound else "pictures"
     if not len(dataset):
-        raise DataError("files", got=f"0 {kind}", expected="at least one", do="name some files")
+        raise DataError("files", got=f"0 {kind}", expected="at least one", do="pass some files")
     if len(dataset) > MOST:
-        many = f"{MOST} of {len(dataset):,} {kind} are shown, spread over the classes"
-        _note(notes, f"{many}; name files to choose others")
+        many = f"the page shows {MOST} of {len(dataset):,} {kind}, spread over the classes"
+        _note(notes, f"{many}; pass single files to choose others")
         dataset = dataset.take(spread(dataset, MOST))
     looked = preview(dataset, saved.front_end, start)
     if not len(looked):
@@ -201,5 +214,5 @@ def _title(model: str | Path | Pretrained) -> str:
 
 
 def _plain(stem: str) -> str:
-    """Letters, digits and dashes of a name."""
+    """Return a name with only letters, digits and dashes, at most 40 characters."""
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:40] or "picture"

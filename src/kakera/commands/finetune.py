@@ -1,4 +1,4 @@
-"""`kakera finetune`: a classifier, from a pretrained encoder or from scratch."""
+"""`kakera finetune`: train a classifier, from a pretrained encoder or from scratch."""
 
 from __future__ import annotations
 
@@ -48,12 +48,27 @@ def finetune(
     announce: bool = True,
     **options: Unpack[FinetuneArgs],
 ) -> TrainResult[WithHead]:
-    """Train a classifier on the labelled pictures of the train part and measure it on the test part.
+    """Train a classifier on the labelled training files, and evaluate it on the test files (or else val).
 
-    `init_from` is a run to take the encoder from; without one, `model` names a size of the Vision
-    Transformer or a ResNet, trained from scratch; without either the rules of docs/defaults.md choose.
-    `options` are fields of `FinetuneOptions`. `announce` prints the plan. Raises DataError, OptionError,
-    RunError, StorageError.
+    `data` is a folder, a table, the name of a built-in data set, or a `Dataset`. `out` is the run folder; a
+    second call with the same arguments resumes an unfinished run, or opens a finished one. `init_from` is
+    the run folder of the encoder to start from. Without it the classifier trains from scratch, and the
+    option `model` chooses a size of the Vision Transformer or a ResNet. Options that are not passed follow
+    the recipe, or without a recipe the rules of docs/defaults.md. `recipe` is "micro", "paper", another
+    recipe of kakera, or a TOML file. `announce` prints the plan on stderr. `options` are the fields of
+    `FinetuneOptions`, and override the recipe.
+
+    Return the run folder, the model and its evaluation. Raises DataError, OptionError, RunError,
+    StorageError.
+
+    Example:
+
+        >>> from kakera import open_data
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> options = {"model": "nano", "epochs": 1, "min_steps": 1, "baselines": False, "workers": 0}
+        >>> run = finetune(data, out="runs/classifier", announce=False, **options)
+        >>> run.evaluation.count, len(run.saved.classes)
+        (30, 10)
     """
     job, before = _job(
         data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=announce
@@ -67,7 +82,10 @@ def finetune(
 def finetune_result(
     forecast: Forecast, job: TrainingJob[FinetuneOptions], prepared: Prepared, before: Pretrained | None
 ) -> TrainResult[WithHead]:
-    """Train as a forecast says, on data that are held; `before` becomes part of the classifier."""
+    """Train the classifier of a forecast on loaded data; `before` is the model to start from, or None.
+
+    The weights of `before` are changed, because its encoder becomes part of the classifier.
+    """
     saved, plan, forecast, dist = prepare_finetuning(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
@@ -104,9 +122,9 @@ def plan_finetune(
     recipe: str = "",
     **options: Unpack[FinetuneArgs],
 ) -> Forecast:
-    """What `finetune` with the same arguments would do: steps, time from a few real ones, memory, files.
+    """Return the plan of `finetune` with the same arguments: steps, time, memory, files.
 
-    Nothing is written. Raises DataError, OptionError, RunError.
+    The time is measured on a few real steps. Nothing is written. Raises DataError, OptionError, RunError.
     """
     job, before = _job(data, recipe, {**options, "out": str(out), "init_from": str(init_from)}, announce=True)
     forecast = forecast_of(job, before)
@@ -116,7 +134,7 @@ def plan_finetune(
 def _job(
     data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
 ) -> tuple[TrainingJob[FinetuneOptions], Pretrained | None]:
-    """The options and the data, and the model to start from."""
+    """Return the options with the data, and the model to start from, or None."""
     began, start = duration.started(), given["init_from"]
     before = noted(load(start), start) if start else None
     own = before and before.inputs
@@ -133,9 +151,10 @@ def prepare_finetuning(
     *,
     always: bool = False,
 ) -> tuple[Pretrained[WithHead], TrainingPlan, Forecast, Distributed]:
-    """The classifier to train and its data, with the length that the limit leaves.
+    """Return the classifier to train, its training plan, the forecast and the processes.
 
-    `always` times a few steps in any case, for a plan; `prepared` may then be a sample.
+    The plan is shortened to keep the time limit. `always` measures a few steps in any case, for `--plan`;
+    then `prepared` may be a sample of the data.
     """
     chosen = _options(forecast)
     pictures = labelled_part(prepared.dataset, "train")
@@ -164,7 +183,7 @@ def prepare_finetuning(
 
 
 def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
-    """From headers alone. Raises DataError where there are no classes, OptionError."""
+    """Return the forecast from headers alone. Raises DataError if the data have no classes, OptionError."""
     chosen, dataset = job.options, job.prepared.dataset
     require_classes(dataset)
     if dataset.sounds is not None:
@@ -201,12 +220,12 @@ def _options(forecast: Forecast) -> FinetuneOptions:
 
 
 def _require_waves(options: FinetuneOptions) -> None:
-    """Raises OptionError for what changes pictures only."""
+    """Raise OptionError for augmentations that work for pictures only."""
     for name in ("randaugment", "random_erasing", "cutmix"):
         if getattr(options, name):
             raise OptionError(
                 name,
                 got=f"{getattr(options, name):g}",
                 expected="0 for recordings",
-                do="choose the recipe audio-micro, or mixup and stripes instead",
+                do="use the recipe audio-micro, or the options mixup and stripes",
             )

@@ -1,4 +1,4 @@
-"""The classifier that a fine-tuning begins with: a start's encoder with a new head, or from scratch."""
+"""The classifier at the start of a fine-tuning: a pretrained encoder with a new head, or all new weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kakera.training.spectrogram_stats import frames
 def initial_classifier(
     prepared: Prepared, options: FinetuneOptions, before: Pretrained | None
 ) -> Pretrained[WithHead]:
-    """The classifier to train, initialised; the encoder of `before` where there is one."""
+    """Return the classifier to train, with the encoder of `before`, or with new weights if it is None."""
     dataset = prepared.dataset
     draws = seeded_generator(seeding.key(options.seed, "weights"))
     count = len(dataset.classes)
@@ -43,7 +43,7 @@ def initial_classifier(
 
 
 def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
-    """For pictures of another size, or for recordings that end earlier or later; a CNN takes any."""
+    """Return a model for the requested picture size or length of recordings; a CNN stays as it is."""
     inputs = before.inputs
     if not before.model.has_attention:
         return before
@@ -52,7 +52,7 @@ def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
     size = (inputs.height, frames(options.seconds, inputs.sound, before.encoder.config.patch))
     if before.resampling == "cut" or size == inputs.size:
         return adapt(before, size=size)
-    # Another end, where a picture gets another size.
+    # A picture is resized, but a recording becomes shorter or longer: crop the positions, not resample them.
     before = replace(before, model=copy.deepcopy(before.model))
     before.encoder.crop_positions(size)
     return replace(before, inputs=replace(inputs, height=size[0], width=size[1]))
@@ -72,7 +72,7 @@ def _from_scratch(
 
 
 def scratch_shape(options: FinetuneOptions) -> ViTConfig:
-    """Of a Transformer from scratch. Raises OptionError."""
+    """Return the configuration of a Vision Transformer to train from scratch. Raises OptionError."""
     if options.model not in SIZES:
         names = ", ".join([*SIZES, *RESNETS])
         raise OptionError("model", got=options.model, expected=names, do="choose one of these")

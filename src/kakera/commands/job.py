@@ -1,4 +1,4 @@
-"""A training from its first look at the data to its final length: options, forecast, a few real steps."""
+"""The start of a training: choose the options, make a forecast, measure a few steps, set the length."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ from kakera.training.recipes import verb_of
 
 Chosen = TypeVar("Chosen", PretrainOptions, FinetuneOptions)
 
-SAMPLE = 256  # files that a plan is timed with
-FINISHED = "{out} holds a finished run: nothing is trained anew; for another one add --out {out}-2"
-WORTH = 20.0  # seconds: shorter trainings are not timed before
+SAMPLE = 256  # number of files used to measure the time of a plan
+FINISHED = "{out} is a finished run, so nothing is trained; for a new run add --out {out}-2"
+WORTH = 20.0  # seconds; for shorter trainings the measurement is not worth its time
 
 
 @dataclass(frozen=True)
 class TrainingJob(Generic[Chosen]):
-    """`options` and data of one training; `limit` in seconds, 0 where it may take any time."""
+    """The options and the data of one training; `limit` is its time limit in seconds, 0 for none."""
 
     options: Chosen
     prepared: Prepared
     announce: bool
     limit: float
     resumes: bool
-    """Whether the run folder holds a run already: it goes on as it began."""
+    """True if the run folder holds a started run; then the run resumes with its first options."""
     started: float
-    """When it began, in seconds of `time.monotonic`: the command, or the call that trains."""
+    """Start of the command, or of the call that trains, in seconds of `time.monotonic`."""
     given: Mapping[str, Any]
-    """The options that somebody gave, with the recipe."""
+    """The options that the user passed, with the recipe."""
 
     @classmethod
     def resolve(
@@ -67,17 +67,26 @@ class TrainingJob(Generic[Chosen]):
         announce: bool,
         started: float,
     ) -> TrainingJob[Chosen]:
-        """Look at the data's headers and choose what is not given. Raises DataError, OptionError."""
+        """Read the headers of the data, and choose the options that are not passed.
+
+        `given` are the passed options; `start` is the input of the model to start from. Raises DataError,
+        OptionError.
+        """
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if free else 0.0
-        begun = chosen_before(kind, options.out, recipe) is not None
-        return cls(options, prepared, announce, limit, begun, started, {"recipe": recipe, **given})
+        resumes = chosen_before(kind, options.out, recipe) is not None
+        return cls(options, prepared, announce, limit, resumes, started, {"recipe": recipe, **given})
 
     def forecast(
         self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0
     ) -> Forecast:
-        """What it will take, from the cost of one sample; the batch is fitted to the memory."""
+        """Return a forecast of time and memory, from the cost of one sample; fit the batch to the memory.
+
+        `model` describes the network in words; `size` is its input (height, width) in pixels. `divisible`
+        is False for a network that cannot compute a batch in pieces. `train` is the number of training
+        files; 0 means all.
+        """
         options, prepared = self.options, self.prepared
         count = train or prepared.facts.count
         devices, nodes = processes(options)
@@ -114,9 +123,9 @@ class TrainingJob(Generic[Chosen]):
         )
 
     def sample(self, size: tuple[int, int]) -> Prepared:
-        """Some of the data, decoded for a model that sees `size`: enough to time a few steps with.
+        """Return a decoded sample of the data for measuring a few steps; print a summary of the data set.
 
-        Says in a line what the data set is made of.
+        `size` is the input of the model (height, width) in pixels.
         """
         labelled = isinstance(self.options, FinetuneOptions)
         self.prepared.print_summary()
@@ -125,7 +134,7 @@ class TrainingJob(Generic[Chosen]):
         )
 
     def show(self, forecast: Forecast) -> None:
-        """Print the plan, unless the run goes on; of a finished one that it is."""
+        """Print the plan for a new run, or a note for a finished run; nothing for a run that resumes."""
         if self.announce and finished(forecast.out) and not is_follower():
             print(f"note: {'; '.join(forecast.notes)}", file=sys.stderr, flush=True)
         if self.announce and not self.resumes and self.prepared.facts.readable and _speaks(forecast):
@@ -141,9 +150,10 @@ class TrainingJob(Generic[Chosen]):
         *,
         always: bool = False,
     ) -> Forecast:
-        """The forecast with measured steps, cut to the limit; a run that has begun keeps its length.
+        """Return the forecast with measured steps, shortened to keep the time limit.
 
-        Several processes go by the estimate. Weights are put back.
+        A started run keeps its length. Several processes use the estimate instead of a measurement. The
+        weights are restored after the measurement. `always` measures in any case, for `--plan`.
         """
         spent, shown = time.monotonic() - self.started, forecast
         forecast = (
@@ -169,7 +179,7 @@ class TrainingJob(Generic[Chosen]):
 
 
 def sample(prepared: Prepared, *, labelled: bool) -> Prepared:
-    """Up to 256 evenly spaced training files; `labelled` takes those with a label, where there are any."""
+    """Return the data with up to 256 evenly spaced training files; `labelled` prefers files with a label."""
     dataset = prepared.dataset
     rows = np.flatnonzero(dataset.split == "train")
     known = np.intersect1d(rows, dataset.labelled) if labelled else rows
@@ -179,7 +189,7 @@ def sample(prepared: Prepared, *, labelled: bool) -> Prepared:
 
 
 def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
-    """Parameters, picture and patch of a network."""
+    """Return a text with the number of parameters, the input size and the patch size of a network."""
     count = cost.parameters / 1e6
     many = f"{count:.1f}" if count < 10 else f"{count:.0f}"
     return (
@@ -188,7 +198,7 @@ def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
 
 
 def finished(out: str | Path) -> bool:
-    """Whether a run folder holds a finished model."""
+    """Return True if a run folder holds a finished model."""
     return (Path(out) / WEIGHTS).exists()
 
 

@@ -1,4 +1,4 @@
-"""How many files have each label, counted one prediction at a time."""
+"""The number of files per predicted label, counted one prediction at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from kakera.commands.predict import Prediction
 
 
 class LabelCounts:
-    """Files with each label, and the sum of its probabilities."""
+    """The number of files with each label, and the sum of its probabilities over these files.
+
+    Example:
+
+        >>> counts = LabelCounts.of([Prediction("a.png", ("left",), {"left": 0.75, "right": 0.25})])
+        >>> counts.rows()
+        [('label', 'files', 'mean probability'), ('left', '1', '75.0 %')]
+    """
 
     def __init__(self) -> None:
         self.files: Counter[str] = Counter()
@@ -17,20 +24,23 @@ class LabelCounts:
 
     @classmethod
     def of(cls, predictions: Iterable[Prediction]) -> LabelCounts:
-        """Of all of them."""
+        """Count the labels of all predictions."""
         counts = cls()
         for prediction in predictions:
             counts.add(prediction)
         return counts
 
     def add(self, prediction: Prediction) -> None:
-        """Count one more."""
+        """Count the labels of one more prediction."""
         for label in prediction.labels:
             self.files[label] += 1
             self.sums[label] += prediction.probabilities[label]
 
     def rows(self) -> list[tuple[str, ...]]:
-        """A table, header first: label, files, most first, and mean probability."""
+        """Return a table of label, number of files and mean probability, the most frequent label first.
+
+        The first row is the header.
+        """
         return [
             ("label", "files", "mean probability"),
             *(

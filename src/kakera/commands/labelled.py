@@ -1,4 +1,4 @@
-"""Which files of a data set carry a label: to train on, to measure on."""
+"""The labelled files of a data set, for training and for evaluation."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from kakera.errors import DataError
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:
-    """The pictures of a part that carry a label."""
+    """Return the labelled files of a part ("train", "val" or "test")."""
     chosen = dataset.part(part)
     return chosen.take(chosen.labelled)
 
 
 def held_out(dataset: Dataset) -> tuple[str, Dataset]:
-    """What to measure on, and its name: the labelled test pictures, else the val ones; may be empty."""
+    """Return the name and the labelled files of the part to evaluate on: test, or else val.
+
+    The files may be empty.
+    """
     test = labelled_part(dataset, "test")
     return ("test", test) if len(test) else ("val", labelled_part(dataset, "val"))
 
 
 def require_classes(dataset: Dataset) -> None:
-    """Raises DataError where there is nothing to tell apart."""
+    """Raise DataError if there are fewer than two classes, or no labelled training files."""
     known = labelled_part(dataset, "train")
     if len(dataset.classes) < 2 or not len(known):
         raise DataError(
             dataset.name,
             got=f"{len(dataset.classes)} classes and {len(known)} labelled pictures for training",
             expected="at least two classes",
-            do="put the pictures into one folder a class, or give a table with labels",
+            do="put the pictures into one folder per class, or use a table with labels",
         )

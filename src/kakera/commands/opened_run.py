@@ -11,23 +11,24 @@ from kakera.training import checkpoints
 
 
 def step_reached(folder: Path) -> int | None:
-    """The step of a run's newest checkpoint; None where the run is finished, or has none yet."""
+    """Return the step of a run's newest checkpoint; None if the run is finished or has no checkpoint."""
     found = [] if (folder / WEIGHTS).exists() else checkpoints.paths(folder)
     return checkpoints.step_of(found[-1]) if found else None
 
 
 def open_run(folder: str | Path) -> tuple[Pretrained, int | None]:
-    """The model of a run and None, or of one still in training as its newest checkpoint has it and its step.
+    """Return the model of a run, and the step of its checkpoint, or None if the run is finished.
 
-    The moving average is taken where there is one, as at the end of a run. Raises RunError.
+    For a run in training, the weights are those of the newest checkpoint. If the run has a moving average
+    of the weights, return that, as a finished run does. Raises RunError.
     """
     folder = Path(folder)
     if (folder / WEIGHTS).exists() or not checkpoints.paths(folder):
         return load(folder), None
     found = checkpoints.newest(folder)
-    if found is None:  # the run has been finished this moment
+    if found is None:  # the run finished just now and removed its checkpoints
         return load(folder), None
     step, tensors, _ = found
     title = "average." if any(name.startswith("average.") for name in tensors) else "model."
-    kept = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
-    return assemble(folder, lambda: kept), step
+    weights = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
+    return assemble(folder, lambda: weights), step

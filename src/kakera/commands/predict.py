@@ -1,4 +1,4 @@
-"""`kakera predict`: what pictures show and recordings say, with probabilities."""
+"""`kakera predict`: labels of pictures and recordings, with probabilities."""
 
 from __future__ import annotations
 
@@ -26,40 +26,56 @@ from kakera.training.device import moved_to_device
 from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Pretrained | OnnxModel
-FEW = 256  # files: that many are read sooner than processes are started
-THRESHOLD = 0.5  # from here on a class counts as present, where a picture may show several
+FEW = 256  # up to this number of files, reading them takes less time than starting processes
+THRESHOLD = 0.5  # a multi-label model predicts each class with at least this probability
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One file: the label or labels, and each class with its probability, likeliest first; or why not."""
+    """The predicted labels of one file, or of one window of a recording. See `predict`."""
 
     file: str
     labels: tuple[str, ...]
+    """Predicted label; for a multi-label model every class with a probability of at least 0.5."""
     probabilities: dict[str, float]
+    """Probability of each class, 0 to 1, the highest first."""
     unreadable: str = ""
+    """Reason why the file is unreadable; empty for a readable file."""
     window: tuple[float, float] | None = None
-    """Where a window of a recording begins and ends, in seconds; None for the whole file."""
+    """Start and end of a window of a recording, in seconds; None for the whole file."""
 
 
-@memory_for("predict", "lower --workers, or name fewer files")
+@memory_for("predict", "lower --workers, or pass fewer files")
 def predict(
     model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> list[Prediction]:
-    """Predict files, all in folders or in shards, or samples of a built-in set, in the order given.
+    """Predict the labels of files, and return one prediction for each, in the order of the files.
 
-    `files` is one of these, or several: a path or a name; the bytes of a file, or a file opened as bytes; an
-    image of Pillow; an array (H, W) or (H, W, C) of uint8 or of floats from 0 to 1, (n, H, W, C) for n of
-    them; a tensor (C, H, W); for a model of recordings also (waveform, rate in hertz); or a `Dataset`. A
-    string is one path. What has no name is called picture[0] by its place.
+    `model` is a run folder or a loaded model; or an ONNX folder written by `convert`, in float32 or int8,
+    which ONNX Runtime computes on the CPU. `files` is one of the following, or a list of them: a path of a
+    file, a folder or shards (a string is one path); the name of a built-in data set; the bytes of a file, or
+    a file opened in binary mode; a Pillow image; an array (H, W) or (H, W, C) of uint8 or of floats from 0
+    to 1, or (n, H, W, C) for n pictures; a tensor (C, H, W); for a model of recordings also (waveform,
+    sample rate in hertz); or a `Dataset`. An input without a name is called picture[0], with its position.
 
-    A recording is read window by window, and its probabilities are their mean. A file that cannot be read
-    gets a prediction without labels that says why. `model` may also be a graph of ONNX that `convert` wrote,
-    in float32 or int8: then ONNX Runtime computes, on the CPU. `top` keeps the probabilities of that many
-    classes only; 0 keeps all. `workers` are processes that read while the model computes; "auto" takes one a
-    core for many files, none for few. `device` is cpu, cuda, mps or auto. Raises
-    RunError for the model or the device, DataError where a folder holds nothing to read and for what can be
-    no file.
+    `top` keeps the probabilities of the `top` most probable classes; 0 keeps all. `workers` is the number of
+    processes that read files while the model computes; "auto" uses one per CPU core for many files, and none
+    for few. `device` is cpu, cuda, mps or auto.
+
+    The probabilities of a recording are the mean over its windows. An unreadable file has a prediction
+    without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError
+    if a folder has no files to read, or if an input is not a file.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
+        >>> [prediction] = predict(model, np.zeros((28, 28), np.uint8))
+        >>> prediction.file, sorted(prediction.probabilities)
+        ('picture[0]', ['left', 'right'])
     """
     return list(iter_predict(model, files, top=top, workers=workers, device=device))
 
@@ -67,7 +83,19 @@ def predict(
 def iter_predict(
     model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> Iterator[Prediction]:
-    """Predict as `predict` does, and yield each prediction as soon as it is there, in the order given."""
+    """Predict like `predict`, but yield each prediction as soon as it is computed, in the order of the files.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> model = Pretrained(network.eval(), inputs, ("left", "right"))
+        >>> pictures = np.zeros((3, 28, 28, 1), np.uint8)
+        >>> [prediction.file for prediction in iter_predict(model, pictures)]
+        ['picture[0]', 'picture[1]', 'picture[2]']
+    """
     saved = open_model(model)
     dataset = open_files(files, saved.inputs)
     reasons: dict[str, str] = {}
@@ -78,7 +106,7 @@ def iter_predict(
                 dataset.pictures.name(number), (), {}, reasons[dataset.pictures.location(number)]
             )
 
-    following = 0
+    following = 0  # number of the next file to yield; a gap before a result means unreadable files
     with _placed(saved, device):
         for numbers, rows, broken in each_file(
             saved, dataset, workers=readers(dataset, workers), progress="predict"
@@ -94,24 +122,38 @@ def iter_predict(
 def predict_windows(
     model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
 ) -> Iterator[Prediction]:
-    """Predict each window of each recording, and yield each as it is read; `files` are as in `predict`.
+    """Predict each window of each recording, and yield each prediction as soon as it is computed.
 
-    Raises OptionError for a model of pictures, and as `predict` does.
+    The arguments are as in `predict`. `Prediction.window` is the start and end of the window in seconds.
+    Raises OptionError for a model of pictures, and the same errors as `predict`.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.bundle import Pretrained
+        >>> from kakera.sound.spec import SoundSpec
+        >>> spec = SoundSpec(rate=8000, bins=32)
+        >>> inputs = InputSpec(1, 32, 40, (-5.0,), (3.0,), 1.0, ("frequency", "time"), spec)
+        >>> network = Classifier("nano", 2, channels=1, image_size=(32, 40))
+        >>> model = Pretrained(network.eval(), inputs, ("bird", "rain"))
+        >>> recording = (np.zeros(8000, np.float32), 8000)
+        >>> len(list(predict_windows(model, recording)))
+        3
     """
     saved = open_model(model)
     spec = saved.inputs.sound
     if spec is None:
         raise OptionError(
-            "windows", got="a model of pictures", expected="one of recordings", do="leave it out"
+            "windows", got="a model of pictures", expected="a model of recordings", do="remove it"
         )
-    dataset, told = open_files(files, saved.inputs), set[str]()
+    dataset, broken = open_files(files, saved.inputs), set[str]()
     with _placed(saved, device):
         for part, values in each_batch(saved, dataset, workers=readers(dataset, workers)):
             assert part.starts is not None
             assert part.lengths is not None
             for error in part.unreadable:
-                if error.path not in told:
-                    told.add(error.path)
+                if error.path not in broken:
+                    broken.add(error.path)
                     yield Prediction(error.path, (), {}, error.reason)
             edges = np.stack([part.starts, part.starts + part.lengths], axis=1) / spec.rate
             for number, row, (start, end) in zip(part.samples.tolist(), values.numpy(), edges, strict=True):
@@ -124,16 +166,16 @@ def _placed(saved: Pretrained | OnnxModel, device: str) -> AbstractContextManage
 
 
 def open_model(model: Source) -> Pretrained | OnnxModel:
-    """Open a model, or a graph of ONNX, unless it is open. Raises RunError."""
+    """Load a run folder or an ONNX folder; return a loaded model as it is. Raises RunError."""
     if isinstance(model, Pretrained | OnnxModel):
         return model
     return open_onnx(model) if is_onnx(model) else noted(load(model), model)
 
 
 def readers(dataset: Dataset, workers: int | Auto) -> int:
-    """Return how many processes read; "auto" is one a core, none for few files or for arrays.
+    """Return the number of processes that read files. Raises OptionError for a wrong number.
 
-    Raises OptionError.
+    "auto" means one per CPU core, or none for at most 256 files and for arrays in memory.
     """
     if workers != AUTO:
         check_number("workers", workers, int, Bounds(0), auto=True)

@@ -1,4 +1,4 @@
-"""From a data set's name and some options to what training needs: pictures, options, the model's input."""
+"""Preparation of a training: open the data set, choose the options, set the input of the model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def prepare(
     given: dict[str, Any],
     start: InputSpec | None = None,
 ) -> tuple[Options, Prepared]:
-    """The options and the data, held in memory where they are small: `resolve`, then `held`."""
+    """Return the options, and the data set, loaded into memory if it is small; see `resolve`."""
     options, prepared = resolve(kind, data, recipe, given, start)
     return options, prepared.preloaded()
 
@@ -59,17 +59,18 @@ def resolve(
     given: dict[str, Any],
     start: InputSpec | None = None,
 ) -> tuple[Options, Prepared]:
-    """The options and the data set, of which nothing but a few headers has been read yet.
+    """Return the options and the data set, after reading only a few headers.
 
-    Without a recipe the rules choose (`rules.choose`), or, where the run has begun before, what they chose
-    then. `start` is what the model to start from takes in. Raises DataError, OptionError.
+    `kind` is the option class, `given` are the passed options, and `start` is the input of the model to
+    start from. Without a recipe, rules choose the other options (`rules.choose`); a started run keeps the
+    options that the rules chose first. Raises DataError, OptionError.
     """
     name = data.name if isinstance(data, Dataset) else str(data)
     given = {name: value for name, value in given.items() if value not in (None, AUTO)} | {"data": name}
     options = options_from(kind, recipe, given) if recipe else build(kind, given)
     channels = start.channels if start and not start.sound else or_none(options.channels)
     if isinstance(options, FinetuneOptions) and options.channels != AUTO:
-        channels = options.channels  # a start is changed for them
+        channels = options.channels  # the model to start from is adapted to this number
     bits, bounds = or_none(options.bits) or 0, or_none(options.value_range) or ()
     ranges = value_range.range_from_options(bits, bounds) or (start.values if start else ())
     dataset = (
@@ -118,19 +119,19 @@ def resolve(
 
 
 def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
-    """The kind that is asked for; else, of files and tables, what the model to start from takes."""
+    """Return the requested kind of files; for "any" in a folder or table, the kind of the model `start`."""
     if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
         return options.kind
     return "recordings" if start.sound else "pictures"
 
 
 def _alone(options: DataOptions) -> bool:
-    """Whether one process trains: of several each would measure another speed."""
+    """Return True if one process trains; each of several processes would measure another speed."""
     return not isinstance(options, LearningOptions) or processes(options) == (1, 1)
 
 
 def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
-    """What is drawn anew each epoch."""
+    """Return the random changes of pictures or recordings, drawn again in each epoch."""
     return Augmentation(
         crop=(options.crop_min_scale, 1.0),
         shift=options.shift,
@@ -144,7 +145,7 @@ def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
 def require_patches(
     shape: ViTConfig, patch: tuple[int, ...] | Auto, stride: tuple[int, ...] = ()
 ) -> ViTConfig:
-    """The shape on the patches that were asked for. Raises OptionError."""
+    """Return the configuration with the requested patch size and stride. Raises OptionError."""
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))
 
@@ -153,16 +154,16 @@ def _same_kind(dataset: Dataset, start: InputSpec) -> None:
     got, expected = dataset.kind, "recordings" if start.sound else "pictures"
     if got != expected:
         raise DataError(
-            dataset.name, got=got, expected=f"{expected}, as in the run", do="start from another run"
+            dataset.name, got=got, expected=f"{expected}, as in --init-from", do="start from another run"
         )
 
 
 def _with_sound_spec(dataset: Dataset, options: DataOptions, start: InputSpec | None) -> Dataset:
-    """Recordings by the spec of the start, or by that of the options; pictures as they are."""
+    """Return recordings with the spectrogram settings of `start` or of the options; pictures unchanged."""
     if dataset.sounds is None:
         return dataset
     if options.image_size != AUTO:
-        got, do = options.image_size, "choose --seconds instead"
+        got, do = options.image_size, "use --seconds instead"
         raise OptionError("image_size", got=got, expected="auto for recordings", do=do)
     if start is not None and start.sound is not None:
         spec = start.sound
@@ -173,7 +174,7 @@ def _with_sound_spec(dataset: Dataset, options: DataOptions, start: InputSpec | 
 
 
 def _workers(options: DataOptions) -> int:
-    """Processes that read what is not in memory: one a core, shared by the processes that train here."""
+    """Return the number of reading processes: one per CPU core, divided by the training processes here."""
     if options.workers != AUTO:
         return options.workers
     together = processes(options)[0] if isinstance(options, LearningOptions) else 1

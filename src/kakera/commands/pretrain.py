@@ -1,4 +1,4 @@
-"""`kakera pretrain`: a masked autoencoder from pictures without labels."""
+"""`kakera pretrain`: train a masked autoencoder, without labels."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from kakera.training.preview import preview
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
 
-SHOWN = 12  # pictures on a sheet of reconstructions
-DRAWN = 10  # sheets of a run, about evenly spaced over the epochs
+SHOWN = 12  # number of pictures on a sheet of reconstructions
+DRAWN = 10  # number of sheets in a run, about evenly spaced over the epochs
 
 
 def pretrain(
@@ -52,12 +52,24 @@ def pretrain(
     announce: bool = True,
     **options: Unpack[PretrainArgs],
 ) -> TrainResult[MAE]:
-    """Learn from pictures by guessing hidden patches; the run folder `out` gets model and pictures.
+    """Train a masked autoencoder to predict hidden patches of pictures or spectrograms, without labels.
 
-    `recipe` is "paper", a name that ships with kakera, or a TOML file; without one the rules of
-    docs/defaults.md choose. `options` are the fields of `PretrainOptions` and win over both. `announce`
-    prints the plan before it begins. Called again with the same arguments it goes on where it stopped.
-    Raises DataError, OptionError, RunError, StorageError.
+    `data` is a folder, a table, the name of a built-in data set, or a `Dataset`. `out` is the run folder,
+    which receives the model, the report and sheets of reconstructions. A second call with the same arguments
+    resumes an unfinished run, or opens a finished one. `recipe` is "paper", another recipe of kakera, or a
+    TOML file; without a recipe the rules of docs/defaults.md choose. `options` are the fields of
+    `PretrainOptions`, and override the recipe and the rules. `announce` prints the plan on stderr before
+    training.
+
+    Return the run folder and the model. Raises DataError, OptionError, RunError, StorageError.
+
+    Example:
+
+        >>> from kakera import open_data
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> run = pretrain(data, out="runs/mae", model="nano", epochs=1, min_steps=1, announce=False)
+        >>> (run.folder / "report.html").exists(), run.saved.model.reconstructs
+        (True, True)
     """
     given = {**options, "out": str(out)}
     job = TrainingJob.resolve(
@@ -100,9 +112,9 @@ def pretrain(
 def plan_pretrain(
     data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Unpack[PretrainArgs]
 ) -> Forecast:
-    """What `pretrain` with the same arguments would do: steps, time from a few real ones, memory, files.
+    """Return the plan of `pretrain` with the same arguments: steps, time, memory, files.
 
-    Nothing is written. Raises DataError, OptionError, RunError.
+    The time is measured on a few real steps. Nothing is written. Raises DataError, OptionError, RunError.
     """
     given = {**options, "out": str(out)}
     job = TrainingJob.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
@@ -116,13 +128,13 @@ def plan_pretrain(
 
 
 def _forecast(job: TrainingJob[PretrainOptions]) -> Forecast:
-    """From headers alone."""
+    """Return the forecast from headers alone."""
     chosen, prepared = job.options, job.prepared
     shape = require_patches(vit_config(chosen.model), chosen.patch)
     size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
     num_visible(
         Grid.cover(size, shape.patch).count, chosen.mask_ratio
-    )  # refuses a share that leaves nothing to see
+    )  # raises OptionError for a mask ratio that leaves no visible patch
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
     cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=chosen.hog_target)
     name = chosen.model
@@ -164,7 +176,7 @@ def _plan(
 
 
 def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: PretrainOptions) -> bytes:
-    """A PNG of some pictures: original, masked, predicted; the same masks at every call."""
+    """Return a PNG of some pictures: original, masked, predicted; the masks are the same in each call."""
     looked = preview(pictures, saved.front_end)
     saved.model.eval()
     samples, chosen = looked.batch.samples.numpy(), (options.mask_ratio, options.seed, options.masking)
@@ -177,7 +189,7 @@ def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: Pre
 
 
 def _samples(prepared: Prepared) -> Dataset:
-    """A few pictures to look at, the same in every run: unseen ones where there are any."""
+    """Return a few pictures for the sheets, the same in each run; test pictures if the data have some."""
     dataset = prepared.dataset
     unseen = dataset.part("test")
     dataset = unseen if len(unseen) else dataset

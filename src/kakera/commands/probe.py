@@ -1,4 +1,4 @@
-"""`kakera probe`: what simple classifiers read from frozen tokens, with fine-tuning beside them."""
+"""`kakera probe`: train simple classifiers on frozen tokens, and compare them with fine-tuning."""
 
 from __future__ import annotations
 
@@ -47,18 +47,19 @@ from kakera.training.probes.probes import PROBES
 from kakera.training.probes.results import FINETUNED, ProbeReport, ProbeResult
 
 Tokens = dict[tuple[int, Pooling], NDArray[np.float32]]
-LEAST, ENOUGH = 8, 3.0  # files, and seconds: how much the tokens are timed with
-MEMORY = "give fewer --layers or --pools, or lower --workers"
+LEAST, ENOUGH = 8, 3.0  # a plan measures tokens on at least 8 files, and for about 3 seconds
+MEMORY = "pass fewer --layers or --pools, or lower --workers"
 
 
 @dataclass(frozen=True, eq=False)
 class ProbeOutcome:
-    """Results of all fits, and the scores (m, classes) of those to the first draw of the most labels."""
+    """The results of all fits, and the logits of the fits that the page shows."""
 
     results: list[ProbeResult]
     scores: dict[str, NDArray[np.float64]]
+    """Logits (m, classes) by name of the probe, for the first draw of the largest number of labels."""
     numbers: NDArray[np.int64]
-    """Of the m test files that could be read."""
+    """Row numbers (m,) of the readable test files."""
 
 
 @renamed(start="init_from")
@@ -71,12 +72,27 @@ def probe(
     announce: bool = False,
     **options: Unpack[ProbeArgs],
 ) -> ProbeReport:
-    """Probes on the frozen tokens of a run, for several label counts and seeds; fine-tuning beside them.
+    """Train simple classifiers (probes) on the frozen tokens of a model, and compare them with fine-tuning.
 
-    `out` is a folder for probe.json, report.html and the fine-tunings; without one nothing is kept.
-    `options` are the fields of `ProbeOptions`. `announce` prints the plan before it begins, and gives all of
-    it at most 30 minutes where neither `time` nor `finetune_recipe` says otherwise. Raises DataError,
-    OptionError, RunError.
+    `data` is a data set with labels and a test part. `init_from` is the run folder of the model. Each probe
+    is fitted for several numbers of labels and several random draws (seeds). `out` is a folder for
+    probe.json, report.html and the fine-tunings; by default nothing is saved. `options` are the fields of
+    `ProbeOptions`. `announce` prints the plan on stderr before the start, and sets a time limit of 30
+    minutes, unless `time` or `finetune_recipe` is passed.
+
+    Return a `ProbeReport` with the results of all probes. Raises DataError, OptionError, RunError.
+
+    Example:
+
+        >>> from kakera import InputSpec, ViT, open_data
+        >>> from kakera.formats.native import save_model
+        >>> inputs = InputSpec(1, 28, 28, mean=(0.5,), std=(0.5,))
+        >>> save_model(Path("runs/untrained"), Pretrained(ViT("nano", channels=1, image_size=28), inputs))
+        >>> data = open_data("demo").take(range(0, 9500, 50))
+        >>> options = {"labels": (0,), "probes": ("ridge",), "finetune": False, "workers": 0}
+        >>> report = probe(data, init_from="runs/untrained", **options)
+        >>> report.counts, report.best_probe().probe
+        ([160], 'ridge')
     """
     began = duration.started()
     plan, saved = _planned(data, init_from, {**options, "out": str(out)}, began, announce=announce)
@@ -84,7 +100,7 @@ def probe(
     if speaks:
         print("\n".join(plan.shorter().lines()), file=sys.stderr, flush=True)
     prepared = _held(plan.prepared, saved, plan)
-    if _labelled(prepared) != _labelled(plan.prepared):  # some cannot be read
+    if _labelled(prepared) != _labelled(plan.prepared):  # some files are unreadable
         plan = estimate(chosen, replace(plan.prepared, dataset=prepared.dataset), saved, plan)
     (part, test), train = held_out(prepared.dataset), labelled_part(prepared.dataset, "train")
     probed = _probed(plan, saved, train, test, prepared.workers)
@@ -98,7 +114,7 @@ def probe(
     except StoppedError as error:
         if chosen.out:
             raise
-        raise StoppedError("stopped; nothing is kept without --out: begin again", error.number) from error
+        raise StoppedError("stopped; nothing is saved without --out: start again", error.number) from error
     report = ProbeReport(tuple(results))
     if chosen.out:
         text = json.dumps([asdict(result) for result in results], indent=1)
@@ -115,9 +131,10 @@ def probe(
 def plan_probe(
     data: str | Path | Dataset, *, init_from: str | Path, out: str | Path = "", **options: Unpack[ProbeArgs]
 ) -> ProbePlan:
-    """What `probe` with the same arguments would do: tokens, fits, fine-tunings, time from a few real ones.
+    """Return the plan of `probe` with the same arguments: tokens, fits, fine-tunings, time, memory.
 
-    Nothing is written. Raises DataError, OptionError, RunError.
+    The time is measured on a few real steps and fits. Nothing is written. Raises DataError, OptionError,
+    RunError.
     """
     plan, saved = _planned(data, init_from, {**options, "out": str(out)}, duration.started(), announce=True)
     began = time.monotonic()
@@ -129,7 +146,7 @@ def plan_probe(
     with moved_to_device(saved, plan.options.device):
         tokens, kept = features(saved, files, plan.options.layers, plan.options.pools, workers=0)
     each = (time.monotonic() - began) / len(files)
-    read = read if is_decoded(prepared.dataset) else 0.0  # else it is part of what the tokens take
+    read = read if is_decoded(prepared.dataset) else 0.0  # otherwise the time of the tokens includes it
     plan = replace(plan, read_seconds=read, token_seconds=each * plan.files)
     return timed(with_fits(plan, files.take(kept), next(iter(tokens.values()))), prepared, always=True)
 
@@ -137,14 +154,17 @@ def plan_probe(
 def _planned(
     data: str | Path | Dataset, start: str | Path, options: dict[str, Any], began: float, *, announce: bool
 ) -> tuple[ProbePlan, Pretrained]:
-    """From headers alone; `began` is when the probe did, in seconds of `time.monotonic`."""
+    """Return the plan from headers alone, and the model; `began` is the start of the probe.
+
+    `began` is in seconds of `time.monotonic`.
+    """
     saved = noted(load(start), start)
     given = {**options, "init_from": str(start)}
     chosen, prepared = resolve(ProbeOptions, data, "", given, saved.inputs)
     require_classes(prepared.dataset)
     if not len(held_out(prepared.dataset)[1]):
         do = "add a test split"
-        raise DataError(prepared.dataset.name, got="no labelled test pictures", expected="some", do=do)
+        raise DataError(prepared.dataset.name, got="no labelled test files", expected="at least one", do=do)
     require_layers(saved.encoder, chosen.layers)
     free = announce and not chosen.finetune_recipe
     limit = duration.seconds(chosen.time) if chosen.time != AUTO else LIMIT if free else 0.0
@@ -153,7 +173,7 @@ def _planned(
 
 
 def _held(prepared: Prepared, saved: Pretrained, plan: ProbePlan, *, quiet: bool = False) -> Prepared:
-    """The data decoded once, no larger than tokens and fine-tunings need them."""
+    """Return the data decoded once, only as large as tokens and fine-tunings need them."""
     if not plan.tunings:
         return prepared.preloaded(saved.inputs.size, quiet=quiet)
     first = plan.tunings[0]
@@ -165,7 +185,7 @@ def _labelled(prepared: Prepared) -> int:
 
 
 def _probed(plan: ProbePlan, saved: Pretrained, train: Dataset, test: Dataset, workers: int) -> ProbeOutcome:
-    """Every probe on every kind of tokens, for every draw."""
+    """Fit each probe on each kind of tokens, for each draw of the labels."""
     chosen = plan.options
     rows = np.unique(np.concatenate([draw.rows for draw in plan.draws]))
     with moved_to_device(saved, chosen.device):
@@ -207,7 +227,7 @@ def _score(evaluation: Evaluation, measure: str) -> float:
 
 
 def _finetuned(plan: ProbePlan, prepared: Prepared, measure: str) -> Iterator[ProbeResult]:
-    """The same labels, all weights trained: in folders below `out`, or ones that are thrown away."""
+    """Train all weights on the same labels; yield the results. The run folders are in `out`, or temporary."""
     with tempfile.TemporaryDirectory() as temporary:
         for tuning in plan.tunings:
             trained = tuning.into(Path(plan.options.out or temporary)).train(prepared)

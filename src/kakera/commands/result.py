@@ -1,4 +1,4 @@
-"""What a training verb gives back, and how it ends: weights, description, measures and a page."""
+"""The result of a training verb, and the end of a training: weights, evaluation and page."""
 
 from __future__ import annotations
 
@@ -37,17 +37,21 @@ M = TypeVar("M", bound=Network)
 
 @dataclass(frozen=True)
 class TrainResult(Generic[M_co]):
-    """The folder of a finished run, its model, and how well it does on pictures it has not seen."""
+    """The folder of a finished run, its model, and its evaluation on held-out files.
+
+    See `finetune` and `pretrain`.
+    """
 
     folder: Path
     saved: Pretrained[M_co]
     evaluation: Evaluation | None = None
+    """Evaluation on the test or val part; None for a pretraining, and for data without such labels."""
     is_main: bool = True
-    """Whether this process is the one that wrote it, and may speak."""
+    """True if this process wrote the run folder; the other processes of a team should print nothing."""
 
 
 Page = Callable[[TrainResult, Predictions | None], str]
-"""Makes the page of a finished run; predictions are of its held-out part, None where they are not at hand."""
+"""Function that makes the page of a finished run; the predictions are those on the held-out part, or None."""
 
 
 def finish(
@@ -58,9 +62,10 @@ def finish(
     device: str = "auto",
     page: Page | None = None,
 ) -> TrainResult[M]:
-    """Write the weights, with which the run is finished; then measure, and make the page.
+    """Write the weights, evaluate the model, and write the page.
 
-    Whatever fails after the weights, the same command does what is missing. Raises RunError for it.
+    The run is finished once the weights are written. If a later part fails, the same command tries that
+    part again. Raises RunError for such a failure.
     """
     run.dist.on_rank_zero(lambda: _write(run, saved))
     return _complete(run, saved, held_out, workers, device, page)
@@ -74,9 +79,9 @@ def reopen(
     device: str = "auto",
     page: Page | None = None,
 ) -> TrainResult[M]:
-    """The result of a run that is finished; measures and page are made if they are missing.
+    """Return the result of a finished run; evaluate it and write its page if they are missing.
 
-    `narrowed` requires a kind of network, as `require_mae` does. Raises RunError where they cannot be.
+    `narrowed` checks the kind of network, as `require_mae` does. Raises RunError if the evaluation fails.
     """
     return _complete(run, narrowed(load_model(run.folder)), held_out, workers, device, page)
 
@@ -84,7 +89,7 @@ def reopen(
 def _write(run: Run, saved: Pretrained) -> None:
     run.require_own()
     save_model(run.folder, saved)
-    run.require_own()  # what was deleted while these were written is not reported as finished
+    run.require_own()  # raises if the run folder was deleted meanwhile, so it is not reported as finished
     run.drop_checkpoints()
 
 
@@ -106,17 +111,17 @@ def _complete(
 
 @contextmanager
 def _after_the_weights(folder: Path) -> Generator[None, None, None]:
-    """Raises RunError for what fails while measuring: nothing of the training is lost for it."""
+    """Raise RunError for any error of the evaluation; the message says that the model is saved."""
     try:
         yield
     except KakeraError as error:
-        raise RunError(f"{folder}: the model is saved, measuring it failed: {error}") from error
+        raise RunError(f"{folder}: the model is saved, but its evaluation failed: {error}") from error
     except Exception as error:
         raise RunError(
             str(folder),
-            got=f"{type(error).__name__} ({error}) while the model was measured",
-            expected="its measures",
-            do="the model is saved; the same command measures it again",
+            got=f"{type(error).__name__} ({error}) during the evaluation",
+            expected="an evaluation",
+            do="run the same command again to evaluate the saved model",
         ) from error
 
 
@@ -125,7 +130,7 @@ def _write_evaluation(run: Run, evaluation: Evaluation) -> None:
 
 
 def _read_evaluation(folder: Path) -> Evaluation | None:
-    """None where there is none yet, or none that can be read."""
+    """Return the stored evaluation; None if the file is missing or unreadable."""
     try:
         values = json.loads((folder / EVALUATION).read_text())
         values["per_class"] = tuple(ClassResult(**row) for row in values["per_class"])
@@ -138,23 +143,23 @@ def _read_evaluation(folder: Path) -> Evaluation | None:
 
 
 def write_page(folder: Path, make: Callable[[], str]) -> None:
-    """Write `report.html` into a folder; a failure is one line on stderr and no more.
+    """Write `report.html` into a folder; if this fails, print one line on stderr and raise nothing.
 
-    All that matters is on disk by then, and the same command, given again, makes what is missing.
+    All other files are saved by then, and the same command writes a missing page.
     """
     path = folder / REPORT
     try:
         write_atomically(path, make().encode(), parents=False)
     except StorageError as error:
         print(f"warning: {error}", file=sys.stderr)
-    except Exception as error:  # whatever it is, the training is not lost for it
-        said = sentence(
+    except Exception as error:  # no error of the page may make a finished training fail
+        message = sentence(
             str(path),
             got=f"{type(error).__name__} ({error})",
             expected="a page",
-            do="all else is saved; the same command tries again",
+            do="run the same command again to write it; everything else is saved",
         )
-        print(f"warning: {said}", file=sys.stderr)
+        print(f"warning: {message}", file=sys.stderr)
 
 
 def predict_part(
@@ -164,7 +169,7 @@ def predict_part(
     dist: Distributed | None = None,
     device: str = "auto",
 ) -> Predictions:
-    """What a classifier makes of all readable files. Of a team each process takes every n-th one."""
+    """Predict all readable files of a labelled data set; each of n processes predicts every n-th file."""
     assert dataset.labels is not None
     dist, began = dist or Distributed(), time.monotonic()
     mine = dist.own_rows(len(dataset))
@@ -191,7 +196,11 @@ def measure(
     dist: Distributed | None = None,
     device: str = "auto",
 ) -> Evaluation:
-    """All measures of a classifier on labelled pictures; unreadable ones are left out, others count once."""
+    """Evaluate a classifier on labelled files; skip unreadable files.
+
+    `workers` is the number of processes that read files. With several training processes (`dist`), each
+    predicts a part of the files, and each file counts once. `device` is cpu, cuda, mps or auto.
+    """
     return _evaluated(predict_part(saved, dataset, workers, dist, device), dataset, saved)
 
 

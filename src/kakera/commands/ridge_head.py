@@ -1,7 +1,7 @@
-"""A head to start fine-tuning from: the ridge solution on the tokens as pretraining left them.
+"""A start value for the head of a fine-tuning: ridge regression on the pretrained tokens.
 
-Fine-tuning from a head that knows nothing spoils good tokens before it uses them (Kumar et al. 2022,
-"Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution").
+With a random head, the first steps of fine-tuning damage good tokens (Kumar et al. 2022, "Fine-Tuning can
+Distort Pretrained Features and Underperform Out-of-Distribution").
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kakera.training.distributed import Distributed
 from kakera.training.probes.features import indicators, labelled
 from kakera.training.probes.ridge import fit
 
-STEEPNESS = 2.0  # from scores of −1 and 1 to logits
+STEEPNESS = 2.0  # factor from ridge targets of −1 and 1 to logits
 
 
 def start_from_ridge(
@@ -29,9 +29,10 @@ def start_from_ridge(
     dist: Distributed | None = None,
     device: str = "auto",
 ) -> None:
-    """Set the head of `saved`, a Vision Transformer, from its frozen tokens of labelled pictures.
+    """Set the head of the Vision Transformer `saved` by ridge regression on its frozen tokens.
 
-    Of a team each process looks at every n-th picture, and all of them get the same head.
+    `pictures` are labelled training files. With n processes (`dist`), each computes the tokens of every n-th
+    file, and all processes set the same head. The head of `saved` is changed in place.
     """
     dist, model = dist or Distributed(), saved.model
     assert pictures.labels is not None
@@ -44,6 +45,7 @@ def start_from_ridge(
     seen, labels = labelled(tokens, pictures.labels[numbers], classes=model.classes)
     mean, std = seen.mean(axis=0, dtype=np.float64), seen.std(axis=0, dtype=np.float64) + 1e-6
     ridge = fit((seen - mean) / std, 2.0 * indicators(labels, classes=model.classes) - 1.0)
+    # The fit is on standardised tokens; the head gets the weights and bias for tokens as they are.
     weights = STEEPNESS * ridge.weights / std[:, None]
     bias = STEEPNESS * ridge.intercept - mean @ weights
     with torch.no_grad():

@@ -1,4 +1,7 @@
-"""Files to predict that a run was trained with: what it says of these says little of new ones."""
+"""Detection of training files among the files to predict.
+
+Predictions of training files are better than those of new files, so they do not show how good a model is.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ from kakera.training.planning.situation import config_of, trained_on
 
 
 def seen_files(run: str | Path, dataset: Dataset) -> str:
-    """Return a sentence where files of `dataset` are training files of a run; else nothing.
+    """Return a sentence if files of `dataset` are training files of a run, else an empty string.
 
-    The run's `config.json` names its data, which are listed again, without reading them. Where these have
-    changed since, what was trained on is not known, and the sentence says that.
+    The run's `config.json` names its data set. Its files are listed again, but not read. If the data set has
+    changed since, the training files are unknown, and the sentence mentions the change.
     """
     config, data = config_of(run), trained_on(run)
     if config.get("verb") != "finetune" or not data or is_address(data):
@@ -41,10 +44,13 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
         return ""
     many = _counted(count, len(dataset), dataset.kind)
     if not same:
-        return f"{many} in {data}, which {run} was trained with and which has changed since: it may know them"
+        return (
+            f"{many} in {data}, the training data of {run}, which have changed since: "
+            "the model may have been trained on them"
+        )
     return (
-        f"{many} in the training part of {data}, which {run} was trained with: "
-        f"how right it is on them says little of new {dataset.kind}"
+        f"{many} in the training part of {data}, the training data of {run}: "
+        f"the predictions do not show the accuracy on new {dataset.kind}"
     )
 
 
@@ -53,7 +59,7 @@ def _opened(data: str, config: dict[str, Any]) -> Dataset:
 
 
 def _places(dataset: Dataset) -> Iterator[str]:
-    """Where each file is, whatever way its path is written; nothing of what is no file."""
+    """Yield the absolute path or identity of each file; skip samples that are not files."""
     files = dataset.pictures
     for source in files.paths:
         if isinstance(source, Path):
@@ -65,7 +71,7 @@ def _places(dataset: Dataset) -> Iterator[str]:
 
 
 def _hashes(dataset: Dataset) -> NDArray[np.int64]:
-    """A number of each place, eight bytes; two places have the same one in 10¹⁹."""
+    """Return a 64-bit hash of each file's path; two paths have the same hash with probability 10⁻¹⁹."""
     return np.fromiter(map(hash, _places(dataset)), np.int64)
 
 

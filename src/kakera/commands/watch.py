@@ -1,7 +1,7 @@
-"""How well a classifier does while it is trained: on a few fixed training files, and on validation files.
+"""Accuracy of a classifier during training, on a few fixed training files and on validation files.
 
-It looks about ten times a run, in evaluation mode and without augmentation. Nothing is drawn, no weight and
-no running statistic moves, so the training is the same, bit by bit, as without it.
+It is measured about ten times per run, in evaluation mode and without augmentation. The measurement draws no
+random numbers and changes no weights and no running statistics, so the training stays the same bit by bit.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from kakera.training.plan import TrainingPlan
 from kakera.training.preview import preview
 from kakera.training.run import Run
 
-LOOKS = 10  # a run
-TRAIN, VAL = 256, 512  # files at most
-SHARE = 0.03  # of the training's time, at most
-FORWARD = 1 / 3  # of what training on a file takes: the way back takes twice the way there
-BYTES = 96 << 20  # of all that is kept to look at
-CHUNK = 64  # files at a time
+LOOKS = 10  # measurements per run
+TRAIN, VAL = 256, 512  # most files of each part
+SHARE = 0.03  # all measurements together take at most this share of the training time
+FORWARD = 1 / 3  # cost of a forward pass as a share of a training step: the backward pass costs twice as much
+BYTES = 96 << 20  # most memory for the files to measure on: 96 MiB
+CHUNK = 64  # files per forward pass
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Stored values (n, c, H, W), the patches that are padding, labels."""
+    """Stored values (n, c, H, W), the padding mask of the patches, and the labels of a fixed set of files."""
 
     pictures: Tensor
     padding: Tensor | None
@@ -41,7 +41,7 @@ class Sample:
 
 
 class Watch:
-    """Called after each epoch; what it measures goes into the metrics."""
+    """A callback after each epoch that measures accuracy and loss for the metrics."""
 
     def __init__(self, saved: Pretrained[WithHead], data: Dataset, plan: TrainingPlan, run: Run) -> None:
         self.saved, self.run, self.epochs = saved, run, plan.steps / plan.steps_per_epoch
@@ -52,15 +52,17 @@ class Watch:
             "val": _first(labelled_part(data, "val"), min(VAL, room * 2 // 3)),
         }
         files = sum(len(part) for part in self.parts.values())
+        # All training costs steps * batch files; a measurement costs FORWARD * files of the same unit.
         affordable = SHARE * plan.steps * plan.batch / (FORWARD * max(files, 1))
         self.looks = min(LOOKS, int(affordable))
         self.samples: dict[str, Sample] = {}
         self.warned = False
 
     def __call__(self, epoch: int, model: WithHead) -> dict[str, float]:
-        """`train_accuracy`, `train_loss` and the same of `val`, where it is time to look; else nothing.
+        """Measure `train_accuracy`, `train_loss`, `val_accuracy` and `val_loss`, and return them by name.
 
-        Where files may have several labels, the accuracy is the share of right answers, yes or no.
+        Return an empty dictionary in epochs without a measurement. For a multi-label model the accuracy is
+        the share of correct yes-or-no predictions over all classes.
         """
         warn_if_stalled(self.run, epoch, self.epochs, chance_loss(self.saved))
         if not self.due(epoch) or not self.run.dist.is_main:
@@ -80,9 +82,9 @@ class Watch:
         return values
 
     def due(self, epoch: int) -> bool:
-        """Whether a look falls into this epoch: evenly spread over the run, the last at its end."""
+        """Return True if this epoch has a measurement; they are evenly spaced, the last one at the end."""
         before, now = ((epoch - i) * self.looks / max(self.epochs, 1) for i in (1, 0))
-        return self.looks > 0 and int(now + 1e-9) > int(before + 1e-9)
+        return self.looks > 0 and int(now + 1e-9) > int(before + 1e-9)  # 1e-9 absorbs rounding errors
 
     def _warn(self, epoch: int, values: dict[str, float]) -> None:
         history = History.of(self.run.folder)
@@ -104,11 +106,13 @@ class Watch:
     def _bytes_of_a_file(saved: Pretrained) -> int:
         inputs = saved.inputs
         values = inputs.channels * inputs.height * inputs.width
-        return values if inputs.sound is None else 4 * 2 * values  # floats, and the waveform on the way
+        return (
+            values if inputs.sound is None else 4 * 2 * values
+        )  # float32, and the waveform while it is read
 
 
 def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
-    """Accuracy and mean loss of a sample."""
+    """Return the accuracy (0 to 1) and the mean loss of a sample, rounded to four decimals."""
     rows = list[Tensor]()
     for start in range(0, len(sample.pictures), CHUNK):
         part = slice(start, start + CHUNK)

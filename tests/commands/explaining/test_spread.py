@@ -1,4 +1,4 @@
-"""Which of many files a page shows."""
+"""Tests of the choice of files for a page."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.small import folder
 
 
 def labelled(*counts: int) -> Dataset:
-    """So many pictures of each class, one class after the other."""
+    """Make a data set with the passed number of pictures of each class, class by class."""
     labels = np.repeat(np.arange(len(counts)), counts)
     arrays = np.zeros((len(labels), 2, 2, 1), np.uint8)
     names = tuple(f"class {number}" for number in range(len(counts)))
@@ -20,7 +20,7 @@ def labelled(*counts: int) -> Dataset:
 
 
 def shown(dataset: Dataset, most: int) -> list[int]:
-    """How many of each class."""
+    """Return the number of files of each class."""
     assert dataset.labels is not None
     return np.bincount(dataset.labels[spread(dataset, most)], minlength=len(dataset.classes)).tolist()
 

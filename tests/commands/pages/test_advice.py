@@ -1,4 +1,4 @@
-"""What a report advises, from the start, the data and the verdict."""
+"""Tests of the advice in a report, from the starting weights, the data and the verdict."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,9 @@ def advice(situation: Situation, start: str = "") -> list[str]:
 def test_few_and_large_pictures_from_scratch_are_sent_to_published_weights_first() -> None:
     first, second, *_ = advice(FEW)
     assert first == HUB
-    assert second.startswith("Without network: kakera pretrain things learns from all files")
+    assert second.startswith(
+        "Without internet access, pretrain on all files, with or without labels: kakera pretrain things"
+    )
 
 
 def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ def test_so_are_those_that_started_from_a_run_of_their_own(tmp_path: Path) -> No
 @pytest.mark.parametrize("change", [{"side": 28}, {"count": 20_000}], ids=["small", "many"])
 def test_small_and_many_pictures_are_sent_to_their_own_pretraining(change: dict[str, int]) -> None:
     first, *others = advice(replace(FEW, **change))
-    assert first.startswith("kakera pretrain things learns from all files")
+    assert first.startswith("Pretrain on all files, with or without labels: kakera pretrain things")
     assert not any("published" in text for text in others)
 
 
@@ -50,7 +52,7 @@ def test_recordings_are_sent_to_weights_for_recordings() -> None:
 
 
 def unlearned(given: dict[str, Any]) -> str:
-    """The advice after 40 epochs with 60 % of the training files right."""
+    """Return the advice after 40 epochs with a training accuracy of 60 %."""
     history = History(({"epoch": 40.0, "step": 400.0, "train_accuracy": 0.6},))
     options = FinetuneOptions(data="things", out="runs/x")
     found = next_steps(options, pictures(), history, None, replace(FEW, side=28), given)

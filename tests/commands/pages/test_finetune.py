@@ -23,7 +23,7 @@ NANO: dict[str, Any] = {**QUICK, "model": "nano"}
 
 
 def made(data: Dataset | Path, out: Path, **options: Any) -> str:
-    """The page of a short training, whole and self-contained."""
+    """Return the page of a short training, and check that it is complete and self-contained."""
     found = finetune(data, out=out, **{**NANO, **options}).folder / "report.html"
     page = found.read_text()
     tags = Tags(page)
@@ -85,14 +85,14 @@ def test_several_labels_are_compared_by_average_precision(tmp_path: Path) -> Non
 
 
 def test_without_a_test_part_the_page_says_so(tmp_path: Path) -> None:
-    assert "Nothing was measured" in verdict(made(pictures().part("train"), tmp_path / "run"))
+    assert "The accuracy is unknown" in verdict(made(pictures().part("train"), tmp_path / "run"))
 
 
 def test_a_val_part_stands_in_for_the_test_part_and_is_named(tmp_path: Path) -> None:
     data = pictures()
     page = made(replace(data, split=np.where(data.split == "test", "val", data.split)), tmp_path / "run")
     assert "on 20 validation files" in verdict(page)
-    assert "there are no test files" in page
+    assert "the data have no test files" in page
 
 
 def test_classes_with_few_or_no_test_files_are_named(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_classes_with_few_or_no_test_files_are_named(tmp_path: Path) -> None:
     bags = np.flatnonzero((data.split == "test") & (data.labels == data.classes.index("Bag")))
     keep = np.setdiff1d(np.arange(len(data)), bags)
     page = made(data.take(keep), tmp_path / "run")
-    assert "no test file in Bag: nothing is known of them" in page
-    assert "at most 3 test files in" in page
+    assert "Bag: no test file, so their accuracy is unknown" in page
+    assert "at most 3 test files per class" in page
 
 
 def test_a_thousand_classes_make_a_small_page_with_the_most_confused(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_thousand_classes_make_a_small_page_with_the_most_confused(tmp_path: P
     split = np.repeat(["train", "test"], 1000)
     data = Dataset("many", ArrayPictures(values), 1, split, tuple(f"kind {i}" for i in range(1000)), labels)
     page = made(data, tmp_path / "run", epochs=0.01, batch_size=100, image_size=8, patch=4)
-    assert "The 16 of 1000 classes with the most mistakes" in page
+    assert "the 16 of 1000 classes with the most mistakes" in page
     assert "All 1000 classes" in page
 
 
@@ -174,7 +174,7 @@ def test_baselines_that_fail_leave_the_page(
 
     monkeypatch.setattr(baselines, "picture_features", fails)
     assert "no baseline was measured" in verdict(made(pictures(), tmp_path / "run"))
-    assert "the baselines were left out: MemoryError, no room" in capsys.readouterr().err
+    assert "the page has no baselines: MemoryError, no room" in capsys.readouterr().err
 
 
 def test_a_test_file_that_is_trained_on_is_warned_of_before_training_and_on_the_page(

@@ -38,8 +38,8 @@ def written(tmp_path: Path, order: str = "surest", count: int = 3) -> tuple[str,
 def test_every_file_has_a_card_in_the_order_asked_for(order: str, tmp_path: Path) -> None:
     page, names = written(tmp_path, order)
     assert re.findall(r"· ([^<]*)</p>", page) == names
-    assert "All 6 are shown." in page
-    assert "6 pictures with a prediction." in page
+    assert "This page shows all 6." in page
+    assert "Pictures with a prediction: 6." in page
     for number, content in enumerate(data(page, "image/png")):
         with Image.open(io.BytesIO(content)) as thumbnail, Image.open(names[number]) as image:
             np.testing.assert_array_equal(np.asarray(thumbnail), np.asarray(image.convert("L")))
@@ -57,7 +57,7 @@ def test_of_many_files_some_are_shown_and_the_page_says_how_many(
     monkeypatch.setattr("kakera.commands.pages.prediction.PICTURES", 4)
     page, names = written(tmp_path)
     assert re.findall(r"· ([^<]*)</p>", page) == names[:4]
-    assert "The surest 4 of 6 are shown" in page
+    assert "This page shows the most confident 4 of 6" in page
 
 
 def test_recordings_can_be_played_for_a_few_seconds(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_command_writes_the_page_and_names_what_cannot_be_read(
     assert out.startswith("file,label")
     assert f"{page}: open it in a browser" in error
     text = page.read_text()
-    assert "1 cannot be read and are listed below" in text
+    assert "Unreadable files: 1; the list is below" in text
     assert "0.png: got an HTML or XML file" in text
     assert len(data(text, "image/png")) == 3
 

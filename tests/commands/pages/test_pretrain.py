@@ -18,7 +18,7 @@ def test_the_page_holds_the_last_reconstructions_and_what_to_do_next(mae: Path) 
     last = sorted((mae / "pictures").iterdir())[-1].read_bytes()
     assert base64.b64encode(last).decode() in page
     assert f"kakera finetune demo --init-from {mae} --out runs/finetune-demo" in page
-    assert "trained on 40 pictures, without their labels, for 2 epochs" in page
+    assert "The training files were 40 pictures, without labels. Training lasted 2 epochs" in page
 
 
 def test_a_missing_page_is_made_by_the_same_command(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.small import pictures
 
 @pytest.fixture(scope="module")
 def plan(mae: Path, tmp_path_factory: pytest.TempPathFactory) -> ProbePlan:
-    """Fine-tunings of 1 000 steps of a second each, whatever this machine does: 3 of 20 labels, 1 of 40."""
+    """Make a plan of fine-tunings with 1 000 steps of one second: 3 with 20 labels, 1 with 40."""
     root = tmp_path_factory.mktemp("runs")
     recipe = root / "long.toml"
     recipe.write_text("epochs = 1.0\nmin_steps = 1000\nbatch_size = 10\n")
@@ -51,16 +51,16 @@ def test_beyond_the_limit_each_fine_tuning_is_cut_in_proportion(plan: ProbePlan)
     assert steps.pop() == pytest.approx(500, rel=0.02)  # 4 000 seconds of steps, and some to measure
     assert cut.seconds <= 2000.0
     (note,) = cut.notes
-    assert "is cut to 5" in note or "is cut to 4" in note
-    assert "--time gives it longer" in note
+    assert "is shortened to 5" in note or "is shortened to 4" in note
+    assert "raise --time for longer ones" in note
 
 
 def test_where_less_than_100_steps_would_be_left_there_is_no_fine_tuning(plan: ProbePlan) -> None:
     cut = replace(plan, limit=300.0).shorter()
     assert cut.tunings == ()
     (note,) = cut.notes
-    assert "fine-tuning is left out: 4 networks of at least 100 steps" in note
-    assert "--time 8m has room for them" in note  # 400 steps of a second, measuring, tokens and fits; and 5 %
+    assert "fine-tuning is left out: with 4 networks of at least 100 steps" in note
+    assert "--time 8m for these steps" in note  # 400 steps of a second, measuring, tokens and fits; and 5 %
     assert "  fine-tuning: none" in cut.lines()
 
 

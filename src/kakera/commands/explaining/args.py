@@ -8,25 +8,25 @@ from kakera.option_fields import Auto
 
 
 class ExplainArgs(TypedDict, total=False):
-    """How to look into a model."""
+    """The options of `explain_files`."""
 
     layer: int
-    """The layer whose class token is shown over the picture, 1 … L; -1 is the last."""
+    """Layer whose class-token attention is shown over the picture, 1 … L; -1 is the last layer."""
     patch_index: int | Auto
-    """The patch to look from, 1 … N row by row; auto takes the one at the centre."""
+    """Patch to compare with the others, 1 … N, row by row; auto: the patch at the centre."""
     target: str
-    """The class whose evidence is shown; empty takes the predicted one."""
+    """Class whose relevance map is shown; empty: the predicted class."""
     mask_ratio: float
-    """Share of the patches that are hidden for a reconstruction."""
+    """Share of the patches to hide for a reconstruction."""
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"]
-    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
+    """Pattern of the hidden patches; in spectrograms rows hides frequencies, cols times, cross both."""
     mask: str
-    """A picture of any size, white where patches are hidden, black where not, instead of drawn masks."""
+    """Picture file to use as the mask, of any size: white patches are hidden; empty: random masks."""
     samples: int
-    """Reconstructions of each picture, under different masks."""
+    """Number of reconstructions of each picture, each with another mask."""
     at: float
-    """Where the window of a recording that is looked at begins, in seconds."""
+    """Start of the shown window of a recording, in seconds."""
     seed: int
     """Random seed of the masks."""
     cnn: str
-    """A run of a ResNet to compare with; empty takes an untrained one."""
+    """Run folder of a ResNet to compare with; empty: an untrained ResNet."""

@@ -1,4 +1,4 @@
-"""A folder of plates: PNGs, their numbers, and one page that holds everything."""
+"""A folder of figures: PNG files, their numbers, and one page that shows everything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE, NUMBERS = "index.html", "numbers.npz"
 
 
 class Gallery:
-    """Writes plates as they come, and the page and the numbers at the end."""
+    """A writer of figures; it writes each PNG at once, and the numbers and the page at the end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,9 +30,9 @@ class Gallery:
         self.numbers: dict[str, NDArray[Any]] = {}
 
     def section(self, title: str, prefix: str, plates: Sequence[Figure]) -> None:
-        """A heading and its plates; their files begin with `prefix`.
+        """Add a heading and its figures to the page, and write the figures; file names start with `prefix`.
 
-        How to read a kind of plate stands under the first one of them.
+        A caption, which explains how to read a figure, is printed once, below the first figure that has it.
         """
         self.parts.append(html.heading(title))
         for plate in plates:
@@ -46,7 +46,7 @@ class Gallery:
             self.numbers |= {f"{prefix}{name}": values for name, values in plate.numbers.items()}
 
     def finish(self, title: str, opening: str) -> None:
-        """The page last: where it is, everything is."""
+        """Write the numbers, then the page; the page comes last, so a folder with a page is complete."""
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **self.numbers)  # type: ignore[arg-type]  # names are ours
         write_atomically(self.folder / NUMBERS, buffer.getvalue())
@@ -57,9 +57,9 @@ class Gallery:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """`name` is that of its file; `numbers` go into `numbers.npz`.
+    """A figure of the page, with its file name (`name`) and the arrays for `numbers.npz` (`numbers`).
 
-    `caption` says how to read such a plate, `facts` what is to be said of this one.
+    `caption` explains how to read a figure of this kind; `facts` are numbers of this figure.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The plates of `kakera explain` that show one picture."""
+"""The figures of `kakera explain` about one picture."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from kakera.formats.bundle import Pretrained, require_mae, require_token_classif
 
 @dataclass(frozen=True, eq=False)
 class FigureInput:
-    """What is looked at, and from where: a picture (c, H, W) of stored values, and what a model saw of it."""
+    """A picture (c, H, W) of stored values, the activations of a model on it, and what to show of them."""
 
     saved: Pretrained
     seen: Activations
     picture: Tensor
     width: int | None
-    """After how many pixels it ends."""
+    """Width without padding, in pixels; None if the picture has no padding."""
     start: float
-    """Where it begins, in seconds of its recording."""
+    """Start of the window in its recording, in seconds."""
     layer: int
     token: int
     target: int
-    """The class whose evidence is shown."""
+    """Number of the class whose relevance map is shown."""
 
 
 def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[Figure]:
-    """The plates of one picture; `hidden` (k, N) are masks of the patches that are there."""
+    """Yield the figures of one picture; `hidden` (k, N) are k masks of its patches, True = hidden."""
     saved, seen, picture, token = subject.saved, subject.seen, subject.picture, subject.token
     model, inputs, layer, target = saved.model, saved.inputs, subject.layer, subject.target
     evidence = None
@@ -47,36 +47,39 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
     which = "the last layer" if layer in (-1, seen.depth) else f"layer {layer}"
     yield Figure(
         "summary",
-        "What it looks at",
-        f"From the left: the picture; the class token's attention in {which}, mean over heads; rollout, "
-        "which follows attention through all layers (Abnar and Zuidema 2020)"
+        "Attention",
+        f"From the left: the picture; the attention of the class token in {which}, averaged over heads; "
+        "attention rollout, which combines the attention of all layers (Abnar and Zuidema 2020)"
         + (
             ""
             if evidence is None
-            else "; the patches that speak for the class named above it (Chefer et al. 2021)"
+            else "; the relevance of each patch for the class named above the map (Chefer et al. 2021)"
         )
-        + ". Each map runs from dark, 0, to light, its largest value.",
+        + ". In each map dark is 0, and light is the largest value.",
         plots.summary(seen, layer, evidence, name),
         {"attention": seen.attention, "rollout": rollout(seen)}
         | ({} if evidence is None else {"relevance": evidence}),
     )
     yield Figure(
         "heads",
-        "Heads of the class token",
-        "Heads differ in where they look, and depth matters; not every head looks at the object.",
+        "Attention heads of the class token",
+        "Each map is the attention of one head. Heads of one layer differ, and layers differ. Not every head "
+        "attends to the object.",
         plots.head_grid(seen),
     )
     yield Figure(
         "heads-patch",
-        f"Heads of patch {token}",
-        "The same from the framed patch: where it takes what it mixes into itself.",
+        f"Attention heads of patch {token}",
+        "Each map is the attention of the framed patch in one head: it shows the patches whose values the "
+        "framed patch receives.",
         plots.head_grid(seen, token),
     )
     yield Figure(
         "similarity",
-        f"What is like patch {token}",
-        "Cosine with the framed patch: brown is alike, white unrelated, blue opposite. Raw vectors compare "
-        "pixel by pixel; layer 0 adds the positions; deeper layers compare what the model has made of them.",
+        f"Patches similar to patch {token}",
+        "Cosine similarity with the framed patch: brown is similar, white is unrelated, blue is opposite. "
+        "The raw map compares pixel values. Layer 0 adds the position embeddings. Deeper layers compare the "
+        "tokens of the model.",
         plots.similarity(seen, token),
         {
             "similarity": np.stack(
@@ -90,11 +93,13 @@ def image_figures(subject: FigureInput, hidden: NDArray[np.bool_]) -> Iterator[F
         errors = ", ".join(f"{100 * value:.1f}" for value in means)
         yield Figure(
             "reconstruction",
-            "What it guesses",
-            "Mean error: of the hidden pixels, by row, in per cent of the range. A guess is right in "
-            "context: plausible, not a copy." + f" In the predictions: {BORROWED}." * found.borrowed,
+            "Reconstruction",
+            "The mean error is the mean absolute error of the hidden pixels, for each row, in per cent of "
+            "the value range. A good prediction fits its surroundings; it need not be a copy."
+            + f" In the predictions: {BORROWED}."
+            * found.borrowed,
             plots.reconstruction(found),
             {"hidden": found.hidden, "prediction": found.prediction, "error": found.error}
             | {"mean_error": means},
-            f"{int(hidden[0].sum())} of {seen.grid.count} patches hidden; mean error {errors}.",
+            f"{int(hidden[0].sum())} of {seen.grid.count} patches are hidden; the mean error is {errors}.",
         )

@@ -1,4 +1,4 @@
-"""The plates of `kakera explain` that show the model itself, a CNN beside it."""
+"""The figures of `kakera explain` about the model itself, compared with a CNN."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from kakera.formats.native import seeded_generator
 from kakera.model.resnet import ResNet
 from kakera.training.preview import Preview
 
-SMALL = 64  # pixels: up to here the CNN to compare with is a small one
-TALL = 8  # pixels: patches from this height on have rows enough to compare lines within one
-FIELD_PICTURES = 4  # effective receptive fields are means over so many pictures
+SMALL = 64  # largest side, in pixels, for which the CNN to compare with is the small one
+TALL = 8  # a patch of at least this height, in pixels, has enough rows to compare lines inside it
+FIELD_PICTURES = 4  # number of pictures over which effective receptive fields are averaged
 
 
 def model_figures(
     saved: Pretrained, seen: Sequence[Activations], looked: Preview, token: int, cnn: Pretrained[ResNet]
 ) -> Iterator[Figure]:
-    """The plates of the model itself, measured on pictures that were looked at."""
+    """Yield the figures about the model itself, measured on the pictures of the page."""
     encoder, axes = saved.encoder, seen[0].axes
     if len(seen) > 1:
         yield Figure(
             "across",
-            f"Patch {token} of the first picture, across pictures",
-            "Brown is alike, blue opposite: raw vectors, and tokens of the last layer.",
+            f"Patch {token} of the first picture, compared with all pictures",
+            "Cosine similarity of raw pixel vectors and of tokens of the last layer: brown is similar, blue "
+            "is opposite.",
             plots.similarity_across(seen, token),
         )
     yield Figure(
         "colours",
         "Tokens as colours",
-        "The first three principal components of the tokens of all pictures, as red, green and blue: what "
-        "has the same colour is alike for the model.",
+        "The first three principal components of the tokens of all pictures, as red, green and blue. Patches "
+        "of the same colour are similar for the model.",
         plots.colours(seen),
     )
     fields, width = _fields(saved, looked, cnn)
@@ -54,24 +55,24 @@ def model_figures(
     yield Figure(
         "fields",
         "Effective receptive fields by depth",
-        f"Which pixels move the unit at the centre, over {len(looked.pictures[:FIELD_PICTURES])} pictures; "
-        "light is much.",
+        "How strongly each pixel changes the unit at the centre, averaged over "
+        f"{len(looked.pictures[:FIELD_PICTURES])} pictures; light is strong.",
         plots.receptive_fields(fields, axes_of(saved.inputs, width)),
         {f"fields_{number}": each.maps for number, each in enumerate(fields.values())},
     )
     similar = position_similarity(encoder)
     yield Figure(
         "positions",
-        "Position vectors",
-        "Each small map: how like the position vector of that place the others are; dark is "
-        f"{similar.min():.2f}, light 1.",
+        "Position embeddings",
+        "Each small map is the similarity of one position embedding with all others; dark is "
+        f"{similar.min():.2f}, light is 1.",
         plots.positions(similar, upwards=axes.upwards),
         {"positions": similar},
     )
     yield Figure(
         "filters",
         "Filters of the first layer",
-        "Principal components of the patch embedding, the most important first; grey is 0.",
+        "The principal components of the patch embedding, the most important first; grey is 0.",
         plots.filters(principal_filters(encoder), upwards=axes.upwards),
         {"filters": filters(encoder)},
     )
@@ -81,7 +82,10 @@ def model_figures(
 def _fields(
     saved: Pretrained, looked: Preview, cnn: Pretrained[ResNet]
 ) -> tuple[dict[str, ReceptiveFields], int | None]:
-    """Of both networks, over some of the pictures, cut to the shortest of these; and how wide that is."""
+    """Return the receptive fields of both networks, and the width in pixels that they are cut to.
+
+    The width is that of the shortest of the pictures; None if no picture has padding.
+    """
     encoder, some = saved.encoder, looked.pictures[:FIELD_PICTURES]
     ends = [width for width in looked.widths[:FIELD_PICTURES] if width is not None]
     width = ValidArea.of(encoder, min(ends)).width if ends else None
@@ -96,18 +100,18 @@ def _fields(
 def _distance_plate(
     seen: Sequence[Activations], fields: dict[str, ReceptiveFields], measure: Measure
 ) -> Figure:
-    """How far heads and receptive fields reach, in one measure."""
+    """Return the figure of the distances of attention heads and receptive fields, in one measure."""
     reach = np.stack([attention_distances(each, measure.scale) for each in seen])
     name = f"distances-{measure.axis}" if measure.axis else "distances"
     along = f" along the axis of {measure.axis}" if measure.axis else ""
     return Figure(
         name,
-        f"How far it looks{along}",
-        "Each dot is a head: the mean distance it looks over (Dosovitskiy et al. 2021, Sec. 4.5). A head "
-        f"that looks everywhere alike would stand at {even_distance(seen[0], measure.scale):.3g} "
-        f"{measure.unit}. The curves are the mean distance in the effective receptive field (Luo et al. "
-        "2016): a CNN has to grow it block by block, a Transformer may see the whole picture from the first "
-        "layer on.",
+        f"Attention distance{along}",
+        "Each dot is the mean attention distance of one head (Dosovitskiy et al. 2021, Sec. 4.5). A head "
+        "with equal attention to all patches has a distance of "
+        f"{even_distance(seen[0], measure.scale):.3g} {measure.unit}. The curves are the mean distance in "
+        "the effective receptive field (Luo et al. 2016). The field of a CNN grows block by block; a "
+        "Transformer can see the whole picture from the first layer on.",
         plots.distances(seen, fields, measure),
         {f"attention_{name}".replace("-", "_"): reach.mean(axis=0)}
         | {
@@ -118,7 +122,7 @@ def _distance_plate(
 
 
 def _line_plate(saved: Pretrained) -> Figure:
-    """The lecture's lines (L3), in the model and in the same network before training."""
+    """Return the figure of the lines of lecture L3, for the model and for an untrained copy of it."""
     encoder, within = saved.encoder, saved.encoder.config.patch[0] >= TALL
     untrained = copy.deepcopy(encoder)
     untrained.reset_parameters(seeded_generator(0))
@@ -132,11 +136,13 @@ def _line_plate(saved: Pretrained) -> Figure:
     return Figure(
         "lines",
         "Why raw pixels make bad tokens",
-        f"White lines on black through {where}, one row each. Raw, lines on different rows have inner "
-        "product 0: one row apart is as different as ten. The curves show the cosine of what a line adds to "
-        f"the {'token' if within else 'mean token'}. One row apart it is {near[0]:.2f} trained and "
-        f"{near[1]:.2f} untrained, half of the rows apart {far[0]:.2f} and {far[1]:.2f}. Lines at the same "
-        "row of different patches share an embedding; lines at opposite edges may be alike again.",
+        f"Each input is a white line on black through {where}, one pixel row high. As raw pixels, two lines "
+        "on different rows have the inner product 0: one row apart is as different as ten rows. The curves "
+        f"show the cosine similarity of the change that a line makes to the "
+        f"{'token' if within else 'mean token'}. For lines one row apart it is {near[0]:.2f} (trained) and "
+        f"{near[1]:.2f} (untrained); for lines half of the rows apart it is {far[0]:.2f} and {far[1]:.2f}. "
+        "Lines at the same row of different patches have the same patch embedding. Lines at opposite edges "
+        "can be similar again.",
         plots.lines(found),
         {
             "lines_raw": found["trained, last layer"].raw,
@@ -147,22 +153,22 @@ def _line_plate(saved: Pretrained) -> Figure:
 
 
 def untrained_cnn(saved: Pretrained) -> Pretrained[ResNet]:
-    """A ResNet with initial weights that takes what the model takes."""
+    """Return a ResNet with initial weights for the same input as the model."""
     name = "resnet-micro" if max(saved.inputs.size) <= SMALL else "resnet-18"
     model = ResNet(name, channels=saved.inputs.channels, classes=1, seed=0)
     return Pretrained(model.eval(), saved.inputs)
 
 
 def require_cnn(cnn: Pretrained, saved: Pretrained) -> Pretrained[ResNet]:
-    """The run itself. Raises OptionError where it is no CNN for the same channels."""
+    """Return `cnn` itself. Raises OptionError if it is not a CNN for the channels and data of `saved`."""
     same = (cnn.inputs.channels, cnn.inputs.sound) == (saved.inputs.channels, saved.inputs.sound)
     if cnn.model.has_attention or not same:
         kind = "another network" if cnn.model.has_attention else "a ResNet"
         raise OptionError(
             "--cnn",
             got=f"{kind} for {cnn.inputs.channels} channels",
-            expected=f"a ResNet for {saved.inputs.channels}, of the same kind of data",
-            do="name another run, or none",
+            expected=f"a ResNet for {saved.inputs.channels} channels and the same kind of data",
+            do="choose another run, or remove --cnn",
         )
     return cast("Pretrained[ResNet]", cnn)
 

@@ -1,4 +1,4 @@
-"""What `kakera explain` is asked for. No torch here."""
+"""The options of `kakera explain`; this module must not import torch, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from kakera.option_fields import Auto, within
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How to look into a model."""
+    """Options of the figures."""
 
     out: str = "explained"
-    """The folder for the page, the pictures and the numbers."""
+    """Folder for the page, the figures and the numbers."""
     layer: int = -1
-    """The layer whose class token is shown over the picture, 1 … L; -1 is the last."""
+    """Layer whose class-token attention is shown over the picture, 1 … L; -1 is the last layer."""
     patch_index: int | Auto = within("auto", 1)
-    """The patch to look from, 1 … N row by row; auto takes the one at the centre."""
+    """Patch to compare with the others, 1 … N, row by row; auto: the patch at the centre."""
     target: str = ""
-    """The class whose evidence is shown; empty takes the predicted one."""
+    """Class whose relevance map is shown; empty: the predicted class."""
     mask_ratio: float = within(0.75, 0.0, 0.999)
-    """Share of the patches that are hidden for a reconstruction."""
+    """Share of the patches to hide for a reconstruction."""
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
-    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
+    """Pattern of the hidden patches; in spectrograms rows hides frequencies, cols times, cross both."""
     mask: str = ""
-    """A picture of any size, white where patches are hidden, black where not, instead of drawn masks."""
+    """Picture file to use as the mask, of any size: white patches are hidden; empty: random masks."""
     samples: int = within(3, 1)
-    """Reconstructions of each picture, under different masks."""
+    """Number of reconstructions of each picture, each with another mask."""
     at: float = within(0.0, 0.0, 1e9)
-    """Where the window of a recording that is looked at begins, in seconds."""
+    """Start of the shown window of a recording, in seconds."""
     seed: int = 0
     """Random seed of the masks."""
     cnn: str = ""
-    """A run of a ResNet to compare with; empty takes an untrained one."""
+    """Run folder of a ResNet to compare with; empty: an untrained ResNet."""

@@ -1,4 +1,4 @@
-"""Which of many files a page shows: as many of each class, evenly spaced, always the same."""
+"""Choice of the files that a page shows: equally many of each class, evenly spaced, without randomness."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from kakera.data.dataset import Dataset
 
 
 def spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
-    """Return the rows (at most `most`, rising) of files spread evenly over the classes.
+    """Return the row numbers of at most `most` files, spread evenly over the classes, in ascending order.
 
-    The class of a file is its label, or where there are none the name of the folder that it is in. A class
-    with fewer files than its part of the page leaves the rest to the others.
+    The class of a file is its label, or the name of its folder if the data set has no labels. If a class has
+    too few files for its share of the page, the other classes fill the share.
     """
     groups = _groups(dataset)
     if len(groups) > most:
@@ -28,7 +28,7 @@ def spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
 
 
 def _groups(dataset: Dataset) -> list[NDArray[np.int64]]:
-    """The rows of each class, in the order of the first of each."""
+    """Return the rows of each class; the classes are in the order of their first files."""
     labels = dataset.labels
     if labels is not None and labels.ndim == 1 and (labels >= 0).any():
         names = labels.tolist()
@@ -41,5 +41,5 @@ def _groups(dataset: Dataset) -> list[NDArray[np.int64]]:
 
 
 def _even(count: int, some: int) -> NDArray[np.int64]:
-    """`some` numbers below `count`, evenly spaced, the first is 0."""
+    """Return `some` evenly spaced numbers from 0 to `count` - 1, starting with 0."""
     return np.arange(some) * count // max(some, 1)

@@ -1,1 +1,1 @@
-"""The HTML pages that the verbs end with."""
+"""The HTML pages that the verbs write at their end."""

@@ -1,4 +1,4 @@
-"""What a classifier confuses with what, for the page of a fine-tuning."""
+"""The confusion matrix of a classifier, for the page of a fine-tuning."""
 
 from __future__ import annotations
 
@@ -8,27 +8,35 @@ from kakera.data.dataset import Dataset
 from kakera.reports import html
 from kakera.training.predictions import Predictions
 
-CONFUSED = 16  # classes in the picture of the confusion
-PAIRS = 15  # of classes, most confused first
+CONFUSED = 16  # most classes in the drawn confusion matrix, so that it stays readable
+PAIRS = 15  # most pairs of classes in the table, the most confused pair first
 
 
 def confused(dataset: Dataset, predictions: Predictions) -> list[str]:
-    """Counts of each class taken for each other, of many classes the most confused ones."""
+    """Return the page parts of the confusion matrix; with many classes, only the most confused ones.
+
+    Return an empty list for a multi-label data set, which has no confusion matrix.
+    """
     if dataset.multi_label:
         return []
     assert dataset.labels is not None
     labels, guesses, names = dataset.labels[predictions.numbers], predictions.guesses, dataset.classes
     wrong, count = labels != guesses, len(names)
-    parts = [html.heading("What is confused with what")]
+    parts = [html.heading("Confused classes")]
     chosen = np.arange(count)
     if count > CONFUSED:
         mistakes = np.bincount(np.concatenate([labels[wrong], guesses[wrong]]), minlength=count)
         chosen = np.sort(np.argsort(-mistakes, kind="stable")[:CONFUSED])
-        parts.append(html.note(f"The {CONFUSED} of {count} classes with the most mistakes."))
+        parts.append(
+            html.note(f"This matrix shows the {CONFUSED} of {count} classes with the most mistakes.")
+        )
     counts = [[int(((labels == i) & (guesses == j)).sum()) for j in chosen] for i in chosen]
     parts.append(html.confusion(counts, [names[i] for i in chosen]))
     parts.append(
-        html.note("Rows are the truth, columns the answers; the darker, the larger the share of a row.")
+        html.note(
+            "Each row is a true class, each column a predicted class. A darker cell has a larger share of "
+            "the files of its row."
+        )
     )
     pairs, often = np.unique(labels[wrong] * count + guesses[wrong], return_counts=True)
     files = np.bincount(labels, minlength=count)
@@ -39,7 +47,7 @@ def confused(dataset: Dataset, predictions: Predictions) -> list[str]:
     if count > 3 and rows:
         parts.append(
             html.details(
-                "The pairs that are confused most", html.table([("truth", "taken for", "files"), *rows])
+                "The most confused pairs", html.table([("true class", "predicted class", "files"), *rows])
             )
         )
     return parts

@@ -1,4 +1,4 @@
-"""The page of a fine-tuning: is it any good, where is it wrong, what did it cost, what to try next."""
+"""The page of a fine-tuning: accuracy, mistakes, cost, and what to try next."""
 
 from __future__ import annotations
 
@@ -35,30 +35,33 @@ from kakera.training.planning.situation import is_published
 from kakera.training.predictions import Predictions
 
 BASELINES, OWN = "baselines.json", "this network"
-ROWS = 30  # of the table of classes that are not folded away
-FEW = 3  # test files of a class say next to nothing
+ROWS = 30  # most rows of the table of classes that the page shows without a click
+FEW = 3  # with at most this many test files, the accuracy of a class is almost meaningless
 
 
 @dataclass(frozen=True, eq=False)
 class FinetunePage:
-    """What the page needs beside the finished run."""
+    """A function that makes the page; it holds what the page needs besides the finished run."""
 
     data: Dataset
     train: Dataset
-    """The labelled files that were trained on."""
+    """The labelled training files."""
     options: FinetuneOptions
     workers: int
     start: Callable[[], Pretrained] | None
-    """Makes the classifier as it was before training, where it began from another's weights."""
+    """Function that makes the classifier as it was before training; None if it started from scratch."""
     situation: Situation
-    """What advice and commands follow from."""
+    """The facts that advice and next commands depend on."""
     given: Mapping[str, Any]
-    """The options that somebody gave."""
+    """The options that the user passed."""
     leaked: tuple[str, ...] = ()
-    """A sentence where training files are measured on too."""
+    """A sentence for each group of training files that are also among the test files."""
 
     def __call__(self, trained: TrainResult, predictions: Predictions | None) -> str:
-        """Make the page. Baselines are measured, and stored, the first time."""
+        """Return the page as HTML; measure and store the baselines if the run has none.
+
+        `predictions` are those on the test files; None computes them.
+        """
         part, unseen = held_out(self.data)
         history = History.of(trained.folder)
         evaluation, verdict, baselines = trained.evaluation, None, None
@@ -85,28 +88,28 @@ class FinetunePage:
             ),
             *self._curves(history),
             *self._looked_at(unseen, trained, predictions, evaluation),
-            html.heading("What it cost, and how it was set"),
+            html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
         )
 
     def _keep(self, folder: Path, verdict: Verdict) -> None:
-        """The verdict's sentence beside the page: the command prints it too."""
+        """Store the sentence of the verdict next to the page, because the command prints it too."""
         values = {"text": verdict.text, "measure": verdict.measure, "baseline": verdict.baseline}
         write_atomically(folder / VERDICT, json.dumps(values).encode() + b"\n", parents=False)
 
     def _baselines(
         self, folder: Path, unseen: Dataset, predictions: Predictions, history: History
     ) -> Baselines | None:
-        """Those stored in the run, or measured now and stored."""
+        """Return the baselines stored in the run, or measure and store them; None if they fail."""
         if not self.options.baselines:
             return None
         path = folder / BASELINES
         try:
             return Baselines.from_json(json.loads(path.read_text()))
         except (OSError, ValueError, TypeError, KeyError):
-            pass  # none yet, or cut short
+            pass  # not measured yet, or the file is incomplete
         each = max(predictions.seconds / max(len(predictions.numbers), 1), 1e-6)
         limit = duration.seconds(self.options.time) if self.options.time != AUTO else 0.0
         try:
@@ -118,18 +121,16 @@ class FinetunePage:
                 workers=self.workers,
                 device=self.options.device,
             )
-        except Exception as error:  # the page is worth more than they are
-            print(f"warning: the baselines were left out: {type(error).__name__}, {error}", file=sys.stderr)
+        except Exception as error:  # a failed baseline must not cost the user the page
+            print(f"warning: the page has no baselines: {type(error).__name__}, {error}", file=sys.stderr)
             return None
         write_atomically(path, json.dumps(found.to_json()).encode() + b"\n", parents=False)
         return found
 
     def _opening(self, verdict: Verdict | None, advice: list[str]) -> str:
         if verdict is None:
-            text = "Nothing was measured, since the data have no labelled test files."
-            return html.verdict(
-                f"{text} Put some files into a test part to know what this is worth.", "doubt"
-            )
+            text = "The accuracy is unknown, because the data have no labelled test files."
+            return html.verdict(f"{text} Put some files into a test part to measure it.", "doubt")
         text = verdict.text if verdict.level == "good" else f"{verdict.text} {advice[0]}"
         return html.verdict(text, verdict.level)
 
@@ -145,15 +146,20 @@ class FinetunePage:
         if evaluation is not None:
             few = [row.name for row in evaluation.per_class if 0 < row.count <= FEW]
             if few:
-                found.append(f"at most {FEW} {PARTS[part]} files in {_some(few)}: their numbers say little")
+                found.append(
+                    f"{_some(few)}: at most {FEW} {PARTS[part]} files per class, so their accuracy is "
+                    "unreliable"
+                )
             if evaluation.absent:
-                found.append(f"no {PARTS[part]} file in {_some(evaluation.absent)}: nothing is known of them")
+                found.append(
+                    f"{_some(evaluation.absent)}: no {PARTS[part]} file, so their accuracy is unknown"
+                )
         if evaluation is not None and part == "val":
-            found.append("there are no test files; measured on the validation part")
+            found.append("the data have no test files, so the accuracy is that on the validation files")
         return [html.warning(text) for text in found if text]
 
     def _curves(self, history: History) -> list[str]:
-        parts = [html.heading("How it learned"), page_parts.loss_curves(history)]
+        parts = [html.heading("Training curves"), page_parts.loss_curves(history)]
         names = {"train_accuracy": "training files", "val_accuracy": "validation files"}
         lines = [Line(name, [(x, 100 * y) for x, y in history.points(key)]) for key, name in names.items()]
         drawn = plot([line for line in lines if line.points], x="epoch", y="accuracy", high=100.0)
@@ -162,10 +168,10 @@ class FinetunePage:
                 *parts,
                 html.figure(
                     drawn,
-                    caption="Accuracy in per cent, without augmentation, on a fixed sample of each part.",
+                    caption="Accuracy in per cent, on a fixed sample of each part, without augmentation.",
                 ),
             ]
-        return [*parts, html.note("Too short a training to measure the accuracy on the way.")]
+        return [*parts, html.note("The training was too short to measure the accuracy during it.")]
 
     def _looked_at(
         self,
@@ -181,7 +187,7 @@ class FinetunePage:
         right = samples.successes(unseen, predictions, inputs)
         parts = [*confused(unseen, predictions), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
-        parts.append(html.heading("The surest right answers"))
+        parts.append(html.heading("The most confident correct predictions"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
         return [*parts, html.heading("Class by class"), self._classes(evaluation)]
 
@@ -207,23 +213,24 @@ class FinetunePage:
             transformer=transformer,
             from_hub=is_published(self.options.init_from),
         )
-        heading = "What to do" if verdict is not None and verdict.level != "good" else "What to try next"
+        heading = "What to do next" if verdict is not None and verdict.level != "good" else "What to try next"
         return [html.heading(heading), html.items(advice), html.code(bare(commands))]
 
     def _story(self, trained: TrainResult) -> str:
         start = (
-            f"It started from {self.options.init_from}."
+            f"Training started from {self.options.init_from}."
             if self.options.init_from
-            else "It started from scratch."
+            else "Training started from scratch."
         )
         return (
-            f"{page_parts.network(trained.saved)} {start} It was trained on {len(self.train)} labelled "
-            f"{self.train.kind} of {len(self.data.classes)} classes for {self.options.epochs:g} epochs"
+            f"{page_parts.network(trained.saved)} {start} The training files were {len(self.train)} labelled "
+            f"{self.train.kind} of {len(self.data.classes)} classes. "
+            f"Training lasted {self.options.epochs:g} epochs"
             f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
         )
 
 
 def _some(names: list[str] | tuple[str, ...], most: int = 6) -> str:
-    """Names, of many the first few."""
+    """Return the names as a text; of more than `most`, the first and the number of others."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""What a run's metrics.jsonl says: the curves, the time, and whether something looks wrong."""
+"""The curves and the training time in a run's metrics.jsonl, and warnings about the curves."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from statistics import fmean
 from kakera.formats.bundle import Pretrained
 from kakera.training.run import METRICS, Run
 
-LEAST = 4  # epochs, before anything is said of a loss
-FALL = 0.02  # share of the first loss that the last must lie below it
-PERFECT = 0.995  # accuracy on training files that counts as all of them
-DROP = 0.02  # of the accuracy on validation files, at least
+LEAST = 4  # epochs needed to judge a loss: the first and the last quarter have at least one each
+FALL = 0.02  # a loss has fallen if the last one is lower by at least this share of the first
+PERFECT = 0.995  # accuracy on training files that counts as 100 %
+DROP = 0.02  # smallest fall of the validation accuracy that causes a warning
 
 Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class History:
-    """Records of finished epochs, in order."""
+    """The records of finished epochs, in order."""
 
     records: tuple[dict[str, float], ...]
 
     @classmethod
     def of(cls, folder: Path) -> History:
-        """Of a run; lines that a kill cut short are passed over."""
+        """Read the history of a run folder; skip incomplete lines, which a killed process may leave."""
         path = folder / METRICS
         records: list[dict[str, float]] = []
         for line in path.read_text().splitlines() if path.exists() else []:
@@ -42,16 +42,16 @@ class History:
         return cls(tuple(records))
 
     def points(self, key: str) -> Points:
-        """(epoch, value) where the value was measured."""
+        """Return pairs (epoch, value) for the epochs that measured `key`."""
         return [(record["epoch"], record[key]) for record in self.records if key in record]
 
     def values(self, key: str) -> list[float]:
-        """The values alone."""
+        """Return the values of `key`, without the epochs."""
         return [value for _, value in self.points(key)]
 
     @property
     def seconds(self) -> float:
-        """Of training, all processes that took turns together: each begins to count at 0."""
+        """Seconds of training, summed over all calls that resumed the run: each call counts from 0."""
         total = last = 0.0
         for value in self.values("seconds"):
             total, last = total + (value - last if value >= last else value), value
@@ -59,15 +59,15 @@ class History:
 
     @property
     def steps(self) -> int:
-        """Of the last record."""
+        """Number of steps at the last record."""
         return int(self.records[-1]["step"]) if self.records else 0
 
 
 def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
-    """A sentence where the loss has not fallen, else nothing.
+    """Return a warning if the loss has not fallen, else an empty string.
 
-    The mean of the last quarter of the epochs is compared with that of the first. A loss below half of
-    `chance`, that of guessing, is low enough not to fall.
+    `losses` has one value per epoch. The mean of the last quarter must be below the mean of the first
+    quarter by 2 % of it. A loss below half of `chance`, the loss of random guessing, never causes a warning.
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
     if len(finite) < LEAST:
@@ -77,18 +77,18 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
     if last <= first - FALL * abs(first) or last < chance / 2:
         return ""
     return (
-        f"the loss did not fall: {first:.4g} in the first epochs, {last:.4g} in the last; "
-        "another --base-lr (a third, or three times as much) is the first thing to try, in another --out"
+        f"the loss did not fall: {first:.4g} in the first epochs, {last:.4g} in the last epochs; first try "
+        "another --base-lr (a third, or three times the value), with another --out"
     )
 
 
 def chance_loss(saved: Pretrained) -> float:
-    """The loss of a guess that knows nothing, in nats; 0 where files may have several labels."""
+    """Return the cross-entropy of random guessing, in nats; 0 for a multi-label model."""
     return 0.0 if saved.multi_label else math.log(max(len(saved.classes), 2))
 
 
 def warn_if_stalled(run: Run, epoch: int, epochs: float, chance: float = 0.0) -> None:
-    """Print, once, after the epoch that ends the first half of a run, that the loss has not fallen."""
+    """Print a warning if the loss has not fallen after half of the epochs; `chance` is as in `stalled`."""
     if run.dist.is_main and epoch - 1 < epochs / 2 <= epoch:
         text = stalled(History.of(run.folder).values("loss"), chance)
         if text:
@@ -96,15 +96,21 @@ def warn_if_stalled(run: Run, epoch: int, epochs: float, chance: float = 0.0) ->
 
 
 def memorised(train: Points, val: Points, files: int) -> str:
-    """A sentence where the accuracy on training files is 100 % and that on `files` validation files falls."""
+    """Return a warning if the network overfits, else an empty string.
+
+    The warning needs a training accuracy of 100 % (at least 99.5 %) and a validation accuracy that fell from
+    its best value. `files` is the number of validation files; with few files, a small fall may be chance.
+    """
     if len(val) < 3 or not train or train[-1][1] < PERFECT:
         return ""
     epoch, best = max(val, key=lambda point: point[1])
     last = val[-1][1]
-    if best - last <= max(DROP, 1 / math.sqrt(max(files, 1)) / 2):  # a standard error at most
+    if best - last <= max(
+        DROP, 1 / math.sqrt(max(files, 1)) / 2
+    ):  # the largest standard error of an accuracy
         return ""
     return (
-        f"the accuracy on training files is {100 * train[-1][1]:.0f} %, while that on the val part fell from "
-        f"{100 * best:.1f} % (epoch {epoch:g}) to {100 * last:.1f} %: the network learns files by heart; "
-        "train for fewer epochs, or with more --mixup, --cutmix or --drop-path, or with more files"
+        f"the network overfits: the accuracy on training files is {100 * train[-1][1]:.0f} %, but that "
+        f"on validation files fell from {100 * best:.1f} % (epoch {epoch:g}) to {100 * last:.1f} %; "
+        "train for fewer epochs, raise --mixup, --cutmix or --drop-path, or add files"
     )

@@ -1,4 +1,4 @@
-"""What the pages of all trainings share: curves, cost, settings, files that were skipped."""
+"""Parts that the pages of all trainings share: curves, cost, settings, skipped files."""
 
 from __future__ import annotations
 
@@ -21,69 +21,76 @@ from kakera.training.run import UNREADABLE
 
 
 def loss_curves(history: History) -> str:
-    """The loss of the training, and of the files that were watched."""
+    """Return a plot of the loss in training, and on the samples measured during training."""
     lines = [Line("training loss, with augmentation", history.points("loss"))]
     names = {"train_loss": "training files without augmentation", "val_loss": "validation files"}
     lines += [Line(name, history.points(key)) for key, name in names.items()]
     drawn = plot([line for line in lines if line.points], x="epoch", y="loss")
-    return html.figure(drawn, caption="Loss over the epochs.") if drawn else html.note("No epoch was logged.")
+    return (
+        html.figure(drawn, caption="Loss after each epoch.") if drawn else html.note("No epoch was logged.")
+    )
 
 
 def cost(history: History, saved: Pretrained, options: LearningOptions, pictures: int, kind: str) -> str:
-    """Time, steps, speed, size."""
+    """Return a table of training time, steps, speed, device and number of weights.
+
+    `pictures` is the number of training files, and `kind` the plural noun for them.
+    """
     batch, steps, seconds = min(options.batch_size, pictures), history.steps, history.seconds
+    weights = count_parameters(saved.model)
     rows = [
-        ("what", "how much"),
+        ("quantity", "value"),
         ("training time", words(seconds)),
-        ("steps", f"{steps}, {batch} {kind} each"),
-        ("speed", f"{steps * batch / seconds:.0f} {kind} a second" if seconds else "–"),
+        ("steps", f"{steps}, with {batch} {kind} per step"),
+        ("speed", f"{steps * batch / seconds:.0f} {kind} per second" if seconds else "–"),
         ("device", device_of(options.device).type),
-        (
-            "weights",
-            f"{count_parameters(saved.model) / 1e6:.2f} million, {count_parameters(saved.model) * 4 / 1e6:.1f} MB",
-        ),
+        ("weights", f"{weights / 1e6:.2f} million, {weights * 4 / 1e6:.1f} MB"),
     ]
     return html.table(rows)
 
 
 def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None, marked: str) -> list[str]:
-    """Scores 0 … 1 of what was trained beside the baselines, best first; nothing without baselines."""
+    """Return bars that compare the trained classifiers with the baselines, best first.
+
+    `own` are the scores of the trained classifiers by name, 0 to 1; `marked` is the name to highlight.
+    Return an empty list without baselines.
+    """
     if baselines is None:
         return []
     rows = [*own.items(), *((one.name, score_of(one, measure) or 0.0) for one in baselines.found)]
     rows.sort(key=lambda row: -row[1])
     lines = [(name, score, (f"{100 * score:.1f} %",)) for name, score in rows]
-    said = f"Each baseline was fitted to {baselines.train} labelled training files"
-    said += f" (drawn from {baselines.train_of})" if baselines.train < baselines.train_of else ""
-    said += f" and measured on {len(baselines.rows)} files"
-    said += f" (drawn from {baselines.test_of})" if len(baselines.rows) < baselines.test_of else ""
+    text = f"Each baseline was fitted to {baselines.train} labelled training files"
+    text += f" (drawn from {baselines.train_of})" if baselines.train < baselines.train_of else ""
+    text += f" and measured on {len(baselines.rows)} files"
+    text += f" (drawn from {baselines.test_of})" if len(baselines.rows) < baselines.test_of else ""
     return [
-        html.heading("Beside simple classifiers, on the same files"),
+        html.heading("Comparison with simple classifiers, on the same files"),
         html.bars(lines, ("classifier", measure), own=marked),
-        html.note(f"{said}, in {words(baselines.seconds)} together."),
+        html.note(f"{text}. All baselines together took {words(baselines.seconds)}."),
         *(html.note(text) for text in baselines.notes),
     ]
 
 
 def network(saved: Pretrained) -> str:
-    """The network and what it takes in, in a sentence."""
+    """Return a sentence about the network and its input size."""
     inputs, encoder = saved.inputs, saved.model.backbone
     seen = f"{inputs.height} x {inputs.width} pixels"
     if inputs.sound is not None:
         seconds = inputs.sound.seconds(inputs.sound.samples(inputs.width))
         seen = f"{inputs.height} mel bands by {inputs.width} frames ({seconds:.3g} s)"
     if encoder is None:
-        return f"A ResNet that sees {seen}."
+        return f"The network is a ResNet with an input of {seen}."
     shape = encoder.config
     patch = " x ".join(map(str, shape.patch))
     return (
-        f"A Vision Transformer of {shape.depth} layers, width {shape.width}, with {shape.heads} heads; "
-        f"it sees {seen} in patches of {patch}."
+        f"The network is a Vision Transformer with {shape.depth} layers, width {shape.width} and "
+        f"{shape.heads} heads. Its input is {seen}, in patches of {patch}."
     )
 
 
 def settings(options: Mapping[str, Any]) -> str:
-    """All options, folded away."""
+    """Return a table of all options, closed until the reader opens it."""
     rows = [
         (name, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         for name, value in options.items()
@@ -92,7 +99,7 @@ def settings(options: Mapping[str, Any]) -> str:
 
 
 def skipped(folder: Path) -> str:
-    """How many files could not be read; nothing where all could."""
+    """Return a warning with the number of skipped files; an empty string if no file was skipped."""
     path = folder / UNREADABLE
     if not path.exists():
         return ""
@@ -100,11 +107,11 @@ def skipped(folder: Path) -> str:
         reasons = [row["reason"] for row in csv.DictReader(file)]
     if not reasons:
         return ""
-    return html.warning(f"{skipped_words(reasons)} skipped; {UNREADABLE} names them")
+    return html.warning(f"{skipped_words(reasons)} skipped; {UNREADABLE} lists them")
 
 
 def words(seconds: float) -> str:
-    """A duration as one says it."""
+    """Return a duration in words, in seconds, minutes or hours, with three digits."""
     if seconds < 90:
         return f"{seconds:.3g} seconds"
     if seconds < 5400:

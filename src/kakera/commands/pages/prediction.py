@@ -1,4 +1,4 @@
-"""Predictions as one self-contained page: thumbnails or players with labels and probabilities."""
+"""One self-contained page of predictions: thumbnails or players with labels and probabilities."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kakera.inputs import InputSpec
 from kakera.reports.html import Card, gallery, heading, items, note, page, paragraph, table
 from kakera.storage import write_atomically
 
-PICTURES, RECORDINGS = 500, 100  # cards of a page: a few megabytes of pictures, about ten of recordings
-LISTED = 50  # files that cannot be read
-TOP = 3  # classes of a card
+PICTURES, RECORDINGS = 500, 100  # most cards of a page: a few MB for pictures, about 10 MB for recordings
+LISTED = 50  # most unreadable files in the list
+TOP = 3  # number of classes on a card
 
 Order = Literal["surest", "given"]
 
@@ -31,10 +31,11 @@ def write_prediction_page(
     *,
     order: Order = "surest",
 ) -> None:
-    """Write a page of predictions, one for each file of the data set, in its order.
+    """Write a page of predictions into the file `path`.
 
-    Of many files the first 500 pictures or 100 recordings are shown, by the probability of the label or as
-    they were given; the page says how many there are. Raises StorageError.
+    `predictions` has one prediction for each file of the data set, in the same order. `order` sorts the
+    cards: "surest" by the probability of the label, highest first; "given" as in `predictions`. The page
+    shows the first 500 pictures or 100 recordings in this order, and the total number. Raises StorageError.
     """
     known = [number for number, found in enumerate(predictions) if not found.unreadable]
     if order == "surest":
@@ -44,7 +45,7 @@ def write_prediction_page(
     parts = [
         paragraph(_counts(dataset.kind, len(predictions), len(known))),
         *([heading("Labels"), table(LabelCounts.of(predictions).rows())] if known else []),
-        heading("Surest first" if order == "surest" else "As given"),
+        heading("Most confident first" if order == "surest" else "In the order of the files"),
         paragraph(_shown(len(cards), len(known), order)),
         gallery(cards, sounds=dataset.sounds is not None),
         *_unreadable(predictions),
@@ -59,7 +60,7 @@ def _sureness(prediction: Prediction) -> float:
 def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: int) -> Card:
     try:
         tags = media(dataset, number, inputs)
-    except UnreadableFileError as error:  # it was readable a moment ago, and no longer is
+    except UnreadableFileError as error:  # the file has changed since the prediction
         tags = note(error.reason)
     likely = list(prediction.probabilities.items())[:TOP]
     shares = ", ".join(f"{name} {100 * value:.1f} %" for name, value in likely)
@@ -67,15 +68,15 @@ def _card(dataset: Dataset, inputs: InputSpec, prediction: Prediction, number: i
 
 
 def _counts(kind: str, count: int, known: int) -> str:
-    rest = f"; {count - known:,} cannot be read and are listed below" if known < count else ""
-    return f"{known:,} {kind} with a prediction{rest}."
+    rest = f" Unreadable files: {count - known:,}; the list is below." if known < count else ""
+    return f"{kind.capitalize()} with a prediction: {known:,}.{rest}"
 
 
 def _shown(shown: int, known: int, order: Order) -> str:
     if shown == known:
-        return f"All {known:,} are shown."
-    which = "surest" if order == "surest" else "first"
-    return f"The {which} {shown:,} of {known:,} are shown; kakera predict --csv lists all."
+        return f"This page shows all {known:,}."
+    which = "most confident" if order == "surest" else "first"
+    return f"This page shows the {which} {shown:,} of {known:,}; kakera predict --csv lists all."
 
 
 def _unreadable(predictions: Sequence[Prediction]) -> list[str]:
@@ -83,4 +84,4 @@ def _unreadable(predictions: Sequence[Prediction]) -> list[str]:
     if not broken:
         return []
     more = [note(f"and {len(broken) - LISTED:,} more")] if len(broken) > LISTED else []
-    return [heading("Cannot be read"), items(broken[:LISTED]), *more]
+    return [heading("Unreadable files"), items(broken[:LISTED]), *more]

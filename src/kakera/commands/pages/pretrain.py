@@ -1,4 +1,4 @@
-"""The page of a pretraining: did the loss fall, what does it guess, what to do with it."""
+"""The page of a pretraining: loss, reconstructions, cost, and the next commands."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from kakera.reports.media import sheet
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.next_commands import Situation, after_pretrain, bare
 
-SHEETS = 3  # of reconstructions: the first, one in the middle, the last
+SHEETS = 3  # number of shown reconstruction sheets: the first, one in the middle, the last
 
 
 @dataclass(frozen=True, eq=False)
 class PretrainPage:
-    """What the page needs beside the finished run."""
+    """A function that makes the page; it holds what the page needs besides the finished run."""
 
     train: Dataset
     options: PretrainOptions
     situation: Situation
-    """What commands follow from."""
+    """The facts that the next commands depend on."""
 
     def __call__(self, trained: TrainResult, predictions: Predictions | None) -> str:
-        """Make the page."""
+        """Return the page as HTML; `predictions` is not used."""
         history = History.of(trained.folder)
         return html.page(
             f"kakera pretrain: {self.train.name}",
             *_opening(history),
             page_parts.skipped(trained.folder),
-            html.heading("Next"),
+            html.heading("What to do next"),
             html.code(bare(after_pretrain(self.situation, trained.folder))),
-            html.heading("How it learned"),
+            html.heading("Training curve"),
             page_parts.loss_curves(history),
             *_reconstructions(trained),
-            html.heading("What it cost, and how it was set"),
+            html.heading("Cost and settings"),
             html.paragraph(self._story(trained)),
             page_parts.cost(history, trained.saved, self.options, len(self.train), self.train.kind),
             page_parts.settings(asdict(self.options)),
@@ -48,40 +48,47 @@ class PretrainPage:
     def _story(self, trained: TrainResult) -> str:
         options, hidden = self.options, 100 * self.options.mask_ratio
         return (
-            f"{page_parts.network(trained.saved)} It was trained on {len(self.train)} {self.train.kind}, "
-            f"without their labels, for {options.epochs:g} epochs, to guess the {hidden:.0f} % of the "
-            f"patches that were hidden ({options.masking} masks)."
+            f"{page_parts.network(trained.saved)} The training files were {len(self.train)} "
+            f"{self.train.kind}, without labels. Training lasted {options.epochs:g} epochs. In each of the "
+            f"{self.train.kind} {hidden:.0f} % of the patches were hidden ({options.masking} masks), and the "
+            "network learned to predict them."
         )
 
 
 def _opening(history: History) -> list[str]:
-    """One sentence, and a warning where the loss did not fall."""
+    """Return a sentence about the loss, and a warning if the loss did not fall."""
     losses, text = history.values("loss"), stalled(history.values("loss"))
     if not losses:
-        return [html.verdict("No epoch was logged, so nothing is known of the loss.", "doubt")]
+        return [html.verdict("No epoch was logged, so the loss is unknown.", "doubt")]
     if text:
-        said = "The loss did not fall, so what was learned is probably worth little."
-        return [html.verdict(said, "bad"), html.warning(text)]
+        sentence = "The loss did not fall, so the network has probably learned little."
+        return [html.verdict(sentence, "bad"), html.warning(text)]
     after = f"after {history.records[-1]['epoch']:g} epochs the loss is {losses[-1]:.4g}"
     if len(losses) == 1:
-        return [html.verdict(f"One epoch was logged: {after}. That is too short to judge.", "doubt")]
+        return [
+            html.verdict(
+                f"Only one epoch was logged: {after}. This is too short to judge the training.", "doubt"
+            )
+        ]
     return [
-        html.verdict(f"Trained: {after}; after the first it was {losses[0]:.4g}.", "good"),
-        html.note("A loss says little about how useful the network is: a probe or a fine-tuning tells."),
+        html.verdict(f"Training is finished: {after}; after the first epoch it was {losses[0]:.4g}.", "good"),
+        html.note(
+            "The loss does not show how useful the network is. Use a probe or a fine-tuning to measure that."
+        ),
     ]
 
 
 def _reconstructions(trained: TrainResult) -> list[str]:
-    """The first, a middle and the last sheet that was drawn; the last one first."""
+    """Return the last sheet of reconstructions, and a middle one and the first, which are closed."""
     paths = sorted((trained.folder / "pictures").glob("*.png"))
     if not paths or not trained.saved.model.reconstructs:
         return []
     places = sorted({len(paths) - 1, (len(paths) - 1) // 2, 0}, reverse=True)[:SHEETS]
-    parts = [html.heading("What it guesses")]
+    parts = [html.heading("Reconstructions")]
     for place in places:
         epoch = paths[place].stem.rpartition("-")[2].lstrip("0") or "0"
         content, kind = sheet(paths[place].read_bytes())
-        caption = f"After epoch {epoch}, in threes: {legend(require_mae(trained.saved).model)}."
+        caption = f"After epoch {epoch}, in groups of three: {legend(require_mae(trained.saved).model)}."
         shown = html.picture(content, caption=caption, kind=kind)
         parts.append(shown if place == places[0] else html.details(f"After epoch {epoch}", shown))
     return parts

@@ -1,4 +1,4 @@
-"""The page of a probe: is the best one above simple classifiers, and what does fine-tuning add to it."""
+"""The page of a probe: the best probe compared with simple classifiers and with fine-tuning."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from kakera.training.planning.situation import is_published, named
 from kakera.training.predictions import Predictions
 from kakera.training.probes.results import FINETUNED, ProbeReport
 
-WORTH = 0.02  # of the measure: what fine-tuning adds at least, to be worth its time
+WORTH = 0.02  # fine-tuning must raise the score by more than this to be worth its time
 
 
 @dataclass(frozen=True, eq=False)
 class ProbePage:
-    """What the page needs beside the scores of the best probe."""
+    """A function that makes the page; it holds what the page needs besides the logits of the best probe."""
 
     options: ProbeOptions
     report: ProbeReport
     train: Dataset
     """All labelled training files."""
     test: Dataset
-    """The labelled files of `part` that were measured on."""
+    """The labelled files of `part`, on which the probes are measured."""
     part: str
     workers: int
     notes: tuple[str, ...] = ()
-    """What the plan cut."""
+    """Notes of the plan on shortened fine-tunings."""
 
     def __call__(
         self, rows: NDArray[np.int64], scores: NDArray[np.float64], numbers: NDArray[np.int64]
     ) -> str:
-        """Make the page. The best probe was fitted to `rows` of the training files, and gave `scores` (m,
-        classes) to the test files `numbers` (m,). Baselines are fitted to the same rows.
+        """Return the page as HTML.
+
+        `rows` are the training files that the best probe was fitted to; the baselines are fitted to the same
+        files. `scores` (m, classes) are its logits for the test files `numbers` (m,).
         """
         report, measure = self.report, self.report.measure
         data, start = self.options.data, self.options.init_from
@@ -63,31 +65,32 @@ class ProbePage:
             html.items(self._advice(verdict, tuned)),
             html.code(bare(after_probe(named(data), start, from_hub=is_published(start)))),
             *parts.compared(own, measure, baselines, best.name),
-            html.heading("Every method"),
+            html.heading("All methods"),
             html.table(report.table()),
             html.note(
-                f"{_capital(measure)} in per cent, mean ± standard deviation over draws of the labels."
+                f"{_capital(measure)} in per cent, mean ± standard deviation over random draws of the labels."
             ),
             *self._curves(),
-            html.heading("How it was set"),
+            html.heading("Settings"),
             parts.settings(asdict(self.options)),
         )
 
     def _opening(self, verdict: Verdict, tuned: float | None) -> str:
         best, most = self.report.best_probe(), self.report.counts[-1]
-        text = f"{verdict.text} That is the best probe, {best.name}, with {most:,} labels"
+        text = f"{verdict.text} This is the result of the best probe, {best.name}, with {most:,} labels."
         if tuned is None:
-            return f"{text}."
+            return text
         gap = tuned - (self.report.mean(best.name, most) or 0.0)
         how = f"{100 * abs(gap):.1f} points {'more' if gap > 0 else 'less'}" if gap else "the same"
-        return f"{text}; fine-tuning with them reaches {100 * tuned:.1f} %, {how}."
+        return f"{text} Fine-tuning with the same labels reaches {100 * tuned:.1f} %, {how}."
 
     def _chosen(self) -> str:
         count = len({result.name for result in self.report.results if result.probe != FINETUNED})
         if count < 2:
             return ""
         return (
-            f"The best of {count} probes was chosen on the files that it is measured on, which flatters it."
+            f"The best of {count} probes was chosen on the test files themselves, so its score is a little "
+            "too high."
         )
 
     def _advice(self, verdict: Verdict, tuned: float | None) -> list[str]:
@@ -95,15 +98,17 @@ class ProbePage:
         found: list[str] = []
         if verdict.best is not None and verdict.level != "good":
             found.append(
-                "These tokens tell the classes apart no better than simple features: pretrain longer or on "
+                "These tokens do not separate the classes better than simple features: pretrain longer or on "
                 "more files, or start from published weights."
             )
         if tuned is None:
-            found.append("See what training all weights adds: fine-tune, with the command below.")
+            found.append("Fine-tune with the command below, to see how much training all weights adds.")
         elif tuned - (self.report.mean(best.name, most) or 0.0) > WORTH:
-            found.append("Fine-tuning adds to the tokens: train it for as long as there is time.")
+            found.append("Fine-tuning is better than the probe: fine-tune for as long as you have time.")
         else:
-            found.append("Fine-tuning adds little: a probe on frozen tokens is enough, and takes seconds.")
+            found.append(
+                "Fine-tuning adds little: a probe on frozen tokens is enough, and takes only seconds."
+            )
         if most < len(self.train):
             found.append(f"Use all {len(self.train):,} labels: --labels 0.")
         return found
@@ -115,8 +120,8 @@ class ProbePage:
             return measure_baselines(
                 self.train.take(rows), self.test, workers=self.workers, device=self.options.device
             )
-        except Exception as error:  # the page is worth more than they are
-            print(f"warning: the baselines were left out: {type(error).__name__}, {error}", file=sys.stderr)
+        except Exception as error:  # a failed baseline must not cost the user the page
+            print(f"warning: the page has no baselines: {type(error).__name__}, {error}", file=sys.stderr)
             return None
 
     def _curves(self) -> list[str]:
@@ -128,7 +133,9 @@ class ProbePage:
             return []
         lines = [Line(name, points) for name, points in means.items()]
         drawn = plot(lines, x="labels", y=f"{self.report.measure} in per cent")
-        return [html.figure(drawn, caption=f"{_capital(self.report.measure)} in per cent over labels.")]
+        return [
+            html.figure(drawn, caption=f"{_capital(self.report.measure)} in per cent, by number of labels.")
+        ]
 
 
 def _capital(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The worst mistakes and the surest right answers of a classifier, as cards to look at and listen to."""
+"""Cards of the worst mistakes and the most confident correct predictions, with thumbnails or players."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ from kakera.reports.media import SECONDS, encoded, thumbnail, wav
 from kakera.training.predictions import Predictions
 from kakera.training.preview import preview
 
-PICTURES, RECORDINGS = 12, 6  # cards of a kind
-WIDE = 200  # pixels: of a spectrogram
+PICTURES, RECORDINGS = 12, 6  # most cards in a gallery
+WIDE = 200  # width of a drawn spectrogram, in pixels
 THRESHOLD = 0.5
 
 
 def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
-    """Where the probability of a wrong answer is highest, highest first."""
+    """Return cards of the wrong predictions, the highest probability first."""
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(wrong)
     return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
 
 
 def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
-    """Where the probability of the right answer is highest, highest first."""
+    """Return cards of the correct predictions, the highest probability first."""
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(~wrong)
     return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
 
 
 def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Which predictions are wrong, and how sure each is; of several labels the worst one, else the least."""
+    """Return which predictions are wrong (m,), and the confidence of each prediction (m,), 0 to 1.
+
+    A multi-label prediction is wrong if any class is wrong. The confidence is then that of the worst class;
+    for a correct prediction it is that of the least certain class.
+    """
     assert dataset.labels is not None
     labels, found = dataset.labels[predictions.numbers], predictions.probabilities
     if not dataset.multi_label:
         return predictions.guesses != labels, predictions.rows["confidence"]
     assert found is not None
-    off = np.abs(found - labels)  # of each class, from 0, surely right, to 1, surely wrong
+    off = np.abs(found - labels)  # (m, classes), from 0 (certain and correct) to 1 (certain and wrong)
     worst = off.max(axis=1)
     wrong = worst > THRESHOLD
     return wrong, np.where(wrong, worst, 1 - worst)
@@ -60,7 +64,7 @@ def _cards(
         try:
             tags = media(dataset, number, inputs)
         except UnreadableFileError:
-            continue  # it was readable a moment ago, and no longer is
+            continue  # the file has changed since the prediction
         title = _title(dataset, predictions, row)
         cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
@@ -77,11 +81,11 @@ def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
         if guess == truth:
             return f"{classes[guess]}, {sure}"
         own = f"{classes[truth]}: {100 * one['of_truth']:.0f} %"
-        return f"{classes[truth]}, taken for {classes[guess]} ({sure}; {own})"
+        return f"{classes[truth]}, predicted as {classes[guess]} ({sure}; {own})"
     assert predictions.probabilities is not None
     found = predictions.probabilities[row]
     worst = int(np.abs(found - truth).argmax())
-    names = ", ".join(name for name, there in zip(classes, truth, strict=True) if there) or "no label"
+    names = ", ".join(name for name, present in zip(classes, truth, strict=True) if present) or "no label"
     if abs(found[worst] - truth[worst]) <= THRESHOLD:
         return names
     what = "missed" if truth[worst] else "wrongly added"
@@ -89,9 +93,9 @@ def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
 
 
 def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
-    """Return the tags of a thumbnail; of a recording its spectrogram and a player of the first seconds.
+    """Return HTML tags: a thumbnail of a picture, or a spectrogram and a player of a recording.
 
-    Raises UnreadableFileError.
+    The player plays the first seconds of the recording. Raises UnreadableFileError.
     """
     name = dataset.pictures.name(number)
     if dataset.sounds is None:

@@ -1,1 +1,1 @@
-"""What a probe plans, and the fine-tunings beside it."""
+"""The plan of a probe, and the fine-tunings that it is compared with."""

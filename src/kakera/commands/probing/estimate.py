@@ -23,7 +23,11 @@ from kakera.training.probes.probes import FOLDS, PROBES
 
 
 def with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> ProbePlan:
-    """The plan with the time of the fits, after one of logistic regression to the tokens of some files."""
+    """Return the plan with the time of the fits, scaled by one measured fit of logistic regression.
+
+    `tokens` (m, d) are those of `files`. The plan stays as it is if it has no logistic regression, or if
+    there are too few files for the cross-validation.
+    """
     classes, labels = len(files.classes), files.labels
     assert labels is not None
     if "logistic" not in plan.options.probes or len(files) < FOLDS * classes:
@@ -40,7 +44,7 @@ def with_fits(plan: ProbePlan, files: Dataset, tokens: NDArray[np.float32]) -> P
 def estimate(
     chosen: ProbeOptions, prepared: Prepared, saved: Pretrained, before: ProbePlan | None = None
 ) -> ProbePlan:
-    """The plan, with the limit of one made before."""
+    """Return the plan from headers alone; the time limit and the spent time are those of `before`."""
     train, (_, test) = labelled_part(prepared.dataset, "train"), held_out(prepared.dataset)
     inputs, shape = saved.inputs, saved.encoder.config
     cost = classifier_cost(shape, inputs.size, inputs.channels, len(prepared.dataset.classes))
@@ -55,7 +59,10 @@ def estimate(
 
 
 def timed(plan: ProbePlan, prepared: Prepared, *, always: bool = False) -> ProbePlan:
-    """The plan with a few real steps of fine-tuning, cut to the limit; `always`: also of short ones."""
+    """Return the plan with the time of a few real fine-tuning steps, and fine-tunings cut to the time limit.
+
+    By default, steps are measured only if all fine-tunings take over 20 s; `always` measures them anyway.
+    """
     began, left = time.monotonic(), [tuning for tuning in plan.tunings if not tuning.done]
     if left and (always or sum(tuning.seconds for tuning in left) > WORTH):
         rate = max(left, key=lambda tuning: tuning.labels).measured(prepared)

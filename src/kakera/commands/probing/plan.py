@@ -1,4 +1,4 @@
-"""What a probe will do, before it does it: tokens, fits, fine-tunings, their times, what is written."""
+"""The plan of a probe: tokens, fits, fine-tunings, their times, and the files it writes."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from kakera.training.prepared import Prepared
 from kakera.training.probes.costs import seconds_of_all
 from kakera.training.probes.draws import Draw
 
-BESIDE = 3.0  # seconds: opening the model, a report
-FORWARD = 1 / 3  # of a step of training: a file that only passes through the network
+BESIDE = 3.0  # seconds for opening the model and writing a report
+FORWARD = 1 / 3  # cost of a forward pass as a share of a training step: the backward pass costs twice as much
 
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """A plan to print. Seconds are estimated from the machine's rate until `measured`."""
+    """A plan to print; its seconds are estimated from the speed of the machine unless `measured`."""
 
     options: ProbeOptions
     prepared: Prepared
     cost: StepCost
     model: str
-    """The network in a few words."""
+    """Short description of the network."""
     draws: tuple[Draw, ...]
     files: int
-    """Whose tokens are read: those of all draws, and those that are measured on."""
+    """Number of files whose tokens are computed: the files of all draws and the test files."""
     read_seconds: float
-    """Decoding all files, where that was measured."""
+    """Seconds to decode all files; 0 if that time was not measured."""
     token_seconds: float
     fit_seconds: float
     tunings: tuple[Tuning, ...] = ()
     limit: float = 0.0
-    """Seconds that all of it may take; 0 for any."""
+    """Time limit of the whole probe, in seconds; 0 for no limit."""
     spent: float = 0.0
-    """Seconds that have gone by already."""
+    """Seconds that have already passed."""
     measured: bool = False
     notes: tuple[str, ...] = ()
-    """What was changed to keep the limit."""
+    """Sentences on what was shortened to keep the time limit."""
 
     @property
     def seconds(self) -> float:
-        """Of the whole."""
+        """Seconds of the whole probe."""
         return self._fixed + sum(tuning.seconds for tuning in self.tunings)
 
     @property
     def _fixed(self) -> float:
-        """Seconds that no shorter fine-tuning saves."""
+        """Seconds of everything except fine-tuning; a shorter fine-tuning does not change them."""
         read = self.spent + self.read_seconds + self.token_seconds + self.fit_seconds
         return read + self._baselines() + BESIDE
 
     def _baselines(self) -> float:
-        """Seconds of the baselines of the page, where there is one."""
+        """Return the seconds of the baselines of the page; 0 without a page."""
         if not (self.options.out and self.options.baselines):
             return 0.0
         facts = self.prepared.facts
@@ -68,16 +68,16 @@ class ProbePlan:
 
     @property
     def fits(self) -> int:
-        """How many classifiers are fitted."""
+        """Number of classifiers to fit."""
         options = self.options
         return len(options.probes) * len(options.pools) * len(options.layers) * len(self.draws)
 
     def lines(self) -> list[str]:
-        """For people to read, one line each."""
+        """Return the lines of the plan to print."""
         return [
             f"plan: probe{f' -> {self.options.out}' if self.options.out else ''}",
             f"  data: {data_line(self.prepared.facts, measured=True)}",
-            f"  tokens: of {self.model}; read once from {self.files:,} files, "
+            f"  tokens: {self.model}; computed once for {self.files:,} files, "
             f"about {duration.words(self.token_seconds)}",
             f"  fits: {self._fits()}",
             *self._tunings(),
@@ -90,63 +90,63 @@ class ProbePlan:
         ]
 
     def warnings(self) -> list[str]:
-        """What is likely to be regretted."""
+        """Return warnings about the data and about a time limit that is too short."""
         found = self.prepared.data_warnings()
         if not self.limit or self._fixed <= self.limit:
             return found
         return [
             *found,
-            f"tokens and fits alone take {duration.words(self._fixed)}, which nothing cuts: fewer --probes "
-            "(logistic is slow), --labels, --layers or --pools are faster",
+            f"tokens and fits alone take {duration.words(self._fixed)}, longer than the time limit; for less "
+            "time pass fewer --probes (logistic is slow), --labels, --layers or --pools",
         ]
 
     def update(self) -> list[str]:
-        """What has become clear since the plan was printed: the time, and what was cut."""
+        """Return the lines that changed since the plan was printed: the time and shortened fine-tunings."""
         tunings = self._tunings() if self.tunings else []
         return [*tunings, f"  time: {self._time()}", *(f"  note: {text}" for text in self.notes)]
 
     def shorter(self) -> ProbePlan:
-        """The same with each fine-tuning cut in proportion where all takes longer than the limit.
+        """Return the plan with all fine-tunings shortened by the same share, to keep the time limit.
 
-        Where less than `FEW_STEPS` would be left of one, there is none. Fine-tunings that have begun before
-        keep their length, and give the others theirs.
+        If a fine-tuning would have fewer than `FEW_STEPS` steps, the plan leaves out all fine-tunings. If an
+        earlier call started some of them, these keep their length, and the others get the same share.
         """
         if not self.tunings:
             return self
-        begun = [tuning for tuning in self.tunings if tuning.begun]
-        if begun:
-            share = min(1.0, begun[0].share)
-            note = f"fine-tuning goes on as it began{_percent(share) if share < 1 else ''}"
+        started = [tuning for tuning in self.tunings if tuning.started]
+        if started:
+            share = min(1.0, started[0].share)
+            note = f"unfinished fine-tunings resume, so each fine-tuning is shortened{_percent(share)}"
             return self.cut(share, note) if share < 1 else self
         if not self.limit or self.seconds <= self.limit:
             return self
         share = self._share(self.limit)
         if any(tuning.cut(share).steps < min(FEW_STEPS, tuning.steps) for tuning in self.tunings):
             return self._without()
-        note = f"all of it would take {duration.words(self.seconds)}: each fine-tuning is cut"
-        return self.cut(share, f"{note}{_percent(share)}; --time gives it longer")
+        note = f"the whole probe would take {duration.words(self.seconds)}: each fine-tuning is shortened"
+        return self.cut(share, f"{note}{_percent(share)}; raise --time for longer ones")
 
     def _share(self, limit: float) -> float:
-        """Of the steps of each fine-tuning, for all to take `limit` seconds."""
+        """Return the share of the steps of each fine-tuning for which the probe takes `limit` seconds."""
         rest = sum(tuning.forecast.after for tuning in self.tunings)
         steps = sum(tuning.seconds for tuning in self.tunings) - rest
         return max(0.0, (limit - self._fixed - rest) / max(steps, 1e-9))
 
     def cut(self, share: float, note: str) -> ProbePlan:
-        """The same with such a share of the steps of each fine-tuning, and a note on it."""
+        """Return the plan with this share of the steps of each fine-tuning, and one more note."""
         return replace(
             self, tunings=tuple(tuning.cut(share) for tuning in self.tunings), notes=(*self.notes, note)
         )
 
     def _without(self) -> ProbePlan:
-        """No fine-tuning, and a note on how long some would take."""
+        """Return the plan without fine-tuning, and a note on the time that fine-tuning needs."""
         least = max(min(FEW_STEPS, tuning.steps) / tuning.steps for tuning in self.tunings)
         steps = sum(tuning.cut(least).seconds for tuning in self.tunings)
         some = self._fixed + steps
         note = (
-            f"fine-tuning is left out: {len(self.tunings)} networks of at least {FEW_STEPS} steps would make "
-            f"it {duration.words(some)}; --time {_minutes(some)} has room for them, "
-            f"--time {_minutes(self.seconds)} for all of their steps"
+            f"fine-tuning is left out: with {len(self.tunings)} networks of at least {FEW_STEPS} steps the "
+            f"probe would take {duration.words(some)}; pass --time {_minutes(some)} for these steps, or "
+            f"--time {_minutes(self.seconds)} for all steps"
         )
         return replace(self, tunings=(), notes=(*self.notes, note))
 
@@ -172,7 +172,7 @@ class ProbePlan:
             same = [tuning for tuning in self.tunings if tuning.labels == labels]
             first, done = same[0], sum(tuning.done for tuning in same)
             each = f"{len(same)} x {first.steps:,} steps of {first.forecast.plan.batch}"
-            ready = f" ({done} of them done before)" if done else ""
+            ready = f" ({done} of them already finished)" if done else ""
             lines.append(
                 f"  fine-tuning with {labels:,} labels: {each}{ready}, "
                 f"about {duration.words(max(tuning.seconds for tuning in same))} each"
@@ -185,7 +185,10 @@ class ProbePlan:
         return f"about {duration.words(self.seconds)} ({how}){limit}"
 
     def _memory(self) -> float:
-        """Bytes: the data, all tokens, a part of them in float64 twice, or a fine-tuning."""
+        """Return the peak memory in bytes.
+
+        It holds the data, all tokens and two float64 copies of a part of them, or a fine-tuning.
+        """
         pools = sum(2 if pool == "class and mean" else 1 for pool in self.options.pools)
         numbers = self.files * self.cost.width
         tokens = FLOAT * numbers * pools * len(self.options.layers)
@@ -201,7 +204,7 @@ class ProbePlan:
 
     def _writes(self) -> str:
         if not self.options.out:
-            return "nothing; --out FOLDER keeps the numbers, a report and the fine-tunings"
+            return "nothing; add --out FOLDER to save the numbers, a report and the fine-tunings"
         text = f"{self.options.out}: probe.json, report.html"
         if not self.tunings:
             return text
@@ -218,7 +221,10 @@ def estimated(
     tested: int,
     windows: float,
 ) -> ProbePlan:
-    """The plan from headers alone; `tested` files are measured on, each seen in so many `windows`."""
+    """Return the plan from headers alone.
+
+    `tested` is the number of test files, and `windows` the mean number of windows per file.
+    """
     rows = {int(row) for draw in draws for row in draw.rows}
     files = len(rows) + tested
     each = FORWARD * cost.seconds(prepared.machine.gflops) * windows

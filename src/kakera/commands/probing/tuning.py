@@ -1,4 +1,4 @@
-"""The fine-tunings that stand beside the probes: one for each draw of the labels, all of the same recipe."""
+"""The fine-tunings that a probe is compared with: one for each draw of the labels, with the same recipe."""
 
 from __future__ import annotations
 
@@ -22,67 +22,67 @@ from kakera.training.probes.draws import Draw
 
 @dataclass(frozen=True)
 class Tuning:
-    """One fine-tuning to come: with so many labels, of a draw."""
+    """One planned fine-tuning, with `labels` labels drawn with `seed`."""
 
     labels: int
     seed: int
     job: TrainingJob[FinetuneOptions]
     forecast: Forecast
     whole: int
-    """Its steps where nothing cuts them."""
+    """Number of steps without a time limit."""
 
     @property
     def folder(self) -> str:
-        """Its name below the folder of the probe."""
+        """Name of its run folder, in the folder of the probe."""
         return f"finetuned-{self.labels}-{self.seed}"
 
     @property
-    def begun(self) -> bool:
-        """Whether it goes on from an earlier call."""
+    def started(self) -> bool:
+        """True if an earlier call started it; then it resumes."""
         return self.job.resumes
 
     @property
     def done(self) -> bool:
-        """Whether an earlier call has finished it."""
+        """True if an earlier call finished it."""
         return bool(self.job.options.out) and finished(self.job.options.out)
 
     @property
     def steps(self) -> int:
-        """How many it takes."""
+        """Number of steps."""
         return self.forecast.plan.steps
 
     @property
     def share(self) -> float:
-        """Of the steps of the whole."""
+        """Steps as a share of the steps without a time limit, 0 to 1."""
         return self.steps / self.whole
 
     @property
     def seconds(self) -> float:
-        """Of all its steps, and of measuring it."""
+        """Seconds of all its steps and of its evaluation; 0 if it is finished."""
         return 0.0 if self.done else self.forecast.seconds
 
     def cut(self, share: float) -> Tuning:
-        """The same with such a share of its steps; one that has begun keeps its length."""
-        if self.begun:
+        """Return a copy with this share of its steps; a started fine-tuning keeps its length."""
+        if self.started:
             return self
         return replace(self, forecast=self.forecast.cut_to(max(1, int(share * self.whole))))
 
     def at(self, rate: float) -> Tuning:
-        """The same where a file in a step takes `rate` seconds, as was measured."""
+        """Return a copy with measured times; a step takes `rate` seconds per file."""
         step = rate * self.forecast.plan.batch
         return replace(self, forecast=replace(self.forecast, step_seconds=step, measured=True))
 
     def into(self, root: Path) -> Tuning:
-        """The same, to be written below a folder."""
+        """Return a copy that writes its run folder into the folder `root`."""
         return _changed(self, out=str(root / self.folder))
 
     def train(self, prepared: Prepared) -> TrainResult:
-        """Train it, or go on with it. Raises as `finetune` does."""
-        saved = load(self.job.options.init_from)  # each moves weights of its own
+        """Train the classifier, or resume its training. Raises the same errors as `finetune`."""
+        saved = load(self.job.options.init_from)  # training changes the weights, so each needs its own copy
         return finetune_result(self.forecast, self.job, self._with(prepared), saved)
 
     def measured(self, prepared: Prepared) -> float:
-        """Seconds that a file in a step takes, from a few real ones on data that are held."""
+        """Return the seconds per file of a training step, measured on a few real steps with loaded data."""
         forecast = replace(self.forecast, limit=0.0)
         job = replace(self.job, resumes=False, limit=0.0)
         found = prepare_finetuning(
@@ -91,7 +91,7 @@ class Tuning:
         return found.step_seconds / found.plan.batch
 
     def _with(self, prepared: Prepared) -> Prepared:
-        """What it was resolved with, on data that are held."""
+        """Return the prepared data of its job, with the loaded data set of `prepared`."""
         return replace(
             self.job.prepared, dataset=prepared.dataset, workers=prepared.workers, digest=prepared.digest
         )
@@ -100,9 +100,9 @@ class Tuning:
 def tunings_of(
     options: ProbeOptions, prepared: Prepared, draws: Sequence[Draw], saved: Pretrained, labelled: int
 ) -> tuple[Tuning, ...]:
-    """One for each draw, as `kakera finetune` with the same labels; `labelled` files are there in all.
+    """Return one fine-tuning for each draw, the same as `kakera finetune` with the same labels.
 
-    Raises DataError, OptionError.
+    `labelled` is the number of labelled training files. Raises DataError, OptionError.
     """
     found: list[Tuning] = []
     for count in dict.fromkeys(draw.labels for draw in draws):
@@ -125,7 +125,7 @@ def tunings_of(
 def _as_it_began(
     tuning: Tuning, options: ProbeOptions, prepared: Prepared, given: dict[str, Any], saved: Pretrained
 ) -> Tuning:
-    """With what was chosen when it began, if an earlier call has begun it."""
+    """Return the fine-tuning with the options that an earlier call chose, if such a call started it."""
     out = str(Path(options.out) / tuning.folder) if options.out else ""
     if chosen_before(FinetuneOptions, out, options.finetune_recipe) is None:
         return tuning
@@ -144,7 +144,7 @@ def _resolved(
 
 
 def _changed(tuning: Tuning, **values: Any) -> Tuning:
-    """With other options, which belong to the caller and were not chosen by a rule."""
+    """Return the fine-tuning with other options; they count as passed by the user, not chosen by a rule."""
     job, forecast = tuning.job, tuning.forecast
     assert isinstance(forecast.plan.options, FinetuneOptions)
     options = replace(forecast.plan.options, **values)
