@@ -167,7 +167,7 @@ def test_a_device_that_is_not_there_gets_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has the device")
     with pytest.raises(
-        RunError, match="device: got cuda, expected one that is here; try --device cpu"
+        RunError, match="device: got cuda, expected an available device; try --device cpu"
     ) as caught:
         engine(replace(OPTIONS, device="cuda"))
     assert "\n" not in str(caught.value)

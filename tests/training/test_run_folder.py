@@ -83,7 +83,7 @@ def test_checkpoints_deleted_by_hand_are_said_where_training_begins_again(
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     assert Run(tmp_path / "run", {"seed": 1}).load_checkpoint(*model_at(0)) == 0
     said = capsys.readouterr().err
-    assert "metrics up to step 3 and no checkpoint: training begins again at step 0" in said
+    assert "metrics up to step 3 but no checkpoint: training starts again at step 0" in said
     assert said.count("\n") == 1
 
 
