@@ -66,7 +66,7 @@ class Muon(torch.optim.Optimizer):
         self._turn(turned)
 
     def _momentum(self, parameter: Tensor) -> Tensor:
-        """Return the Nesterov momentum: the moving average of the gradients, plus a step of the newest one."""
+        """Return the Nesterov momentum: the moving average of the gradients, plus a step of the newest."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if not state:
@@ -161,9 +161,9 @@ def _iterate(batch: Float[Tensor, "k m n"]) -> Float[Tensor, "k m n"]:
 def _factor(gram: Float[Tensor, "k m m"]) -> Float[Tensor, "k m m"]:
     """Return the factor by which the iteration multiplies x, computed from xxᵀ only.
 
-    The factor f of a step turns xxᵀ into f xxᵀ f. For matrices that are four times as wide as high, this takes
-    0.6 of the time. The result differs by a few 1e-4 if the singular values are far apart, because their
-    squares are farther apart. Therefore it is not used in bfloat16.
+    The factor f of a step turns xxᵀ into f xxᵀ f. For matrices that are four times as wide as high, this
+    takes 0.6 of the time. The result differs by a few 1e-4 if the singular values are far apart, because
+    their squares are farther apart. Therefore it is not used in bfloat16.
     """
     a, b, c = QUINTIC
     factor = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)

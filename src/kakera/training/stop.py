@@ -1,4 +1,4 @@
-"""Asked to stop by SIGTERM or Ctrl-C, a training finishes the step in hand and saves it first."""
+"""Handling of SIGTERM and Ctrl-C: a training finishes the current step and saves it before it stops."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignal:
-    """`with stop: …`: a signal raises StoppedError in the main thread, or waits within `waiting`."""
+    """A handler of SIGTERM and SIGINT, used as `with stop: …`.
+
+    A signal raises StoppedError in the main thread. Inside `defer` the first signal only sets `received`.
+    """
 
     def __init__(self) -> None:
         self.received = 0
-        """The number of the signal that asked; 0 before."""
+        """Number of the received signal; 0 if none."""
         self.deferring = False
         self._before: dict[int, Any] = {}
 
@@ -36,7 +39,7 @@ class StopSignal:
 
     @contextmanager
     def defer(self) -> Generator[None, None, None]:
-        """Within, a first signal waits until `asked` is looked at."""
+        """Defer the first signal inside the `with` block: it only sets `received`. A second one raises."""
         self.deferring = True
         try:
             yield
@@ -47,4 +50,4 @@ class StopSignal:
         if self.deferring and not self.received:
             self.received = number
             return
-        raise StoppedError("stopped; the same command goes on from the last checkpoint", number)
+        raise StoppedError("stopped; run the same command to resume from the last checkpoint", number)
