@@ -129,7 +129,7 @@ def test_skipped_steps_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_too_many_such_steps_end_the_run_with_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=f"{BAD_STEPS} steps in a row") as caught:
+    with pytest.raises(RunError, match=f"{BAD_STEPS} consecutive steps") as caught:
         train(Brightness(broken=range(100)), plan(epochs=10.0), Run(tmp_path, {}), verb="test")
     assert "\n" not in str(caught.value)
 

@@ -54,7 +54,7 @@ def test_a_folder_in_its_place_with_another_configuration_is_left_alone(tmp_path
     with run.held():
         (tmp_path / "run").rename(tmp_path / "moved")
         Run(tmp_path / "run", {"seed": 2})
-        with pytest.raises(RunError, match="seed 2 there, 1 here"):
+        with pytest.raises(RunError, match="seed 2 in the run, 1 now"):
             run.save_checkpoint(1, *model_at(1))
 
 

@@ -140,7 +140,8 @@ def mix_waves(
 
     Example:
 
-        >>> batch = Batch(torch.zeros(2, 1, 8), torch.arange(2), None, 0, 0, lengths=torch.tensor([8, 4]))
+        >>> lengths = torch.tensor([8, 4])
+        >>> batch = Batch(torch.zeros(2, 8), None, torch.arange(2), epoch=0, step=0, lengths=lengths)
         >>> mixed, _ = mix_waves(batch, torch.eye(2), FinetuneOptions(""))
         >>> mixed.lengths
         tensor([8, 8])
@@ -163,7 +164,7 @@ def time_freq_masked(
 
     Example:
 
-        >>> batch = Batch(torch.zeros(1, 1, 8), torch.tensor([0]), None, 0, 0)
+        >>> batch = Batch(torch.zeros(1, 8), None, torch.tensor([0]), epoch=0, step=0)
         >>> time_freq_masked(torch.ones(1, 1, 4, 6), batch, seed=0, bands=2, frames=3).shape
         torch.Size([1, 1, 4, 6])
     """

@@ -105,7 +105,7 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
     other = [name for name in known if name not in moved and there.get(name) != here.get(name)]
     differing = changed(before, now)
     if other or differing:
-        options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        options = ", ".join(f"{n} {there.get(n)!r} in the run, {here.get(n)!r} now" for n in other[:4])
         got = f"a run of another configuration ({options})"
         if differing:  # reported first, because sizes, means and classes depend on the data
             counted = _counted(path.parent / INVENTORY, files(), differing)

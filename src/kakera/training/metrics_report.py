@@ -33,7 +33,7 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All measures of one test set. Means over classes include only classes with a true sample.
+    """The measures of one test set. Means over classes include only classes with a true sample.
 
     Single labels: `accuracy`, `balanced_accuracy`, `top5` (None up to five classes), `macro_f1`, `log_loss`
     in nats and `calibration_error` (both None unless the scores are probabilities), `confusion`, whose rows

@@ -88,7 +88,7 @@ def linear_layers(name: str, parameter: Tensor) -> int:
 
     Example:
 
-        >>> linear_layers("encoder.layers.3.attention.qkv.weight", torch.zeros(12, 4))
+        >>> linear_layers("encoder.layers.3.attention.qkv.weight", Tensor(12, 4))
         3
     """
     path = name.split(".")

@@ -54,8 +54,8 @@ class Run:
     ) -> None:
         """Open or create the folder.
 
-        `dataset` is the opened data set: a new run stores a list of its files, to report later changes. Raises
-        RunError if the folder contains a run of another configuration, or other files.
+        `dataset` is the opened data set: a new run stores a list of its files, to report later changes.
+        Raises RunError if the folder contains a run of another configuration, or other files.
         """
         self.folder = Path(folder)
         self.config = {VERSION: kakera.__version__} | json.loads(json.dumps(config))
@@ -94,9 +94,9 @@ class Run:
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
-        """Lock the folder for this process inside the `with` block. Raises RunError if another process trains.
+        """Lock the folder for this process inside the `with` block.
 
-        Removes temporary files of a killed process.
+        Removes temporary files of a killed process. Raises RunError if another process trains in the folder.
         """
         with ExitStack() as stack:
             self.dist.on_rank_zero(lambda: self._enter(stack))

@@ -49,7 +49,10 @@ def test_too_few_steps_to_learn_are_warned_of_for_every_training(verb: Verb) -> 
 
 
 def test_a_time_in_which_not_every_file_is_seen_is_warned_of() -> None:
-    assert "training will use only 40 % of the pictures, once" in warned("pretrain", DIGITS, epochs=0.4)["epochs"]
+    assert (
+        "training will use only 40 % of the pictures, once"
+        in warned("pretrain", DIGITS, epochs=0.4)["epochs"]
+    )
 
 
 @pytest.mark.parametrize(

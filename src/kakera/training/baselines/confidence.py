@@ -2,8 +2,9 @@
 
 Accuracy has Wilson's score interval ("Probable inference", 1927). Balanced accuracy is a mean of C
 independent proportions with variance V = Σ pᵢ(1 − pᵢ)/nᵢ / C². Its interval is Wilson's for the number of
-files that give a single proportion this variance, at most C² / Σ 1/nᵢ files. (The two numbers are equal if all
-classes are equally difficult.) Differences are paired, file by file, and bootstrapped over the files (Efron 1979).
+files that give a single proportion this variance, at most C² / Σ 1/nᵢ files. (The two numbers are equal if
+all classes are equally difficult.) Differences are paired, file by file, and bootstrapped over the files
+(Efron 1979).
 """
 
 from __future__ import annotations

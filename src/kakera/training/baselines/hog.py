@@ -2,8 +2,8 @@
 
 As in the paper: square roots of the values (Sec. 6.1); centred differences without smoothing, from the colour
 with the largest gradient (6.2); nine orientations over 180 degrees, with votes divided between the two
-nearest (6.3); overlapping blocks of 2 x 2 cells, each normalised, clipped at 0.2 and normalised again (6.4, L2-Hys).
-Unlike the paper, votes are not divided between neighbouring cells.
+nearest (6.3); overlapping blocks of 2 x 2 cells, each normalised, clipped at 0.2 and normalised again (6.4,
+L2-Hys). Unlike the paper, votes are not divided between neighbouring cells.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def fit_to_memory(
         >>> from kakera.machine import Machine
         >>> from kakera.training.planning.costs import StepCost
         >>> cost = StepCost(flops=1e9, bytes=1e8, parameters=10**6, width=64, tokens=65)
-        >>> fit_to_memory(cost, Machine(cores=2, memory=8 * 2**30), batch=64).pieces
+        >>> fit_to_memory(cost, Machine(cores=2, memory=8 * 2**30, gflops=160.0), batch=64).pieces
         7
     """
     each = cost.bytes * (HALVES if machine.gpu else 1.0)

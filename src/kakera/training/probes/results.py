@@ -35,7 +35,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """All results of one call of `kakera probe`."""
+    """The results of one call of `kakera probe`."""
 
     results: tuple[ProbeResult, ...]
 
