@@ -67,7 +67,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The measures of a list of baselines, the numbers of files, and notes on baselines that were left out."""
+    """The measures of several baselines, the numbers of files, and notes on baselines that were left out."""
 
     train: int
     train_of: int
