@@ -64,8 +64,8 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
     Prints a warning for each damaged checkpoint. `set_aside` renames damaged files, so that they do not count
     as the newest any more. Raises RunError if all are damaged.
     """
-    found, reasons = paths(folder), list[str]()
-    for path in reversed(found):
+    files, reasons = paths(folder), list[str]()
+    for path in reversed(files):
         try:
             tensors, texts = read_sealed(path)
             step = int(texts["step"])

@@ -69,12 +69,12 @@ def current(config: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration with the current names and values; converts those of version 0.1.0."""
     if VERSION in config or not NAMES.keys() & config.keys():
         return config
-    found = {NAMES.get(name, name): value for name, value in config.items()}
-    empty = {**AUTOMATIC, "model": "", "patch": 0} if "pretrain_epochs" in found else AUTOMATIC
-    found = {name: AUTO if name in empty and value == empty[name] else value for name, value in found.items()}
-    if isinstance(found.get("chosen"), dict):
-        found["chosen"] = current(found["chosen"])
-    return found
+    new = {NAMES.get(name, name): value for name, value in config.items()}
+    empty = {**AUTOMATIC, "model": "", "patch": 0} if "pretrain_epochs" in new else AUTOMATIC
+    new = {name: AUTO if name in empty and value == empty[name] else value for name, value in new.items()}
+    if isinstance(new.get("chosen"), dict):
+        new["chosen"] = current(new["chosen"])
+    return new
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -139,5 +139,5 @@ def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | No
         return None
     names = {each.name for each in fields(kind)} - {"data", "out"}
     chosen = config.get("chosen", {} if recipe else config)
-    found = {name: value for name, value in chosen.items() if name in names}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    values = {name: value for name, value in chosen.items() if name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -62,9 +62,9 @@ class Distributed:
         """Return the value of each process, in the order of the ranks."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        torch.distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
 
     def own_rows(self, count: int) -> NDArray[np.int64]:
         """Return the numbers below `count` that belong to this process: every `size`-th one."""
@@ -78,7 +78,7 @@ class Distributed:
         `values` are the rows of this process, `numbers` their numbers.
         """
         parts = self.all_gather((values, numbers))
-        everyone = np.concatenate([found for _, found in parts])
+        everyone = np.concatenate([own for _, own in parts])
         order = np.argsort(everyone)
         return np.concatenate([rows for rows, _ in parts])[order], everyone[order]
 

@@ -190,12 +190,12 @@ def _names(plan: TrainingPlan, pieces: list[Batch], dist: Distributed) -> list[s
 
 def _list(run: Run, plan: TrainingPlan, dist: Distributed, broken: Sequence[UnreadableFileError]) -> None:
     """List the unreadable files of all processes. Raises DataError if they are too many."""
-    found = run.list_unreadable(error for errors in dist.all_gather(list(broken)) for error in errors)
+    broken_count = run.list_unreadable(error for errors in dist.all_gather(list(broken)) for error in errors)
     count, most = len(plan.train) + len(plan.train.unreadable), plan.options.unreadable_share
-    if found > most * count:
+    if broken_count > most * count:
         error = DataError(
             plan.train.name,
-            got=f"{found} of {count} files unreadable",
+            got=f"{broken_count} of {count} files unreadable",
             expected=f"at most {100 * most:g} %",
             do=f"see {run.folder / UNREADABLE}, or raise --unreadable-share",
         )

@@ -30,10 +30,10 @@ def report_repeated(path: Path) -> None:
 
 def _lines(path: Path) -> list[tuple[str, int]]:
     """Return each complete line with its step."""
-    found: list[tuple[str, int]] = []
+    lines: list[tuple[str, int]] = []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            found.append((line, int(json.loads(line)["step"])))
+            lines.append((line, int(json.loads(line)["step"])))
         except (ValueError, KeyError, TypeError):
             continue
-    return found
+    return lines

@@ -121,12 +121,12 @@ def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
         >>> bool(((result.diag() > 0.6) & (result.diag() < 1.3)).all())
         True
     """
-    found = list(matrices)
+    result = list(matrices)
     for numbers in _batches(matrices):
         batch = torch.stack([_wide(matrices[number]) for number in numbers])
         for number, move in zip(numbers, _iterate(batch), strict=True):
-            found[number] = move if matrices[number].shape == move.shape else move.T
-    return found
+            result[number] = move if matrices[number].shape == move.shape else move.T
+    return result
 
 
 def _batches(matrices: list[Tensor]) -> list[list[int]]:

@@ -39,14 +39,14 @@ def parameter_groups(
             "layer decay", got=layer_decay, expected="a number in (0, 1]", do="try 0.75, or 1 for none"
         )
     top = 1 + _layers(model)
-    found: dict[tuple[float, bool, int], dict[str, Any]] = {}
+    groups: dict[tuple[float, bool, int], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         depth = depth_of(name, top=top)
         decays = parameter.ndim > 1
         scale, maps = layer_decay ** (top - depth), linear_layers(name, parameter)
-        group = found.setdefault(
+        group = groups.setdefault(
             (scale, decays, maps),
             {
                 "params": [],
@@ -59,7 +59,7 @@ def parameter_groups(
         )
         group["params"].append(parameter)
         group["names"].append(name)
-    return [found[place] for place in sorted(found)]
+    return [groups[place] for place in sorted(groups)]
 
 
 def depth_of(name: str, *, top: int) -> int:

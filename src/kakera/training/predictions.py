@@ -57,12 +57,12 @@ class Predictions:
 
 def judged(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Rows:
     """Compare scores (n, classes) with labels int (n,) and return rows of `ROW`; −1 means no label."""
-    found = np.empty(len(scores), ROW)
+    rows = np.empty(len(scores), ROW)
     step = max(1, BLOCK // max(1, scores.shape[1]))
     for start in range(0, len(scores), step):
         part = slice(start, start + step)
-        found[part] = _judged(scores[part], labels[part])
-    return found
+        rows[part] = _judged(scores[part], labels[part])
+    return rows
 
 
 def _judged(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Rows:

@@ -131,7 +131,7 @@ class Prepared:
         crops of at least `crop_min_scale` of their area need. Unless `quiet`, prints a summary of used and
         skipped files, and the facts count only readable files. Raises DataError.
         """
-        found = self.digest or digest(self.dataset)
+        digests = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_min_scale)
             dataset = preload(self.dataset, self._limit, shorter=shorter, size=self.center_crop(size))
@@ -143,7 +143,7 @@ class Prepared:
             self.print_summary(replace(dataset, emptied=emptied(self.dataset, dataset)))
         workers = 0 if is_decoded(dataset) and self.workers_chosen_automatically else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
-        return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
+        return replace(self, dataset=dataset, workers=workers, digest=digests, facts=facts)
 
     def print_summary(self, dataset: Dataset | None = None) -> None:
         """Print one line with the used and the skipped files of `dataset`, by default of the opened data."""

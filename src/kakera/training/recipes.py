@@ -156,8 +156,8 @@ def changed_by_recipes(verbs: Sequence[str]) -> frozenset[str]:
         >>> "epochs" in changed_by_recipes(["pretrain"])
         True
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for file in (resources.files("kakera") / "recipes").iterdir():
         if file.name.endswith(".toml") and file.name.partition("-")[0] in verbs:
-            found |= set(tomllib.loads(file.read_text()))
-    return frozenset(found)
+            names |= set(tomllib.loads(file.read_text()))
+    return frozenset(names)

@@ -191,7 +191,7 @@ class Run:
         Renames damaged checkpoints. Prints a line if settings changed that affect the last digits of sums.
         Raises RunError if all checkpoints are damaged.
         """
-        found: list[tuple[int, dict[str, Tensor]]] = []
+        loaded: list[tuple[int, dict[str, Tensor]]] = []
 
         def look() -> int:
             newest = checkpoints.newest(self.folder, set_aside=True)
@@ -199,7 +199,7 @@ class Run:
                 metrics_log.report_repeated(self.folder / METRICS)
                 return 0
             step, tensors, texts = newest
-            found.append((step, tensors))
+            loaded.append((step, tensors))
             change = describe_change(texts.get("numerics", ""), numerics(self.dist, self.config))
             if change:
                 print(f"kakera: {self.folder}: {change}", file=sys.stderr)
@@ -208,7 +208,7 @@ class Run:
         step = self.dist.on_rank_zero(look)
         if not step:
             return 0
-        tensors = found[0][1] if found else checkpoints.read(self.folder, step)
+        tensors = loaded[0][1] if loaded else checkpoints.read(self.folder, step)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             title, _, rest = name.partition(".")

@@ -40,14 +40,14 @@ class Masks:
         """Return the index tensors of a batch on the CPU; `batch.lengths` determine the padding."""
         options, front = self.options, self.front
         padding_mask = front.padding(front.widths(batch.lengths))
-        gone = None if padding_mask is None else padding_mask.numpy()
+        padding = None if padding_mask is None else padding_mask.numpy()
         split = MASKINGS[options.masking].split_ids(
-            self._noise(batch, "mask"), front.grid, options.mask_ratio, gone
+            self._noise(batch, "mask"), front.grid, options.mask_ratio, padding
         )
-        wanted = split.hidden
+        predicted = split.hidden
         if options.predicted < 1:
-            wanted = choose_subset_ids(self._noise(batch, "predicted"), wanted, options.predicted)
-        return MaskIndex.joined(_tensors(split.visible), _tensors(wanted), padding_mask)
+            predicted = choose_subset_ids(self._noise(batch, "predicted"), predicted, options.predicted)
+        return MaskIndex.joined(_tensors(split.visible), _tensors(predicted), padding_mask)
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()

@@ -149,17 +149,17 @@ def nearest(train: Features, labels: Labels, test: Features, classes: int) -> An
     multi_label = labels.dtype == np.bool_
     count = min(NEIGHBOURS, len(train))
     lengths = np.square(train).sum(axis=1)
-    found = np.empty(
+    result = np.empty(
         (len(test), classes) if multi_label else len(test), np.float64 if multi_label else np.int64
     )
     for start in range(0, len(test), BLOCK):
         distances = lengths - 2 * test[start : start + BLOCK] @ train.T
         if multi_label:
             chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
-            found[start : start + BLOCK] = labels[chosen].mean(axis=1)
+            result[start : start + BLOCK] = labels[chosen].mean(axis=1)
         else:
-            found[start : start + BLOCK] = labels[distances.argmin(axis=1)]
-    return found
+            result[start : start + BLOCK] = labels[distances.argmin(axis=1)]
+    return result
 
 
 def balanced_logistic(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
@@ -207,8 +207,8 @@ def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers
     with moved_to_device(saved, device):
         tokens, rows = [], []
         for part, name in ((train, "frozen encoder"), (test, "frozen encoder, test")):
-            found, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
-            tokens.append(found[-1, pool])
+            values, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
+            tokens.append(values[-1, pool])
             rows.append(kept)
     if len(rows[1]) != len(test):
         raise ValueError("some test files are not readable any more")

@@ -129,9 +129,9 @@ def average_precision(scores: NDArray[np.floating[Any]], labels: NDArray[np.bool
     random = seeding.generator(0, "bootstrap")
     weights = random.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=draws)
     weights = np.concatenate([np.ones((1, len(labels)), np.int64), weights])
-    found = np.stack([_precision(scores[:, i], labels[:, i], weights) for i in present])
-    known = np.isfinite(found).sum(axis=0)
-    means = np.nansum(found, axis=0)[known > 0] / known[known > 0]  # a draw may contain no true file
+    precisions = np.stack([_precision(scores[:, i], labels[:, i], weights) for i in present])
+    known = np.isfinite(precisions).sum(axis=0)
+    means = np.nansum(precisions, axis=0)[known > 0] / known[known > 0]  # a draw may contain no true file
     low, high = np.quantile(means[1:], [0.025, 0.975])
     return Range(float(means[0]), float(low), float(high))
 

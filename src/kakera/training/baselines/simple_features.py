@@ -67,8 +67,8 @@ def sound_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.in
         bands = log_mel(wave[None], spec)[0, 0].numpy()
         return np.concatenate([bands.mean(axis=1), bands.std(axis=1)])
 
-    found, kept = _read(dataset, spectrum)
-    return {"spectrum": np.stack(found) if found else np.zeros((0, 2 * spec.bins), np.float32)}, kept
+    spectra, kept = _read(dataset, spectrum)
+    return {"spectrum": np.stack(spectra) if spectra else np.zeros((0, 2 * spec.bins), np.float32)}, kept
 
 
 def colours(pictures: NDArray[np.uint8]) -> Features:

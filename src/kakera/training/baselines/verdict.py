@@ -108,8 +108,8 @@ def method_of(measure: str) -> str:
 def _value(predictions: Predictions, labels: NDArray[np.generic], measure: str) -> Range:
     if labels.dtype == np.bool_:
         assert predictions.probabilities is not None
-        found = confidence.average_precision(predictions.probabilities, labels.astype(np.bool_))
-        return found or Range(0.0, 0.0, 1.0)
+        result = confidence.average_precision(predictions.probabilities, labels.astype(np.bool_))
+        return result or Range(0.0, 0.0, 1.0)
     truth = labels.astype(np.int64)
     hits = predictions.guesses == truth
     return confidence.accuracy(hits) if measure == "accuracy" else confidence.balanced(hits, truth)

@@ -70,11 +70,11 @@ class Forecast:
         if not (isinstance(options, FinetuneOptions) and options.baselines and facts.held_out):
             return 0.0
         parts = (facts.count, facts.held_out)
-        found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
+        seconds = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
         if not options.init_from:
-            return found
+            return seconds
         allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
-        return found + frozen_seconds(*parts, each, allowed)
+        return seconds + frozen_seconds(*parts, each, allowed)
 
     @property
     def rate(self) -> float:
@@ -119,7 +119,7 @@ class Forecast:
         """Return warnings about likely problems, one sentence for each kind."""
         plan, prepared = self.plan, self.prepared
         assert isinstance(plan.options, DataOptions)
-        found = plan_warnings(
+        warnings = plan_warnings(
             self.verb,
             prepared.facts,
             named(plan.options.data),
@@ -129,7 +129,7 @@ class Forecast:
             epochs=plan.steps / plan.steps_per_epoch,
         )
         labels = [] if self.verb == "pretrain" else prepared.data_warnings()
-        return found | {_kind(text): text for text in labels}
+        return warnings | {_kind(text): text for text in labels}
 
     def shorter(self) -> Forecast:
         """Return the forecast with fewer epochs if it takes longer than the limit, else unchanged."""
@@ -188,7 +188,7 @@ class Forecast:
         how = "measured on a few steps" if self.measured else "estimated"
         limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
         if self.limit and self.seconds > self.limit:
-            limit += ", the training is cut to it"
+            limit += " (training will be shortened)"
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
 

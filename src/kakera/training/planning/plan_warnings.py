@@ -19,23 +19,23 @@ def plan_warnings(
     `tokens` is the number of patches per sample, `rate` the number of samples per second, `epochs` the
     number of passes over the data.
     """
-    things, found = facts.things, dict[str, str]()
+    things, warnings = facts.things, dict[str, str]()
     smaller = _smaller(verb, facts)
     if tokens > MOST_TOKENS:
-        found["patches"] = f"{tokens:,} patches per {things.removesuffix('s')} are too many: use {smaller}"
+        warnings["patches"] = f"{tokens:,} patches per {things.removesuffix('s')} are too many: use {smaller}"
     if rate < SLOW:
-        found["speed"] = f"this machine trains slowly ({rate:.1f} {things} per second): use {smaller}"
+        warnings["speed"] = f"this machine trains slowly ({rate:.1f} {things} per second): use {smaller}"
     if steps < FEW_STEPS:
-        verb_form = "is" if steps == 1 else "are"
-        found["steps"] = f"{_counted(steps, 'step')} {verb_form} too few to learn: raise --epochs or --time"
+        are = "is" if steps == 1 else "are"
+        warnings["steps"] = f"{_counted(steps, 'step')} {are} too few to learn: raise --epochs or --time"
     if epochs < 1:
-        found["epochs"] = (
+        warnings["epochs"] = (
             f"training will use only {max(1, round(100 * epochs))} % of the {things}, once: "
             f"raise --epochs or --time, or use {smaller}"
         )
     if verb != "finetune" and facts.classes > 1:
-        found |= _start(facts, data)
-    return found
+        warnings |= _start(facts, data)
+    return warnings
 
 
 def _start(facts: DataFacts, data: str) -> dict[str, str]:

@@ -67,9 +67,9 @@ def indicators(labels: Labels, *, classes: int) -> NDArray[np.float64]:
     """
     if labels.dtype == np.bool_:
         return labels.astype(np.float64)
-    found = np.zeros((len(labels), classes))
-    found[np.arange(len(labels)), labels] = 1.0
-    return found
+    result = np.zeros((len(labels), classes))
+    result[np.arange(len(labels)), labels] = 1.0
+    return result
 
 
 def _refusal(*, got: str, expected: str) -> DataError:

@@ -115,9 +115,9 @@ def _logistic(train: Array, labels: NDArray[np.int64], test: Array, classes: int
     chosen = DEFAULT_STRENGTH if counts.min() < FOLDS else _choose(train, labels, seed)
     # If the features separate the classes, a fit with a weak penalty may diverge: try a stronger one.
     for strength in sorted((s for s in STRENGTHS if s <= chosen), reverse=True):
-        found = _path(train, labels, test, (strength,))
-        if found:
-            scores[:, present] = found[0]
+        fits = _path(train, labels, test, (strength,))
+        if fits:
+            scores[:, present] = fits[0]
             return scores
     raise DataError(
         "logistic probe",
@@ -151,7 +151,7 @@ def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
-    found: list[Array] = []
+    results: list[Array] = []
     with warnings.catch_warnings(), one_blas_thread(train.size):
         warnings.simplefilter("error", ConvergenceWarning)
         for strength in strengths:
@@ -159,5 +159,5 @@ def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple
                 model.set_params(C=strength).fit(train, labels)
             except ConvergenceWarning:
                 break
-            found.append(np.asarray(model.predict_proba(test)))
-    return found
+            results.append(np.asarray(model.predict_proba(test)))
+    return results

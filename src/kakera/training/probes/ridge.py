@@ -53,8 +53,8 @@ def ridge(
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = standardise(train, test)
-    found = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0, grid)
-    return (test @ found.weights + found.intercept + 1.0) / 2.0
+    result = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0, grid)
+    return (test @ result.weights + result.intercept + 1.0) / 2.0
 
 
 def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
