@@ -123,7 +123,7 @@ class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"]
     """pattern of hidden patches; for spectrograms rows are frequencies, cols are times, cross is both"""
     decoder: Literal["joint", "cross"]
-    """joint: all patches attend to all; cross: hidden ones to encoder tokens (Fu et al. 2024), which is cheaper"""
+    """joint: all patches attend to all; cross (cheaper): hidden ones to encoder tokens (Fu et al. 2024)"""
     predicted: float
     """share of the hidden patches to predict, drawn anew at each step"""
     norm_pix_loss: bool

@@ -118,7 +118,7 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"] = "random"
     """pattern of hidden patches; for spectrograms rows are frequencies, cols are times, cross is both"""
     decoder: Literal["joint", "cross"] = "joint"
-    """joint: all patches attend to all; cross: hidden ones to encoder tokens (Fu et al. 2024), which is cheaper"""
+    """joint: all patches attend to all; cross (cheaper): hidden ones to encoder tokens (Fu et al. 2024)"""
     predicted: float = within(1.0, 1e-3, 1.0)
     """share of the hidden patches to predict, drawn anew at each step"""
     norm_pix_loss: bool = True
