@@ -88,7 +88,7 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
     assert "number of passes over the training data (default: by the data; see docs/defaults.md)" in said
-    assert "Seconds between two checkpoints, from which the same command resumes. (default: 60)" in said
+    assert "seconds between two checkpoints; the same command resumes from the last one (default: 60)" in said
 
 
 def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:

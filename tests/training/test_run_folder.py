@@ -33,7 +33,7 @@ def test_no_write_brings_a_deleted_folder_back(write: Callable[[Run], object], t
     run = Run(tmp_path / "run", {"seed": 1})
     with run.held():
         shutil.rmtree(tmp_path / "run")
-        with pytest.raises(RunError, match="no config.json any more") as caught:
+        with pytest.raises(RunError, match="no config.json: the folder was deleted") as caught:
             write(run)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -170,6 +170,6 @@ def test_the_command_ends_with_one_line_and_leaves_no_half_folder(tmp_path: Path
     assert process.returncode == 2
     assert "Traceback" not in error
     (line,) = [line for line in error.splitlines() if line.startswith("kakera: ")]
-    assert line.startswith(f"kakera: {out}: got no config.json any more")
+    assert line.startswith(f"kakera: {out}: got no config.json: the folder was deleted")
     assert not (out / "config.json").exists()
     assert not (out / "model.safetensors").exists()

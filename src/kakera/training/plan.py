@@ -28,7 +28,7 @@ class TrainingPlan:
 
         >>> import numpy as np
         >>> from kakera.data.sources.files import open_pictures
-        >>> data = open_pictures(np.zeros((10, 8, 8), np.uint8), channels=1)
+        >>> data = open_pictures([np.zeros((8, 8), np.uint8)] * 10, channels=1)
         >>> options = LearningOptions("", batch_size=4, epochs=3)
         >>> plan = TrainingPlan(data, (8, 8), Augmentation(), options, seed=0, workers=0)
         >>> plan.steps_per_epoch, plan.steps

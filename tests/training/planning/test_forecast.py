@@ -49,7 +49,7 @@ def test_what_timing_reveals_is_warned_of_once(forecast: Forecast) -> None:
     assert "speed" not in fast.warnings()
     new = [line for line in slow.update(fast) if "warning" in line]
     assert len(new) == 1
-    assert "a second" in new[0]
+    assert "per second" in new[0]
     assert not any("warning" in line for line in slow.update(slow))
 
 

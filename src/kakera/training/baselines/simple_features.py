@@ -36,7 +36,7 @@ def picture_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.
     Example:
 
         >>> from kakera.data.sources.files import open_pictures
-        >>> data = open_pictures(np.zeros((10, 32, 32), np.uint8), channels=1)
+        >>> data = open_pictures([np.zeros((32, 32), np.uint8)] * 10, channels=1)
         >>> features, numbers = picture_features(data)
         >>> features["pixels"].shape, len(numbers)
         ((10, 256), 10)
