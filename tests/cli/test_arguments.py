@@ -87,8 +87,8 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_recipe("finetune", "scratch")
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
-    assert "Passes over the training pictures. (default: chosen from the data; see docs/defaults.md)" in said
-    assert "Seconds between two checkpoints, from which the same command resumes. (default: 60)" in said
+    assert "number of passes over the training data (default: chosen from the data; see docs/defaults.md)" in said
+    assert "seconds between two checkpoints; the same command resumes from the last one (default: 60)" in said
 
 
 def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:
@@ -107,7 +107,7 @@ def test_the_dozen_that_matter_come_first_and_the_others_in_groups() -> None:
         "--workers",
     ]
     places = [said.index(f"{flag} ") for flag in order]
-    group = said.index("How the weights are moved:")
+    group = said.index("Training options:")
     assert places == sorted(places)
     assert places[-1] < group < said.index("--weight-decay ")
 

@@ -39,7 +39,7 @@ def test_small_pictures_are_taken_as_they_are_and_with_the_recipe_for_them(
 def test_few_large_pictures_are_made_small() -> None:
     options, prepared = prepare(PretrainOptions, arrays(65), "", {})
     assert (options.model, options.image_size, options.patch) == ("micro", 64, (8,))
-    assert prepared.reasons["model"].endswith("4 pictures are too few for more")
+    assert prepared.reasons["model"].endswith("4 pictures are too few for a larger network")
 
 
 def test_a_recipe_that_is_named_is_the_papers_at_224_pixels() -> None:

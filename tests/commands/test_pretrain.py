@@ -81,5 +81,5 @@ def test_options_that_do_not_fit_get_one_line_and_leave_no_folder(
 
 def test_a_folder_of_another_configuration_is_left_alone(tmp_path: Path) -> None:
     pretrain(pictures(), out=tmp_path / "run", **QUICK)
-    with pytest.raises(RunError, match=r"mask_ratio 0\.75 there, 0\.5 here"):
+    with pytest.raises(RunError, match=r"mask_ratio 0\.75 in the run, 0\.5 now"):
         pretrain(pictures(), out=tmp_path / "run", mask_ratio=0.5, **QUICK)

@@ -123,12 +123,12 @@ def test_stopped_without_out_it_does_not_promise_to_go_on(
     pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> list[object]:
-        raise StoppedError("stopped after step 3 of 9, which is saved; the same command goes on")
+        raise StoppedError("stopped after step 3 of 9 (saved); run the same command to resume")
 
     monkeypatch.setattr(probing, "_finetuned", stop)
     with pytest.raises(StoppedError, match="nothing is saved without --out"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",))
-    with pytest.raises(StoppedError, match="the same command goes on"):
+    with pytest.raises(StoppedError, match="run the same command to resume"):
         probe(pictures(), init_from=pretrained, labels=(10,), seeds=1, probes=("ridge",), out=str(tmp_path))
 
 

@@ -210,7 +210,7 @@ def case(root: Path, draw: random.Random, expected: dict[str, bytes]) -> str:
     assert (place.out / "report.html").exists(), what
     assert verb == "pretrain" or (place.out / "evaluation.json").exists(), what
     if words or change is two_threads:
-        told = "threads 1 and goes on with threads 2" in said.replace(",", "")
+        told = "threads 1 and resumes with threads 2" in said.replace(",", "")
         assert told == (change is two_threads and checkpoint and not weights), (what, said)
         return what + ("told" if told else "as it was" if weights else "begun anew")
     assert (place.out / "model.safetensors").read_bytes() == expected[verb], what

@@ -95,8 +95,8 @@ def test_data_that_changed_are_named_in_one_line(
     with pytest.raises(RunError) as caught:
         tuned(table)
     assert str(caught.value) == (
-        f"{table.parent / 'run'}: got data that changed since the run began ({named}), expected the "
-        "same, to go on with it; give the same options and data, or choose another "
+        f"{table.parent / 'run'}: got data that changed since the run started ({named}), expected the "
+        "same configuration and data, to resume the run; use the same options and data, or choose another "
         f"--out, such as --out {table.parent / 'run'}-2"
     )
 

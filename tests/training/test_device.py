@@ -26,7 +26,7 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("name", [*NOT_HERE, "tpu", "cuda:7", ""])
 def test_a_device_that_is_not_here_is_refused(name: str) -> None:
-    with pytest.raises(RunError, match=f"device: got {name}, expected one that is here; try --device cpu"):
+    with pytest.raises(RunError, match=f"device: got {name}, expected an available device; try --device cpu"):
         device_of(name)
 
 
@@ -57,4 +57,4 @@ def test_every_verb_refuses_it_in_one_line(
     ):
         assert main([*map(str, words), "--device", "cuda"]) == 2
         said = capsys.readouterr().err.strip().splitlines()[-1]
-        assert said == "kakera: device: got cuda, expected one that is here; try --device cpu"
+        assert said == "kakera: device: got cuda, expected an available device; try --device cpu"

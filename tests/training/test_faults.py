@@ -146,6 +146,6 @@ def test_nothing_but_damaged_checkpoints_is_one_line(tmp_path: Path) -> None:
     life(tmp_path)
     for path in (tmp_path / "checkpoints").iterdir():
         damage(path, "bit")
-    with pytest.raises(RunError, match="expected at least one whole checkpoint") as caught:
+    with pytest.raises(RunError, match="expected at least one undamaged checkpoint") as caught:
         reopened(tmp_path)
     assert "\n" not in str(caught.value)

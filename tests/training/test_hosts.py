@@ -46,7 +46,7 @@ def test_a_host_that_is_cut_off_stops_the_run_and_the_same_command_goes_on(
     assert codes == [2, 2]
     for log in logs:
         assert "no answer from another" in log.read_text()
-        assert "the same command, on all machines, goes on from the last checkpoint" in log.read_text()
+        assert "run the same command on all machines to resume from the last checkpoint" in log.read_text()
         assert "Traceback" not in log.read_text()
 
     plug(hosts[1], out=False)

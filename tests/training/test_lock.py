@@ -97,7 +97,7 @@ def test_a_finished_run_is_opened_without_a_write(tmp_path: Path) -> None:
 def test_a_configuration_that_changed_before_the_lock_is_noticed(tmp_path: Path) -> None:
     run = Run(tmp_path, {"seed": 1})
     (tmp_path / "config.json").write_text('{"seed": 2}')
-    with pytest.raises(RunError, match="seed 2 there, 1 here"), run.held():
+    with pytest.raises(RunError, match="seed 2 in the run, 1 now"), run.held():
         pass
 
 

@@ -129,7 +129,7 @@ def test_skipped_steps_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_too_many_such_steps_end_the_run_with_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=f"{BAD_STEPS} steps in a row") as caught:
+    with pytest.raises(RunError, match=f"{BAD_STEPS} consecutive steps") as caught:
         train(Brightness(broken=range(100)), plan(epochs=10.0), Run(tmp_path, {}), verb="test")
     assert "\n" not in str(caught.value)
 
@@ -167,7 +167,7 @@ def test_a_device_that_is_not_there_gets_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has the device")
     with pytest.raises(
-        RunError, match="device: got cuda, expected one that is here; try --device cpu"
+        RunError, match="device: got cuda, expected an available device; try --device cpu"
     ) as caught:
         engine(replace(OPTIONS, device="cuda"))
     assert "\n" not in str(caught.value)

@@ -35,7 +35,7 @@ def test_a_checkpoint_of_other_threads_is_said_once(
     assert run.load_checkpoint(*model_at(0)) == 3
     said = capsys.readouterr().err
     assert said == (
-        f"kakera: {tmp_path}: was trained with grad_accum 1 and goes on with grad_accum 4: the weights will "
+        f"kakera: {tmp_path}: was trained with grad_accum 1 and resumes with grad_accum 4: the weights will "
         "differ in the last digits from an uninterrupted run\n"
     )
     run.save_checkpoint(4, *model_at(4))
@@ -51,4 +51,4 @@ def test_a_training_that_goes_on_with_other_threads_says_so(
     monkeypatch.setattr(torch, "get_num_threads", lambda: 64)
     Run(tmp_path, {}).load_checkpoint(*model_at(0))
     said = capsys.readouterr().err
-    assert f"was trained with threads {before} and goes on with threads 64" in said
+    assert f"was trained with threads {before} and resumes with threads 64" in said

@@ -76,7 +76,7 @@ def test_a_recipe_may_be_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "given", "named"),
     [
-        ("paper", {"colour": 3}, "got colour, expected some of data"),
+        ("paper", {"colour": 3}, "got colour, expected one of data"),
         ("paper", {"mask_ratio": 1.5}, "mask_ratio: got 1.5, expected a number from 0"),
         ("paper", {"batch_size": 0}, "batch_size: got 0"),
         ("paper", {"epochs": float("nan")}, "epochs: got nan"),

@@ -67,7 +67,7 @@ def test_more_than_the_set_share_end_the_run_with_one_line(tmp_path: Path) -> No
     root = files(tmp_path / "some", tuple(range(0, 9)))
     asked = plan(root, unreadable_share=0.2)
     with pytest.raises(
-        DataError, match=r"got 9 of 40 files unreadable, expected at most 20 %; look at .*unreadable.csv"
+        DataError, match=r"got 9 of 40 files unreadable, expected at most 20 %; see .*unreadable.csv"
     ) as caught:
         train(Brightness(), asked, Run(tmp_path / "run", {}), verb="test")
     assert "\n" not in str(caught.value)

@@ -35,7 +35,7 @@ def test_the_same_configuration_goes_on(tmp_path: Path) -> None:
 
 def test_another_configuration_is_refused_and_named(tmp_path: Path) -> None:
     Run(tmp_path / "run", {"seed": 1, "batch_size": 2})
-    with pytest.raises(RunError, match="seed 1 there, 2 here") as caught:
+    with pytest.raises(RunError, match="seed 1 in the run, 2 now") as caught:
         Run(tmp_path / "run", {"seed": 2, "batch_size": 2})
     assert "\n" not in str(caught.value)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 1

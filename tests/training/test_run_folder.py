@@ -33,7 +33,7 @@ def test_no_write_brings_a_deleted_folder_back(write: Callable[[Run], object], t
     run = Run(tmp_path / "run", {"seed": 1})
     with run.held():
         shutil.rmtree(tmp_path / "run")
-        with pytest.raises(RunError, match="no config.json any more") as caught:
+        with pytest.raises(RunError, match="no config.json: the folder was deleted") as caught:
             write(run)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -54,7 +54,7 @@ def test_a_folder_in_its_place_with_another_configuration_is_left_alone(tmp_path
     with run.held():
         (tmp_path / "run").rename(tmp_path / "moved")
         Run(tmp_path / "run", {"seed": 2})
-        with pytest.raises(RunError, match="seed 2 there, 1 here"):
+        with pytest.raises(RunError, match="seed 2 in the run, 1 now"):
             run.save_checkpoint(1, *model_at(1))
 
 
@@ -83,7 +83,7 @@ def test_checkpoints_deleted_by_hand_are_said_where_training_begins_again(
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     assert Run(tmp_path / "run", {"seed": 1}).load_checkpoint(*model_at(0)) == 0
     said = capsys.readouterr().err
-    assert "metrics up to step 3 and no checkpoint: training begins again at step 0" in said
+    assert "metrics up to step 3 but no checkpoint: training starts again at step 0" in said
     assert said.count("\n") == 1
 
 
@@ -170,6 +170,6 @@ def test_the_command_ends_with_one_line_and_leaves_no_half_folder(tmp_path: Path
     assert process.returncode == 2
     assert "Traceback" not in error
     (line,) = [line for line in error.splitlines() if line.startswith("kakera: ")]
-    assert line.startswith(f"kakera: {out}: got no config.json any more")
+    assert line.startswith(f"kakera: {out}: got no config.json: the folder was deleted")
     assert not (out / "config.json").exists()
     assert not (out / "model.safetensors").exists()

@@ -43,7 +43,7 @@ def test_a_first_signal_waits_and_a_second_does_not() -> None:
     with StopSignal() as stop, stop.defer():
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.received
-        with pytest.raises(StoppedError, match="the same command goes on") as caught:
+        with pytest.raises(StoppedError, match="run the same command to resume") as caught:
             os.kill(os.getpid(), signal.SIGTERM)
     assert caught.value.exit_code == 143
 

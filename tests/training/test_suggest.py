@@ -96,7 +96,7 @@ def test_of_a_classifier_arch_is_its_model(capsys: pytest.CaptureFixture[str]) -
 
 def test_resuming_needs_no_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", "demo", "--resume"]) == 2
-    assert "run the same command again: it goes on from the last checkpoint" in capsys.readouterr().err
+    assert "run the same command again: it resumes from the last checkpoint" in capsys.readouterr().err
 
 
 def test_what_is_near_nothing_suggests_nothing() -> None:

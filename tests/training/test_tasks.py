@@ -70,7 +70,7 @@ def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     asked = choose_subset(noise["predicted"], hidden, 0.25)
     assert asked.sum() == 8 * 9  # of 37 hidden ones
     expected = model(
-        INPUTS.normalize(found.pictures), torch.from_numpy(hidden), asked=torch.from_numpy(asked)
+        INPUTS.normalize(found.pictures), torch.from_numpy(hidden), predict_mask=torch.from_numpy(asked)
     )
     options = PretrainOptions(data="", mask_ratio=0.75, predicted=0.25, seed=5)
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)

@@ -1,4 +1,7 @@
-"""Augmentation of whole batches: RandAugment, erasing, mixup, SpecAugment, from (seed, step)."""
+"""Augmentation of whole batches: RandAugment, random erasing, mixup, CutMix, SpecAugment.
+
+The random numbers depend only on (seed, step), or on (seed, epoch, sample) for SpecAugment.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from kakera.data.batch import Batch
 from kakera.data.images.decode import GREY_OR_COLOUR
 from kakera.training.options import FinetuneOptions
 
-# What RandAugment does to pictures of other than 1 or 3 channels, as kornia has it: nothing to colours.
+# RandAugment for pictures with other than 1 or 3 channels: kornia's geometric operations only, because its
+# colour operations need RGB.
 MOVES: list[Any] = [
     [("rotate", -30.0, 30.0)],
     [("shear_x", -0.3, 0.3)],
@@ -31,12 +35,17 @@ def distort(
     step: int,
     places: tuple[Tensor, int] | None = None,
 ) -> Float[Tensor, "b c H W"]:
-    """RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) on values in 0 … 1.
+    """Apply RandAugment (Cubuk et al. 2020) and random erasing (Zhong et al. 2020) to values in 0 … 1.
 
-    Pictures of other than 1 or 3 channels are moved and turned, and keep their colours.
+    Pictures with other than 1 or 3 channels get only geometric operations. `places` are the rows (b,) of
+    these pictures in the whole batch of `step`, and the size of that batch. With it, the random numbers are
+    the same as for the whole batch.
 
-    `places` are the rows (b,) of the step that these are, and how many it has: the draws are those that the
-    whole step would get.
+    Example:
+
+        >>> options = FinetuneOptions("", randaugment=9.0, random_erasing=0.25)
+        >>> distort(torch.rand(2, 3, 8, 8), options, step=0).shape
+        torch.Size([2, 3, 8, 8])
     """
     if not options.randaugment and not options.random_erasing:
         return pictures
@@ -57,7 +66,7 @@ def distort(
 
 
 def _drawn(kind: Any, pictures: Tensor, places: tuple[Tensor, int] | None) -> Tensor:
-    """What kornia makes of pictures, with the draws of the step that they are rows of."""
+    """Apply an augmentation of kornia with the random numbers of the whole batch."""
     if places is None or len(places[0]) == places[1]:
         return kind(pictures)
     rows, whole = places
@@ -66,7 +75,7 @@ def _drawn(kind: Any, pictures: Tensor, places: tuple[Tensor, int] | None) -> Te
 
 
 def _rows_of(draws: Any, rows: Tensor, whole: int) -> Any:
-    """Kornia's parameters (dictionaries of tensors, by name, in lists) at some rows of a batch."""
+    """Return the parameters of kornia (lists of dictionaries of tensors) for some rows of a batch."""
     if isinstance(draws, list):
         return [item._replace(data=_rows_of(item.data, rows, whole)) for item in draws]
     return {
@@ -86,9 +95,17 @@ def mix(
     step: int,
     partners: Int[Tensor, " b"] | None = None,
 ) -> tuple[Float[Tensor, "b ..."], Float[Tensor, "b classes"]]:
-    """mixup (Zhang et al. 2018) or cutmix (Yun et al. 2019), one of the two a step, with the step's reverse.
+    """Apply mixup (Zhang et al. 2018) or CutMix (Yun et al. 2019), one of the two per step.
 
-    `partners` says where in these pictures that is.
+    Sample i is mixed with sample `partners[i]`, by default with the batch in reverse order. Returns pictures
+    and soft targets. Options of 0 turn mixup or CutMix off.
+
+    Example:
+
+        >>> pictures, targets = torch.zeros(2, 1, 4, 4), torch.eye(2)
+        >>> mixed, soft = mix(pictures, targets, FinetuneOptions("", mixup=0.8, cutmix=0.0), step=0)
+        >>> mixed.shape, soft.sum(dim=1)
+        (torch.Size([2, 1, 4, 4]), tensor([1., 1.]))
     """
     choices = [name for name in ("mixup", "cutmix") if getattr(options, name)]
     if not choices:
@@ -117,7 +134,18 @@ def mix(
 def mix_waves(
     batch: Batch, targets: Float[Tensor, "b classes"], options: FinetuneOptions
 ) -> tuple[Batch, Float[Tensor, "b classes"]]:
-    """mixup of waveforms with the reverse of the batch; a mixture is as long as the longer of the two."""
+    """Apply mixup to waveforms, with the batch in reverse order.
+
+    A mixed waveform is as long as the longer of the two. `batch.lengths` are the lengths in samples.
+
+    Example:
+
+        >>> lengths = torch.tensor([8, 4])
+        >>> batch = Batch(torch.zeros(2, 8), None, torch.arange(2), epoch=0, step=0, lengths=lengths)
+        >>> mixed, _ = mix_waves(batch, torch.eye(2), FinetuneOptions(""))
+        >>> mixed.lengths
+        tensor([8, 8])
+    """
     assert batch.lengths is not None
     if not options.mixup:
         return batch, targets
@@ -130,7 +158,16 @@ def mix_waves(
 def time_freq_masked(
     pictures: Float[Tensor, "b c H W"], batch: Batch, seed: int, *, bands: int, frames: int
 ) -> Float[Tensor, "b c H W"]:
-    """Pictures in the model's units with 0, their mean, in up to `bands` rows and up to `frames` columns."""
+    """Mask up to `bands` rows and up to `frames` columns of spectrograms with 0, the mean (SpecAugment).
+
+    `pictures` (b, c, H, W) are normalised. The random numbers depend on (seed, epoch, sample).
+
+    Example:
+
+        >>> batch = Batch(torch.zeros(1, 8), None, torch.tensor([0]), epoch=0, step=0)
+        >>> time_freq_masked(torch.ones(1, 1, 4, 6), batch, seed=0, bands=2, frames=3).shape
+        torch.Size([1, 1, 4, 6])
+    """
     height, width = pictures.shape[-2:]
     draws = torch.from_numpy(seeding.uniform(seed, batch.epoch, batch.samples.numpy(), "stripes", 4))
     rows = mask_stripes(draws[:, 0], draws[:, 1], min(bands, height), height)
@@ -140,7 +177,15 @@ def time_freq_masked(
 
 
 def mask_stripes(size: Tensor, place: Tensor, most: int, length: int) -> Tensor:
-    """(b, length) Bool: 0 to `most` neighbours, from two rows of numbers in [0, 1)."""
+    """Return a mask, Bool (b, length), with one stripe of 0 to `most` neighbouring True values per row.
+
+    `size` (b,) and `place` (b,) are numbers in [0, 1) that choose width and position of the stripe.
+
+    Example:
+
+        >>> mask_stripes(torch.tensor([0.9]), torch.tensor([0.0]), most=2, length=4).tolist()
+        [[True, True, False, False]]
+    """
     wide = torch.floor(size * (most + 1))
     first = torch.floor(place * (length - wide + 1))
     spots = torch.arange(length)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: each whole or not there, each with its checksum, the last two kept."""
+"""The checkpoints of a run: written atomically, with a checksum; the last two are kept."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from kakera.errors import RunError
 from kakera.formats.checksum import read_sealed, sealed
 from kakera.storage import write_atomically
 
-KEPT = 2
+KEPT = 2  # checkpoints; the older one is a reserve if the newest is damaged
 
 
 def paths(folder: Path) -> list[Path]:
-    """The files, the newest last."""
+    """Return the checkpoint files, the newest last."""
     return sorted((folder / "checkpoints").glob("step-*.safetensors"))
 
 
 def step_of(path: Path) -> int:
-    """How many steps had been done."""
+    """Return the number of completed steps of a checkpoint file."""
     return int(path.stem.removeprefix("step-"))
 
 
 def write(
     folder: Path, step: int, tensors: dict[str, Tensor], texts: dict[str, str], require: Callable[[], object]
 ) -> None:
-    """One more, with texts in its header; `require` is called just before it is written. Raises StorageError.
+    """Write a checkpoint with `texts` in its header, then remove all but the last two. Raises StorageError.
 
-    Once it is on the disk, what is older than the one before is removed.
+    `require` is called just before writing and may raise.
     """
     content = sealed(tensors, {**texts, "step": str(step)})
     require()
     write_atomically(_path(folder, step), content)
     for old in paths(folder)[:-KEPT]:
-        with suppress(OSError):  # the next save tries again
+        with suppress(OSError):  # the next call tries again
             old.unlink()
 
 
 def read(folder: Path, step: int) -> dict[str, Tensor]:
-    """The tensors of one. Raises RunError where it cannot be read, as where the folder is not shared."""
+    """Return the tensors of a checkpoint. Raises RunError if it is unreadable, as in an unshared folder."""
     try:
         return read_sealed(_path(folder, step))[0]
     except ValueError as error:
         raise RunError(
             str(_path(folder, step)),
             got=error,
-            expected="a checkpoint that all processes see",
+            expected="a checkpoint that all processes can read",
             do="put the run folder on a file system that all machines share",
         ) from error
 
@@ -59,20 +59,20 @@ def _path(folder: Path, step: int) -> Path:
 
 
 def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Tensor], dict[str, str]] | None:
-    """Step, tensors and texts of the newest whole one; None if there are none.
+    """Return step, tensors and texts of the newest undamaged checkpoint; None if there is no checkpoint.
 
-    A warning is printed for each that is damaged. `set_aside` renames these, so that they do not count as
-    the newest any more. Raises RunError where all are damaged.
+    Prints a warning for each damaged checkpoint. `set_aside` renames damaged files, so that they do not count
+    as the newest any more. Raises RunError if all are damaged.
     """
-    found, reasons = paths(folder), list[str]()
-    for path in reversed(found):
+    files, reasons = paths(folder), list[str]()
+    for path in reversed(files):
         try:
             tensors, texts = read_sealed(path)
             step = int(texts["step"])
         except (ValueError, KeyError) as error:
-            if path.exists():  # a run that goes on removes its old ones
+            if path.exists():  # a training in another process removes its old checkpoints
                 reasons.append(str(error))
-                print(f"kakera: {path} is damaged ({error}); trying the one before", file=sys.stderr)
+                print(f"kakera: {path} is damaged ({error}); trying the previous one", file=sys.stderr)
                 if set_aside:
                     path.rename(path.with_name(f"{path.name}.damaged"))
             continue
@@ -82,13 +82,13 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
     raise RunError(
         str(folder / "checkpoints"),
         got=reasons[0],
-        expected="at least one whole checkpoint",
-        do="copy one back, or remove the run folder to begin again",
+        expected="at least one undamaged checkpoint",
+        do="restore one from a backup, or remove the run folder to start again",
     )
 
 
 def delete(folder: Path) -> None:
-    """Remove all, the damaged too."""
+    """Remove all checkpoints, including damaged ones."""
     for path in (folder / "checkpoints").glob("step-*"):
-        with suppress(OSError):  # the run is finished all the same
+        with suppress(OSError):  # the run is finished anyway
             path.unlink()

@@ -1,4 +1,4 @@
-"""The configuration of a run, `config.json`: what may differ where a run goes on, and what may not."""
+"""The configuration of a run, `config.json`, and its comparison when a run resumes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ FREE = {  # may differ between a run and its resumption
     *("devices", "nodes", "strategy", "grad_accum", "activation_checkpointing", "timeout"),
     *("baselines", "chosen", "digest", VERSION),
 }
-NEW = {  # options that runs from before them do not have, and what those did
+NEW = {  # options that old runs do not have, with the value that matches their behaviour
     "time": AUTO,
     "kind": "any",
     "crop_pct": 1.0,
     "bits": AUTO,
     "value_range": AUTO,
 }
-NAMES = {  # of options in version 0.1.0, which wrote no version
+NAMES = {  # old and new names: version 0.1.0 (which wrote no version) and today
     "image": "image_size",
     "size": "model",
     "hide": "mask_ratio",
@@ -53,7 +53,7 @@ NAMES = {  # of options in version 0.1.0, which wrote no version
     "finetune_steps": "finetune_min_steps",
     "scratch_steps": "scratch_min_steps",
 }
-AUTOMATIC: dict[str, Any] = {  # by today's names: what version 0.1.0 wrote for "auto"
+AUTOMATIC: dict[str, Any] = {  # by new names: the value that version 0.1.0 wrote for "auto"
     **dict.fromkeys(("image_size", "channels", "devices", "nodes", "bits", "seconds", "grad_accum"), 0),
     **dict.fromkeys(("pretrain_epochs", "pretrain_lr", "finetune_epochs", "finetune_min_steps"), 0),
     **dict.fromkeys(("scratch_epochs", "scratch_min_steps"), 0),
@@ -66,19 +66,19 @@ AUTOMATIC: dict[str, Any] = {  # by today's names: what version 0.1.0 wrote for 
 
 
 def current(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration in today's words: names and automatic values of version 0.1.0 are replaced."""
+    """Return a configuration with the current names and values; converts those of version 0.1.0."""
     if VERSION in config or not NAMES.keys() & config.keys():
         return config
-    found = {NAMES.get(name, name): value for name, value in config.items()}
-    empty = {**AUTOMATIC, "model": "", "patch": 0} if "pretrain_epochs" in found else AUTOMATIC
-    found = {name: AUTO if name in empty and value == empty[name] else value for name, value in found.items()}
-    if isinstance(found.get("chosen"), dict):
-        found["chosen"] = current(found["chosen"])
-    return found
+    new = {NAMES.get(name, name): value for name, value in config.items()}
+    empty = {**AUTOMATIC, "model": "", "patch": 0} if "pretrain_epochs" in new else AUTOMATIC
+    new = {name: AUTO if name in empty and value == empty[name] else value for name, value in new.items()}
+    if isinstance(new.get("chosen"), dict):
+        new["chosen"] = current(new["chosen"])
+    return new
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Return the configuration in a file, in today's words. Raises OSError, ValueError."""
+    """Read a configuration file and return it with the current names. Raises OSError, ValueError."""
     config: Any = json.loads(path.read_text())
     if not isinstance(config, dict):
         raise ValueError(f"got a {type(config).__name__}, expected a JSON object")
@@ -86,9 +86,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | None] = lambda: None) -> None:
-    """Raises RunError where the configuration in a file is another, but for what may differ.
+    """Raise RunError if the configuration in the file `path` differs from `config`.
 
-    Where the data are others, `files` is asked for what they are now, so that the changes are counted.
+    Options in `FREE` may differ. If the data changed, `files` is called for the current files, to count the
+    changes.
     """
     try:
         here, there = json.loads(json.dumps(config)), read_config(path)
@@ -104,18 +105,18 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
     other = [name for name in known if name not in moved and there.get(name) != here.get(name)]
     differing = changed(before, now)
     if other or differing:
-        options = ", ".join(f"{n} {there.get(n)!r} there, {here.get(n)!r} here" for n in other[:4])
+        options = ", ".join(f"{n} {there.get(n)!r} in the run, {here.get(n)!r} now" for n in other[:4])
         got = f"a run of another configuration ({options})"
-        if differing:  # first, since sizes, means and classes differ with the data
+        if differing:  # reported first, because sizes, means and classes depend on the data
             counted = _counted(path.parent / INVENTORY, files(), differing)
-            got = f"data that changed since the run began ({counted or 'other ' + ', '.join(differing)})"
-        expected = "the same, to go on with it"
-        do = f"give the same options and data, or choose another --out, such as --out {path.parent}-2"
+            got = f"data that changed since the run started ({counted or 'other ' + ', '.join(differing)})"
+        expected = "the same configuration and data, to resume the run"
+        do = f"use the same options and data, or choose another --out, such as --out {path.parent}-2"
         raise RunError(str(path.parent), got=got, expected=expected, do=do)
 
 
 def _counted(path: Path, now: Rows | None, kinds: list[str]) -> str:
-    """The changes in words and numbers; "" where the run, or the data, have too many files or no list."""
+    """Return the changes with their numbers; "" if there is no list of files or they are too many."""
     try:
         before = unpacked(path.read_bytes())
     except OSError:
@@ -124,10 +125,11 @@ def _counted(path: Path, now: Rows | None, kinds: list[str]) -> str:
 
 
 def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:
-    """Return what the rules chose of the options `kind` when the run in `out` began; None where none has.
+    """Return the options that the rules chose when the run in `out` started; None if there is no run.
 
-    The same command then goes on with the same choice, however fast the machine is by now. A run from before
-    there were rules keeps all its options, unless a recipe names them.
+    `kind` is the option dataclass. With them the same command resumes with the same choice, even if the
+    machine is faster or slower now. A run from before the rules existed returns all its options, unless a
+    recipe is named.
     """
     try:
         config = read_config(Path(out) / CONFIG) if out else {}
@@ -137,5 +139,5 @@ def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | No
         return None
     names = {each.name for each in fields(kind)} - {"data", "out"}
     chosen = config.get("chosen", {} if recipe else config)
-    found = {name: value for name, value in chosen.items() if name in names}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    values = {name: value for name, value in chosen.items() if name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

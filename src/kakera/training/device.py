@@ -1,4 +1,4 @@
-"""Where a model computes: on a CPU or on a GPU."""
+"""The device of a model: CPU or GPU."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from kakera.formats.bundle import Pretrained
 
 
 def device_of(name: str) -> torch.device:
-    """By its name; `auto` is a GPU of NVIDIA or AMD if there is one. Raises RunError for one not here."""
+    """Return the device with this name: cpu, cuda, mps or auto.
+
+    "auto" is a GPU of NVIDIA or AMD if available, else the CPU. Raises RunError for an unavailable device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not here.get(name, False):
-        raise RunError("device", got=name, expected="one that is here", do="try " + _list(here))
+        raise RunError("device", got=name, expected="an available device", do="try " + _list(here))
     return torch.device(name)
 
 
 @contextmanager
 def moved_to_device(saved: Pretrained, name: str) -> Generator[torch.device, None, None]:
-    """The model on a device within the block, then where it was. Raises RunError as `device_of` does."""
+    """Move the model to a device inside the `with` block, then back. Raises RunError as `device_of` does."""
     device, before = device_of(name), saved.device
     saved.model.to(device)
     try:
@@ -33,5 +36,5 @@ def moved_to_device(saved: Pretrained, name: str) -> Generator[torch.device, Non
 
 
 def _list(here: dict[str, bool]) -> str:
-    """What can be named in place of it."""
+    """Return the options for the available devices."""
     return " or ".join(f"--device {name}" for name, there in here.items() if there)

@@ -1,4 +1,4 @@
-"""The processes that train one run: sums and lists between them, and weights sharded over them (FSDP)."""
+"""Communication between the processes of one run, and weights sharded over them (FSDP)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,16 @@ LOST = re.compile(r"gloo|nccl|connection|timed? ?out|socket|broken pipe|peer", r
 
 
 class Distributed:
-    """`rank` is this process's number, `size` how many there are; the leader is number 0, and alone writes.
+    """The processes of a run: `rank` is the number of this process, `size` the number of processes.
 
-    Every method must be called by all of them at the same point.
+    Only the main process, with rank 0, writes files. All processes must call each method at the same point.
+    Without `fabric` there is a single process.
+
+    Example:
+
+        >>> dist = Distributed()
+        >>> dist.is_main, dist.all_reduce_sum(1.0, 2.0), dist.all_gather("a")
+        (True, [1.0, 2.0], ['a'])
     """
 
     def __init__(self, fabric: Fabric | None = None) -> None:
@@ -38,46 +45,52 @@ class Distributed:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is the one that writes."""
+        """True if this is the main process, which writes files."""
         return self.rank == 0
 
     def all_reduce_sum(self, *numbers: float) -> list[float]:
-        """The sum of each number over all processes."""
+        """Return the sum of each number over all processes."""
         if self.size == 1 or self.fabric is None:
             return list(numbers)
         device = self.fabric.device
         together = torch.tensor(numbers, dtype=torch.float64, device=device)
         reduced = self.fabric.all_reduce(together, reduce_op="sum")
-        assert isinstance(reduced, torch.Tensor)  # as it was given
+        assert isinstance(reduced, torch.Tensor)  # the type of the argument
         return reduced.tolist()
 
     def all_gather(self, value: T) -> list[T]:
-        """What each process has, in the order of their numbers."""
+        """Return the value of each process, in the order of the ranks."""
         if self.size == 1:
             return [value]
-        found: list[Any] = [None] * self.size
-        torch.distributed.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
 
     def own_rows(self, count: int) -> NDArray[np.int64]:
-        """Which of so many things are this process's."""
+        """Return the numbers below `count` that belong to this process: every `size`-th one."""
         return np.arange(self.rank, count, self.size)
 
     def gather_rows(
         self, values: NDArray[Any], numbers: NDArray[np.int64]
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """The rows that each process has and their numbers: all of them, in the order of the numbers."""
+        """Return the rows of all processes and their numbers, sorted by number.
+
+        `values` are the rows of this process, `numbers` their numbers.
+        """
         parts = self.all_gather((values, numbers))
-        everyone = np.concatenate([found for _, found in parts])
+        everyone = np.concatenate([own for _, own in parts])
         order = np.argsort(everyone)
         return np.concatenate([rows for rows, _ in parts])[order], everyone[order]
 
     def on_rank_zero(self, work: Callable[[], T]) -> T:
-        """What the leader's work gives, for all; if it fails it raises, and the others end quietly."""
+        """Call `work` in the main process and return its result in all processes.
+
+        If it raises, the main process raises the same error, and the others exit without a message.
+        """
         if self.size == 1 or self.fabric is None:
             return work()
         failure: Exception | None = None
-        outcome: Any = (False, 1)  # done, and what it gave or the exit code
+        outcome: Any = (False, 1)  # (success, result or exit code)
         if self.is_main:
             try:
                 outcome = (True, work())
@@ -91,14 +104,14 @@ class Distributed:
         return outcome[1]
 
     def raise_on_rank_zero(self, error: KakeraError) -> NoReturn:
-        """Raise, where all came to the same end: in the leader, while the others end quietly."""
+        """Raise an error that occurred in all processes: only in the main one; the others exit silently."""
         if self.is_main:
             raise error
         raise SystemExit(error.exit_code)
 
     @contextmanager
     def detect_lost_process(self) -> Generator[None, None, None]:
-        """Raises RunError where another process is gone while they work together."""
+        """Raise RunError if another process ends inside the `with` block."""
         try:
             yield
         except RuntimeError as error:
@@ -106,14 +119,17 @@ class Distributed:
                 raise
             raise RunError(
                 f"process {self.rank} of {self.size}",
-                got=f"no answer from another ({str(error).splitlines()[0]})",
-                expected="all of them",
-                do="the same command, on all machines, goes on from the last checkpoint",
+                got=f"no answer from another process ({str(error).splitlines()[0]})",
+                expected="answers from all processes",
+                do="run the same command on all machines to resume from the last checkpoint",
             ) from error
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
-    """Share the weights out, layer by layer: each process holds its part, and all of one layer at a time."""
+    """Shard the weights of a model over the processes, layer by layer (FSDP).
+
+    Each process stores its part of the weights, and all weights of only one layer at a time.
+    """
     for part in model.modules():
         if isinstance(part, Block | CrossBlock):
             fully_shard(part, mesh=mesh["data_parallel"])
@@ -122,29 +138,62 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
 
 
 def full_tensor(tensor: Tensor) -> Tensor:
-    """All of a tensor; of one that is shared out every process must ask."""
+    """Return the whole tensor. If it is sharded, all processes must call this.
+
+    Example:
+
+        >>> full_tensor(torch.ones(2))
+        tensor([1., 1.])
+    """
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def local_tensor(tensor: Tensor) -> Tensor:
-    """This process's part."""
+    """Return the part of a tensor in this process; the whole tensor if it is not sharded.
+
+    Example:
+
+        >>> local_tensor(torch.ones(2))
+        tensor([1., 1.])
+    """
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def shard_like(tensor: Tensor, other: Tensor) -> Tensor:
-    """A whole tensor, shared out as another of the same shape is."""
+    """Return `tensor` sharded like `other`, which has the same shape; unchanged if `other` is not sharded.
+
+    Example:
+
+        >>> shard_like(torch.ones(2), torch.zeros(2))
+        tensor([1., 1.])
+    """
     if not isinstance(other, DTensor):
         return tensor
     return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements, src_data_rank=None)
 
 
 def empty_copy(model: M) -> M:
-    """The model without its numbers, to be filled by `gathered`."""
+    """Return a copy of the model without weights (on the "meta" device), for `gather_model`.
+
+    Example:
+
+        >>> empty_copy(nn.Linear(2, 2)).weight.device
+        device(type='meta')
+    """
     return copy.deepcopy(model).to("meta")
 
 
 def gather_model(model: nn.Module, empty: M) -> M:
-    """A model whose weights are shared out, as an ordinary one on the CPU; every process must ask."""
+    """Return a sharded model as an ordinary model on the CPU. All processes must call this.
+
+    `empty` is the result of `empty_copy`.
+
+    Example:
+
+        >>> model = nn.Linear(2, 2)
+        >>> torch.equal(gather_model(model, empty_copy(model)).weight, model.weight)
+        True
+    """
     weights = {name: full_tensor(tensor).detach().cpu() for name, tensor in model.state_dict().items()}
     filled = copy.deepcopy(empty)
     filled.load_state_dict(weights, assign=True)

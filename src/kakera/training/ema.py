@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights (Polyak and Juditsky 1992): smoother than the last ones."""
+"""Exponential moving average (EMA) of the weights (Polyak and Juditsky 1992)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,21 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class EMA(Generic[M]):
-    """`decay` of the old value and the rest of the new one at every update; nothing at a decay of 0."""
+    """Exponential moving average of the weights of a model: decay · average + (1 − decay) · weights.
+
+    `model` is the averaged model; it is None if `decay` is 0.
+
+    Example:
+
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> with torch.no_grad():
+        ...     _ = model.weight.fill_(0.0)
+        ...     average = EMA(model, decay=0.75)
+        ...     _ = model.weight.fill_(1.0)
+        >>> average.update(model)
+        >>> average.model.weight.item()
+        0.25
+    """
 
     def __init__(self, model: M, decay: float) -> None:
         self.decay = decay
@@ -24,11 +38,11 @@ class EMA(Generic[M]):
 
     @property
     def state(self) -> dict[str, nn.Module]:
-        """What belongs into a checkpoint."""
+        """The averaged model for a checkpoint, by name; empty without an average."""
         return {} if self.model is None else {"average": self.model}
 
     def to(self, fabric: Fabric) -> None:
-        """Keep the average where the model is, shared out as it is."""
+        """Move the average to the device of the model, and shard it if the model is sharded (FSDP)."""
         if self.model is None:
             return
         if isinstance(fabric.strategy, ModelParallelStrategy):
@@ -38,7 +52,7 @@ class EMA(Generic[M]):
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """One step towards the weights of `model`; counts of batches are copied."""
+        """Update the average with the weights of `model`; copy integer buffers, such as batch counts."""
         if self.model is None:
             return
         for mean, value in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):

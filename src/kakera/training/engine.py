@@ -1,4 +1,4 @@
-"""Lightning Fabric on the chosen devices, with one process for each, here or on several machines."""
+"""Start of Lightning Fabric on the chosen devices, with one process for each, on one or several machines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kakera.training.options import LearningOptions
 
 
 def engine(options: LearningOptions) -> Fabric:
-    """All processes, started and connected. Raises RunError for a device or a process that is not there."""
+    """Start and connect all processes. Raises RunError if a device or a process is not available."""
     device = device_of(options.device).type
     precision: Any = options.precision
     if precision == "auto":
@@ -27,7 +27,7 @@ def engine(options: LearningOptions) -> Fabric:
     if device == "cpu":
         keep_freed_memory()
     devices, nodes = processes(options)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the plan says what it would
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # the plan shows the same information
     try:
         fabric = Fabric(
             accelerator=device,
@@ -38,9 +38,9 @@ def engine(options: LearningOptions) -> Fabric:
         )
     except OptionError:
         raise
-    except Exception as error:  # Fabric raises several kinds for what a machine lacks
+    except Exception as error:  # Fabric raises several kinds of errors for a missing device
         raise RunError(
-            "device", got=device, expected="one that is here", do=f"try --device cpu ({error})"
+            "device", got=device, expected="an available device", do=f"try --device cpu ({error})"
         ) from error
     try:
         fabric.launch()
@@ -48,14 +48,14 @@ def engine(options: LearningOptions) -> Fabric:
         raise RunError(
             "processes",
             got=(str(error) or type(error).__name__).splitlines()[0],
-            expected=f"{devices} on each of {nodes} machines, within {options.timeout:g} s",
+            expected=f"{devices} on each of {nodes} machines, connected within {options.timeout:g} s",
             do="see docs/cluster.md",
         ) from error
     return fabric
 
 
 def _strategy(options: LearningOptions, size: int) -> Any:
-    """What keeps the processes' weights equal, or shares them out."""
+    """Return the strategy that synchronises (DDP) or shards (FSDP) the weights of several processes."""
     timeout = timedelta(seconds=options.timeout)
     if options.strategy == "fsdp":
         return ModelParallelStrategy(shard, data_parallel_size=size, tensor_parallel_size=1, timeout=timeout)

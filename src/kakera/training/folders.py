@@ -1,4 +1,4 @@
-"""Where a run is written when no folder is named. Nothing heavy here."""
+"""The default run folder, for commands without `--out`. Imports no large library."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from kakera.errors import OptionError
 
 
 def default_folder(verb: str, data: str) -> str:
-    """Return `runs/pretrain-flowers` for `pretrain pictures/flowers`. Raises OptionError without a name."""
+    """Return the default run folder: `runs/pretrain-flowers` for `pretrain pictures/flowers`.
+
+    Raises OptionError if the data has no name.
+    """
     name = Path(data).resolve().stem
     if not name:
-        raise OptionError("--out", got="nothing", expected="a run folder", do="name one")
+        raise OptionError("--out", got="nothing", expected="a run folder", do="set one")
     return str(Path("runs") / f"{verb}-{name}")

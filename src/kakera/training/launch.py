@@ -1,4 +1,4 @@
-"""How many processes train together: as asked for, or as torchrun or SLURM started them. No torch here."""
+"""Numbers of processes and machines: from the options, torchrun or SLURM. Does not import torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kakera.training.options import LearningOptions
 
 
 def processes(options: LearningOptions, env: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """On each machine, and how many machines."""
+    """Return the number of processes per machine and the number of machines."""
     devices, nodes = 1, 1
     if "TORCHELASTIC_RUN_ID" in env:  # torchrun's
         devices = int(env["LOCAL_WORLD_SIZE"])

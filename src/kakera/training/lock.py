@@ -1,8 +1,9 @@
-"""One process, and one thread of it, trains into a run folder at a time.
+"""A lock so that only one process, and one thread of it, trains in a run folder at a time.
 
-The lock is the kernel's, on `.lock` in the folder, and is gone with the process, however that ends; a record
-lock, since children, such as those that read pictures, do not inherit it. To the threads of one process it
-says nothing, and is lost where one of them closes the file: these are counted here, before it is opened.
+It is a kernel lock on `.lock` in the folder, so the kernel removes it when the process ends in any way. It is
+a record lock because child processes, such as data loading processes, do not inherit it. A record lock does
+not work between the threads of a process, and is lost when one of them closes the file. Therefore this module
+also counts the locks of its own process, before it opens the file.
 """
 
 from __future__ import annotations
@@ -22,20 +23,21 @@ from kakera.storage import storing
 LOCK = ".lock"
 _own: dict[
     tuple[int, int], int
-] = {}  # device and number of each lock that this process holds, and its number
+] = {}  # (device, inode) of each lock file that this process holds, and the process number
 _one_at_a_time = threading.Lock()
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[int, None, None]:
-    """Hold the folder; gives the open file of its lock. Raises RunError where somebody else holds it.
+    """Lock the folder and yield the file descriptor of the lock.
 
-    On a file system without locks it warns.
+    Raises RunError if another process or thread holds the lock. Prints a warning on a file system without
+    locks.
     """
     with _one_at_a_time:
         place, key = _taken(folder)
     try:
-        with suppress(OSError):  # who holds it is a courtesy
+        with suppress(OSError):  # the holder's name is only for the error message
             os.ftruncate(place, 0)
             os.write(place, f"process {os.getpid()} on {os.uname().nodename}\n".encode())
         yield place
@@ -69,7 +71,8 @@ def _lock(place: int, folder: Path) -> None:
         fcntl.lockf(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EAGAIN):
-            print(f"kakera: {folder} cannot be locked ({error.strerror}): start only one", file=sys.stderr)
+            text = f"kakera: warning: cannot lock {folder} ({error.strerror}): do not start two runs there"
+            print(text, file=sys.stderr)
             return
         holder = os.pread(place, 200, 0).decode(errors="replace").strip() or "another process"
         raise _held(folder, holder) from error
@@ -77,4 +80,4 @@ def _lock(place: int, folder: Path) -> None:
 
 def _held(folder: Path, holder: str) -> RunError:
     got, do = f"a run that {holder} is training", "wait for it, or choose another --out"
-    return RunError(str(folder), got=got, expected="one that nobody is training", do=do)
+    return RunError(str(folder), got=got, expected="a run folder that is not in use", do=do)

@@ -1,4 +1,4 @@
-"""The training loop: one function, everything visible."""
+"""The training loop, in one function: see `train`."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from kakera.training.plan import TrainingPlan
 from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
 
-BAD_STEPS = 20  # so many in a row without a finite gradient end the run
+BAD_STEPS = 20  # consecutive steps without a finite gradient that end the run
 M = TypeVar("M", bound=nn.Module)
 EachEpoch: TypeAlias = Callable[[int, M], dict[str, float] | None]
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Task(Protocol[M]):
-    """What is learned: a model, and the loss of a batch."""
+    """A learning task: a model and the loss of a batch."""
 
     model: M
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The loss, a mean, through `model`, which is `self.model` as the engine wraps it."""
+        """Return the mean loss of a batch. `model` is `self.model`, wrapped by Lightning Fabric."""
         ...
 
     def weight(self, batch: Batch) -> float:
-        """How many numbers, such as samples, that is a mean of."""
+        """Return the number of terms, such as samples, in the mean of the loss."""
         ...
 
 
 def train(
     task: Task[M], plan: TrainingPlan, run: Run, *, verb: str, each_epoch: EachEpoch[M] | None = None
 ) -> M:
-    """Train `task.model`, from the newest checkpoint if there is one; returns the weights to keep.
+    """Train `task.model`, from the newest checkpoint if there is one, and return the final model.
 
-    What `each_epoch`, called with the number of the epoch and the model, measures goes into the metrics.
-    Raises DivergedError after many steps in a row without a finite gradient, DataError where too few
-    pictures can be read, StoppedError where a signal asked for it, RunError where another process is gone.
+    `each_epoch` is called with the number of the epoch and the model; its result goes into the metrics.
+    Raises DivergedError after 20 consecutive steps without a finite gradient, DataError if too many files are
+    unreadable, StoppedError after a signal, RunError if another process ended.
     """
     options = plan.options
     average: EMA[M] = EMA(task.model, plan.ema)
@@ -132,12 +132,12 @@ def train(
                 run.save_checkpoint(done, task.model, optimizer, **average.state)
                 saved_at = time.monotonic()
             if interrupts or terms:
-                said = f"stopped after step {done} of {plan.steps}, which is saved; the same command goes on"
-                dist.raise_on_rank_zero(StoppedError(said, signal.SIGTERM if terms else signal.SIGINT))
+                text = f"stopped after step {done} of {plan.steps} (saved); run the same command to resume"
+                dist.raise_on_rank_zero(StoppedError(text, signal.SIGTERM if terms else signal.SIGINT))
     with storing(run.folder):
         board.finalize("success")
     if skipped and dist.is_main:
-        print(f"{verb}: {skipped} steps were skipped: see {run.folder / METRICS}", file=sys.stderr)
+        print(f"{verb}: {skipped} steps were skipped, see {run.folder / METRICS}", file=sys.stderr)
     kept = average.model or task.model
     return (kept.cpu() if empty is None else gather_model(kept, empty)).eval()
 
@@ -145,16 +145,17 @@ def train(
 def _backward(
     task: Task[Any], model: Any, pieces: list[Batch], dist: Distributed, progress: Progress
 ) -> float:
-    """Gradients of a step's mean loss, of which this returns this process's part.
+    """Compute the gradients of the mean loss of a step; return the part of the loss from this process.
 
-    Each piece counts by its weight. The engine takes the mean over the processes: hence · their number.
+    Each piece counts by its weight. Fabric averages the gradients over the processes, so the loss is
+    multiplied by their number.
     """
     fabric = dist.fabric
     assert fabric is not None
     weights = [task.weight(piece) if len(piece.samples) else 0.0 for piece in pieces]
     (everything,) = dist.all_reduce_sum(sum(weights))
     if not everything:
-        return math.nan  # nobody could read anything
+        return math.nan  # no process could read any sample
     part = 0.0
     for number, (piece, weight) in enumerate(zip(pieces, weights, strict=True)):
         share = weight / everything
@@ -171,7 +172,7 @@ def _backward(
 def adamw_or_muon(
     model: nn.Module, plan: TrainingPlan, peak: float, device: torch.device
 ) -> torch.optim.Optimizer:
-    """The optimiser that the options name, on groups by depth and decay."""
+    """Return the optimiser of the options, with parameter groups by depth and weight decay."""
     options = plan.options
     parts = parameter_groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
@@ -182,27 +183,27 @@ def adamw_or_muon(
 
 
 def _names(plan: TrainingPlan, pieces: list[Batch], dist: Distributed) -> list[str]:
-    """The files of a step."""
+    """Return the files of a step, of all processes."""
     mine = [plan.train.pictures.name(int(number)) for piece in pieces for number in piece.samples]
     return [name for names in dist.all_gather(mine) for name in names]
 
 
 def _list(run: Run, plan: TrainingPlan, dist: Distributed, broken: Sequence[UnreadableFileError]) -> None:
-    """Write down what no process could read. Raises DataError where that is too much."""
-    found = run.list_unreadable(error for errors in dist.all_gather(list(broken)) for error in errors)
+    """List the unreadable files of all processes. Raises DataError if they are too many."""
+    broken_count = run.list_unreadable(error for errors in dist.all_gather(list(broken)) for error in errors)
     count, most = len(plan.train) + len(plan.train.unreadable), plan.options.unreadable_share
-    if found > most * count:
+    if broken_count > most * count:
         error = DataError(
             plan.train.name,
-            got=f"{found} of {count} files unreadable",
+            got=f"{broken_count} of {count} files unreadable",
             expected=f"at most {100 * most:g} %",
-            do=f"look at {run.folder / UNREADABLE}, or raise --unreadable-share",
+            do=f"see {run.folder / UNREADABLE}, or raise --unreadable-share",
         )
         dist.raise_on_rank_zero(error)
 
 
 def _require_samples(model: nn.Module, pieces: int) -> None:
-    """Raises OptionError where the loss of a piece would depend on what else is in it."""
+    """Raise OptionError for batch normalisation and several pieces: results would depend on the pieces."""
     if pieces > 1 and any(isinstance(part, BATCH_NORMS) for part in model.modules()):
         raise OptionError(
             "model",
@@ -216,8 +217,8 @@ def _stop_if(bad: int, dist: Distributed) -> None:
     if bad >= BAD_STEPS:
         error = DivergedError(
             "training",
-            got=f"{bad} steps in a row with a loss or gradient that is not finite",
+            got=f"{bad} consecutive steps with a loss or gradient that is not finite",
             expected="finite numbers",
-            do="lower the learning rate; metrics.jsonl names the pictures",
+            do="lower the learning rate; metrics.jsonl lists the files of these steps",
         )
         dist.raise_on_rank_zero(error)

@@ -1,6 +1,7 @@
-"""How good a classifier's scores are: one label a sample, or several.
+"""Evaluation of the predictions of a classifier, for single labels and multi-label data.
 
-scikit-learn's average precision is imported when several labels need it, since that takes over a second.
+The average precision of scikit-learn is imported only for multi-label data, because the import takes over a
+second.
 """
 
 from __future__ import annotations
@@ -15,24 +16,31 @@ from kakera.training.metrics_report import ClassResult, Evaluation
 from kakera.training.predictions import Predictions, Rows
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
-SHOWN = 100  # classes: of more, not every count of the confusion is kept
-PAIRS = 100  # of classes that are confused most
+SHOWN = 100  # most classes for a full confusion matrix
+PAIRS = 100  # number of most confused pairs of classes to list
 
 
 def evaluate(
     scores: NDArray[np.floating[Any]], labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
 ) -> Evaluation:
-    """Compare scores (n, classes) with labels: int (n,), −1 where unlabelled, or bool (n, classes).
+    """Compare predictions with labels and return all measures.
 
-    Raises DataError where nothing is labelled, the shapes do not fit, a label is no class, or a score is
-    not finite.
+    `scores` (n, classes) are probabilities or logits. `labels` are int (n,), −1 for unlabelled samples, or
+    bool (n, classes) for multi-label data. Raises DataError if no sample has a label, the shapes do not
+    match, a label is not a class number, or a score is not finite.
+
+    Example:
+
+        >>> scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+        >>> evaluate(scores, np.array([0, 1, 1]), ("cat", "dog")).balanced_accuracy
+        0.75
     """
     multi_label = labels.dtype == np.bool_
     expected = (len(scores), len(classes)) if multi_label else (len(scores),)
     if scores.shape != (len(scores), len(classes)) or labels.shape != expected:
         raise _refusal(
-            got=f"scores of shape {scores.shape} and labels of shape {labels.shape}",
-            expected=f"a row of {len(classes)} scores and a label for each sample",
+            got=f"predictions of shape {scores.shape} and labels of shape {labels.shape}",
+            expected=f"{len(classes)} probabilities or logits and a label for each sample",
         )
     if not multi_label and len(labels) and not -1 <= labels.min() <= labels.max() < len(classes):
         raise _refusal(
@@ -45,10 +53,17 @@ def evaluate(
 def evaluate_predictions(
     predictions: Predictions, labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
 ) -> Evaluation:
-    """Compare predictions with the labels of the same files, as `evaluate` does with all scores.
+    """Compare `Predictions` with the labels of the same files, as `evaluate` does.
 
-    Takes time and memory linear in files and in classes; where files may have several labels, in their
-    product. Raises DataError where nothing is labelled or a score is not finite.
+    Time and memory grow linearly with the numbers of files and classes; for multi-label data, with their
+    product. Raises DataError if no file has a label or a prediction is not finite.
+
+    Example:
+
+        >>> labels = np.array([0, 1])
+        >>> predictions = Predictions.of(np.array([[0.9, 0.1], [0.2, 0.8]]), labels, np.arange(2))
+        >>> evaluate_predictions(predictions, labels, ("cat", "dog")).accuracy
+        1.0
     """
     if labels.dtype == np.bool_:
         scores = predictions.probabilities
@@ -56,14 +71,14 @@ def evaluate_predictions(
         if not len(scores):
             raise _nothing_labelled(0)
         if not all(np.isfinite(column).all() for column in scores.T):
-            raise _refusal(got="scores that are not finite", expected="numbers")
+            raise _refusal(got="predictions that are not finite", expected="finite numbers")
         return _several_labels(scores, labels, classes)
     known = labels >= 0
     if not known.any():
         raise _nothing_labelled(len(labels))
     rows = predictions.rows[known]
     if not (np.isfinite(rows["confidence"]) & np.isfinite(rows["of_truth"])).all():
-        raise _refusal(got="scores that are not finite", expected="numbers")
+        raise _refusal(got="predictions that are not finite", expected="finite numbers")
     return _one_label(rows, labels[known], classes, int((~known).sum()))
 
 
@@ -83,7 +98,7 @@ def _one_label(rows: Rows, labels: NDArray[Any], classes: tuple[str, ...], unlab
         accuracy=float(hits.mean()),
         balanced_accuracy=_mean([row.recall for row in per_class]),
         macro_f1=_mean([row.f1 for row in per_class]),
-        # Ties go to the first class here as in the guess, so top-1 and top-5 agree about them.
+        # Ties go to the first class, as in the predicted class, so that top-1 and top-5 agree.
         top5=float((rows["above"] < 5).mean()) if count > 5 else None,
         log_loss=float(-np.log(np.maximum(rows["of_truth"], floor)).mean()) if probable else None,
         calibration_error=_calibration_error(rows["confidence"], hits) if probable else None,
@@ -100,7 +115,7 @@ def _table(labels: NDArray[Any], guesses: NDArray[Any], count: int) -> tuple[tup
 def _pairs(
     labels: NDArray[Any], guesses: NDArray[Any], classes: tuple[str, ...]
 ) -> tuple[tuple[str, str, int], ...]:
-    """Truth, guess and number of files of the mistakes that are made most."""
+    """Return true class, predicted class and number of files of the most frequent errors."""
     pairs, counts = np.unique(labels * len(classes) + guesses, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:PAIRS]
     return tuple(
@@ -152,7 +167,10 @@ def _per_class(
 
 
 def _calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Guo et al. 2017, equation 3: |accuracy − confidence| in equal bins, weighted by their samples."""
+    """Return the expected calibration error (Guo et al. 2017, equation 3).
+
+    It is |accuracy − confidence| in bins of equal width, weighted by the number of samples.
+    """
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
     return float(np.abs(gaps).sum() / len(right))

@@ -1,4 +1,4 @@
-"""The lines of `metrics.jsonl`, where a run goes on."""
+"""The lines of `metrics.jsonl` when a run resumes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ METRICS = "metrics.jsonl"
 
 
 def drop_after(path: Path, step: int) -> None:
-    """Remove the lines of later steps, and a last line cut short by a kill. Raises StorageError."""
+    """Remove the lines after `step`, and an incomplete last line of a killed run. Raises StorageError."""
     lines = [line for line, reached in _lines(path) if reached <= step]
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def report_repeated(path: Path) -> None:
-    """Print one line on stderr where there are metrics, for a run that has no checkpoint to go on from."""
+    """Print a line to stderr if a run without a checkpoint has metrics: its training starts again."""
     reached = max((step for _, step in _lines(path)), default=0)
     if reached:
         print(
-            f"kakera: {path.parent}: metrics up to step {reached} and no checkpoint: training begins again "
+            f"kakera: {path.parent}: metrics up to step {reached} but no checkpoint: training starts again "
             "at step 0",
             file=sys.stderr,
         )
 
 
 def _lines(path: Path) -> list[tuple[str, int]]:
-    """Each whole line with its step."""
-    found: list[tuple[str, int]] = []
+    """Return each complete line with its step."""
+    lines: list[tuple[str, int]] = []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            found.append((line, int(json.loads(line)["step"])))
+            lines.append((line, int(json.loads(line)["step"])))
         except (ValueError, KeyError, TypeError):
             continue
-    return found
+    return lines

@@ -1,7 +1,7 @@
-"""What an evaluation found, as numbers, as one line and as a table.
+"""Results of an evaluation, as numbers, as one line of text and as a table.
 
-What a number cannot be computed from is None, never a guess: the recall of a class that the test set
-lacks, the log loss of scores that are no probabilities.
+A measure that cannot be computed is None, such as the recall of a class without test samples, or the log
+loss of scores that are not probabilities.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class: `count` true samples; fractions in 0 … 1, None where the denominator is zero.
+    """The measures of one class with `count` true samples: fractions in 0 … 1, None if undefined.
 
-    `recall` and `f1` are None for a class without a true sample, `precision` for one never predicted,
-    `average_precision` for a class without a true sample and where every sample has one label.
+    `recall` and `f1` are None for a class without a true sample. `precision` is None for a class that was
+    never predicted. `average_precision` is None for a class without a true sample and for single labels.
+
+    Example:
+
+        >>> ClassResult("cat", 4, precision=1.0, recall=0.5, f1=2 / 3).recall
+        0.5
     """
 
     name: str
@@ -28,14 +33,14 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All measures of one test set. Means over classes are over those that have a true sample.
+    """The measures of one test set. Means over classes include only classes with a true sample.
 
-    One label: `accuracy`, `balanced_accuracy`, `top5` (None up to five classes), `macro_f1`, `log_loss`
+    Single labels: `accuracy`, `balanced_accuracy`, `top5` (None up to five classes), `macro_f1`, `log_loss`
     in nats and `calibration_error` (both None unless the scores are probabilities), `confusion`, whose rows
-    are the truth (None beyond 100 classes), and `confused`: truth, guess and number of files of the 100 most
-    frequent mistakes, most frequent first. Several labels: `mean_average_precision`, `micro_f1` and
-    `macro_f1` at 0.5. Measures of the other kind are None. `unlabelled` samples were left out of everything,
-    `count` too.
+    are the true classes (None above 100 classes), and `confused`: true class, predicted class and number of
+    files of the 100 most frequent errors, most frequent first. Multi-label: `mean_average_precision`,
+    `micro_f1` and `macro_f1` at the threshold 0.5. Measures of the other kind are None. All measures and
+    `count` leave the `unlabelled` samples out. See `evaluate`.
     """
 
     count: int
@@ -54,25 +59,25 @@ class Evaluation:
 
     @property
     def multi_label(self) -> bool:
-        """Whether a sample may have several labels."""
+        """True if a sample may have several labels."""
         return self.accuracy is None
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The classes without a true sample: no mean over classes includes them."""
+        """The classes without a true sample, which no mean over classes includes."""
         return tuple(row.name for row in self.per_class if not row.count)
 
     @property
     def score(self) -> float | None:
-        """The one number to compare models by: accuracy, or mean average precision."""
+        """The main measure for comparing models: accuracy, or mean average precision for multi-label data."""
         return self.mean_average_precision if self.multi_label else self.accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; measures that do not apply are left out."""
+        """Return the measures as JSON values, without measures that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def summary(self) -> str:
-        """One line: the measures in per cent, the number of samples, and what was left out."""
+        """Return one line of text: the measures in per cent, the sample count, and what was left out."""
         if self.multi_label:
             parts = [f"mean average precision {_percent(self.mean_average_precision)}"]
             parts += [f"F1 {_percent(self.micro_f1)} micro, {_percent(self.macro_f1)} macro"]
@@ -88,7 +93,7 @@ class Evaluation:
         return f"{', '.join(parts)} ({'; '.join(notes)})"
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text for printing, the header first, then one row a class; – where undefined."""
+        """Return rows of text: a header, then one row per class; "–" for undefined measures."""
         header = ("class", "samples", "precision", "recall", "F1")
         rows = [
             (row.name, str(row.count), _percent(row.precision), _percent(row.recall), _percent(row.f1))

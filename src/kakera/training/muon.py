@@ -1,9 +1,9 @@
-"""Muon: matrices are moved by their momentum with all singular values made alike; the rest by AdamW.
+"""The Muon optimiser: orthogonalised momentum steps for matrices, AdamW for all other parameters.
 
-Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; the size of a move is that of
-Liu et al. 2025, "Muon is scalable for LLM training", Sec. 2.2: about AdamW's, so that its rates and decay
-serve here too. `torch.optim.Muon` takes one matrix at a time, in bfloat16, which CPUs are slow at, and does
-not know that queries, keys and values lie in one.
+Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". The size of a step is that of
+Liu et al. 2025, "Muon is scalable for LLM training", Sec. 2.2. It is about the size of a step of AdamW, so
+that the same learning rates and weight decay work. `torch.optim.Muon` processes one matrix at a time, in
+bfloat16, which is slow on CPUs. It also treats queries, keys and values in one matrix as a single matrix.
 """
 
 from __future__ import annotations
@@ -21,17 +21,27 @@ from kakera.training.distributed import full_tensor, shard_like
 
 MOMENTUM = 0.95
 ITERATIONS = 5
-QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: steep at 0, hence few iterations
-RMS = 0.2  # of a move's entries, where the rate is 1: about AdamW's
-WIDE = 2  # so many times as wide as high: from here on a factor is found first
-TOGETHER = 2**24  # numbers that are orthogonalised in one batch
+QUINTIC = (3.4445, -4.7750, 2.0315)  # of Jordan et al.: steep at 0, so few iterations are enough
+RMS = 0.2  # root mean square of a step at learning rate 1: about that of AdamW
+WIDE = 2  # ratio of width to height from which `_factor` is faster
+TOGETHER = 2**24  # most numbers to orthogonalise in one batch, which limits the memory
 
 
 class Muon(torch.optim.Optimizer):
-    """Each group of `parameters` has `lr`, `weight_decay` and `maps`: how many matrices lie in each of its
-    parameters one below the other, or 0 for those that AdamW moves.
+    """The Muon optimiser for parameter groups with `lr`, `weight_decay` and `maps`.
 
-    `betas` and `fused` are AdamW's. State per matrix: its momentum.
+    `maps` is the number of matrices stacked in each parameter of the group, or 0 for parameters that AdamW
+    updates: see `linear_layers`. `betas` and `fused` are those of AdamW. The state of a matrix is its
+    momentum.
+
+    Example:
+
+        >>> weight = torch.nn.Parameter(torch.eye(2))
+        >>> optimizer = Muon([{"params": [weight], "maps": 1}], lr=0.1, betas=(0.9, 0.95), fused=False)
+        >>> weight.sum().backward()
+        >>> optimizer.step()
+        >>> bool((weight < torch.eye(2)).all())
+        True
     """
 
     def __init__(
@@ -42,7 +52,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] # torch's overloads give the closure's loss
-        """Move all parameters that have gradients. No closure is called."""
+        """Update all parameters that have gradients. A closure is not supported."""
         assert closure is None
         turned: list[tuple[Tensor, Tensor, float, int]] = []  # parameter, momentum, rate, maps
         for group in self.param_groups:
@@ -56,7 +66,7 @@ class Muon(torch.optim.Optimizer):
         self._turn(turned)
 
     def _momentum(self, parameter: Tensor) -> Tensor:
-        """Nesterov's: the mean of past gradients, and a step further by the newest."""
+        """Return the Nesterov momentum: the moving average of the gradients, plus a step of the newest."""
         assert parameter.grad is not None
         state = self.state[parameter]
         if not state:
@@ -65,7 +75,7 @@ class Muon(torch.optim.Optimizer):
         return full_tensor(parameter.grad.lerp(state["momentum"], MOMENTUM))
 
     def _turn(self, turned: list[tuple[Tensor, Tensor, float, int]]) -> None:
-        """Move matrices, those of one shape together."""
+        """Update matrices; those of the same shape in one batch."""
         maps = [piece for _, momentum, _, count in turned for piece in momentum.chunk(count)]
         moves = iter(orthogonal(maps))
         for parameter, _, rate, count in turned:
@@ -99,21 +109,28 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
-    """U Vᵀ for each matrix U S Vᵀ, roughly: singular values between about 0.7 and 1.2, the smallest below.
+    """Return approximately U Vᵀ for each matrix U S Vᵀ.
 
-    Five steps of Newton and Schulz's iteration (Jordan et al. 2024), in batches of matrices of one shape:
-    in float32 on a CPU, in bfloat16 elsewhere.
+    The singular values are between about 0.7 and 1.2; very small ones stay below. Uses five steps of the
+    Newton-Schulz iteration (Jordan et al. 2024), in batches of matrices of the same shape, in float32 on a
+    CPU and in bfloat16 on other devices.
+
+    Example:
+
+        >>> (result,) = orthogonal([torch.diag(torch.tensor([1.0, 5.0]))])
+        >>> bool(((result.diag() > 0.6) & (result.diag() < 1.3)).all())
+        True
     """
-    found = list(matrices)
+    result = list(matrices)
     for numbers in _batches(matrices):
         batch = torch.stack([_wide(matrices[number]) for number in numbers])
         for number, move in zip(numbers, _iterate(batch), strict=True):
-            found[number] = move if matrices[number].shape == move.shape else move.T
-    return found
+            result[number] = move if matrices[number].shape == move.shape else move.T
+    return result
 
 
 def _batches(matrices: list[Tensor]) -> list[list[int]]:
-    """Numbers of the matrices that are alike but for lying on their sides, not too many at once."""
+    """Return batches of the numbers of matrices with the same shape, or the transposed shape."""
     alike: dict[tuple[int, int], list[int]] = {}
     for number, matrix in enumerate(matrices):
         alike.setdefault((min(matrix.shape), max(matrix.shape)), []).append(number)
@@ -129,7 +146,7 @@ def _wide(matrix: Float[Tensor, "r c"]) -> Float[Tensor, "m n"]:
 
 
 def _iterate(batch: Float[Tensor, "k m n"]) -> Float[Tensor, "k m n"]:
-    """x ← (a + b xxᵀ + c (xxᵀ)²) x, five times."""
+    """Apply x ← (a + b xxᵀ + c (xxᵀ)²) x five times."""
     x = batch.float() if batch.device.type == "cpu" else batch.bfloat16()
     x = x / x.flatten(1).norm(dim=1).clamp(min=1e-7)[:, None, None]
     if x.dtype == torch.float32 and x.shape[2] >= WIDE * x.shape[1]:
@@ -142,15 +159,16 @@ def _iterate(batch: Float[Tensor, "k m n"]) -> Float[Tensor, "k m n"]:
 
 
 def _factor(gram: Float[Tensor, "k m m"]) -> Float[Tensor, "k m m"]:
-    """By what the iteration multiplies x, from xxᵀ alone: each step's factor f makes xxᵀ into f xxᵀ f.
+    """Return the factor by which the iteration multiplies x, computed from xxᵀ only.
 
-    For matrices four times as wide as high the same in 0.6 of the time, to a few 1e-4 where singular values
-    are far apart: their squares are farther. That is why it is not for bfloat16.
+    The factor f of a step turns xxᵀ into f xxᵀ f. For matrices that are four times as wide as high, this
+    takes 0.6 of the time. The result differs by a few 1e-4 if the singular values are far apart, because
+    their squares are farther apart. Therefore it is not used in bfloat16.
     """
     a, b, c = QUINTIC
     factor = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for step in range(ITERATIONS):
-        bend = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)  # f without its a
+        bend = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)  # f without its term a
         factor = torch.baddbmm(factor, bend, factor, beta=a)
         if step < ITERATIONS - 1:
             gram = torch.baddbmm(gram, bend, gram, beta=a)

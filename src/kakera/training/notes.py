@@ -1,4 +1,4 @@
-"""What was found and assumed of weights from elsewhere, on one line for people to read."""
+"""Notes about weights of other libraries, printed on one line."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from kakera.progress import is_follower
 
 
 def noted(saved: Pretrained, source: str | Path) -> Pretrained:
-    """Return the model after its notes, if any, were printed to stderr: once for a source in a process.
+    """Print the notes of a model to stderr and return the model.
 
-    Warnings come first. A process that follows another prints nothing.
+    The notes of a source are printed once per process, warnings first. With several processes only the main
+    process prints.
     """
     if saved.notes and not is_follower():
         _print(str(source), saved.notes)

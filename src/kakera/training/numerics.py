@@ -1,7 +1,7 @@
-"""What decides the last digits of a training: compared where it goes on, so that a change is said.
+"""Settings that change the last digits of a training; a resumed run reports their changes.
 
-Sums of floating point numbers depend on their order. With another number of threads, the products that give
-the gradients of weights, the gradients of layer norm and sums over whole tensors are split at other places.
+Sums of floating point numbers depend on their order. Another number of threads splits some sums at other
+places: products for the gradients of weights, the gradients of layer norm, and sums over whole tensors.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from kakera.training.distributed import Distributed
 
 
 def numerics(dist: Distributed, config: dict[str, Any]) -> dict[str, str]:
-    """Return what sums depend on in this process: names and values. `config` is the run's.
+    """Return the settings on which sums depend in this process, by name. `config` is that of the run.
 
-    On a CPU the threads and the instructions that PyTorch chose (its "capability") are among them.
+    On a CPU they include the number of threads and the instruction set that PyTorch uses ("capability").
     """
     fabric = dist.fabric
     device = torch.device("cpu") if fabric is None else fabric.device
@@ -39,9 +39,9 @@ def numerics(dist: Distributed, config: dict[str, Any]) -> dict[str, str]:
 
 
 def describe_change(before: str, now: dict[str, str]) -> str:
-    """One line where a value is another than in `before`, the JSON of a checkpoint; "" where all are equal.
+    """Return a line about settings that differ from `before`, the JSON of a checkpoint; "" if all are equal.
 
-    What only one of the two knows does not count, nor does a checkpoint that has no values.
+    Settings that only one of the two has do not count, and neither does a checkpoint without settings.
     """
     try:
         there: dict[str, str] = json.loads(before)
@@ -53,6 +53,6 @@ def describe_change(before: str, now: dict[str, str]) -> str:
     began = ", ".join(f"{name} {there[name]}" for name in other)
     goes_on = ", ".join(f"{name} {now[name]}" for name in other)
     return (
-        f"was trained with {began} and goes on with {goes_on}: the weights will differ in the last digits "
+        f"was trained with {began} and resumes with {goes_on}: the weights will differ in the last digits "
         "from an uninterrupted run"
     )

@@ -1,7 +1,7 @@
-"""The options of training as keyword arguments, for editors and type checkers: the fields of `options`.
+"""Keyword arguments of the training functions, for editors and type checkers.
 
-A test compares names, types and texts with the dataclasses, which hold defaults and ranges. Where a tuple
-is meant one value, or any sequence, will do.
+They repeat the fields of `kakera.training.options`, which define defaults and ranges. A test compares names,
+types and texts. A field that is a tuple there accepts a single value or any sequence here.
 """
 
 from __future__ import annotations
@@ -14,199 +14,199 @@ from kakera.training.options import Pooling, Probe
 
 
 class DataArgs(TypedDict, total=False):
-    """Where the pictures come from and how they are read."""
+    """Data options."""
 
     image_size: int | Auto
-    """Side of the square the model sees, in pixels; auto takes the pictures' own up to 64, else 224."""
+    """side of the square model input in pixels; auto: the pictures' own size up to 64, else 224"""
     channels: int | Auto
-    """1 (grey), 3 (colour) or those of the TIFFs; auto takes what the pictures have."""
+    """number of channels: 1 (grey), 3 (colour), or that of the TIFF files; auto: as in the pictures"""
     kind: Literal["any", "pictures", "recordings"]
-    """What to take where both are there; any takes what the model to start from takes, else what most are."""
+    """files to use if the data has both kinds; any: the kind of the initial model, else the more frequent"""
     bits: int | Auto
-    """Bits of the values in 16-bit and 32-bit files, such as 12 for 0 to 4095; auto measures a sample."""
+    """bits per value in 16-bit and 32-bit files, such as 12 for 0 to 4095; auto: measure a sample of files"""
     value_range: float | Sequence[float] | Auto
-    """Black and white in files of 16 bits, 32 bits or floats, such as 0 1000; auto measures a sample."""
+    """values of black and white in 16-bit, 32-bit or float files, such as 0 1000; auto: measure a sample"""
     crop_pct: float
-    """In evaluation, see this share of a picture's shorter side; the MAE paper takes 0.875, 224 of 256."""
+    """centre crop for evaluation, as a share of the shorter side; the MAE paper uses 0.875 (224 of 256)"""
     workers: int | Auto
-    """Processes that read files, 0 for none; auto takes none for data in memory, else one a core."""
+    """data loading processes; 0: load in the main process; auto: 0 for data in memory, else one per core"""
     seed: int
-    """Random seed: the same seed gives the same run."""
+    """random seed; the same seed gives the same run"""
 
 
 class LearningArgs(TypedDict, total=False):
-    """How the weights are moved."""
+    """Training options."""
 
     time: str
-    """How long it may take, such as 10m or 2h30m: network and epochs follow; auto is at most 30 minutes."""
+    """time limit, such as 10m or 2h30m; sets model size and epochs; auto: at most 30 minutes"""
     epochs: float
-    """Passes over the training pictures."""
+    """number of passes over the training data"""
     min_steps: int
-    """With few pictures, train for at least this many steps."""
+    """minimum number of training steps, for small data sets"""
     batch_size: int
-    """Pictures or recordings a step."""
+    """number of pictures or recordings per step"""
     base_lr: float
-    """Learning rate for a batch of 256; the rate used is base_lr * batch_size / 256."""
+    """learning rate for a batch of 256; the actual learning rate is base_lr * batch_size / 256"""
     weight_decay: float
-    """AdamW's weight decay, on matrices only."""
+    """weight decay of AdamW; applies to matrices only"""
     beta2: float
-    """AdamW's beta2."""
+    """beta2 of AdamW"""
     optimizer: Literal["adamw", "muon"]
-    """AdamW, or Muon for the matrices of Transformer layers (Jordan et al. 2024): fewer steps."""
+    """AdamW, or Muon for the matrices of Transformer layers (Jordan et al. 2024), which needs fewer steps"""
     warmup_epochs: float
-    """Linear warm-up before the cosine."""
+    """epochs of linear warm-up before the cosine schedule"""
     grad_clip: float
-    """Largest norm of the gradient; 0 for no limit."""
+    """maximum norm of the gradient; 0: no clipping"""
     device: str
-    """cpu, cuda, mps or auto."""
+    """device: cpu, cuda, mps or auto"""
     precision: str
-    """32-true, bf16-mixed, …; auto is 32-true on a CPU and bf16-mixed on a GPU."""
+    """numeric precision: 32-true, bf16-mixed, …; auto: 32-true on a CPU, bf16-mixed on a GPU"""
     compile: Literal["auto", "yes", "no"]
-    """Compile the step before training; auto does on a GPU, not on a CPU, where it gains little."""
+    """compile the model with torch.compile; auto: only on a GPU (on a CPU it gains little)"""
     checkpoint_seconds: float
-    """Seconds between two checkpoints, from which the same command resumes."""
+    """seconds between two checkpoints; the same command resumes from the last one"""
     unreadable_share: float
-    """Training ends where more than this share of the training files cannot be read."""
+    """stop with an error if more than this share of the training files is unreadable"""
     devices: int | Auto
-    """Processes on each machine, one a device; auto takes what torchrun or SLURM started, else one."""
+    """processes per machine, one per device; auto: as started by torchrun or SLURM, else one"""
     nodes: int | Auto
-    """Machines; auto takes what torchrun or SLURM started, else one."""
+    """number of machines; auto: as started by torchrun or SLURM, else one"""
     strategy: Literal["ddp", "fsdp"]
-    """With several processes: each holds all weights (ddp), or its share of them (fsdp)."""
+    """with several processes: each process stores all weights (ddp) or its share of them (fsdp)"""
     grad_accum: int | Auto
-    """Pieces that a process takes a batch in, for less memory; auto fits them to the free memory."""
+    """split each process's batch into this many pieces to save memory; auto: by the free memory"""
     activation_checkpointing: bool
-    """Compute layers again for their gradients instead of keeping them: less memory, a third more time."""
+    """recompute layers in the backward pass instead of storing them: less memory, a third more time"""
     timeout: float
-    """Seconds to wait for another process before the run is given up."""
+    """seconds to wait for another process before the run stops with an error"""
 
 
 class SoundArgs(TypedDict, total=False):
-    """How recordings are read, and augmented in training."""
+    """Options for recordings."""
 
     sound: str
-    """Spectrogram of recordings: ast, speech or music, also with changes, such as speech,bins=64."""
+    """spectrogram type: ast, speech or music; may include changes, such as speech,bins=64"""
     seconds: float | Auto
-    """Seconds of a recording that the model hears at once; auto takes the recipe's, else 10.24."""
+    """length of the model's input window in seconds; auto: the recipe's value, else 10.24"""
     time_shift: float
-    """Shift recordings circularly in time by up to this many seconds."""
+    """shift recordings circularly in time by up to this many seconds"""
     gain: float
-    """Make recordings louder or softer by up to this many decibels."""
+    """make recordings louder or quieter by up to this many decibels"""
     noise: float
-    """Add white noise to recordings, up to this share of their own loudness."""
+    """add white noise to recordings, up to this share of their own loudness"""
 
 
 class DemoArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """What pretraining and fine-tuning both take."""
+    """The options that pretraining and fine-tuning share."""
 
     model: str
-    """Size of the Vision Transformer: nano, micro, mini, tiny, small, base, large, huge."""
+    """size of the Vision Transformer: nano, micro, mini, tiny, small, base, large or huge"""
     patch: int | Sequence[int] | Auto
-    """Side of a patch in pixels, or its height and width; auto takes the model's own."""
+    """side of a patch in pixels, or its height and width; auto: the default of the model"""
     crop_min_scale: float
-    """Random-size crops take at least this share of a picture; 1 for none."""
+    """minimum share of a picture's area in random-size crops; 1: no random crops"""
     shift: int
-    """Move pictures by up to this many pixels."""
+    """shift pictures randomly by up to this many pixels"""
     flip: bool
-    """Mirror half of the pictures."""
+    """flip half of the pictures horizontally"""
 
 
 class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """A masked autoencoder (MAE paper, App. A.1)."""
+    """Pretraining options (defaults: MAE paper, App. A.1)."""
 
     model: str
-    """Size of the Vision Transformer: nano, micro, mini, tiny, small, base, large, huge."""
+    """size of the Vision Transformer: nano, micro, mini, tiny, small, base, large or huge"""
     patch: int | Sequence[int] | Auto
-    """Side of a patch in pixels, or its height and width; auto takes the model's own."""
+    """side of a patch in pixels, or its height and width; auto: the default of the model"""
     mask_ratio: float
-    """Share of the patches that are hidden."""
+    """share of the patches to hide"""
     masking: Literal["random", "block", "grid", "rows", "cols", "cross"]
-    """Which patches are hidden; of spectrograms rows are frequencies, cols times, cross both."""
+    """pattern of hidden patches; for spectrograms rows are frequencies, cols are times, cross is both"""
     decoder: Literal["joint", "cross"]
-    """All places attend to all, or hidden ones to the encoder's tokens alone (Fu et al. 2024): cheaper."""
+    """joint: all patches attend to all; cross (cheaper): hidden ones to encoder tokens (Fu et al. 2024)"""
     predicted: float
-    """Share of the hidden patches that are predicted, drawn anew each time."""
+    """share of the hidden patches to predict, drawn anew at each step"""
     norm_pix_loss: bool
-    """Predict each patch with its mean and deviation taken out; otherwise plain pixels."""
+    """predict pixels normalised by the mean and standard deviation of each patch; otherwise raw pixels"""
     hog_target: bool
-    """Predict oriented gradients too (Wei et al. 2022): better tokens after few epochs."""
+    """also predict oriented gradients (HOG, Wei et al. 2022), which gives better tokens after few epochs"""
     crop_min_scale: float
-    """Random-size crops take at least this share of a picture; 1 for none."""
+    """minimum share of a picture's area in random-size crops; 1: no random crops"""
     shift: int
-    """Move pictures by up to this many pixels."""
+    """shift pictures randomly by up to this many pixels"""
     flip: bool
-    """Mirror half of the pictures."""
+    """flip half of the pictures horizontally"""
 
 
 class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """A classifier, from a pretrained encoder or from scratch (MAE paper, App. A.1, Table 9)."""
+    """Fine-tuning options, also for training from scratch (defaults: MAE paper, App. A.1, Table 9)."""
 
     model: str
-    """From scratch: a size of the Vision Transformer, or a ResNet such as resnet-18."""
+    """from scratch: size of the Vision Transformer, or a ResNet such as resnet-18"""
     patch: int | Sequence[int] | Auto
-    """From scratch: side of a patch in pixels, or its height and width; auto takes the model's own."""
+    """from scratch: side of a patch in pixels, or its height and width; auto: the default of the model"""
     stride: int | Sequence[int]
-    """From scratch: pixels from one patch to the next, for patches that overlap; empty for side by side."""
+    """from scratch: pixels from one patch to the next, for overlapping patches; empty: no overlap"""
     labels: int
-    """How many labelled files to use, equally from each class; 0 for all."""
+    """number of labelled files to use, equally from each class; 0: all"""
     label_seed: int
-    """Random seed of the draw of labelled files."""
+    """random seed for the choice of labelled files"""
     pool: Pooling
-    """What the head reads: the mean of the patch tokens, the class token, or both side by side."""
+    """input of the head: the mean of the patch tokens, the class token, or both concatenated"""
     head: Literal["zero", "ridge"]
-    """Where a head on a pretrained Transformer starts: near zero, or at ridge regression on its tokens."""
+    """initial head on a pretrained Transformer: near zero, or ridge regression on its tokens"""
     layer_decay: float
-    """Each layer learns this much slower than the one above it (with --init-from only)."""
+    """learning rate factor from each layer to the layer below it (with --init-from only)"""
     drop_path: float
-    """Stochastic depth of the last layer."""
+    """stochastic depth: probability of dropping the last layer; lower layers have lower probabilities"""
     label_smoothing: float
-    """Label smoothing."""
+    """label smoothing; 0: none"""
     class_balance: float
-    """Logit adjustment for rare classes (Menon et al. 2021), from 0, none, to 1, full; of single labels."""
+    """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
     mixup: float
-    """Beta parameter of mixup; 0 for none. Recordings are mixed as waveforms."""
+    """beta distribution parameter of mixup; 0: none; recordings are mixed as waveforms"""
     cutmix: float
-    """Beta parameter of cutmix; 0 for none."""
+    """beta distribution parameter of CutMix; 0: none"""
     randaugment: float
-    """Magnitude of RandAugment, two operations a picture; 0 for none."""
+    """magnitude of RandAugment, with two operations per picture; 0: none"""
     random_erasing: float
-    """Probability of random erasing."""
+    """probability of random erasing"""
     ema_decay: float
-    """Decay of the moving average of the weights; 0 for none."""
+    """decay of the exponential moving average (EMA) of the weights; 0: no average"""
     crop_min_scale: float
-    """Random-size crops take at least this share of a picture; 1 for none."""
+    """minimum share of a picture's area in random-size crops; 1: no random crops"""
     shift: int
-    """Move pictures by up to this many pixels."""
+    """shift pictures randomly by up to this many pixels"""
     flip: bool
-    """Mirror half of the pictures."""
+    """flip half of the pictures horizontally"""
     time_mask: float
-    """SpecAugment: blank up to this many seconds of a spectrogram."""
+    """SpecAugment: mask up to this many seconds of a spectrogram"""
     freq_mask: int
-    """SpecAugment: blank up to this many mel bands of a spectrogram."""
+    """SpecAugment: mask up to this many mel bands of a spectrogram"""
     baselines: bool
-    """Measure simple classifiers on the same split, and say in the report whether this one is above them."""
+    """evaluate simple classifiers (baselines) on the same split and compare with them in the report"""
 
 
 class ProbeArgs(DataArgs, total=False):
-    """Classifiers on frozen tokens."""
+    """Probe options."""
 
     time: str
-    """How long it may take, such as 10m: fine-tuning is cut to it; auto is at most 30 minutes."""
+    """time limit, such as 10m; shortens the fine-tuning; auto: at most 30 minutes"""
     probes: Probe | Sequence[Probe]
-    """Which probes to fit; linear is the MAE paper's protocol."""
+    """probes to fit; linear is the protocol of the MAE paper"""
     pools: Pooling | Sequence[Pooling]
-    """What the probes read: class token, mean of the patch tokens, or both side by side."""
+    """input of the probes: class token, mean of the patch tokens, or both concatenated"""
     layers: int | Sequence[int]
-    """Layers whose tokens are read; -1 is the last, after the final norm."""
+    """layers to take tokens from; -1: the last layer, after the final norm"""
     device: str
-    """Where tokens are computed and networks fine-tuned: cpu, cuda, mps or auto."""
+    """device for tokens and fine-tuning: cpu, cuda, mps or auto"""
     labels: int | Sequence[int]
-    """How many labels to use; 0 for all."""
+    """numbers of labels to use; 0: all"""
     seeds: int
-    """How many draws of the labels."""
+    """number of random draws of the labels"""
     finetune: bool
-    """Show fine-tuning beside the probes."""
+    """fine-tune too, for comparison with the probes"""
     finetune_recipe: str
-    """Recipe of the fine-tunings; empty takes the one for this data."""
+    """recipe for fine-tuning; empty: chosen by the data"""
     baselines: bool
-    """With --out, measure simple classifiers on the same split for the report."""
+    """with --out, evaluate simple classifiers (baselines) on the same split for the report"""

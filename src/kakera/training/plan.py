@@ -1,4 +1,4 @@
-"""What to train on, for how long, and which part of each batch is this process's."""
+"""The plan of a training: data, number of steps, and the part of each batch for this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,21 @@ from kakera.training.options import LearningOptions
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What to train on and for how long."""
+    """The data, options and length of a training.
+
+    `size` is (H, W) of the model's input. `seed` is the seed of order and augmentation, `workers` the number
+    of data loading processes, `ema` the decay of the moving average of the weights.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from kakera.data.sources.files import open_pictures
+        >>> data = open_pictures([np.zeros((8, 8), np.uint8)] * 10, channels=1)
+        >>> options = LearningOptions("", batch_size=4, epochs=3)
+        >>> plan = TrainingPlan(data, (8, 8), Augmentation(), options, seed=0, workers=0)
+        >>> plan.steps_per_epoch, plan.steps
+        (2, 6)
+    """
 
     train: Dataset
     size: tuple[int, int]
@@ -30,45 +44,48 @@ class TrainingPlan:
     layer_decay: float = 1.0
     ema: float = 0.0
     crop: CenterCrop | None = None
-    """What is seen of a picture where no random crop is taken; None for the largest of `size`."""
+    """The crop of a picture if there is no random crop; None for the largest crop of the shape of `size`."""
     masks: Masks | None = None
-    """Draws what is hidden of a batch, where it is read; None where nothing is."""
+    """Draws the mask of a batch when the batch is read; None for no mask."""
 
     @property
     def batch(self) -> int:
-        """Pictures a step, of all processes together: no more than there are."""
+        """Number of samples per step over all processes, at most the size of the data set."""
         return min(self.options.batch_size, len(self.train))
 
     @property
     def steps_per_epoch(self) -> int:
-        """The last, partial batch is left for another epoch's order."""
+        """Number of steps per epoch; the last, incomplete batch of an epoch is left out."""
         return max(1, len(self.train) // self.batch)
 
     @property
     def steps(self) -> int:
-        """All steps of the run."""
+        """Number of steps of the run."""
         return max(round(self.options.epochs * self.steps_per_epoch), self.options.min_steps, 1)
 
     @property
     def warmup_steps(self) -> int:
-        """The same share of the steps as of the epochs."""
+        """Number of warm-up steps, with the same share of the steps as of the epochs, at most half."""
         return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
 
     def batch_slice(self, dist: Distributed) -> BatchSlice:
-        """The pieces of each batch that this process takes. Raises OptionError where a batch has too few."""
+        """Return the pieces of each batch for this process. Raises OptionError if a batch is too small."""
         each = or_none(self.options.grad_accum) or 1
         pieces = dist.size * each
         if pieces > 1 and self.batch < 2 * pieces:
             raise OptionError(
                 "batch_size",
                 got=f"{self.batch} for {pieces} pieces ({dist.size} processes × --grad-accum {each})",
-                expected=f"at least {2 * pieces}, two pictures a piece",
-                do="take a larger batch or fewer pieces",
+                expected=f"at least {2 * pieces} (two pictures per piece)",
+                do="use a larger batch or fewer pieces",
             )
         return BatchSlice(dist.rank * each, each, pieces)
 
     def steps_from(self, start: int, share: BatchSlice, *, pinned: bool = False) -> Iterator[list[Batch]]:
-        """From step `start` on, this process's pieces of each step, `pinned` for a GPU to fetch."""
+        """Yield the pieces of each step for this process, from step `start` on.
+
+        `pinned` puts them into pinned memory, for a fast copy to a GPU.
+        """
         pieces = training_batches(
             self.train,
             self.crop or self.size,

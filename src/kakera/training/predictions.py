@@ -1,6 +1,7 @@
-"""What a classifier makes of labelled files, in a few numbers a file where each has one label.
+"""Predictions of a classifier for labelled files, in a few numbers per file for single labels.
 
-The n × classes probabilities of a large test set need not be in memory: they are judged batch by batch.
+The n × classes probabilities of a large test set need not be in memory: they are compared with the labels
+batch by batch.
 """
 
 from __future__ import annotations
@@ -14,54 +15,54 @@ from numpy.typing import NDArray
 Rows = NDArray[np.void]
 ROW = np.dtype(
     [
-        ("guess", np.int64),  # the likeliest class, of equals the first
-        ("confidence", np.float64),  # its score; not a number where any score of the file is not finite
-        ("of_truth", np.float64),  # the score of the label
-        ("above", np.int64),  # classes that come before the label, by score and then by number
-        ("probable", np.bool_),  # whether the scores may be probabilities: none below 0, their sum 1
+        ("guess", np.int64),  # the most likely class; the first one of equal classes
+        ("confidence", np.float64),  # its score; NaN if any score of the file is not finite
+        ("of_truth", np.float64),  # the score of the true class
+        ("above", np.int64),  # number of classes before the true class, by score, then by number
+        ("probable", np.bool_),  # True if the scores may be probabilities: none below 0, their sum 1
     ]
 )
-BLOCK = 1 << 22  # scores that are looked at at once
-FAULT = 1e-3  # of a sum of probabilities
+BLOCK = 1 << 22  # number of scores to process at once, which limits the memory
+FAULT = 1e-3  # tolerance for a sum of probabilities
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """For the n readable files of a part: `numbers` (n,) in it, and what was answered.
+    """The predictions for the n readable files of a part; `numbers` (n,) are the file numbers in the part.
 
-    `rows` (n,) has the fields of `ROW`; where files may have several labels it is empty, and `probabilities`
-    float32 (n, classes) are all kept, since average precision needs them.
+    `rows` (n,) has the fields of `ROW`. For multi-label data it is empty, and `probabilities` float32
+    (n, classes) has all values, because average precision needs them.
     """
 
     numbers: NDArray[np.int64]
     rows: Rows
     probabilities: NDArray[np.floating[Any]] | None = None
     seconds: float = 0.0
-    """That it took, of this process."""
+    """Time that the prediction took in this process."""
 
     @classmethod
     def of(
         cls, probabilities: NDArray[np.floating[Any]], labels: NDArray[Any], numbers: NDArray[np.int64]
     ) -> Predictions:
-        """From all probabilities (n, classes) and labels, int (n,) or bool (n, classes)."""
+        """Make predictions from all probabilities (n, classes) and labels, int (n,) or bool (n, classes)."""
         if labels.dtype == np.bool_:
             return cls(numbers, np.empty(0, ROW), probabilities)
         return cls(numbers, judged(probabilities, labels))
 
     @property
     def guesses(self) -> NDArray[np.int64]:
-        """The likeliest class of each file (n,), where each has one label."""
+        """The most likely class of each file, int (n,); for single labels only."""
         return self.rows["guess"]
 
 
 def judged(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Rows:
-    """Compare scores (n, classes) with labels int (n,): rows of `ROW`; −1 is no label."""
-    found = np.empty(len(scores), ROW)
+    """Compare scores (n, classes) with labels int (n,) and return rows of `ROW`; −1 means no label."""
+    rows = np.empty(len(scores), ROW)
     step = max(1, BLOCK // max(1, scores.shape[1]))
     for start in range(0, len(scores), step):
         part = slice(start, start + step)
-        found[part] = _judged(scores[part], labels[part])
-    return found
+        rows[part] = _judged(scores[part], labels[part])
+    return rows
 
 
 def _judged(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Rows:

@@ -1,4 +1,4 @@
-"""A data set as training needs it: what it is like, what the model takes in, decoded once."""
+"""A data set prepared for training: facts, model input, decoded samples."""
 
 from __future__ import annotations
 
@@ -22,43 +22,44 @@ from kakera.option_fields import AUTO, Auto, or_none
 from kakera.training.planning.rules import DataFacts
 from kakera.training.spectrogram_stats import frames, spectrogram_inputs
 
-HELD = 2 << 30  # bytes of pictures or waveforms that are kept in memory, at most
-SHARE = 0.25  # of the free memory, at most
+HELD = 2 << 30  # bytes: limit for pictures or waveforms in memory
+SHARE = 0.25  # the same limit as a share of the free memory
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set, held in memory where it is small, and why its options are what they are."""
+    """A data set, stored in memory if it is small, with the reasons for its automatic options."""
 
     dataset: Dataset
     side: int
-    """The side of the square that the model sees, in pixels, unless another is asked for."""
+    """Side of the square model input in pixels, unless the user sets another."""
     workers: int
-    """Processes to read with."""
+    """Number of data loading processes."""
     facts: DataFacts
     machine: Machine
     reasons: dict[str, str] = field(default_factory=dict)
-    """Why the rules chose the network and the length: empty for what was given, or a recipe's."""
+    """Reasons for network and length, by name; without those that the user or a recipe chose."""
     chosen_by_rules: frozenset[str] = frozenset()
     """Names of the options that the rules chose."""
     workers_chosen_automatically: bool = False
-    """Whether nobody has named a number of workers: then data in memory are read without any."""
+    """True if the user set no number of workers; then data in memory are read without workers."""
     crop: CenterCrop | None = None
-    """What the model to start from sees of a picture in evaluation."""
+    """The evaluation crop of the initial model; None for `crop_pct`."""
     crop_pct: float = 1.0
-    """Otherwise the share of its shorter side."""
+    """Share of the shorter side in evaluation, if `crop` is None."""
     digest: dict[str, str] = field(default_factory=dict)
-    """Of the opened files, the labels and the split: `kakera.data.checks.digest`; empty until held."""
+    """Digests of files, labels and split, see `kakera.data.checks.digest`; empty until `preloaded`."""
 
     leaks: Leaks = ()
-    """Labelled training files and the files to measure on that are equal to them."""
+    """Labelled training files and the evaluation files that are equal to them."""
 
     def inputs(
         self, image_size: int | Auto, patch: tuple[int, int], seconds: float | Auto = AUTO
     ) -> InputSpec:
-        """Describe square pictures of `image_size` pixels (auto: the data's), or spectrograms of `seconds`.
+        """Return the model input: square pictures of `image_size` pixels, or spectrograms of `seconds`.
 
-        Both with the mean and deviation of the training part. Raises DataError, OptionError.
+        "auto" uses the size of the data. Mean and standard deviation are those of the training part. Raises
+        DataError, OptionError.
         """
         if self.dataset.sounds is not None:
             return spectrogram_inputs(self.dataset, seconds, patch)
@@ -79,7 +80,7 @@ class Prepared:
     def size(
         self, image_size: int | Auto, patch: tuple[int, int], seconds: float | Auto = AUTO
     ) -> tuple[int, int]:
-        """(height, width) of what the model will see, before anything is measured. Raises OptionError."""
+        """Return (height, width) of the model input, without reading the data. Raises OptionError."""
         sounds = self.dataset.sounds
         if sounds is not None:
             return sounds.spec.bins, frames(seconds, sounds.spec, patch)
@@ -87,18 +88,18 @@ class Prepared:
         return height, width
 
     def center_crop(self, size: tuple[int, int]) -> CenterCrop:
-        """What a model of `size` (height, width) sees of a picture in evaluation."""
+        """Return the evaluation crop for a model input of `size` (height, width)."""
         if self.crop is not None:
             return self.crop.resized(size)
         share = self.crop_pct
-        if size[0] == size[1] and share < 1:  # in whole pixels, as the other libraries do
+        if size[0] == size[1] and share < 1:  # in whole pixels, as in timm and torchvision
             return CenterCrop(size, resize=(math.floor(size[0] / share),))
         return CenterCrop(size, share)
 
     def bytes_held(self) -> int:
-        """About what the decoded data take in memory, if they are small enough to be kept there.
+        """Return the approximate bytes of the decoded data in memory; 0 if they are too large to store.
 
-        Mapped arrays take none: the system drops their pages where memory is short, and reads them again.
+        Memory-mapped arrays count as 0: the system drops their pages when memory is short.
         """
         if self.dataset.pictures.mapped:
             return 0
@@ -110,11 +111,11 @@ class Prepared:
         return whole if whole <= self._limit else 0
 
     def data_warnings(self) -> list[str]:
-        """What spoils a training with these labels or its measure, one sentence each."""
+        """Return warnings about the labels and the evaluation part, one sentence each."""
         return [*data_warnings(self.dataset), *self.leak_warning()]
 
     def leak_warning(self) -> list[str]:
-        """A sentence where training files are measured on too; else none."""
+        """Return a warning if some training files are also evaluation files, else an empty list."""
         return leak_warning(self.leaks, measured_part(self.dataset), self.dataset.kind)
 
     @property
@@ -124,13 +125,13 @@ class Prepared:
     def preloaded(
         self, size: tuple[int, int] = (0, 0), crop_min_scale: float = 1.0, *, quiet: bool = False
     ) -> Prepared:
-        """The same, decoded once: in memory where it is small, else in a cache on disk. Raises DataError.
+        """Decode the data once and return them: in memory if they are small, else in a cache on disk.
 
-        With a `size` (height, width) that the model sees, larger pictures are kept no larger than crops of
-        at least `crop_min_scale` of their area need. Unless `quiet`, as for a sample, a line says what was
-        taken and what was not, and the facts count the files that can be read.
+        `size` is (height, width) of the model input. With it, larger pictures are stored only as large as
+        crops of at least `crop_min_scale` of their area need. Unless `quiet`, prints a summary of used and
+        skipped files, and the facts count only readable files. Raises DataError.
         """
-        found = self.digest or digest(self.dataset)
+        digests = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_min_scale)
             dataset = preload(self.dataset, self._limit, shorter=shorter, size=self.center_crop(size))
@@ -142,20 +143,20 @@ class Prepared:
             self.print_summary(replace(dataset, emptied=emptied(self.dataset, dataset)))
         workers = 0 if is_decoded(dataset) and self.workers_chosen_automatically else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
-        return replace(self, dataset=dataset, workers=workers, digest=found, facts=facts)
+        return replace(self, dataset=dataset, workers=workers, digest=digests, facts=facts)
 
     def print_summary(self, dataset: Dataset | None = None) -> None:
-        """Say in a line what was taken and what was not, of the data as they are or as they are held."""
+        """Print one line with the used and the skipped files of `dataset`, by default of the opened data."""
         files = self.dataset.pictures
         cache.print_line(taken_line(self.dataset if dataset is None else dataset, files.clipped, files.noted))
 
 
 def counted(facts: DataFacts, dataset: Dataset) -> DataFacts:
-    """The facts with the files counted anew, after the unreadable ones were dropped."""
+    """Return the facts with new file counts, after unreadable files were dropped."""
     held_out = len(dataset.part("test")) or len(dataset.part("val"))
     return replace(facts, count=min(facts.count, len(dataset.part("train"))), held_out=held_out)
 
 
 def no_training(dataset: Dataset) -> DataError:
-    """The error of a data set without a training part."""
-    return DataError(dataset.name, got="no training pictures", expected="at least one", do="check the splits")
+    """Return the error for a data set without training files."""
+    return DataError(dataset.name, got="no training pictures", expected="at least one", do="check the split")

@@ -1,4 +1,4 @@
-"""Pictures to look at, one by one: of a recording one window, and how much of it there is."""
+"""Model inputs of single samples, for display: pictures, or one window of each recording."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from kakera.frontend import FrontEnd
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """Stored values (b, c, H, W), and after how many pixels each ends; None where it never does."""
+    """Stored values (b, c, H, W), and the width in pixels of each sample before its padding.
+
+    A width is None for a sample without padding.
+    """
 
     pictures: Num[Tensor, "b c H W"]
     widths: tuple[int | None, ...]
     padding: Bool[Tensor, "b n"] | None
-    """The model's patches beyond those ends, on the CPU; None where there are none."""
+    """Padding mask of the model's patches (True = padding), on the CPU; None if there is no padding."""
     batch: Batch = field(repr=False)
-    """What they were made from: numbers of the samples, waveforms, what could not be read."""
+    """The batch they come from: sample numbers, waveforms, unreadable files."""
 
     def __len__(self) -> int:
         return len(self.pictures)
 
 
 def preview(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
-    """All pictures of a data set as a model sees them; of recordings the window from `start` seconds on.
+    """Return the model input of all samples of a data set.
 
-    What cannot be read is named in the batch.
+    For recordings it is the window that starts at `start` seconds. The batch lists unreadable files.
     """
     inputs = front.inputs
     if inputs.sound is None:

@@ -1,4 +1,4 @@
-"""From a recipe and what was given to options: read, built, checked. No torch here."""
+"""Reading and checking of options from a recipe and from arguments. Does not import torch."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ T = TypeVar("T")
 
 
 def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
-    """The options of a recipe, changed by what was given. Raises OptionError for unknown names.
+    """Return the options of a recipe, with the values in `given` instead of the recipe's.
 
-    Fine-tuning without a start is training from scratch, and has recipes of its own.
+    Fine-tuning without `init_from` is training from scratch, which has its own recipes. Raises OptionError
+    for unknown names and wrong values.
+
+    Example:
+
+        >>> from kakera.training.options import PretrainOptions
+        >>> options_from(PretrainOptions, "micro", {"data": "demo", "epochs": 5}).epochs
+        5
     """
     verb = kind.__name__.removesuffix("Options").lower()
     if kind is FinetuneOptions and not given.get("init_from"):
         verb = "scratch"
     values = read_recipe(verb, recipe)
-    build(kind, given)  # refuses what is wrong in these, so that the recipe is to blame below
+    build(kind, given)  # reports errors in `given` first; errors below come from the recipe
     try:
         return build(kind, {**values, **given})
     except OptionError as error:
@@ -34,14 +41,30 @@ def options_from(kind: type[T], recipe: str, given: dict[str, Any]) -> T:
 
 
 def verb_of(options: DataOptions) -> Literal["pretrain", "finetune", "scratch"]:
-    """Return which recipes and rules apply: fine-tuning without a start is training from scratch."""
+    """Return the kind of training, which selects recipes and rules.
+
+    Fine-tuning without `init_from` is training from scratch.
+
+    Example:
+
+        >>> verb_of(FinetuneOptions("demo")), verb_of(FinetuneOptions("demo", init_from="runs/x"))
+        ('scratch', 'finetune')
+    """
     if isinstance(options, FinetuneOptions):
         return "finetune" if options.init_from else "scratch"
     return "pretrain"
 
 
 def build(kind: type[T], values: dict[str, Any]) -> T:
-    """A dataclass of options from their names. Raises OptionError for unknown names and wrong values."""
+    """Return an option dataclass from names and values.
+
+    Raises OptionError for unknown names, missing names and wrong values.
+
+    Example:
+
+        >>> build(FinetuneOptions, {"data": "demo", "patch": 8}).patch
+        (8,)
+    """
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # T is a dataclass
     unknown = sorted(set(values) - set(known))
     missing = [name for name, f in known.items() if f.default is MISSING and name not in values]
@@ -54,7 +77,7 @@ def build(kind: type[T], values: dict[str, Any]) -> T:
 
 
 def _refusal(unknown: Sequence[str], missing: Sequence[str], known: Sequence[str]) -> OptionError:
-    """In one line: today's names of old ones; else the nearest names; only without these all of them."""
+    """Return the error with the new names of renamed options, else with close names, else with all names."""
     today = {name: renamed(name, known) for name in unknown}
     if any(today.values()):
         return OptionError(", ".join(f"{old} is now {new}" for old, new in today.items() if new))
@@ -62,13 +85,13 @@ def _refusal(unknown: Sequence[str], missing: Sequence[str], known: Sequence[str
     do = next(iter(meant.values()), "correct the name")
     if len(unknown) > 1 and meant:
         do = ", ".join(f"{name}: {text}" for name, text in meant.items())
-    expected = "names of options" if meant else "some of " + ", ".join(known)
+    expected = "option names" if meant else "one of " + ", ".join(known)
     got = ", ".join(unknown) or f"no {', '.join(missing)}"
     return OptionError("options", got=got, expected=expected, do=do)
 
 
 def _as_tuple(value: Any, hint: Any) -> Any:
-    """Lists, and single numbers, where several may be given; "auto" alone stays as it is."""
+    """Convert a list or a single number to a tuple if the field is a tuple; "auto" stays unchanged."""
     kinds = get_args(hint) if is_union(hint) else (hint,)
     if isinstance(value, tuple) or not any(get_origin(one) is tuple for one in kinds):
         return value
@@ -78,7 +101,15 @@ def _as_tuple(value: Any, hint: Any) -> Any:
 
 
 def pair(name: str, numbers: Sequence[Any] | Auto) -> tuple[int, int] | None:
-    """One number for both directions, or height and width; None for none, or auto. Raises OptionError."""
+    """Return (height, width) from one number for both or from two numbers; None for none or "auto".
+
+    Raises OptionError for other values; `name` is the name of the option.
+
+    Example:
+
+        >>> pair("patch", (8,)), pair("patch", (16, 8)), pair("patch", "auto")
+        ((8, 8), (16, 8), None)
+    """
     if not numbers or numbers == AUTO:
         return None
     if len(numbers) > 2 or not all(isinstance(number, int) and number > 0 for number in numbers):
@@ -88,7 +119,15 @@ def pair(name: str, numbers: Sequence[Any] | Auto) -> tuple[int, int] | None:
 
 
 def read_recipe(verb: str, name: str) -> dict[str, Any]:
-    """The differences that a recipe makes: a name that ships with kakera, or a path to a TOML file."""
+    """Return the values of a recipe that differ from the defaults.
+
+    `name` is a recipe of kakera or a path to a TOML file. Raises OptionError for an unknown name.
+
+    Example:
+
+        >>> read_recipe("pretrain", "micro")["model"]
+        'micro'
+    """
     if name == "paper" and verb != "scratch":
         return {}  # the defaults themselves
     path = Path(name)
@@ -110,9 +149,15 @@ def read_recipe(verb: str, name: str) -> dict[str, Any]:
 
 
 def changed_by_recipes(verbs: Sequence[str]) -> frozenset[str]:
-    """The names of options that a recipe of these verbs changes, of those that ship with kakera."""
-    found: set[str] = set()
+    """Return the names of all options that a recipe of kakera for these verbs changes.
+
+    Example:
+
+        >>> "epochs" in changed_by_recipes(["pretrain"])
+        True
+    """
+    names: set[str] = set()
     for file in (resources.files("kakera") / "recipes").iterdir():
         if file.name.endswith(".toml") and file.name.partition("-")[0] in verbs:
-            found |= set(tomllib.loads(file.read_text()))
-    return frozenset(found)
+            names |= set(tomllib.loads(file.read_text()))
+    return frozenset(names)

@@ -40,9 +40,9 @@ UNREADABLE = "unreadable.csv"
 
 
 class Run:
-    """One folder. Opening it again with the same configuration goes on where it stopped.
+    """A run folder. Opening it again with the same configuration resumes the run.
 
-    Of a team only the leader writes; all of them call the same methods.
+    With several processes, only the main process writes; all processes call the same methods.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class Run:
         dist: Distributed | None = None,
         dataset: Dataset | None = None,
     ) -> None:
-        """Raises RunError where the folder holds a run of another configuration, or something else.
+        """Open or create the folder.
 
-        `dataset` is as it was opened: a new run keeps a list of its files, to say later what changed.
+        `dataset` is the opened data set: a new run stores a list of its files, to report later changes.
+        Raises RunError if the folder contains a run of another configuration, or other files.
         """
         self.folder = Path(folder)
         self.config = {VERSION: kakera.__version__} | json.loads(json.dumps(config))
@@ -71,13 +72,13 @@ class Run:
             require_same(path, self.config, self._files)
         elif self.folder.exists() and (not self.folder.is_dir() or holds_something(self.folder)):
             raise RunError(
-                str(self.folder), got="something else", expected="a new folder", do="choose another --out"
+                str(self.folder), got="other files", expected="a new folder", do="choose another --out"
             )
         else:
             files = self._files()
             if files is not None:
                 write_atomically(self.folder / INVENTORY, packed(files))
-        if not self.finished:  # which may lie on a disk that is only read
+        if not self.finished:  # a finished run may be on a read-only disk
             self._write_config()
 
     def _files(self) -> Rows | None:
@@ -87,15 +88,15 @@ class Run:
         write_atomically(self.folder / CONFIG, json.dumps(self.config, indent=2).encode() + b"\n")
 
     def require_own(self) -> None:
-        """Raises RunError where the folder was deleted, moved or replaced: nothing is written there then."""
+        """Raise RunError if the folder was deleted, moved or replaced, so that nothing is written there."""
         if self.dist.is_main and not require_own(self.folder, self.config, self._lock):
             self._write_config()
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
-        """While it is trained into by this process, and by no other. Raises RunError where another does.
+        """Lock the folder for this process inside the `with` block.
 
-        What a killed process was in the middle of writing is removed.
+        Removes temporary files of a killed process. Raises RunError if another process trains in the folder.
         """
         with ExitStack() as stack:
             self.dist.on_rank_zero(lambda: self._enter(stack))
@@ -105,7 +106,7 @@ class Run:
     def _enter(self, stack: ExitStack) -> None:
         self._lock = stack.enter_context(locked(self.folder))
         stack.callback(self._let_go)
-        require_same(self.folder / CONFIG, self.config)  # another may have begun just before us
+        require_same(self.folder / CONFIG, self.config)  # another process may have started just before
         for folder in (self.folder, self.folder / "checkpoints", self.folder / "pictures"):
             for path in folder.glob(".*"):
                 if UNFINISHED.fullmatch(path.name):
@@ -116,11 +117,11 @@ class Run:
         self._lock = None
 
     def has_started(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
+        """Return True if there is a checkpoint to resume from."""
         return self.dist.on_rank_zero(lambda: bool(checkpoints.paths(self.folder)))
 
     def describe(self, saved: Pretrained) -> None:
-        """Write down what is trained, so that the run can be looked into from its first checkpoint on."""
+        """Write the description of the model, so that the run can be opened from its first checkpoint on."""
 
         def write() -> None:
             self.require_own()
@@ -130,30 +131,30 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the final weights are there."""
+        """True if the final weights exist."""
         return (self.folder / WEIGHTS).exists()
 
     def log(self, values: dict[str, Any]) -> None:
-        """One line of metrics."""
+        """Append one line to `metrics.jsonl`."""
         if self.dist.is_main:
             self.require_own()
             append(self.folder / METRICS, json.dumps(values).encode() + b"\n")
 
     def write_file(self, name: str, content: bytes) -> None:
-        """A file of this name, where the folder is still this run's. Raises RunError, StorageError."""
+        """Write a file in the folder. Raises RunError as `require_own` does, and StorageError."""
         if self.dist.is_main:
             self.require_own()
             write_atomically(self.folder / name, content)
 
     def truncate_log(self, step: int) -> None:
-        """Drop metrics of steps that will be repeated, and a last line cut short by a kill."""
+        """Remove metrics of steps that will be repeated, and an incomplete last line of a killed run."""
         path = self.folder / METRICS
         if path.exists() and self.dist.is_main:
             self.require_own()
             metrics_log.drop_after(path, step)
 
     def list_unreadable(self, errors: Iterable[UnreadableFileError]) -> int:
-        """Write down files that were skipped, with their reasons; each once. Returns how many there are."""
+        """Add skipped files with their reasons to `unreadable.csv`, each once; return their total number."""
         fresh = {error.path: error.reason for error in errors} | self._unreadable
         if fresh != self._unreadable:
             self._unreadable = dict(sorted(fresh.items()))
@@ -167,30 +168,30 @@ class Run:
     def save_checkpoint(
         self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module
     ) -> None:
-        """A checkpoint: weights, optimiser, moving average. The one before is kept."""
+        """Write a checkpoint: weights, optimiser, moving average. The previous checkpoint is kept."""
         tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         for number, values in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(v) for name, v in values.items()}
         for title, module in others.items():
             tensors |= {f"{title}.{name}": tensor for name, tensor in module.state_dict().items()}
         for name, tensor in tensors.items():
-            if isinstance(tensor, DTensor):  # one at a time, since the whole may be larger than a device
+            if isinstance(tensor, DTensor):  # one at a time, because the whole may not fit on a device
                 gathered = tensor.full_tensor()
                 tensors[name] = gathered.cpu() if self.dist.is_main else gathered.new_empty(0)
         texts = {"numerics": json.dumps(numerics(self.dist, self.config))}
         self.dist.on_rank_zero(lambda: checkpoints.write(self.folder, step, tensors, texts, self.require_own))
 
     def drop_checkpoints(self) -> None:
-        """Remove what only an unfinished run needs."""
+        """Remove the checkpoints, which only an unfinished run needs."""
         checkpoints.delete(self.folder)
 
     def load_checkpoint(self, model: nn.Module, optimizer: torch.optim.Optimizer, **others: nn.Module) -> int:
-        """Put the newest whole checkpoint back; returns its step, 0 where there is none.
+        """Load the newest undamaged checkpoint and return its step, or 0 if there is no checkpoint.
 
-        Damaged ones are set aside; what makes the sums of this process others than those of the one that
-        saved is said in one line. Raises RunError where there are checkpoints and none of them is whole.
+        Renames damaged checkpoints. Prints a line if settings changed that affect the last digits of sums.
+        Raises RunError if all checkpoints are damaged.
         """
-        found: list[tuple[int, dict[str, Tensor]]] = []
+        loaded: list[tuple[int, dict[str, Tensor]]] = []
 
         def look() -> int:
             newest = checkpoints.newest(self.folder, set_aside=True)
@@ -198,7 +199,7 @@ class Run:
                 metrics_log.report_repeated(self.folder / METRICS)
                 return 0
             step, tensors, texts = newest
-            found.append((step, tensors))
+            loaded.append((step, tensors))
             change = describe_change(texts.get("numerics", ""), numerics(self.dist, self.config))
             if change:
                 print(f"kakera: {self.folder}: {change}", file=sys.stderr)
@@ -207,7 +208,7 @@ class Run:
         step = self.dist.on_rank_zero(look)
         if not step:
             return 0
-        tensors = found[0][1] if found else checkpoints.read(self.folder, step)
+        tensors = loaded[0][1] if loaded else checkpoints.read(self.folder, step)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             title, _, rest = name.partition(".")
@@ -230,7 +231,7 @@ class Run:
 
 
 def _listed(path: Path) -> dict[str, str]:
-    """The files that an earlier part of the run could not read."""
+    """Return the unreadable files, with reasons, that an earlier part of the run listed."""
     try:
         with path.open(newline="") as file:
             return {row["file"]: row["reason"] for row in csv.DictReader(file)}

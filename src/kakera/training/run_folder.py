@@ -1,4 +1,4 @@
-"""Whether a folder is free for a run, and still the one that a training began in."""
+"""Checks of a run folder: whether it is free for a new run, and still belongs to a running training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from kakera.errors import RunError
 from kakera.training.configuration import CONFIG, require_same
 from kakera.training.lock import LOCK
 
-UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # what `write_atomically` has not renamed yet
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary files of `write_atomically`, not renamed yet
 
 
 def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
-    """Return whether `config.json` is there; `lock` is the open file of the lock that this training holds.
+    """Check that the folder still belongs to this training. Return True if `config.json` exists.
 
-    The folder is this training's where `.lock` is that file, or where nobody has a lock and the
-    configuration is the same. Raises RunError where it was deleted, moved or replaced by another.
+    `lock` is the file descriptor of the lock of this training. The folder belongs to this training if `.lock`
+    is that file, or if there is no lock and the configuration is the same. Raises RunError if the folder was
+    deleted, moved or replaced.
     """
     there = (folder / CONFIG).exists()
     try:
@@ -31,13 +32,13 @@ def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
             return there
         raise _lost(folder, "another run's folder in its place")
     if not there:
-        raise _lost(folder, f"no {CONFIG} any more: the folder was deleted or moved")
+        raise _lost(folder, f"no {CONFIG}: the folder was deleted or moved during the training")
     require_same(folder / CONFIG, config)
     return True
 
 
 def holds_something(folder: Path) -> bool:
-    """Return whether there is more than a run leaves that was killed before it had a configuration."""
+    """Return True if the folder contains files of something else than a run killed right after its start."""
     return any(
         path.name not in (LOCK, INVENTORY) and not UNFINISHED.fullmatch(path.name)
         for path in folder.iterdir()
@@ -48,7 +49,7 @@ def _lost(folder: Path, got: str) -> RunError:
     return RunError(
         str(folder),
         got=got,
-        expected="the folder that this training began in",
-        do="where it was moved, give its new place as --out and it goes on; else the same command begins "
+        expected="the folder in which this training started",
+        do="if you moved it, use its new path as --out to resume; otherwise run the same command to start "
         "again",
     )

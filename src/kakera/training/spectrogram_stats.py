@@ -1,4 +1,4 @@
-"""What a model of recordings takes in: how wide its window is, and the data's own mean and deviation."""
+"""The input of a model of recordings: width of its window, mean and standard deviation of the data."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from kakera.sound.spec import SoundSpec
 
 SECONDS = 10.24  # AST's window (Gong et al. 2021)
 LEAST, MOST = 0.1, 120.0  # seconds
-SAMPLE = 2_000  # recordings that are measured
-FLAT = 0.1  # least deviation: silence has none
+SAMPLE = 2_000  # most recordings to measure
+FLAT = 0.1  # least standard deviation, because that of silence is 0
 AXES = ("frequency", "time")
 
 
 def frames(seconds: float | Auto, spec: SoundSpec, patch: tuple[int, int]) -> int:
-    """Return the width of a window in frames: the whole patches nearest to so many seconds.
+    """Return the width of a window of `seconds` in frames, rounded to whole patches.
 
-    Raises OptionError.
+    "auto" is 10.24 seconds. Raises OptionError for less than 0.1 or more than 120 seconds.
     """
     seconds = SECONDS if seconds == AUTO else seconds
     if not LEAST <= seconds <= MOST:
@@ -33,7 +33,10 @@ def frames(seconds: float | Auto, spec: SoundSpec, patch: tuple[int, int]) -> in
 
 
 def spectrogram_inputs(dataset: Dataset, seconds: float | Auto, patch: tuple[int, int]) -> InputSpec:
-    """Windows of `seconds`, with mean and deviation of the training part. Raises DataError, OptionError."""
+    """Return the model input for windows of `seconds`, with mean and standard deviation of the training part.
+
+    Raises DataError, OptionError.
+    """
     sounds = dataset.sounds
     assert sounds is not None
     width = frames(seconds, sounds.spec, patch)
@@ -42,10 +45,11 @@ def spectrogram_inputs(dataset: Dataset, seconds: float | Auto, patch: tuple[int
 
 
 def loudness(dataset: Dataset, samples: int) -> tuple[float, float]:
-    """Mean and deviation of the log-mel values, from the middle of evenly spaced recordings.
+    """Return mean and standard deviation of the log-mel values of evenly spaced recordings.
 
-    Four decimals: what a sum in another order changes is not part of a run's description. AST divides by
-    two deviations; an `InputSpec` with `std` doubled says the same. Raises DataError.
+    Measures `samples` waveform samples from the middle of each. The results have four decimals, so that they
+    do not depend on the order of a sum. AST divides by two standard deviations; this corresponds to an
+    `InputSpec` with doubled `std`. Raises DataError if no recording is readable.
     """
     sounds = dataset.sounds
     assert sounds is not None
@@ -62,7 +66,7 @@ def loudness(dataset: Dataset, samples: int) -> tuple[float, float]:
         squares += values.square().sum().item()
     if not count:
         raise DataError(
-            dataset.name, got="no readable recording", expected="at least one", do="look at the files"
+            dataset.name, got="no readable recording", expected="at least one", do="check the files"
         )
     mean = total / count
     return round(mean, 4), max(round(max(squares / count - mean**2, 0.0) ** 0.5, 4), FLAT)

@@ -1,4 +1,4 @@
-"""Asked to stop by SIGTERM or Ctrl-C, a training finishes the step in hand and saves it first."""
+"""Handling of SIGTERM and Ctrl-C: a training finishes the current step and saves it before it stops."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignal:
-    """`with stop: …`: a signal raises StoppedError in the main thread, or waits within `waiting`."""
+    """A handler of SIGTERM and SIGINT, used as `with stop: …`.
+
+    A signal raises StoppedError in the main thread. Inside `defer` the first signal only sets `received`.
+    """
 
     def __init__(self) -> None:
         self.received = 0
-        """The number of the signal that asked; 0 before."""
+        """Number of the received signal; 0 if none."""
         self.deferring = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
     def __exit__(
@@ -36,15 +39,15 @@ class StopSignal:
 
     @contextmanager
     def defer(self) -> Generator[None, None, None]:
-        """Within, a first signal waits until `asked` is looked at."""
+        """Defer the first signal inside the `with` block: it only sets `received`. A second one raises."""
         self.deferring = True
         try:
             yield
         finally:
             self.deferring = False
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.deferring and not self.received:
             self.received = number
             return
-        raise StoppedError("stopped; the same command goes on from the last checkpoint", number)
+        raise StoppedError("stopped; run the same command to resume from the last checkpoint", number)

@@ -1,11 +1,11 @@
-"""The nearest name for one that is not known, also for the words of other libraries. No torch here."""
+"""Suggestions for unknown option names, also for the names of other libraries. Does not import torch."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
 
-RENAMED: Mapping[str, tuple[str, ...]] = {  # options of version 0.1.0: where two, the first that is known
+RENAMED: Mapping[str, tuple[str, ...]] = {  # options of version 0.1.0; of two new names the first known one
     "image": ("image_size",),
     "size": ("model", "image_size"),
     "hide": ("mask_ratio",),
@@ -33,7 +33,7 @@ RENAMED: Mapping[str, tuple[str, ...]] = {  # options of version 0.1.0: where tw
     "finetune_steps": ("finetune_min_steps",),
     "scratch_steps": ("scratch_min_steps",),
 }
-SYNONYMS: Mapping[str, tuple[str, ...]] = {  # words of MAE, timm, transformers, PyTorch and others
+SYNONYMS: Mapping[str, tuple[str, ...]] = {  # names in MAE, timm, transformers, PyTorch and others
     **dict.fromkeys(("lr", "learning_rate", "blr", "lr_rate", "base_learning_rate"), ("base_lr",)),
     **dict.fromkeys(("masking_ratio", "mask_ratio", "mask_prob"), ("mask_ratio", "mask_ratios")),
     **dict.fromkeys(("bs", "train_batch_size", "per_device_train_batch_size"), ("batch_size",)),
@@ -82,7 +82,15 @@ DATA = ("data", "data_dir", "data_path", "dataset", "train_dir")
 
 
 def renamed(name: str, known: Sequence[str]) -> str:
-    """Return today's name of an option of an earlier version; "" where it was none, or is known still."""
+    """Return the new name of an option that was renamed since version 0.1.0.
+
+    Returns "" if `name` was not renamed or is in `known`.
+
+    Example:
+
+        >>> renamed("--hide", ["mask_ratio", "epochs"])
+        'mask_ratio'
+    """
     plain = name.lstrip("-").replace("-", "_")
     negated = plain.startswith("no_") and plain.removeprefix("no_") in RENAMED
     plain = plain.removeprefix("no_") if negated else plain
@@ -92,16 +100,28 @@ def renamed(name: str, known: Sequence[str]) -> str:
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:
-    """The names that are most likely meant, at most two; none where nothing is near."""
+    """Return the known names that are closest to `name`, at most two; an empty list if none is close.
+
+    Example:
+
+        >>> nearest("learning_rate", ["base_lr", "epochs"]), nearest("epohcs", ["base_lr", "epochs"])
+        (['base_lr'], ['epochs'])
+    """
     plain = name.lstrip("-").replace("-", "_").lower()
     meant = [other for other in SYNONYMS.get(plain, ()) if other in known]
     return meant or difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
 
 
 def did_you_mean(name: str, known: Sequence[str], form: str = "{}") -> str:
-    """A phrase for an error, each name written as `form`; empty where nothing is near."""
+    """Return a phrase for an error message, with each name written as `form`; "" if no name is close.
+
+    Example:
+
+        >>> did_you_mean("lr", ["base_lr", "epochs"], "--{}")
+        'did you mean --base_lr?'
+    """
     plain = name.lstrip("-").replace("-", "_").lower()
     if plain in RESUMING:
-        return "run the same command again: it goes on from the last checkpoint"
+        return "run the same command again: it resumes from the last checkpoint"
     meant = [form.format(other) for other in nearest(name, known)]
     return f"did you mean {' or '.join(meant)}?" if meant else ""

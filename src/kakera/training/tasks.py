@@ -1,4 +1,4 @@
-"""What is learned: to guess hidden patches, or to name what a picture shows."""
+"""The learning tasks: prediction of hidden patches, and classification."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ from kakera.training.options import FinetuneOptions, PretrainOptions
 
 @dataclass(frozen=True)
 class Masks:
-    """Draws the masks of a batch: that of a picture depends on (seed, epoch, picture) alone.
+    """A function that draws the masks of a batch.
 
-    Called where the batch is read, on the CPU, in any process.
+    The mask of a sample depends only on (seed, epoch, sample). It is called when the batch is read, on the
+    CPU, in any process.
     """
 
     front: FrontEnd
     options: PretrainOptions
 
     def __call__(self, batch: Batch) -> MaskIndex:
-        """Return the index tensors of a batch on the CPU; padding of recordings follows from `lengths`."""
+        """Return the index tensors of a batch on the CPU; `batch.lengths` determine the padding."""
         options, front = self.options, self.front
         padding_mask = front.padding(front.widths(batch.lengths))
-        gone = None if padding_mask is None else padding_mask.numpy()
+        padding = None if padding_mask is None else padding_mask.numpy()
         split = MASKINGS[options.masking].split_ids(
-            self._noise(batch, "mask"), front.grid, options.mask_ratio, gone
+            self._noise(batch, "mask"), front.grid, options.mask_ratio, padding
         )
-        wanted = split.hidden
+        predicted = split.hidden
         if options.predicted < 1:
-            wanted = choose_subset_ids(self._noise(batch, "predicted"), wanted, options.predicted)
-        return MaskIndex.joined(_tensors(split.visible), _tensors(wanted), padding_mask)
+            predicted = choose_subset_ids(self._noise(batch, "predicted"), predicted, options.predicted)
+        return MaskIndex.joined(_tensors(split.visible), _tensors(predicted), padding_mask)
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()
@@ -59,7 +60,7 @@ def _tensors(places: PatchIds) -> TokenIndex:
 
 
 class Pretraining:
-    """Guess hidden patches, those that the batch's mask names."""
+    """The pretraining task: predict the hidden patches of a batch."""
 
     def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
         self.model = model
@@ -67,24 +68,27 @@ class Pretraining:
         self.masks = Masks(FrontEnd.of(model, inputs), options)
 
     def weight(self, batch: Batch) -> float:
-        """Of recordings the patches to guess, which are fewer in short ones; of pictures the pictures."""
+        """Return the weight of a batch: the number of pictures, or of predicted patches of recordings.
+
+        Short recordings have fewer predicted patches.
+        """
         if batch.lengths is None:
             return len(batch.samples)
         return float(self._mask(batch).predicted.total)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Squared error on the hidden patches, or on those that are to be predicted."""
+        """Return the mean squared error on the predicted patches (all hidden ones, or a part of them)."""
         return model(self.front.pixels(batch.pictures, batch.lengths), self._mask(batch))
 
     def _mask(self, batch: Batch) -> MaskIndex:
-        """That of the batch, or drawn now where its reader drew none."""
+        """Return the mask of the batch; draw it if the data loader drew none."""
         return batch.mask if isinstance(batch.mask, MaskIndex) else self.masks(batch)
 
 
 class Classification:
-    """Name what a picture shows: cross-entropy on soft targets, or one yes or no a class.
+    """The classification task: cross-entropy on soft targets, or binary cross-entropy for multi-label data.
 
-    `labels` (n,) are those of all training pictures; their shares are what `class_balance` adjusts for.
+    `labels` (n,) are those of all training files; `class_balance` adjusts the logits for their shares.
     """
 
     def __init__(
@@ -111,11 +115,14 @@ class Classification:
             self.adjustment = options.class_balance * log_prior(labels, self.classes)
 
     def weight(self, batch: Batch) -> float:
-        """Each sample counts the same."""
+        """Return the number of samples: each sample has the same weight."""
         return len(batch.samples)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Of a batch after mixing, erasing and RandAugment; of recordings after mixing and stripes."""
+        """Return the mean loss of a batch after augmentation.
+
+        Pictures get RandAugment, random erasing and mixup or CutMix; recordings get mixup and SpecAugment.
+        """
         assert batch.labels is not None
         pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
         drop_path = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
@@ -156,10 +163,15 @@ class Classification:
 
 
 def log_prior(labels: NDArray[Any], classes: int) -> Tensor:
-    """Return the logarithm of each class's share of the labels (n,), as (classes,); −1 is no label.
+    """Return the logarithm of the share of each class in the labels (n,), as (classes,); −1 is no label.
 
-    Logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the logits themselves learn to
-    be right for classes of equal size. A class without a label counts as if it had one.
+    It is used for logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the logits learn
+    the probabilities for classes of equal size. A class without a label counts as one label.
+
+    Example:
+
+        >>> log_prior(np.array([0, 0, 1, -1]), classes=2).exp()
+        tensor([0.6667, 0.3333])
     """
     counts = np.bincount(labels[labels >= 0], minlength=classes).clip(min=1)
     return torch.from_numpy(np.log(counts / counts.sum())).float()

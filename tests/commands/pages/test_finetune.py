@@ -46,7 +46,7 @@ def test_the_first_sentence_compares_with_the_best_baseline(tmp_path: Path) -> N
     stored = json.loads((tmp_path / "run" / "baselines.json").read_text())
     best = max(one["balanced_accuracy"] for one in stored["found"])  # some classes have twice others' files
     own = json.loads((tmp_path / "run" / "evaluation.json").read_text())["balanced_accuracy"]
-    assert verdict(page).startswith("Not above the best baseline")
+    assert verdict(page).startswith("Not better than the best baseline")
     assert f": {100 * best:.1f} %): balanced accuracy {100 * own:.1f} %" in verdict(page)
     assert f"{100 * (best - own):.1f} points less" in verdict(page)
     assert page.index('class="verdict') < page.index("<h2>")
@@ -59,7 +59,7 @@ def test_an_easy_task_says_that_a_simple_classifier_is_enough(tmp_path: Path) ->
     split = np.array((["train"] * 20 + ["test"] * 10) * 2)
     data = Dataset("easy", ArrayPictures(values), 1, split, ("dark", "<light>"), np.repeat([0, 1], 30))
     page = made(data, tmp_path / "run", epochs=20.0)
-    assert "just as much" in verdict(page)
+    assert "the same value" in verdict(page)
     assert "A simple classifier is enough" in verdict(page)
     assert "&lt;light&gt;" in page
 

@@ -80,10 +80,10 @@ def test_a_finished_study_is_reported_again_without_work(done: Path) -> None:
 
 
 def test_other_options_are_refused_in_a_folder_that_is_begun(done: Path) -> None:
-    with pytest.raises(RunError, match=r"seeds 2 there, 3 here"):
+    with pytest.raises(RunError, match=r"seeds 2 in the run, 3 now"):
         study_mask_ratio(pictures(60, 20), out=done, **{**MASK_RATIO, "seeds": 3})
     with pytest.raises(
-        RunError, match=r"data that changed since the run began \(other files, labels, split\)"
+        RunError, match=r"data that changed since the run started \(other files, labels, split\)"
     ):
         study_mask_ratio(pictures(50, 20), out=done, **MASK_RATIO)
 

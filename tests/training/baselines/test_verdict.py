@@ -32,21 +32,21 @@ EVEN = np.tile([0, 1], 50)
 def test_a_network_that_is_surely_above_is_said_to_be() -> None:
     found = judge(part(EVEN), "test", predictions(EVEN, 90), baselines(70))
     assert found.level == "good"
-    assert found.text.startswith("Above the best baseline (pixels: 70.0 %) by 20.0 points")
+    assert found.text.startswith("Better than the best baseline (pixels: 70.0 %) by 20.0 points")
     assert "accuracy 90.0 %" in found.text
 
 
 def test_a_network_below_is_said_not_to_be_above() -> None:
     found = judge(part(EVEN), "test", predictions(EVEN, 60), baselines(70))
     assert found.level == "bad"
-    assert found.text.startswith("Not above the best baseline (pixels: 70.0 %): accuracy 60.0 %")
+    assert found.text.startswith("Not better than the best baseline (pixels: 70.0 %): accuracy 60.0 %")
     assert "10.0 points less" in found.text
 
 
 def test_one_file_more_of_a_hundred_is_not_surely_more() -> None:
     found = judge(part(EVEN), "test", predictions(EVEN, 71), baselines(70))
     assert found.level == "doubt"
-    assert found.text.startswith("Not surely above")
+    assert found.text.startswith("Not clearly better than")
 
 
 def test_files_that_only_one_of_them_saw_are_not_compared() -> None:

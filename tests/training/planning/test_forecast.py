@@ -49,7 +49,7 @@ def test_what_timing_reveals_is_warned_of_once(forecast: Forecast) -> None:
     assert "speed" not in fast.warnings()
     new = [line for line in slow.update(fast) if "warning" in line]
     assert len(new) == 1
-    assert "a second" in new[0]
+    assert "per second" in new[0]
     assert not any("warning" in line for line in slow.update(slow))
 
 
@@ -58,7 +58,7 @@ def test_a_training_cut_to_few_steps_is_warned_of(forecast: Forecast) -> None:
     before = replace(forecast, step_seconds=1.0, limit=20.0)
     after = before.shorter()
     assert after.plan.steps < 20
-    text = f"  warning: {after.plan.steps} steps teach a network little: raise --epochs or --time"
+    text = f"  warning: {after.plan.steps} steps are too few to learn: raise --epochs or --time"
     assert text in after.update(before)
 
 
@@ -68,7 +68,7 @@ def test_a_plan_sends_few_and_large_pictures_to_published_weights(
     root = str(folder(tmp_path / "things", count=20, side=80))
     assert main(["pretrain", root, "--plan", "--epochs", "4"]) == 0
     said = capsys.readouterr().out
-    assert f"published weights know more: kakera finetune {root} --init-from facebook/dinov2-small" in said
+    assert f"start from published weights: kakera finetune {root} --init-from facebook/dinov2-small" in said
 
 
 def test_a_training_prints_its_warnings_before_it_begins(
@@ -78,7 +78,7 @@ def test_a_training_prints_its_warnings_before_it_begins(
     plan, _, after = capsys.readouterr().err.partition("  writes:")
     assert "plan: finetune from scratch" in plan
     steps = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"]
-    assert f"{steps} steps teach a network little" in after
+    assert f"{steps} steps are too few to learn" in after
 
 
 def test_what_is_warned_of_is_not_printed_again_where_some_files_cannot_be_read(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def damaged(tmp_path: Path) -> Path:
 def test_a_plan_counts_the_training_files_that_can_be_read(damaged: Path, tmp_path: Path) -> None:
     plan = plan_pretrain(damaged, out=tmp_path / "run", **QUICK)
     assert printed(plan, "data: ")[0].startswith("data: 15 pictures")
-    assert printed(plan, "note: 5")[0] == "note: 5 of 20 pictures looked at cannot be read"
+    assert printed(plan, "note: 5")[0] == "note: 5 of 20 pictures checked are unreadable"
 
 
 def test_a_training_says_how_many_files_are_left_once_it_has_read_them(

@@ -123,7 +123,7 @@ def test_names_with_blanks_are_quoted_for_the_shell() -> None:
 
 def test_numbers_and_sizes_are_said() -> None:
     assert next_commands.after_inspect(FEW)[0] == (
-        "start: 637 pictures of about 400 pixels are few to learn from alone: published weights know more"
+        "start: 637 pictures of about 400 pixels are few for pretraining: start from published weights"
     )
     one = replace(FEW, count=1, kind="recordings", side=0)
     assert next_commands.after_inspect(one)[0].startswith("start: 1 recording is few")

@@ -13,7 +13,7 @@ from kakera.training.planning.rules import DataFacts
 from tests.small import QUICK, pictures
 
 TWO = Machine(2, 20 << 30, 200.0)
-NOTE = "other processes use 1.5 of 2 cores: the times are longer than on a quiet machine"
+NOTE = "other processes use 1.5 of 2 cores: training takes longer than on an idle machine"
 
 
 def test_a_busy_machine_is_a_note() -> None:
@@ -43,4 +43,4 @@ def test_every_plan_says_so(mae: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_measured_on_is_named_where_something_is_measured() -> None:
     facts = DataFacts(2000, (60, 80), 3, held_out=500)
     assert data_line(facts, measured=False) == "2,000 pictures, about 80 x 60 pixels, colour, for training"
-    assert data_line(facts, measured=True).endswith("for training; 500 to measure on")
+    assert data_line(facts, measured=True).endswith("for training; 500 for evaluation")

@@ -25,31 +25,34 @@ def test_nothing_is_said_of_what_fits() -> None:
 
 def test_a_picture_of_too_many_patches_is_warned_of_with_what_to_lower() -> None:
     assert warned("pretrain", DIGITS, tokens=3136) == {
-        "patches": "3,136 patches a picture are very many: choose a smaller --image-size, a larger --patch "
+        "patches": "3,136 patches per picture are too many: use a smaller --image-size, a larger --patch "
         "or a smaller network (--model)"
     }
     assert "fewer --seconds" in warned("scratch", SPEECH, tokens=3136)["patches"]
     assert warned("finetune", DIGITS, tokens=3136)["patches"].endswith(
-        "choose a smaller --image-size or a smaller network to start from"
+        "use a smaller --image-size or a smaller pretrained network"
     )
 
 
 def test_a_machine_that_is_too_slow_for_the_network_is_warned_of() -> None:
     assert warned("finetune", SPEECH, rate=2.0)["speed"].startswith(
-        "this machine trains on 2.0 recordings a second"
+        "this machine trains slowly (2.0 recordings per second)"
     )
 
 
 @pytest.mark.parametrize("verb", ["pretrain", "scratch", "finetune"])
 def test_too_few_steps_to_learn_are_warned_of_for_every_training(verb: Verb) -> None:
     assert warned(verb, DIGITS, steps=99) == {
-        "steps": "99 steps teach a network little: raise --epochs or --time"
+        "steps": "99 steps are too few to learn: raise --epochs or --time"
     }
     assert warned(verb, DIGITS, steps=100) == {}
 
 
 def test_a_time_in_which_not_every_file_is_seen_is_warned_of() -> None:
-    assert "only 40 % of the pictures will be seen, once" in warned("pretrain", DIGITS, epochs=0.4)["epochs"]
+    assert (
+        "training will use only 40 % of the pictures, once"
+        in warned("pretrain", DIGITS, epochs=0.4)["epochs"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,6 @@ def test_few_and_large_pictures_that_start_from_nothing_are_sent_to_published_we
 
 def test_the_published_weights_stand_there_as_a_complete_command_with_size_and_licence() -> None:
     assert warned("pretrain", PHOTOGRAPHS)["start"] == (
-        "637 pictures of about 400 pixels are few to learn from alone, published weights know more: "
+        "637 pictures of about 400 pixels are few for training from scratch; start from published weights: "
         "kakera finetune 'my things' --init-from facebook/dinov2-small (88 MB, licence Apache-2.0)"
     )

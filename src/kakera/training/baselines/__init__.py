@@ -1,1 +1,1 @@
-"""What is reached without a network, and how sure a comparison is."""
+"""Baselines: simple classifiers without a network, and confidence intervals for comparisons."""

@@ -1,6 +1,6 @@
-"""What is reached without the network: classifiers that a minute pays for, on the same split and labels.
+"""Baselines: simple classifiers that are trained within about a minute, on the same split and labels.
 
-A network that is not above them has learned nothing that its training was needed for.
+A network is only useful if it is better than the best baseline.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from kakera.training.planning.baseline_costs import MOST
 from kakera.training.probes.features import Features, Labels, standardise
 from kakera.training.probes.ridge import GRID, ridge
 
-NEIGHBOURS = 10  # that vote where a file may have several labels
-BLOCK = 512  # test files whose distances are computed at once
-MAJORITY, FROZEN = "majority class", "frozen start, ridge"
-MOST_SCORES = 10_000_000  # files times classes, of which a ridge regression takes several copies
-MOST_CLASSES = 100  # more make logistic regression slow
-STRENGTH = 0.03  # its inverse penalty, of standardised features
-NAMES = {  # of the features, for a linear map
+NEIGHBOURS = 10  # number of neighbours that vote for multi-label data
+BLOCK = 512  # test files whose distances are computed at once, which limits the memory
+MAJORITY, FROZEN = "majority class", "frozen encoder, ridge"
+MOST_SCORES = 10_000_000  # limit of files × classes for ridge regression, which needs several such arrays
+MOST_CLASSES = 100  # with more classes, logistic regression is slow
+STRENGTH = 0.03  # inverse penalty of logistic regression on standardised features
+NAMES = {  # names of the linear classifiers, by features
     "pixels": "16 x 16 pixels, ridge",
     "histograms": "colours and edges, ridge",
     "spectrum": "mean spectrum, ridge",
@@ -48,14 +48,14 @@ BALANCED = "colours and edges, logistic, balanced classes"
 
 Scores = NDArray[np.float64]
 Answers = NDArray[Any]
-"""Classes (m,), or scores (m, classes)."""
+"""Predicted classes (m,), or probabilities or similar scores (m, classes)."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """One classifier and its measures on the test files; those that do not apply are None.
+    """The measures of one baseline on the test files; None for measures that do not apply.
 
-    `hits` has a character for each test file: 1 where it was right; empty where files have several labels.
+    `hits` has one character per test file, "1" for a correct prediction; it is empty for multi-label data.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Baselines:
-    """All of them, how many files of how many they saw, and what was left out."""
+    """The measures of several baselines, the numbers of files, and notes on baselines that were left out."""
 
     train: int
     train_of: int
@@ -79,12 +79,12 @@ class Baselines:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the values as JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Baselines:
-        """The inverse of `to_json`. Raises TypeError or KeyError for other values."""
+        """Make baselines from the result of `to_json`. Raises TypeError or KeyError for other values."""
         tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("rows", "notes")}
         tuples["found"] = tuple(Baseline(**one) for one in values["found"])
         return cls(**{**values, **tuples})
@@ -99,11 +99,11 @@ def measure_baselines(
     workers: int = 0,
     device: str = "auto",
 ) -> Baselines:
-    """Fit each baseline to labelled training files and measure it on labelled test files.
+    """Fit each baseline to labelled training files and evaluate it on labelled test files.
 
-    At most `MOST` of each part are looked at, drawn by a fixed seed. `start` gives the encoder that
-    fine-tuning began with: its frozen tokens are read from at most `frozen` files of both parts together.
-    Raises DataError where no file can be read.
+    Uses at most `MOST` files of each part, drawn with a fixed seed. `start` returns the encoder from which
+    fine-tuning started; its frozen tokens are computed for at most `frozen` files of both parts together.
+    Raises DataError if no file is readable.
     """
     began = time.monotonic()
     whole = Baselines(0, len(train), len(test), (), ())
@@ -125,11 +125,11 @@ def measure_baselines(
             scores = balanced_logistic(values, labels, unseen[kind], classes)
             found.append(_measured(BALANCED, scores, test))
     if not linear:
-        notes.append(f"ridge: left out, with {classes:,} classes it would take too much memory")
+        notes.append(f"ridge: left out, it needs too much memory for {classes:,} classes")
     if start is not None:
         try:
             if not linear:
-                raise ValueError(f"with {classes:,} classes it would take too much memory")
+                raise ValueError(f"it needs too much memory for {classes:,} classes")
             scores = _frozen(start(), train, test, frozen, workers, device)
             found.append(_measured(FROZEN, scores, test))
         except (KakeraError, ValueError) as error:
@@ -141,31 +141,31 @@ def measure_baselines(
 
 
 def nearest(train: Features, labels: Labels, test: Features, classes: int) -> Answers:
-    """The label int (m,) of the nearest training file by Euclid.
+    """Return the label, int (m,), of the nearest training file by Euclidean distance.
 
-    Where files have several labels, scores (m, classes): the shares of the `NEIGHBOURS` nearest that have
-    each. Train (n, d), test (m, d), labels int (n,) or bool (n, classes).
+    `train` is (n, d), `test` (m, d), labels are int (n,) or bool (n, classes). For multi-label data the
+    result is (m, classes): the share of the `NEIGHBOURS` nearest files that have each label.
     """
     multi_label = labels.dtype == np.bool_
     count = min(NEIGHBOURS, len(train))
     lengths = np.square(train).sum(axis=1)
-    found = np.empty(
+    result = np.empty(
         (len(test), classes) if multi_label else len(test), np.float64 if multi_label else np.int64
     )
     for start in range(0, len(test), BLOCK):
         distances = lengths - 2 * test[start : start + BLOCK] @ train.T
         if multi_label:
             chosen = np.argpartition(distances, count - 1, axis=1)[:, :count]
-            found[start : start + BLOCK] = labels[chosen].mean(axis=1)
+            result[start : start + BLOCK] = labels[chosen].mean(axis=1)
         else:
-            found[start : start + BLOCK] = labels[distances.argmin(axis=1)]
-    return found
+            result[start : start + BLOCK] = labels[distances.argmin(axis=1)]
+    return result
 
 
 def balanced_logistic(train: Features, labels: Labels, test: Features, classes: int) -> Scores:
-    """Probabilities (m, classes) by logistic regression in which each class weighs the same.
+    """Return probabilities (m, classes) of logistic regression in which all classes have the same weight.
 
-    Train (n, d), test (m, d), labels int (n,); a class without a training file gets 0.
+    `train` is (n, d), `test` (m, d), `labels` int (n,). A class without a training file gets 0.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -177,14 +177,14 @@ def balanced_logistic(train: Features, labels: Labels, test: Features, classes: 
     seen, unseen = standardise(train, test)
     model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=200)
     with warnings.catch_warnings(), one_blas_thread(seen.size):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are near enough for a baseline
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 200 iterations are enough for a baseline
         model.fit(seen, labels)
     scores[:, present] = model.predict_proba(unseen)
     return scores
 
 
 def _majority(labels: Labels, count: int, classes: int) -> Answers:
-    """The largest class of the training files for each of `count` files; of several labels all shares."""
+    """Return the most frequent class for each of `count` files; for multi-label data the label shares."""
     if labels.dtype == np.bool_:
         return np.tile(labels.mean(axis=0), (count, 1))
     return np.full(count, np.bincount(labels.astype(np.int64), minlength=classes).argmax())
@@ -195,28 +195,28 @@ def _linear(train: Features, labels: Labels, test: Features, classes: int) -> Sc
 
 
 def _frozen(saved: Pretrained, train: Dataset, test: Dataset, most: int, workers: int, device: str) -> Scores:
-    """Ridge on the tokens of the start. Raises ValueError where it has none, or there is no time for them."""
+    """Return ridge regression on frozen tokens. Raises ValueError without tokens or without time for them."""
     pool = saved.model.pool
     if pool is None:
         raise ValueError("a CNN has no tokens")
     room = most - len(test)
     if room < min(len(train), 2 * len(train.classes)):
-        raise ValueError("reading its tokens would take more than a tenth of the training's time")
+        raise ValueError("computing its tokens would take more than a tenth of the training's time")
     train = train.take(_some(len(train), room))
     assert train.labels is not None
     with moved_to_device(saved, device):
         tokens, rows = [], []
-        for part, name in ((train, "frozen start"), (test, "frozen start, test")):
-            found, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
-            tokens.append(found[-1, pool])
+        for part, name in ((train, "frozen encoder"), (test, "frozen encoder, test")):
+            values, kept = features(saved, part, [-1], [pool], workers=workers, progress=name)
+            tokens.append(values[-1, pool])
             rows.append(kept)
     if len(rows[1]) != len(test):
-        raise ValueError("some test files could not be read again")
+        raise ValueError("some test files are not readable any more")
     return _linear(tokens[0], train.labels[rows[0]], tokens[1], len(train.classes))
 
 
 def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
-    """Of the classes that were guessed (m,), or of scores (m, classes)."""
+    """Return the measures for predicted classes (m,) or scores (m, classes)."""
     labels = test.labels
     assert labels is not None
     if test.multi_label:
@@ -227,5 +227,5 @@ def _measured(name: str, answers: Answers, test: Dataset) -> Baseline:
 
 
 def _some(count: int, most: int = MOST) -> NDArray[np.int64]:
-    """The numbers of at most `most` things, rising; always the same ones."""
+    """Return at most `most` of the numbers below `count`, ascending; the same ones in every call."""
     return np.sort(seeding.permutation(0, 0, count, "baselines")[:most])

@@ -1,9 +1,10 @@
-"""How far a measured accuracy may lie from the true one, given how few files it was measured on.
+"""Confidence intervals of measures, which depend on the number of test files.
 
-Accuracy: Wilson's score interval ("Probable inference", 1927). Balanced accuracy is a mean of C independent
-proportions with variance V = Σ pᵢ(1 − pᵢ)/nᵢ / C²; it gets Wilson's interval for the number of files that
-would give one proportion this variance, and at most for C² / Σ 1/nᵢ files, which is that number where all
-classes are equally hard. Differences are paired, file by file, and bootstrapped over the files (Efron 1979).
+Accuracy has Wilson's score interval ("Probable inference", 1927). Balanced accuracy is a mean of C
+independent proportions with variance V = Σ pᵢ(1 − pᵢ)/nᵢ / C². Its interval is Wilson's for the number of
+files that give a single proportion this variance, at most C² / Σ 1/nᵢ files. (The two numbers are equal if
+all classes are equally difficult.) Differences are paired, file by file, and bootstrapped over the files
+(Efron 1979).
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from numpy.typing import NDArray
 
 from kakera import seeding
 
-Z = 1.959963984540054  # of the normal distribution: 95 % lie within
-DRAWS = 2000
-MOST_CELLS = 4_000_000  # draws times classes at once
-MOST_NUMBERS = 100_000_000  # that the draws of an average precision may touch
+Z = 1.959963984540054  # quantile of the normal distribution for a 95 % interval
+DRAWS = 2000  # bootstrap samples
+MOST_CELLS = 4_000_000  # draws × classes at once, which limits the memory
+MOST_NUMBERS = 100_000_000  # draws × files × classes for average precision, which limits the time
 
 Hits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Range:
-    """A measured share 0 … 1, or a difference of two, and the ends of its 95 % interval."""
+    """A measured share 0 … 1, or a difference of two shares, with its 95 % interval. See `wilson`."""
 
     value: float
     low: float
@@ -35,12 +36,26 @@ class Range:
 
 
 def accuracy(hits: Hits) -> Range:
-    """Of files (n,) that were classified rightly or not; n is at least 1."""
+    """Return the accuracy with its interval; `hits` (n,) is True for correct predictions, n at least 1.
+
+    Example:
+
+        >>> accuracy(np.array([True, True, False, True])).value
+        0.75
+    """
     return wilson(float(np.mean(hits)), len(hits))
 
 
 def balanced(hits: Hits, labels: NDArray[np.int64]) -> Range:
-    """The mean over the classes that are there of their recalls; hits and labels (n,), n at least 1."""
+    """Return the balanced accuracy with its interval: the mean recall of the classes in `labels`.
+
+    `hits` (n,) is True for correct predictions, `labels` is int (n,), n at least 1.
+
+    Example:
+
+        >>> balanced(np.array([True, True, True, False]), np.array([0, 0, 0, 1])).value
+        0.5
+    """
     counts, right = _per_class(labels, hits)
     recalls = right / counts
     value = float(recalls.mean())
@@ -52,16 +67,29 @@ def balanced(hits: Hits, labels: NDArray[np.int64]) -> Range:
 
 
 def wilson(share: float, count: float) -> Range:
-    """Wilson's score interval of a share among `count` independent trials."""
+    """Return Wilson's score interval of a share among `count` independent trials.
+
+    Example:
+
+        >>> result = wilson(0.8, 100)
+        >>> round(result.low, 3), round(result.high, 3)
+        (0.711, 0.867)
+    """
     middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     return Range(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def difference(first: Hits, second: Hits, labels: NDArray[np.int64] | None = None) -> Range:
-    """first − second in accuracy, or given `labels` in balanced accuracy, on the same files (n,).
+    """Return the difference first − second in accuracy, or with `labels` in balanced accuracy.
 
-    The percentile bootstrap over the files, with a fixed seed. Classes that a draw lacks do not count in it.
+    `first` and `second` (n,) are True for correct predictions on the same files. The interval is a percentile
+    bootstrap over the files with a fixed seed. A draw leaves out classes without files in it.
+
+    Example:
+
+        >>> difference(np.array([True] * 8 + [False] * 2), np.array([True] * 6 + [False] * 4)).value
+        0.2
     """
     groups = np.zeros(len(first), np.int64) if labels is None else labels
     counts, better = _per_class(groups, first & ~second)
@@ -76,16 +104,23 @@ def difference(first: Hits, second: Hits, labels: NDArray[np.int64] | None = Non
         better_drawn = random.binomial(drawn, better / counts)
         worse_drawn = random.binomial(drawn - better_drawn, np.minimum(worse / counts / same, 1.0))
         with np.errstate(invalid="ignore"):
-            shares = (better_drawn - worse_drawn) / drawn  # not a number where the draw lacks the class
+            shares = (better_drawn - worse_drawn) / drawn  # NaN if the draw has no file of the class
         means.append(np.nanmean(shares, axis=1))
     low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return Range(float(((better - worse) / counts).mean()), float(low), float(high))
 
 
 def average_precision(scores: NDArray[np.floating[Any]], labels: NDArray[np.bool_]) -> Range | None:
-    """Mean average precision over the classes that are there, bootstrapped over the files.
+    """Return the mean average precision over the classes with a true label, with its bootstrap interval.
 
-    Scores and labels (n, classes). None where that would take too long, or no class is there.
+    `scores` and `labels` are (n, classes). Returns None if the computation would take too long or no file
+    has a label.
+
+    Example:
+
+        >>> labels = np.array([[True], [False], [True], [False]])
+        >>> average_precision(np.array([[0.9], [0.1], [0.8], [0.2]]), labels).value
+        1.0
     """
     present = np.flatnonzero(labels.any(axis=0))
     draws = min(DRAWS // 4, MOST_NUMBERS // max(1, len(labels) * len(present)))
@@ -94,17 +129,18 @@ def average_precision(scores: NDArray[np.floating[Any]], labels: NDArray[np.bool
     random = seeding.generator(0, "bootstrap")
     weights = random.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=draws)
     weights = np.concatenate([np.ones((1, len(labels)), np.int64), weights])
-    found = np.stack([_precision(scores[:, i], labels[:, i], weights) for i in present])
-    known = np.isfinite(found).sum(axis=0)
-    means = np.nansum(found, axis=0)[known > 0] / known[known > 0]  # a draw may lack every true file
+    precisions = np.stack([_precision(scores[:, i], labels[:, i], weights) for i in present])
+    known = np.isfinite(precisions).sum(axis=0)
+    means = np.nansum(precisions, axis=0)[known > 0] / known[known > 0]  # a draw may contain no true file
     low, high = np.quantile(means[1:], [0.025, 0.975])
     return Range(float(means[0]), float(low), float(high))
 
 
 def _precision(scores: NDArray[Any], labels: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArray[Any]:
-    """Average precision (draws,) of one class, each file counted `weights` (draws, n) times.
+    """Return average precision (draws,) of one class, with each file counted `weights` (draws, n) times.
 
-    Files of equal score count together, as scikit-learn has it. Not a number where no true file is drawn.
+    Files with equal scores count together, as in scikit-learn. The result is NaN for a draw without a true
+    file.
     """
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
@@ -118,7 +154,7 @@ def _precision(scores: NDArray[Any], labels: NDArray[np.bool_], weights: NDArray
 
 
 def _per_class(labels: NDArray[np.int64], hits: Hits) -> tuple[NDArray[Any], NDArray[Any]]:
-    """How many files each class that is there has, and how many of them are hits."""
+    """Return the number of files and the number of hits of each class that has files."""
     counts = np.bincount(labels)
     there = counts > 0
     return counts[there], np.bincount(labels, weights=hits, minlength=len(counts))[there]

@@ -1,9 +1,9 @@
-"""Histograms of oriented gradients (Dalal and Triggs 2005), of small pictures of one size.
+"""Histograms of oriented gradients (HOG, Dalal and Triggs 2005) for small pictures of the same size.
 
-As in the paper: square roots of the values (Sec. 6.1), centred differences without smoothing and of the
-colour whose gradient is longest (6.2), nine orientations over half a turn with votes shared between the two
-nearest (6.3), overlapping blocks of 2 x 2 cells, each normalised, clipped at 0.2 and normalised again (6.4,
-L2-Hys). Left out: sharing votes between neighbouring cells.
+As in the paper: square roots of the values (Sec. 6.1); centred differences without smoothing, from the colour
+with the largest gradient (6.2); nine orientations over 180 degrees, with votes divided between the two
+nearest (6.3); overlapping blocks of 2 x 2 cells, each normalised, clipped at 0.2 and normalised again (6.4,
+L2-Hys). Unlike the paper, votes are not divided between neighbouring cells.
 """
 
 from __future__ import annotations
@@ -16,11 +16,19 @@ from numpy.typing import NDArray
 ORIENTATIONS = 9
 CELL = 8  # pixels
 CLIP = 0.2
-LEAST = 1e-3  # of a norm: flat blocks stay near zero
+LEAST = 1e-3  # added to a norm, so that flat blocks stay near zero
 
 
 def hog(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Pictures (n, H, W, c), H and W multiples of `CELL` and at least two of them, to features (n, d)."""
+    """Return HOG features (n, d) of pictures (n, H, W, c).
+
+    H and W are multiples of `CELL` (8 pixels), at least 16.
+
+    Example:
+
+        >>> hog(np.zeros((1, 16, 16, 3), np.uint8)).shape
+        (1, 36)
+    """
     cells = histograms(np.sqrt(pictures.astype(np.float32) / 255))
     blocks = np.concatenate(
         [cells[:, :-1, :-1], cells[:, :-1, 1:], cells[:, 1:, :-1], cells[:, 1:, 1:]], axis=-1
@@ -30,7 +38,13 @@ def hog(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def histograms(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Votes of gradients, (n, H / CELL, W / CELL, ORIENTATIONS); values (n, H, W, c)."""
+    """Return histograms of gradients (n, H / CELL, W / CELL, ORIENTATIONS) of values (n, H, W, c).
+
+    Example:
+
+        >>> histograms(np.zeros((1, 16, 8, 1), np.float32)).shape
+        (1, 2, 1, 9)
+    """
     count, height, width, _ = values.shape
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     across = padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]

@@ -1,4 +1,4 @@
-"""What the baselines see of a file: small pixels, colours and edges, or the mean spectrum of a recording."""
+"""Features for the baselines: small pictures, colours and edges, or the mean spectrum of a recording."""
 
 from __future__ import annotations
 
@@ -22,14 +22,25 @@ from kakera.training.baselines.hog import hog
 Features = NDArray[np.float32]
 
 PIXELS = 16  # side of the small pictures
-SIDE = 48  # pixels: what colours and edges are counted on; three times PIXELS
-LEVELS = 4  # of each colour: 64 colours; grey has as many as one channel of 16
-SECONDS = 10.0  # of a recording, from its middle
-CHUNK = 256  # pictures whose edges are counted at a time
+SIDE = 48  # side of the pictures for colours and edges, in pixels; three times PIXELS
+LEVELS = 4  # levels of each RGB channel, which gives 64 colours; a single channel has 16 levels
+SECONDS = 10.0  # seconds to use from the middle of a recording
+CHUNK = 256  # pictures whose edges are computed at once, which limits the memory
 
 
 def picture_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.int64]]:
-    """`pixels` (n, 16 · 16 · c) and `histograms` (n, d), and the numbers of the n that could be read."""
+    """Return the features of a picture data set, and the numbers (n,) of its readable files.
+
+    The features are `pixels` (n, 16 · 16 · c) and `histograms` (n, d) of edges and colours.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_pictures
+        >>> data = open_pictures([np.zeros((32, 32), np.uint8)] * 10, channels=1)
+        >>> features, numbers = picture_features(data)
+        >>> features["pixels"].shape, len(numbers)
+        ((10, 256), 10)
+    """
     small, kept = _read(dataset, lambda index: _shrunken(dataset.pictures.read(index)))
     together = np.stack(small) if small else np.zeros((0, SIDE, SIDE, dataset.channels), np.uint8)
     factor = SIDE // PIXELS
@@ -41,7 +52,11 @@ def picture_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.
 
 
 def sound_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.int64]]:
-    """`spectrum` (n, 2 · bands): mean and deviation over time of the log-mel spectrogram, and the numbers."""
+    """Return the features of a recording data set, and the numbers (n,) of its readable files.
+
+    The feature is `spectrum` (n, 2 · bands): mean and standard deviation over time of the log-mel
+    spectrogram.
+    """
     sounds = dataset.sounds
     assert sounds is not None
     spec, most = sounds.spec, round(SECONDS * sounds.spec.rate)
@@ -52,14 +67,19 @@ def sound_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.in
         bands = log_mel(wave[None], spec)[0, 0].numpy()
         return np.concatenate([bands.mean(axis=1), bands.std(axis=1)])
 
-    found, kept = _read(dataset, spectrum)
-    return {"spectrum": np.stack(found) if found else np.zeros((0, 2 * spec.bins), np.float32)}, kept
+    spectra, kept = _read(dataset, spectrum)
+    return {"spectrum": np.stack(spectra) if spectra else np.zeros((0, 2 * spec.bins), np.float32)}, kept
 
 
 def colours(pictures: NDArray[np.uint8]) -> Features:
-    """Square roots of the shares of each colour, (n, 64), or of each grey, (n, 16); pictures (n, H, W, c).
+    """Return square roots of the colour shares of pictures (n, H, W, c).
 
-    Of other numbers of channels 16 of each.
+    The result is (n, 64) for RGB and (n, 16) for grey. For other numbers of channels it is (n, 16 · c).
+
+    Example:
+
+        >>> colours(np.zeros((1, 4, 4, 3), np.uint8)).shape
+        (1, 64)
     """
     channels = pictures.shape[-1]
     if channels not in OF_PILLOW:
@@ -74,20 +94,20 @@ def colours(pictures: NDArray[np.uint8]) -> Features:
 
 
 def _shrunken(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The whole picture (H, W, c) as a square of `SIDE` pixels."""
+    """Resize the whole picture (H, W, c) to a square of `SIDE` pixels."""
     return resized(picture, (SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
 
 
 def _read(
     dataset: Dataset, work: Callable[[int], NDArray[Any]]
 ) -> tuple[list[NDArray[Any]], NDArray[np.int64]]:
-    """What `work` makes of each file that can be read, in order, and their numbers."""
+    """Apply `work` to each file; return the results of the readable files, in order, and their numbers."""
 
     def one(index: int) -> NDArray[Any] | None:
         try:
             return work(index)
         except UnreadableFileError:
-            return None  # the run has listed it
+            return None  # the run already lists the unreadable file
 
     with ThreadPoolExecutor(min(8, usable_cores())) as pool:
         results = list(with_progress(pool.map(one, range(len(dataset))), "baselines", total=len(dataset)))

@@ -1,4 +1,4 @@
-"""Whether a classifier is above the best baseline, in one sentence, and how sure that is."""
+"""The verdict of a report: whether a classifier is better than the best baseline, with an interval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERDICT = "verdict.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """A sentence, and the numbers in it; `best` and `gap` are None where there is no baseline."""
+    """A sentence and its numbers; `best` and `gap` are None without a baseline. See `judge`."""
 
     text: str
     level: Level
@@ -34,12 +34,12 @@ class Verdict:
 
     @property
     def baseline(self) -> float | None:
-        """What the best baseline reaches."""
+        """The measure of the best baseline, or None."""
         return None if self.best is None else score_of(self.best, self.measure)
 
 
 def last_verdict(folder: Path) -> str:
-    """The sentence that the page of a run begins with; empty where there is none."""
+    """Return the verdict of the run in `folder`; "" if it has none."""
     try:
         return str(json.loads((folder / VERDICT).read_text())["text"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -47,7 +47,10 @@ def last_verdict(folder: Path) -> str:
 
 
 def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Baselines | None) -> Verdict:
-    """Compare predictions for a labelled part with the baselines on the same files."""
+    """Compare the predictions for a labelled part with the baselines on the same files.
+
+    `part` is "test" or "val". Returns the verdict for the report.
+    """
     assert held_out.labels is not None
     labels = held_out.labels[predictions.numbers]
     measure = measure_of(labels)
@@ -65,45 +68,48 @@ def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Bas
     ends = " to ".join(f"{100 * end:+.1f}".replace("-", "−") for end in (gap.low, gap.high))
     sure = f" (95 % interval of the difference {ends})"
     if gap.low > 0:
-        text = f"Above {name} by {points}{sure}: {reached}."
+        text = f"Better than {name} by {points}{sure}: {reached}."
         return Verdict(text, "good", measure, value, best, gap)
     if gap.value > 0:
-        text = f"Not surely above {name}: {reached}, {points} more, which may be chance{sure}."
+        text = f"Not clearly better than {name}: {reached}, {points} more, which may be chance{sure}."
         return Verdict(text, "doubt", measure, value, best, gap)
-    less = f"{points} less" if gap.value < 0 else "just as much"
+    less = f"{points} less" if gap.value < 0 else "the same value"
     if gap.value < 0 < gap.high:
         less += ", which may be chance"
-    return Verdict(f"Not above {name}: {reached}, {less}{sure}.", "bad", measure, value, best, gap)
+    return Verdict(f"Not better than {name}: {reached}, {less}{sure}.", "bad", measure, value, best, gap)
 
 
 def measure_of(labels: NDArray[np.int64] | NDArray[np.bool_]) -> str:
-    """By what to compare: mean average precision, balanced accuracy where classes are uneven, or accuracy."""
+    """Return the measure for a comparison with these labels.
+
+    It is mean average precision for multi-label data, balanced accuracy for uneven classes, else accuracy.
+    """
     if labels.ndim == 2:
         return "mean average precision"
     return "balanced accuracy" if uneven(np.bincount(labels).tolist()) else "accuracy"
 
 
 def score_of(baseline: Baseline, measure: str) -> float | None:
-    """The measure of a baseline."""
+    """Return a measure of a baseline by its name."""
     return getattr(baseline, measure.replace(" ", "_"))
 
 
 def method_of(measure: str) -> str:
-    """How the interval of a measure was made, in a sentence."""
+    """Return a sentence that explains how the interval of a measure was computed."""
     if measure == "mean average precision":
-        return "Its interval is a percentile bootstrap over the files (500 draws, fixed seed)."
+        return "The interval is a percentile bootstrap over the files (500 draws, fixed seed)."
     kind = "Wilson's interval" if measure == "accuracy" else "Wilson's interval for the variance of that mean"
     return (
-        f"The interval is {kind}; that of the difference is a paired percentile bootstrap over the same "
-        f"files ({confidence.DRAWS} draws, fixed seed)."
+        f"The interval is {kind}. The interval of the difference is a paired percentile bootstrap over the "
+        f"same files ({confidence.DRAWS} draws, fixed seed)."
     )
 
 
 def _value(predictions: Predictions, labels: NDArray[np.generic], measure: str) -> Range:
     if labels.dtype == np.bool_:
         assert predictions.probabilities is not None
-        found = confidence.average_precision(predictions.probabilities, labels.astype(np.bool_))
-        return found or Range(0.0, 0.0, 1.0)
+        result = confidence.average_precision(predictions.probabilities, labels.astype(np.bool_))
+        return result or Range(0.0, 0.0, 1.0)
     truth = labels.astype(np.int64)
     hits = predictions.guesses == truth
     return confidence.accuracy(hits) if measure == "accuracy" else confidence.balanced(hits, truth)
@@ -112,7 +118,7 @@ def _value(predictions: Predictions, labels: NDArray[np.generic], measure: str) 
 def _gap(
     held_out: Dataset, predictions: Predictions, baselines: Baselines, best: Baseline, measure: str
 ) -> Range | None:
-    """The paired difference on the files that both were measured on; None where files have several labels."""
+    """Return the paired difference on the files that both evaluated; None for multi-label data."""
     if not best.hits:
         return None
     assert held_out.labels is not None

@@ -1,1 +1,1 @@
-"""What a training will do, before it does it: size, time, memory, advice."""
+"""The plan of a training before it starts: network size, time, memory and advice."""

@@ -1,8 +1,9 @@
-"""What a step of training costs, from the shape of the network alone: operations and bytes. No torch here.
+"""Cost of a training step, in operations and bytes, from the shape of the network. Does not import torch.
 
-Sums and products of a Transformer layer are counted as usual: 24 d² + 4 n d for each of n tokens of width d
-(queries, keys, values and their output 8 d², the MLP 16 d², attention 4 n d), twice as much again backward.
-Bytes were compared with the peak of processes that train `micro` to `base` on a CPU (docs/defaults.md).
+A Transformer layer takes 24 d² + 4 n d operations for each of n tokens of width d: 8 d² for queries, keys,
+values and the output projection, 16 d² for the MLP, 4 n d for attention. The backward pass takes twice as
+many. The bytes were compared with the peak memory of processes that train `micro` to `base` on a CPU
+(docs/defaults.md).
 """
 
 from __future__ import annotations
@@ -11,43 +12,53 @@ from dataclasses import dataclass
 
 from kakera.model.configs import RESNETS, ResNetConfig, ViTConfig
 
-FLOAT = 4  # bytes
-FUSED = 128  # tokens: up to here attention on a CPU keeps its weights for the backward pass
-KEPT, PASSING = 16, 40  # numbers a token and unit of width: kept of each layer, and needed once on the way
-ORIENTED = 25  # numbers a value of the picture that oriented gradients take on their way
-STATES = 4  # copies of the weights: themselves, gradients, two moments
-PROCESS = 650 << 20  # bytes of a process that has imported everything and trains nothing
-GRAIN = 350.0  # width at which matrix products reach half of a machine's best rate
+FLOAT = 4  # bytes of a float32
+FUSED = 128  # tokens: up to this number, attention on a CPU stores its weights for the backward pass
+KEPT, PASSING = 16, 40  # numbers per token and unit of width: stored per layer, and needed once in a step
+ORIENTED = 25  # numbers per value of the picture that the HOG target needs temporarily
+STATES = 4  # copies of the weights: the weights, their gradients, two moments
+PROCESS = 650 << 20  # bytes of a process after all imports, before training
+GRAIN = 350.0  # width at which matrix products reach half of the machine's best rate
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """Of one picture in a step of training, and of the whole network."""
+    """The cost of one picture in a training step, and the size of the network. See `mae_cost`."""
 
     flops: float
-    """Forward and backward, one picture."""
+    """Floating point operations per picture, forward and backward."""
     bytes: float
-    """Kept and passing, one picture."""
+    """Bytes of activations per picture."""
     parameters: int
+    """Number of weights of the network."""
     width: int
-    """Of the tokens: small ones leave a processor half idle."""
+    """Width d of the tokens; a small width leaves a processor partly idle."""
     tokens: int
-    """That the encoder reads of a picture."""
+    """Tokens per picture that the encoder receives."""
 
     @property
     def states(self) -> int:
-        """Bytes of weights, gradients and moments."""
+        """Bytes of weights, gradients and moments (float32)."""
         return STATES * FLOAT * self.parameters
 
     def seconds(self, gflops: float) -> float:
-        """Of one picture on a machine whose large matrix products reach `gflops`."""
+        """Return the seconds per picture on a machine whose large matrix products reach `gflops` GFLOP/s."""
         return self.flops / (1e9 * gflops * self.width / (self.width + GRAIN))
 
 
 def mae_cost(
     shape: ViTConfig, size: tuple[int, int], channels: int, mask_ratio: float, *, hog_target: bool = False
 ) -> StepCost:
-    """Of a masked autoencoder: the encoder reads what is visible, the decoder all places."""
+    """Return the cost of a masked autoencoder: the encoder reads visible patches, the decoder all patches.
+
+    `size` is (H, W) in pixels. `hog_target` adds the memory of the HOG target.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> mae_cost(SIZES["nano"], (32, 32), 3, 0.75).tokens
+        17
+    """
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
     visible, places = 1 + max(1, int(n * (1 - mask_ratio))), 1 + n
     decoder = shape.decoder
@@ -63,7 +74,14 @@ def mae_cost(
 
 
 def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
-    """Of a Vision Transformer with a head."""
+    """Return the cost of a Vision Transformer with a classification head. `size` is (H, W) in pixels.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> classifier_cost(SIZES["nano"], (32, 32), 3, classes=10).tokens
+        65
+    """
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
     flops = _layers(shape.width, shape.depth, 1 + n) + 2 * n * pixels * shape.width
     memory = _kept(shape.width, shape.depth, shape.heads, 1 + n) + 8 * size[0] * size[1] * channels
@@ -72,7 +90,16 @@ def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, clas
 
 
 def resnet_cost(shape: ResNetConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
-    """Of a ResNet, counted convolution by convolution, shortcuts left out."""
+    """Return the cost of a ResNet: the sum over all convolutions except the shortcuts.
+
+    `size` is (H, W) in pixels.
+
+    Example:
+
+        >>> from kakera.model.configs import RESNETS
+        >>> resnet_cost(RESNETS["resnet-18"], (32, 32), 3, classes=10).flops > 0
+        True
+    """
     scale = 1 if shape.stem == "small" else 4
     side = (size[0] / scale) * (size[1] / scale)
     flops, kept, parameters, before = 0.0, 0.0, 0, shape.widths[0]
@@ -89,7 +116,13 @@ def resnet_cost(shape: ResNetConfig, size: tuple[int, int], channels: int, class
 
 
 def is_resnet(name: str) -> bool:
-    """Whether a model's name is one of a CNN."""
+    """Return True if `name` is the name of a CNN.
+
+    Example:
+
+        >>> is_resnet("resnet-18"), is_resnet("nano")
+        (True, False)
+    """
     return name in RESNETS
 
 

@@ -1,4 +1,4 @@
-"""What a data set is like, from its headers: how many samples, how large, how long."""
+"""Facts about a data set from file headers: number of samples, picture size, recording length."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from kakera.data.dataset import Dataset
 from kakera.errors import UnreadableFileError
 from kakera.training.planning.rules import LARGE, DataFacts
 
-SAMPLE = 64  # headers that are read
+SAMPLE = 64  # number of headers to read
 
 
 def facts_of(dataset: Dataset, count: int = 0) -> DataFacts:
-    """Facts of the training part; `count` where fewer are trained on, as with few labels.
+    """Return facts about the training part.
 
-    Reads the headers of up to 64 evenly spaced files and decodes none. What cannot be read is left out.
+    `count` is the number of training files if only some are used, as with few labels; 0 means all. Reads the
+    headers of up to 64 evenly spaced files and decodes none. Unreadable files are left out.
     """
     train = dataset.part("train")
     held_out = dataset.part("test")

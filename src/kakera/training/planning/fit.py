@@ -1,4 +1,4 @@
-"""A batch that fits into memory: in how many pieces it is taken, and how much memory that needs."""
+"""Number of pieces (gradient accumulation) in which a batch fits into memory, and the memory it needs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from kakera.machine import Machine
 from kakera.training.planning.costs import PROCESS, StepCost
 
 CPU_PIECE = 1 << 30  # bytes: larger pieces are no faster on a CPU
-SPARED = 0.2  # share of the free memory that is left alone
-HALVES = 0.6  # of the bytes of float32, in mixed precision
-LEAST = 2  # pictures a piece, where a batch is taken in several
+SPARED = 0.2  # share of the free memory that stays unused
+HALVES = 0.6  # bytes in mixed precision, relative to float32
+LEAST = 2  # smallest number of pictures in a piece, if a batch is split into several
 
 
 @dataclass(frozen=True)
 class MemoryFit:
-    """`pieces` of a batch for each process, and the `memory` in bytes that a process then needs."""
+    """The `pieces` into which each process splits its batch, and the `memory` in bytes that a process needs.
+
+    See `fit_to_memory`.
+    """
 
     pieces: int
     batch: int
@@ -34,11 +37,19 @@ def fit_to_memory(
     divisible: bool = True,
     data: int = 0,
 ) -> MemoryFit:
-    """The fewest pieces in which a batch of `batch` samples fits; `pieces` above 0 are left as they are.
+    """Return the smallest number of pieces in which a batch of `batch` samples fits into memory.
 
-    `processes` share the machine and the batch. Where the model is not `divisible` (batch normalisation)
-    the batch itself becomes smaller. `data` are bytes of samples that are kept in memory. Raises
-    OptionError where not even the smallest piece fits.
+    `pieces` above 0 stay unchanged. `processes` share the machine and the batch. If the model is not
+    `divisible` (batch normalisation), the batch itself becomes smaller. `data` is the number of bytes of
+    samples stored in memory. Raises OptionError if even the smallest piece does not fit.
+
+    Example:
+
+        >>> from kakera.machine import Machine
+        >>> from kakera.training.planning.costs import StepCost
+        >>> cost = StepCost(flops=1e9, bytes=1e8, parameters=10**6, width=64, tokens=65)
+        >>> fit_to_memory(cost, Machine(cores=2, memory=8 * 2**30, gflops=160.0), batch=64).pieces
+        7
     """
     each = cost.bytes * (HALVES if machine.gpu else 1.0)
     mine = math.ceil(batch / processes)
@@ -74,7 +85,13 @@ def _too_little(cost: StepCost, each: float, machine: Machine, fixed: float) -> 
 
 
 def gigabytes(count: float) -> str:
-    """Bytes as people read them: 0.4 GB, 12 GB, under 0.1 GB."""
+    """Return a number of bytes as text in GB.
+
+    Example:
+
+        >>> gigabytes(4e8), gigabytes(1.2e10), gigabytes(1)
+        ('0.4 GB', '12 GB', 'under 0.1 GB')
+    """
     if 0 < count < 0.05e9:
         return "under 0.1 GB"
     return f"{count / 1e9:.1f} GB" if count < 10e9 else f"{count / 1e9:.0f} GB"

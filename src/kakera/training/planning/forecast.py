@@ -1,5 +1,4 @@
-"""What a training will do, before it does it: network, steps, time, memory, files; and what is likely to go
-wrong."""
+"""The forecast of a training before it starts: network, steps, time, memory, files and warnings."""
 
 from __future__ import annotations
 
@@ -20,13 +19,16 @@ from kakera.training.planning.rules import Verb
 from kakera.training.planning.situation import named
 from kakera.training.prepared import Prepared
 
-BESIDE = 5.0  # seconds: a run folder, drawings, a report
-MEASURING = 1 / 3  # of a training step: a picture that is only looked at
+BESIDE = 5.0  # seconds to write the run folder, plots and the report
+MEASURING = 1 / 3  # cost of evaluating a picture, relative to training on it (no backward pass)
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A plan to print; `step_seconds` are estimated from the machine's rate unless they were `measured`."""
+    """A plan to print.
+
+    `step_seconds` is the time of a step. It is an estimate from the speed of the machine unless `measured`.
+    """
 
     verb: Verb
     out: Path
@@ -35,71 +37,71 @@ class Forecast:
     cost: StepCost
     fit: MemoryFit
     model: str
-    """The network in a few words."""
+    """A short description of the network."""
     step_seconds: float
     measured: bool = False
     limit: float = 0.0
-    """Seconds that the training may take; 0 for any."""
+    """Time limit in seconds; 0 for none."""
     notes: tuple[str, ...] = ()
-    """What was changed to keep the limit."""
+    """Changes that were made to stay within the limit."""
     precision: str = "32-true"
     spent: float = 0.0
-    """Seconds that have gone by already, for reading."""
+    """Seconds already spent on reading the data."""
     extra: float = BESIDE
     before: LearningOptions | None = None
-    """The options before anything was fitted or cut."""
+    """The options before they were adapted to memory and time limit."""
 
     @property
     def seconds(self) -> float:
-        """Of the whole: steps, measuring on what is held out, the baselines, and what stands beside."""
+        """Total seconds: reading, steps, evaluation on the held-out part, the baselines and the report."""
         return self.spent + self.plan.steps * self.step_seconds + self.after
 
     @property
     def after(self) -> float:
-        """Seconds after the last step: measuring, the report and its baselines."""
+        """Seconds after the last step: evaluation, the report and its baselines."""
         if self.verb == "pretrain":
             return self.extra
         each = MEASURING * self.step_seconds / self.plan.batch
         return self.extra + self.prepared.facts.held_out * each + self._baselines(each)
 
     def _baselines(self, each: float) -> float:
-        """Seconds of the baselines; `each` is what the network takes to look at a file."""
+        """Return the seconds of the baselines; the network takes `each` seconds to evaluate a file."""
         options, facts = self.plan.options, self.prepared.facts
         if not (isinstance(options, FinetuneOptions) and options.baselines and facts.held_out):
             return 0.0
         parts = (facts.count, facts.held_out)
-        found = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
+        seconds = baseline_seconds(*parts, facts.classes, recordings=facts.recordings)
         if not options.init_from:
-            return found
+            return seconds
         allowed = frozen_limit(self.plan.steps * self.step_seconds, self.limit)
-        return found + frozen_seconds(*parts, each, allowed)
+        return seconds + frozen_seconds(*parts, each, allowed)
 
     @property
     def rate(self) -> float:
-        """Samples a second."""
+        """Samples per second."""
         return self.plan.batch / max(self.step_seconds, 1e-9)
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Files to train on, and to measure on."""
+        """Numbers of training files and of evaluation files."""
         return self.prepared.facts.count, self.prepared.facts.held_out
 
     def tried(self, sample: Prepared) -> Forecast:
-        """The same with a note where some of a sample of the training files cannot be read.
+        """Return the forecast with a note if some files of a sample of the training files are unreadable.
 
-        Where the sample was all of them, they are not counted either.
+        If the sample contains all training files, the file count leaves the unreadable ones out.
         """
         broken = len(sample.dataset.unreadable) - len(self.prepared.dataset.unreadable)
         if not broken:
             return self
         looked, facts = len(sample.dataset) + broken, self.prepared.facts
-        note = f"{broken} of {looked} {facts.things} looked at cannot be read"
+        note = f"{broken} of {looked} {facts.things} checked are unreadable"
         if looked == facts.count:
             facts = replace(facts, count=facts.count - broken)
         return replace(self, prepared=replace(self.prepared, facts=facts), notes=(*self.notes, note))
 
     def lines(self) -> list[str]:
-        """For people to read, one line each."""
+        """Return the plan as lines of text."""
         return [
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
             self._data(),
@@ -114,10 +116,10 @@ class Forecast:
         ]
 
     def warnings(self) -> dict[str, str]:
-        """What is likely to be regretted, a sentence for each kind."""
+        """Return warnings about likely problems, one sentence for each kind."""
         plan, prepared = self.plan, self.prepared
         assert isinstance(plan.options, DataOptions)
-        found = plan_warnings(
+        warnings = plan_warnings(
             self.verb,
             prepared.facts,
             named(plan.options.data),
@@ -127,29 +129,27 @@ class Forecast:
             epochs=plan.steps / plan.steps_per_epoch,
         )
         labels = [] if self.verb == "pretrain" else prepared.data_warnings()
-        return found | {_kind(text): text for text in labels}
+        return warnings | {_kind(text): text for text in labels}
 
     def shorter(self) -> Forecast:
-        """The same with fewer epochs, where it takes longer than the limit."""
+        """Return the forecast with fewer epochs if it takes longer than the limit, else unchanged."""
         if not self.limit or self.seconds <= self.limit:
             return self
         room = max(self.limit - self.spent - self.after, self.step_seconds)
         steps = max(1, int(room / self.step_seconds))
         before = duration.words(self.seconds)
         cut = self.cut_to(steps)
-        note = f"all of it would take {before}: cut to {cut.plan.steps} steps; --time gives it longer"
+        note = f"the full training would take {before}: cut to {cut.plan.steps} steps; raise --time for more"
         return replace(cut, notes=(*self.notes, note))
 
     def cut_to(self, steps: int) -> Forecast:
-        """The same with so many steps."""
+        """Return the forecast with `steps` steps."""
         options, epochs = self.plan.options, float(f"{steps / self.plan.steps_per_epoch:.4g}")
         options = replace(options, epochs=epochs, min_steps=min(options.min_steps, steps))
         return replace(self, plan=replace(self.plan, options=options))
 
     def update(self, before: Forecast) -> list[str]:
-        """What has become clear since `before` was printed: which files can be read, the time, what was cut,
-        and of what to warn.
-        """
+        """Return the lines that changed since `before` was printed: data, time, notes and new warnings."""
         known = before.warnings()
         new = [text for kind, text in self.warnings().items() if kind not in known]
         return [
@@ -160,7 +160,7 @@ class Forecast:
         ]
 
     def chosen(self) -> dict[str, Any]:
-        """The options that nobody has given: by the rules, by the memory, by the limit. For config.json."""
+        """Return the automatically chosen options (by rules, memory or time limit), for config.json."""
         options = asdict(self.plan.options)
         changed = set[str]()
         if self.before is not None:
@@ -181,32 +181,32 @@ class Forecast:
         return f"{counted}, {epochs:.3g} epoch{'' if epochs == 1 else 's'}{self._why('length')}"
 
     def _precision(self) -> str:
-        """The rules' reason is one for bf16; a run that goes on may be in float32."""
+        """Return the precision and, for bf16 only, its reason: a resumed run may be in float32."""
         return self.precision + (self._why("precision") if self.precision == "bf16-mixed" else "")
 
     def _time(self) -> str:
         how = "measured on a few steps" if self.measured else "estimated"
         limit = f"; limit {duration.words(self.limit)}" if self.limit else ""
         if self.limit and self.seconds > self.limit:
-            limit += ", to which it is cut"
+            limit += " (training will be shortened)"
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
         return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
 
     def _pieces(self) -> str:
         if self.fit.pieces == 1:
-            return "a batch at once"
+            return "the whole batch at once"
         return f"each batch in {self.fit.pieces} pieces (--grad-accum)"
 
     def _writes(self) -> str:
         size = FLOAT * self.cost.parameters
-        room = f"{gigabytes(size)} of weights, while training {gigabytes(7 * size)}"
+        room = f"{gigabytes(size)} of weights, {gigabytes(7 * size)} during training"
         names = "model.safetensors, kakera.json, config.json, data.npy, metrics.jsonl, report.html"
         return f"{self.out}: {names} ({room})"
 
 
 def _kind(warning: str) -> str:
-    """What a warning of the data is about: what stands before a colon, without the counts of files.
+    """Return the kind of a data warning: the text before its colon, without numbers.
 
-    These change once it is known which files can be read; the warning is not printed again for that.
+    The numbers of files change once unreadable files are known. The warning is not printed again for that.
     """
     return re.sub(r"\d+", "", warning.partition(":")[0]).replace("pictures", "picture")

@@ -1,6 +1,6 @@
-"""What to run next: complete commands with the data's and the run's own names. No torch here.
+"""Suggestions for the next command, with the names of the data and the run. Does not import torch.
 
-Lines that begin with `next: `, `or:   ` or two blanks are commands, with a comment after them at most.
+A line that starts with `next: `, `or:   ` or two spaces is a command; a comment may follow it.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from kakera.data.shards.index import PICTURES
 from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
 from kakera.training.folders import default_folder
 
-PUBLISHED = "-published"  # ends the run folder, which is another than that of a start of one's own
-SCRATCH = "-scratch"  # ends that of no start
-MOST = 4  # commands after an inspection, the first of which is the advice
-NAMED = 3  # files that a command is written out with
+PUBLISHED = "-published"  # suffix of the run folder of a fine-tuning from published weights
+SCRATCH = "-scratch"  # suffix of the run folder of a training from scratch
+MOST = 4  # most commands after `inspect`; the first is the recommended one
+NAMED = 3  # most files that a command lists by name
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What advice follows from: the name of the data as it was given, and what was counted."""
+    """The facts that the suggestions depend on: the name of the data and numbers of files."""
 
     data: str
     kind: str = PICTURES
     count: int = 0
-    """Files in the training part."""
+    """Number of files in the training part."""
     classes: int = 0
     labelled: int = 0
-    """Labelled files in the training part."""
+    """Number of labelled files in the training part."""
     measured: int = 0
-    """Labelled files to measure on."""
+    """Number of labelled files for evaluation."""
     side: int = 0
-    """Median of the pictures' longer sides, in pixels; 0 where it is not known."""
+    """Median of the pictures' longer sides in pixels; 0 if unknown."""
     files: str = ""
-    """What `predict` and `explain` take: the data, one of its files, or nothing for arrays."""
+    """Argument for `predict` and `explain`: the data or one of its files; empty for arrays."""
 
     @property
     def classifiable(self) -> bool:
-        """Whether there are classes to tell apart."""
+        """True if there are labels of at least two classes."""
         return self.classes > 1 and self.labelled > 0
 
     @property
     def wants_published(self) -> bool:
-        """Whether published weights know more than what can be learned from these files alone."""
+        """True if published weights are a better start than pretraining on these files alone."""
         return knows_more(self.kind, self.count, self.side)
 
 
 def command(*words: str) -> str:
-    """A line for a shell, quoted where names hold blanks."""
+    """Return a `kakera` command line; words with spaces are quoted."""
     return shlex.join(["kakera", *words])
 
 
 def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str:
-    """The command of a training with the options that were given, and some changed; None leaves one out."""
+    """Return the command of a training with the passed options and `changes`; None removes an option."""
     words: list[str] = []
     for name, value in {**given, **changes}.items():
         flag = "--" + name.replace("_", "-")
@@ -72,26 +72,26 @@ def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str
 
 
 def after_inspect(s: Situation) -> list[str]:
-    """Why to start from where, the one command to run, and up to three others with when to take them."""
+    """Return the suggestions after `inspect`: the reason, the recommended command, up to three others."""
     if s.kind == PICTURES and s.side <= SMALL:
-        why, commands = "small pictures are learned from alone, in minutes", _alone(s)
+        why, commands = "small pictures need no published weights; training takes minutes", _alone(s)
     elif not s.wants_published:
-        why = f"{s.count} {s.kind} are enough to learn from alone"
+        why = f"{s.count} {s.kind} are enough for pretraining without published weights"
         commands = [*_alone(s), *_from_hub(s)][:MOST] if s.classifiable else _alone(s)
     elif not s.classifiable:
-        why = f"{_few(s)} few to learn from alone; sorted into one sub-folder a class, they can start from "
+        why = f"{_few(s)} few for pretraining; sort them into one sub-folder per class to start from "
         why, commands = f"{why}published weights ({FIRST[s.kind]})", _alone(s)
     else:
-        why, commands = f"{_few(s)} few to learn from alone: published weights know more", _from_hub(s)
-        commands += [f"{_pretraining(s)}  # without network: learns from these {s.kind} alone"]
+        why, commands = f"{_few(s)} few for pretraining: start from published weights", _from_hub(s)
+        commands += [f"{_pretraining(s)}  # offline: learns from these {s.kind} only"]
     first, *others = commands
     return [f"start: {why}", f"next: {first}", *_other_ways(others)]
 
 
 def after_pretrain(s: Situation, run: str | Path) -> list[str]:
-    """Fine-tuning, the probe that trains nothing, and published weights where these know more.
+    """Return the suggestions after pretraining: fine-tuning, a probe, and published weights if better.
 
-    Without labels, a look at what was learned.
+    Without labels, they are `explain` or `convert`.
     """
     if s.classifiable:
         lines = [
@@ -107,9 +107,9 @@ def after_pretrain(s: Situation, run: str | Path) -> list[str]:
 def after_finetune(
     s: Situation, run: str | Path, *, transformer: bool = True, from_hub: bool = False
 ) -> list[str]:
-    """Predictions, where the network looks, and published weights where these know more.
+    """Return the suggestions after fine-tuning: `predict`, `explain`, and published weights if better.
 
-    `transformer` is False of a CNN, `from_hub` is True where it started from published weights.
+    `transformer` is False for a CNN. `from_hub` is True if the run started from published weights.
     """
     if not s.files:
         lines = [command("convert", str(run), f"{run}-onnx", "--to", "onnx")]
@@ -120,31 +120,37 @@ def after_finetune(
 
 
 def after_probe(data: str, start: str | Path, *, from_hub: bool = False) -> list[str]:
-    """Fine-tuning from the same weights; `from_hub` is True of published ones."""
+    """Return the suggestion after a probe: fine-tuning from the same weights.
+
+    `from_hub` is True for published weights.
+    """
     out = default_folder("finetune", data) + (PUBLISHED if from_hub else "")
     return _next([command("finetune", data, "--init-from", str(start), "--out", out)])
 
 
 def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[str]:
-    """A page of thumbnails or players, unless there is one, and a table of all probabilities."""
+    """Return the suggestions after predictions: a page (unless one exists) and a table of probabilities."""
     same = command("predict", model, *files) if len(files) <= NAMED else "the same command with"
     lines = [] if page else [f"{same} --page predictions.html"]
     return _next([*lines, f"{same} --csv > predictions.csv"])
 
 
 def after_study(data: str, hide: float | None = None) -> list[str]:
-    """Pretraining, with the share of hidden patches that a study chose."""
+    """Return the suggestion after a study: pretraining, with the mask ratio `hide` that the study chose."""
     chosen = [] if hide is None else ["--mask-ratio", f"{hide:g}"]
     return _next([command("pretrain", data, *chosen, "--out", default_folder("pretrain", data))])
 
 
 def after_pack(shards: str) -> list[str]:
-    """Pretraining on what was packed."""
+    """Return the suggestion after packing: pretraining on the shards."""
     return _next([command("pretrain", shards, "--out", default_folder("pretrain", shards))])
 
 
 def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, graph: bool) -> list[str]:
-    """Whether the converted model does the same on the data it was trained on, where these are known."""
+    """Return the suggestion after a conversion: try the new model on its training data, if known.
+
+    `classifier` is True if the model has a head, `graph` if the result is a graph such as ONNX.
+    """
     if s is None:
         return []
     if classifier and s.files:
@@ -155,12 +161,15 @@ def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, 
 
 
 def bare(lines: Sequence[str]) -> str:
-    """The commands alone, one a line: for a page."""
+    """Return the commands without their prefixes, one per line, for a page."""
     return "\n".join(line.removeprefix("next: ").removeprefix("or:   ") for line in lines)
 
 
 def start_published(s: Situation) -> str:
-    """Fine-tuning from the weights to try first, with download size and licence as a comment."""
+    """Return the command that fine-tunes the recommended published weights.
+
+    A comment gives download size and licence.
+    """
     first = published(FIRST[s.kind])
     out = default_folder("finetune", s.data) + PUBLISHED
     return f"{command('finetune', s.data, '--init-from', first.name, '--out', out)}  # {first.facts()}"
@@ -189,21 +198,21 @@ def _pretraining(s: Situation) -> str:
 
 
 def _alone(s: Situation) -> list[str]:
-    """Pretraining, whose end names the fine-tuning; a classifier from scratch."""
+    """Return commands without published weights: pretraining, and a classifier from scratch."""
     if not s.classifiable:
         return [_pretraining(s)]
     scratch = command("finetune", s.data, "--out", default_folder("finetune", s.data) + SCRATCH)
-    return [_pretraining(s), f"{scratch}  # quicker: from scratch, mostly less accurate"]
+    return [_pretraining(s), f"{scratch}  # faster: from scratch, usually less accurate"]
 
 
 def _from_hub(s: Situation) -> list[str]:
-    """From the weights to try first, from lighter ones, and what the former are worth without training."""
+    """Return commands with published weights: the recommended ones, smaller ones, and a probe."""
     first, lines = published(FIRST[s.kind]), [start_published(s)]
     if s.kind == PICTURES:
         light, out = published(LIGHT), default_folder("finetune", s.data) + "-light"
         tune = command("finetune", s.data, "--init-from", light.name, "--out", out)
-        lines += [f"{tune}  # quicker: {light.facts()}"]
+        lines += [f"{tune}  # faster: {light.facts()}"]
     if s.measured:
         probe = command("probe", s.data, "--init-from", first.name, "--no-finetune")
-        lines += [f"{probe}  # what that start is worth, in minutes: trains nothing"]
+        lines += [f"{probe}  # tests these weights in minutes, without training"]
     return lines

@@ -1,4 +1,4 @@
-"""What a plan warns of, before hours are spent: patches, speed, steps, a start that knows nothing."""
+"""Warnings of a plan: too many patches, slow training, few steps, no pretrained weights."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from kakera.formats.published import FIRST, knows_more, published
 from kakera.training.planning.next_commands import command
 from kakera.training.planning.rules import DataFacts, Verb
 
-MOST_TOKENS = 1024  # patches of a sample: with more, attention and memory grow out of hand
-FEW_STEPS = 100  # fewer teach a network nothing
-SLOW = 5.0  # samples a second
+MOST_TOKENS = 1024  # patches per sample: above this, time and memory of attention become too large
+FEW_STEPS = 100  # with fewer steps a network learns nothing
+SLOW = 5.0  # samples per second
 
 
 def plan_warnings(
     verb: Verb, facts: DataFacts, data: str, *, tokens: int, rate: float, steps: int, epochs: float
 ) -> dict[str, str]:
-    """Return a sentence for each thing that is likely to be regretted, by its kind.
+    """Return a warning for each likely problem, by its kind.
 
-    `tokens` are patches of a sample, `rate` samples a second, `epochs` passes over the data.
+    `tokens` is the number of patches per sample, `rate` the number of samples per second, `epochs` the
+    number of passes over the data.
     """
-    things, found = facts.things, dict[str, str]()
+    things, warnings = facts.things, dict[str, str]()
     smaller = _smaller(verb, facts)
     if tokens > MOST_TOKENS:
-        found["patches"] = f"{tokens:,} patches a {things.removesuffix('s')} are very many: choose {smaller}"
+        warnings["patches"] = f"{tokens:,} patches per {things.removesuffix('s')} are too many: use {smaller}"
     if rate < SLOW:
-        found["speed"] = f"this machine trains on {rate:.1f} {things} a second: choose {smaller}"
+        warnings["speed"] = f"this machine trains slowly ({rate:.1f} {things} per second): use {smaller}"
     if steps < FEW_STEPS:
-        teach = "teaches" if steps == 1 else "teach"
-        found["steps"] = f"{_counted(steps, 'step')} {teach} a network little: raise --epochs or --time"
+        are = "is" if steps == 1 else "are"
+        warnings["steps"] = f"{_counted(steps, 'step')} {are} too few to learn: raise --epochs or --time"
     if epochs < 1:
-        found["epochs"] = (
-            f"only {max(1, round(100 * epochs))} % of the {things} will be seen, once: "
-            f"raise --epochs or --time, or choose {smaller}"
+        warnings["epochs"] = (
+            f"training will use only {max(1, round(100 * epochs))} % of the {things}, once: "
+            f"raise --epochs or --time, or use {smaller}"
         )
     if verb != "finetune" and facts.classes > 1:
-        found |= _start(facts, data)
-    return found
+        warnings |= _start(facts, data)
+    return warnings
 
 
 def _start(facts: DataFacts, data: str) -> dict[str, str]:
@@ -45,14 +46,14 @@ def _start(facts: DataFacts, data: str) -> dict[str, str]:
     many = _counted(facts.count, facts.things.removesuffix("s"))
     many += f" of about {side} pixels" if side else ""
     instead = f"{command('finetune', data, '--init-from', first.name)} ({first.facts()})"
-    return {"start": f"{many} are few to learn from alone, published weights know more: {instead}"}
+    return {"start": f"{many} are few for training from scratch; start from published weights: {instead}"}
 
 
 def _smaller(verb: Verb, facts: DataFacts) -> str:
-    """What makes a step cheaper; patches and network of a start are as they are."""
+    """Return options that make a step faster. Fine-tuning cannot change patches and network."""
     image = "fewer --seconds" if facts.recordings else "a smaller --image-size"
     if verb == "finetune":
-        return f"{image} or a smaller network to start from"
+        return f"{image} or a smaller pretrained network"
     return f"{image}, a larger --patch or a smaller network (--model)"
 
 

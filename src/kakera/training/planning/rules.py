@@ -1,7 +1,7 @@
-"""Which network, picture size and length of training suit the data, the machine and the time. No torch here.
+"""Rules that choose network, picture size and length of training. Does not import torch.
 
-The rules stand in docs/defaults.md in words; a table of what they choose is a test. What is given on the
-command line, or by a recipe that is named, is never changed here.
+They depend on the data, the machine and the time. docs/defaults.md explains them; a test lists their choices.
+They never change an option from the command line or from a named recipe.
 """
 
 from __future__ import annotations
@@ -17,45 +17,55 @@ from kakera.training.recipes import read_recipe
 
 Verb = Literal["pretrain", "finetune", "scratch"]
 
-SMALL = 64  # pixels: pictures up to here are taken as they are
-LARGE = 224  # pixels: the papers' size, for larger pictures with a recipe that names none
-FINE = 40  # pixels: up to here patches of 4 pixels, above of 8
-LIMIT = 30 * 60.0  # seconds: of a training whose length nobody has chosen
-LEAST_EPOCHS = 5.0  # a network is too large where the time is too short for so many
-MOST_EPOCHS = 800.0  # of pretraining: the MAE paper's
-MANY = 500_000  # small pictures that are worth a larger network
-SEEN = {"few": 150_000, "micro": 150_000, "audio-micro": 100_000}  # samples seen in pretraining, at least
-BF16 = "this processor is fast in it; --precision 32-true for float32"
-SHORTEST = 1.0  # seconds of recordings
+SMALL = 64  # pixels: pictures up to this size are not resized
+LARGE = 224  # pixels: the papers' size, for larger pictures if the recipe sets none
+FINE = 40  # pixels: patches have 4 pixels up to this size, 8 pixels above
+LIMIT = 30 * 60.0  # seconds: time limit if the user sets no length
+LEAST_EPOCHS = 5.0  # a network is too large if the time is too short for this many epochs
+MOST_EPOCHS = 800.0  # of pretraining, as in the MAE paper
+MANY = 500_000  # from this many small pictures on, a larger network is worth its time
+SEEN = {"few": 150_000, "micro": 150_000, "audio-micro": 100_000}  # least samples over all epochs
+BF16 = "this processor is fast in bf16; --precision 32-true for float32"
+SHORTEST = 1.0  # seconds: shortest window for recordings
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What a data set is like. `size` is the median (height, width) in pixels; of recordings `seconds` is
-    the length that nine of ten do not exceed.
+    """Facts about a data set.
+
+    `size` is the median (height, width) in pixels. For recordings, `seconds` is the length that 90 % of
+    them do not exceed.
+
+    Example:
+
+        >>> DataFacts(1000, size=(28, 28)).things
+        'pictures'
     """
 
     count: int
-    """Samples to train on."""
+    """Number of training samples."""
     size: tuple[int, int] = (0, 0)
     channels: int = 3
     recordings: bool = False
     seconds: float = 0.0
     held_out: int = 0
-    """Samples that the result is measured on."""
+    """Number of evaluation samples."""
     classes: int = 0
     readable: bool = True
-    """Whether any of the headers that were looked at could be read."""
+    """True if at least one of the checked headers is readable."""
 
     @property
     def things(self) -> str:
-        """What the samples are called."""
+        """The word for the samples: pictures or recordings."""
         return "recordings" if self.recordings else "pictures"
 
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A network for pictures above 64 pixels, and from how many of them on it is worth its time."""
+    """A network for pictures above 64 pixels, and the least number of pictures for it.
+
+    `image` and `patch` are sides in pixels. See `LADDER`.
+    """
 
     size: str
     image: int
@@ -75,7 +85,7 @@ LADDER = (
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The recipe, the options that the rules change of it, and a sentence for each."""
+    """The recipe, the options that the rules change in it, and a reason for each. See `choose`."""
 
     recipe: str
     values: dict[str, Any] = field(default_factory=dict)
@@ -85,9 +95,16 @@ class Recommendation:
 def choose(
     verb: Verb, facts: DataFacts, machine: Machine, time: float = 0.0, given: Mapping[str, Any] | None = None
 ) -> Recommendation:
-    """Choose recipe and options. `time` in seconds, 0 where nobody has named one; `given` is left as it is.
+    """Choose recipe and options.
 
-    A fine-tuning from a start keeps that network and its picture size; only its length is chosen.
+    `time` is the time limit in seconds, 0 for none. `given` contains the options of the user.
+    Fine-tuning keeps the network and the picture size of the initial model; the rules choose only its length.
+
+    Example:
+
+        >>> machine = Machine(cores=2, memory=8 * 2**30, gflops=160.0)
+        >>> choose("pretrain", DataFacts(60_000, size=(28, 28)), machine).recipe
+        'micro'
     """
     given = given or {}
     choice = _network(verb, facts, machine, time, given)
@@ -100,7 +117,7 @@ def choose(
 def _network(
     verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]
 ) -> Recommendation:
-    """Recipe, network, picture size and length."""
+    """Return recipe, network, picture size and length."""
     if facts.recordings:
         return _lengthened(verb, facts, _recordings(facts), time, given)
     if verb == "finetune":
@@ -116,7 +133,16 @@ def _network(
 
 
 def seconds_of(verb: Verb, row: NetworkChoice, facts: DataFacts, machine: Machine, epochs: float) -> float:
-    """What training a row of the ladder for so many epochs takes on a machine, in seconds."""
+    """Return the seconds that `epochs` epochs of a row of `LADDER` take on a machine.
+
+    Example:
+
+        >>> machine = Machine(cores=2, memory=8 * 2**30, gflops=160.0)
+        >>> facts = DataFacts(1000, size=(400, 400))
+        >>> one, two = (seconds_of("pretrain", LADDER[0], facts, machine, n) for n in (1, 2))
+        >>> two / one
+        2.0
+    """
     cost = cost_of(verb, row.size, (row.image, row.image), (row.patch, row.patch), facts)
     return cost.seconds(machine.gflops) * facts.count * epochs
 
@@ -124,7 +150,15 @@ def seconds_of(verb: Verb, row: NetworkChoice, facts: DataFacts, machine: Machin
 def cost_of(
     verb: Verb, size: str, image: tuple[int, int], patch: tuple[int, int], facts: DataFacts
 ) -> StepCost:
-    """Cost of one picture in a step of training a size of the table on pictures of `image` pixels."""
+    """Return the cost of one picture in a training step of a Vision Transformer of a named `size`.
+
+    `image` and `patch` are (height, width) in pixels.
+
+    Example:
+
+        >>> cost_of("scratch", "micro", (64, 64), (8, 8), DataFacts(1000)).tokens
+        65
+    """
     shape = SIZES[size].with_patch(patch)
     if verb == "pretrain":
         return mae_cost(shape, image, facts.channels, 0.75)
@@ -135,7 +169,7 @@ def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Recommenda
     side = given.get("image_size", 0) or max(facts.size)
     values: dict[str, Any] = {}
     patch = 4 if side <= FINE else 8
-    reasons = {"model": f"pictures of {side} pixels are taken as they are, in patches of {patch}"}
+    reasons = {"model": f"pictures of {side} pixels are not resized; patches of {patch} pixels"}
     if patch != 4:
         values["patch"] = (patch,)
     if facts.count >= MANY:
@@ -147,7 +181,10 @@ def _small(verb: Verb, facts: DataFacts, given: Mapping[str, Any]) -> Recommenda
 def _large(
     verb: Verb, facts: DataFacts, machine: Machine, time: float, given: Mapping[str, Any]
 ) -> Recommendation:
-    """The largest row that has pictures and time enough; a network or an image that is given narrows them."""
+    """Choose the largest network for which there are enough pictures and time.
+
+    A network or an image size in `given` restricts the choice.
+    """
     allowed = [row for row in LADDER if row.pictures <= facts.count]
     span = time or LIMIT
     fitting = [row for row in allowed if seconds_of(verb, row, facts, machine, LEAST_EPOCHS) <= span]
@@ -155,9 +192,9 @@ def _large(
     if row is LADDER[-1]:
         why = "enough pictures and time for the papers' network"
     elif row is allowed[-1]:
-        why = f"{facts.count:,} pictures are too few for more"
+        why = f"{facts.count:,} pictures are too few for a larger network"
     else:
-        why = "more would need more time (--time) or a faster machine"
+        why = "a larger network needs more time (--time) or a faster machine"
     values: dict[str, Any] = {"model": row.size, "image_size": row.image, "patch": (row.patch,)}
     if given.get("image_size"):
         values["patch"] = (_patch_for(int(given["image_size"])),)
@@ -169,28 +206,28 @@ def _large(
 
 
 def _patch_for(image: int) -> int:
-    """Patches of 8 pixels up to 112, of 16 above: 64 to 196 patches a picture up to 224."""
+    """Return the patch side: 4 pixels up to 40, 8 up to 112, 16 above (196 patches at 224)."""
     return 4 if image <= FINE else 8 if image <= 112 else 16
 
 
 def _recordings(facts: DataFacts) -> Recommendation:
-    """The recipe's window of 3.2 seconds, or a shorter one where nearly all recordings are shorter."""
+    """Choose the window: 3.2 seconds as in the recipe, or less if 90 % of the recordings are shorter."""
     if not 0 < facts.seconds < 3.2:
         return Recommendation("audio-micro", {}, {})
     seconds = max(SHORTEST, round(facts.seconds + 0.05, 1))
     return Recommendation(
         "audio-micro",
         {"seconds": min(seconds, 3.2)},
-        {"window": f"nine of ten recordings are no longer than {facts.seconds:.1f} s"},
+        {"window": f"90 % of the recordings have at most {facts.seconds:.1f} s"},
     )
 
 
 def _lengthened(
     verb: Verb, facts: DataFacts, choice: Recommendation, time: float, given: Mapping[str, Any]
 ) -> Recommendation:
-    """Pretraining on few samples repeats them: what counts is how many are seen in all.
+    """Choose the epochs of pretraining so that the network sees enough samples, counting repetitions.
 
-    With a time, as many epochs as the paper's, which the time then cuts.
+    With a time limit, it is the number of epochs of the MAE paper; the limit cuts it later.
     """
     seen = SEEN.get(choice.recipe)
     if verb != "pretrain" or seen is None or "epochs" in given:
@@ -199,7 +236,7 @@ def _lengthened(
     epochs = MOST_EPOCHS if time else min(MOST_EPOCHS, max(own, round(seen / max(facts.count, 1))))
     if epochs == own:
         return choice
-    why = "all of the time is used" if time else f"{facts.count:,} {facts.things} are repeated"
+    why = "uses the whole time limit" if time else f"repeats {facts.count:,} {facts.things}"
     return Recommendation(
         choice.recipe, {**choice.values, "epochs": epochs}, {**choice.reasons, "length": why}
     )

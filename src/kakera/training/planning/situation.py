@@ -1,4 +1,4 @@
-"""What advice follows from, counted: of a data set, of a name, of what a run was trained on."""
+"""Facts for suggestions: of a data set, of the name of a data set, of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kakera.training.planning.next_commands import Situation
 
 
 def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
-    """Count a data set that was opened as `data`; no picture is read."""
+    """Return the facts of a data set that was opened as `data`, without reading a picture."""
     known, name = dataset.split[dataset.labelled], str(data)
     return Situation(
         data=named(name),
@@ -34,9 +34,9 @@ def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situat
 
 
 def situation(data: str) -> Situation:
-    """Count a data set anew, by its name, and look at a few headers.
+    """Open a data set by its name and return its facts; reads a few headers.
 
-    Of one that has gone since nothing is known but the name.
+    If the data set cannot be opened any more, the result contains only its name.
     """
     try:
         dataset = open_dataset(data)
@@ -46,23 +46,23 @@ def situation(data: str) -> Situation:
 
 
 def named(data: str) -> str:
-    """Return the data as a command names them: of objects in memory, which have no place, only DATA."""
+    """Return the name of the data for a command; `DATA` for objects in memory, which have no path."""
     return data if _there(data) else "DATA"
 
 
 def trained_on(run: str | Path) -> str:
-    """The name of the data that a run was trained on; nothing where that is not known or not there."""
+    """Return the name of the data of a run; "" if it is unknown or does not exist any more."""
     data = str(config_of(run).get("data", ""))
     return data if _there(data) else ""
 
 
 def is_published(start: str | Path) -> bool:
-    """Return whether a start is others' weights: named, and no run of kakera."""
+    """Return True if `start` names the weights of another library, not a run of kakera."""
     return bool(str(start)) and not config_of(start)
 
 
 def config_of(run: str | Path) -> dict[str, Any]:
-    """Return the options of a run, its `config.json`; empty where a folder is none."""
+    """Return the configuration (`config.json`) of a run; empty if the folder is not a run."""
     try:
         config = read_config(Path(run) / CONFIG)
     except (OSError, ValueError):
@@ -75,7 +75,7 @@ def _there(data: str) -> bool:
 
 
 def _files(dataset: Dataset, data: str) -> str:
-    """The data themselves, where files lie in a folder, in shards or under a built-in name."""
+    """Return the argument for `predict`: the data (a folder, shards or a built-in name), else one file."""
     place = Path(data)
     if not place.exists() or place.suffix == ".tar":
         return data

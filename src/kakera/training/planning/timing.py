@@ -1,4 +1,4 @@
-"""How long a step takes on this machine, from a few real ones; the weights are put back."""
+"""Measurement of the time of a training step on this machine; restores the weights afterwards."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from kakera.option_fields import or_none
 from kakera.training.loop import Task, adamw_or_muon
 from kakera.training.plan import TrainingPlan
 
-ENOUGH = 2.5  # seconds of steps, after a first one
-MOST = 12  # steps
+ENOUGH = 2.5  # seconds of steps to measure, without the first one
+MOST = 12  # most steps to measure
 
 
 def measure_step(task: Task[Any], plan: TrainingPlan, fabric: Fabric) -> float:
-    """Read batches, forward, backward, optimiser: seconds of a whole step, the mean over a few.
+    """Return the mean seconds of a training step: reading, forward, backward, optimiser.
 
-    Of a step in many pieces as many pieces are timed as there is time for. Weights and buffers of
-    `task.model` are as before afterwards, on the CPU.
+    If a step has many pieces, this measures as many pieces as fit into `ENOUGH` seconds. Afterwards the
+    weights and buffers of `task.model` are restored, on the CPU.
     """
     model = task.model
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -44,7 +44,7 @@ def measure_step(task: Task[Any], plan: TrainingPlan, fabric: Fabric) -> float:
 def _pieces(
     task: Task[Any], plan: TrainingPlan, fabric: Fabric, optimizer: torch.optim.Optimizer, pieces: int
 ) -> tuple[float, float, int]:
-    """Seconds of reading and of learning, and of how many pieces; the first one is not counted."""
+    """Return the seconds of reading and of learning, and the number of pieces; leaves the first one out."""
     alone = replace(plan, workers=0)
     steps = alone.steps_from(0, BatchSlice(0, pieces, pieces))
     reading = learning = 0.0

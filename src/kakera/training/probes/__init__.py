@@ -1,1 +1,1 @@
-"""Simple classifiers on frozen features."""
+"""Probes: small classifiers trained on frozen features."""

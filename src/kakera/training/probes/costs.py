@@ -1,7 +1,7 @@
-"""About how long probes take to fit, from the numbers of samples, features and classes alone.
+"""Estimated fit times of probes, from the numbers of samples, features and classes.
 
-Seconds of one core. Of logistic regression the number of iterations depends on the tokens: 256 of them, once
-they are there, say how much harder or easier these are than what is assumed (`hardness`).
+Times are seconds on one core. The number of iterations of logistic regression depends on the tokens. After
+256 tokens are computed, a trial fit measures how much slower or faster they are than assumed (`hardness`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,26 @@ from collections.abc import Sequence
 from kakera.training.options import ProbeOptions
 from kakera.training.probes.probes import FOLDS
 
-PRODUCT = 1e-10  # an operation of ridge regression, or of the neighbours' similarities
-DESCENT = 2e-6  # a sample, feature and class of logistic regression: 31 fits of some hundred iterations
-ALWAYS = 5e5  # samples, features and classes that take as long as what an iteration costs beside them
-ONE = 0.05  # of its time where too few samples a class leave no penalty to be chosen
-PASS = 1e-9  # a sample, feature, class and epoch of the linear probe
-STEP = 7e-4  # a step of the linear probe
+# Seconds per unit of work:
+PRODUCT = 1e-10  # per operation of ridge regression or of the neighbours' similarities
+DESCENT = 2e-6  # per sample, feature and class of logistic regression (31 fits of some hundred iterations)
+ALWAYS = 5e5  # samples × features × classes that take as long as the fixed cost of an iteration
+ONE = 0.05  # share of the time if classes have too few samples for choosing a penalty (one fit, not 31)
+PASS = 1e-9  # per sample, feature, class and epoch of the linear probe
+STEP = 7e-4  # per step of the linear probe
 PENALTIES, EPOCHS, LEAST_STEPS, BATCH = 41, 90, 300, 32
 
 
 def fit_seconds(probe: str, train: int, test: int, width: int, classes: int, hardness: float = 1.0) -> float:
-    """Of one fit to `train` samples of `width` features, and the scores of `test` ones."""
+    """Return the seconds of one fit to `train` samples of `width` features, and predictions for `test` ones.
+
+    `hardness` multiplies the time of logistic regression.
+
+    Example:
+
+        >>> fit_seconds("nearest", train=1000, test=100, width=64, classes=10)
+        0.00064
+    """
     if probe == "ridge":
         return PRODUCT * train * width * (width + 2 * PENALTIES * classes)
     if probe == "logistic":
@@ -41,7 +50,14 @@ def seconds_of_all(
     classes: int,
     hardness: float = 1.0,
 ) -> float:
-    """Of every probe on every kind of tokens, for draws of so many labels."""
+    """Return the seconds of all probes on all kinds of tokens, for draws of `counts` labels.
+
+    Example:
+
+        >>> options = ProbeOptions("demo", probes=("nearest",), pools=("mean",))
+        >>> seconds_of_all(options, [1000], test=100, width=64, classes=10)
+        0.00064
+    """
     widths = [2 * width if pool == "class and mean" else width for pool in options.pools]
     return len(options.layers) * sum(
         fit_seconds(name, count, test, each, classes, hardness)

@@ -1,4 +1,4 @@
-"""The draws of labels that a probe is fitted to."""
+"""Random draws of labelled files for fitting a probe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from kakera.training.options import ProbeOptions
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """`labels` labelled training files, drawn with `seed`: their numbers `rows` among all labelled ones."""
+    """A random draw of `labels` labelled training files with `seed`.
+
+    `rows` are their numbers among all labelled training files.
+    """
 
     labels: int
     seed: int
@@ -22,7 +25,10 @@ class Draw:
 
 
 def draws_of(train: Dataset, options: ProbeOptions) -> list[Draw]:
-    """One draw for each count that there is and each seed; all labels are drawn once."""
+    """Return one draw for each number of labels and each seed; only one draw if it contains all labels.
+
+    Numbers above the number of training files are cut to it.
+    """
     assert train.labels is not None
     counts = sorted({min(count or len(train), len(train)) for count in options.labels})
     return [

@@ -1,4 +1,4 @@
-"""LARS: stochastic gradient descent whose step is scaled to the size of each matrix.
+"""LARS: stochastic gradient descent with a step proportional to the norm of each matrix.
 
 You, Gitman and Ginsburg 2017, "Large Batch Training of Convolutional Networks", algorithm 1. The MAE
 paper's linear probe uses it (He et al. 2022, appendix A.1).
@@ -16,11 +16,21 @@ from kakera.errors import OptionError
 
 
 class LARS(torch.optim.Optimizer):
-    """Steps of lr · trust · |w| / |g + decay · w| along the gradient, gathered by momentum.
+    """The LARS optimiser: steps of lr · trust · |w| / |g + decay · w| along the gradient, with momentum.
 
-    One-dimensional parameters (biases, norms) get plain momentum steps of lr · g: neither scaled to their
-    size nor decayed. So does, but for the decay, a matrix that is all zero, which could not leave zero
-    otherwise, or whose gradient is. Raises OptionError where a setting is negative.
+    One-dimensional parameters (biases, norms) get plain momentum steps of lr · g, without scaling and without
+    weight decay. A matrix of zeros also gets steps without scaling, otherwise it would stay zero. The same
+    holds for a matrix whose gradient is zero. Raises OptionError if a setting is negative or `momentum` is 1
+    or more.
+
+    Example:
+
+        >>> weight = torch.nn.Parameter(torch.ones(2, 2))
+        >>> optimizer = LARS([weight], lr=1.0, trust=0.5)
+        >>> weight.sum().backward()
+        >>> optimizer.step()
+        >>> weight[0].tolist()
+        [0.5, 0.5]
     """
 
     def __init__(
@@ -44,7 +54,7 @@ class LARS(torch.optim.Optimizer):
     @overload
     def step(self, closure: Callable[[], float]) -> float: ...
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step on the gradients as they are; parameters without one stay."""
+        """Do one step with the current gradients. Parameters without a gradient do not change."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -61,7 +71,7 @@ class LARS(torch.optim.Optimizer):
             gradient = gradient + group["weight_decay"] * parameter
             sizes = parameter.norm() * gradient.norm()
             ratio = group["trust"] * parameter.norm() / gradient.norm()
-            # torch.where, not if: the host need not wait for the device to tell whether they are zero.
+            # torch.where instead of `if`: the host does not wait for the device to compare with zero.
             gradient = gradient * torch.where(sizes > 0, ratio, torch.ones_like(ratio))
         state: dict[str, Tensor] = self.state[parameter]
         if "momentum" not in state:

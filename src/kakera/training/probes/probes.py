@@ -1,8 +1,8 @@
-"""Probes: how much a simple classifier can read from frozen features.
+"""Probes: small classifiers that measure how much information frozen features contain.
 
-Each takes features and labels of a training part and the features of a test part, and returns the scores
-of the test part. None of them alone tells how good features are: those of a masked autoencoder are often
-not linearly separable, and stand low with neighbours, where fine-tuning does well.
+Each probe receives features and labels of a training part and features of a test part. It returns the
+predictions for the test part. No probe alone measures how good features are: features of a masked autoencoder
+are often not linearly separable and have low nearest-neighbour accuracy, although fine-tuning works well.
 """
 
 from __future__ import annotations
@@ -26,31 +26,41 @@ Array = NDArray[np.float64]
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
 FOLDS = 5
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties, from the strongest penalty
-DEFAULT_STRENGTH = 1.0  # scikit-learn's own, where there are too few samples to choose by
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # inverse penalties, strongest penalty first
+DEFAULT_STRENGTH = 1.0  # the default of scikit-learn, for too few samples to choose one
 ITERATIONS = 2000
-BLOCK = 256  # test samples at once, so that similarities to 60 000 take 60 MB
+BLOCK = 256  # test samples at once, so that similarities to 60 000 training samples take 60 MB
 
 
 class Probe(Protocol):
-    """What every probe is."""
+    """The signature of all probes: see `ridge`, `logistic`, `nearest` and `linear`."""
 
     def __call__(self, train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
-        """train (n, d), labels int (n,) or bool (n, classes), test (m, d) → scores (m, classes)."""
+        """Fit to `train` (n, d) and its labels; return predictions (m, classes) for `test` (m, d).
+
+        Labels are int (n,) or bool (n, classes).
+        """
         ...
 
 
 def logistic(train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
-    """Probabilities (m, classes) by logistic regression on standardised features.
+    """Return probabilities (m, classes) of logistic regression on standardised features.
 
-    One label: multinomial; several: one against the rest for each class. The inverse penalty is that of
-    `STRENGTHS` with the least log loss in stratified cross-validation, `DEFAULT_STRENGTH` where a class has
-    fewer than `FOLDS` samples. A class without a training sample gets 0.
-    Raises DataError as `labelled` does, or where no penalty lets the fit converge.
+    `train` is (n, d), `test` (m, d). Labels int (n,) use multinomial regression; labels bool (n, classes)
+    use one-vs-rest for each class. The inverse penalty is the one of `STRENGTHS` with the lowest log loss in
+    stratified cross-validation, or `DEFAULT_STRENGTH` if a class has fewer than `FOLDS` samples. A class
+    without a training sample gets 0. Raises DataError as `labelled` does, or if the fit converges for no
+    penalty.
+
+    Example:
+
+        >>> train, labels = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1])
+        >>> logistic(train, labels, np.array([[-3.0], [3.0]]), classes=2, seed=0).argmax(axis=1)
+        array([0, 1])
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = standardise(train, test)
-    if not len(test):  # which scikit-learn would refuse
+    if not len(test):  # scikit-learn does not accept an empty array
         return np.empty((0, classes))
     if labels.dtype == np.bool_:
         columns = labels.astype(np.int64).T
@@ -59,11 +69,18 @@ def logistic(train: Features, labels: Labels, test: Features, *, classes: int, s
 
 
 def nearest(train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
-    """Shares (m, classes) of the votes of the 20 nearest training samples by cosine.
+    """Return vote shares (m, classes) of the 20 nearest training samples by cosine similarity.
 
-    A vote weighs exp(cosine / 0.07) (Wu et al. 2018, section 3.4; Caron et al. 2021, "DINO", appendix). With
-    fewer than 20 training samples all vote; with several labels a sample votes for each it has. Nothing is
-    drawn: `seed` is there for the signature of all probes. Raises DataError as `labelled` does.
+    `train` is (n, d), `test` (m, d), labels are int (n,) or bool (n, classes). A vote has the weight
+    exp(cosine / 0.07) (Wu et al. 2018, section 3.4; Caron et al. 2021, "DINO", appendix). With fewer than 20
+    training samples, all of them vote. A multi-label sample votes for each of its labels. `seed` is unused:
+    it is part of the signature of all probes. Raises DataError as `labelled` does.
+
+    Example:
+
+        >>> train, labels = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 1])
+        >>> nearest(train, labels, np.array([[2.0, 0.1]]), classes=2, seed=0).round(2)
+        array([[1., 0.]])
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = _unit(train), _unit(test)
@@ -74,7 +91,7 @@ def nearest(train: Features, labels: Labels, test: Features, *, classes: int, se
         cosines = test[start : start + BLOCK] @ train.T
         chosen = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
         close = np.take_along_axis(cosines, chosen, axis=1).astype(np.float64)
-        # Less the closest, which changes no share and keeps the numbers near 1.
+        # Subtracting the largest cosine does not change the shares and avoids an overflow.
         votes = np.exp((close - close.max(axis=1, keepdims=True)) / TEMPERATURE)
         votes /= votes.sum(axis=1, keepdims=True)
         scores[start : start + BLOCK] = np.einsum("mk,mkc->mc", votes, targets[chosen])
@@ -96,11 +113,11 @@ def _logistic(train: Array, labels: NDArray[np.int64], test: Array, classes: int
         scores[:, present[0]] = 1.0
         return scores
     chosen = DEFAULT_STRENGTH if counts.min() < FOLDS else _choose(train, labels, seed)
-    # Where the features separate the classes, the fit with a weak penalty may run away: take the next.
+    # If the features separate the classes, a fit with a weak penalty may diverge: try a stronger one.
     for strength in sorted((s for s in STRENGTHS if s <= chosen), reverse=True):
-        found = _path(train, labels, test, (strength,))
-        if found:
-            scores[:, present] = found[0]
+        fits = _path(train, labels, test, (strength,))
+        if fits:
+            scores[:, present] = fits[0]
             return scores
     raise DataError(
         "logistic probe",
@@ -111,7 +128,7 @@ def _logistic(train: Array, labels: NDArray[np.int64], test: Array, classes: int
 
 
 def _choose(train: Array, labels: NDArray[np.int64], seed: int) -> float:
-    """The strength of least mean log loss on held-out folds; one that does not converge is out."""
+    """Return the strength with the lowest mean log loss on held-out folds, among those that converge."""
     from sklearn.model_selection import StratifiedKFold
 
     places = np.searchsorted(np.unique(labels), labels)
@@ -126,15 +143,15 @@ def _choose(train: Array, labels: NDArray[np.int64], seed: int) -> float:
 
 
 def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple[float, ...]) -> list[Array]:
-    """Probabilities (m, classes present) at each strength, each fit starting from the one before.
+    """Return probabilities (m, present classes) for each strength; each fit starts from the previous one.
 
-    The list ends before the first strength at which the fit does not converge.
+    The list ends before the first strength for which the fit does not converge.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=ITERATIONS, warm_start=True)
-    found: list[Array] = []
+    results: list[Array] = []
     with warnings.catch_warnings(), one_blas_thread(train.size):
         warnings.simplefilter("error", ConvergenceWarning)
         for strength in strengths:
@@ -142,5 +159,5 @@ def _path(train: Array, labels: NDArray[np.int64], test: Array, strengths: tuple
                 model.set_params(C=strength).fit(train, labels)
             except ConvergenceWarning:
                 break
-            found.append(np.asarray(model.predict_proba(test)))
-    return found
+            results.append(np.asarray(model.predict_proba(test)))
+    return results

@@ -1,4 +1,4 @@
-"""What a call of `kakera probe` measured: one number for each method, number of labels and draw of them."""
+"""Results of `kakera probe`: one number for each method, number of labels and draw of labels."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ FINETUNED = "fine-tuned"
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """One measurement: a `score` (0 … 1) of the measure that `measure` names.
+    """One result: the value `score` (0 … 1) of the measure named by `measure`.
 
-    Accuracy; balanced accuracy where a class has more than 1.5 times the test files of another; mean average
-    precision where a file may carry several labels.
+    The measure is accuracy. It is balanced accuracy if a class has more than 1.5 times the test files of
+    another class, and mean average precision for multi-label data.
     """
 
     probe: str
@@ -27,7 +27,7 @@ class ProbeResult:
 
     @property
     def name(self) -> str:
-        """Of the method, in a sentence."""
+        """The name of the method, for a sentence."""
         if self.probe == FINETUNED:
             return FINETUNED
         return f"{self.probe} on {self.pool} tokens of {layer_name(self.layer)}"
@@ -35,33 +35,33 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """All measurements of one call."""
+    """The results of one call of `kakera probe`."""
 
     results: tuple[ProbeResult, ...]
 
     @property
     def measure(self) -> str:
-        """In which measure the scores are."""
+        """The name of the measure of all results."""
         return self.results[0].measure if self.results else "accuracy"
 
     @property
     def counts(self) -> list[int]:
-        """The numbers of labels, rising."""
+        """The numbers of labels, in ascending order."""
         return sorted({result.labels for result in self.results})
 
     def mean(self, name: str, labels: int) -> float | None:
-        """The mean score of a method over the draws of so many labels; None where there is none."""
+        """Return the mean of a method over the draws of `labels` labels; None if there is no result."""
         scores = [r.score for r in self.results if (r.name, r.labels) == (name, labels)]
         return fmean(scores) if scores else None
 
     def best_probe(self) -> ProbeResult:
-        """The first draw of the probe with the best mean at the most labels."""
+        """Return the first draw of the probe with the best mean at the largest number of labels."""
         most = self.counts[-1]
         probes = [r for r in self.results if r.labels == most and r.probe != FINETUNED]
         return max(probes, key=lambda result: self.mean(result.name, most) or 0.0)
 
     def table(self) -> list[tuple[str, ...]]:
-        """Rows of text, header first: mean ± standard deviation over the seeds, in per cent."""
+        """Return rows of text with a header: mean ± standard deviation over the seeds, in per cent."""
         counts = self.counts
         rows = [("probe", "tokens", *(f"{count} labels" for count in counts))]
         for kind in dict.fromkeys((r.probe, r.layer, r.pool) for r in self.results):
@@ -74,12 +74,12 @@ class ProbeReport:
 
 
 def layer_name(layer: int) -> str:
-    """A layer in a sentence."""
+    """Return the name of a layer for a sentence."""
     return "the last layer" if layer == -1 else f"layer {layer}"
 
 
 def spread(scores: Sequence[float]) -> str:
-    """Mean ± standard deviation in per cent; – for none."""
+    """Return mean ± standard deviation in per cent as text; "–" for no values."""
     if not scores:
         return "–"
     mean = f"{100 * fmean(scores):.1f}"

@@ -1,9 +1,9 @@
-"""Ridge regression in closed form, its penalty chosen by the error of leaving each sample out.
+"""Ridge regression in closed form; leave-one-out error chooses the penalty.
 
-With Z the samples along their principal axes and e the variances (times n) along these, the fit to centred
-targets t is Z (Zᵀt / (e + λ)). Sample i pulls its own fit by its leverage hᵢ = 1/n + Σⱼ Zᵢⱼ² / (eⱼ + λ), and
-leaving it out makes its residual rᵢ into rᵢ / (1 − hᵢ) (Allen 1974; Hastie, Tibshirani and Friedman 2009,
-section 7.10.1). So one eigendecomposition serves every penalty and every sample.
+Let Z be the samples along their principal axes and e the variances (times n) along these axes. The fit to
+centred targets t is Z (Zᵀt / (e + λ)). Sample i has the leverage hᵢ = 1/n + Σⱼ Zᵢⱼ² / (eⱼ + λ) on its own
+fit. Without sample i, its residual rᵢ becomes rᵢ / (1 − hᵢ) (Allen 1974; Hastie, Tibshirani and Friedman
+2009, section 7.10.1). Therefore one eigendecomposition is enough for all penalties and all samples.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from kakera.training.probes.features import Features, Labels, indicators, labelled, standardise
 
 Array = NDArray[np.float64]
-# Penalties in units of the mean variance along an axis: from next to none to next to nothing left.
+# Penalties in units of the mean variance along an axis: from almost none to almost zero weights.
 GRID: Array = np.logspace(-6, 4, 41)
 
 
 @dataclass(frozen=True)
 class Ridge:
-    """A fit: scores are `features @ weights + intercept`.
+    """A fitted ridge regression; predictions are `features @ weights + intercept`. See `fit`.
 
-    weights (d, classes), intercept (classes,), penalties (p,) and the mean squared leave-one-out error of
-    each, errors (p,); `penalty` is the one with the least.
+    `weights` is (d, classes), `intercept` (classes,). `penalties` (p,) are the tried penalties, `errors` (p,)
+    their mean squared leave-one-out errors. `penalty` is the one with the lowest error.
     """
 
     weights: Array
@@ -38,21 +38,36 @@ class Ridge:
 def ridge(
     train: Features, labels: Labels, test: Features, *, classes: int, seed: int, grid: Array = GRID
 ) -> Array:
-    """Scores (m, classes): least-squares estimates of the probability of each class.
+    """Return least-squares estimates (m, classes) of the probability of each class.
 
-    Train (n, d) and test (m, d) are standardised by train, the targets ±1, the scores brought from −1 … 1
-    to 0 … 1 (0.5 is the border); they may go beyond. Labels int (n,) or bool (n, classes); `grid` are
-    the penalties to choose from. Nothing is drawn: `seed` is there for the signature of all probes. Raises
-    DataError as `labelled` does.
+    `train` (n, d) and `test` (m, d) are standardised by `train`. Labels are int (n,) or bool (n, classes).
+    The targets are ±1; the result is mapped from −1 … 1 to 0 … 1 (threshold 0.5) and may exceed this range.
+    `grid` are the penalties to choose from. `seed` is unused: it is part of the signature of all probes.
+    Raises DataError as `labelled` does.
+
+    Example:
+
+        >>> train, labels = np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array([0, 0, 1, 1])
+        >>> ridge(train, labels, np.array([[-3.0], [3.0]]), classes=2, seed=0).argmax(axis=1)
+        array([0, 1])
     """
     train, labels = labelled(train, labels, classes=classes)
     train, test = standardise(train, test)
-    found = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0, grid)
-    return (test @ found.weights + found.intercept + 1.0) / 2.0
+    result = fit(train, 2.0 * indicators(labels, classes=classes) - 1.0, grid)
+    return (test @ result.weights + result.intercept + 1.0) / 2.0
 
 
 def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
-    """Fit targets (n, classes) to features (n, d), with an intercept that is not penalised."""
+    """Fit targets (n, classes) to features (n, d), with an unpenalised intercept.
+
+    `grid` are the penalties to choose from, relative to the mean variance along a principal axis.
+
+    Example:
+
+        >>> result = fit(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]]))
+        >>> result.weights.round(3), result.intercept.round(3)
+        (array([[2.]]), array([1.]))
+    """
     mean, offset = features.mean(axis=0), targets.mean(axis=0)
     features, targets = features - mean, targets - offset
     axes, spread = _principal_axes(features)
@@ -61,7 +76,7 @@ def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
     penalties = grid * (spread.mean() if len(spread) else 1.0)
     shrink = 1.0 / (spread[:, None] + penalties)
     leverage = 1.0 / len(features) + placed**2 @ shrink
-    # A lone sample has leverage 1 and residual 0, which is no error either.
+    # A single sample has leverage 1 and residual 0: this avoids 0 / 0.
     left = np.maximum(1.0 - leverage, np.finfo(np.float64).eps)
     errors = np.array(
         [
@@ -76,9 +91,9 @@ def fit(features: Array, targets: Array, grid: Array = GRID) -> Ridge:
 
 
 def _principal_axes(centred: Array) -> tuple[Array, Array]:
-    """Axes (d, r) and spread (r,) of centred features (n, d), by the smaller of XᵀX and XXᵀ.
+    """Return axes (d, r) and variances times n (r,) of centred features (n, d).
 
-    Axes along which nothing varies are left out: r is at most min(n − 1, d).
+    Uses the smaller of XᵀX and XXᵀ. Leaves out axes without variance: r is at most min(n − 1, d).
     """
     samples, width = centred.shape
     wide = width > samples
