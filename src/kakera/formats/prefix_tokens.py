@@ -1,6 +1,7 @@
-"""The tokens before the patches, where others lay them out otherwise: registers and heads of two tokens.
+"""Convert the tokens before the patches: class token, registers and the two heads of a distilled DeiT.
 
-Here registers stand nowhere, and there is always a class token, whose position is the first row.
+In kakera registers have no position embedding. A class token always exists, and its position embedding is the
+first row.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ Tensors = dict[str, Tensor]
 
 
 def settle(found: Tensors, ours: str, patches: int) -> None:
-    """Tokens and positions under our names, as read, in our layout; `patches` is how many there are.
+    """Change tokens and position embeddings in `found`, in place, to kakera's layout.
 
-    A position that comes with a register is added to it for good. Positions of patches alone get a row of
-    zeros for the class token. Without a class token the first register is one: no sum can tell.
+    `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
+    register is added to the register. If only patches have position embeddings, the class token gets a row
+    of zeros. Without a class token the first register becomes the class token: the outputs are the same.
+
+    Example:
+
+        >>> tensors = {"class_token": torch.ones(2), "positions": torch.ones(4, 2)}
+        >>> settle(tensors, "", patches=4)
+        >>> tensors["positions"].shape
+        torch.Size([5, 2])
     """
     registers, positions = found.get(f"{ours}registers"), found.get(f"{ours}positions")
     if positions is None:
@@ -38,14 +47,31 @@ def settle(found: Tensors, ours: str, patches: int) -> None:
 
 
 def with_rows(tensors: Tensors, ours: str) -> Tensors:
-    """The inverse for those who have a row of positions for each register: rows of zeros."""
+    """Return the tensors with a position row of zeros for each register, as other libraries expect.
+
+    Example:
+
+        >>> with_rows({"registers": torch.ones(2, 3), "positions": torch.ones(5, 3)}, "")["positions"].shape
+        torch.Size([7, 3])
+    """
     registers, positions = tensors[f"{ours}registers"], tensors[f"{ours}positions"]
     rows = torch.cat([positions[:1], torch.zeros_like(registers), positions[1:]])
     return {**tensors, f"{ours}positions": rows}
 
 
 def join_heads(found: Tensors) -> None:
-    """The two heads of a distilled DeiT as the one map on both tokens halved (see Classifier)."""
+    """Join the two heads of a distilled DeiT, in place, into one head on both tokens (see Classifier).
+
+    Classifier halves the sum over the two tokens, so the joined bias is the mean of the two biases.
+
+    Example:
+
+        >>> heads = {f"heads.{name}.weight": torch.ones(5, 3) for name in ("class", "distilled")}
+        >>> heads |= {f"heads.{name}.bias": torch.ones(5) for name in ("class", "distilled")}
+        >>> join_heads(heads)
+        >>> heads["head.weight"].shape, heads["head.bias"].shape
+        (torch.Size([5, 6]), torch.Size([5]))
+    """
     if "heads.class.weight" not in found or "heads.distilled.weight" not in found:
         return
     weights = [found.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
@@ -54,7 +80,13 @@ def join_heads(found: Tensors) -> None:
 
 
 def part_heads(tensors: Tensors) -> Tensors:
-    """The inverse: two heads with the same bias."""
+    """Split one head on two tokens into two heads with the same bias: the inverse of `join_heads`.
+
+    Example:
+
+        >>> sorted(part_heads({"head.weight": torch.ones(5, 6), "head.bias": torch.ones(5)}))[:2]
+        ['heads.class.bias', 'heads.class.weight']
+    """
     parted = dict(tensors)
     weights, bias = parted.pop("head.weight").chunk(2, dim=1), parted.pop("head.bias")
     for which, weight in zip(("class", "distilled"), weights, strict=True):
