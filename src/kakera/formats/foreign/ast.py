@@ -1,7 +1,8 @@
 """Reading of `.pth` files of the Audio Spectrogram Transformer's code (Gong et al. 2021).
 
 These files contain neither the window length nor the stride of the patches, nor the mean and standard
-deviation of the data. Length and stride follow from the number of positions, the statistics from the number of classes.
+deviation of the data. Length and stride follow from the number of positions, the statistics from
+the number of classes.
 """
 
 from __future__ import annotations

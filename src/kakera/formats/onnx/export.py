@@ -20,7 +20,7 @@ from kakera.formats.onnx.inputs import input_of
 
 FILE = "model.onnx"
 NAMES_WHAT_IS_ABSENT = "torch.onnx._internal.exporter._registration"
-"""A logger that lists all torchvision operators if torchvision is not installed; kakera needs none of them."""
+"""The logger that lists all torchvision operators if torchvision is not installed; kakera needs none."""
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:

@@ -37,13 +37,13 @@ class Graph(nn.Module):
         """Return random inputs for `count` files; the last recording has half the length."""
         return self.graph_input.example(count, torch.Generator().manual_seed(seed))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of the model itself, which leaves out hidden and padding patches."""
         raise NotImplementedError
 
 
 class Tokens(Graph):
-    """A graph from stored values to an encoder's tokens (b, 1 + n, d) after the final norm, class token first."""
+    """A graph from stored values to normalised tokens (b, 1 + n, d) of an encoder, class token first."""
 
     output_names = ("tokens",)
 
@@ -51,15 +51,15 @@ class Tokens(Graph):
         super().__init__(saved)
         self.model = saved.encoder
 
-    def forward(self, *given: Tensor) -> Tensor:
+    def forward(self, *values: Tensor) -> Tensor:
         """Return the tokens of all patches; tokens of padding patches have no meaning."""
-        pixels, padding = self.front(*given)
+        pixels, padding = self.front(*values)
         return self.model.norm(self.model.tokens(pixels, all_patches(padding)))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return the tokens of the encoder itself, or of the graph if there is padding."""
-        pixels, padding = self.front(*given)
-        return (self.model(pixels) if padding is None else self(*given),)
+        pixels, padding = self.front(*values)
+        return (self.model(pixels) if padding is None else self(*values),)
 
 
 class Labels(Graph):
@@ -71,14 +71,14 @@ class Labels(Graph):
         super().__init__(saved)
         self.model, self.multi_label = require_classifier(saved).model, saved.multi_label
 
-    def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and probabilities."""
-        pixels, padding = self.front(*given)
+        pixels, padding = self.front(*values)
         return self._both(self.model.head(self.model.features_from_index(pixels, all_patches(padding))))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return logits and probabilities of the model itself, without padding patches."""
-        pixels, padding = self.front(*given)
+        pixels, padding = self.front(*values)
         return self._both(self.model(pixels, padding_mask=padding))
 
     def _both(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class Labels(Graph):
 
 
 class Reconstructions(Graph):
-    """A graph that predicts the hidden patches of stored pictures (b, c, H, W); its last input is the mask."""
+    """A graph that predicts hidden patches of stored pictures (b, c, H, W); the mask is its last input."""
 
     output_names = ("reconstructions",)
 
@@ -106,16 +106,16 @@ class Reconstructions(Graph):
         noise = torch.rand(count, self.model.encoder.grid.count, generator=draws)
         return (*inputs, noise > noise.median(dim=1, keepdim=True).values)
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
         """Return the reconstructions of the autoencoder itself."""
-        pixels, padding = self.front(*given[:-1])
-        hidden = given[-1] if padding is None else given[-1] & ~padding
+        pixels, padding = self.front(*values[:-1])
+        hidden = values[-1] if padding is None else values[-1] & ~padding
         return (self.front.inputs.denormalize(self.model.reconstruct(pixels, hidden, padding)),)
 
-    def forward(self, *given: Tensor) -> Tensor:
+    def forward(self, *values: Tensor) -> Tensor:
         """Return the pictures with predicted hidden patches; visible and padding patches are unchanged."""
-        model, encoder, decoder, hidden = self.model, self.model.encoder, self.model.decoder, given[-1]
-        pixels, padding = self.front(*given[:-1])
+        model, encoder, decoder, hidden = self.model, self.model.encoder, self.model.decoder, values[-1]
+        pixels, padding = self.front(*values[:-1])
         hidden = hidden if padding is None else hidden & ~padding
         unseen = hidden if padding is None else hidden | padding
         latent = decoder.embed(encoder.norm(encoder.tokens(pixels, all_patches(unseen))))

@@ -76,7 +76,7 @@ class RecordingInput(PictureInput):
         return {"samples": self.samples}
 
     def preprocessing(self) -> dict[str, Any]:
-        """Return `preprocessor_config.json`: the steps before the graph, which computes spectrograms itself."""
+        """Return `preprocessor_config.json`: the steps before the graph, which computes spectrograms."""
         return {"sampling_rate": self.spec.rate, "padding_value": 0.0, "feature_size": 1}
 
     def words(self) -> str:
