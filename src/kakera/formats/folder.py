@@ -39,8 +39,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         message = sentence(
             str(folder),
             got=error.strerror or error,
-            expected="free disk space",
-            do="free some space; nothing is lost",
+            expected="room to write",
+            do="free some disk space; nothing is lost",
         )
         raise StorageError(message) from error
     finally:

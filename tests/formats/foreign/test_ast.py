@@ -84,7 +84,7 @@ def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> No
     model.save_pretrained(tmp_path)
     found, x = load(tmp_path), spectrograms(128, 1024)[:1]
     assert (found.encoder.grid, found.inputs.size) == (Grid(12, 101), (128, 1024))
-    assert any("AudioSet's mean and deviation assumed" in note for note in found.notes)
+    assert any("AudioSet's mean and standard deviation assumed" in note for note in found.notes)
     with torch.inference_mode():
         assert far(model(as_theirs(x)).logits, found.model(x)) < 1e-5
         model, x = model.double(), x.double()
@@ -146,7 +146,7 @@ def test_our_own_format_keeps_all_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pool", "blank", "reason"),
-    [("mean", 0.0, "a head that is not AST's"), ("halves", None, "padding is not looked at")],
+    [("mean", 0.0, "a head that differs from AST's"), ("halves", None, "does not attend to padding")],
 )
 def test_a_model_of_recordings_that_is_not_asts_is_refused(
     pool: Any, blank: float | None, reason: str

@@ -293,7 +293,7 @@ def test_a_configuration_that_contradicts_its_weights_gets_one_line(
 def test_half_a_file_gets_one_line(tmp_path: Path) -> None:
     path = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path) / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(RunError, match="expected a whole .safetensors file"):
+    with pytest.raises(RunError, match="expected a complete .safetensors file"):
         load(tmp_path)
 
 
