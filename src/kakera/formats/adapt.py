@@ -99,7 +99,7 @@ def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
             expected="a decoder of pixels, or an encoder",
             do="leave channels out",
         )
-    found, weight, shift = _shared_out(saved, channels)
+    adapted, weight, shift = _shared_out(saved, channels)
     encoder = saved.encoder
     project = Linear(weight.shape[1], weight.shape[0]).to(weight)
     project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
@@ -110,7 +110,7 @@ def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
     if (inputs.channels, channels) == (1, 3):
         way = "divided among red, green and blue by their shares of the brightness"
     many = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
-    return replace(saved, inputs=found, notes=_noted(saved, f"weights of {many} {way}"))
+    return replace(saved, inputs=adapted, notes=_noted(saved, f"weights of {many} {way}"))
 
 
 def _shared_out(saved: Pretrained, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
@@ -126,8 +126,8 @@ def _shared_out(saved: Pretrained, channels: int) -> tuple[InputSpec, Tensor, Te
     shares = BRIGHTNESS if (inputs.channels, channels) == (1, 3) else (1 / channels,) * channels
     total = (parts * std / stds).sum(dim=2, keepdim=True)
     weight = rearrange(total * torch.tensor(shares, dtype=torch.float64), "d p c -> d (p c)").contiguous()
-    found = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
-    return found, weight.to(old.dtype), shift.to(old.dtype)
+    adapted = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
+    return adapted, weight.to(old.dtype), shift.to(old.dtype)
 
 
 def _share_out_predictions(model: MAE, old: int, channels: int) -> None:

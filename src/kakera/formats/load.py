@@ -97,9 +97,9 @@ def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
     files = [place / file for file in FILES]
     weights = next((file for file in files if file.exists()), files[0])
     if "architecture" in config and "model_type" not in config:
-        found = read_weights(weights)
-        saved = timm.read(found.tensors, name, config)
-        return replace(saved, notes=(*saved.notes, *found.notes))
+        content = read_weights(weights)
+        saved = timm.read(content.tensors, name, config)
+        return replace(saved, notes=(*saved.notes, *content.notes))
     kind = str(config.get("model_type"))
     if kind not in transformers.KINDS:
         raise RunError(
@@ -108,9 +108,9 @@ def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
             expected=", ".join(transformers.KINDS),
             do="name another model",
         )
-    found = read_weights(weights)
-    saved = transformers.read(config, preprocessing, found.tensors, name)
-    saved = replace(saved, notes=(*saved.notes, *found.notes))
+    content = read_weights(weights)
+    saved = transformers.read(config, preprocessing, content.tensors, name)
+    saved = replace(saved, notes=(*saved.notes, *content.notes))
     size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
@@ -153,5 +153,5 @@ def _json(path: Path) -> dict[str, Any]:
 def _licence(card: Path) -> tuple[str, ...]:
     """Return the licence in the header of a model card, as a note."""
     head = card.read_text(errors="replace")[:4000] if card.exists() else ""
-    found = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", head)
-    return (f"licence {found[1]}",) if found else ()
+    match = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", head)
+    return (f"licence {match[1]}",) if match else ()

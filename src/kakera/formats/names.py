@@ -78,7 +78,7 @@ def read(
         >>> read({"fc.bias": torch.ones(2)}, [Row("head.*", "fc.*")], source="file", axes={})
         {'head.bias': tensor([1., 1.])}
     """
-    left, found, missing = dict(tensors), dict[str, Tensor](), list[str]()
+    left, mapped, missing = dict(tensors), dict[str, Tensor](), list[str]()
     for pattern in dropped:
         for name, _ in list(_matches(pattern, left)):
             del left[name]
@@ -90,12 +90,12 @@ def read(
             parts = [left.pop(name) for name in names if name in left]
             if len(parts) == len(names):
                 moved = [_moved(part, row.form, names[0], source, axes) for part in parts]
-                found[_filled(row.ours, values)] = (
+                mapped[_filled(row.ours, values)] = (
                     moved[0] if len(moved) == 1 else _joined(moved, names, source)
                 )
     if left or missing:
         raise _refusal(source, left=list(left), missing=missing)
-    return found
+    return mapped
 
 
 def write(
@@ -103,26 +103,26 @@ def write(
 ) -> dict[str, Tensor]:
     """Return kakera's tensors under the names and in the layout of another library: the inverse of `read`.
 
-    Raises RunError that lists the tensors which have no name there.
+    Raises RunError that lists the tensors without a name in that library.
 
     Example:
 
         >>> write({"head.bias": torch.ones(2)}, [Row("head.*", "fc.*")], source="timm", axes={})
         {'fc.bias': tensor([1., 1.])}
     """
-    left, found = dict(tensors), dict[str, Tensor]()
+    left, mapped = dict(tensors), dict[str, Tensor]()
     for row in rows:
         for name, values in list(_matches(row.ours, left)):
             parts = left.pop(name).chunk(len(row.parts))
             for pattern, part in zip(row.parts, parts, strict=True):
                 moved = _moved(part, (row.form[1], row.form[0]), name, source, axes)
-                found[_filled(pattern, values)] = moved.contiguous()
+                mapped[_filled(pattern, values)] = moved.contiguous()
     if left:
         raise _refusal(source, left=list(left), missing=[])
-    return found
+    return mapped
 
 
-def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, source: str) -> None:
+def fill(model: nn.Module, mapped: Mapping[str, Tensor], rows: Sequence[Row], *, source: str) -> None:
     """Fill a model that was built `without_memory` with tensors under kakera's names.
 
     float64 stays float64, any other type becomes float32. Raises RunError if names or shapes do not match
@@ -137,11 +137,11 @@ def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, 
         1.0
     """
     expected_shapes = model.state_dict()
-    spare = [_theirs(name, rows) for name in found.keys() - expected_shapes.keys()]
-    missing = [_theirs(name, rows) for name in expected_shapes.keys() - found.keys()]
+    spare = [_theirs(name, rows) for name in mapped.keys() - expected_shapes.keys()]
+    missing = [_theirs(name, rows) for name in expected_shapes.keys() - mapped.keys()]
     if spare or missing:
         raise _refusal(source, left=spare, missing=missing)
-    for name, tensor in found.items():
+    for name, tensor in mapped.items():
         if tensor.shape != expected_shapes[name].shape:
             got, expected = _size(tensor), _size(expected_shapes[name])
             raise RunError(
@@ -150,7 +150,7 @@ def fill(model: nn.Module, found: Mapping[str, Tensor], rows: Sequence[Row], *, 
                 expected=f"{expected}, as in its description",
                 do="take description and weights from the same model",
             )
-    build.fill(model, found)
+    build.fill(model, mapped)
 
 
 def _matches(pattern: str, names: Mapping[str, Tensor]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -12,8 +12,8 @@ from torch import Tensor
 Tensors = dict[str, Tensor]
 
 
-def settle(found: Tensors, ours: str, patches: int) -> None:
-    """Change tokens and position embeddings in `found`, in place, to kakera's layout.
+def settle(tensors: Tensors, ours: str, patches: int) -> None:
+    """Change tokens and position embeddings in `tensors`, in place, to kakera's layout.
 
     `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
     register is added to the register. If only patches have position embeddings, the class token gets a row
@@ -26,24 +26,24 @@ def settle(found: Tensors, ours: str, patches: int) -> None:
         >>> tensors["positions"].shape
         torch.Size([5, 2])
     """
-    registers, positions = found.get(f"{ours}registers"), found.get(f"{ours}positions")
+    registers, positions = tensors.get(f"{ours}registers"), tensors.get(f"{ours}positions")
     if positions is None:
         return
     spare = max(0, len(positions) - patches)
     first, rest = positions[:spare], positions[spare:]
-    owned = f"{ours}class_token" in found
+    owned = f"{ours}class_token" in tensors
     if registers is not None:
         if spare == owned + len(registers):
             registers, first = registers + first[int(owned) :], first[: int(owned)]
         if not owned:
-            found[f"{ours}class_token"], registers = registers[0], registers[1:]
+            tensors[f"{ours}class_token"], registers = registers[0], registers[1:]
         if len(registers):
-            found[f"{ours}registers"] = registers
+            tensors[f"{ours}registers"] = registers
         else:
-            del found[f"{ours}registers"]
+            del tensors[f"{ours}registers"]
     missing = not len(first) and len(rest) == patches
     none = positions.new_zeros(int(missing), positions.shape[1])
-    found[f"{ours}positions"] = torch.cat([first, none, rest])
+    tensors[f"{ours}positions"] = torch.cat([first, none, rest])
 
 
 def with_rows(tensors: Tensors, ours: str) -> Tensors:
@@ -59,7 +59,7 @@ def with_rows(tensors: Tensors, ours: str) -> Tensors:
     return {**tensors, f"{ours}positions": rows}
 
 
-def join_heads(found: Tensors) -> None:
+def join_heads(tensors: Tensors) -> None:
     """Join the two heads of a distilled DeiT, in place, into one head on both tokens (see Classifier).
 
     Classifier halves the sum over the two tokens, so the joined bias is the mean of the two biases.
@@ -72,11 +72,11 @@ def join_heads(found: Tensors) -> None:
         >>> heads["head.weight"].shape, heads["head.bias"].shape
         (torch.Size([5, 6]), torch.Size([5]))
     """
-    if "heads.class.weight" not in found or "heads.distilled.weight" not in found:
+    if "heads.class.weight" not in tensors or "heads.distilled.weight" not in tensors:
         return
-    weights = [found.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
-    biases = [found.pop(f"heads.{which}.bias") for which in ("class", "distilled")]
-    found |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
+    weights = [tensors.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
+    biases = [tensors.pop(f"heads.{which}.bias") for which in ("class", "distilled")]
+    tensors |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
 
 
 def part_heads(tensors: Tensors) -> Tensors:

@@ -22,7 +22,7 @@ Outputs = tuple[Tensor, str]
 
 
 def trial_inputs(saved: Pretrained) -> tuple[Tensor, Tensor]:
-    """Return normalised random pictures (2, c, H, W), and noise (2, n) whose greater half is hidden.
+    """Return random normalised pictures (2, c, H, W), and noise (2, n) for `mask_from_noise`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Weights files of kakera and other libraries: safetensors, and pickles, whose code is never run."""
+"""Weights files of kakera and other libraries: safetensors, and pickles, without running their code."""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
         saved = _build(tensors)
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": 1}
-    found = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
-    prefix_tokens.settle(found, "encoder.", saved.encoder.grid.count)
-    names.fill(saved.model, found, ROWS, source=str(path))
+    mapped = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
+    prefix_tokens.settle(mapped, "encoder.", saved.encoder.grid.count)
+    names.fill(saved.model, mapped, ROWS, source=str(path))
     return saved
 
 

@@ -53,11 +53,11 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
         for row in mae.table(ours, norm=norm)
     )
     axes = {"ph": encoder.config.patch[0], "pw": encoder.config.patch[1], "c": 1}
-    found = names.read(left, rows, source=str(path), axes=axes)
-    places = found[f"{ours}positions"]
+    mapped = names.read(left, rows, source=str(path), axes=axes)
+    places = mapped[f"{ours}positions"]
     turned = rearrange(places[1:], "(cols rows) d -> (rows cols) d", rows=encoder.grid.rows)
-    found[f"{ours}positions"] = torch.cat([places[:1], turned])
-    names.fill(saved.model, found, rows, source=str(path))
+    mapped[f"{ours}positions"] = torch.cat([places[:1], turned])
+    names.fill(saved.model, mapped, rows, source=str(path))
     dropped = len(tensors) - len(left)
     note = (f"{dropped} tensors of its decoder are not used",) if dropped else ()
     return replace(saved, notes=(*saved.notes, *note))

@@ -26,11 +26,11 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
     """
     if not preprocessing:
         return CenterCrop(size), ()
-    kind, (resample, crops, given, _) = _kind(preprocessing)
+    kind, (resample, crops, default_size, _) = _kind(preprocessing)
     name = FILTERS.get(int(preprocessing.get("resample", resample) or 0), "bicubic")
     if not preprocessing.get("do_resize", True):
         return CenterCrop(size, interpolation=name), ("do_resize is false, but kakera resizes pictures",)
-    sides = _sides(preprocessing.get("size", given), square=not kind.startswith(SHORTEST))
+    sides = _sides(preprocessing.get("size", default_size), square=not kind.startswith(SHORTEST))
     target = cropped(preprocessing) if preprocessing.get("do_center_crop", crops) else None
     if target is None and sides:
         target = (sides[0], sides[-1])
@@ -73,18 +73,18 @@ def described(crop: CenterCrop, channels: int) -> dict[str, Any]:
 def _kind(preprocessing: Mapping[str, Any]) -> tuple[str, tuple[int, bool, Any, int]]:
     keys = ("image_processor_type", "feature_extractor_type")
     kind = next((str(preprocessing[key]) for key in keys if preprocessing.get(key)), "ViT")
-    return kind, next((found for name, found in DEFAULTS.items() if kind.startswith(name)), DEFAULTS["ViT"])
+    return kind, next((row for name, row in DEFAULTS.items() if kind.startswith(name)), DEFAULTS["ViT"])
 
 
-def _sides(given: Any, *, square: bool) -> tuple[int, ...]:
+def _sides(value: Any, *, square: bool) -> tuple[int, ...]:
     """Return (height, width), (shorter side,), or an empty tuple for another form."""
-    if isinstance(given, Mapping):
-        if "height" in given and "width" in given:
-            return int(given["height"]), int(given["width"])
-        return (int(given["shortest_edge"]),) if given.get("shortest_edge") and len(given) == 1 else ()
-    if isinstance(given, int):
-        return (given, given) if square else (given,)
-    return tuple(map(int, given)) if given is not None and len(given) == 2 else ()
+    if isinstance(value, Mapping):
+        if "height" in value and "width" in value:
+            return int(value["height"]), int(value["width"])
+        return (int(value["shortest_edge"]),) if value.get("shortest_edge") and len(value) == 1 else ()
+    if isinstance(value, int):
+        return (value, value) if square else (value,)
+    return tuple(map(int, value)) if value is not None and len(value) == 2 else ()
 
 
 def _number(name: str) -> int:

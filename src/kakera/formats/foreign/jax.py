@@ -80,9 +80,9 @@ def read(path: Path) -> Pretrained:
     ours = saved.model.prefix
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
-    found = names.read(tensors, table(ours), source=str(path), axes=axes)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, table(ours), source=str(path))
+    mapped = names.read(tensors, table(ours), source=str(path), axes=axes)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, table(ours), source=str(path))
     return saved
 
 

@@ -106,8 +106,8 @@ def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
         own = mapping("kakera", current(content.get("kakera", {})))
         saved = _build(tensors, own, path.name, why)
     rows = _rows(saved)
-    found = names.read(tensors, rows, source=str(path), axes=_axes(saved))
-    names.fill(saved.model, found, rows, source=str(path))
+    mapped = names.read(tensors, rows, source=str(path), axes=_axes(saved))
+    names.fill(saved.model, mapped, rows, source=str(path))
     saved.model.eval()
     return saved
 

@@ -80,17 +80,17 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     )
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
-    found = names.read(tensors, rows, source=source, axes=axes)
-    prefix_tokens.join_heads(found)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, rows, source=source)
+    mapped = names.read(tensors, rows, source=source, axes=axes)
+    prefix_tokens.join_heads(mapped)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, rows, source=source)
     return saved
 
 
 def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Pretrained:
-    given, own = config.get("model_args") or {}, current(config.get("kakera") or {})
+    model_args, own = config.get("model_args") or {}, current(config.get("kakera") or {})
     registers = _registers(tensors)
-    shape, notes = _shape(tensors, given, registers)
+    shape, notes = _shape(tensors, model_args, registers)
     inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
     architecture = config.get("architecture", "state dict without its architecture")
@@ -139,10 +139,10 @@ def heads_of(width: int) -> int:
 
 
 def _shape(
-    tensors: Mapping[str, Tensor], given: Mapping[str, Any], registers: int
+    tensors: Mapping[str, Tensor], model_args: Mapping[str, Any], registers: int
 ) -> tuple[ViTConfig, tuple[str, ...]]:
     width, _, *patch = tensors["patch_embed.proj.weight"].shape
-    heads, notes = given.get("num_heads"), ()
+    heads, notes = model_args.get("num_heads"), ()
     if heads is None:
         heads = heads_of(width)
         notes = (f"{heads} heads assumed, as in timm's size of this width",)
@@ -150,7 +150,7 @@ def _shape(
     enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
     kind = BlockConfig(
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
-        tanh_gelu=given.get("act_layer") in TANH,
+        tanh_gelu=model_args.get("act_layer") in TANH,
         layer_scale="blocks.0.ls1.gamma" in tensors,
         gated=enter[0] == 2 * leave[1],
     ).ratio_of(leave[1], width)
@@ -168,9 +168,9 @@ def _inputs(
     """Return the input specification and notes; `first` is the number of tokens before the patches."""
     if "inputs" in own:
         return inputs_of(own["inputs"]), ()
-    said, given = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
+    pretrained_cfg, model_args = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
     channels, rows = tensors["patch_embed.proj.weight"].shape[1], tensors["pos_embed"].shape[1]
-    size = given.get("img_size") or (said.get("input_size") or (0,))[1:]
+    size = model_args.get("img_size") or (pretrained_cfg.get("input_size") or (0,))[1:]
     notes: tuple[str, ...] = ()
     if not size:
         square = next((n for n in (rows - first, rows) if n > 0 and round(n**0.5) ** 2 == n), None)
@@ -184,22 +184,22 @@ def _inputs(
     if rows - Grid.cover((height, width), patch).count not in (0, 1, first):
         do = "use config.json and weights of the same model"
         raise OptionError("positions", got=rows, expected=f"{height} x {width} pixels", do=do)
-    if "mean" in said and "std" in said:
-        mean, std = (numbers(name, said[name], channels) for name in ("mean", "std"))
+    if "mean" in pretrained_cfg and "std" in pretrained_cfg:
+        mean, std = (numbers(name, pretrained_cfg[name], channels) for name in ("mean", "std"))
     else:
         mean, std, why = _statistics(tensors, channels)
         notes += (f"mean {mean} and standard deviation {std} assumed{why}",)
     inputs = InputSpec(channels, height, width, mean, std)
-    crop, assumed = crop_of(said, (height, width))
+    crop, assumed = crop_of(pretrained_cfg, (height, width))
     return crop.into(inputs), (*notes, *assumed)
 
 
-def crop_of(said: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
+def crop_of(pretrained_cfg: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
     """Return the centre crop of a `pretrained_cfg` (the largest without one), and notes on unused fields."""
-    if not said:
+    if not pretrained_cfg:
         return CenterCrop(size), ()
-    share, mode = float(said.get("crop_pct") or 0.875), said.get("crop_mode") or "center"
-    name = str(said.get("interpolation") or "bicubic")
+    share, mode = float(pretrained_cfg.get("crop_pct") or 0.875), pretrained_cfg.get("crop_mode") or "center"
+    name = str(pretrained_cfg.get("interpolation") or "bicubic")
     notes = () if name in INTERPOLATIONS else (f"interpolation {name} is not supported: kakera uses bicubic",)
     name = name if name in INTERPOLATIONS else "bicubic"
     sides = (math.floor(size[0] / share), math.floor(size[1] / share))

@@ -73,7 +73,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     if kind.tanh_gelu and not kind.gated:
         arguments["act_layer"] = "gelu_tanh"
     mean, std = ([v * inputs.scale / BYTE for v in values] for values in (inputs.mean, inputs.std))
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "architecture": GATED if kind.gated else DISTILLED if _distilled(saved) else PLAIN,
         "num_classes": count,
         "num_features": shape.width,
@@ -94,7 +94,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         # Properties that timm's configuration cannot express.
         "kakera": {"inputs": inputs.to_json(), "multi_label": saved.multi_label},
     }
-    return found | ({"label_names": list(saved.classes)} if saved.classes else {})
+    return content | ({"label_names": list(saved.classes)} if saved.classes else {})
 
 
 def card(saved: Pretrained) -> str:

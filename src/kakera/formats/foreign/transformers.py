@@ -63,10 +63,10 @@ def read(
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
-    found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
-    prefix_tokens.join_heads(found)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, rows, source=source)
+    mapped = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
+    prefix_tokens.join_heads(mapped)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, rows, source=source)
     return saved
 
 
@@ -220,8 +220,8 @@ def inputs_of(
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")
     )
-    given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
-    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
+    statistics = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
+    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in statistics.items())
     if not normalize:
         mean, std = (0.0,) * channels, (1.0,) * channels
     # 1 / (1/255) in float64 is not exactly 255, so the result is rounded.

@@ -103,7 +103,7 @@ def _require_mae(saved: Pretrained, model: MAE) -> None:
 
 
 def dinov2_ratio(saved: Pretrained) -> int | None:
-    """Return the whole `mlp_ratio` of DINOv2 that gives the width of the MLPs, or None if there is none."""
+    """Return the whole `mlp_ratio` of DINOv2 for the width of the MLPs, or None if no ratio matches."""
     shape = saved.encoder.config
     inside, gated = round(shape.width * shape.block.ratio), shape.block.gated
     ratios = (ratio for ratio in range(1, 17) if dinov2_inside(shape.width, ratio, gated=gated) == inside)

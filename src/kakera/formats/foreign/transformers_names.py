@@ -121,12 +121,12 @@ _QUERY_5, _KEY_5 = "attention.q_proj.bias", "attention.k_proj.bias"
 
 def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors with key biases of zero."""
-    found = dict(tensors)
+    result = dict(tensors)
     for name, tensor in tensors.items():
         for query, key in ((_QUERY, _KEY), (_QUERY_5, _KEY_5)):
             if name.endswith(query):
-                found[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
-    return found
+                result[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
+    return result
 
 
 def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

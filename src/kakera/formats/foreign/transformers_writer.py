@@ -87,7 +87,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     """Return `config.json`. It always contains epsilon, because the default of transformers is 1e-12."""
     encoder, kind = saved.encoder, kind_of(saved)
     shape = encoder.config
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "architectures": [kind.architecture(saved)],
         "model_type": kind.model_type,
         "hidden_size": shape.width,
@@ -102,41 +102,41 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         **_layers(saved, kind),
     }
     if kind is SOUND:
-        found |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
-        found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
+        content |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
+        content |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
     else:
-        found |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
+        content |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
     if saved.model.classifies:
         classes = dict(enumerate(saved.classes))
-        found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
+        content |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
         problem = "multi_label_classification" if saved.multi_label else "single_label_classification"
-        found |= {"problem_type": problem}
+        content |= {"problem_type": problem}
     if saved.model.reconstructs:
         model = require_mae(saved).model
         decoder = model.decoder.config
-        found |= {
+        content |= {
             "decoder_hidden_size": decoder.width,
             "decoder_num_hidden_layers": decoder.depth,
             "decoder_num_attention_heads": decoder.heads,
             "decoder_intermediate_size": round(decoder.width * decoder.block.ratio),
             "norm_pix_loss": model.norm_pix_loss,
         }
-    return found
+    return content
 
 
 def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
     """Return the fields whose names differ between model types."""
     shape = saved.encoder.config
     if kind in (DINOV2, DINOV2_REGISTERS):
-        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
+        content: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
         more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
-        return found | more
-    found = {"intermediate_size": round(shape.width * shape.block.ratio)}
+        return content | more
+    content = {"intermediate_size": round(shape.width * shape.block.ratio)}
     if kind is not BEIT:
-        return found
+        return content
     scale = 0.1 if shape.block.layer_scale else 0.0
     positions = {"use_absolute_position_embeddings": True, "use_mean_pooling": True}
-    return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
+    return content | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
 
 
 def preprocessing(saved: Pretrained) -> dict[str, Any]:
