@@ -38,7 +38,7 @@ MOST = 1e-3  # a larger difference is no rounding error, and nothing is written
 class ConvertResult:
     """The result of a conversion: its source, its target and the largest difference of the outputs.
 
-    `judge` is the library that ran the converted model. See `convert`.
+    `judge` is the library that ran the converted model; `hint` is advice, or empty. See `convert`.
     """
 
     source: Pretrained
@@ -74,8 +74,8 @@ def convert(
     the decoder or head, and with it what the format may not support. `image_size` and `channels` change the
     inputs, as in `load`. Pipelines of transformers read every picture in colour, so a model of grey pictures
     is written with three channels, unless `channels` is set; an autoencoder has no pipeline and keeps its
-    channels. The model is first written to a temporary folder, read back and run, by the other library if it
-    is installed, and only then written to `target`. Raises OptionError; RunError, with the reason, for a
+    channels. The model is first written to a temporary folder. There the other library, or kakera if that is
+    not installed, reads it back and runs it. Only then it is written to `target`. Raises OptionError; RunError, with the reason, for a
     model that the format cannot express, for a target that already exists and for outputs that differ;
     MissingExtraError if ONNX is not installed; StorageError if the target cannot be written.
 

@@ -15,10 +15,10 @@ from kakera.model.configs import RESNETS, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
-CHANNELS = 4096
+CHANNELS = 4096  # the most channels of an input
 VALUES = 2**28  # the largest input: 1 GiB in float32
 POINTS = 2**20  # the longest Fourier transform
-LAYERS = 10_000
+LAYERS = 10_000  # the most layers of an encoder or a decoder
 
 
 def check(content: object, tensors: Collection[str]) -> None:

@@ -32,6 +32,7 @@ def number(name: str, value: object, *, positive: bool = False) -> float:
         >>> number("scale", 255)
         255.0
     """
+    # An integer in JSON may be too large for a float, and `float` would raise OverflowError.
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300:
         raise _wrong(name, value, "a number")
     if math.isnan(value) or (positive and value <= 0):
