@@ -75,9 +75,10 @@ def convert(
     inputs, as in `load`. Pipelines of transformers read every picture in colour, so a model of grey pictures
     is written with three channels, unless `channels` is set; an autoencoder has no pipeline and keeps its
     channels. The model is first written to a temporary folder. There the other library, or kakera if that is
-    not installed, reads it back and runs it. Only then it is written to `target`. Raises OptionError; RunError, with the reason, for a
-    model that the format cannot express, for a target that already exists and for outputs that differ;
-    MissingExtraError if ONNX is not installed; StorageError if the target cannot be written.
+    not installed, reads it back and runs it. Only then it is written to `target`. Raises OptionError;
+    RunError, with the reason, for a model that the format cannot express, for a target that already exists
+    and for outputs that differ; MissingExtraError if ONNX is not installed; StorageError if the target cannot
+    be written.
 
     Example:
 
@@ -109,7 +110,7 @@ def convert(
             str(target),
             got=f"outputs that differ by {difference:.1e}",
             expected=f"less than {MOST:.0e}",
-            do="report this; nothing was written",
+            do="report this as a bug; nothing was written",
         )
     if to in FOLDERS:
         write_folder(target, files)

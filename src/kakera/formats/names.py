@@ -146,9 +146,9 @@ def fill(model: nn.Module, mapped: Mapping[str, Tensor], rows: Sequence[Row], *,
             got, expected = _size(tensor), _size(expected_shapes[name])
             raise RunError(
                 source,
-                got=f"{_theirs(name, rows)} as {got}",
+                got=f"{_theirs(name, rows)} of shape {got}",
                 expected=f"{expected}, as in its description",
-                do="take description and weights from the same model",
+                do="use description and weights of the same model",
             )
     build.fill(model, mapped)
 
@@ -185,23 +185,23 @@ def _moved(tensor: Tensor, form: tuple[str, str], name: str, source: str, axes: 
         sizes = "".join(f", {axis} = {length}" for axis, length in known.items())
         raise RunError(
             source,
-            got=f"{name} as {_size(tensor)}",
+            got=f"{name} of shape {_size(tensor)}",
             expected=f"axes {form[0]}{sizes}",
-            do="take description and weights from the same model",
+            do="use description and weights of the same model",
         ) from error
 
 
 def _joined(parts: Sequence[Tensor], names: Sequence[str], source: str) -> Tensor:
     """Concatenate queries, keys and values. Raises RunError if their shapes do not match."""
     if not all(part.ndim for part in parts) or len({part.shape[1:] for part in parts}) > 1:
-        got = ", ".join(f"{name} as {_size(part)}" for name, part in zip(names, parts, strict=True))
-        do = "take description and weights from the same model"
+        got = ", ".join(f"{name} of shape {_size(part)}" for name, part in zip(names, parts, strict=True))
+        do = "use description and weights of the same model"
         raise RunError(source, got=got, expected="tensors of the same shape after the first axis", do=do)
     return torch.cat([*parts])
 
 
 def _size(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "one number"
+    return " x ".join(map(str, tensor.shape)) or "()"
 
 
 def _refusal(source: str, *, left: Sequence[str], missing: Sequence[str]) -> RunError:

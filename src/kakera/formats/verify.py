@@ -125,7 +125,7 @@ def by_transformers(saved: Pretrained, place: Path) -> Outputs:
     wrong = [key for keys in (report["missing_keys"], report["unexpected_keys"]) for key in keys]
     if wrong:
         got = f"missing or unexpected names ({wrong[0]})"
-        raise RunError("transformers", got=got, expected="its own names", do="report this")
+        raise RunError("transformers", got=got, expected="its own names", do="report this as a bug")
     model.eval()
     if saved.model.reconstructs:
         outputs = model(pictures, noise=noise)

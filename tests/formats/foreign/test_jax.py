@@ -65,7 +65,7 @@ def test_a_head_behind_a_tanh_layer_is_left_behind_and_that_is_said(tmp_path: Pa
     ("changes", "said"),
     [
         ({"Transformer/encoder_norm/gain": np.zeros(1)}, "1 unknown (Transformer/encoder_norm/gain)"),
-        ({"cls": np.zeros((1, 12), np.float32)}, "cls as 1 x 12"),
+        ({"cls": np.zeros((1, 12), np.float32)}, "cls of shape 1 x 12"),
         ({"head/kernel": np.zeros((3, 12), np.float32)}, "head/kernel as"),
     ],
     ids=["unknown", "axes", "swapped"],

@@ -270,7 +270,7 @@ def changed(folder: Path, **values: Any) -> Path:
         ({"num_hidden_layers": 3}, "12 missing (encoder.layer.2"),
         ({"num_hidden_layers": 1}, "12 unknown (encoder.layer.1"),
         ({"intermediate_size": 41}, "as 40, expected 41"),
-        ({"image_size": 16}, "position_embeddings as 13 x 24, expected 33 x 24"),
+        ({"image_size": 16}, "position_embeddings of shape 13 x 24, expected 33 x 24"),
         ({"num_channels": 3}, "2"),
         ({"num_attention_heads": 5}, "5 of 24"),
         ({"hidden_act": "relu"}, "relu"),
@@ -302,7 +302,7 @@ def test_swapped_shapes_get_one_line(tmp_path: Path) -> None:
     tensors = load_file(path)
     name = "encoder.layer.1.output.dense.weight"
     save_file({**tensors, name: tensors[name].T.contiguous()}, path)
-    with pytest.raises(RunError, match=r"1.output.dense.weight as 40 x 24, expected 24 x 40"):
+    with pytest.raises(RunError, match=r"1.output.dense.weight of shape 40 x 24, expected 24 x 40"):
         load(tmp_path)
 
 
