@@ -44,7 +44,7 @@ def test_what_the_hub_gives_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (LocalEntryNotFoundError("long\nstory"), "out of reach"),
+        (LocalEntryNotFoundError("long\nstory"), "cannot be reached"),
         (OfflineModeIsEnabled("long\nstory"), "offline mode is on"),
         (OSError("no route\nto host"), "OSError no route"),
     ],

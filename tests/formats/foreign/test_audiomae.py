@@ -120,4 +120,4 @@ def test_with_the_527_classes_of_audioset_there_may_be_several_labels(tmp_path: 
     )
     found = load(tmp_path / "f.pth")
     assert found.multi_label
-    assert any("several labels" in note for note in found.notes)
+    assert any("multi-label assumed" in note for note in found.notes)

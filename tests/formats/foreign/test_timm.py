@@ -105,7 +105,7 @@ def test_a_file_of_deits_own_code_gives_the_scores_of_timm(case: str, tmp_path: 
     found = load(tmp_path / "deit.pth")
     assert isinstance(found.model, Classifier)
     assert found.model.pool == ("distilled" if "distilled" in case else "class")
-    assert found.notes[0].startswith("DeiT's own code")
+    assert found.notes[0].startswith("a file of DeiT's code")
     assert (found.inputs.size, found.inputs.mean, found.inputs.std) == ((224, 224), MEAN, STD)
 
 

@@ -272,7 +272,7 @@ def changed(folder: Path, **values: Any) -> Path:
         ({"intermediate_size": 41}, "as 40, expected 41"),
         ({"image_size": 16}, "position_embeddings of shape 13 x 24, expected 33 x 24"),
         ({"num_channels": 3}, "2"),
-        ({"num_attention_heads": 5}, "5 of 24"),
+        ({"num_attention_heads": 5}, "5 for width 24"),
         ({"hidden_act": "relu"}, "relu"),
         ({"patch_size": "x"}, "patch_size: got 'x'"),
         ({"qkv_bias": False}, "unknown"),
