@@ -114,7 +114,10 @@ def test_with_one_deviation_for_all_the_weights_are_summed_as_timm_sums_them() -
     before = ours.encoder.patches.project.weight.detach().reshape(24, 4, 4, 3)
     after = adapt(ours, channels=1)
     assert far(after.encoder.patches.project.weight.detach(), before.sum(dim=3).reshape(24, 16)) < 1e-6
-    assert "weights of 3 channels summed into 1" in adapt(Pretrained(encoder(), inputs), channels=1).notes
+    assert (
+        "weights of 3 channels summed into 1 channel"
+        in adapt(Pretrained(encoder(), inputs), channels=1).notes
+    )
 
 
 def test_a_decoder_predicts_each_new_channel_as_the_mean_of_the_old_ones() -> None:

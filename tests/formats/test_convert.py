@@ -87,8 +87,8 @@ def test_the_command_says_what_was_read_and_the_difference(
 @pytest.mark.parametrize(
     ("source", "target", "to", "said"),
     [
-        ("both", "timm", "timm", "a head that reads class and mean"),
-        ("run", "run", "transformers", "something there already"),
+        ("both", "timm", "timm", "a head with class and mean pooling"),
+        ("run", "run", "transformers", "a path that already exists"),
         ("run", "file.bin", "mae", "a new .pth file"),
         ("none", "hf", "transformers", "none"),
         ("run", "hf", "onyx", "invalid choice"),
@@ -156,7 +156,7 @@ def refused_by_timm() -> dict[str, tuple[Pretrained, str]]:
     other = replace(SHAPE, block=BlockConfig(epsilon=1e-12))
     overlapping = replace(SHAPE, stride=(2, 2))
     return {
-        "autoencoder": (models()["autoencoder"], "a masked autoencoder; --encoder"),
+        "autoencoder": (models()["autoencoder"], r"a masked autoencoder \(--encoder"),
         "epsilon": (Pretrained(ViT(other, channels=2, image_size=(12, 12)), INPUTS), "an epsilon of 1e-12"),
         "overlap": (
             Pretrained(ViT(overlapping, channels=2, image_size=(12, 12)), INPUTS),

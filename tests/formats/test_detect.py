@@ -38,16 +38,22 @@ def distilled() -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"model": weights("mean")}, "MAE's own code, by the wrapper"),
-        ({"model": weights()}, "MAE's own code, by the wrapper"),
-        ({"model": fixed()}, "MAE's own code, by its sine and cosine positions"),
-        ({"model": weights("class"), "args": Namespace(model="vit_tiny")}, "MAE's own code, by the options"),
-        ({"model": weights("class"), "args": Namespace(model="deit_tiny")}, "DeiT's own code, by its class"),
-        ({"model": weights("class")}, "DeiT's own code, by its class token"),
-        ({"model": distilled()}, "DeiT's own code, by its distillation token"),
-        ({"model": weights(decoder=64)}, "MAE's own code, by its decoder"),
-        (weights(decoder=64), "MAE's own code, by its decoder"),
-        (fixed(), "MAE's own code, by its sine and cosine positions"),
+        ({"model": weights("mean")}, "a file of MAE's code, detected by the dictionary"),
+        ({"model": weights()}, "a file of MAE's code, detected by the dictionary"),
+        ({"model": fixed()}, "a file of MAE's code, detected by its sine and cosine position"),
+        (
+            {"model": weights("class"), "args": Namespace(model="vit_tiny")},
+            "a file of MAE's code, detected by the options",
+        ),
+        (
+            {"model": weights("class"), "args": Namespace(model="deit_tiny")},
+            "a file of DeiT's code, detected by its class",
+        ),
+        ({"model": weights("class")}, "a file of DeiT's code, detected by its class token"),
+        ({"model": distilled()}, "a file of DeiT's code, detected by its distillation token"),
+        ({"model": weights(decoder=64)}, "a file of MAE's code, detected by its decoder"),
+        (weights(decoder=64), "a file of MAE's code, detected by its decoder"),
+        (fixed(), "a file of MAE's code, detected by its sine and cosine position"),
         (weights("class"), "timm state dict"),
         (weights("mean"), "timm state dict"),
         (

@@ -92,7 +92,7 @@ def test_another_size_gives_what_theirs_gives_for_it(
     ours, x = load(saved(theirs, tmp_path), image_size=size), pictures(size=size)
     with torch.inference_mode():
         assert far(theirs(x).last_hidden_state, ours.model(x)) < 1e-5
-    assert any("positions resized from 8 × 8" in note for note in ours.notes)
+    assert any("position embeddings resized from 8 × 8" in note for note in ours.notes)
 
 
 def test_pictures_are_taken_in_the_size_that_the_preprocessing_cuts_them_to(tmp_path: Path) -> None:

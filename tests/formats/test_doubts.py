@@ -18,7 +18,7 @@ from tests.formats.foreign.test_transformers import SMALL, VIT_MAE, drawn, saved
 from tests.formats.test_native import models
 from tests.small import folder
 
-ALIKE = "warning: the positions of the {} are all alike"
+ALIKE = "warning: all position embeddings of the {} are equal"
 ENCODER = "embeddings.position_embeddings"
 DECODER = "decoder.decoder_pos_embed"
 
@@ -94,7 +94,7 @@ def test_who_uses_such_weights_reads_the_warning_once_and_first(
         embed(place, pictures)
     err = capsys.readouterr().err
     assert err.count(ALIKE.format("encoder")) == 1
-    assert err.startswith(f"kakera: {place}: warning: the positions")
+    assert err.startswith(f"kakera: {place}: warning: all position embeddings")
 
 
 def test_convert_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

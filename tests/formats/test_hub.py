@@ -44,7 +44,7 @@ def test_what_the_hub_gives_is_loaded(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (LocalEntryNotFoundError("long\nstory"), "out of reach"),
+        (LocalEntryNotFoundError("long\nstory"), "cannot be reached"),
         (OfflineModeIsEnabled("long\nstory"), "offline mode is on"),
         (OSError("no route\nto host"), "OSError no route"),
     ],
@@ -73,7 +73,7 @@ def test_a_mistyped_run_is_said_to_be_neither_here_nor_there_and_what_was_meant(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     with pytest.raises(RunError) as caught:
         load("runs/clasifier")
-    assert "no such folder here, and from the hub nothing: it is out of reach" in str(caught.value)
+    assert "no such file or folder, and from the hub nothing: the hub cannot be reached" in str(caught.value)
     assert "did you mean runs/classifier?" in str(caught.value)
     with pytest.raises(RunError, match=r"no such file or folder.*did you mean .*classifier\?"):
         load(tmp_path / "runs" / "clasifier")

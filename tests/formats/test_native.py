@@ -82,7 +82,7 @@ def test_a_single_bit_of_the_weights_is_noticed(tmp_path: Path) -> None:
     content = bytearray((tmp_path / WEIGHTS).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / WEIGHTS).write_bytes(content)
-    with pytest.raises(RunError, match="got model.safetensors: its content does not fit its checksum"):
+    with pytest.raises(RunError, match="got model.safetensors: its content does not match its checksum"):
         load_model(tmp_path)
 
 
@@ -100,7 +100,7 @@ def test_weights_of_another_model_get_one_line(tmp_path: Path) -> None:
     description = json.loads((tmp_path / DESCRIPTION).read_text())
     description["config"]["width"] = 128
     (tmp_path / DESCRIPTION).write_text(json.dumps(description))
-    with pytest.raises(RunError, match="a description that fits its weights") as caught:
+    with pytest.raises(RunError, match="a description that matches its weights") as caught:
         load_model(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -45,9 +45,9 @@ def averaged(model: nn.Module) -> dict[str, Tensor]:
 
 
 WRAPPERS: dict[str, tuple[Wrap, str]] = {
-    "DataParallel": (parallel, "names without module."),
-    "torch.compile": (compiled, "names without _orig_mod."),
-    "both": (both, "names without _orig_mod. and module."),
+    "DataParallel": (parallel, 'removed "module." from'),
+    "torch.compile": (compiled, 'removed "_orig_mod." from'),
+    "both": (both, 'removed "_orig_mod." and "module." from'),
     "averaged": (averaged, "weights averaged over steps"),
 }
 
@@ -96,11 +96,11 @@ def test_a_wrapped_model_of_timm_gives_the_same_outputs(prefix: str, tmp_path: P
             found = load(tmp_path / "timm").model(KEPT["token/input"])
         assert far(found.double(), KEPT["token/output"]) < 1e-5
     torch.save({"state_dict": {f"{prefix}{n}": t for n, t in weights("class").items()}}, tmp_path / "x.pth")
-    assert any(f"names without {prefix.split('.')[0]}." in note for note in load(tmp_path / "x.pth").notes)
+    assert any(f'removed "{prefix.split(".")[0]}."' in note for note in load(tmp_path / "x.pth").notes)
 
 
 def test_names_that_become_one_are_refused() -> None:
-    with pytest.raises(RunError, match="got 2 tensors with 1 names, once module are off") as caught:
+    with pytest.raises(RunError, match="got 2 tensors with 1 names after removing module") as caught:
         unwrapped({"a": torch.zeros(1), "module.a": torch.zeros(1)}, "file")
     assert "\n" not in str(caught.value)
 
@@ -135,7 +135,7 @@ def test_of_a_student_and_a_teacher_the_teacher_is_read(
     assert isinstance(found.model, ViT)
     notes = "; ".join(found.notes)
     assert "teacher" in notes
-    assert "left behind" in notes
+    assert "not used (" in notes
     with torch.inference_mode():
         tokens = by_the_formula(weights(), x)
         norm = nn.functional.layer_norm(

@@ -1,1 +1,1 @@
-"""Weights on disk: kakera's own format, and those of others."""
+"""Model files: kakera's own format, and the formats of other libraries."""

@@ -1,4 +1,4 @@
-"""The same weights for pictures of another size, with other channels, or for other classes."""
+"""Adapt a model to another image size, other channels or other classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kakera.model.mae import MAE
 
 Size = int | tuple[int, int]
 Classes = int | Sequence[str]
-BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue in the grey of ITU-R BT.601, which Pillow makes
+BRIGHTNESS = (0.299, 0.587, 0.114)  # shares of red, green and blue in grey: ITU-R BT.601, as in Pillow
 
 
 def adapt(
@@ -29,19 +29,29 @@ def adapt(
     channels: int | None = None,
     classes: Classes | None = None,
 ) -> Pretrained:
-    """Return `saved` for other inputs and classes; it stays as it is, and the notes of the new one say how.
+    """Return a copy of `saved` for other inputs or classes; notes of the copy describe the changes.
 
-    Positions of encoder and decoder are resized in two dimensions, as the library does that they come
-    from. Another number of channels k shares the sum over the channels there were out evenly: the weights
-    of each are Σ/k, so that a picture alike in all channels gives the same tokens. From grey to colour red,
-    green and blue get their share of the brightness instead, so that a picture in colour gives the tokens
-    of its grey. New classes get a new head. Where nothing changes it is `saved` itself. Raises OptionError.
+    `size` is in pixels, one number or (height, width); `classes` is a number or names; None changes nothing.
+    Position embeddings of encoder and decoder are resized in two dimensions by the method of their library.
+    With k new channels, each gets the weights Σ/k, where Σ is the sum over the old channels: a picture with
+    equal channels has the same tokens as before. From one channel to three, red, green and blue get their
+    shares of the brightness instead: a colour picture has the same tokens as its grey version. New classes
+    get a new, untrained head. If nothing changes, `saved` itself is returned. Raises OptionError for inputs
+    or classes that the model cannot have.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> adapted = adapt(Pretrained(encoder, InputSpec(1, 8, 8, (0.5,), (0.5,))), size=16, channels=3)
+        >>> adapted.inputs.size, adapted.inputs.channels
+        ((16, 16), 3)
     """
     sides = saved.inputs.size if size is None else _pair(size)
     count = saved.inputs.channels if channels is None else channels
     if classes is None and (sides, count) == (saved.inputs.size, saved.inputs.channels):
         return saved
-    saved = replace(saved, model=copy.deepcopy(saved.model))  # which is changed from here on
+    saved = replace(saved, model=copy.deepcopy(saved.model))  # the copy is changed below
     if sides != saved.inputs.size:
         saved = _resized(saved, sides)
     if count != saved.inputs.channels:
@@ -60,10 +70,12 @@ def _noted(saved: Pretrained, note: str) -> tuple[str, ...]:
 def _resized(saved: Pretrained, size: tuple[int, int]) -> Pretrained:
     inputs = saved.inputs
     require_values(inputs.channels, size)
-    found = inputs.resized(size)
+    resized = inputs.resized(size)
     saved.model.resize(size, saved.resampling)
-    note = f"positions resized from {_times(inputs.size)} to {_times(size)} pixels, {saved.resampling}"
-    return replace(saved, inputs=found, notes=_noted(saved, note))
+    note = (
+        f"position embeddings resized from {_times(inputs.size)} to {_times(size)} pixels, {saved.resampling}"
+    )
+    return replace(saved, inputs=resized, notes=_noted(saved, note))
 
 
 def _times(size: tuple[int, int]) -> str:
@@ -78,31 +90,31 @@ def _rechannelled(saved: Pretrained, channels: int) -> Pretrained:
             "channels", got=got, expected="a Vision Transformer of pictures", do="leave channels out"
         )
     if channels < 1:
-        raise OptionError("channels", got=channels, expected="1 or more", do="choose another")
+        raise OptionError("channels", got=channels, expected="1 or more", do="choose another number")
     mae = require_mae(saved).model if saved.model.reconstructs else None
     if mae is not None and mae.hog_target:
         raise OptionError(
             "channels",
-            got="a decoder that predicts gradients channel by channel",
-            expected="one of pixels, or an encoder",
+            got="a decoder that predicts gradients of each channel",
+            expected="a decoder of pixels, or an encoder",
             do="leave channels out",
         )
-    found, weight, shift = _shared_out(saved, channels)
+    adapted, weight, shift = _shared_out(saved, channels)
     encoder = saved.encoder
     project = Linear(weight.shape[1], weight.shape[0]).to(weight)
     project.weight.data, project.bias.data = weight, encoder.patches.project.bias.data + shift
     encoder.patches.project, encoder.channels = project, channels
     if mae is not None:
         _share_out_predictions(mae, inputs.channels, channels)
-    way = "summed into 1" if channels == 1 else f"shared out evenly among {channels}"
+    way = "summed into 1 channel" if channels == 1 else f"divided evenly among {channels} channels"
     if (inputs.channels, channels) == (1, 3):
-        way = "shared out among red, green and blue as these make up the brightness"
+        way = "divided among red, green and blue by their shares of the brightness"
     many = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
-    return replace(saved, inputs=found, notes=_noted(saved, f"weights of {many} {way}"))
+    return replace(saved, inputs=adapted, notes=_noted(saved, f"weights of {many} {way}"))
 
 
 def _shared_out(saved: Pretrained, channels: int) -> tuple[InputSpec, Tensor, Tensor]:
-    """Inputs of mean statistics, the weights of the embedding (d, ph·pw·channels), and what its bias gains.
+    """Return inputs with mean statistics, embedding weights (d, ph·pw·channels) and the shift of its bias.
 
     With x the value in every channel, Σ_c w_c (x − m_c) / s_c = Σ_k W_k (x − m) / s + shift holds exactly.
     """
@@ -114,12 +126,12 @@ def _shared_out(saved: Pretrained, channels: int) -> tuple[InputSpec, Tensor, Te
     shares = BRIGHTNESS if (inputs.channels, channels) == (1, 3) else (1 / channels,) * channels
     total = (parts * std / stds).sum(dim=2, keepdim=True)
     weight = rearrange(total * torch.tensor(shares, dtype=torch.float64), "d p c -> d (p c)").contiguous()
-    found = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
-    return found, weight.to(old.dtype), shift.to(old.dtype)
+    adapted = replace(inputs, channels=channels, mean=(mean,) * channels, std=(std,) * channels)
+    return adapted, weight.to(old.dtype), shift.to(old.dtype)
 
 
 def _share_out_predictions(model: MAE, old: int, channels: int) -> None:
-    """Each new channel is predicted as the mean of those there were."""
+    """Make the decoder predict the mean of the old channels in each new channel."""
     before = model.decoder.predict
     weight = rearrange(before.weight.detach(), "(p c) d -> p c d", c=old).mean(dim=1, keepdim=True)
     bias = rearrange(before.bias.detach(), "(p c) -> p c", c=old).mean(dim=1, keepdim=True)
@@ -130,10 +142,10 @@ def _share_out_predictions(model: MAE, old: int, channels: int) -> None:
 
 
 def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
-    wanted = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
-    if len(wanted) < 2:
-        raise OptionError("classes", got=len(wanted), expected="two or more", do="name them, or their number")
-    model = saved.model.with_head(len(wanted), seed=0)
+    names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+    if len(names) < 2:
+        raise OptionError("classes", got=len(names), expected="two or more", do="list the names, or a number")
+    model = saved.model.with_head(len(names), seed=0)
     model.to(next(saved.model.parameters()))
-    note = f"a new head for {len(wanted)} classes, which has learned nothing yet"
-    return replace(saved, model=model.eval(), classes=wanted, multi_label=False, notes=_noted(saved, note))
+    note = f"a new, untrained head for {len(names)} classes"
+    return replace(saved, model=model.eval(), classes=names, multi_label=False, notes=_noted(saved, note))

@@ -1,4 +1,4 @@
-"""A model is built without memory, compared with the tensors of a file, and only then filled."""
+"""Construction of models without memory, to compare them with the tensors of a file before filling them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from torch import Tensor, nn
 from kakera.errors import OptionError, RunError
 
 UNFIT = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError)
-"""What building a model from wrong numbers may raise."""
+"""The errors that building a model from wrong numbers may raise."""
 
 
 @contextmanager
 def without_memory(source: str, *, expected: str, do: str) -> Generator[None]:
-    """Build on the meta device, where a size costs nothing. Raises RunError in place of what goes wrong."""
+    """Build models on the meta device, which allocates no memory, inside a `with` block.
+
+    Any error of wrong numbers becomes a RunError about `source`, with `expected` and `do` in its message.
+    """
     try:
         with torch.device("meta"):
             yield
@@ -28,7 +31,7 @@ def without_memory(source: str, *, expected: str, do: str) -> Generator[None]:
 
 
 def reason(error: Exception) -> str:
-    """A few words about an error of a description, in one line."""
+    """Return a short description of an error in one line."""
     lines = str(error).splitlines() or [type(error).__name__]
     first = lines[1].strip() if len(lines) > 1 and lines[0].endswith(":") else lines[0]
     if isinstance(error, OptionError):
@@ -37,7 +40,7 @@ def reason(error: Exception) -> str:
 
 
 def require_layers(depth: int, tensors: Collection[str]) -> int:
-    """Return the depth. Raises OptionError for more layers than there are tensors: each has at least one."""
+    """Return `depth`. Raises OptionError for more layers than tensors: each layer has at least one."""
     if depth > len(tensors):
         got, expected = f"{depth} layers", f"no more than the {len(tensors)} tensors of the file"
         raise OptionError("depth", got=got, expected=expected, do="correct it")
@@ -45,9 +48,9 @@ def require_layers(depth: int, tensors: Collection[str]) -> int:
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give a model that was built `without_memory` its weights; names and shapes fit already.
+    """Fill a model that was built `without_memory`; names and shapes must match already.
 
-    It computes in float64 where one of them is in float64, else in float32.
+    The model becomes float64 if any tensor is float64, else float32.
     """
     if any(tensor.dtype == torch.float64 for tensor in tensors.values()):
         model.double()
@@ -56,18 +59,18 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def require_numbers(tensors: Mapping[str, Tensor], source: str) -> None:
-    """Raises RunError for a tensor that holds no floating-point numbers, or one that is not finite."""
+    """Check that all tensors are floating point and finite. Raises RunError for the first that is not."""
     for name, tensor in tensors.items():
         if not tensor.is_floating_point() or tensor.layout != torch.strided or tensor.is_meta:
-            kind, do = str(tensor.dtype).removeprefix("torch."), "take weights that are not quantised"
+            kind, do = str(tensor.dtype).removeprefix("torch."), "use weights that are not quantised"
             raise RunError(source, got=f"{name} in {kind}", expected="floating-point weights", do=do)
         if not finite(tensor):
-            do = "take another checkpoint; this training diverged, or the file is damaged"
+            do = "use another checkpoint: this training diverged, or the file is damaged"
             raise RunError(source, got=f"{name} with NaN or infinity", expected="finite weights", do=do)
 
 
 def finite(tensor: Tensor) -> bool:
-    """Whether all numbers of a tensor are."""
+    """Return True if all numbers of a tensor are finite."""
     if not tensor.numel():
         return True
     wide = tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

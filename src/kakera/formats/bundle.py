@@ -1,4 +1,4 @@
-"""A network with all that belongs to it: what it takes in, its classes, where it came from."""
+"""A model together with its input specification, its classes and notes on its origin."""
 
 from __future__ import annotations
 
@@ -28,15 +28,29 @@ from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 
 WithHead: TypeAlias = Classifier | ResNet
-"""A network with a head."""
+"""A model with a classification head."""
 M_co = TypeVar("M_co", bound=Network, default=Network, covariant=True)
 
 
 @dataclass(frozen=True)
 class Pretrained(Generic[M_co]):
-    """A network, what it takes in, and the names of the classes it tells apart (none without a head).
+    """A model with its input specification and its class names.
 
-    `multi_label` says that a picture may show more than one of them.
+    `model` is the network, `inputs` describes its inputs (size, channels, normalisation). `classes` are the
+    class names in the order of the logits; a model without a head has none. `multi_label` is True if a
+    picture may have several labels; then each class has its own sigmoid.
+
+    Example:
+
+        >>> from kakera.model.classifier import Classifier
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
+        >>> saved = Pretrained(Classifier(encoder, 2, "class"), inputs, ("cat", "dog"))
+        >>> pictures = np.zeros((3, 8, 8), np.uint8)  # three black pictures
+        >>> saved.predict_proba(list(pictures)).shape
+        (3, 2)
+        >>> saved.embed(list(pictures)).shape
+        (3, 64)
     """
 
     model: M_co
@@ -44,113 +58,120 @@ class Pretrained(Generic[M_co]):
     classes: tuple[str, ...] = ()
     multi_label: bool = False
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """Of weights from elsewhere: what was found, and what had to be assumed."""
+    """Notes on weights of another library: detected properties and assumptions."""
     resampling: Resampling = field(default="bicubic", compare=False)
-    """How the library that they come from resizes positions."""
+    """The method by which the library of the weights resizes position embeddings."""
 
     def __post_init__(self) -> None:
-        # A class is a position: names that stand for several get a number, and a note.
+        # A class is an index, so names must be unique: repeated names get a number, and a note tells so.
         object.__setattr__(self, "notes", (*self.notes, *note_on_duplicates(self.classes)))
         object.__setattr__(self, "classes", unique_names(self.classes))
 
     @property
     def encoder(self) -> ViT:
-        """The Vision Transformer inside. Raises RunError for a CNN."""
-        found = self.model.backbone
-        if found is None:
+        """The Vision Transformer of the model, without its head or decoder. Raises RunError for a CNN."""
+        encoder = self.model.backbone
+        if encoder is None:
             raise RunError("model", got="a CNN", expected="a Vision Transformer", do="choose another model")
-        return found
+        return encoder
 
     @property
     def device(self) -> torch.device:
-        """The device that the network is on."""
+        """The device of the model's weights."""
         return next(self.model.parameters()).device
 
     @cached_property
     def front_end(self) -> FrontEnd:
-        """What makes the network's pixels of stored pictures and of waveforms."""
+        """The front end, which turns stored pictures or waveforms into input pixels of the model."""
         return FrontEnd.of(self.model, self.inputs)
 
     def prepare(self, files: Files) -> Float[Tensor, "b c H W"]:
-        """Return files as the network takes them in, normalised, on its device: as evaluation does.
+        """Return files as input pixels of the model, (b, c, H, W), as in evaluation.
 
-        A path, a folder or a built-in name; bytes, an image of Pillow, an array (H, W) or (H, W, C) of uint8
-        or of floats from 0 to 1; of a model of recordings also (waveform, rate in hertz); or several of
-        these. A picture is decoded upright, laid on white where it is transparent, cut to the middle, and
-        resized; a recording becomes its windows one after another. Raises DataError for what can be no
-        file, UnreadableFileError for the first that cannot be read.
+        `files` is a path, a folder or a built-in name; or bytes, a Pillow image, an array (H, W) or (H, W, C)
+        of uint8 or of floats from 0 to 1; a model of recordings also accepts (waveform, sample rate in
+        hertz). A list of these is accepted too. A picture is decoded, turned upright, put on white where it
+        is transparent, centre-cropped and resized. A recording becomes its windows in order, one row each.
+        The result is normalised and on the model's device. Raises DataError for an object that is no file,
+        and UnreadableFileError for the first unreadable file.
         """
         return prepare(self.front_end, files, self.device)
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
-        """Return probabilities, on the CPU, of stored pictures, or of waveforms that end after `lengths`.
+        """Return the probabilities (b, classes) of stored pictures or of waveforms, on the CPU.
 
-        Raises OptionError for a network without a head.
+        `values` are stored pictures (b, c, H, W) or waveforms (b, samples). `lengths` (b,) are the recorded
+        samples of each waveform; the rest is padding. Raises OptionError for a model without a head.
         """
         from kakera.formats.inference import probabilities
 
         return probabilities(self, *self.front_end(values.to(self.device), lengths)).cpu()
 
     def predict_proba(self, files: Files) -> NDArray[np.float32]:
-        """Return the probabilities (n, classes) of files, in the order given; of a recording their mean.
+        """Return the probabilities (n, classes) of files, float32, in the order of `files`.
 
-        `files` are as in `prepare`. Each row sums to 1, unless `multi_label` labels may hold at once. Raises
-        OptionError for a network without a head, and as `prepare` does.
+        `files` are as in `prepare`. A recording gets the mean over its windows. Each row sums to 1, except in
+        a multi-label model. Raises OptionError for a model without a head, and the errors of `prepare`.
         """
         from kakera.data.sources.files import open_files
         from kakera.formats.inference import predict_proba
 
         require_classifier(self)
-        found, _, broken = predict_proba(self, open_files(files, self.inputs))
-        return _whole(found, broken)
+        rows, _, broken = predict_proba(self, open_files(files, self.inputs))
+        return _whole(rows, broken)
 
     def embed(self, files: Files, *, pool: Pooling | None = None, layer: int = -1) -> NDArray[np.float32]:
-        """Return one vector a file, (n, d), of the frozen encoder, in the order given.
+        """Return one embedding of the frozen encoder for each file, (n, d), float32, in the order of `files`.
 
-        `pool` is "class", "mean" or "class and mean": without one what the head reads, or the class token.
-        `layer` counts from 0, before the first, to the depth; −1 is the last. Raises OptionError for the
-        layer, RunError for a CNN, and as `prepare` does.
+        `pool` is "class", "mean" or "class and mean"; by default the pooling of the head, or the class token.
+        `layer` is 0 (before the first layer) to the depth (after the last); −1 is the last. Raises
+        OptionError for another layer, RunError for a CNN, and the errors of `prepare`.
         """
         from kakera.data.sources.files import open_files
         from kakera.formats.inference import features
 
-        read, broken = pool or self.model.pool or "class", list[UnreadableFileError]()
-        found, _ = features(self, open_files(files, self.inputs), [layer], [read], unreadable=broken)
-        return _whole(found[layer, read], broken)
+        pooling, broken = pool or self.model.pool or "class", list[UnreadableFileError]()
+        rows, _ = features(self, open_files(files, self.inputs), [layer], [pooling], unreadable=broken)
+        return _whole(rows[layer, pooling], broken)
 
     def reconstruct(self, files: Files, *, mask_ratio: float = 0.75, seed: int = 0) -> NDArray[np.uint8]:
-        """Return (n, 3, H, W, c): each picture, with hidden patches grey, and with them predicted.
+        """Return three versions of each picture, (n, 3, H, W, c), uint8: original, masked, reconstructed.
 
-        A share `mask_ratio` of the patches is hidden at random, as `seed` draws them. `files` are as in
-        `prepare`. Raises RunError for a network without a decoder, OptionError for the ratio.
+        In the masked version hidden patches are grey; in the reconstructed one the model predicts them.
+        `mask_ratio` is the share of patches that are hidden at random; `seed` chooses them. `files` are as
+        in `prepare`. Raises RunError for a model without a decoder, and OptionError for a wrong ratio.
         """
         from kakera.formats.looking import reconstruct
 
         return reconstruct(require_mae(self), files, mask_ratio, seed)
 
     def attention(self, files: Files, *, layer: int = -1) -> list[NDArray[np.floating]]:
-        """Return (heads, 1 + N, 1 + N) for each picture or window: how much each token looks at each.
+        """Return the attention weights of a layer, (heads, 1 + N, 1 + N), for each picture or window.
 
-        Token 0 is the class token; rows sum to 1; N counts the patches that are not padding. `layer` counts
-        from 1, −1 is the last. Raises OptionError for the layer, RunError for a CNN, and as `prepare` does.
+        Row i is the attention of token i to every token, and sums to 1. Token 0 is the class token; N is the
+        number of patches that are not padding. `layer` counts from 1; −1 is the last. Raises OptionError for
+        another layer, RunError for a CNN, and the errors of `prepare`.
         """
         from kakera.formats.looking import attention
 
         return attention(self, files, layer)
 
     def to(self, device: str | torch.device) -> Pretrained[M_co]:
-        """Move the network to a device, in place as `torch.nn.Module.to` does, and return this bundle."""
+        """Move the model to a device, in place like `torch.nn.Module.to`, and return this object."""
         self.model.to(device)
         return self
 
     def save(self, folder: str | Path) -> None:
-        """Write `kakera.json` and `model.safetensors` into a folder. Raises StorageError."""
+        """Write `kakera.json` and `model.safetensors` into a folder; `kakera.load` reads it.
+
+        Raises StorageError if the disk is full or refuses the files.
+        """
         from kakera.formats.native import save_model
 
         save_model(Path(folder), self)
 
     def about(self) -> str:
-        """Return kind, size, inputs, and what it gives, in one line."""
+        """Return the kind, size, inputs and outputs of the model in one line."""
         inputs = self.inputs
         channels = "1 channel" if inputs.channels == 1 else f"{inputs.channels} channels"
         return self.model.about(f"{channels} of {inputs.height} × {inputs.width}")
@@ -160,7 +181,17 @@ class Pretrained(Generic[M_co]):
 
 
 def require_classifier(saved: Pretrained) -> Pretrained[WithHead]:
-    """Return the bundle itself, as one of a network with a head. Raises OptionError for another."""
+    """Return `saved` itself, typed as a classifier. Raises OptionError for a model without a head.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> try:
+        ...     require_classifier(Pretrained(encoder, InputSpec(1, 8, 8, (0.5,), (0.5,))))
+        ... except OptionError as error:
+        ...     print(error)
+        model: got an encoder without a head, expected a classifier; fine-tune it first
+    """
     if not saved.model.classifies:
         got = "an autoencoder" if saved.model.reconstructs else "an encoder without a head"
         raise OptionError("model", got=got, expected="a classifier", do="fine-tune it first")
@@ -168,20 +199,38 @@ def require_classifier(saved: Pretrained) -> Pretrained[WithHead]:
 
 
 def require_token_classifier(saved: Pretrained) -> Pretrained[Classifier]:
-    """Return the bundle itself, as one of a Transformer with a head. Raises OptionError for another."""
+    """Return `saved` itself, typed as a Vision Transformer with a head. Raises OptionError for another model.
+
+    Example:
+
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier(ViT("nano", channels=1, image_size=8), 2, "class")
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> require_token_classifier(saved) is saved
+        True
+    """
     if not (saved.model.classifies and saved.model.has_attention):
-        raise OptionError("model", got="no classifier of tokens", expected="one", do="name a fine-tuned run")
+        raise OptionError(
+            "model", got="no Vision Transformer with a head", expected="one", do="name a fine-tuned run"
+        )
     return cast("Pretrained[Classifier]", saved)
 
 
 def require_mae(saved: Pretrained) -> Pretrained[MAE]:
-    """Return the bundle itself, as one of a masked autoencoder. Raises RunError for one without a decoder."""
+    """Return `saved` itself, typed as a masked autoencoder. Raises RunError for a model without a decoder.
+
+    Example:
+
+        >>> saved = Pretrained(MAE(ViT("nano", channels=1, image_size=8)), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> require_mae(saved).model.reconstructs
+        True
+    """
     if not saved.model.reconstructs:
         raise RunError(
             "model",
             got="an encoder only",
             expected="a masked autoencoder",
-            do="name the pretraining run: its decoder draws",
+            do="name the pretraining run, which has a decoder",
         )
     return cast("Pretrained[MAE]", saved)
 
@@ -189,7 +238,7 @@ def require_mae(saved: Pretrained) -> Pretrained[MAE]:
 def _whole(
     rows: NDArray[np.float32], broken: list[UnreadableFileError] | tuple[UnreadableFileError, ...]
 ) -> NDArray[np.float32]:
-    """Raises UnreadableFileError for the first that could not be read."""
+    """Return `rows`. Raises UnreadableFileError for the first unreadable file."""
     for error in broken:
         raise error
     return rows

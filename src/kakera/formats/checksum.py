@@ -1,4 +1,4 @@
-"""Files of tensors that know whether they are whole: SHA-256 of all that is in them, in the header."""
+"""Safetensors files with a checksum: the header contains the SHA-256 of tensors and texts."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ CHECKSUM = "sha256"
 
 
 def sealed(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
-    """A safetensors file of tensors and texts, and the checksum of both."""
+    """Return the bytes of a safetensors file with tensors, texts and the checksum of both."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     texts = metadata or {}
     return save(plain, {**texts, CHECKSUM: digest(plain, texts)})
 
 
 def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and texts of a safetensors file. Raises ValueError, in a few words, where it is not whole.
+    """Return tensors and texts of a safetensors file, after checking its checksum.
 
-    A file without a checksum, as others write them, is only read.
+    A file without a checksum, such as a file of another library, is read without this check. Raises
+    ValueError with a short message if the file is damaged or incomplete.
     """
     try:
         with safe_open(path, framework="pt") as file:
             texts: dict[str, str] = dict(file.metadata() or {})
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except Exception as error:  # safetensors and the system each have errors of their own
+    except Exception as error:  # safetensors and the system raise errors of different types
         raise_lack(error)
         raise ValueError(f"{path.name}: {str(error).splitlines()[0]}") from error
     expected = texts.pop(CHECKSUM, None)
     if expected is not None and digest(tensors, texts) != expected:
-        raise ValueError(f"{path.name}: its content does not fit its checksum")
+        raise ValueError(f"{path.name}: its content does not match its checksum")
     return tensors, texts
 
 
 def digest(tensors: dict[str, Tensor], texts: dict[str, str]) -> str:
-    """SHA-256 over names, types, shapes and bytes of the tensors, and over the texts, in sorted order."""
-    found = hashlib.sha256()
+    """Return the SHA-256 of the names, types, shapes and bytes of tensors, and of the texts, both sorted."""
+    checksum = hashlib.sha256()
     for name, text in sorted(texts.items()):
-        found.update(f"{name}={text}\0".encode())
+        checksum.update(f"{name}={text}\0".encode())
     for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        checksum.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+        checksum.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return checksum.hexdigest()

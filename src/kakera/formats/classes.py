@@ -1,4 +1,4 @@
-"""Names of classes: a class is a position, so two positions may not share a name."""
+"""Unique class names: a class is an index of the logits, so two indices may not share a name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from collections.abc import Sequence
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with a number after each that occurred before: "crane", "crane (2)"."""
+    """Return the names, with a number after each repeated one.
+
+    Example:
+
+        >>> unique_names(["crane", "heron", "crane"])
+        ('crane', 'heron', 'crane (2)')
+    """
     seen, taken = Counter[str](), set(names)
-    found: list[str] = []
+    unique: list[str] = []
     for name in names:
         seen[name] += 1
         new = name
@@ -17,16 +23,24 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
             new = f"{name} ({seen[name]})"
             seen[name] += new in taken
         taken.add(new)
-        found.append(new)
-    return tuple(found)
+        unique.append(new)
+    return tuple(unique)
 
 
 def note_on_duplicates(names: Sequence[str]) -> tuple[str, ...]:
-    """Return a note on names that occur more than once, or none."""
-    multi_label = [name for name, count in Counter(names).items() if count > 1]
-    if not multi_label:
+    """Return a note on names that occur more than once, or an empty tuple.
+
+    Example:
+
+        >>> note_on_duplicates(["crane", "crane"])
+        ('1 name is used for more than one class; the later ones get a number: "crane" as "crane (2)"',)
+        >>> note_on_duplicates(["crane", "heron"])
+        ()
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if not repeated:
         return ()
-    shown = ", ".join(f'"{name}" as "{name} (2)"' for name in multi_label[:3])
-    more = ", …" if len(multi_label) > 3 else ""
-    what = "1 name stands" if len(multi_label) == 1 else f"{len(multi_label)} names stand"
-    return (f"{what} for more than one class, the later ones shown with a number: {shown}{more}",)
+    shown = ", ".join(f'"{name}" as "{name} (2)"' for name in repeated[:3])
+    more = ", …" if len(repeated) > 3 else ""
+    what = "1 name is" if len(repeated) == 1 else f"{len(repeated)} names are"
+    return (f"{what} used for more than one class; the later ones get a number: {shown}{more}",)

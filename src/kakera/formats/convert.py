@@ -1,4 +1,4 @@
-"""From one format to another, with a proof: both models are run on the same inputs."""
+"""Convert a model to another format and check it: both models run on the same inputs."""
 
 from __future__ import annotations
 
@@ -27,15 +27,19 @@ FOLDERS: dict[str, Callable[[Pretrained], dict[str, bytes]]] = {
     "onnx": export.files,
 }
 COLOURED = (
-    "written for colour, as pipelines of transformers see every picture: red, green and blue count as they "
-    "make up the brightness, which changes no output of a grey picture; --channels 1 leaves it grey"
+    "written with three channels, because pipelines of transformers read every picture in colour: red, green "
+    "and blue are weighted by their share of the brightness, so a grey picture has the same outputs; "
+    "--channels 1 writes one channel"
 )
-MOST = 1e-3  # from here on a difference is no rounding, and nothing is written
+MOST = 1e-3  # a larger difference is no rounding error, and nothing is written
 
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """What was read, where it was written, and how far apart the outputs are, at most, judged by whom."""
+    """The result of a conversion: its source, its target and the largest difference of the outputs.
+
+    `judge` is the library that ran the converted model; `hint` is advice, or empty. See `convert`.
+    """
 
     source: Pretrained
     target: Path
@@ -44,10 +48,10 @@ class ConvertResult:
     hint: str = ""
 
     def lines(self) -> list[str]:
-        """For people to read."""
-        found = ", ".join(self.source.notes) or "a run of kakera"
+        """Return the lines that the command prints."""
+        notes = ", ".join(self.source.notes) or "a run of kakera"
         return [
-            f"read: {self.source.about()} ({found})",
+            f"read: {self.source.about()} ({notes})",
             f"{self.target}: largest difference of the outputs {self.difference:.1e}, run by {self.judge}",
             *([self.hint] if self.hint else []),
         ]
@@ -64,15 +68,26 @@ def convert(
     image_size: Size | None = None,
     channels: int | None = None,
 ) -> ConvertResult:
-    """Write the model of `source` for another library: a new folder, or for mae a `.pth` file.
+    """Write the model of `source` in the format of another library.
 
-    With `encoder` a decoder or head is left behind, and with it what the target may have no word for;
-    `image_size` and `channels` change what it takes in, as `load` does. A model of grey pictures for
-    transformers, whose pipelines see every picture in colour, is written with three channels, unless
-    `channels` is given; an autoencoder, for which there is no pipeline, as it is. It is written beside its
-    place, read back and run before it is put there, by the library itself where that is installed. Raises
-    OptionError; RunError, with the reason, for what the target cannot express, for a target that exists
-    already and for outputs that differ; MissingExtraError, StorageError.
+    `source` is as in `load`. `target` is a new folder, or a new `.pth` file for "mae". `encoder` leaves out
+    the decoder or head, and with it what the format may not support. `image_size` and `channels` change the
+    inputs, as in `load`. Pipelines of transformers read every picture in colour, so a model of grey pictures
+    is written with three channels, unless `channels` is set; an autoencoder has no pipeline and keeps its
+    channels. The model is first written to a temporary folder. There the other library, or kakera if that is
+    not installed, reads it back and runs it. Only then it is written to `target`. Raises OptionError;
+    RunError, with the reason, for a model that the format cannot express, for a target that already exists
+    and for outputs that differ; MissingExtraError if ONNX is not installed; StorageError if the target cannot
+    be written.
+
+    Example:
+
+        >>> import kakera
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.5,))
+        >>> Pretrained(kakera.MAE(kakera.ViT("nano", channels=1, image_size=8)), inputs).save("run")
+        >>> result = convert("run", "model.pth", to="mae")
+        >>> result.difference < 1e-6, result.judge
+        (True, 'kakera, from the files')
     """
     saved, target = load(source, image_size=image_size, channels=channels), Path(target)
     if encoder:
@@ -89,20 +104,20 @@ def convert(
     with tempfile.TemporaryDirectory() as place:
         trial = Path(place) / "trial"
         write_folder(trial, files)
-        far, judge = max_abs_diff(saved, trial if to in FOLDERS else trial / "model.pth", to)
-    if not far < MOST:
+        difference, judge = max_abs_diff(saved, trial if to in FOLDERS else trial / "model.pth", to)
+    if not difference < MOST:
         raise RunError(
             str(target),
-            got=f"outputs that differ by {far:.1e}",
+            got=f"outputs that differ by {difference:.1e}",
             expected=f"less than {MOST:.0e}",
-            do="report this; nothing was written",
+            do="report this as a bug; nothing was written",
         )
     if to in FOLDERS:
         write_folder(target, files)
     else:
         write_atomically(target, files["model.pth"])
     hint = COLOURED if coloured else _hint(saved, to)
-    return ConvertResult(saved, target, far, judge, hint)
+    return ConvertResult(saved, target, difference, judge, hint)
 
 
 def _grey(saved: Pretrained) -> bool:
@@ -113,10 +128,10 @@ def _grey(saved: Pretrained) -> bool:
 def _hint(saved: Pretrained, to: Format) -> str:
     if to != "transformers" or saved.inputs.channels == 3 or saved.inputs.sound is not None:
         return ""
-    return "pipelines of transformers see every picture in colour: --channels 3 makes it a model for them"
+    return "pipelines of transformers read every picture in colour: --channels 3 writes a model for them"
 
 
 def _require_new_file(target: Path) -> None:
     if target.suffix != ".pth" or target.exists():
-        got = "something there already" if target.exists() else "another ending"
+        got = "a path that already exists" if target.exists() else "another file type"
         raise RunError(str(target), got=got, expected="a new .pth file", do="choose another")

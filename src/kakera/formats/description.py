@@ -1,4 +1,4 @@
-"""What `kakera.json` may say: checked before anything of the size it names is made."""
+"""Checks of `kakera.json`, before anything of the described size is allocated."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from kakera.model.configs import RESNETS, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
-CHANNELS = 4096
-VALUES = 2**28  # of one input: 1 GiB in float32
-POINTS = 2**20  # of one Fourier transform
-LAYERS = 10_000
+CHANNELS = 4096  # the most channels of an input
+VALUES = 2**28  # the largest input: 1 GiB in float32
+POINTS = 2**20  # the longest Fourier transform
+LAYERS = 10_000  # the most layers of an encoder or a decoder
 
 
 def check(content: object, tensors: Collection[str]) -> None:
-    """Check each value of a description of weights with these names.
+    """Check each value of a description; `tensors` are the names of its weights.
 
-    Raises OptionError that names the value, KeyError where one is missing.
+    Raises OptionError that names the wrong value, and KeyError for a missing value.
     """
     values = mapping("description", content)
     kind = one_of("kind", values["kind"], KINDS)
@@ -49,7 +49,7 @@ def check(content: object, tensors: Collection[str]) -> None:
 
 
 def inputs_of(content: object) -> InputSpec:
-    """Return the inputs that a description names. Raises OptionError."""
+    """Return the input specification of a description. Raises OptionError for a wrong value."""
     values = mapping("inputs", content)
     channels = whole("channels", values["channels"], most=CHANNELS)
     height, width = (whole(side, values[side]) for side in ("height", "width"))
@@ -63,21 +63,21 @@ def inputs_of(content: object) -> InputSpec:
         raise OptionError("axes", got=values["axes"], expected="two names", do="correct them")
     if "sound" in values:
         _check_sound(mapping("sound", values["sound"]))
-    found = InputSpec.from_json(dict(values))
-    if found.sound is not None:
-        _require_fitting(found.sound, found.width)
-    return found
+    inputs = InputSpec.from_json(dict(values))
+    if inputs.sound is not None:
+        _require_fitting(inputs.sound, inputs.width)
+    return inputs
 
 
 def require_values(channels: int, size: tuple[int, int]) -> None:
-    """Raises OptionError for a size that fits no memory."""
+    """Check that an input has at most 2^28 values. Raises OptionError for a larger one."""
     if channels * size[0] * size[1] > VALUES:
         got, most = f"{channels} channels of {size[0]} x {size[1]}", f"at most {VALUES} values"
-        raise OptionError("size", got=got, expected=most, do="choose a smaller one")
+        raise OptionError("size", got=got, expected=most, do="choose a smaller size")
 
 
 def _require_fitting(sound: SoundSpec, frames: int) -> None:
-    """Raises OptionError for a Fourier transform, mel filters or a window that fit no memory."""
+    """Check Fourier transform, mel filters and window. Raises OptionError if one is too large for memory."""
     samples = sound.samples(frames)
     if sound.points > POINTS:
         got, expected = f"{sound.points} points", f"at most {POINTS}"
@@ -117,7 +117,7 @@ def _check_config(values: Mapping[str, Any], tensors: Collection[str]) -> None:
 
 
 def _check_layers(where: str, values: Mapping[str, Any], tensors: Collection[str] | None) -> None:
-    """`tensors` is None for a decoder that is named and not made."""
+    """Check the numbers of an encoder or decoder; `tensors` is None for a decoder without weights."""
     for name in ("width", "heads"):
         whole(f"{where}'s {name}", values[name])
     depth = whole(f"{where}'s depth", values["depth"], least=0, most=LAYERS)

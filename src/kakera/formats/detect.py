@@ -1,4 +1,4 @@
-"""A file of tensors without a description: whose it is follows from its names."""
+"""Detection of the library that wrote a weights file without a description, by its tensor names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ AST = "v.pos_embed"
 
 
 def read_file(path: Path) -> Pretrained:
-    """AST's, AudioMAE's, MAE's, DeiT's and DINO's own files, and timm's. Raises RunError."""
+    """Read a weights file of AST, AudioMAE, MAE, DeiT, DINO or timm. Raises RunError for another file.
+
+    Example:
+
+        >>> from kakera.formats.foreign import mae
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> path = Path("model.pth")
+        >>> path.write_bytes(mae.write(saved)) > 0
+        True
+        >>> read_file(path).notes
+        ("a file in MAE's layout, written by kakera",)
+    """
     weights = read_weights(path)
     tensors, notes = (weights.tensors, ()) if AST in weights.tensors else inside(weights.tensors)
     saved = _read(path, weights.around, tensors)
@@ -30,13 +43,15 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
     if AST in tensors:
         return ast.read(path, tensors)
     if any(".embeddings.patch_embeddings." in f".{name}" for name in tensors):
-        raise _refusal(path, "names of transformers", "its config.json beside it", "name the folder of both")
+        raise _refusal(
+            path, "tensor names of transformers", "its config.json beside it", "name the folder of both"
+        )
     if PATCHES not in tensors or "pos_embed" not in tensors:
-        got = f"other names ({', '.join(sorted(tensors)[:3])})"
-        raise _refusal(path, got, "a Vision Transformer of MAE's, AST's or timm's", "name another file")
+        got = f"unknown tensor names ({', '.join(sorted(tensors)[:3])})"
+        raise _refusal(path, got, "a Vision Transformer of MAE, AST or timm", "name another file")
     if tensors[PATCHES].ndim != 4 or tensors["pos_embed"].ndim != 3:
         raise _refusal(
-            path, "tensors of other axes", "patches of 4 axes, positions of 3", "name another file"
+            path, "another number of axes", "a patch embedding of 4 axes, positions of 3", "name another file"
         )
     if audiomae.is_audiomae(tensors) and "kakera" not in around:
         return audiomae.read(path, tensors)
@@ -49,14 +64,14 @@ def _read(path: Path, around: Mapping[str, Any], tensors: Mapping[str, Tensor]) 
 
 
 def _deit(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
-    """DeiT's own code: timm's names, in a wrapper like MAE's; trained on ImageNet's mean and deviation."""
+    """Read a file of DeiT's code: timm's names in a wrapper like MAE's, normalised like ImageNet."""
     three = tensors["patch_embed.proj.weight"].shape[1] == len(mae.MEAN)
     saved = timm.read(
         tensors, str(path), {"pretrained_cfg": {"mean": mae.MEAN, "std": mae.STD}} if three else {}
     )
     token = "distillation" if "dist_token" in tensors else "class"
-    notes = (f"DeiT's own code, by its {token} token and wrapper", *saved.notes[1:])
-    assumed = f"a mean of {mae.MEAN} and a deviation of {mae.STD} assumed"
+    notes = (f"a file of DeiT's code, detected by its {token} token and wrapper", *saved.notes[1:])
+    assumed = f"mean {mae.MEAN} and standard deviation {mae.STD} assumed"
     return replace(saved, notes=(*notes, assumed) if three else notes)
 
 

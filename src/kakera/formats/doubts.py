@@ -1,4 +1,4 @@
-"""What is odd about weights that can be read all the same: said in a note that begins with "warning"."""
+"""Warnings about readable but suspicious weights: notes that start with "warning"."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from kakera.model.network import Network
 
 
 def alike(model: Network) -> tuple[str, ...]:
-    """Return a warning where all patches have the same position: then the model cannot tell places apart.
+    """Return a warning if all patches have the same position embedding, or an empty tuple.
 
     transformers 5.24 makes such a ViTMAE from a configuration: its sine and cosine positions stay zero.
     """
     parts = model.position_embeddings()
-    found = [name for name, positions in parts.items() if _same(positions.detach())]
-    if not found:
+    equal = [name for name, positions in parts.items() if _same(positions.detach())]
+    if not equal:
         return ()
-    where = " and ".join(found)
-    return (f"warning: the positions of the {where} are all alike, so it cannot tell where a patch stands",)
+    where = " and ".join(equal)
+    return (f"warning: all position embeddings of the {where} are equal, so it cannot locate patches",)
 
 
 def _same(positions: Tensor) -> bool:
-    """Whether several patches have one position; row 0 is the class token's."""
+    """Return True if all patches have the same position embedding; row 0 belongs to the class token."""
     return len(positions) > 2 and bool((positions[1:] == positions[1]).all())

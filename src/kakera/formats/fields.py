@@ -1,4 +1,4 @@
-"""Values of a description in JSON: each is checked to be of its kind. Errors name the value."""
+"""Checks for the values of a JSON description. Error messages name the value."""
 
 from __future__ import annotations
 
@@ -8,18 +8,31 @@ from typing import Any, cast
 
 from kakera.errors import OptionError
 
-MOST = 2**31 - 1  # of whole numbers that count something
+MOST = 2**31 - 1  # the largest count that a description may contain
 
 
 def whole(name: str, value: object, *, least: int = 1, most: int = MOST) -> int:
-    """Return a whole number from `least` to `most`. Raises OptionError."""
+    """Return `value` if it is a whole number from `least` to `most`. Raises OptionError otherwise.
+
+    Example:
+
+        >>> whole("depth", 12)
+        12
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise _wrong(name, value, f"a whole number from {least} to {most}")
     return value
 
 
 def number(name: str, value: object, *, positive: bool = False) -> float:
-    """Return a finite number. Raises OptionError."""
+    """Return `value` as a float if it is a finite number. Raises OptionError otherwise.
+
+    Example:
+
+        >>> number("scale", 255)
+        255.0
+    """
+    # An integer in JSON may be too large for a float, and `float` would raise OverflowError.
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300:
         raise _wrong(name, value, "a number")
     if math.isnan(value) or (positive and value <= 0):
@@ -28,7 +41,13 @@ def number(name: str, value: object, *, positive: bool = False) -> float:
 
 
 def numbers(name: str, value: object, count: int) -> tuple[float, ...]:
-    """Return `count` numbers, from a list or from the one number that all are. Raises OptionError."""
+    """Return the numbers of a list, or `count` copies of one number. Raises OptionError for another value.
+
+    Example:
+
+        >>> numbers("mean", 0.5, 3)
+        (0.5, 0.5, 0.5)
+    """
     if isinstance(value, int | float):
         return (number(name, value),) * count
     if not isinstance(value, list | tuple):
@@ -37,32 +56,56 @@ def numbers(name: str, value: object, count: int) -> tuple[float, ...]:
 
 
 def flag(name: str, value: object) -> bool:
-    """Return true or false. Raises OptionError."""
+    """Return `value` if it is true or false. Raises OptionError otherwise.
+
+    Example:
+
+        >>> flag("multi_label", True)
+        True
+    """
     if not isinstance(value, bool):
         raise _wrong(name, value, "true or false")
     return value
 
 
 def words(name: str, value: object) -> tuple[str, ...]:
-    """Return the texts of a list. Raises OptionError."""
+    """Return the strings of a list as a tuple. Raises OptionError for another value.
+
+    Example:
+
+        >>> words("classes", ["cat", "dog"])
+        ('cat', 'dog')
+    """
     if not isinstance(value, list | tuple):
         raise _wrong(name, value, "a list of names")
-    found = cast(list[object], value)
-    for each in found:
+    items = cast(list[object], value)
+    for each in items:
         if not isinstance(each, str):
             raise _wrong(name, each, "a list of names")
-    return tuple(cast(list[str], found))
+    return tuple(cast(list[str], items))
 
 
 def mapping(name: str, value: object) -> Mapping[str, Any]:
-    """Return a JSON object. Raises OptionError."""
+    """Return `value` if it is a JSON object (a dictionary). Raises OptionError otherwise.
+
+    Example:
+
+        >>> mapping("inputs", {"channels": 3})
+        {'channels': 3}
+    """
     if not isinstance(value, Mapping):
         raise _wrong(name, value, "a JSON object")
     return cast(Mapping[str, Any], value)
 
 
 def one_of(name: str, value: object, known: tuple[str, ...]) -> str:
-    """Return one of the known words. Raises OptionError."""
+    """Return `value` if it is one of the `known` strings. Raises OptionError otherwise.
+
+    Example:
+
+        >>> one_of("kind", "mae", ("mae", "encoder"))
+        'mae'
+    """
     if not isinstance(value, str) or value not in known:
         raise _wrong(name, value, f"one of {', '.join(known)}")
     return value

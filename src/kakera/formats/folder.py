@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all."""
+"""Writing a folder completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from kakera.errors import RunError, StorageError, sentence
 
 
 def require_free(folder: Path) -> None:
-    """Raises RunError where something is in its place."""
+    """Check that `folder` does not exist or is empty. Raises RunError otherwise."""
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise RunError(
-            str(folder), got="something there already", expected="a new folder", do="choose another"
+            str(folder), got="a path that already exists", expected="a new folder", do="choose another"
         )
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """A neighbour is filled, synced and renamed. Raises RunError, StorageError."""
+    """Write files into a new folder, completely or not at all.
+
+    A temporary folder beside it is filled, synced to disk and renamed. Raises RunError if `folder` already
+    exists, StorageError if it cannot be written.
+    """
     require_free(folder)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
@@ -36,7 +40,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
             str(folder),
             got=error.strerror or error,
             expected="room to write",
-            do="free some; nothing is lost",
+            do="free some disk space; nothing is lost",
         )
         raise StorageError(message) from error
     finally:

@@ -1,4 +1,4 @@
-"""Models by their names on the Hugging Face hub, kept in its cache."""
+"""Download of models from the Hugging Face hub into its cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from kakera.errors import RunError
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-# Weights, best first: one file, or an index and the parts it names.
+# File patterns of weights, best first: one file, or an index with its files.
 KINDS = (
     ("model.safetensors",),
     ("model.safetensors.index.json", "model-*-of-*.safetensors"),
@@ -20,14 +20,15 @@ TEXTS = ["config.json", "preprocessor_config.json", "kakera.json", "README.md"]
 
 
 def is_name(source: str) -> bool:
-    """Whether this could be `owner/model`, and no file or folder is in its place."""
+    """Return True if `source` has the form `owner/model`, and no file or folder has this path."""
     return NAME.fullmatch(source) is not None and not Path(source).exists()
 
 
 def fetch(name: str, *, revision: str | None = None, token: str | None = None) -> Path:
-    """The folder of a model, downloaded if it is not there yet. Raises RunError.
+    """Return the folder of a model, after downloading it unless it is in the cache.
 
-    Of weights that lie there twice the .safetensors are taken. HF_HUB_OFFLINE=1 asks nobody.
+    If the hub has the weights in several formats, .safetensors files are used. With HF_HUB_OFFLINE=1 only
+    the cache is used. Raises RunError if the model cannot be downloaded.
     """
     from huggingface_hub import snapshot_download
 
@@ -35,23 +36,23 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
         return Path(snapshot_download(name, revision=revision, token=token, allow_patterns=[*TEXTS, *kind]))
 
     try:
-        found = Path()
+        downloaded = Path()
         for kind in KINDS:
-            found = folder(kind)
-            if any((found / name).exists() for name in kind):
+            downloaded = folder(kind)
+            if any((downloaded / name).exists() for name in kind):
                 break
-        return found
-    except Exception as error:  # the hub's, httpx's and the system's, all of one meaning here
+        return downloaded
+    except Exception as error:  # errors of the hub, of httpx and of the system all mean: no download
         raise RunError(
             name,
-            got=f"no such folder here, and from the hub {_reason(error)}",
+            got=f"no such file or folder, and from the hub {_reason(error)}",
             expected="a run, a folder or file of weights, or owner/model on the hub",
             do=f"check the path or the name, the network and the token{meant(Path(name))}",
         ) from error
 
 
 def meant(path: Path) -> str:
-    """A question after what is there and called almost like it; nothing where nothing is."""
+    """Return "; did you mean …?" with the most similar name beside `path`, or an empty string."""
     near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = difflib.get_close_matches(path.name, near, n=1)
     return f"; did you mean {path.parent / alike[0]}?" if alike else ""
@@ -63,7 +64,7 @@ def _reason(error: Exception) -> str:
         "RepositoryNotFoundError": "no model of this name",
         "GatedRepoError": "a model whose terms must be accepted first",
         "RevisionNotFoundError": "no such revision",
-        "LocalEntryNotFoundError": "nothing: it is out of reach, and not in the cache",
-        "OfflineModeIsEnabled": "nothing: offline mode is on, and it is not in the cache",
+        "LocalEntryNotFoundError": "nothing: the hub cannot be reached, and the model is not in the cache",
+        "OfflineModeIsEnabled": "nothing: offline mode is on, and the model is not in the cache",
     }
     return known.get(kind, f"{kind} {(str(error).splitlines() or [''])[0]}")

@@ -1,6 +1,6 @@
-"""A model over a whole data set: probabilities for each picture, or its tokens at chosen layers.
+"""Inference over a whole data set: probabilities of each file, or embeddings at chosen layers.
 
-The model computes where it is (`device.placed`), in float32; what it gives lies on the CPU.
+The model computes on its own device, in float32; the results are on the CPU.
 """
 
 from __future__ import annotations
@@ -31,10 +31,18 @@ from kakera.progress import Progress
 def probabilities(
     saved: Pretrained, pixels: Float[Tensor, "b c H W"], padding: Bool[Tensor, "b n"] | None = None
 ) -> Float[Tensor, "b classes"]:
-    """Return probabilities of pictures in the model's units, some of whose patches may be `padding`.
+    """Return the probabilities (b, classes) of normalised pictures.
 
-    Softmax where a picture has one label, a sigmoid a class where it may have several. Raises OptionError
-    for a network without a head.
+    `padding` is True for padding patches. The probabilities are a softmax over the classes, or in a
+    multi-label model one sigmoid for each class. Raises OptionError for a model without a head.
+
+    Example:
+
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> probabilities(saved, torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 2])
     """
     logits = require_classifier(saved).model(pixels, padding_mask=padding)
     return logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)
@@ -44,17 +52,29 @@ def probabilities(
 def predict_proba(
     saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
-    """Probabilities (n, classes), the numbers of the pictures they belong to, and what was unreadable.
+    """Return probabilities (n, classes), the index of each file in the data set (n,), and unreadable files.
 
-    Of a recording the mean over its windows. How far it is is shown as `progress`, unless that is empty.
-    Raises OptionError for a network without a head.
+    A recording gets the mean over its windows. `workers` is the number of reading processes; 0 reads in this
+    process. `progress` is the label of the progress bar; an empty one shows none. Raises OptionError for a
+    model without a head.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_files
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> files = open_files([np.zeros((8, 8), np.uint8)], saved.inputs)
+        >>> rows, numbers, unreadable = predict_proba(saved, files)
+        >>> rows.shape, numbers.tolist(), unreadable
+        ((1, 2), [0], ())
     """
     rows: list[NDArray[np.float32]] = []
     numbers: list[NDArray[np.int64]] = []
     broken: list[UnreadableFileError] = []
-    for kept, values, unreadable in each_file(saved, dataset, workers=workers, progress=progress):
+    for samples, values, unreadable in each_file(saved, dataset, workers=workers, progress=progress):
         rows.append(values)
-        numbers.append(kept)
+        numbers.append(samples)
         broken += unreadable
     rows.append(np.zeros((0, len(saved.classes)), np.float32))
     numbers.append(np.zeros(0, np.int64))
@@ -64,9 +84,20 @@ def predict_proba(
 def each_file(
     saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], tuple[UnreadableFileError, ...]]]:
-    """Yield numbers (m,) of files, their probabilities (m, classes) and what was unreadable, as they come.
+    """Yield the indices of files (m,), their probabilities (m, classes) and unreadable files, batch by batch.
 
-    Each file comes once and in order, a recording with the mean over its windows.
+    Each file occurs once, in order; a recording has the mean over its windows. The arguments are as in
+    `predict_proba`.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_files
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> files = open_files([np.zeros((8, 8), np.uint8)], saved.inputs)
+        >>> [rows.shape for _, rows, _ in each_file(saved, files) if len(rows)]
+        [(1, 2)]
     """
     seen = set[str]()
     numbers, rows = np.zeros(0, np.int64), np.zeros((0, len(saved.classes)), np.float32)
@@ -76,7 +107,9 @@ def each_file(
         numbers = np.concatenate([numbers, part.samples.numpy()])
         rows = np.concatenate([rows, values.numpy()])
         whole = len(numbers)
-        if dataset.sounds is not None and whole:  # of the last recording there may be more windows to come
+        if (
+            dataset.sounds is not None and whole
+        ):  # the next batch may contain more windows of the last recording
             whole = int(np.searchsorted(numbers, numbers[-1]))
         yield *_means(numbers[:whole], rows[:whole], dataset), broken
         numbers, rows = numbers[whole:], rows[whole:]
@@ -86,7 +119,20 @@ def each_file(
 def each_batch(
     saved: Pretrained | OnnxModel, dataset: Dataset, *, workers: int = 0, progress: str = ""
 ) -> Iterator[tuple[Batch, Float[Tensor, "b classes"]]]:
-    """Batches of pictures, or of windows of recordings, and their probabilities, as they come."""
+    """Yield batches of pictures, or of windows of recordings, with their probabilities.
+
+    The arguments are as in `predict_proba`.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_files
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier(ViT("nano", channels=1, image_size=8, seed=0), 2, "class")
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> files = open_files([np.zeros((8, 8), np.uint8)] * 3, saved.inputs)
+        >>> [(len(batch.samples), values.shape) for batch, values in each_batch(saved, files)]
+        [(3, torch.Size([3, 2]))]
+    """
     for part in _batches(saved.inputs, dataset, workers, progress):
         if len(part.samples):
             yield part, saved.probabilities(part.pictures, part.lengths)
@@ -105,17 +151,27 @@ def features(
     progress: str = "",
     unreadable: list[UnreadableFileError] | None = None,
 ) -> tuple[dict[tuple[int, Pooling], NDArray[np.float32]], NDArray[np.int64]]:
-    """Frozen tokens, (n, d) for each (layer, pool), and the numbers of the n pictures that could be read.
+    """Return embeddings (n, d) for each (layer, pool), and the indices of the n readable files.
 
-    The final norm follows the pooling; of a recording the mean over its windows is taken. Layer l is z^(l)
-    as in the lecture; −1 is the last. `progress` is as in `scores`; what could not be read is added to
-    `unreadable`. Raises OptionError for another layer.
+    The final norm is applied after the pooling; a recording gets the mean over its windows. Layer l is z^(l)
+    as in the lecture: 0 is before the first layer, −1 the last. `workers` and `progress` are as in
+    `predict_proba`. Unreadable files are appended to `unreadable`. Raises OptionError for another layer.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_files
+        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8, seed=0), inputs)
+        >>> files = open_files([np.zeros((8, 8), np.uint8)], inputs)
+        >>> rows, numbers = features(saved, files, [-1], ["mean"])
+        >>> rows[-1, "mean"].shape, numbers.tolist()
+        ((1, 64), [0])
     """
     encoder = saved.encoder
     depth = encoder.config.depth
     require_layers(encoder, layers)
     nothing = torch.zeros(0, 2 + encoder.config.registers, encoder.config.width, device=saved.device)
-    found: dict[tuple[int, Pooling], list[Tensor]] = {
+    pooled: dict[tuple[int, Pooling], list[Tensor]] = {
         (layer, pool): [pool_tokens(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
     }
     numbers = [torch.zeros(0, dtype=torch.int64)]
@@ -127,16 +183,21 @@ def features(
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
         encoder.tokens(pixels, chosen, None, trace)
-        for layer, pool in found:
+        for layer, pool in pooled:
             tokens = trace.tokens[layer % (depth + 1)]
-            found[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).cpu())
-    kept = torch.cat(numbers).numpy()
-    means = {key: _means(kept, torch.cat(rows).numpy(), dataset) for key, rows in found.items()}
-    return {key: values for key, (_, values) in means.items()}, np.unique(kept)
+            pooled[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).cpu())
+    samples = torch.cat(numbers).numpy()
+    means = {key: _means(samples, torch.cat(rows).numpy(), dataset) for key, rows in pooled.items()}
+    return {key: values for key, (_, values) in means.items()}, np.unique(samples)
 
 
 def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
-    """Raises OptionError for a layer that the encoder does not have."""
+    """Check that the encoder has these layers. Raises OptionError otherwise.
+
+    Example:
+
+        >>> require_layers(ViT("nano", channels=1, image_size=8), [0, -1])
+    """
     depth = encoder.config.depth
     for layer in layers:
         if not -depth - 1 <= layer <= depth:
@@ -146,22 +207,24 @@ def require_layers(encoder: ViT, layers: Sequence[int]) -> None:
 
 
 def _batches(inputs: InputSpec, dataset: Dataset, workers: int, progress: str) -> Iterator[Batch]:
-    """Yield batches and show how far they are. Workers read the next ones while the model computes."""
+    """Yield batches and show the progress. Workers read the next ones while the model computes."""
     with Progress(progress, total=len(dataset), kind=dataset.kind, quiet=None if progress else True) as shown:
         for part in batches(dataset, inputs, workers):
             yield part
             dataset.pictures.clipped.update(part.clipped)  # workers have their own copies
-            if len(part.samples):  # in their order; of a recording there may be more windows to come
+            if len(
+                part.samples
+            ):  # indices are in order; the next batch may contain more windows of a recording
                 shown.advance(int(part.samples[-1]) + 1 - shown.done)
 
 
 def _means(
     numbers: NDArray[np.int64], values: NDArray[np.float32], dataset: Dataset
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Each number once, with the mean of its rows: those are windows of a recording; a picture has one."""
+    """Return each index once with the mean of its rows: the windows of a recording; a picture has one row."""
     if dataset.sounds is None:
         return numbers, values
-    kept, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(kept), values.shape[1]))
+    unique, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(unique), values.shape[1]))
     np.add.at(sums, places, values)
-    return kept, (sums / counts[:, None]).astype(np.float32)
+    return unique, (sums / counts[:, None]).astype(np.float32)

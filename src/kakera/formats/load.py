@@ -1,4 +1,4 @@
-"""A model from anywhere: a run, a folder of another library, a file of weights, a name on the hub."""
+"""Load a model from a run, a folder of another library, a weights file or a name on the hub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
 from kakera.formats.weights import INDEX, PICKLE, PICKLES, read_weights
 from kakera.option_fields import renamed
 
-PART = re.compile(r"-\d+-of-\d+\.")  # of the weights of a folder
+PART = re.compile(r"-\d+-of-\d+\.")  # one of several weights files, such as model-00001-of-00003.safetensors
 FILES = (WEIGHTS, f"{WEIGHTS}{INDEX}", PICKLE, f"{PICKLE}{INDEX}")
 CONFIG, PREPROCESSING, CARD = "config.json", "preprocessor_config.json", "README.md"
 
@@ -38,19 +38,31 @@ def load(
     token: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Pretrained:
-    """Open the model of a run, a folder of transformers or timm, a file of weights, or a name on the hub.
+    """Load the model of a run, a folder of transformers or timm, a weights file, or a name on the hub.
 
-    The format is detected from the contents. The model comes on the CPU, in `dtype` (float64 is for
-    comparisons), ready to predict; `notes` say what was found and assumed. `image_size` (pixels, or
-    height and width), `channels` and `classes` (a number, or names) change what it takes in and tells apart:
-    see `adapt`; None leaves them as they are. `revision` and `token` are for the hub. Raises OptionError,
-    RunError.
+    The format is detected from the contents. The model is on the CPU, in `dtype` (float64 is useful for
+    comparisons) and in evaluation mode; its `notes` list what was detected and assumed. `image_size`
+    (pixels, or (height, width)), `channels` and `classes` (a number, or names) change the inputs and the
+    classes, see `adapt`; None leaves them unchanged. `revision` (branch, tag or commit) and `token` (access
+    token) apply to the Hugging Face hub. Raises RunError for a source that is no readable model, and
+    OptionError for inputs or classes that the model cannot have.
+
+    Example:
+
+        >>> import kakera
+        >>> encoder = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> Pretrained(encoder, kakera.InputSpec(1, 8, 8, (0.5,), (0.5,))).save("run")
+        >>> load("run").inputs.size
+        (8, 8)
+        >>> load("run", image_size=16).inputs.size
+        (16, 16)
     """
     saved = _load(source, revision, token, whole=image_size is None)
-    kept = next(saved.model.parameters()).dtype
-    if kept != dtype:
+    stored = next(saved.model.parameters()).dtype
+    if stored != dtype:
         saved.model.to(dtype)
-        note = f"weights in {str(kept).removeprefix('torch.')} made {str(dtype).removeprefix('torch.')}"
+        before, after = (str(each).removeprefix("torch.") for each in (stored, dtype))
+        note = f"weights converted from {before} to {after}"
         saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
     saved = replace(saved, notes=(*saved.notes, *alike(saved.model)))
@@ -66,9 +78,9 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
     if place.suffix == ".onnx" or (place / "model.onnx").exists():
         raise RunError(
             str(place),
-            got="a graph of ONNX (model.onnx), for `kakera predict` alone",
+            got="an ONNX graph (model.onnx), which only `kakera predict` reads",
             expected="weights",
-            do="name the model that it was made from",
+            do="name the model from which the graph was converted",
         )
     if place.is_file():
         return _file(place)
@@ -79,15 +91,15 @@ def _load(source: str | Path, revision: str | None, token: str | None, *, whole:
 
 
 def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
-    """Of a configuration of timm's or transformers', and the weights beside it."""
+    """Read a folder with a `config.json` of timm or transformers and the weights beside it."""
     config = _json(place / CONFIG)
     preprocessing = _json(place / PREPROCESSING) if (place / PREPROCESSING).exists() else {}
     files = [place / file for file in FILES]
     weights = next((file for file in files if file.exists()), files[0])
     if "architecture" in config and "model_type" not in config:
-        found = read_weights(weights)
-        saved = timm.read(found.tensors, name, config)
-        return replace(saved, notes=(*saved.notes, *found.notes))
+        content = read_weights(weights)
+        saved = timm.read(content.tensors, name, config)
+        return replace(saved, notes=(*saved.notes, *content.notes))
     kind = str(config.get("model_type"))
     if kind not in transformers.KINDS:
         raise RunError(
@@ -96,15 +108,15 @@ def _folder(place: Path, name: str, *, whole: bool) -> Pretrained:
             expected=", ".join(transformers.KINDS),
             do="name another model",
         )
-    found = read_weights(weights)
-    saved = transformers.read(config, preprocessing, found.tensors, name)
-    saved = replace(saved, notes=(*saved.notes, *found.notes))
+    content = read_weights(weights)
+    saved = transformers.read(config, preprocessing, content.tensors, name)
+    saved = replace(saved, notes=(*saved.notes, *content.notes))
     size = cropped(preprocessing) if whole and kind in transformers.DINOV2 else None
     return adapt(saved, size=size)
 
 
 def _file(path: Path) -> Pretrained:
-    """Of a file alone; one that lies beside its description belongs to it."""
+    """Read one weights file; if its description is beside it, read the folder."""
     described = any((path.parent / name).exists() for name in (DESCRIPTION, CONFIG))
     if described and (path.name in FILES or PART.search(path.name)):
         return _load(path.parent, None, None, whole=True)
@@ -115,8 +127,8 @@ def _file(path: Path) -> Pretrained:
     raise RunError(
         str(path),
         got=f"a file of type {path.suffix or 'unknown'}",
-        expected=f"weights: .safetensors, .npz, {', '.join(sorted(PICKLES))}",
-        do="name a run, a folder or a file of weights",
+        expected=f"a weights file: .safetensors, .npz, {', '.join(sorted(PICKLES))}",
+        do="name a run, a folder or a weights file",
     )
 
 
@@ -139,7 +151,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _licence(card: Path) -> tuple[str, ...]:
-    """What a model card says first thing about its licence."""
+    """Return the licence in the header of a model card, as a note."""
     head = card.read_text(errors="replace")[:4000] if card.exists() else ""
-    found = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", head)
-    return (f"licence {found[1]}",) if found else ()
+    match = re.search(r"\A---\n(?:.*\n)*?license: *(\S+)", head)
+    return (f"licence {match[1]}",) if match else ()

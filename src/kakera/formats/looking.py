@@ -1,4 +1,4 @@
-"""What a bundle shows of files: its reconstructions, and its attention."""
+"""Reconstructions and attention weights of a pretrained model for files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kakera.model.mae import MAE
 
 
 def reconstruct(saved: Pretrained[MAE], files: Files, mask_ratio: float, seed: int = 0) -> NDArray[np.uint8]:
-    """Return (n, 3, H, W, c) as `Pretrained.reconstruct` does."""
+    """Return the reconstructions (n, 3, H, W, c) of `Pretrained.reconstruct`."""
     inputs = saved.inputs
-    found = [np.zeros((0, 3, *inputs.size, inputs.channels), np.uint8)]
+    rows = [np.zeros((0, 3, *inputs.size, inputs.channels), np.uint8)]
     for batch in readable(files, inputs):
         stored, padding = _stored(saved, batch)
-        found.append(sheet_rows(saved, stored, padding, batch.samples.numpy(), mask_ratio, seed))
-    return np.concatenate(found)
+        rows.append(sheet_rows(saved, stored, padding, batch.samples.numpy(), mask_ratio, seed))
+    return np.concatenate(rows)
 
 
 def sheet_rows(
@@ -40,27 +40,29 @@ def sheet_rows(
     seed: int,
     masking: str = "random",
 ) -> NDArray[np.uint8]:
-    """Return (b, 3, H, W, c): pictures of stored values, masked, predicted; the same masks at every call.
+    """Return three versions of stored pictures, (b, 3, H, W, c), uint8: original, masked, reconstructed.
 
-    The mask of a picture depends on `seed` and its number among `samples`. Raises OptionError.
+    `padding` (b, n) is True for padding patches. The mask of a picture depends only on `seed` and its number
+    in `samples` (b,), so it is the same at every call. `masking` is a name in `MASKINGS`. Raises OptionError
+    for a wrong mask ratio.
     """
     grid, device = saved.encoder.grid, saved.device
     noise = seeding.uniform(seed, 0, samples, "shown mask", grid.count)
-    gone = None if padding is None else padding.numpy()
-    hidden = torch.from_numpy(MASKINGS[masking](noise, grid, mask_ratio, gone))
-    sent = None if padding is None else padding.to(device)
-    return reconstructions(saved.model, saved.inputs, stored.to(device), hidden.to(device), sent)
+    absent = None if padding is None else padding.numpy()
+    hidden = torch.from_numpy(MASKINGS[masking](noise, grid, mask_ratio, absent))
+    moved = None if padding is None else padding.to(device)
+    return reconstructions(saved.model, saved.inputs, stored.to(device), hidden.to(device), moved)
 
 
 def attention(saved: Pretrained, files: Files, layer: int) -> list[NDArray[np.floating]]:
-    """Return (heads, 1 + N, 1 + N) of each picture or window as `Pretrained.attention` does."""
+    """Return the weights (heads, 1 + N, 1 + N) of `Pretrained.attention`, for each picture or window."""
     encoder, inputs = saved.encoder, saved.inputs
-    found: list[NDArray[np.floating]] = []
+    weights: list[NDArray[np.floating]] = []
     for batch in readable(files, inputs):
         stored, _ = _stored(saved, batch)
         for picture, width in zip(stored, _widths(saved, batch), strict=True):
-            found.append(encode(encoder, inputs, picture, width).attention_of(layer))
-    return found
+            weights.append(encode(encoder, inputs, picture, width).attention_of(layer))
+    return weights
 
 
 def _stored(saved: Pretrained, batch: Batch) -> tuple[Tensor, Tensor | None]:

@@ -1,4 +1,4 @@
-"""kakera's own format: weights in `model.safetensors`, everything else in `kakera.json`. No pickle."""
+"""kakera's own format: weights in `model.safetensors`, everything else in `kakera.json`, no pickle."""
 
 from __future__ import annotations
 
@@ -27,28 +27,60 @@ from kakera.model.vit import ViT
 from kakera.storage import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "kakera.json"
-VERSION = 2  # 1: the names of kakera 0.1.0, see `old_names`
+VERSION = 2  # 1 had the names of kakera 0.1.0, see `old_names`
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """A safetensors file with a checksum, written atomically."""
+    """Write a safetensors file with a checksum, atomically. Raises StorageError.
+
+    Example:
+
+        >>> write_tensors(Path("weights.safetensors"), {"bias": torch.zeros(2)})
+        >>> read_sealed(Path("weights.safetensors"))
+        ({'bias': tensor([0., 0.])}, {})
+    """
     write_atomically(path, sealed(tensors, metadata))
 
 
 def save_model(folder: Path, saved: Pretrained) -> None:
-    """Description and weights into a folder; the weights come last, and mark it as complete."""
+    """Write description and weights into a folder. Raises StorageError.
+
+    The weights are written last: a folder with weights is complete.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> save_model(Path("run"), Pretrained(encoder, InputSpec(1, 8, 8, (0.5,), (0.5,))))
+        >>> sorted(path.name for path in Path("run").iterdir())
+        ['kakera.json', 'model.safetensors']
+    """
     write_description(folder, saved)
     write_tensors(folder / WEIGHTS, dict(saved.model.state_dict()))
 
 
 def write_description(folder: Path, saved: Pretrained) -> None:
-    """Only the description: with it the checkpoints of a run can be opened before it is finished."""
+    """Write only `kakera.json`. With it the checkpoints of an unfinished run can be opened.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> write_description(Path("unfinished"), saved)
+        >>> json.loads(Path("unfinished/kakera.json").read_text())["kind"]
+        'encoder'
+    """
     description = {"format": VERSION, **describe(saved)}
     write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2).encode() + b"\n")
 
 
 def describe(saved: Pretrained) -> dict[str, Any]:
-    """What `kakera.json` says: enough to build the model anew."""
+    """Return the content of `kakera.json`, from which `build` makes the model again.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> describe(saved)["config"]["width"]
+        64
+    """
     labels = (
         {"classes": list(saved.classes), "multi_label": saved.multi_label} if saved.model.classifies else {}
     )
@@ -56,12 +88,32 @@ def describe(saved: Pretrained) -> dict[str, Any]:
 
 
 def load_model(folder: str | Path) -> Pretrained:
-    """The model of a folder, on the CPU, ready to predict. Raises RunError."""
+    """Load the model of a folder, on the CPU, in evaluation mode.
+
+    Raises RunError if the folder is incomplete, damaged or inconsistent.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> save_model(Path("model"), Pretrained(encoder, InputSpec(1, 8, 8, (0.5,), (0.5,))))
+        >>> load_model("model").inputs.size
+        (8, 8)
+    """
     return assemble(Path(folder), lambda: read_sealed(Path(folder) / WEIGHTS)[0])
 
 
 def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
-    """The model that the folder describes, with the weights that `read` gives. Raises RunError."""
+    """Build the model that a folder describes and fill it with the weights that `read` returns.
+
+    Raises RunError if description and weights cannot be read or do not match.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> write_description(Path("described"), saved)
+        >>> assemble(Path("described"), lambda: dict(saved.model.state_dict())).model.kind
+        'encoder'
+    """
     try:
         description = current(json.loads((folder / DESCRIPTION).read_text()))
         weights = read()
@@ -72,7 +124,7 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
             expected=f"a folder with {WEIGHTS} and {DESCRIPTION}",
             do="name a finished run",
         ) from error
-    source, fits = str(folder / DESCRIPTION), "a description that fits its weights"
+    source, fits = str(folder / DESCRIPTION), "a description that matches its weights"
     do = "copy both files from the same run"
     weights, notes = unwrapped(weights, str(folder / WEIGHTS))
     with without_memory(source, expected=fits, do=do):
@@ -87,7 +139,14 @@ def assemble(folder: Path, read: Callable[[], dict[str, Tensor]]) -> Pretrained:
 
 
 def build(description: dict[str, Any]) -> Pretrained:
-    """An untrained model from its description."""
+    """Build an untrained model from its description.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> build(describe(saved)).encoder.grid.count
+        4
+    """
     inputs = InputSpec.from_json(description["inputs"])
     classes = tuple(description.get("classes", ()))
     multi_label = description.get("multi_label", False)
@@ -121,15 +180,27 @@ def _decoder(values: dict[str, Any]) -> DecoderConfig:
 
 
 def _with_block(values: dict[str, Any]) -> dict[str, Any]:
-    # The first descriptions have no `block`: it is the default one.
+    # The first descriptions have no `block`; it is the default one.
     return {**values, "block": BlockConfig(**values.get("block", {}))}
 
 
 def seeded_generator(seed: int) -> torch.Generator:
-    """Where initial weights come from."""
+    """Return the random number generator that draws initial weights.
+
+    Example:
+
+        >>> seeded_generator(3).initial_seed()
+        3
+    """
     return torch.Generator().manual_seed(seed)
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a model holds, frozen positions included."""
+    """Return the number of parameters of a model, frozen position embeddings included.
+
+    Example:
+
+        >>> count_parameters(nn.Linear(3, 2))
+        8
+    """
     return sum(parameter.numel() for parameter in module.parameters())

@@ -1,4 +1,4 @@
-"""Names in files that version 0.1.0 wrote, and the names that replace them."""
+"""Names in files of version 0.1.0, and the names that replace them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NAMES = {
     "normalised": "norm_pix_loss",
     "gradients": "hog_target",
     "several": "multi_label",
-    "given": "input_names",  # of a graph
+    "given": "input_names",  # of an ONNX graph
     "found": "output_names",
 }
 
 
 def current(content: Any) -> Any:
-    """Return a description (`kakera.json`, or that of a graph) with today's names.
+    """Return a description (`kakera.json`, or `config.json` of an ONNX graph) with today's names.
 
-    Version 0.1.0 wrote other names for the same values, and called the kind of the blocks `kind`. What is no
-    dictionary is returned as it is, so that the check of descriptions can refuse it.
+    Version 0.1.0 wrote other names for the same values, and called the `block` of an encoder or a decoder
+    `kind`. A value that is not a dictionary is returned unchanged, so that `check` can refuse it.
 
     Example:
 

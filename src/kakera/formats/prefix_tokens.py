@@ -1,6 +1,7 @@
-"""The tokens before the patches, where others lay them out otherwise: registers and heads of two tokens.
+"""Convert the tokens before the patches: class token, registers and the two heads of a distilled DeiT.
 
-Here registers stand nowhere, and there is always a class token, whose position is the first row.
+In kakera registers have no position embedding. A class token always exists, and its position embedding is the
+first row.
 """
 
 from __future__ import annotations
@@ -11,50 +12,81 @@ from torch import Tensor
 Tensors = dict[str, Tensor]
 
 
-def settle(found: Tensors, ours: str, patches: int) -> None:
-    """Tokens and positions under our names, as read, in our layout; `patches` is how many there are.
+def settle(tensors: Tensors, ours: str, patches: int) -> None:
+    """Change tokens and position embeddings in `tensors`, in place, to kakera's layout.
 
-    A position that comes with a register is added to it for good. Positions of patches alone get a row of
-    zeros for the class token. Without a class token the first register is one: no sum can tell.
+    `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
+    register is added to the register. If only patches have position embeddings, the class token gets a row
+    of zeros. Without a class token the first register becomes the class token: the outputs are the same.
+
+    Example:
+
+        >>> tensors = {"class_token": torch.ones(2), "positions": torch.ones(4, 2)}
+        >>> settle(tensors, "", patches=4)
+        >>> tensors["positions"].shape
+        torch.Size([5, 2])
     """
-    registers, positions = found.get(f"{ours}registers"), found.get(f"{ours}positions")
+    registers, positions = tensors.get(f"{ours}registers"), tensors.get(f"{ours}positions")
     if positions is None:
         return
     spare = max(0, len(positions) - patches)
     first, rest = positions[:spare], positions[spare:]
-    owned = f"{ours}class_token" in found
+    owned = f"{ours}class_token" in tensors
     if registers is not None:
         if spare == owned + len(registers):
             registers, first = registers + first[int(owned) :], first[: int(owned)]
         if not owned:
-            found[f"{ours}class_token"], registers = registers[0], registers[1:]
+            tensors[f"{ours}class_token"], registers = registers[0], registers[1:]
         if len(registers):
-            found[f"{ours}registers"] = registers
+            tensors[f"{ours}registers"] = registers
         else:
-            del found[f"{ours}registers"]
+            del tensors[f"{ours}registers"]
     missing = not len(first) and len(rest) == patches
     none = positions.new_zeros(int(missing), positions.shape[1])
-    found[f"{ours}positions"] = torch.cat([first, none, rest])
+    tensors[f"{ours}positions"] = torch.cat([first, none, rest])
 
 
 def with_rows(tensors: Tensors, ours: str) -> Tensors:
-    """The inverse for those who have a row of positions for each register: rows of zeros."""
+    """Return the tensors with a position row of zeros for each register, as other libraries expect.
+
+    Example:
+
+        >>> with_rows({"registers": torch.ones(2, 3), "positions": torch.ones(5, 3)}, "")["positions"].shape
+        torch.Size([7, 3])
+    """
     registers, positions = tensors[f"{ours}registers"], tensors[f"{ours}positions"]
     rows = torch.cat([positions[:1], torch.zeros_like(registers), positions[1:]])
     return {**tensors, f"{ours}positions": rows}
 
 
-def join_heads(found: Tensors) -> None:
-    """The two heads of a distilled DeiT as the one map on both tokens halved (see Classifier)."""
-    if "heads.class.weight" not in found or "heads.distilled.weight" not in found:
+def join_heads(tensors: Tensors) -> None:
+    """Join the two heads of a distilled DeiT, in place, into one head on both tokens (see Classifier).
+
+    Classifier halves the sum over the two tokens, so the joined bias is the mean of the two biases.
+
+    Example:
+
+        >>> heads = {f"heads.{name}.weight": torch.ones(5, 3) for name in ("class", "distilled")}
+        >>> heads |= {f"heads.{name}.bias": torch.ones(5) for name in ("class", "distilled")}
+        >>> join_heads(heads)
+        >>> heads["head.weight"].shape, heads["head.bias"].shape
+        (torch.Size([5, 6]), torch.Size([5]))
+    """
+    if "heads.class.weight" not in tensors or "heads.distilled.weight" not in tensors:
         return
-    weights = [found.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
-    biases = [found.pop(f"heads.{which}.bias") for which in ("class", "distilled")]
-    found |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
+    weights = [tensors.pop(f"heads.{which}.weight") for which in ("class", "distilled")]
+    biases = [tensors.pop(f"heads.{which}.bias") for which in ("class", "distilled")]
+    tensors |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
 
 
 def part_heads(tensors: Tensors) -> Tensors:
-    """The inverse: two heads with the same bias."""
+    """Split one head on two tokens into two heads with the same bias: the inverse of `join_heads`.
+
+    Example:
+
+        >>> sorted(part_heads({"head.weight": torch.ones(5, 6), "head.bias": torch.ones(5)}))[:2]
+        ['heads.class.bias', 'heads.class.weight']
+    """
     parted = dict(tensors)
     weights, bias = parted.pop("head.weight").chunk(2, dim=1), parted.pop("head.bias")
     for which, weight in zip(("class", "distilled"), weights, strict=True):

@@ -1,6 +1,6 @@
-"""From files to batches, and to what a network takes in: the one way that evaluation and prediction share.
+"""Preparation of files as batches and input pixels, shared by evaluation and prediction.
 
-`kakera.data` decodes and cuts; the front end makes pixels of a batch.
+`kakera.data` decodes and crops files; the front end turns a batch into input pixels.
 """
 
 from __future__ import annotations
@@ -20,14 +20,26 @@ from kakera.data.sources.items import Files
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 
-BATCH, PIXELS = 256, 2**22  # pictures at a time, and how large they are together: 83 of 224 x 224
-WINDOWS = 16  # of recordings at a time: 10 seconds each take 20 MB on their way
+BATCH, PIXELS = (
+    256,
+    2**22,
+)  # limits of a batch: pictures, and pixels of all together (83 pictures of 224 x 224)
+WINDOWS = 16  # windows of recordings in a batch: with 10 seconds each they take 20 MB
 
 
 def batches(dataset: Dataset, inputs: InputSpec, workers: int = 0) -> Iterator[Batch]:
-    """Yield every picture once, as it is evaluated; of a recording its windows one after another.
+    """Yield batches of every picture, centre-cropped as in evaluation; a recording as its windows in order.
 
-    As many at a time as fit in little memory. What cannot be read is named in the batch.
+    The batch size follows from the picture size, so that a batch needs little memory. A batch lists its
+    unreadable files. `workers` is the number of reading processes; 0 reads in this process.
+
+    Example:
+
+        >>> import numpy as np
+        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
+        >>> files = open_files([np.zeros((8, 8), np.uint8)] * 3, inputs)
+        >>> [len(batch.samples) for batch in batches(files, inputs)]
+        [3]
     """
     fitting = max(1, min(BATCH, PIXELS // (inputs.height * inputs.width)))
     batch = WINDOWS if dataset.sounds is not None else fitting
@@ -35,9 +47,16 @@ def batches(dataset: Dataset, inputs: InputSpec, workers: int = 0) -> Iterator[B
 
 
 def readable(files: Files, inputs: InputSpec) -> Iterator[Batch]:
-    """Yield batches of files, or of what stands for them.
+    """Yield batches of files; `files` are as in `Pretrained.prepare`.
 
-    Raises DataError for what can be no file, UnreadableFileError for the first that cannot be read.
+    Raises DataError for an object that is no file, and UnreadableFileError for the first unreadable file.
+
+    Example:
+
+        >>> import numpy as np
+        >>> inputs = InputSpec(1, 8, 8, (0.5,), (0.5,))
+        >>> [batch.pictures.shape for batch in readable(np.zeros((8, 8), np.uint8), inputs)]
+        [torch.Size([1, 1, 8, 8])]
     """
     for batch in batches(open_files(files, inputs), inputs):
         for error in batch.unreadable:
@@ -46,9 +65,17 @@ def readable(files: Files, inputs: InputSpec) -> Iterator[Batch]:
 
 
 def prepare(front: FrontEnd, files: Files, device: torch.device) -> Float[Tensor, "b c H W"]:
-    """Return files, or what stands for them, as a network takes them in. Raises as `readable` does."""
+    """Return files as input pixels (b, c, H, W) on a device. Raises the errors of `readable`.
+
+    Example:
+
+        >>> import numpy as np
+        >>> front = FrontEnd(InputSpec(1, 8, 8, (0.5,), (0.5,)), None)
+        >>> prepare(front, np.zeros((8, 8), np.uint8), torch.device("cpu")).unique().tolist()
+        [-1.0]
+    """
     inputs = front.inputs
-    found = [torch.zeros(0, inputs.channels, *inputs.size, device=device)]
+    pixels = [torch.zeros(0, inputs.channels, *inputs.size, device=device)]
     for batch in readable(files, inputs):
-        found.append(front.pixels(batch.pictures.to(device), batch.lengths))
-    return torch.cat(found)
+        pixels.append(front.pixels(batch.pictures.to(device), batch.lengths))
+    return torch.cat(pixels)

@@ -1,4 +1,4 @@
-"""A table of published encoders for `--init-from`, with what one asks before a download. No torch here."""
+"""A table of published encoders for `--init-from`, with size, licence and advice; imported without torch."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Published:
-    """One repository of the Hugging Face hub, and what is in it."""
+    """One model on the Hugging Face hub.
+
+    Example:
+
+        >>> published(LIGHT).facts()
+        '39 MB, licence Apache-2.0'
+    """
 
     name: str
-    """Its name on the hub, as `--init-from` takes it."""
+    """Its name on the hub, for `--init-from`."""
     kind: Literal["pictures", "recordings"]
-    """What it takes in."""
+    """The kind of its inputs."""
     parameters: int
-    """All weights of the file, heads and decoders included."""
+    """The number of weights in the file, heads and decoders included."""
     megabytes: int
-    """Size of the download, in 10^6 bytes: four bytes a weight."""
+    """The size of the download, in 10^6 bytes: four bytes for each weight."""
     size: tuple[int, int]
-    """Pixels (height, width), or mel bands and frames of 10 ms."""
+    """The input size: pixels (height, width), or mel bands and frames of 10 ms."""
     licence: str
-    """As its model card names it, and what the authors say where that differs."""
+    """The licence on its model card, and the licence of the authors if that differs."""
     trained_on: str
-    """Data, and labels where they were used."""
+    """The training data, with or without labels."""
     take: str
-    """When to take it, in one sentence."""
+    """Advice on when to use it, in one sentence."""
 
     def facts(self) -> str:
-        """Return download size and licence in a few words, to stand beside a command."""
+        """Return download size and licence in a few words, for a line beside a command."""
         return f"{self.megabytes} MB, licence {self.licence}"
 
 
@@ -41,7 +47,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0",
         "142 million pictures without labels (LVD-142M)",
-        "The first to try on photographs: its frozen tokens alone tell most things apart.",
+        "The first choice for photographs: its frozen tokens alone distinguish most things.",
     ),
     Published(
         "facebook/dinov2-base",
@@ -51,7 +57,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0",
         "142 million pictures without labels (LVD-142M)",
-        "Better than the small one at four times the computation: with a GPU, or for a probe.",
+        "More accurate than dinov2-small, with four times the computation: for a GPU, or for a probe.",
     ),
     Published(
         "timm/vit_tiny_patch16_224.augreg_in21k",
@@ -61,7 +67,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0",
         "14 million pictures with labels (ImageNet-21k)",
-        "Where fine-tuning must be quick on a CPU.",
+        "Fast fine-tuning on a CPU.",
     ),
     Published(
         "timm/vit_small_patch16_224.augreg_in21k",
@@ -71,7 +77,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0",
         "14 million pictures with labels (ImageNet-21k)",
-        "Fine-tuning with a GPU, or with patience on a CPU.",
+        "Fine-tuning on a GPU, or slowly on a CPU.",
     ),
     Published(
         "google/vit-base-patch16-224-in21k",
@@ -81,7 +87,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0",
         "14 million pictures with labels (ImageNet-21k)",
-        "The Vision Transformer of the paper, to compare with.",
+        "The Vision Transformer of the paper, for comparisons.",
     ),
     Published(
         "facebook/deit-tiny-patch16-224",
@@ -101,7 +107,7 @@ PUBLISHED = (
         (224, 224),
         "Apache-2.0 on its card, CC-BY-NC-4.0 by its authors",
         "1.3 million pictures without labels (ImageNet-1k)",
-        "To see what the MAE paper's model guesses; it wants to be fine-tuned, its frozen tokens are weaker.",
+        "The MAE paper's model, to see its reconstructions. Fine-tune it: its frozen tokens are weaker.",
     ),
     Published(
         "MIT/ast-finetuned-audioset-10-10-0.4593",
@@ -115,18 +121,32 @@ PUBLISHED = (
     ),
 )
 FIRST = {"pictures": "facebook/dinov2-small", "recordings": "MIT/ast-finetuned-audioset-10-10-0.4593"}
-"""Which one to try first, of pictures and of recordings."""
+"""The model to try first, for pictures and for recordings."""
 LIGHT = "timm/vit_tiny_patch16_224.augreg_in21k"
-"""Which one a CPU trains quickly."""
-SMALL = 64  # pixels: up to here pictures are learned from alone, in minutes
-ENOUGH = 20_000  # training files from which pretraining on them alone is worth its hours
+"""The model that trains quickly on a CPU."""
+SMALL = 64  # pixels: on pictures up to this size a model without published weights trains in minutes
+ENOUGH = 20_000  # training files: from this number on, pretraining on them alone is worth its hours
 
 
 def knows_more(kind: str, count: int, side: int) -> bool:
-    """Return whether published weights know more than `count` pictures of `side` pixels, or recordings."""
+    """Return True if published weights are better than pretraining on `count` own files.
+
+    `kind` is "pictures", of `side` pixels, or "recordings".
+
+    Example:
+
+        >>> knows_more("pictures", 1_000, 224), knows_more("pictures", 1_000, 32)
+        (True, False)
+    """
     return count < ENOUGH and (kind != "pictures" or side > SMALL)
 
 
 def published(name: str) -> Published:
-    """Return the row of a name on the hub. Raises KeyError."""
+    """Return the entry of a model by its name on the hub. Raises KeyError for another name.
+
+    Example:
+
+        >>> published("facebook/dinov2-small").megabytes
+        88
+    """
     return {row.name: row for row in PUBLISHED}[name]

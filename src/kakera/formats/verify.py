@@ -1,4 +1,4 @@
-"""What another library makes of the files that were written for it."""
+"""Verification of converted models: the other library runs the files, and the outputs are compared."""
 
 from __future__ import annotations
 
@@ -17,12 +17,21 @@ from kakera.formats.load import load
 from kakera.formats.onnx import export
 from kakera.formats.onnx.graph import graph_of
 
-PICTURES = 2  # that both models are shown
+PICTURES = 2  # number of test pictures
 Outputs = tuple[Tensor, str]
 
 
 def trial_inputs(saved: Pretrained) -> tuple[Tensor, Tensor]:
-    """Pictures in the model's units, and noise whose greater half is hidden."""
+    """Return random normalised pictures (2, c, H, W), and noise (2, n) for `mask_from_noise`.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> [values.shape for values in trial_inputs(saved)]
+        [torch.Size([2, 1, 8, 8]), torch.Size([2, 4])]
+    """
     draws = torch.Generator().manual_seed(0)
     pictures = torch.randn(PICTURES, saved.inputs.channels, *saved.inputs.size, generator=draws)
     noise = torch.rand(PICTURES, saved.encoder.grid.count, generator=draws)
@@ -30,36 +39,78 @@ def trial_inputs(saved: Pretrained) -> tuple[Tensor, Tensor]:
 
 
 def in_channels(pictures: Tensor, channels: int) -> Tensor:
-    """Grey pictures in as many channels as the other model takes."""
+    """Return grey pictures with the number of channels of the other model.
+
+    Example:
+
+        >>> in_channels(torch.zeros(2, 1, 8, 8), 3).shape
+        torch.Size([2, 3, 8, 8])
+    """
     return pictures.expand(-1, channels, -1, -1)
 
 
 def mask_from_noise(noise: Tensor) -> Tensor:
-    """Where noise lies above its row's median."""
+    """Return a mask that is True (hidden) where noise is above the median of its row.
+
+    Example:
+
+        >>> mask_from_noise(torch.tensor([[0.1, 0.2, 0.3, 0.4]]))
+        tensor([[False, False,  True,  True]])
+    """
     return noise > noise.median(dim=1, keepdim=True).values
 
 
 def dtype_of(saved: Pretrained) -> torch.dtype:
-    """Of its weights."""
+    """Return the floating-point type of the weights.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> dtype_of(Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,))))
+        torch.float32
+    """
     return saved.encoder.class_token.dtype
 
 
 def our_outputs(saved: Pretrained, pictures: Tensor, noise: Tensor) -> Tensor:
-    """Tokens of an encoder, scores of a classifier, an autoencoder's predictions of what is hidden."""
+    """Return the outputs of a model: tokens of an encoder, logits of a classifier, predicted hidden patches.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> our_outputs(saved, *trial_inputs(saved)).shape
+        torch.Size([2, 5, 64])
+    """
     if saved.model.reconstructs:
         return require_mae(saved).model.predict(pictures, mask_from_noise(noise)).flatten(0, 1)
     return saved.model(pictures)
 
 
 def by_kakera(saved: Pretrained, place: Path) -> Outputs:
-    """Read back by ourselves."""
+    """Run the written files in kakera. Return the outputs and "kakera, from the files".
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> saved.save("run")
+        >>> by_kakera(saved, Path("run"))[0].shape
+        torch.Size([2, 5, 64])
+    """
     back, (pictures, noise) = load(place), trial_inputs(saved)
     pictures = in_channels(pictures, back.inputs.channels)
     return our_outputs(back, pictures.to(dtype_of(back)), noise), "kakera, from the files"
 
 
 def by_transformers(saved: Pretrained, place: Path) -> Outputs:
-    """By transformers, every name used and none made up. Raises ImportError, RunError."""
+    """Run the written files in transformers. Return the outputs and "transformers".
+
+    Raises ImportError without transformers, and RunError if transformers reports missing or unexpected names.
+    """
     library = importlib.import_module("transformers")
     pictures, noise = trial_inputs(saved)
     options: dict[str, Any] = {"dtype": dtype_of(saved), "local_files_only": True}
@@ -67,27 +118,31 @@ def by_transformers(saved: Pretrained, place: Path) -> Outputs:
     if name in ("ViTModel", "DeiTModel"):
         options["add_pooling_layer"] = False
     if saved.model.reconstructs:
-        # The patch of median noise is the last that stays: int(n · (1 − ratio)) patches do.
+        # transformers leaves int(n · (1 − ratio)) patches visible: the last one has the median noise.
         count = saved.encoder.grid.count
         options["mask_ratio"] = 1 - ((count + 1) // 2 + 0.5) / count
-    model, said = getattr(library, name).from_pretrained(place, output_loading_info=True, **options)
-    wrong = [key for keys in (said["missing_keys"], said["unexpected_keys"]) for key in keys]
+    model, report = getattr(library, name).from_pretrained(place, output_loading_info=True, **options)
+    wrong = [key for keys in (report["missing_keys"], report["unexpected_keys"]) for key in keys]
     if wrong:
-        raise RunError("transformers", got=f"other names ({wrong[0]})", expected="its own", do="report this")
+        got = f"missing or unexpected names ({wrong[0]})"
+        raise RunError("transformers", got=got, expected="its own names", do="report this as a bug")
     model.eval()
     if saved.model.reconstructs:
-        found = model(pictures, noise=noise)
-        return found.logits[found.mask.bool()], "transformers"
+        outputs = model(pictures, noise=noise)
+        return outputs.logits[outputs.mask.bool()], "transformers"
     # AST's spectrograms are (b, frames, bands).
-    heard = kind_of(saved) is SOUND
-    found = model(
-        pictures[:, 0].transpose(1, 2) if heard else in_channels(pictures, model.config.num_channels)
+    sound = kind_of(saved) is SOUND
+    outputs = model(
+        pictures[:, 0].transpose(1, 2) if sound else in_channels(pictures, model.config.num_channels)
     )
-    return found.logits if saved.model.classifies else found.last_hidden_state, "transformers"
+    return outputs.logits if saved.model.classifies else outputs.last_hidden_state, "transformers"
 
 
 def by_timm(saved: Pretrained, place: Path) -> Outputs:
-    """By timm. Raises ImportError where it or torchvision is missing."""
+    """Run the written files in timm. Return the outputs and "timm".
+
+    Raises ImportError without timm or torchvision.
+    """
     library = importlib.import_module("timm")
     pictures, _ = trial_inputs(saved)
     model = library.create_model(f"local-dir:{place}", pretrained=True).eval().to(dtype_of(saved))
@@ -95,22 +150,22 @@ def by_timm(saved: Pretrained, place: Path) -> Outputs:
 
 
 def by_onnxruntime(saved: Pretrained, place: Path) -> tuple[float, str]:
-    """The largest difference of all that leaves the graph, for one picture and for three."""
-    far = 0.0
+    """Return the largest difference of all outputs of the graph, for one input and for three."""
+    largest = 0.0
     session, graph = session_of(place / export.FILE), graph_of(saved)
     for count in (1, 3):
-        given = graph.example(count, seed=count)
+        values = graph.example(count, seed=count)
         names = (each.name for each in session.get_inputs())
-        theirs = session.run(None, {name: each.numpy() for name, each in zip(names, given, strict=True)})
-        for one, other in zip(graph.expected(*given), map(torch.from_numpy, theirs), strict=True):
-            if saved.model.reconstructs:  # in the model's units
-                one, other = saved.inputs.normalize(one), saved.inputs.normalize(other)
-            far = max(far, float((one - other).abs().max()))
-    return far, "onnxruntime"
+        theirs = session.run(None, {name: each.numpy() for name, each in zip(names, values, strict=True)})
+        for ours, other in zip(graph.expected(*values), map(torch.from_numpy, theirs), strict=True):
+            if saved.model.reconstructs:  # compare normalised pixels, as the model predicts them
+                ours, other = saved.inputs.normalize(ours), saved.inputs.normalize(other)
+            largest = max(largest, float((ours - other).abs().max()))
+    return largest, "onnxruntime"
 
 
 def session_of(file: Path, threads: int = 0) -> Any:
-    """A session of ONNX Runtime on the CPU."""
+    """Open an ONNX graph in ONNX Runtime on the CPU, with `threads` threads (0: ONNX Runtime chooses)."""
     library = importlib.import_module("onnxruntime")
     options = library.SessionOptions()
     options.intra_op_num_threads = threads
@@ -125,7 +180,22 @@ CHECKERS: dict[str, Callable[[Pretrained, Path], Outputs]] = {
 
 @torch.inference_mode()
 def max_abs_diff(saved: Pretrained, place: Path, to: str) -> tuple[float, str]:
-    """The largest difference of the outputs, and who ran the other model: its library where it is there."""
+    """Return the largest difference of the outputs, and the library that ran the written files.
+
+    This is the library of the format `to` if it is installed, else kakera.
+
+    Example:
+
+        >>> from kakera.formats.foreign import mae
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> file = Path("model.pth")
+        >>> file.write_bytes(mae.write(saved)) > 0
+        True
+        >>> max_abs_diff(saved, file, "mae")
+        (0.0, 'kakera, from the files')
+    """
     if to == "onnx":
         return by_onnxruntime(saved, place)
     try:

@@ -1,4 +1,4 @@
-"""Files of tensors, ours or from elsewhere: safetensors, and pickles of which no code is run."""
+"""Weights files of kakera and other libraries: safetensors, and pickles, without running their code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from kakera.out_of_memory import raise_lack
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 PICKLE = "pytorch_model.bin"
-INDEX = ".index.json"  # says in which file of several each tensor lies
+INDEX = ".index.json"  # suffix of a JSON file that maps each tensor to one of several files
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Tensors by name, what stood around them in a pickle, and notes on what was taken off or left behind."""
+    """The content of a weights file: `tensors` by name, the values around them, and notes.
+
+    `around` are the other values of a pickle; `notes` describe removed name parts and skipped tensors. See
+    `read_weights`.
+    """
 
     tensors: dict[str, Tensor]
     around: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -34,9 +38,16 @@ class Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a `.safetensors` file, a pickle, or all files that an index names; tensors stay as they are.
+    """Read a `.safetensors` file, a pickle, or all files of an index; tensors keep their types.
 
-    Raises RunError.
+    Raises RunError for a damaged file, a missing part, or a pickle that would run code.
+
+    Example:
+
+        >>> torch.save({"state_dict": {"module.bias": torch.zeros(2)}}, "model.pth")
+        >>> weights = read_weights(Path("model.pth"))
+        >>> weights.tensors, weights.notes
+        ({'bias': tensor([0., 0.])}, ('removed "module." from the tensor names',))
     """
     if path.name.endswith(INDEX):
         tensors, around, notes = _parts(path), dict[str, Any](), ()
@@ -53,18 +64,18 @@ def read_weights(path: Path) -> Weights:
 def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except Exception as error:  # safetensors and the system each have errors of their own
+    except Exception as error:  # safetensors and the system raise errors of different types
         raise_lack(error)
         raise RunError(
             str(path),
             got=str(error).splitlines()[0],
-            expected="a whole .safetensors file",
+            expected="a complete .safetensors file",
             do="copy or download it again",
         ) from error
 
 
 def _parts(index: Path) -> dict[str, Tensor]:
-    """The tensors of all files that an index names. Raises RunError where one is missing or outside."""
+    """Read the tensors of all files of an index. Raises RunError if one is missing or in another folder."""
     try:
         places: dict[str, str] = json.loads(index.read_text())["weight_map"]
         names = sorted(set(places.values()))
@@ -75,48 +86,64 @@ def _parts(index: Path) -> dict[str, Tensor]:
     missing = [name for name in names if not (index.parent / name).is_file()]
     if not names or not inside or missing:
         got = "no files" if not names else f"no {missing[0]}" if missing else "files of another folder"
-        expected = f"all {len(names)} parts beside it"
+        expected = f"all {len(names)} files beside it"
         raise RunError(str(index), got=got, expected=expected, do="copy or download them too")
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for name in names:
         part = index.parent / name
-        found |= state_dict(read_pickle(part), part)[0] if part.suffix in PICKLES else _safetensors(part)
-    if found.keys() != places.keys():
-        wrong = sorted(found.keys() ^ places.keys())[0]
-        got = f"{wrong} in {'no part' if wrong in places else 'a part'}"
-        expected = "the tensors of the index in its parts, and no other"
+        tensors |= state_dict(read_pickle(part), part)[0] if part.suffix in PICKLES else _safetensors(part)
+    if tensors.keys() != places.keys():
+        wrong = sorted(tensors.keys() ^ places.keys())[0]
+        got = f"{wrong} in {'no file' if wrong in places else 'a file'}"
+        expected = "the tensors of the index in its files, and no other"
         raise RunError(str(index), got=got, expected=expected, do="download all of them again")
-    return found
+    return tensors
 
 
 def read_pickle(path: Path) -> Any:
-    """What torch.save wrote: tensors and plain values only, so that nothing in the file is executed.
+    """Read a file of `torch.save` that contains only tensors and plain values; no code in it is run.
 
-    MAE keeps its options in an `argparse.Namespace`, which holds values and does nothing. Raises RunError.
+    `argparse.Namespace` is allowed too: MAE stores its options in one, and it runs no code. Raises RunError
+    for a damaged file, or one that would run code.
+
+    Example:
+
+        >>> torch.save({"epoch": 3}, "checkpoint.pth")
+        >>> read_pickle(Path("checkpoint.pth"))
+        {'epoch': 3}
     """
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         code = re.search(r"(?:GLOBAL|global) `?([\w.]+)", str(error))
-        got = f"a pickle that would call {code[1]}" if code else "half a pickle, or something else"
+        got = f"a pickle that would call {code[1]}" if code else "an incomplete pickle, or another file"
         raise _refusal(path, got) from error
-    except Exception as error:  # a damaged pickle can fail in any way
+    except Exception as error:  # a damaged pickle can raise any error
         raise_lack(error)
         got = (str(error).splitlines() or ["nothing"])[0]
         raise _refusal(path, got) from error
 
 
 def state_dict(content: Any, path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Return the tensors by name, from inside the dictionaries around them, and notes. Raises RunError."""
+    """Return the tensors of a pickle's content by name, and notes.
+
+    They are taken out of the dictionaries around them. `path` is for messages. Raises RunError if there is
+    no dictionary of tensors.
+
+    Example:
+
+        >>> state_dict({"model": {"bias": torch.zeros(2)}}, Path("model.pth"))
+        ({'bias': tensor([0., 0.])}, ())
+    """
     content, notes = contents(content)
     if not isinstance(content, dict) or not content:
         raise _refusal(path, f"a {type(content).__name__}")
     values = cast(dict[object, object], content)
-    found = {str(name): tensor.detach() for name, tensor in values.items() if isinstance(tensor, Tensor)}
-    if len(found) != len(values):
-        raise _refusal(path, "values that are no tensors")
-    return found, notes
+    tensors = {str(name): tensor.detach() for name, tensor in values.items() if isinstance(tensor, Tensor)}
+    if len(tensors) != len(values):
+        raise _refusal(path, "values that are not tensors")
+    return tensors, notes
 
 
 def _refusal(path: Path, got: str) -> RunError:
@@ -124,5 +151,5 @@ def _refusal(path: Path, got: str) -> RunError:
         str(path),
         got=got,
         expected="tensors by name, and no code",
-        do="name a whole file of weights, best a .safetensors",
+        do="name a complete weights file, if possible a .safetensors file",
     )

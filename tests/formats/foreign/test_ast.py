@@ -84,7 +84,7 @@ def test_a_base_model_of_ten_seconds_gives_the_same_scores(tmp_path: Path) -> No
     model.save_pretrained(tmp_path)
     found, x = load(tmp_path), spectrograms(128, 1024)[:1]
     assert (found.encoder.grid, found.inputs.size) == (Grid(12, 101), (128, 1024))
-    assert any("AudioSet's mean and deviation assumed" in note for note in found.notes)
+    assert any("AudioSet's mean and standard deviation assumed" in note for note in found.notes)
     with torch.inference_mode():
         assert far(model(as_theirs(x)).logits, found.model(x)) < 1e-5
         model, x = model.double(), x.double()
@@ -146,7 +146,7 @@ def test_our_own_format_keeps_all_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pool", "blank", "reason"),
-    [("mean", 0.0, "a head that is not AST's"), ("halves", None, "padding is not looked at")],
+    [("mean", 0.0, "a head that differs from AST's"), ("halves", None, "does not attend to padding")],
 )
 def test_a_model_of_recordings_that_is_not_asts_is_refused(
     pool: Any, blank: float | None, reason: str
@@ -225,7 +225,7 @@ def test_a_file_of_its_own_code_gives_the_same_scores(
     found, x = load(path, dtype=torch.float64), spectrograms(128, frames).double()
     assert found.inputs.size == (128, frames)
     assert found.encoder.config.step == (stride, stride)
-    assert any(f"{data}'s mean" in note and "assumed" in note for note in found.notes)
+    assert any(f"deviation of {data} assumed" in note for note in found.notes)
     with torch.inference_mode():
         assert far(model.double()(as_theirs(x)).logits, found.model(x)) < 1e-10
 
@@ -261,7 +261,7 @@ def test_with_the_527_classes_of_audioset_each_class_has_a_sigmoid(tmp_path: Pat
     model, path = own_file(tmp_path, 128, 10, 527)
     found, wave = load(path), np.random.default_rng(0).standard_normal(16000).astype(np.float32) / 10
     assert found.multi_label
-    assert any("several labels" in note and "AudioSet" in note for note in found.notes)
+    assert any("multi-label assumed" in note and "AudioSet" in note for note in found.notes)
     soundfile.write(tmp_path / "wave.wav", wave, 16000, subtype="FLOAT")
     extractor = hf.ASTFeatureExtractor(max_length=128)
     with torch.inference_mode():
@@ -286,4 +286,4 @@ def test_a_configuration_says_whether_there_may_be_several_labels(
     config = hf.ASTConfig(**SMALL, num_labels=labels, problem_type=problem)
     found = load(saved(hf.ASTForAudioClassification(config), tmp_path))
     assert found.multi_label == multi_label
-    assert any("several labels" in note for note in found.notes) == (labels == 527 and problem is None)
+    assert any("multi-label assumed" in note for note in found.notes) == (labels == 527 and problem is None)

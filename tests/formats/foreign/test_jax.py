@@ -58,14 +58,14 @@ def test_a_head_behind_a_tanh_layer_is_left_behind_and_that_is_said(tmp_path: Pa
     more = {"pre_logits/kernel": np.zeros((12, 12), np.float32), "pre_logits/bias": np.zeros(12, np.float32)}
     found = load(file(tmp_path / "file.npz", **more))
     assert isinstance(found.model, ViT)
-    assert any("left behind" in note for note in found.notes)
+    assert any("its head and the tanh layer before it are not used" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"Transformer/encoder_norm/gain": np.zeros(1)}, "1 unknown (Transformer/encoder_norm/gain)"),
-        ({"cls": np.zeros((1, 12), np.float32)}, "cls as 1 x 12"),
+        ({"cls": np.zeros((1, 12), np.float32)}, "cls of shape 1 x 12"),
         ({"head/kernel": np.zeros((3, 12), np.float32)}, "head/kernel as"),
     ],
     ids=["unknown", "axes", "swapped"],
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_said_in_one_line(changes: dict[str, Any], said: str, t
 def test_an_object_in_a_file_is_not_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "file.npz"
     np.savez(path, cls=np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(RunError, match="whole .npz file of numbers"):
+    with pytest.raises(RunError, match="complete .npz file of numbers"):
         load(path)
 
 

@@ -114,7 +114,7 @@ def test_which_pixels_are_predicted_follows_from_the_name_and_is_said(
     found = load(tmp_path / f"{name}.pth")
     assert isinstance(found.model, MAE)
     assert found.model.norm_pix_loss == normalised
-    assert any("pixels assumed" in note for note in found.notes)
+    assert any("pixels as target assumed" in note for note in found.notes)
     assert any("CC-BY-NC" in note for note in found.notes)
     assert (found.model.decoder.config.width, found.model.decoder.config.heads) == (64, 2)
 
@@ -217,9 +217,9 @@ def refused() -> dict[str, tuple[Pretrained, str]]:
     autoencoder = MAE(encoder(), SHAPE.decoder, hog_target=True)
     cross = replace(SHAPE.decoder, cross=True)
     return {
-        "epsilon": (Pretrained(encoder(other), INPUTS), "another kind"),
+        "epsilon": (Pretrained(encoder(other), INPUTS), "other blocks than the paper's"),
         "gradients": (Pretrained(autoencoder, INPUTS), "gradients"),
-        "cross": (Pretrained(MAE(encoder(), cross), INPUTS), "not the paper's"),
+        "cross": (Pretrained(MAE(encoder(), cross), INPUTS), "differs from the paper's"),
     }
 
 
@@ -308,5 +308,7 @@ def test_a_file_in_another_precision_predicts_as_in_float32_and_a_note_says_so(
     path = folder(tmp_path / "d", count=1) / "bag" / "0.png"
     (found,), (expected,) = (predict(tmp_path / f"{name}.pth", path) for name in ("file", "single"))
     assert found.probabilities == expected.probabilities
-    noted = any("weights in float64 made float32" in note for note in load(tmp_path / "file.pth").notes)
+    noted = any(
+        "weights converted from float64 to float32" in note for note in load(tmp_path / "file.pth").notes
+    )
     assert noted == (dtype == torch.float64)

@@ -105,7 +105,7 @@ def test_a_file_of_deits_own_code_gives_the_scores_of_timm(case: str, tmp_path: 
     found = load(tmp_path / "deit.pth")
     assert isinstance(found.model, Classifier)
     assert found.model.pool == ("distilled" if "distilled" in case else "class")
-    assert found.notes[0].startswith("DeiT's own code")
+    assert found.notes[0].startswith("a file of DeiT's code")
     assert (found.inputs.size, found.inputs.mean, found.inputs.std) == ((224, 224), MEAN, STD)
 
 
@@ -158,7 +158,7 @@ def test_a_state_dict_alone_is_read_as_timms_with_timms_statistics(
     assert found.inputs.mean == (0.5, 0.5, 0.5)
     assert found.notes[0].startswith("timm")
     assert any("3 heads assumed" in note for note in found.notes)
-    assert any("a mean of" in note for note in found.notes)
+    assert any("and standard deviation" in note for note in found.notes)
     assert not any("CC-BY-NC" in note for note in found.notes)
     assert isinstance(found.model, Classifier)
     assert found.model.pool == "class"

@@ -270,9 +270,9 @@ def changed(folder: Path, **values: Any) -> Path:
         ({"num_hidden_layers": 3}, "12 missing (encoder.layer.2"),
         ({"num_hidden_layers": 1}, "12 unknown (encoder.layer.1"),
         ({"intermediate_size": 41}, "as 40, expected 41"),
-        ({"image_size": 16}, "position_embeddings as 13 x 24, expected 33 x 24"),
+        ({"image_size": 16}, "position_embeddings of shape 13 x 24, expected 33 x 24"),
         ({"num_channels": 3}, "2"),
-        ({"num_attention_heads": 5}, "5 of 24"),
+        ({"num_attention_heads": 5}, "5 for width 24"),
         ({"hidden_act": "relu"}, "relu"),
         ({"patch_size": "x"}, "patch_size: got 'x'"),
         ({"qkv_bias": False}, "unknown"),
@@ -293,7 +293,7 @@ def test_a_configuration_that_contradicts_its_weights_gets_one_line(
 def test_half_a_file_gets_one_line(tmp_path: Path) -> None:
     path = saved(hf.ViTModel(hf.ViTConfig(**SMALL)), tmp_path) / "model.safetensors"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(RunError, match="expected a whole .safetensors file"):
+    with pytest.raises(RunError, match="expected a complete .safetensors file"):
         load(tmp_path)
 
 
@@ -302,7 +302,7 @@ def test_swapped_shapes_get_one_line(tmp_path: Path) -> None:
     tensors = load_file(path)
     name = "encoder.layer.1.output.dense.weight"
     save_file({**tensors, name: tensors[name].T.contiguous()}, path)
-    with pytest.raises(RunError, match=r"1.output.dense.weight as 40 x 24, expected 24 x 40"):
+    with pytest.raises(RunError, match=r"1.output.dense.weight of shape 40 x 24, expected 24 x 40"):
         load(tmp_path)
 
 

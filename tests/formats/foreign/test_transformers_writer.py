@@ -189,7 +189,7 @@ def test_a_beit_of_relative_positions_is_refused(changes: dict[str, bool], tmp_p
     write_folder(tmp_path / "out", files(others()["BEiT"][1]))
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     (tmp_path / "out" / "config.json").write_text(json.dumps({**config, **changes}))
-    with pytest.raises(RunError, match="positions relative to each other") as caught:
+    with pytest.raises(RunError, match="got relative positions") as caught:
         load(tmp_path / "out")
     assert "\n" not in str(caught.value)
 
@@ -244,14 +244,14 @@ def refused() -> dict[str, tuple[Pretrained, str]]:
     decoder = DecoderConfig(16, 1, 2)
     cnn = ResNet(resnet_config("resnet-nano"), channels=2, classes=3)
     return {
-        "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "have square ones"),
-        "no bias": (headed(BlockConfig(qkv_bias=False), "mean"), "without biases of queries"),
-        "mean with registers": (headed(BlockConfig(), "mean", 2), "mean of the patches beside registers"),
-        "scaled class": (headed(SCALED, "class"), "reads class beside such layers"),
-        "odd width": (headed(BlockConfig(3.5, layer_scale=True), "class and mean"), "3.5 times as wide"),
-        "gate": (headed(BlockConfig(gated=True), "class"), "a gate, but no layer scale"),
+        "oblong mean": (complete(Classifier(encoder(*WIDE), 3, "mean"), CLASSES), "need square pictures"),
+        "no bias": (headed(BlockConfig(qkv_bias=False), "mean"), "without query biases"),
+        "mean with registers": (headed(BlockConfig(), "mean", 2), "mean pooling and registers"),
+        "scaled class": (headed(SCALED, "class"), "class pooling on such layers"),
+        "odd width": (headed(BlockConfig(3.5, layer_scale=True), "class and mean"), "an MLP ratio of 3.5"),
+        "gate": (headed(BlockConfig(gated=True), "class"), "a gated MLP without layer scale"),
         "gradients": (complete(MAE(square, decoder, hog_target=True)), "gradients beside"),
-        "cross": (complete(MAE(square, replace(decoder, cross=True))), "tokens alone"),
+        "cross": (complete(MAE(square, replace(decoder, cross=True))), "cross-attention only"),
         "oblong": (complete(MAE(wide, decoder)), "not square"),
         "registers": (complete(encoder(*WIDE, registers=2)), "registers"),
         "cnn": (Pretrained(cnn, InputSpec(2, 8, 8, (0.0, 0.0), (1.0, 1.0)), CLASSES), "a CNN"),
@@ -273,6 +273,6 @@ def test_nothing_is_left_of_a_folder_that_could_not_be_written(tmp_path: Path) -
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"1")
-    with pytest.raises(RunError, match="something there already"):
+    with pytest.raises(RunError, match="a path that already exists"):
         write_folder(tmp_path, {"mine": b"2"})
     assert (tmp_path / "mine").read_bytes() == b"1"

@@ -1,1 +1,1 @@
-"""Weights of other libraries, read and written."""
+"""Reading and writing model files of other libraries."""

@@ -1,7 +1,8 @@
-"""The files of the Audio Spectrogram Transformer's own code (Gong et al. 2021), `.pth`.
+"""Reading of `.pth` files of the Audio Spectrogram Transformer's code (Gong et al. 2021).
 
-They do not say how long a recording is, how far apart the patches are, nor the data's mean and deviation:
-the first two follow from the number of positions, the last from the number of classes.
+These files contain neither the window length nor the stride of the patches, nor the mean and standard
+deviation of the data. Length and stride follow from the number of positions, the statistics from
+the number of classes.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from kakera.model.configs import ViTConfig, decoder_for
 from kakera.model.vit import ViT
 
 STRIDES = (10, 16)
-WINDOW = 128  # frames: the lengths that the paper uses are multiples
+WINDOW = 128  # frames: the paper's lengths are multiples of this
 HEAD_EPSILON = 1e-5
-DROPPED = ("v.head.*", "v.head_dist.*")  # of the DeiT that it began as, and never asked
+DROPPED = (
+    "v.head.*",
+    "v.head_dist.*",
+)  # heads of the DeiT that AST was initialised from, which it never uses
 ROWS = (
     *below("encoder.", "v.", (*timm.ENCODER, timm.DISTILLED, Row("norm.*", "norm.*"))),
     Row("head_norm.*", "mlp_head.0.*"),
@@ -35,14 +39,14 @@ ROWS = (
 
 
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
-    """The classifier of a state dict. Raises RunError."""
+    """Read the classifier of a state dict. Raises RunError."""
     with without_memory(str(path), expected="weights named as in AST's code", do="name another file"):
         saved = _build(tensors)
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": 1}
-    found = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
-    prefix_tokens.settle(found, "encoder.", saved.encoder.grid.count)
-    names.fill(saved.model, found, ROWS, source=str(path))
+    mapped = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
+    prefix_tokens.settle(mapped, "encoder.", saved.encoder.grid.count)
+    names.fill(saved.model, mapped, ROWS, source=str(path))
     return saved
 
 
@@ -61,15 +65,15 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
         ViT(shape, channels=1, image_size=inputs.size, learned=True), len(classes), "halves", HEAD_EPSILON
     )
     assumed = (
-        f"{frames} frames, a stride of {stride[0]} × {stride[1]} and {data}'s mean and deviation assumed"
+        f"{frames} frames, stride {stride[0]} × {stride[1]}, mean and standard deviation of {data} assumed"
     )
     multi_label, more = several_of(len(classes))
-    notes = ("AST's own code", assumed, *more)
+    notes = ("a file of AST's code", assumed, *more)
     return Pretrained(model, inputs, classes, multi_label, notes=notes, resampling="cut")
 
 
 def _window(count: int, patch: tuple[int, int]) -> tuple[tuple[int, int], int]:
-    """Stride and frames of so many patches: as many rows as 128 bands hold, and a length of the paper's."""
+    """Return stride and frames for this number of patches, with 128 bands and a length as in the paper."""
     for step in STRIDES:
         rows = (BINS - patch[0]) // step + 1
         if count % rows == 0:

@@ -1,7 +1,7 @@
-"""The encoder of AudioMAE's own files (Huang et al. 2022), `.pth`, pretrained or fine-tuned.
+"""Reading of AudioMAE's encoders (Huang et al. 2022), `.pth` files, pretrained or fine-tuned.
 
-Theirs lays a spectrogram out with time down and frequency across. Here frequency runs down, so patches and
-their positions are turned over; the tokens are the same ones in another order.
+AudioMAE's spectrograms have time as rows and frequency as columns; kakera's have frequency as rows. So
+patches and position embeddings are transposed; the tokens are the same in another order.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ from kakera.model.configs import ViTConfig, decoder_for
 from kakera.model.network import Network
 from kakera.model.vit import ViT
 
-TURNED = ("d c pw ph", "d (ph pw c)")  # time, which is down there, is across here
+TURNED = ("d c pw ph", "d (ph pw c)")  # time is vertical in AudioMAE, horizontal in kakera
 DECODER = ("decoder", "mask_token", "norm_pix_loss", "contextual", "log_softmax")
 
 
 def is_audiomae(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether this is a spectrogram's: one channel, 128 bands, and not square, as MAE's pictures are."""
+    """Return True if these are tensors of AudioMAE and not of MAE.
+
+    Their inputs have one channel and 128 bands, and are not square, unlike MAE's pictures.
+    """
     weight, count = tensors["patch_embed.proj.weight"], tensors["pos_embed"].shape[1] - 1
     if weight.ndim != 4 or weight.shape[1] != 1 or BINS % weight.shape[3] or count < 1:
         return False
@@ -37,7 +40,7 @@ def is_audiomae(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
-    """The encoder, or the classifier of the mean. A decoder is left behind. Raises RunError."""
+    """Read the encoder, or the classifier, without the decoder. Raises RunError."""
     left = {name: tensor for name, tensor in tensors.items() if not name.startswith(DECODER)}
     expected = "weights named as in AudioMAE's code"
     with without_memory(str(path), expected=expected, do="name another file"):
@@ -50,13 +53,13 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
         for row in mae.table(ours, norm=norm)
     )
     axes = {"ph": encoder.config.patch[0], "pw": encoder.config.patch[1], "c": 1}
-    found = names.read(left, rows, source=str(path), axes=axes)
-    places = found[f"{ours}positions"]
+    mapped = names.read(left, rows, source=str(path), axes=axes)
+    places = mapped[f"{ours}positions"]
     turned = rearrange(places[1:], "(cols rows) d -> (rows cols) d", rows=encoder.grid.rows)
-    found[f"{ours}positions"] = torch.cat([places[:1], turned])
-    names.fill(saved.model, found, rows, source=str(path))
+    mapped[f"{ours}positions"] = torch.cat([places[:1], turned])
+    names.fill(saved.model, mapped, rows, source=str(path))
     dropped = len(tensors) - len(left)
-    note = (f"{dropped} tensors of its decoder left behind",) if dropped else ()
+    note = (f"{dropped} tensors of its decoder are not used",) if dropped else ()
     return replace(saved, notes=(*saved.notes, *note))
 
 
@@ -72,6 +75,8 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     encoder = ViT(shape, channels=1, image_size=inputs.size)
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Network = Classifier(encoder, len(classes), pool) if classes else encoder
-    assumed = f"{inputs.width} frames and {data}'s mean and deviation assumed"
+    assumed = f"{inputs.width} frames and the mean and standard deviation of {data} assumed"
     multi_label, more = several_of(len(classes))
-    return Pretrained(model, inputs, classes, multi_label, notes=("AudioMAE's own code", assumed, *more))
+    return Pretrained(
+        model, inputs, classes, multi_label, notes=("a file of AudioMAE's code", assumed, *more)
+    )

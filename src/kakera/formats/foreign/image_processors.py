@@ -1,4 +1,4 @@
-"""How transformers' image processors resize and crop pictures, as `preprocessor_config.json` says it."""
+"""Resizing and cropping by transformers' image processors, as described in `preprocessor_config.json`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from kakera.data.images.crop import CenterCrop
 
-# Pillow's numbers of its filters, which the file has.
+# Pillow's numbers of its filters, which `preprocessor_config.json` uses.
 FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
-SHORTEST = ("Bit", "CLIP", "DINO")  # processors that take one number for the shorter side
-# What a processor does where the file does not say it: (resample, do_center_crop, size, crop_size).
+SHORTEST = ("Bit", "CLIP", "DINO")  # for these processors one number is the length of the shorter side
+# Defaults of each processor for missing fields: (resample, do_center_crop, size, crop_size).
 DEFAULTS: dict[str, tuple[int, bool, Any, int]] = {
     "ViT": (2, False, 224, 224),
     "DeiT": (3, True, 256, 224),
@@ -20,35 +20,33 @@ DEFAULTS: dict[str, tuple[int, bool, Any, int]] = {
 
 
 def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
-    """The centre crop of a model of `size` (height, width), and what had to be assumed or is not followed.
+    """Return the centre crop of a model with inputs of `size` (height, width), and notes on assumptions.
 
-    `size` of the file may be one number, {"height", "width"}, which squashes, or {"shortest_edge"}.
+    The `size` in the file is one number, {"height", "width"}, which stretches, or {"shortest_edge"}.
     """
     if not preprocessing:
         return CenterCrop(size), ()
-    kind, (resample, crops, given, _) = _kind(preprocessing)
+    kind, (resample, crops, default_size, _) = _kind(preprocessing)
     name = FILTERS.get(int(preprocessing.get("resample", resample) or 0), "bicubic")
     if not preprocessing.get("do_resize", True):
-        return CenterCrop(size, interpolation=name), (
-            "do_resize is false: pictures are resized all the same",
-        )
-    sides = _sides(preprocessing.get("size", given), square=not kind.startswith(SHORTEST))
+        return CenterCrop(size, interpolation=name), ("do_resize is false, but kakera resizes pictures",)
+    sides = _sides(preprocessing.get("size", default_size), square=not kind.startswith(SHORTEST))
     target = cropped(preprocessing) if preprocessing.get("do_center_crop", crops) else None
     if target is None and sides:
         target = (sides[0], sides[-1])
     short = len(sides) == 2 and target is not None and (sides[0] < target[0] or sides[1] < target[1])
     if target is None or short or (len(sides) == 1 and sides[0] < max(target)):
         note = (
-            f"size {preprocessing.get('size')} and its crop are not followed: the largest centre crop is seen"
+            f"size {preprocessing.get('size')} and its crop are not used: kakera uses the largest centre crop"
         )
         return CenterCrop(size, interpolation=name), (note,)
     resize = CenterCrop(target, resize=sides).resized(size).resize
-    whole = resize == (size[0],) == (size[1],)  # what is meant without a word
+    whole = resize == (size[0],) == (size[1],)  # then an empty `resize` means the same
     return CenterCrop(size, resize=() if whole else resize, interpolation=name), ()
 
 
 def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
-    """The size (height, width) that the file crops pictures to, where it does."""
+    """Return the crop size (height, width) of the file, or None if it does not crop."""
     _, (_, crops, _, default) = _kind(preprocessing)
     if not preprocessing or not preprocessing.get("do_center_crop", crops):
         return None
@@ -57,36 +55,36 @@ def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def described(crop: CenterCrop, channels: int) -> dict[str, Any]:
-    """The fields of `preprocessor_config.json` that say the same; what they cannot say is squashed."""
+    """Return the fields of `preprocessor_config.json` for a crop; if they cannot express it, they stretch."""
     resize, (height, width) = crop.resize, crop.size
     if not resize and height == width:
         resize = (round(height / crop.crop_pct),)
-    found: dict[str, Any] = {"do_resize": True, "resample": _number(crop.interpolation)}
+    fields: dict[str, Any] = {"do_resize": True, "resample": _number(crop.interpolation)}
     plain = {"height": height, "width": width}
     if len(resize) == 1:
-        found |= {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": resize[0]}}
-        return found | {"do_center_crop": True, "crop_size": plain, "do_convert_rgb": channels == 3}
+        fields |= {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": resize[0]}}
+        return fields | {"do_center_crop": True, "crop_size": plain, "do_convert_rgb": channels == 3}
     if not resize or resize == crop.size:
-        return found | {"image_processor_type": "ViTImageProcessor", "size": plain}
-    found |= {"image_processor_type": "DeiTImageProcessor", "size": dict(zip(plain, resize, strict=True))}
-    return found | {"do_center_crop": True, "crop_size": plain}
+        return fields | {"image_processor_type": "ViTImageProcessor", "size": plain}
+    fields |= {"image_processor_type": "DeiTImageProcessor", "size": dict(zip(plain, resize, strict=True))}
+    return fields | {"do_center_crop": True, "crop_size": plain}
 
 
 def _kind(preprocessing: Mapping[str, Any]) -> tuple[str, tuple[int, bool, Any, int]]:
     keys = ("image_processor_type", "feature_extractor_type")
     kind = next((str(preprocessing[key]) for key in keys if preprocessing.get(key)), "ViT")
-    return kind, next((found for name, found in DEFAULTS.items() if kind.startswith(name)), DEFAULTS["ViT"])
+    return kind, next((row for name, row in DEFAULTS.items() if kind.startswith(name)), DEFAULTS["ViT"])
 
 
-def _sides(given: Any, *, square: bool) -> tuple[int, ...]:
-    """(height, width), (shorter side,), or nothing where it is said otherwise."""
-    if isinstance(given, Mapping):
-        if "height" in given and "width" in given:
-            return int(given["height"]), int(given["width"])
-        return (int(given["shortest_edge"]),) if given.get("shortest_edge") and len(given) == 1 else ()
-    if isinstance(given, int):
-        return (given, given) if square else (given,)
-    return tuple(map(int, given)) if given is not None and len(given) == 2 else ()
+def _sides(value: Any, *, square: bool) -> tuple[int, ...]:
+    """Return (height, width), (shorter side,), or an empty tuple for another form."""
+    if isinstance(value, Mapping):
+        if "height" in value and "width" in value:
+            return int(value["height"]), int(value["width"])
+        return (int(value["shortest_edge"]),) if value.get("shortest_edge") and len(value) == 1 else ()
+    if isinstance(value, int):
+        return (value, value) if square else (value,)
+    return tuple(map(int, value)) if value is not None and len(value) == 2 else ()
 
 
 def _number(name: str) -> int:

@@ -1,6 +1,7 @@
-"""The files of the original Vision Transformers, `.npz` (Dosovitskiy et al. 2021): trained in JAX.
+"""Reading of the original Vision Transformers in JAX, `.npz` files (Dosovitskiy et al. 2021).
 
-Their GELU is the tanh form, their pictures run from −1 to 1. A map is (enter, leave), heads are apart.
+Their GELU is the tanh approximation, their pixels are from −1 to 1. The weights of a linear layer have the
+shape (inputs, outputs), and the heads are a separate axis.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
 from kakera.model.vit import ViT
 
-HALF = 0.5  # mean and deviation
+HALF = 0.5  # mean and standard deviation
 MAP = ("enter leave", "leave enter")
 ATTENTION, MLP = "MultiHeadDotProductAttention_1/", "MlpBlock_3/"
 _PARTS = ("query", "key", "value")
@@ -61,14 +62,17 @@ BEFORE_HEAD = ("pre_logits/kernel", "pre_logits/bias")
 
 
 def table(ours: str) -> tuple[Row, ...]:
-    """All rows."""
+    """Return all rows; `ours` is the prefix of the encoder's names in kakera."""
     return (*below(ours, "", ENCODER), *HEAD)
 
 
 def read(path: Path) -> Pretrained:
-    """The model of a file. Raises RunError."""
+    """Read the model of an `.npz` file. Raises RunError.
+
+    Image sizes are assumed to be square. A head behind a tanh layer is not used.
+    """
     tensors = _tensors(path)
-    # A head behind a layer with a tanh is of no use here: the encoder alone is read.
+    # kakera has no head behind a tanh layer, so only the encoder is read.
     beyond = (*BEFORE_HEAD, "head/kernel", "head/bias") if BEFORE_HEAD[0] in tensors else ()
     tensors = {name: tensor for name, tensor in tensors.items() if name not in beyond}
     with without_memory(str(path), expected="an original Vision Transformer", do="name another file"):
@@ -76,26 +80,26 @@ def read(path: Path) -> Pretrained:
     ours = saved.model.prefix
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
-    found = names.read(tensors, table(ours), source=str(path), axes=axes)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, table(ours), source=str(path))
+    mapped = names.read(tensors, table(ours), source=str(path), axes=axes)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, table(ours), source=str(path))
     return saved
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
-    """The arrays of a file; no object in it is unpickled. Raises RunError."""
+    """Read the arrays of a file without unpickling any object. Raises RunError."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: _tensor(file[name]) for name in file.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         got = (str(error).splitlines() or ["nothing"])[0]
         raise RunError(
-            str(path), got=got, expected="a whole .npz file of numbers", do="copy or download it again"
+            str(path), got=got, expected="a complete .npz file of numbers", do="copy or download it again"
         ) from error
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
-    """An array as a tensor. NumPy has no bfloat16 and keeps it as two bytes without a meaning ("V2")."""
+    """Convert an array to a tensor. NumPy has no bfloat16 and stores it as two untyped bytes ("V2")."""
     if array.dtype.kind == "V" and array.dtype.itemsize == 2 and array.dtype.names is None:
         return torch.from_numpy(np.ascontiguousarray(array).view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(np.ascontiguousarray(array))
@@ -112,9 +116,9 @@ def _build(tensors: Mapping[str, Tensor], *, headless: bool) -> Pretrained:
     kind = BlockConfig(tanh_gelu=True).ratio_of(inside, width)
     shape = ViTConfig(width, depth, heads, (patch[0], patch[1]), decoder_for(width), kind)
     encoder = ViT(shape, channels=channels, image_size=inputs.size, learned=True)
-    notes = ("an original Vision Transformer in JAX", "square pictures assumed, from −1 to 1")
+    notes = ("an original Vision Transformer in JAX", "square pictures with pixels from −1 to 1 assumed")
     if "head/kernel" not in tensors:
-        notes += ("its head left behind, with the tanh layer before it",) if headless else ()
+        notes += ("its head and the tanh layer before it are not used",) if headless else ()
         return Pretrained(encoder, inputs, notes=notes)
     classes = tuple(map(str, range(tensors["head/kernel"].shape[1])))
     return Pretrained(Classifier(encoder, len(classes), "class"), inputs, classes, notes=notes)

@@ -1,6 +1,7 @@
-"""The files of the MAE paper's own code: `.pth`, pretrained (with its decoder or not) or fine-tuned.
+"""Reading and writing of `.pth` files of the MAE paper's code (He et al. 2022), pretrained or fine-tuned.
 
-They hold no number of heads: it follows from the width in the paper's sizes, and kakera's own files say it.
+These files do not contain the number of heads. It follows from the width in the paper's sizes; files written
+by kakera contain it.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from kakera.model.network import Network
 from kakera.model.positions import sincos
 from kakera.model.vit import ViT
 
-# Of pictures 0 … 1: what the models were trained with (ImageNet).
+# ImageNet's mean and standard deviation for pixels from 0 to 1, which the models were trained with.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-HEAD_WIDTH = 32  # of the paper's decoder: 512 in 16 heads
+HEAD_WIDTH = 32  # width of a head in the paper's decoder: 512 in 16 heads
 LICENCE = "the weights released with the MAE paper are under CC-BY-NC 4.0"
 
 LAYER = (
@@ -62,22 +63,25 @@ DECODER = (
 
 
 def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
-    """All rows; a classifier of the mean calls its norm `fc_norm`."""
+    """Return all rows; `ours` is the prefix of the encoder's names in kakera.
+
+    `norm` is the name of the final norm: `fc_norm` in a classifier that averages patches.
+    """
     encoder = (*ENCODER, Row("norm.*", f"{norm}.*"))
     return (*below(ours, "", encoder), *below("decoder.", "", DECODER), Row("head.*", "head.*"))
 
 
 def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
-    """Why a file is taken for one of MAE's code and not of timm's, whose names are the same.
+    """Return the reason why a file is from MAE's code and not from timm, which uses the same names.
 
-    `content` is what the file holds around its tensors. "" where nothing says so: DeiT's code wraps its
-    weights as MAE's does, and has a head on the class token, which MAE's own has only where options beside
-    it name no DeiT.
+    `content` is the content of the file around its tensors. Return "" if nothing indicates MAE. DeiT's code
+    wraps its weights like MAE's code and has a head on the class token. MAE's code can have such a head too:
+    then the stored options name a model that is not a DeiT.
     """
     if "kakera" in content:
         return "written by kakera"
     if "decoder_embed.weight" in tensors:
-        return "by its decoder"
+        return "detected by its decoder"
     if any(name in tensors for name in ("reg_token", "dist_token", "head_dist.weight", "blocks.0.ls1.gamma")):
         return ""
     positions = tensors.get("pos_embed")
@@ -86,30 +90,34 @@ def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
         if side > 1 and side**2 == positions.shape[1] - 1:
             fixed = sincos(Grid(side, side), positions.shape[2]).to(positions.dtype)
             if torch.allclose(positions[0], fixed, atol=1e-3):
-                return "by its sine and cosine positions"
+                return "detected by its sine and cosine position embeddings"
     if not isinstance(content.get("model"), Mapping):
         return ""
     if "fc_norm.weight" not in tensors and "head.weight" in tensors:
         trained = str(getattr(content.get("args"), "model", "deit"))
-        return "" if "deit" in trained else "by the options beside its weights"
-    return "by the wrapper around its weights"
+        return "" if "deit" in trained else "detected by the options beside its weights"
+    return "detected by the dictionary around its weights"
 
 
 def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
-    """The model of a `.pth` file that holds `content`, its weights among it. Raises RunError."""
+    """Build the model of a `.pth` file with this content and these tensors. Raises RunError."""
     why, expected = detect(content, tensors), "weights named as those of the MAE paper's code"
     with without_memory(str(path), expected=expected, do="name another file"):
         own = mapping("kakera", current(content.get("kakera", {})))
         saved = _build(tensors, own, path.name, why)
     rows = _rows(saved)
-    found = names.read(tensors, rows, source=str(path), axes=_axes(saved))
-    names.fill(saved.model, found, rows, source=str(path))
+    mapped = names.read(tensors, rows, source=str(path), axes=_axes(saved))
+    names.fill(saved.model, mapped, rows, source=str(path))
     saved.model.eval()
     return saved
 
 
 def write(saved: Pretrained) -> bytes:
-    """The content of a `.pth` file, with what it does not say under a key of our own. Raises RunError."""
+    """Return the bytes of a `.pth` file in MAE's layout.
+
+    The key "kakera" contains the heads, inputs and classes, which MAE's layout does not have. Raises RunError
+    for a model that MAE's code cannot express.
+    """
     _require_expressible(saved)
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
     shape, model = saved.encoder.config, saved.model
@@ -124,7 +132,7 @@ def write(saved: Pretrained) -> bytes:
 
 
 def _as_in_the_paper(inputs: InputSpec) -> InputSpec:
-    """Of pictures up to 224 the crop of 224 out of 256 that the paper evaluates with, else all."""
+    """Return inputs with the paper's evaluation crop: 224 of 256 for up to 224 pixels, else everything."""
     sides = tuple(side * 256 // 224 if side <= 224 else side for side in inputs.size)
     return replace(inputs, resize=sides[:1] if sides[0] == sides[1] else (), crop_offset="even")
 
@@ -132,16 +140,16 @@ def _as_in_the_paper(inputs: InputSpec) -> InputSpec:
 def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why: str) -> Pretrained:
     width, channels, *patch = tensors["patch_embed.proj.weight"].shape
     count = tensors["pos_embed"].shape[1] - 1
-    notes = [f"MAE's own code, {why}", LICENCE]
+    notes = [f"a file of MAE's code, {why}", LICENCE]
     if "inputs" in own:
         inputs = inputs_of(own["inputs"])
-        notes = ["MAE's layout, written by kakera"]
+        notes = ["a file in MAE's layout, written by kakera"]
     else:
         side = round(count**0.5)
         mean, std = (MEAN, STD) if channels == 3 else ((0.5,) * channels, (0.5,) * channels)
         inputs = InputSpec(channels, side * patch[0], side * patch[1], mean, std)
         inputs = _as_in_the_paper(inputs)
-        notes.append(f"square pictures assumed, with a mean of {mean} and a deviation of {std}")
+        notes.append(f"square pictures, mean {mean} and standard deviation {std} assumed")
     Grid.cover(inputs.size, (patch[0], patch[1]))
     shape = ViTConfig(
         width, depth_of(tensors, "blocks."), _heads(own, width), (patch[0], patch[1]), decoder_for(width)
@@ -153,10 +161,12 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         inside = tensors["decoder_embed.weight"].shape[0]
         heads = whole("decoder_heads", own.get("decoder_heads", max(1, inside // HEAD_WIDTH)))
         decoder = DecoderConfig(inside, depth_of(tensors, "decoder_blocks."), heads)
-        # The released models that draw well were trained on plain pixels, and say so in their names.
+        # The released models for visualisation were trained on plain pixels; their names contain this word.
         normalised = flag("norm_pix_loss", own.get("norm_pix_loss", "visualize" not in name))
         notes += (
-            [] if "norm_pix_loss" in own else [f"{'normalised' if normalised else 'plain'} pixels assumed"]
+            []
+            if "norm_pix_loss" in own
+            else [f"{'normalised' if normalised else 'plain'} pixels as target assumed"]
         )
         model = MAE(encoder, decoder, norm_pix_loss=normalised)
     elif "head.weight" in tensors:
@@ -178,18 +188,18 @@ def _axes(saved: Pretrained) -> dict[str, int]:
 
 
 def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """How many layers there are, by their numbers. Raises OptionError for more than there are tensors."""
+    """Return the number of layers, from the tensor names. Raises OptionError for more layers than tensors."""
     return require_layers(
         1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix)), tensors
     )
 
 
 def _heads(own: Mapping[str, Any], width: int) -> int:
-    """Raises OptionError where neither the file nor the paper's sizes say it."""
+    """Return the number of heads. Raises OptionError if neither the file nor the paper's sizes tell it."""
     known = {shape.width: shape.heads for shape in SIZES.values() if shape.patch != (4, 4)}
     if "heads" not in own and width not in known:
         widths = ", ".join(map(str, known))
-        raise OptionError("width", got=width, expected=widths, do="take the file of a size that is known")
+        raise OptionError("width", got=width, expected=widths, do="use a file of one of these sizes")
     return whole("heads", own["heads"]) if "heads" in own else known[width]
 
 
@@ -197,13 +207,15 @@ def _require_expressible(saved: Pretrained) -> None:
     if not saved.model.has_attention:
         _refuse("a CNN")
     if saved.encoder.config.registers or saved.encoder.config.block != PLAIN:
-        _refuse("layers of another kind than the paper's, or registers")
+        _refuse("other blocks than the paper's, or registers")
     if saved.model.reconstructs:
         model = require_mae(saved).model
         shape = model.decoder.config
         if model.hog_target or shape.cross or shape.block != PLAIN:
-            _refuse("a decoder that predicts gradients, or is not the paper's")
+            _refuse("a decoder that predicts gradients or differs from the paper's")
 
 
 def _refuse(got: str) -> NoReturn:
-    raise RunError("mae", got=got, expected="what MAE's code can say", do="choose another model or format")
+    raise RunError(
+        "mae", got=got, expected="a model that MAE's code can express", do="choose another model or format"
+    )

@@ -1,6 +1,7 @@
-"""timm's Vision Transformers: a folder with its `config.json`, or the state dict alone.
+"""Reading of timm's Vision Transformers: a folder with `config.json`, or only a state dict.
 
-Of a state dict alone much must be assumed: heads follow from the width in timm's sizes, pictures are square.
+For a state dict without configuration, the number of heads follows from the width in timm's sizes, and
+pictures are assumed to be square.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
 from kakera.model.network import Network
 from kakera.model.vit import ViT
 
-# Heads of timm's sizes by width; those of 1536 are DINOv2's.
+# Number of heads by width in timm's sizes; width 1536 is DINOv2's.
 HEADS = {
     **{64 * heads: heads for heads in (3, 4, 5, 6, 8, 10, 12, 13, 14, 16, 24)},
     **dict.fromkeys((1152, 1280, 1408, 1664), 16),
 }
-HALF = 0.5  # mean and deviation of timm's own ViTs; the others have ImageNet's
+HALF = 0.5  # mean and standard deviation of timm's own ViTs; others have ImageNet's
 TANH = ("gelu_tanh", "gelu_pytorch_tanh")
 DROPPED = ("mask_token",)
 LAYER = (*mae.LAYER, Row("scale1", "ls1.gamma"), Row("scale2", "ls2.gamma"))
@@ -53,18 +54,22 @@ TWO_HEADS = (Row("heads.class.*", "head.*"), Row("heads.distilled.*", "head_dist
 def table(
     ours: str, *, norm: str = "norm", distilled: bool = False, two_heads: bool = False
 ) -> tuple[Row, ...]:
-    """All rows. A classifier of the mean calls its norm `fc_norm`, a distilled one its register otherwise."""
+    """Return all rows; `ours` is the prefix of the encoder's names in kakera.
+
+    `norm` is the name of the final norm: `fc_norm` in a classifier that averages patches. `distilled` is
+    True for a distillation token, `two_heads` for a second head on it.
+    """
     register = DISTILLED if distilled else REGISTERS
     encoder = (*ENCODER, register, Row("norm.*", f"{norm}.*"))
     return (*below(ours, "", encoder), *(TWO_HEADS if two_heads else HEAD))
 
 
 def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Pretrained:
-    """The model of a state dict, with what its `config.json` says, where there is one. Raises RunError."""
+    """Build the model of a state dict, with its `config.json` if available. Raises RunError."""
     tensors = dict(tensors)
     for pattern in DROPPED:
         tensors.pop(pattern, None)
-    with without_memory(source, expected="a Vision Transformer of timm's", do="name another model"):
+    with without_memory(source, expected="a Vision Transformer of timm", do="name another model"):
         saved = _build(tensors, config or {}, source)
     ours = saved.model.prefix
     rows = table(
@@ -75,21 +80,21 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     )
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
-    found = names.read(tensors, rows, source=source, axes=axes)
-    prefix_tokens.join_heads(found)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, rows, source=source)
+    mapped = names.read(tensors, rows, source=source, axes=axes)
+    prefix_tokens.join_heads(mapped)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, rows, source=source)
     return saved
 
 
 def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str) -> Pretrained:
-    given, own = config.get("model_args") or {}, current(config.get("kakera") or {})
+    model_args, own = config.get("model_args") or {}, current(config.get("kakera") or {})
     registers = _registers(tensors)
-    shape, notes = _shape(tensors, given, registers)
+    shape, notes = _shape(tensors, model_args, registers)
     inputs, assumed = _inputs(tensors, config, own, shape.patch, 1 + registers)
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, learned=True)
-    found = config.get("architecture", "state dict, without its architecture")
-    notes = (f"timm {found}", *notes, *assumed)
+    architecture = config.get("architecture", "state dict without its architecture")
+    notes = (f"timm {architecture}", *notes, *assumed)
     if "head.weight" not in tensors:
         return Pretrained(encoder, inputs, notes=notes, resampling="antialiased")
     labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
@@ -101,7 +106,7 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
 
 
 def _registers(tensors: Mapping[str, Tensor]) -> int:
-    """Tokens beside a class token; without one the first register takes its place."""
+    """Return the number of registers; without a class token the first register replaces it."""
     count = sum(tensors[name].shape[1] for name in ("reg_token", "dist_token") if name in tensors)
     if "cls_token" in tensors:
         return count
@@ -114,9 +119,9 @@ def _registers(tensors: Mapping[str, Tensor]) -> int:
 
 def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
     mean = "fc_norm.weight" in tensors
-    said = config.get("global_pool") or ("avg" if mean or "cls_token" not in tensors else "token")
-    if said not in ("avg", "token") or mean != (said == "avg"):
-        got = f"{said} pooling {'before' if mean else 'after'} the norm"
+    pooling = config.get("global_pool") or ("avg" if mean or "cls_token" not in tensors else "token")
+    if pooling not in ("avg", "token") or mean != (pooling == "avg"):
+        got = f"{pooling} pooling {'before' if mean else 'after'} the norm"
         raise OptionError(
             "pooling", got=got, expected="token, or avg with fc_norm", do="choose another model"
         )
@@ -126,26 +131,26 @@ def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
 
 
 def heads_of(width: int) -> int:
-    """Raises OptionError where timm has no size of this width."""
+    """Return the number of heads for a width. Raises OptionError if timm has no size of this width."""
     if width not in HEADS:
         widths = ", ".join(map(str, sorted(HEADS)))
-        raise OptionError("width", got=width, expected=widths, do="give its config.json with num_heads")
+        raise OptionError("width", got=width, expected=widths, do="add its config.json with num_heads")
     return HEADS[width]
 
 
 def _shape(
-    tensors: Mapping[str, Tensor], given: Mapping[str, Any], registers: int
+    tensors: Mapping[str, Tensor], model_args: Mapping[str, Any], registers: int
 ) -> tuple[ViTConfig, tuple[str, ...]]:
     width, _, *patch = tensors["patch_embed.proj.weight"].shape
-    heads, notes = given.get("num_heads"), ()
+    heads, notes = model_args.get("num_heads"), ()
     if heads is None:
         heads = heads_of(width)
-        notes = (f"{heads} heads assumed, as in timm's sizes",)
+        notes = (f"{heads} heads assumed, as in timm's size of this width",)
     heads = whole("num_heads", heads)
     enter, leave = (tensors[f"blocks.0.mlp.{name}.weight"].shape for name in ("fc1", "fc2"))
     kind = BlockConfig(
         qkv_bias="blocks.0.attn.qkv.bias" in tensors,
-        tanh_gelu=given.get("act_layer") in TANH,
+        tanh_gelu=model_args.get("act_layer") in TANH,
         layer_scale="blocks.0.ls1.gamma" in tensors,
         gated=enter[0] == 2 * leave[1],
     ).ratio_of(leave[1], width)
@@ -160,46 +165,46 @@ def _inputs(
     patch: tuple[int, int],
     first: int,
 ) -> tuple[InputSpec, tuple[str, ...]]:
-    """`first` is how many tokens stand before the patches."""
+    """Return the input specification and notes; `first` is the number of tokens before the patches."""
     if "inputs" in own:
         return inputs_of(own["inputs"]), ()
-    said, given = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
+    pretrained_cfg, model_args = config.get("pretrained_cfg") or {}, config.get("model_args") or {}
     channels, rows = tensors["patch_embed.proj.weight"].shape[1], tensors["pos_embed"].shape[1]
-    size = given.get("img_size") or (said.get("input_size") or (0,))[1:]
+    size = model_args.get("img_size") or (pretrained_cfg.get("input_size") or (0,))[1:]
     notes: tuple[str, ...] = ()
     if not size:
         square = next((n for n in (rows - first, rows) if n > 0 and round(n**0.5) ** 2 == n), None)
         if square is None:
             expected = "positions of a square picture"
             raise OptionError(
-                "positions", got=rows, expected=expected, do="give its config.json with img_size"
+                "positions", got=rows, expected=expected, do="add its config.json with img_size"
             )
         size, notes = [round(square**0.5) * side for side in patch], ("square pictures assumed",)
     height, width = (size, size) if isinstance(size, int) else size
     if rows - Grid.cover((height, width), patch).count not in (0, 1, first):
-        do = "take config.json and weights from the same model"
+        do = "use config.json and weights of the same model"
         raise OptionError("positions", got=rows, expected=f"{height} x {width} pixels", do=do)
-    if "mean" in said and "std" in said:
-        mean, std = (numbers(name, said[name], channels) for name in ("mean", "std"))
+    if "mean" in pretrained_cfg and "std" in pretrained_cfg:
+        mean, std = (numbers(name, pretrained_cfg[name], channels) for name in ("mean", "std"))
     else:
         mean, std, why = _statistics(tensors, channels)
-        notes += (f"a mean of {mean} and a deviation of {std} assumed{why}",)
+        notes += (f"mean {mean} and standard deviation {std} assumed{why}",)
     inputs = InputSpec(channels, height, width, mean, std)
-    crop, assumed = crop_of(said, (height, width))
+    crop, assumed = crop_of(pretrained_cfg, (height, width))
     return crop.into(inputs), (*notes, *assumed)
 
 
-def crop_of(said: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
-    """The centre crop of a `pretrained_cfg`, and what of it is not followed; without one the largest."""
-    if not said:
+def crop_of(pretrained_cfg: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
+    """Return the centre crop of a `pretrained_cfg` (the largest without one), and notes on unused fields."""
+    if not pretrained_cfg:
         return CenterCrop(size), ()
-    share, mode = float(said.get("crop_pct") or 0.875), said.get("crop_mode") or "center"
-    name = str(said.get("interpolation") or "bicubic")
-    notes = () if name in INTERPOLATIONS else (f"interpolation {name} is not followed: bicubic",)
+    share, mode = float(pretrained_cfg.get("crop_pct") or 0.875), pretrained_cfg.get("crop_mode") or "center"
+    name = str(pretrained_cfg.get("interpolation") or "bicubic")
+    notes = () if name in INTERPOLATIONS else (f"interpolation {name} is not supported: kakera uses bicubic",)
     name = name if name in INTERPOLATIONS else "bicubic"
     sides = (math.floor(size[0] / share), math.floor(size[1] / share))
     if mode == "border":
-        notes += ("crop_mode border is not followed: the largest centre crop is seen",)
+        notes += ("crop_mode border is not supported: kakera uses the largest centre crop",)
         return CenterCrop(size, interpolation=name), notes
     if mode != "squash" and sides[0] != sides[1]:
         return CenterCrop(size, min(share, 1.0), interpolation=name), notes
@@ -210,14 +215,14 @@ def crop_of(said: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop,
 def _statistics(
     tensors: Mapping[str, Tensor], channels: int
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """Mean, deviation, and why: timm's own ViTs have 0.5.
+    """Return mean, standard deviation and a reason: timm's own ViTs have 0.5.
 
-    What came from elsewhere (DeiT, MAE, DINOv2) has ImageNet's, and so has an encoder without a head, as
-    self-distillation publishes it (DINO, Caron et al. 2021).
+    Models from other projects (DeiT, MAE, DINOv2) have ImageNet's statistics, and so do encoders without a
+    head, as self-distillation publishes them (DINO, Caron et al. 2021).
     """
     elsewhere = ("dist_token", "reg_token", "fc_norm.weight", "blocks.0.ls1.gamma")
     if channels == 3 and any(name in tensors for name in elsewhere):
         return mae.MEAN, mae.STD, ""
     if channels == 3 and "head.weight" not in tensors:
-        return mae.MEAN, mae.STD, ", ImageNet's, as for DINO's encoders without a head"
+        return mae.MEAN, mae.STD, " (ImageNet, as for DINO's encoders without a head)"
     return (HALF,) * channels, (HALF,) * channels, ""

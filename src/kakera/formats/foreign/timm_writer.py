@@ -1,4 +1,4 @@
-"""What timm loads: `config.json` with the model's arguments and its preprocessing, weights, a model card.
+"""Writing of folders for timm: `config.json` with arguments and preprocessing, weights, a model card.
 
 timm.create_model("local-dir:FOLDER", pretrained=True)
 """
@@ -20,15 +20,15 @@ from kakera.formats.foreign.timm import table
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
 
-EPSILON = 1e-6  # the only one that a model's arguments can say
-BYTE = 255.0  # timm divides by it, whatever the pictures
-# The constructors that bring what no argument can: an MLP with a gate, a distillation token.
+EPSILON = 1e-6  # epsilon of timm's norms, which no model argument changes
+BYTE = 255.0  # timm always divides stored values by 255
+# Constructors for features without an argument: a gated MLP, a distillation token.
 PLAIN, GATED = "vit_base_patch16_224", "vit_giant_patch14_dinov2"
 DISTILLED = "deit_base_distilled_patch16_224"
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
-    """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
+    """Return the content of each file of the folder. Raises RunError, with the reason, for other models."""
     _require_expressible(saved)
     ours = saved.model.prefix
     distilled, mean = _distilled(saved), _pool(saved) == "avg"
@@ -51,7 +51,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """`config.json`: every argument, since none follows from the architecture's name."""
+    """Return `config.json` with every argument, because none follows from the architecture's name."""
     shape, inputs = saved.encoder.config, saved.inputs
     kind, count = shape.block, len(saved.classes)
     inside = round(shape.width * kind.ratio) * (2 if kind.gated else 1)
@@ -73,7 +73,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     if kind.tanh_gelu and not kind.gated:
         arguments["act_layer"] = "gelu_tanh"
     mean, std = ([v * inputs.scale / BYTE for v in values] for values in (inputs.mean, inputs.std))
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "architecture": GATED if kind.gated else DISTILLED if _distilled(saved) else PLAIN,
         "num_classes": count,
         "num_features": shape.width,
@@ -91,18 +91,18 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
             "first_conv": "patch_embed.proj",
             "classifier": ["head", "head_dist"] if _distilled(saved) else "head",
         },
-        # What timm has no word for.
+        # Properties that timm's configuration cannot express.
         "kakera": {"inputs": inputs.to_json(), "multi_label": saved.multi_label},
     }
-    return found | ({"label_names": list(saved.classes)} if saved.classes else {})
+    return content | ({"label_names": list(saved.classes)} if saved.classes else {})
 
 
 def card(saved: Pretrained) -> str:
-    """`README.md`, as the hub shows it."""
+    """Return `README.md`, the model card that the hub shows."""
     inputs, classes = saved.inputs, saved.classes
     head = ["---", "library_name: timm", "tags: [vision, timm, kakera]"]
     head += ["pipeline_tag: image-classification"] if classes else []
-    does = [f"It tells {len(classes)} classes apart: {', '.join(classes)}."] if classes else []
+    does = [f"It classifies {len(classes)} classes: {', '.join(classes)}."] if classes else []
     text = [
         *head,
         "---",
@@ -110,18 +110,22 @@ def card(saved: Pretrained) -> str:
         f"# A Vision Transformer for timm, written by kakera {kakera.__version__}",
         "",
         '`timm.create_model("local-dir:FOLDER", pretrained=True)` opens it.',
-        f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} values.",
-        *(["These are log-mel spectrograms, whose front end timm does not have."] if inputs.sound else []),
+        f"Its inputs are {inputs.channels} channels of {inputs.height} × {inputs.width} values.",
+        *(
+            ["These are log-mel spectrograms; timm does not compute them from recordings."]
+            if inputs.sound
+            else []
+        ),
         *does,
         "",
-        "Its licence is that of the data and weights it was made from.",
+        "Its licence is the licence of the data and weights that it was made from.",
         "",
     ]
     return "\n".join(text)
 
 
 def _share(inputs: InputSpec) -> float:
-    """`crop_pct` in timm's sense: it rounds size / crop_pct down."""
+    """Return timm's `crop_pct`; timm rounds size / crop_pct down."""
     if not inputs.resize:
         return inputs.crop_pct
     side = inputs.resize[0]
@@ -138,7 +142,7 @@ def _distilled(saved: Pretrained) -> bool:
 
 
 def _apart(saved: Pretrained) -> bool:
-    """Whether no token before the patches has a position: where there are registers, and no class row."""
+    """Return True if the model has registers and its class token has no position embedding."""
     encoder = saved.encoder
     return bool(encoder.config.registers) and not bool(encoder.positions[0].any()) and not _distilled(saved)
 
@@ -148,7 +152,7 @@ def _require_expressible(saved: Pretrained) -> None:
     if not model.has_attention:
         _refuse("a CNN")
     if model.reconstructs:
-        _refuse("a masked autoencoder; --encoder leaves its decoder behind")
+        _refuse("a masked autoencoder (--encoder converts only its encoder)")
     shape = saved.encoder.config
     if shape.block.epsilon != EPSILON:
         _refuse(f"layer norms with an epsilon of {shape.block.epsilon:g}")
@@ -156,13 +160,13 @@ def _require_expressible(saved: Pretrained) -> None:
         _refuse("patches that overlap")
     norm = model.head_epsilon is not None
     if model.classifies and (norm or model.pool not in ("class", "mean", "distilled")):
-        _refuse(f"a head that reads {model.pool}" + (" through a norm" if norm else ""))
+        _refuse(f"a head with {model.pool} pooling" + (" and a norm" if norm else ""))
 
 
 def _refuse(got: str) -> NoReturn:
     raise RunError(
         "timm",
         got=got,
-        expected="what its Vision Transformer can say",
+        expected="a model that timm's Vision Transformer can express",
         do="choose another model or another format",
     )

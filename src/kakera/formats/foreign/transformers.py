@@ -1,6 +1,7 @@
-"""Hugging Face transformers: ViT, DeiT, BEiT, ViTMAE, DINOv2 and AST, in the hub's names and version 5's.
+"""Reading of Hugging Face transformers models: ViT, DeiT, BEiT, ViTMAE, DINOv2 and AST.
 
-What a model is stands in `config.json`, what it takes in `preprocessor_config.json`.
+Both the tensor names of the hub and those of version 5 are read. `config.json` describes the model,
+`preprocessor_config.json` its inputs.
 """
 
 from __future__ import annotations
@@ -50,22 +51,22 @@ RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST
 def read(
     config: Mapping[str, Any], preprocessing: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
 ) -> Pretrained:
-    """The model of a configuration with these weights. Raises RunError."""
+    """Build the model of a configuration and fill it with these weights. Raises RunError."""
     kind = config["model_type"]
     pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
     with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
-        given = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
-        saved = _build(given, preprocessing, set(tensors))
+        values = {**DEFAULTS, **OF_KIND.get(kind, {}), **config}
+        saved = _build(values, preprocessing, set(tensors))
     ours = saved.model.prefix
     tensors = with_key_biases(tensors) if kind == BEIT else tensors
     rows = _rows(kind, pre, ours, set(tensors), gated=saved.encoder.config.block.gated)
     dropped = tuple(pattern.replace("{pre}", pre) for pattern in DROPPED)
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
-    found = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
-    prefix_tokens.join_heads(found)
-    prefix_tokens.settle(found, ours, saved.encoder.grid.count)
-    names.fill(saved.model, found, rows, source=source)
+    mapped = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
+    prefix_tokens.join_heads(mapped)
+    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    names.fill(saved.model, mapped, rows, source=source)
     return saved
 
 
@@ -83,7 +84,7 @@ def _rows(kind: str, pre: str, ours: str, present: set[str], *, gated: bool) -> 
 
 
 def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present: set[str]) -> Pretrained:
-    """The model without its weights, whose names tell what is there of it."""
+    """Build the model without memory; the names of its weights (`present`) tell which parts it has."""
     kind, shape = config["model_type"], vit_config(config)
     require_layers(shape.depth, present)
     if kind == BEIT:
@@ -124,7 +125,7 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
 
 
 def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:
-    """Whether an input may have several labels, and a note where only the number of classes says so."""
+    """Return True for a multi-label model, and a note if this follows only from the number of classes."""
     problem = config.get("problem_type")
     if problem is None:
         return several_of(classes) if config["model_type"] == AST else (False, ())
@@ -132,15 +133,15 @@ def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, 
 
 
 def _require_plain_beit(config: Mapping[str, Any], *, headed: bool) -> None:
-    """Raises OptionError for the positions and norms that BEiT may have and we have not."""
+    """Check that a BEiT has only features of kakera. Raises OptionError for other positions and norms."""
     relative = config["use_relative_position_bias"] or config["use_shared_relative_position_bias"]
     if relative or not config["use_absolute_position_embeddings"]:
         raise OptionError(
-            "BEiT", got="positions relative to each other", expected="absolute ones", do="choose another"
+            "BEiT", got="relative positions", expected="absolute positions", do="choose another model"
         )
     if config["use_mean_pooling"] and not headed:
         raise OptionError(
-            "BEiT", got="tokens without a norm", expected="a classifier", do="choose another model"
+            "BEiT", got="an encoder without a final norm", expected="a classifier", do="choose another model"
         )
 
 
@@ -156,14 +157,17 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Pooling:
 
 
 def vit_config(config: Mapping[str, Any]) -> ViTConfig:
-    """What a configuration says of the encoder. Raises OptionError for an activation that is not GELU."""
+    """Return the encoder's configuration. Raises OptionError for an activation that is not GELU."""
     act = config["hidden_act"]
     width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
     if act not in EXACT + TANH:
         raise OptionError("hidden_act", got=act, expected=", ".join(EXACT + TANH), do="choose another model")
     if width % heads:
         raise OptionError(
-            "heads", got=f"{heads} of {width}", expected="a divisor", do="correct the configuration"
+            "heads",
+            got=f"{heads} for width {width}",
+            expected="a divisor of the width",
+            do="correct the configuration",
         )
     kind, model_type = _kind_of(config, width), config["model_type"]
     registers = {"deit": 1, AST: 1, "dinov2_with_registers": _registers(config)}
@@ -198,7 +202,10 @@ def _kind_of(config: Mapping[str, Any], width: int) -> BlockConfig:
 
 
 def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
-    """How wide its MLPs are inside: those with a gate two thirds, up to a multiple of 8."""
+    """Return the hidden width of DINOv2's MLPs.
+
+    Gated MLPs have two thirds of `width` times `ratio`, rounded up to a multiple of 8.
+    """
     inside = int(width * ratio)
     return -(-(inside * 2 // 3) // 8) * 8 if gated else inside
 
@@ -206,18 +213,18 @@ def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
 def inputs_of(
     preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
 ) -> tuple[InputSpec, tuple[str, ...]]:
-    """What `preprocessor_config.json` says, and what had to be assumed because it does not."""
+    """Return the inputs that `preprocessor_config.json` describes, and notes on assumed values."""
     require_values(channels, size)
-    notes = () if preprocessing else ("no preprocessor_config.json: mean and deviation 0.5 assumed",)
+    notes = () if preprocessing else ("no preprocessor_config.json: mean and standard deviation 0.5 assumed",)
     normalize, rescale = (
         preprocessing.get(key) is None or flag(key, preprocessing[key])
         for key in ("do_normalize", "do_rescale")
     )
-    given = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
-    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in given.items())
+    statistics = {key: preprocessing.get(key) for key in ("image_mean", "image_std")}
+    mean, std = (numbers(key, 0.5 if value is None else value, channels) for key, value in statistics.items())
     if not normalize:
         mean, std = (0.0,) * channels, (1.0,) * channels
-    # A float64 factor of 1/255 is not inverted exactly.
+    # 1 / (1/255) in float64 is not exactly 255, so the result is rounded.
     factor = (
         number("rescale_factor", preprocessing.get("rescale_factor", 1 / 255), positive=True)
         if rescale
@@ -231,6 +238,6 @@ def inputs_of(
 def _pair(name: str, value: Any) -> tuple[int, int]:
     both = (value, value) if isinstance(value, int) else value
     if not isinstance(both, list | tuple) or len(both) != 2:
-        raise OptionError(name, got=repr(value), expected="one number or two", do="correct it")
+        raise OptionError(name, got=repr(value), expected="one number or two numbers", do="correct it")
     height, width = (whole(name, side) for side in both)
     return height, width

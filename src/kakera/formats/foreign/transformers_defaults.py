@@ -1,4 +1,4 @@
-"""What transformers takes where a `config.json` says nothing."""
+"""Values that transformers assumes for fields missing in `config.json`."""
 
 from __future__ import annotations
 

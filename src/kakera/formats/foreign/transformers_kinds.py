@@ -1,4 +1,4 @@
-"""Which model of transformers says what a model of ours does, and why none can where none can."""
+"""Choice of the transformers model type for a kakera model, with the reason if none can express it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from kakera.sound.spec import PRESETS
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of theirs: its class without a head, and with one by what the head reads."""
+    """A model type of transformers: its class without a head, and its classes with a head by pooling."""
 
     model_type: str
     bare: str
     heads: Mapping[Pooling, str] = field(default_factory=dict[Pooling, str])
 
     def architecture(self, saved: Pretrained) -> str:
-        """The name of its class."""
+        """Return the name of the class in transformers."""
         return self.heads[saved.model.pool] if saved.model.pool else self.bare
 
 
@@ -33,7 +33,7 @@ DEIT = Kind(
     "DeiTModel",
     {"class": "DeiTForImageClassification", "distilled": "DeiTForImageClassificationWithTeacher"},
 )
-# The one whose head reads the mean of the patches, through a norm: MAE's fine-tuning.
+# The only type whose head reads the normalised mean of the patches, as in MAE's fine-tuning.
 BEIT = Kind("beit", "BeitModel", {"mean": "BeitForImageClassification"})
 DINOV2 = Kind("dinov2", "Dinov2Model", {"class and mean": "Dinov2ForImageClassification"})
 DINOV2_REGISTERS = Kind(
@@ -46,7 +46,7 @@ SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 
 def kind_of(saved: Pretrained) -> Kind:
-    """What can say all of a model. Raises RunError, with the reason, where nothing can."""
+    """Return the type that expresses a model completely. Raises RunError, with the reason, if none does."""
     if not saved.model.has_attention:
         _refuse("a CNN")
     kind = _likely(saved)
@@ -58,7 +58,7 @@ def kind_of(saved: Pretrained) -> Kind:
     if model.reconstructs:
         _require_mae(saved, require_mae(saved).model)
     if kind in (VIT, DEIT) and shape.block.gated:
-        _refuse("an MLP with a gate, but no layer scale")
+        _refuse("a gated MLP without layer scale")
     if kind is DEIT and shape.registers > 1:
         _refuse("registers without layer scale")
     if kind in (DINOV2, DINOV2_REGISTERS):
@@ -66,18 +66,18 @@ def kind_of(saved: Pretrained) -> Kind:
     if kind is BEIT:
         _require_beit(saved)
     if model.pool and model.pool not in kind.heads:
-        _refuse(f"a head that reads {model.pool} beside such layers and tokens")
+        _refuse(f"a head with {model.pool} pooling on such layers and tokens")
     if model.head_epsilon is not None and kind is not SOUND:
         _refuse("a head with a norm")
     return kind
 
 
 def _likely(saved: Pretrained) -> Kind:
-    """By what no other has."""
+    """Return the likely type, by features that no other type has."""
     shape, model = saved.encoder.config, saved.model
     if saved.inputs.sound is not None:
         if shape.registers != 1:
-            _refuse("recordings without AST's two tokens")
+            _refuse("a model of recordings without AST's two tokens")
         return SOUND
     if model.reconstructs:
         return VIT_MAE
@@ -91,44 +91,44 @@ def _likely(saved: Pretrained) -> Kind:
 def _require_mae(saved: Pretrained, model: MAE) -> None:
     shape, size, decoder = saved.encoder.config, saved.encoder.size, model.decoder.config
     if shape.registers or shape.block.layer_scale or shape.block.gated:
-        _refuse("an autoencoder with registers, layer scale or a gate")
+        _refuse("an autoencoder with registers, layer scale or a gated MLP")
     if model.hog_target:
         _refuse("a decoder that predicts gradients beside pixels")
     if decoder.cross:
-        _refuse("a decoder that asks the encoder's tokens alone")
+        _refuse("a decoder with cross-attention only")
     if shape.patch[0] != shape.patch[1] or size[0] != size[1]:
-        _refuse("an autoencoder of pictures or patches that are not square")
+        _refuse("an autoencoder whose pictures or patches are not square")
     if decoder.block.ratio_of(1, 1) != shape.block.ratio_of(1, 1):
-        _refuse("a decoder whose layers are of another kind than the encoder's")
+        _refuse("a decoder whose blocks differ from the encoder's")
 
 
 def dinov2_ratio(saved: Pretrained) -> int | None:
-    """The whole number that says the width of the MLPs there; None where none does."""
+    """Return the whole `mlp_ratio` of DINOv2 for the width of the MLPs, or None if no ratio matches."""
     shape = saved.encoder.config
     inside, gated = round(shape.width * shape.block.ratio), shape.block.gated
-    found = (ratio for ratio in range(1, 17) if dinov2_inside(shape.width, ratio, gated=gated) == inside)
-    return next(found, None)
+    ratios = (ratio for ratio in range(1, 17) if dinov2_inside(shape.width, ratio, gated=gated) == inside)
+    return next(ratios, None)
 
 
 def _require_dinov2(saved: Pretrained) -> None:
     _require_square(saved)
     if dinov2_ratio(saved) is None:
-        _refuse(f"an MLP {saved.encoder.config.block.ratio:g} times as wide, which DINOv2 has no number for")
+        _refuse(f"an MLP ratio of {saved.encoder.config.block.ratio:g}, which DINOv2 cannot express")
 
 
 def _require_beit(saved: Pretrained) -> None:
     _require_square(saved)
     shape = saved.encoder.config
     if shape.registers:
-        _refuse("a classifier of the mean of the patches beside registers")
+        _refuse("a classifier with mean pooling and registers")
     if shape.block.gated or not shape.block.qkv_bias:
-        _refuse("a classifier of the mean of the patches, with a gate or without biases of queries")
+        _refuse("a classifier with mean pooling, and with a gated MLP or without query biases")
 
 
 def _require_square(saved: Pretrained) -> None:
     height, width = saved.encoder.size
     if height != width:
-        _refuse(f"pictures of {height} × {width}, where DINOv2 and BEiT have square ones")
+        _refuse(f"pictures of {height} × {width} (DINOv2 and BEiT need square pictures)")
 
 
 def _require_ast(saved: Pretrained) -> None:
@@ -136,13 +136,13 @@ def _require_ast(saved: Pretrained) -> None:
     if model.reconstructs:
         _refuse("an autoencoder of recordings")
     if shape.block.layer_scale or shape.block.gated:
-        _refuse("recordings, with layer scale or a gate")
+        _refuse("a model of recordings with layer scale or a gated MLP")
     if inputs.sound != replace(PRESETS["ast"], bins=inputs.height):
-        _refuse("another front end than AST's")
+        _refuse("a front end that differs from AST's")
     if inputs.blank is None:
-        _refuse("recordings whose padding is not looked at")
+        _refuse("a model of recordings that does not attend to padding")
     if model.classifies and (model.pool != "halves" or model.head_epsilon != shape.block.epsilon):
-        _refuse("a head that is not AST's, or whose norm has another epsilon than its layers")
+        _refuse("a head that differs from AST's, or a head norm with another epsilon than the layers")
     if shape.patch[0] != shape.patch[1]:
         _refuse("patches that are not square")
 
@@ -151,6 +151,6 @@ def _refuse(got: str) -> NoReturn:
     raise RunError(
         "transformers",
         got=got,
-        expected="what one of its Vision Transformers can say",
+        expected="a model that one of its Vision Transformers can express",
         do="choose another model or another format",
     )

@@ -1,4 +1,4 @@
-"""What Hugging Face transformers calls its tensors: in files of the hub, and in version 5's modules."""
+"""Tensor names of Hugging Face transformers, in files of the hub and in modules of version 5."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
 from kakera.model.vit import ViT
 
 TOKENS = ("1 r d", "r d")
-DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # a pooler is of no use to any head
+DROPPED = ("{pre}pooler.dense.*", "{pre}embeddings.mask_token")  # no head of kakera uses the pooler
 
 _HUB_ATTENTION = (
     Row("attention.qkv.*", tuple(f"attention.attention.{part}.*" for part in ("query", "key", "value"))),
@@ -82,9 +82,11 @@ def table(
     heads: tuple[Row, ...] = HEADS,
     norm: str = NORM,
 ) -> tuple[Row, ...]:
-    """ViT, DeiT, BEiT, ViTMAE, AST: `pre` stands before the encoder's names of theirs, `ours` before ours.
+    """Return the rows of ViT, DeiT, BEiT, ViTMAE or AST.
 
-    `decoder` is what they call its layers; AST's `heads` are others, and so is the `norm` of BEiT's mean.
+    `pre` is the prefix of the encoder's names in transformers, `ours` in kakera. `modern` chooses the names
+    of version 5. `decoder` is the name of the decoder's layers; `heads` differ in AST, and `norm` in BEiT
+    with mean pooling.
     """
     inner = VERSION_5 if modern else HUB
     layers = below("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
@@ -99,7 +101,7 @@ def table(
 def dinov2_table(
     pre: str, ours: str = "encoder.", *, modern: bool = False, gated: bool = False
 ) -> tuple[Row, ...]:
-    """DINOv2, with registers or without."""
+    """Return the rows of DINOv2, with or without registers; the arguments are as in `table`."""
     mlp = (DINOV2_GATED_5 if modern else DINOV2_GATED) if gated else DINOV2_MLP
     inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
     layers = below("layers.{}.", "encoder.layer.{}.", inner)
@@ -107,26 +109,26 @@ def dinov2_table(
 
 
 def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
-    """Layer scales of one, for a type that always has them."""
+    """Return layer scales of 1, for model types that always have layer scales."""
     ones = torch.ones_like(encoder.class_token)
     return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.config.depth) for k in (1, 2)}
 
 
-# BEiT's keys have no bias. One adds the same to all that a query is compared with, which no softmax sees.
+# BEiT's keys have no bias. A key bias adds the same number to all logits of a query: softmax ignores it.
 _QUERY, _KEY = (f"attention.attention.{part}.bias" for part in ("query", "key"))
 _QUERY_5, _KEY_5 = "attention.q_proj.bias", "attention.k_proj.bias"
 
 
 def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Zeros where the keys have none."""
-    found = dict(tensors)
+    """Return the tensors with key biases of zero."""
+    result = dict(tensors)
     for name, tensor in tensors.items():
         for query, key in ((_QUERY, _KEY), (_QUERY_5, _KEY_5)):
             if name.endswith(query):
-                found[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
-    return found
+                result[name.removesuffix(query) + key] = tensor.new_zeros(tensor.shape)
+    return result
 
 
 def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """All but those of the keys, in the hub's names."""
+    """Return the tensors, under the hub's names, without key biases."""
     return {name: tensor for name, tensor in tensors.items() if not name.endswith(_KEY)}

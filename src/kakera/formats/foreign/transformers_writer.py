@@ -1,4 +1,4 @@
-"""What transformers loads: `config.json`, weights in the hub's names, the preprocessing and a model card."""
+"""Writing of folders for transformers: `config.json`, weights, preprocessing and a model card."""
 
 from __future__ import annotations
 
@@ -38,11 +38,14 @@ from kakera.formats.names import Row
 from kakera.formats.native import WEIGHTS
 from kakera.sound.spec import PRESETS
 
-PREFIX = {AST: "audio_spectrogram_transformer.", "vit_mae": "vit."}  # all others: their type
+PREFIX = {
+    AST: "audio_spectrogram_transformer.",
+    "vit_mae": "vit.",
+}  # prefix of the encoder's names; for other types it is the type
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
-    """The content of each file of the folder. Raises RunError, with the reason, for what cannot be said."""
+    """Return the content of each file of the folder. Raises RunError, with the reason, for other models."""
     kind = kind_of(saved)
     shape, ours = saved.encoder.config, saved.model.prefix
     tensors = dict(saved.model.state_dict())
@@ -56,7 +59,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     written = names.write(tensors, _rows(saved, kind, ours), source="transformers", axes=axes)
     if kind is BEIT:
         written = without_key_biases(written)
-    if kind is DINOV2_REGISTERS:  # which always has one, and uses it in its own pretraining alone
+    if kind is DINOV2_REGISTERS:  # this type always has a mask token, and uses it only in its pretraining
         written[f"{_before(kind, ours)}embeddings.mask_token"] = torch.zeros(
             1, shape.width, dtype=saved.encoder.class_token.dtype
         )
@@ -81,10 +84,10 @@ def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """`config.json`; the library takes an epsilon of 1e-12 unless it is told another."""
+    """Return `config.json`. It always contains epsilon, because the default of transformers is 1e-12."""
     encoder, kind = saved.encoder, kind_of(saved)
     shape = encoder.config
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "architectures": [kind.architecture(saved)],
         "model_type": kind.model_type,
         "hidden_size": shape.width,
@@ -99,45 +102,45 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         **_layers(saved, kind),
     }
     if kind is SOUND:
-        found |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
-        found |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
+        content |= {"num_mel_bins": saved.inputs.height, "max_length": saved.inputs.width}
+        content |= dict(zip(("frequency_stride", "time_stride"), shape.step, strict=True))
     else:
-        found |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
+        content |= {"image_size": _pair(encoder.size), "num_channels": saved.inputs.channels}
     if saved.model.classifies:
         classes = dict(enumerate(saved.classes))
-        found |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
+        content |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
         problem = "multi_label_classification" if saved.multi_label else "single_label_classification"
-        found |= {"problem_type": problem}
+        content |= {"problem_type": problem}
     if saved.model.reconstructs:
         model = require_mae(saved).model
         decoder = model.decoder.config
-        found |= {
+        content |= {
             "decoder_hidden_size": decoder.width,
             "decoder_num_hidden_layers": decoder.depth,
             "decoder_num_attention_heads": decoder.heads,
             "decoder_intermediate_size": round(decoder.width * decoder.block.ratio),
             "norm_pix_loss": model.norm_pix_loss,
         }
-    return found
+    return content
 
 
 def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
-    """What is said in other words from type to type."""
+    """Return the fields whose names differ between model types."""
     shape = saved.encoder.config
     if kind in (DINOV2, DINOV2_REGISTERS):
-        found: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
+        content: dict[str, Any] = {"mlp_ratio": dinov2_ratio(saved), "use_swiglu_ffn": shape.block.gated}
         more = {"use_mask_token": False} if kind is DINOV2 else {"num_register_tokens": shape.registers}
-        return found | more
-    found = {"intermediate_size": round(shape.width * shape.block.ratio)}
+        return content | more
+    content = {"intermediate_size": round(shape.width * shape.block.ratio)}
     if kind is not BEIT:
-        return found
+        return content
     scale = 0.1 if shape.block.layer_scale else 0.0
     positions = {"use_absolute_position_embeddings": True, "use_mean_pooling": True}
-    return found | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
+    return content | positions | {"layer_scale_init_value": scale, "drop_path_rate": 0.0}
 
 
 def preprocessing(saved: Pretrained) -> dict[str, Any]:
-    """`preprocessor_config.json`: the same centre crop, mean and deviation."""
+    """Return `preprocessor_config.json`: the same centre crop, mean and standard deviation."""
     inputs = saved.inputs
     if kind_of(saved) is SOUND:
         return {
@@ -149,7 +152,7 @@ def preprocessing(saved: Pretrained) -> dict[str, Any]:
             "padding_value": 0.0,
             "do_normalize": True,
             "mean": inputs.mean[0],
-            "std": inputs.std[0] / 2,  # the extractor divides by two deviations
+            "std": inputs.std[0] / 2,  # the extractor divides by two standard deviations
             "return_attention_mask": False,
         }
     return {
@@ -163,12 +166,12 @@ def preprocessing(saved: Pretrained) -> dict[str, Any]:
 
 
 def card(saved: Pretrained) -> str:
-    """`README.md`, as the hub shows it."""
-    inputs, heard = saved.inputs, kind_of(saved) is SOUND
+    """Return `README.md`, the model card that the hub shows."""
+    inputs, sound = saved.inputs, kind_of(saved) is SOUND
     classifies = saved.model.classifies
-    head = ["---", "library_name: transformers", f"tags: [{'audio' if heard else 'vision'}, kakera]"]
-    head += [f"pipeline_tag: {'audio' if heard else 'image'}-classification"] if classifies else []
-    does = [f"It tells {len(saved.classes)} classes apart: {', '.join(saved.classes)}."] if classifies else []
+    head = ["---", "library_name: transformers", f"tags: [{'audio' if sound else 'vision'}, kakera]"]
+    head += [f"pipeline_tag: {'audio' if sound else 'image'}-classification"] if classifies else []
+    does = [f"It classifies {len(saved.classes)} classes: {', '.join(saved.classes)}."] if classifies else []
     return "\n".join(
         [
             *head,
@@ -176,13 +179,13 @@ def card(saved: Pretrained) -> str:
             "",
             f"# {kind_of(saved).architecture(saved)}, written by kakera {kakera.__version__}",
             "",
-            f"It takes spectrograms of {inputs.height} mel bands and {inputs.width} frames."
-            if heard
-            else f"It takes {inputs.channels} channels of {inputs.height} × {inputs.width} pixels. "
-            "`preprocessor_config.json` stretches pictures to this size; kakera cuts the middle out.",
+            f"Its inputs are spectrograms of {inputs.height} mel bands and {inputs.width} frames."
+            if sound
+            else f"Its inputs are {inputs.channels} channels of {inputs.height} × {inputs.width} pixels. "
+            "`preprocessor_config.json` may stretch pictures to this size; kakera crops the centre.",
             *does,
             "",
-            "Its licence is that of the pictures and weights it was made from.",
+            "Its licence is the licence of the data and weights that it was made from.",
             "",
         ]
     )

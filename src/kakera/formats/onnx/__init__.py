@@ -1,1 +1,1 @@
-"""ONNX: export, quantisation, and graphs opened again."""
+"""ONNX: export, quantisation, and prediction with exported graphs."""

@@ -1,4 +1,4 @@
-"""ONNX: one graph from a file's values to labels, tokens or a reconstruction, for ONNX Runtime."""
+"""Export to ONNX: one graph from stored values to probabilities, tokens or reconstructions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from kakera.formats.onnx.inputs import input_of
 
 FILE = "model.onnx"
 NAMES_WHAT_IS_ABSENT = "torch.onnx._internal.exporter._registration"
-"""A logger: each of torchvision's operators, where that is not installed. None of ours needs it."""
+"""The logger that lists all torchvision operators if torchvision is not installed; kakera needs none."""
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
-    """The content of each file of the folder. Raises MissingExtraError."""
+    """Return the content of each file of the folder. Raises MissingExtraError without ONNX."""
     return {
         FILE: graph(saved),
         "config.json": _json(configuration(saved)),
@@ -34,29 +34,29 @@ def files(saved: Pretrained) -> dict[str, bytes]:
 
 
 def graph(saved: Pretrained) -> bytes:
-    """`model.onnx`, in float32. Raises MissingExtraError."""
+    """Return the bytes of `model.onnx`, in float32. Raises MissingExtraError without ONNX."""
     require_packages()
     traced = graph_of(replace(saved, model=copy.deepcopy(saved.model).float().cpu())).eval()
-    batch, given = torch.export.Dim("batch", min=1), traced.example()
+    batch, example = torch.export.Dim("batch", min=1), traced.example()
     logging.getLogger(NAMES_WHAT_IS_ABSENT).setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of the exporter, about itself
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
             traced,
-            given,
+            example,
             dynamo=True,
             verbose=False,
             external_data=False,
             input_names=list(traced.input_names),
             output_names=list(traced.output_names),
-            dynamic_shapes=(tuple({0: batch} for _ in given),),
+            dynamic_shapes=(tuple({0: batch} for _ in example),),
         )
     assert program is not None
     return program.model_proto.SerializeToString()
 
 
 def require_packages() -> None:
-    """Raises MissingExtraError where ONNX cannot be written or run."""
+    """Check that the packages for writing and running ONNX are installed. Raises MissingExtraError."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         try:
             importlib.import_module(package)
@@ -65,9 +65,9 @@ def require_packages() -> None:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """`config.json`: what enters, what leaves, what the numbers of the classes mean."""
+    """Return `config.json`: the names of inputs and outputs, the input specification and the classes."""
     ports = graph_of(saved)
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "library": f"kakera {kakera.__version__}",
         "input_names": list(ports.input_names),
         "output_names": list(ports.output_names),
@@ -75,15 +75,17 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         **ports.graph_input.configuration(),
     }
     if saved.model.classifies:
-        found |= {"id2label": dict(enumerate(saved.classes)), "multi_label": saved.multi_label}
-    return found
+        content |= {"id2label": dict(enumerate(saved.classes)), "multi_label": saved.multi_label}
+    return content
 
 
 def card(saved: Pretrained) -> str:
-    """`README.md`."""
+    """Return `README.md`, the model card."""
     ports = graph_of(saved)
     masked = (
-        ["`hidden` is true where a patch is hidden, row by row."] if "hidden" in ports.input_names else []
+        ["`hidden` is the mask: True for each hidden patch, row by row."]
+        if "hidden" in ports.input_names
+        else []
     )
     classes = [f"Classes: {', '.join(saved.classes)}."] if saved.classes else []
     lines = [
@@ -95,12 +97,12 @@ def card(saved: Pretrained) -> str:
         f"# An ONNX graph, written by kakera {kakera.__version__}",
         "",
         f"From {', '.join(f'`{name}`' for name in ports.input_names)} to "
-        f"{', '.join(f'`{name}`' for name in ports.output_names)}, any number at once.",
+        f"{', '.join(f'`{name}`' for name in ports.output_names)}, for any batch size.",
         ports.graph_input.words(),
         *masked,
         *classes,
         "",
-        "Its licence is that of the data and weights it was made from.",
+        "Its licence is the licence of the data and weights that it was made from.",
         "",
     ]
     return "\n".join(lines)

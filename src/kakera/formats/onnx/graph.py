@@ -1,7 +1,7 @@
-"""A network as one graph from what a file holds to what is asked for, for ONNX.
+"""Models as modules from stored values to outputs, for export to ONNX.
 
-The number of pictures is free, and so is what is hidden or padding: all patches are computed, and none
-attends to those. That gives the numbers of the model, which leaves them out.
+Batch size, mask and padding can vary: a graph computes all patches, and no token attends to hidden or padding
+patches. The outputs equal those of the model, which leaves these patches out.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from kakera.model.token_index import TokenIndex
 
 
 class Graph(nn.Module):
-    """The front end of a bundle, and its network behind it."""
+    """The front end of a pretrained model, followed by the model."""
 
     output_names: ClassVar[tuple[str, ...]]
-    """The names of what leaves it."""
+    """The names of the outputs."""
 
     def __init__(self, saved: Pretrained) -> None:
         super().__init__()
@@ -30,20 +30,20 @@ class Graph(nn.Module):
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of what enters it."""
+        """The names of the inputs."""
         return tuple(self.graph_input.axes)
 
     def example(self, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
-        """Return something to enter the graph: noise, of recordings the last one half as long."""
+        """Return random inputs for `count` files; the last recording has half the length."""
         return self.graph_input.example(count, torch.Generator().manual_seed(seed))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Return what the network itself makes of what enters, leaving out what is hidden or padding."""
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of the model itself, which leaves out hidden and padding patches."""
         raise NotImplementedError
 
 
 class Tokens(Graph):
-    """An encoder's tokens (b, 1 + n, d) after the final norm, class token first."""
+    """A graph from stored values to normalised tokens (b, 1 + n, d) of an encoder, class token first."""
 
     output_names = ("tokens",)
 
@@ -51,19 +51,19 @@ class Tokens(Graph):
         super().__init__(saved)
         self.model = saved.encoder
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """Return the tokens of all patches; those of padding mean nothing."""
-        pixels, padding = self.front(*given)
+    def forward(self, *values: Tensor) -> Tensor:
+        """Return the tokens of all patches; tokens of padding patches have no meaning."""
+        pixels, padding = self.front(*values)
         return self.model.norm(self.model.tokens(pixels, all_patches(padding)))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Return the tokens as the encoder gives them where nothing is padding."""
-        pixels, padding = self.front(*given)
-        return (self.model(pixels) if padding is None else self(*given),)
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the tokens of the encoder itself, or of the graph if there is padding."""
+        pixels, padding = self.front(*values)
+        return (self.model(pixels) if padding is None else self(*values),)
 
 
 class Labels(Graph):
-    """Logits and probabilities (b, classes)."""
+    """A graph from stored values to logits and probabilities (b, classes)."""
 
     output_names = ("logits", "probabilities")
 
@@ -71,14 +71,14 @@ class Labels(Graph):
         super().__init__(saved)
         self.model, self.multi_label = require_classifier(saved).model, saved.multi_label
 
-    def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
-        """Return both."""
-        pixels, padding = self.front(*given)
+    def forward(self, *values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and probabilities."""
+        pixels, padding = self.front(*values)
         return self._both(self.model.head(self.model.features_from_index(pixels, all_patches(padding))))
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Return both, as the network gives them without what is padding."""
-        pixels, padding = self.front(*given)
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return logits and probabilities of the model itself, without padding patches."""
+        pixels, padding = self.front(*values)
         return self._both(self.model(pixels, padding_mask=padding))
 
     def _both(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class Labels(Graph):
 
 
 class Reconstructions(Graph):
-    """Stored pictures (b, c, H, W) whose hidden patches are predicted; the last that enters is the mask."""
+    """A graph that predicts hidden patches of stored pictures (b, c, H, W); the mask is its last input."""
 
     output_names = ("reconstructions",)
 
@@ -96,26 +96,26 @@ class Reconstructions(Graph):
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """The names of what enters it."""
+        """The names of the inputs."""
         return (*super().input_names, "hidden")
 
     def example(self, count: int = 2, seed: int = 0) -> tuple[Tensor, ...]:
-        """Return something to enter the graph; half of the patches are hidden."""
+        """Return random inputs and a mask that hides half of the patches."""
         draws = torch.Generator().manual_seed(seed)
-        given = self.graph_input.example(count, draws)
+        inputs = self.graph_input.example(count, draws)
         noise = torch.rand(count, self.model.encoder.grid.count, generator=draws)
-        return (*given, noise > noise.median(dim=1, keepdim=True).values)
+        return (*inputs, noise > noise.median(dim=1, keepdim=True).values)
 
-    def expected(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """Return the pictures as the autoencoder reconstructs them."""
-        pixels, padding = self.front(*given[:-1])
-        hidden = given[-1] if padding is None else given[-1] & ~padding
+    def expected(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Return the reconstructions of the autoencoder itself."""
+        pixels, padding = self.front(*values[:-1])
+        hidden = values[-1] if padding is None else values[-1] & ~padding
         return (self.front.inputs.denormalize(self.model.reconstruct(pixels, hidden, padding)),)
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """Return the pictures; where a patch is visible or padding, as it was."""
-        model, encoder, decoder, hidden = self.model, self.model.encoder, self.model.decoder, given[-1]
-        pixels, padding = self.front(*given[:-1])
+    def forward(self, *values: Tensor) -> Tensor:
+        """Return the pictures with predicted hidden patches; visible and padding patches are unchanged."""
+        model, encoder, decoder, hidden = self.model, self.model.encoder, self.model.decoder, values[-1]
+        pixels, padding = self.front(*values[:-1])
         hidden = hidden if padding is None else hidden & ~padding
         unseen = hidden if padding is None else hidden | padding
         latent = decoder.embed(encoder.norm(encoder.tokens(pixels, all_patches(unseen))))
@@ -139,12 +139,12 @@ GRAPHS: dict[str, type[Graph]] = {
 
 
 def graph_of(saved: Pretrained) -> Graph:
-    """Return the graph of a bundle, by the kind of its network."""
+    """Return the graph for the kind of a pretrained model."""
     return GRAPHS[saved.model.kind](saved)
 
 
 def all_patches(unseen: Tensor | None) -> TokenIndex | None:
-    """Return all patches in their order, those that are `unseen` (b, n) as places that count for nothing."""
+    """Return the index of all patches in order, with `unseen` patches (b, n) marked as padding."""
     if unseen is None:
         return None
     return TokenIndex(torch.arange(unseen.shape[1], device=unseen.device).expand_as(unseen), unseen)

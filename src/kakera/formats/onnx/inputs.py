@@ -1,4 +1,4 @@
-"""What enters a graph: stored pictures, or waveforms and where they end."""
+"""Inputs of an ONNX graph: stored pictures, or waveforms with their lengths."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
 
 Axes: TypeAlias = tuple[int | None, ...]
-"""Lengths of axes; None for any."""
+"""The lengths of axes; None for any length."""
 
 
 class PictureInput:
-    """Pictures (b, c, H, W) of stored values, 0 … scale."""
+    """The input of a graph of pictures: (b, c, H, W), stored values from 0 to the scale."""
 
     def __init__(self, inputs: InputSpec) -> None:
         self.inputs = inputs
@@ -26,16 +26,16 @@ class PictureInput:
         return {"pictures": (None, self.inputs.channels, *self.inputs.size)}
 
     def example(self, count: int, draws: torch.Generator) -> tuple[Tensor, ...]:
-        """Return noise to enter a graph."""
+        """Return random pictures."""
         pictures = torch.rand(count, self.inputs.channels, *self.inputs.size, generator=draws)
         return (pictures * self.inputs.scale,)
 
     def configuration(self) -> dict[str, Any]:
-        """Return what `config.json` says of it, beside the inputs."""
+        """Return additional fields of `config.json`."""
         return {}
 
     def preprocessing(self) -> dict[str, Any]:
-        """Return what is left to do before the graph, which normalises by itself."""
+        """Return `preprocessor_config.json`: the steps before the graph, which normalises pictures itself."""
         return {
             "do_resize": True,
             "size": {"height": self.inputs.height, "width": self.inputs.width},
@@ -47,13 +47,13 @@ class PictureInput:
     def words(self) -> str:
         """Return a sentence for the card."""
         return (
-            f"`pictures` are float32 of {self.inputs.channels} × {self.inputs.height} × {self.inputs.width}, "
-            f"0 … {self.inputs.scale:g}: the graph normalises them."
+            f"`pictures` are float32, {self.inputs.channels} × {self.inputs.height} × {self.inputs.width}, "
+            f"from 0 to {self.inputs.scale:g}: the graph normalises them."
         )
 
 
 class RecordingInput(PictureInput):
-    """Waveforms (b, samples), and how many of the samples are recorded, (b,)."""
+    """The inputs of a graph of recordings: waveforms (b, samples), and their lengths (b,) in samples."""
 
     def __init__(self, inputs: InputSpec, spec: SoundSpec) -> None:
         super().__init__(inputs)
@@ -65,28 +65,28 @@ class RecordingInput(PictureInput):
         return {"waveforms": (None, self.samples), "lengths": (None,)}
 
     def example(self, count: int, draws: torch.Generator) -> tuple[Tensor, ...]:
-        """Return noise to enter a graph, the last one half as long."""
+        """Return random waveforms and lengths; the last one has half the length."""
         lengths = torch.full((count,), self.samples)
         lengths[-1] = self.samples // 2
         waveforms = torch.randn(count, self.samples, generator=draws) / 10
         return waveforms * (torch.arange(self.samples) < lengths.unsqueeze(1)), lengths
 
     def configuration(self) -> dict[str, Any]:
-        """Return the number of samples."""
+        """Return the number of samples of a waveform."""
         return {"samples": self.samples}
 
     def preprocessing(self) -> dict[str, Any]:
-        """Return what is left to do before the graph, which makes spectrograms by itself."""
+        """Return `preprocessor_config.json`: the steps before the graph, which computes spectrograms."""
         return {"sampling_rate": self.spec.rate, "padding_value": 0.0, "feature_size": 1}
 
     def words(self) -> str:
         """Return a sentence for the card."""
         return (
-            f"`waveforms` are mono at {self.spec.rate} Hz, filled up with zeros to {self.samples} samples; "
-            "`lengths` says how many of them are recorded."
+            f"`waveforms` are mono at {self.spec.rate} Hz, padded with zeros to {self.samples} samples; "
+            "`lengths` are the numbers of samples before the padding."
         )
 
 
 def input_of(inputs: InputSpec) -> PictureInput:
-    """Return what enters a graph with these inputs."""
+    """Return the graph input for an input specification."""
     return PictureInput(inputs) if inputs.sound is None else RecordingInput(inputs, inputs.sound)

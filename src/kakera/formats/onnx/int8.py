@@ -1,9 +1,9 @@
-"""A graph with 8-bit weights and activations, for CPUs: static quantisation, calibrated on real inputs.
+"""Static quantisation of ONNX graphs to int8 weights and activations, for CPUs, calibrated on real inputs.
 
-Matrix products with weights are computed in int8, all else in float32: weights have one scale a column,
-activations one a tensor, from the smallest and largest value seen (Nagel et al. 2021, Sec. 2 and 3).
-The front end of a model of recordings stays in float32: energies span ten powers of ten, and one scale for
-all of them would leave only the loudest.
+Matrix products with weights are computed in int8, everything else in float32. Weights have one scale for each
+column, activations one for each tensor, from the smallest and largest calibration value (Nagel et al. 2021,
+Sec. 2 and 3). The front end of a model of recordings stays in float32: energies span ten powers of ten, and a
+single scale would keep only the loudest.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ Feeds = dict[str, NDArray[np.generic]]
 
 
 class Reader:
-    """What ONNX Runtime asks for calibration inputs."""
+    """An iterator over calibration inputs, in the form that ONNX Runtime needs."""
 
     def __init__(self, batches: Iterable[Feeds]) -> None:
         self.batches: Iterator[Feeds] = iter(batches)
         self.count = 0
 
     def get_next(self) -> Feeds | None:
-        """The next batch by the names of the graph's inputs; None after the last."""
+        """Return the next batch, by the names of the graph's inputs; None after the last."""
         batch = next(self.batches, None)
         self.count += batch is not None
         return batch
 
 
 def quantise(graph: bytes, batches: Iterable[Feeds], *, convolutions: bool = False) -> bytes:
-    """The graph in int8, calibrated on batches of its inputs; of a CNN its `convolutions` too.
+    """Return the graph in int8, calibrated on batches of its inputs.
 
-    Raises DataError where there is no batch, MissingExtraError.
+    `convolutions` is True for a CNN: its convolutions are quantised too. Raises DataError without any batch,
+    and MissingExtraError without ONNX.
     """
     require_packages()
     tools: Any = importlib.import_module("onnxruntime.quantization")
@@ -55,7 +56,7 @@ def quantise(graph: bytes, batches: Iterable[Feeds], *, convolutions: bool = Fal
         start, shaped, end = (str(Path(place) / f"{name}.onnx") for name in ("start", "shaped", "end"))
         Path(start).write_bytes(graph)
         shapes.quant_pre_process(start, shaped, skip_symbolic_shape=True)
-        kept = front_end(importlib.import_module("onnx").load(shaped))
+        excluded = front_end(importlib.import_module("onnx").load(shaped))
         try:
             tools.quantize_static(
                 shaped,
@@ -63,19 +64,19 @@ def quantise(graph: bytes, batches: Iterable[Feeds], *, convolutions: bool = Fal
                 reader,
                 quant_format=tools.QuantFormat.QDQ,
                 op_types_to_quantize=operations,
-                nodes_to_exclude=kept,
+                nodes_to_exclude=excluded,
                 per_channel=True,
                 activation_type=tools.QuantType.QUInt8,
                 weight_type=tools.QuantType.QInt8,
                 calibrate_method=tools.CalibrationMethod.MinMax,
-                # Products of two activations stay in float32, and so does what leaves a product.
+                # Products of two activations and the outputs of products stay in float32.
                 extra_options={"MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": operations},
             )
         except ValueError as error:
             if reader.count:
                 raise
             raise DataError(
-                "calibration", got="no inputs", expected="at least one", do="name other data"
+                "calibration", got="no inputs", expected="at least one input", do="choose other data"
             ) from error
         return Path(end).read_bytes()
 
@@ -83,22 +84,22 @@ def quantise(graph: bytes, batches: Iterable[Feeds], *, convolutions: bool = Fal
 def front_end(model: Any) -> list[str]:
     """Return the names of the nodes of a graph that lead to the logarithm of a log-mel spectrogram.
 
-    No other part of a graph has a logarithm: of a model of pictures there are none.
+    No other part of a graph has a logarithm, so a graph of pictures has no such node.
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     waiting = [node for node in model.graph.node if node.op_type == "Log"]
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     while waiting:
         node = waiting.pop()
-        if node.name not in found:
-            found[node.name] = None
+        if node.name not in names:
+            names[node.name] = None
             waiting += [makers[name] for name in node.input if name in makers]
-    return list(found)
+    return list(names)
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """The tool's advice goes to the root logger."""
+    """Silence the advice that ONNX Runtime's tool writes to the root logger."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A classifier as a graph of ONNX, opened again to predict with: in float32, or in int8."""
+"""Prediction with a classifier in an ONNX graph, in float32 or int8."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """What ONNX Runtime computes, and what belongs to it."""
+    """An ONNX classifier: a session of ONNX Runtime, its input specification and its classes."""
 
     session: Any
     inputs: InputSpec
@@ -40,13 +40,13 @@ class OnnxModel:
     multi_label: bool
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
-        """Return probabilities of stored pictures, or of waveforms that end after `lengths`."""
-        given = feeds(values, lengths)
-        return torch.from_numpy(self.session.run(["probabilities"], given)[0])
+        """Return the probabilities (b, classes) of stored pictures, or of waveforms and their `lengths`."""
+        inputs = feeds(values, lengths)
+        return torch.from_numpy(self.session.run(["probabilities"], inputs)[0])
 
 
 def feeds(values: Tensor, lengths: Tensor | None) -> Feeds:
-    """What a graph is given of pictures, or of waveforms that end after `lengths`: stored values."""
+    """Return the inputs of a graph by name: stored pictures, or waveforms and their `lengths` in samples."""
     floats: NDArray[np.float32] = values.numpy().astype(np.float32)
     if lengths is None:
         return {"pictures": floats}
@@ -54,16 +54,16 @@ def feeds(values: Tensor, lengths: Tensor | None) -> Feeds:
 
 
 def is_onnx(source: str | Path) -> bool:
-    """Whether a path is such a file, or the folder of one."""
+    """Return True if a path is an `.onnx` file, or a folder with `model.onnx`."""
     path = Path(source)
     return path.is_file() if path.suffix == ".onnx" else (path / FILE).is_file()
 
 
 def open_onnx(source: str | Path) -> OnnxModel:
-    """The classifier of a folder that kakera wrote, or of the file inside.
+    """Open the ONNX classifier of a folder written by kakera, or of the `.onnx` file in it.
 
-    Raises RunError for a graph without its description, for one without classes, and for a damaged one;
-    MissingExtraError where ONNX Runtime is not installed.
+    Raises RunError for a graph without description, a graph that is no classifier, and a damaged graph;
+    MissingExtraError if ONNX Runtime is not installed.
     """
     file = Path(source) if Path(source).suffix == ".onnx" else Path(source) / FILE
     try:
@@ -72,48 +72,48 @@ def open_onnx(source: str | Path) -> OnnxModel:
             inputs_of(description["inputs"]),
             flag("multi_label", description.get("multi_label", False)),
         )
-        found = words("output_names", description["output_names"])
+        outputs = words("output_names", description["output_names"])
         names = mapping("id2label", description.get("id2label", {}))
         classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
     except (OSError, *UNFIT, RecursionError) as error:
         raise _unfit(
             file.parent / CONFIG, error, "the description that kakera writes beside a graph"
         ) from error
-    if "probabilities" not in found:
-        got, expected = f"a graph of {', '.join(found)}", "one of a classifier's probabilities"
-        raise RunError(str(file), got=got, expected=expected, do="fine-tune a model and convert that")
+    if "probabilities" not in outputs:
+        got, expected = f"a graph with the outputs {', '.join(outputs)}", "a classifier with probabilities"
+        raise RunError(str(file), got=got, expected=expected, do="fine-tune a model and convert it")
     try:
         session = session_of(file)
     except ImportError as error:
         raise missing_extra("onnxruntime", "onnx") from error
-    except Exception as error:  # ONNX Runtime raises kinds of its own
+    except Exception as error:  # ONNX Runtime raises its own error types
         raise_lack(error)
-        raise _unfit(file, error, "a graph of ONNX") from error
+        raise _unfit(file, error, "an ONNX graph") from error
     _require_fit(file, session, inputs, len(classes))
     return OnnxModel(session, inputs, classes, multi_label)
 
 
 def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:
-    """Raises RunError for a graph whose inputs or outputs are not those of its description."""
+    """Check that inputs and outputs of a graph match its description. Raises RunError otherwise."""
     entering = input_of(inputs).axes
-    given = {port.name: tuple(port.shape) for port in session.get_inputs()}
+    inputs_of_graph = {port.name: tuple(port.shape) for port in session.get_inputs()}
     leaving = {port.name: tuple(port.shape) for port in session.get_outputs()}
-    asked: dict[str, Axes] = {"probabilities": (None, classes)}
-    there = {name: shape for name, shape in leaving.items() if name in asked}
-    for got, expected in ((given, entering), (there, asked)):
+    required: dict[str, Axes] = {"probabilities": (None, classes)}
+    outputs = {name: shape for name, shape in leaving.items() if name in required}
+    for got, expected in ((inputs_of_graph, entering), (outputs, required)):
         same = got.keys() == expected.keys() and all(_alike(got[name], expected[name]) for name in got)
         if not same:
             do = "copy model.onnx and config.json from the same folder"
             raise RunError(
-                str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as {CONFIG} says", do=do
+                str(file), got=_shapes(got), expected=f"{_shapes(expected)}, as in {CONFIG}", do=do
             )
 
 
 def _alike(got: tuple[object, ...], expected: Axes) -> bool:
-    """Whether two shapes agree wherever both have a number."""
+    """Return True if two shapes are equal wherever both have a number."""
     pairs = zip(got, expected, strict=False)
-    both = [(one, other) for one, other in pairs if isinstance(one, int) and other is not None]
-    return len(got) == len(expected) and all(one == other for one, other in both)
+    both = [(n, m) for n, m in pairs if isinstance(n, int) and m is not None]
+    return len(got) == len(expected) and all(n == m for n, m in both)
 
 
 def _shapes(ports: Mapping[str, tuple[object, ...]]) -> str:
