@@ -23,7 +23,7 @@ from kakera.errors import DataError, UnreadableFileError
 Waveform: TypeAlias = tuple["NDArray[Any] | Tensor", int]
 """Samples and their rate in hertz: (samples,) or (samples, channels); for tensors (channels, samples)."""
 Item: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[Any] | Tensor | Waveform"
-"""A path, a folder or a name; the bytes of a file; a Pillow image; a waveform with its sample rate; or pixels.
+"""A path, a folder or a name; the bytes of a file; a Pillow image; a waveform with its rate; or pixels.
 
 Pixels are an array (H, W) or (H, W, C), or a tensor (C, H, W), or several with one more axis in front.
 """

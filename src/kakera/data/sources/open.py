@@ -36,9 +36,9 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set: a folder, a table, a file of arrays, shards, or a built-in name.
 
-    `source` is a folder of pictures or recordings, a CSV or TSV table, IDX files, an .npz file, or a name such
-    as demo. Shards are a folder of shards, tar files, or their web address. Write ./demo for a folder that has
-    the name of a built-in data set.
+    `source` is a folder of pictures or recordings, a table (CSV or TSV), IDX files, an .npz file, or a name
+    such as demo. Shards are a folder of shards, tar files, or their web address. Write ./demo for a folder
+    that has the name of a built-in data set.
 
     `channels` is 1 (grey) or 3 (colour); None detects it. If the source has no split, the labelled files are
     split by class: `val` and `test` are shares from 0 to 1, drawn with `seed`. `kind` is "pictures" or
