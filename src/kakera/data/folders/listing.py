@@ -45,7 +45,7 @@ class Listed:
     odd: str = ""
 
     def settled(self, began: float) -> bool:
-        """Return True if a later change would show in the times; `began` is the list's start, in Unix seconds."""
+        """Return True if the times would show a later change; `began` is the list's start in Unix seconds."""
         return max(self.stamp[2:]) / 1e9 < began - SETTLED
 
 
