@@ -18,7 +18,7 @@ from kakera.data.images.value_range import Ranges, eight_bits
 from kakera.errors import DataError
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
-LOUDEST = 16.0  # floats above this are integers that were never divided by their full scale (1.0)
+LOUDEST = 16.0  # largest float, where 1 is full scale: larger values were never divided by full scale
 Piece = tuple[str, str, Block, NDArray[np.int64] | None]
 FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
 
