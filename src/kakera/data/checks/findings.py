@@ -87,6 +87,12 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
 
     `clipped` are files with values outside the range, and their number; `noted` are unusual files, and the
     reason. Both cover only the files that were just read.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> taken_line(open_dataset("demo").take([0, 1]), {}, {})
+        'demo: 2 pictures'
     """
     pictures, broken = dataset.pictures, dataset.unreadable
     files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes

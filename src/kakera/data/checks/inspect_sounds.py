@@ -130,6 +130,15 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     """Read every recording once, piece by piece, and return counts and problems.
 
     Raises DataError if no recording is readable.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_recordings
+        >>> from kakera.sound.spec import SoundSpec
+        >>> second = np.full(8000, 0.1, np.float32), 8000
+        >>> found = inspect_sounds(open_recordings(second, SoundSpec()))
+        >>> found.rates, found.seconds, found.silence
+        ({8000: 1}, (1.0, 1.0, 1.0), 0.0)
     """
     sounds = dataset.sounds
     assert sounds is not None

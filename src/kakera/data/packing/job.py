@@ -30,6 +30,14 @@ class PackingJob:
     `side` bounds the shorter side of the pixels (0: no limit). `files` True stores the bytes of the files
     instead of pixels; recordings are always stored as files. `shard_size` is the number of pictures or
     recordings per shard, `divided` is True if the split is stored.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> five = open_dataset("demo").take(range(5))
+        >>> job = PackingJob(five, Path("shards"), divided=True, side=0, files=False, shard_size=2)
+        >>> job.count, job.title(0)
+        (3, '000000.tar')
     """
 
     dataset: Dataset

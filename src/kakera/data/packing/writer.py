@@ -32,7 +32,7 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
     records, kept, names = np.zeros(len(rows), RECORD), [], []
     unreadable: list[tuple[str, str]] = []
     with whole_file(job.folder / job.title(number)) as file:
-        tar, told = TarWriter(file), 0
+        tar, reported = TarWriter(file), 0
         for place, row in enumerate(map(int, rows)):
             try:
                 records[len(kept)] = _add(job, tar, row)
@@ -40,8 +40,8 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
                 names.append(job.name(row).encode(errors="replace"))
             except UnreadableFileError as error:
                 unreadable.append((error.path, error.reason))
-            tell(place + 1 - told if place % TELL == TELL - 1 else 0)
-            told = place + 1 if place % TELL == TELL - 1 else told
+            tell(place + 1 - reported if place % TELL == TELL - 1 else 0)
+            reported = place + 1 if place % TELL == TELL - 1 else reported
         sha256 = tar.finish()
     labels = job.dataset.labels
     index = ShardIndex(
@@ -53,7 +53,7 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
         {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.dataset.kind),
     )
     write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
-    tell(len(rows) - told)
+    tell(len(rows) - reported)
 
 
 def _add(job: PackingJob, tar: TarWriter, row: int) -> tuple[int, ...]:

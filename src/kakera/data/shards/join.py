@@ -33,7 +33,8 @@ def joined(
     """Return a data set of all shards; and True if all of them have a split.
 
     kakera's own shards are in the order of the packed source, other shards in the order of the files.
-    `channels` None detects the number of channels. Raises DataError.
+    `channels` None detects the number of channels. `classes` None collects the classes of all shards. Raises
+    DataError. See `kakera.data.shards.open.open_shards`.
     """
     indexes = [part.index for part in parts]
     if classes is None:

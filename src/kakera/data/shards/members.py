@@ -148,11 +148,11 @@ def _samples(
         if member.name.lower().endswith(".npy"):
             sample.shape = _pixels(tar, member)
         found.append(sample)
-        said = texts
+        own_texts = texts
         if len(media) > 1:
-            said = [text for text in texts if _stem(text) == stem]
-            said = said or [text for text in texts if _stem(text) == key]
-        for text in said:
+            own_texts = [text for text in texts if _stem(text) == stem]
+            own_texts = own_texts or [text for text in texts if _stem(text) == key]
+        for text in own_texts:
             _take(sample, tar, text)
             unused.discard(text.name)
     return found

@@ -164,7 +164,10 @@ class ShardRecording(Stored):
 
 
 class ShardPictures(Pictures):
-    """Pictures in shards, with 1 or 3 channels; `rows` selects some of them."""
+    """Pictures in shards, with 1 or 3 channels; `rows` selects some of them.
+
+    See `kakera.data.shards.open.open_shards`.
+    """
 
     on_disk = True
 

@@ -41,7 +41,16 @@ class Found:
 
 
 def look_up(rows: Rows) -> Found:
-    """Look up the files of up to a million rows; of a larger table only the files with a suspicious name."""
+    """Look up the files of up to a million rows; of a larger table only the files with a suspicious name.
+
+    Example:
+
+        >>> from kakera.data.sources.rows import rows_of
+        >>> _ = Path("a.png").touch()
+        >>> _ = Path("one.csv").write_text(chr(10).join(["file", "a.png", "missing.png"]))
+        >>> look_up(rows_of(Path("one.csv"))).there.tolist()
+        [True, False]
+    """
     folder, count = rows.table.parent, len(rows)
     every = count <= MOST
     keys = np.zeros((count, 2), np.int64) if every else rows.hashes[:, None].copy()

@@ -35,6 +35,12 @@ def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
     """Return `ranges` and the measured ranges of the other kinds, except of 16-bit values.
 
     A few files do not show how many bits the pictures of the training had.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> completed(open_dataset("demo"), (("uint16", 0.0, 4095.0),))
+        (('uint16', 0.0, 4095.0),)
     """
     known = {kind for kind, *_ in ranges}
     if {"int32", "float"} <= known:
