@@ -186,7 +186,13 @@ def _size(path: Path | str) -> int:
 
 
 def size_of(source: Source) -> int:
-    """Return the size of a file in bytes; −1 for a missing file."""
+    """Return the size of a file in bytes; −1 for a missing file.
+
+    Example:
+
+        >>> size_of(b"four"), size_of(Path("missing.png"))
+        (4, -1)
+    """
     if isinstance(source, bytes):
         return len(source)
     if isinstance(source, Path):

@@ -154,7 +154,13 @@ def class_lines(
 def finding_lines(
     unreadable: Pairs, duplicates: Pairs, leaks: Pairs, contradictions: Pairs, things: str
 ) -> list[str]:
-    """Return the lines of a report about everything that looks wrong."""
+    """Return the lines of a report about everything that looks wrong.
+
+    Example:
+
+        >>> finding_lines((), (("a.png", "b.png"),), (), (), "pictures")[:3]
+        ['unreadable: none', 'equal pictures within one part: 1', '  a.png = b.png']
+    """
     causes = _by_cause(unreadable, lambda pair: pair[1]) or [("unreadable", [])]
     broken = [
         line

@@ -126,10 +126,10 @@ def inspect_dataset(
 
     Example:
 
-        >>> found = inspect_dataset(open_dataset("demo").take(range(20)))
-        >>> found.channels, found.sizes, sum(found.parts.values())
+        >>> result = inspect_dataset(open_dataset("demo").take(range(20)))
+        >>> result.channels, result.sizes, sum(result.parts.values())
         (1, {'28 x 28': 20}, 20)
-        >>> found.lines()[0]
+        >>> result.lines()[0]
         'demo: 20 pictures, grey'
     """
     if isinstance(data, Dataset):

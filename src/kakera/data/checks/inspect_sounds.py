@@ -136,8 +136,8 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         >>> from kakera.data.sources.files import open_recordings
         >>> from kakera.sound.spec import SoundSpec
         >>> second = np.full(8000, 0.1, np.float32), 8000
-        >>> found = inspect_sounds(open_recordings(second, SoundSpec()))
-        >>> found.rates, found.seconds, found.silence
+        >>> result = inspect_sounds(open_recordings(second, SoundSpec()))
+        >>> result.rates, result.seconds, result.silence
         ({8000: 1}, (1.0, 1.0, 1.0), 0.0)
     """
     sounds = dataset.sounds

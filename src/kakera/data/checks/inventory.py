@@ -96,7 +96,7 @@ def changes(before: Rows, now: Rows, kinds: Sequence[str] = (FILES, LABELS, SPLI
 
 
 def packed(rows: Rows) -> bytes:
-    """Return the rows as the bytes of an .npy file."""
+    """Return the rows as the bytes of an .npy file. See `unpacked`."""
     content = io.BytesIO()
     np.save(content, rows, allow_pickle=False)
     return content.getvalue()

@@ -67,7 +67,13 @@ def kind_of(names: Sequence[str], asked: Kind) -> Kind:
 
 
 def kind_suffixes(kind: Kind) -> frozenset[str]:
-    """Return the suffixes of the files of a kind."""
+    """Return the suffixes of the files of a kind.
+
+    Example:
+
+        >>> ".wav" in kind_suffixes("recordings"), ".wav" in kind_suffixes("pictures")
+        (True, False)
+    """
     return decode.SUFFIXES if kind == "recordings" else images.SUFFIXES
 
 

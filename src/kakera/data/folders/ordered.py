@@ -14,7 +14,10 @@ from kakera.data.names import Names, NamesBuilder, natural
 
 @dataclass(frozen=True)
 class Ordered:
-    """The ordered files: `names` (n,) relative to the root, `where` (n,) the number of each file's folder."""
+    """The ordered files: `names` (n,) relative to the root, `where` (n,) the number of each file's folder.
+
+    See `in_order`.
+    """
 
     names: Names
     where: NDArray[np.int32]

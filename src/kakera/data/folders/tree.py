@@ -1,4 +1,4 @@
-"""All files below a folder: links are followed, and each folder is entered once."""
+"""The files below a folder: links are followed, and each folder is entered once."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ OPEN = 256  # shards that a process maps at a time: each needs a file descriptor
 class Shard:
     """A tar file of `size` bytes, on disk at `path`, or at `address` until it is first read.
 
-    `names` are as in its index. "" for `sha256` or `address` means unknown or local.
+    `names` are as in its index. An empty `address` means a local file, an empty `sha256` an unknown checksum.
     """
 
     path: Path

@@ -24,7 +24,7 @@ _IMAGES = re.compile(r"images(?P<between>.?)idx3", re.IGNORECASE)
 
 
 def is_idx(path: Path) -> bool:
-    """Return True if the file starts like an IDX file of bytes, with or without gzip compression."""
+    """Return True if the file starts like an IDX file of bytes, with or without gzip. See `read_idx`."""
     try:
         with _open(path) as file:
             start = file.read(4)

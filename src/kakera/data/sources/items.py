@@ -74,6 +74,12 @@ def picture(item: Any, channels: int, name: str, ranges: Ranges = ()) -> tuple[P
     """Return a picture in memory and its name: its pixels, its bytes, or the reason why it is unreadable.
 
     Bytes are decoded later. Raises DataError for a recording, and for an array that cannot be a picture.
+
+    Example:
+
+        >>> pixels_of_one, name = picture(np.zeros((8, 6), np.uint8), 3, "picture[0]")
+        >>> pixels_of_one.shape, name
+        ((8, 6, 3), 'picture[0]')
     """
     if isinstance(item, Content):
         return item, item.name

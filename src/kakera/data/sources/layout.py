@@ -16,7 +16,7 @@ SHOWN = 3  # examples in a message
 class Layout:
     """The part and the label of each used file (or of its folder).
 
-    `rows` are (number, part, label); the label is "" if there is none.
+    `rows` are (number, part, label); the label is "" if there is none. See `arrange`.
     """
 
     rows: list[tuple[int, str, str]] = field(default_factory=list)

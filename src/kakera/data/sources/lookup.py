@@ -19,7 +19,7 @@ MOST = 1_000_000  # rows up to which every file is looked up: a million calls ta
 
 @dataclass(frozen=True)
 class Found:
-    """The n files of a table."""
+    """The n files of a table. See `look_up`."""
 
     files: Names
     """Names to open, with mistakes in the table corrected."""

@@ -28,7 +28,10 @@ LARGE = 8  # megabytes from which on progress is shown: smaller tables are read 
 
 @dataclass(frozen=True)
 class Rows:
-    """The n rows of a table that name a file. Repeated words are stored as numbers in a list of words."""
+    """The n rows of a table that name a file. Repeated words are stored as numbers in a list of words.
+
+    See `rows_of`.
+    """
 
     table: Path
     files: Names
