@@ -15,7 +15,7 @@ def test_a_turn_gives_wall_and_processor_seconds(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="(?s)kakera inspect nowhere: .*nothing of this name"):
+    with pytest.raises(RuntimeError, match="(?s)kakera inspect nowhere: .*no such file or folder"):
         run(ROOT, ["inspect", "nowhere"], tmp_path)
 
 

@@ -62,7 +62,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             ["pretrain", "demo", "--mask-ratio", "2"],
             "mask_ratio: got 2.0, expected a number from 0 to 0.999",
         ),
-        (["pretrain", "nowhere"], "nowhere: got nothing of this name, expected a folder"),
+        (["pretrain", "nowhere"], "nowhere: got no such file or folder, expected a folder"),
         (["pretrain", "demo", "--recipe", "grand"], "recipe grand: got"),
         (["finetune", "demo", "--init-from", "nowhere"], "nowhere: got"),
         (["probe", "demo"], "kakera probe: got no --init-from, expected a run"),
@@ -75,8 +75,8 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             "mask_ratios: got 1.5, expected a number between",
         ),
         (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a time"),
-        (["study", "data-size", "nowhere"], "nowhere: got nothing of this name"),
-        (["inspect", "nowhere"], "nowhere: got nothing of this name"),
+        (["study", "data-size", "nowhere"], "nowhere: got no such file or folder"),
+        (["inspect", "nowhere"], "nowhere: got no such file or folder"),
     ],
 )
 def test_what_the_user_can_correct_is_one_line_and_exit_code_2(

@@ -140,7 +140,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
     [
         (["cnn", "things"], "got a CNN, expected a Vision Transformer"),
         (["mae", "nowhere.png"], "nowhere.png: got no file of this name"),
-        (["mae", "bare"], "got no picture, expected some; name another folder"),
+        (["mae", "bare"], "got no picture, expected at least one; choose another folder"),
         (["mae", "things", "--layer", "3"], "layer: got 3, expected 1 to 2"),
         (["mae", "things", "--patch-index", "17"], "patch_index: got 17, expected 1 to 16"),
         (["mae", "things", "--mask-ratio", "0.99"], "which keeps 0 of 16 patches"),

@@ -107,7 +107,7 @@ def test_a_spectrogram_stands_upright_and_scales_beside_it(world: Path) -> None:
         (["short.wav", "--patch-index", "17"], "patch_index: got 17, expected 1 to 16"),
         (["short.wav", "--patch-index", "41"], "patch_index: got 41, expected 1 to 40"),
         (["nowhere.wav"], "nowhere.wav: got no file of this name"),
-        (["demo"], "demo: got pictures, expected recordings, as the model's"),
+        (["demo"], "demo: got pictures, expected recordings, which the model reads"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -104,7 +104,7 @@ def test_no_test_pictures_are_refused(pretrained: Path) -> None:
 def test_few_files_to_measure_on_are_warned_of(pretrained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     some = {"probes": ("ridge",), "labels": (0,), "finetune": False}
     probe(pictures(40, 20), init_from=pretrained, announce=True, **some)
-    assert "warning: accuracy rests on 20 test pictures in all" in capsys.readouterr().err
+    assert "warning: accuracy is measured on only 20 test pictures in total" in capsys.readouterr().err
 
 
 def test_no_labels_are_refused(pretrained: Path) -> None:

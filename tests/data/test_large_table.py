@@ -14,7 +14,7 @@ from kakera.data.sources.table import open_table
 from kakera.errors import DataError
 from tests.data.files import NOISE, encoded
 
-NOTE = "more than 3 rows: files are looked up when they are read"
+NOTE = "more than 3 rows: missing files are detected only when they are read"
 PNG = encoded(NOISE)
 
 

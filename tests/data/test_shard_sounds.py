@@ -137,7 +137,15 @@ def test_windows_are_those_of_the_folder(world: Path) -> None:
 def test_inspection_finds_the_same(world: Path) -> None:
     wanted, found = (inspect_dataset(dataset) for dataset in pair(world, "shards"))
     assert isinstance(wanted, SoundInspection)
-    different = {"name", "silent", "clipped", "duplicates", "leaks", "contradictions", "left_out"}  # hold names
+    different = {
+        "name",
+        "silent",
+        "clipped",
+        "duplicates",
+        "leaks",
+        "contradictions",
+        "left_out",
+    }  # hold names
     assert {k: v for k, v in wanted.to_json().items() if k not in different} == {
         k: v for k, v in found.to_json().items() if k not in different
     }
@@ -176,7 +184,7 @@ def test_again_keeps_what_is_whole_and_other_spans_are_another_plan(world: Path,
     assert {path.name: path.read_bytes() for path in target.iterdir()} == before
     other = table.with_name("other.csv")
     other.write_text(table.read_text().replace("0.3333,", "0.33330000001,"))
-    with pytest.raises(OptionError, match="got shards begun with another source, expected the same"):
+    with pytest.raises(OptionError, match="got shards packed with another source, expected the same"):
         pack(other, target, shard_size=10, workers=1)
     other.unlink()
 
@@ -205,7 +213,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
     [
         (
             ["--side", "64"],
-            "--side: got 64 for recordings, expected pictures: recordings are kept as files; ",
+            "--side: got 64 for recordings, expected pictures: recordings are always stored as files; ",
         ),
         (["--store", "pixels"], "--store: got pixels for recordings, expected pictures"),
         (["--channels", "3"], "got recordings and 3 channels, expected 1; leave it out"),
@@ -310,7 +318,7 @@ def test_pictures_among_recordings_are_one_line(tmp_path: Path) -> None:
     for number, members in enumerate(mixed):
         path = tar(tmp_path / f"{number}.tar", members)
         with pytest.raises(
-            DataError, match=r"\.tar: got 1 pictures and 1 recordings, expected one of both; "
+            DataError, match=r"\.tar: got 1 pictures and 1 recordings, expected only one of the two; "
         ):
             open_dataset(path)
     (tmp_path / "apart").mkdir()

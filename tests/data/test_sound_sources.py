@@ -67,7 +67,10 @@ def test_a_table_may_name_parts_of_recordings_with_several_labels(tmp_path: Path
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("a.wav,x,1,0.5", "got start and end 1,0.5 for a.wav, expected seconds, the end later"),
+        (
+            "a.wav,x,1,0.5",
+            "got start and end 1,0.5 for a.wav, expected seconds, with the end after the start",
+        ),
         ("a.wav,x,-1,", "got start and end -1, for a.wav"),
         ("a.wav,x,now,", "got start and end now, for a.wav"),
         ("a.wav,x,nan,2", "got start and end nan,2 for a.wav"),
@@ -107,5 +110,5 @@ def test_small_data_are_held_as_waveforms_and_the_unreadable_listed(tmp_path: Pa
 def test_a_data_set_without_one_readable_recording_is_one_line(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_text("no recording")
-    with pytest.raises(DataError, match="got 2 unreadable files .*, expected at least one that can be read"):
+    with pytest.raises(DataError, match="got 2 unreadable files .*, expected at least one readable file"):
         preload(open_dataset(tmp_path))

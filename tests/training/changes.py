@@ -91,7 +91,7 @@ def gone(place: Place, draw: random.Random) -> str:
     for _ in range(2):
         del lines[draw.randrange(len(lines))]
     written(place, lines)
-    return "2 files gone"
+    return "2 files removed"
 
 
 def renamed(place: Place, draw: random.Random) -> str:
@@ -100,7 +100,7 @@ def renamed(place: Place, draw: random.Random) -> str:
     before, line[0] = line[0], line[0].replace(".png", "-new.png")
     (place.data.parent / before).rename(place.data.parent / line[0])
     written(place, lines)
-    return "1 file gone, 1 file new"
+    return "1 file removed, 1 file added"
 
 
 def another_part(place: Place, draw: random.Random) -> str:

@@ -79,10 +79,10 @@ def reordered(table: Path) -> None:
     [
         (relabelled, "1 label"),
         (divided_otherwise, "2 files in another part"),
-        (swapped, "2 files of another size"),
-        (without_one, "1 file gone"),
-        (renamed, "1 file gone, 1 file new"),
-        (reordered, "another order of files"),
+        (swapped, "2 files with another size"),
+        (without_one, "1 file removed"),
+        (renamed, "1 file removed, 1 file added"),
+        (reordered, "files in another order"),
     ],
 )
 @pytest.mark.parametrize("finished", [True, False])

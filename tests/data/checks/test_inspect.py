@@ -85,9 +85,9 @@ def test_the_page_says_what_is_wrong_one_fact_a_line(tmp_path: Path) -> None:
     assert "  x: train 2, test 1" in lines
     assert "unreadable: 2" in lines
     assert f"  {tmp_path / '0.png'} = {tmp_path / '1.png'}" in lines
-    assert "equal pictures in one part: 1" in lines
+    assert "equal pictures within one part: 1" in lines
     assert "leaks between parts: 1" in lines
-    assert "equal pictures, other labels: 1" in lines
+    assert "equal pictures with different labels: 1" in lines
     assert "warning: class y has 1 training picture: too few to learn from" in lines
     assert all("\n" not in line for line in lines)
 
@@ -95,13 +95,13 @@ def test_the_page_says_what_is_wrong_one_fact_a_line(tmp_path: Path) -> None:
 def test_unreadable_pictures_do_not_count_in_the_warnings(tmp_path: Path) -> None:
     found = inspect_dataset(files(tmp_path)).warnings
     assert "class y has 1 training picture: too few to learn from" in found  # the other is 3.png
-    assert "accuracy of class z rests on 1 test picture" in found
+    assert "accuracy of class z is measured on only 1 test picture" in found
 
 
 def test_pictures_of_one_colour_are_warned_of() -> None:
     grey = [np.full((4, 4, 1), 77, np.uint8)] * 3
     found = inspect_dataset(Dataset("d", ArrayPictures(grey), 1, np.full(3, "train"))).warnings
-    assert "all pictures are of one colour: there is nothing to see in them" in found
+    assert "every pixel has the same colour: a model cannot learn from these pictures" in found
     assert not any("one colour" in text for text in inspect_dataset(pictures(30, 10)).warnings)
 
 
@@ -112,7 +112,7 @@ def test_of_many_findings_the_first_are_shown() -> None:
     assert len(found.duplicates) == LISTED + 5
     assert sum(" = " in line for line in lines) == LISTED
     assert "  … and 5 more" in lines
-    assert "classes: none (enough for pretraining)" in lines
+    assert "classes: none (pretraining needs none)" in lines
 
 
 def test_of_many_sizes_the_five_commonest_are_shown() -> None:
@@ -147,7 +147,7 @@ def test_a_path_and_a_name_are_opened(tmp_path: Path) -> None:
     for given in (root, str(root)):
         assert inspect_dataset(given) == inspect_dataset(open_dataset(root))
     assert inspect_dataset("demo", channels=3).channels == 3
-    with pytest.raises(DataError, match="nothing of this name"):
+    with pytest.raises(DataError, match="no such file or folder"):
         inspect_dataset(str(tmp_path / "nowhere"))
 
 
@@ -157,7 +157,7 @@ def test_what_is_left_out_is_counted_by_suffix_and_reason_with_examples() -> Non
         "not read: 1 .png (at the top): d/poster.png",
         "not read: 5 .txt: d/0.txt, d/1.txt, d/2.txt, …",
         "not read: 1 without a suffix: d/READ.ME/x",
-        "class without a file that can be read: train/b",
+        "class without readable files: train/b",
     ]
 
 
@@ -171,8 +171,8 @@ def test_inspection_says_what_was_left_out_emptied_and_decided(tmp_path: Path) -
     assert found.emptied == ("gone",)
     lines = found.lines()
     assert f"not read: 1 .txt: {tmp_path}/d/notes.txt" in lines
-    assert "class without a file that can be read: gone" in lines
-    assert "note: 1 pictures of train lie in no class and have no label: stray.png" in lines
+    assert "class without readable files: gone" in lines
+    assert "note: 1 pictures of train are in no class folder and have no label: stray.png" in lines
     assert json.loads(json.dumps(found.to_json()))["left_out"] == [[f"{tmp_path}/d/notes.txt", ""]]
 
 
@@ -181,7 +181,7 @@ def test_one_line_says_all_of_it(tmp_path: Path) -> None:
     (tmp_path / "d" / "song.wav").write_bytes(b"")
     dataset = replace(open_dataset(tmp_path / "d"), unreadable=(GONE,), notes=("a note",))
     assert taken_line(dataset, {}, {}) == (
-        f"{tmp_path}/d: 6 pictures (6 .png); not read: 1 .wav (--kind recordings takes these): "
+        f"{tmp_path}/d: 6 pictures (6 .png); not read: 1 .wav (use --kind recordings to read these): "
         f"{tmp_path}/d/song.wav; unreadable: 1 (gone.png: {GONE.reason}); a note"
     )
 
@@ -189,7 +189,7 @@ def test_one_line_says_all_of_it(tmp_path: Path) -> None:
 def test_those_that_carry_none_of_several_labels_are_counted(tmp_path: Path) -> None:
     many = np.array([[1, 1], [0, 0], [1, 0], [0, 0], [0, 0], [0, 0]], dtype=bool)
     found = inspect_dataset(replace(files(tmp_path, split="ttttts"), labels=many, classes=("x", "y")))
-    assert found.notes == ("2 pictures carry none of the classes",)
+    assert found.notes == ("2 pictures have none of the classes",)
     assert found.unlabelled == 1  # a test part without any label is not labelled
 
 
@@ -223,7 +223,7 @@ def test_a_name_a_path_and_a_data_set_are_inspected_alike(tmp_path: Path) -> Non
         (3, "a value of type int"),
         (["a.png"], "a value of type list"),
         (b"demo", "a value of type bytes"),
-        ("nowhere", "nothing of this name"),
+        ("nowhere", "no such file or folder"),
         ("", "no picture and no recording"),
     ],
 )

@@ -97,7 +97,7 @@ def test_the_command_prints_one_fact_a_line(folder: Path, capsys: pytest.Capture
     said = capsys.readouterr().out.splitlines()
     assert f"{folder}: 7 recordings, 0.00 hours" in said
     assert "seconds: 0.50 to 2.00, median 1.00" in said
-    assert "sampling rates: 16000 Hz (5), 8000 Hz (1), 384000 Hz (1)" in said
+    assert "sample rates: 16000 Hz (5), 8000 Hz (1), 384000 Hz (1)" in said
     assert "channels: 1 (6), 32 (1)" in said
     assert "silence: 35.3 % of the time" in said
     assert "silent recordings: 1" in said
@@ -161,6 +161,6 @@ def test_spans_of_one_file_that_overlap_between_parts_are_named(
     (tmp_path / "table.csv").write_text("\n".join(["file,start,end,split", *rows]) + "\n")
     found = inspected(tmp_path / "table.csv")
     assert len(found.overlaps) == overlap
-    assert any(line.startswith("spans that overlap between parts: ") for line in found.lines())
+    assert any(line.startswith("overlapping spans in different parts: ") for line in found.lines())
     if overlap:
         assert all(name.startswith(f"{tmp_path}/long.wav") for name in found.overlaps[0])

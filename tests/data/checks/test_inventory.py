@@ -76,12 +76,12 @@ def much(contents: dict[str, bytes], labels: list[int], parts: list[str]) -> Non
     ("change", "words"),
     [
         (lambda *_: None, []),
-        (two_gone, ["2 files gone"]),
+        (two_gone, ["2 files removed"]),
         (three_labels, ["3 labels"]),
-        (another_content, ["1 file of other content"]),
-        (another_size, ["1 file of another size"]),
+        (another_content, ["1 file with changed content"]),
+        (another_size, ["1 file with another size"]),
         (another_part, ["2 files in another part"]),
-        (much, ["1 file gone", "1 file new", "1 file of other content", "3 labels"]),
+        (much, ["1 file removed", "1 file added", "1 file with changed content", "3 labels"]),
     ],
 )
 def test_changes_are_counted(

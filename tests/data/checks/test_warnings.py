@@ -31,9 +31,9 @@ def test_many_even_pictures_are_nothing_to_warn_of() -> None:
     ("bag", "said"),
     [
         ((40, 0, 0), "accuracy of class bag cannot be measured: it has no test picture"),
-        ((40, 0, 1), "accuracy of class bag rests on 1 test picture"),
-        ((40, 0, 3), "accuracy of class bag rests on 3 test pictures"),
-        ((0, 0, 30), "class bag has no training picture: it will never be predicted"),
+        ((40, 0, 1), "accuracy of class bag is measured on only 1 test picture"),
+        ((40, 0, 3), "accuracy of class bag is measured on only 3 test pictures"),
+        ((0, 0, 30), "class bag has no training picture: it is never predicted"),
         ((1, 0, 30), "class bag has 1 training picture: too few to learn from"),
         ((3, 0, 30), "class bag has 3 training pictures: too few to learn from"),
     ],
@@ -46,13 +46,15 @@ def test_of_many_small_classes_one_sentence_is_said() -> None:
     counts = {f"class{n}": (20, 0, 2 + n % 2) for n in range(20)}
     found = data_warnings(counted(**counts))
     assert found == [
-        "accuracy of each of 20 classes (class0, class1, class2, …) rests on 2 to 3 test pictures"
+        "accuracy of each of 20 classes (class0, class1, class2, …) is measured on only 2 to 3 test pictures"
     ]
 
 
 def test_few_test_pictures_in_all_are_said_with_what_one_of_them_weighs() -> None:
     found = data_warnings(counted(bag=(40, 0, 10), boot=(40, 0, 10)))
-    assert found == ["accuracy rests on 20 test pictures in all: one of them more or less is 5 points"]
+    assert found == [
+        "accuracy is measured on only 20 test pictures in total: one of them changes it by 5 points"
+    ]
 
 
 def test_uneven_classes_get_balanced_accuracy_first() -> None:
@@ -87,7 +89,7 @@ def test_labels_that_are_all_missing_are_no_labels() -> None:
 
 def test_one_class_is_nothing_to_tell_apart() -> None:
     assert data_warnings(counted(bag=(40, 0, 40))) == [
-        "one class alone (bag): there is nothing to tell apart"
+        "only one class (bag): a classifier needs at least two"
     ]
 
 
@@ -97,7 +99,7 @@ def test_what_is_measured_is_the_test_part_then_the_val_part_then_nothing() -> N
     assert data_warnings(test) == []
     assert data_warnings(val) == ["no labelled test pictures: accuracy is measured on the val part"]
     assert data_warnings(none) == [
-        "no labelled test pictures: a classifier trained on these will not be measured"
+        "no labelled test pictures: the accuracy of a classifier cannot be measured"
     ]
 
 
@@ -118,7 +120,7 @@ def test_files_that_are_trained_on_and_measured_on_are_counted_and_one_pair_is_n
     assert leak_warning((), "test", "pictures") == []
     assert leak_warning([("a", "b")], "test", "pictures") == [
         "1 test picture has the same content as training pictures (b = a): "
-        "accuracy on them is too good; keep one of each"
+        "accuracy on them is too high; remove one of each pair"
     ]
     (said,) = leak_warning([("a", "b"), ("c", "d")], "val", "recordings")
     assert said.startswith("2 val recordings have the same content as training recordings (b = a, …): ")

@@ -29,10 +29,12 @@ def test_a_kind_that_is_asked_for_is_taken(asked: Kind) -> None:
 
 def test_what_is_of_the_other_kind_is_named_with_the_flag_that_takes_it() -> None:
     assert other_kind(["b10.wav", "b2.ogg", "cover.png", "notes.txt"], "pictures") == [
-        ("b2.ogg", "--kind recordings takes these"),
-        ("b10.wav", "--kind recordings takes these"),
+        ("b2.ogg", "use --kind recordings to read these"),
+        ("b10.wav", "use --kind recordings to read these"),
     ]
-    assert other_kind(["a.wav", "cover.png"], "recordings") == [("cover.png", "--kind pictures takes these")]
+    assert other_kind(["a.wav", "cover.png"], "recordings") == [
+        ("cover.png", "use --kind pictures to read these")
+    ]
     assert other_kind(["a.wav"], "recordings") == []
 
 

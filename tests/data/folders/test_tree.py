@@ -62,7 +62,7 @@ def test_pipes_and_links_to_them_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "q.png").symlink_to("p.png")
     found = tree(tmp_path)
     assert ([*found.names], sorted(found.odd)) == ([], ["p.png", "q.png"])
-    why = "a pipe or a device, no file"
+    why = "a pipe or a device, not a file"
     assert found.left() == [(f"{tmp_path}/p.png", why), (f"{tmp_path}/q.png", why)]
 
 

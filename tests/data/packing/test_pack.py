@@ -102,7 +102,7 @@ def test_again_keeps_what_is_whole_and_only_that(pictures: Path, tmp_path: Path)
 
 def test_another_plan_needs_another_folder(pictures: Path, tmp_path: Path) -> None:
     pack(pictures, tmp_path / "shards", side=16, workers=1)
-    with pytest.raises(OptionError, match="got shards begun with another side, expected the same"):
+    with pytest.raises(OptionError, match="got shards packed with another side, expected the same"):
         pack(pictures, tmp_path / "shards", side=17, workers=1)
     with pytest.raises(OptionError, match="begun with another pictures, source, classes"):
         pack(folder(tmp_path / "p", count=3, classes=("a", "b")), tmp_path / "shards", side=16, workers=1)
@@ -133,7 +133,7 @@ def test_arrays_have_no_files(tmp_path: Path) -> None:
 
 def test_another_folder_and_a_file_are_left_alone(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(DataError, match="got a folder with other things, expected a new or empty folder"):
+    with pytest.raises(DataError, match="got a folder with other files, expected a new or empty folder"):
         pack(pictures, tmp_path)
     with pytest.raises(DataError, match="got a file, expected a folder for the shards"):
         pack(pictures, tmp_path / "notes.txt")

@@ -209,7 +209,7 @@ def test_an_index_comes_back() -> None:
     ],
 )
 def test_an_impossible_index_is_refused(changes: dict[str, int]) -> None:
-    with pytest.raises(DataError, match="^i: got .*, expected what kakera pack wrote; "):
+    with pytest.raises(DataError, match="^i: got .*, expected an index from kakera pack; "):
         read_index(index(**changes).to_bytes(), "i")
 
 

@@ -295,7 +295,7 @@ def test_each_of_several_pictures_of_a_key_has_the_label_of_its_own_name(tmp_pat
 def test_what_every_key_has_beside_its_picture_is_left_out_and_counted(tmp_path: Path) -> None:
     found = keyed(tmp_path, "a.jpg", "a.seg.png", "b.jpg", "b.seg.png")
     assert named(found) == ["a", "b"]
-    why = "beside the picture or recording of its key"
+    why = "another picture or recording of the key is read"
     assert found.left_out == tuple((f"{tmp_path}/x.tar/{key}.seg.png", why) for key in "ab")
 
 
@@ -311,8 +311,8 @@ def test_members_that_are_left_over_are_counted_also_from_the_index(tmp_path: Pa
     assert {path.removeprefix(f"{tmp_path}/x.tar/"): why for path, why in again.left_out} == {
         "README": "",
         "b.xyz": "",
-        ".h.png": "a hidden name",
-        "lost.cls": "without a picture or a recording",
+        ".h.png": "a hidden file",
+        "lost.cls": "no picture or recording of its key",
     }
 
 
@@ -322,7 +322,9 @@ def test_a_name_twice_is_one_line(tmp_path: Path) -> None:
             info = tarfile.TarInfo("a.png")
             info.size = len(PICTURE["png"])
             file.addfile(info, io.BytesIO(PICTURE["png"]))
-    with pytest.raises(DataError, match=r"x\.tar: got a\.png twice, expected each name once; pack it again$"):
+    with pytest.raises(
+        DataError, match=r"x\.tar: got a\.png twice, expected each name once; pack the shard again$"
+    ):
         open_dataset(tmp_path / "x.tar")
 
 
@@ -334,7 +336,7 @@ def test_links_in_a_tar_file_are_counted(tmp_path: Path) -> None:
         link = tarfile.TarInfo("b.png")
         link.type, link.linkname = tarfile.LNKTYPE, "a.png"
         file.addfile(link)
-    left = ((f"{tmp_path}/x.tar/b.png", "a link or a device, no file"),)
+    left = ((f"{tmp_path}/x.tar/b.png", "a link or a device, not a file"),)
     assert open_dataset(tmp_path / "x.tar").left_out == left
 
 
@@ -364,5 +366,5 @@ def test_a_tar_file_beside_parts_is_named(tmp_path: Path) -> None:
     found = open_dataset(tmp_path)
     assert (len(found), found.classes) == (3, ("a", "b"))
     assert found.left_out == (
-        (f"{tmp_path}/flowers.tar", "shards are read where they are named as the data"),
+        (f"{tmp_path}/flowers.tar", "pass the .tar file itself as the data to read it"),
     )

@@ -132,7 +132,9 @@ def test_a_folder_without_the_files_is_one_line(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / name))
-    with pytest.raises(DataError, match=f"{FOLDER_VARIABLE}: got .*, expected a folder with the four files"):
+    with pytest.raises(
+        DataError, match=f"{FOLDER_VARIABLE}: got .*, expected a folder with the four Fashion-MNIST files"
+    ):
         open_dataset("fashion-mnist")
 
 

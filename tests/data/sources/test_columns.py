@@ -34,10 +34,10 @@ def test_the_plain_name_wins_and_the_synonym_is_named_as_ignored() -> None:
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        (["file", "class", "category"], "expected one for the label, or one named label"),
-        (["image", "path", "label"], "got columns image, path, expected one for the file"),
-        (["file", "label", "Label"], "got columns label, Label, expected one for the label"),
-        (["file", "set", "part"], "expected one for the split"),
+        (["file", "class", "category"], "expected one label column, or one named label"),
+        (["image", "path", "label"], "got columns image, path, expected one file column"),
+        (["file", "label", "Label"], "got columns label, Label, expected one label column"),
+        (["file", "set", "part"], "expected one split column"),
         (["picture id", "label"], "got columns picture id, label, expected file,label"),
         (["file", "start", "duration"], "got columns start and duration, expected start and end, in seconds"),
     ],

@@ -34,7 +34,7 @@ def test_pictures_to_look_at_come_in_the_order_given(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_pictures_shows_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got no picture, expected some; name another folder"):
+    with pytest.raises(DataError, match="got no picture, expected at least one; choose another folder"):
         open_pictures([tmp_path], 1)
 
 
@@ -138,8 +138,8 @@ def test_tensors_have_their_channels_first() -> None:
         ([NOISE, None], "files: got a value of type NoneType, expected paths, bytes, images, arrays"),
         ({"a": "b"}, "files: got a value of type dict"),
         (7, "files: got a value of type int"),
-        (io.StringIO("text"), "file: got a file opened as text, expected one opened as bytes"),
-        ((np.zeros(900), 8000), "picture[0]: got a waveform, expected pictures, as the model's"),
+        (io.StringIO("text"), "file: got a file opened in text mode, expected a file opened in binary mode"),
+        ((np.zeros(900), 8000), "picture[0]: got a waveform, expected pictures, which the model reads"),
     ],
 )
 def test_what_may_mean_several_things_is_refused_in_one_line(given: Any, words: str) -> None:
@@ -243,14 +243,14 @@ def test_whole_numbers_have_the_full_scale_of_their_type(subtype: str, tmp_path:
     [
         (
             np.zeros(900),
-            "recording[0]: got an array of shape (900,) without a sampling rate, expected",
+            "recording[0]: got an array of shape (900,) without a sample rate, expected",
         ),
         ((np.zeros((2, 900)), 8000), "got a waveform of shape (2, 900) at 8000 Hz"),
         ((np.zeros(900), 0), "got a waveform of shape (900,) at 0 Hz"),
         ((np.zeros(900), 8000.5), "at 0 Hz"),
         ((np.full(900, 32767.0), 8000), "got float64 values up to 32767.0, expected floats from −1 to 1"),
         ((np.zeros(900, np.int64), 8000), "got int64 values up to 0"),
-        (Image.fromarray(NOISE), "got a picture, expected recordings, as the model's"),
+        (Image.fromarray(NOISE), "got a picture, expected recordings, which the model reads"),
     ],
 )
 def test_what_can_be_no_recording_is_refused_in_one_line(given: Any, words: str) -> None:
@@ -269,8 +269,8 @@ def test_recordings_of_every_kind_may_stand_in_one_list(tmp_path: Path) -> None:
 
 
 def test_data_of_the_other_kind_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got pictures, expected recordings, as the model's"):
+    with pytest.raises(DataError, match="got pictures, expected recordings, which the model reads"):
         open_recordings(on_disk(tmp_path / "d", {"a.png": NOISE}), SPEC)
     record(tmp_path / "r" / "a.wav", chirp(8000, 0.3), 8000)
-    with pytest.raises(DataError, match="got recordings, expected pictures, as the model's"):
+    with pytest.raises(DataError, match="got recordings, expected pictures, which the model reads"):
         open_pictures(open_dataset(tmp_path / "r"), 1)

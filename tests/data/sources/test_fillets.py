@@ -67,5 +67,7 @@ def test_where_the_packages_are_not_installed_one_line_says_what_to_do(
     with pytest.raises(DataError, match="got no folder .*; apt install fillets-ng-data-cs fillets"):
         open_dataset("fillets")
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(DataError, match="fillets: got nothing in .*, expected the recordings of its levels"):
+    with pytest.raises(
+        DataError, match="fillets: got no recordings in .*, expected the recordings of the game's levels"
+    ):
         open_dataset("fillets")

@@ -84,7 +84,7 @@ def test_a_picture_beside_the_classes_is_named_and_has_no_label(tmp_path: Path) 
     assert dataset.classes == ("a", "b")
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [0, 1, -1]
-    assert dataset.notes == ("1 pictures of train lie in no class and have no label: stray.png",)
+    assert dataset.notes == ("1 pictures of train are in no class folder and have no label: stray.png",)
 
 
 def test_deeper_folders_belong_to_the_class_above(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_class_folders_that_are_links_are_classes_and_loops_are_named(tmp_path: 
     dataset, _ = open_folder(tmp_path / "d", None)
     assert dataset.classes == ("cat", "dog")
     assert len(dataset) == 2
-    assert left(dataset, tmp_path / "d") == [("cat/loop", "a link to a folder that is read already")]
+    assert left(dataset, tmp_path / "d") == [("cat/loop", "a link to a folder that is already read")]
 
 
 def test_files_of_other_kinds_are_counted_by_suffix_and_emptied_folders_named(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_files_of_other_kinds_are_counted_by_suffix_and_emptied_folders_named(tm
         ("README", ""),
         ("b/1.xyz", ""),
         ("b/2.XYZ", ""),
-        ("labels.csv", "a table is read where it is named as the data"),
+        ("labels.csv", "pass the table itself as the data to read it"),
         ("notes.txt", ""),
     ]
     assert dataset.emptied == ("b",)
@@ -243,7 +243,7 @@ def test_one_letter_in_two_forms_is_one_class(tmp_path: Path) -> None:
 
 def test_classes_that_differ_in_case_alone_are_named(tmp_path: Path) -> None:
     dataset, _ = open_folder(tree(tmp_path, "train/Cat/1.png", "test/cat/1.png", "train/dog/1.png"), None)
-    assert dataset.notes == ("classes whose names differ in case or blanks alone: Cat, cat",)
+    assert dataset.notes == ("class names that differ only in case or spaces: Cat, cat",)
 
 
 def test_digits_that_are_no_numbers_are_sorted_as_letters(tmp_path: Path) -> None:

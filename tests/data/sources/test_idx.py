@@ -18,7 +18,7 @@ def raised(path: Path, dimensions: int = 3) -> str:
     with pytest.raises(DataError) as caught:
         read_idx(path, dimensions)
     assert str(caught.value).startswith(f"{path}: got ")
-    assert str(caught.value).endswith("; fetch or copy the file again")
+    assert str(caught.value).endswith("; download or copy the file again")
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -150,5 +150,5 @@ def test_a_file_of_no_images_is_refused(tmp_path: Path) -> None:
 def test_two_files_for_one_part_are_refused(tmp_path: Path) -> None:
     for name in ("one-train", "two-train"):
         write_idx(tmp_path, name, IMAGES)
-    with pytest.raises(DataError, match="expected one file of images for each part"):
+    with pytest.raises(DataError, match="expected one image file for each part"):
         open_dataset(tmp_path)

@@ -80,7 +80,7 @@ def test_the_folders_say_the_parts_where_there_is_more_than_train(
 
 def test_a_class_that_has_the_name_of_a_part_is_said() -> None:
     (note,) = laid("bicycle/1", "train/1").notes
-    assert note.startswith("train read as a class beside bicycle; to train on that folder alone, name it")
+    assert note.startswith("train treated as a class, next to bicycle; to train on that folder only, pass it")
 
 
 def test_what_lies_beside_the_parts_is_left_out_by_name() -> None:
@@ -95,14 +95,14 @@ def test_what_lies_beside_the_parts_is_left_out_by_name() -> None:
 
 def test_pictures_without_a_class_are_said_for_each_part() -> None:
     assert laid("train/a/1", "train/2", "test/3", "test/4", "test/5", "test/6").notes == [
-        "1 pictures of train lie in no class and have no label: train/2",
-        "4 pictures of test lie in no class and have no label: test/3, test/4, test/5, …",
+        "1 pictures of train are in no class folder and have no label: train/2",
+        "4 pictures of test are in no class folder and have no label: test/3, test/4, test/5, …",
     ]
     assert laid("1", "2").notes == []
 
 
 def test_a_folder_around_all_is_said() -> None:
-    assert laid("x/a/1", "x/b/1").notes == ["all pictures lie in x/, whose folders are read"]
+    assert laid("x/a/1", "x/b/1").notes == ["all pictures are in x/; classes and parts are read there"]
     assert laid("a/1", "a/2").notes == []
 
 
@@ -111,7 +111,10 @@ def test_a_folder_around_all_is_said() -> None:
     [
         (("train/a/1", "test/a/1", "eval/a/1"), "got folders test and eval, expected one test part; rename"),
         (("train/a/1", "Training/a/1"), "got folders train and Training, expected one train part"),
-        (("a/train/1", "a/test/1", "b/1"), "got test, train below some classes, not for b/1, expected parts"),
+        (
+            ("a/train/1", "a/test/1", "b/1"),
+            "got test, train inside some classes, but not for b/1, expected the parts",
+        ),
         (
             ("train/a/1", "train/b/1", "holdout/a/1", "holdout/b/1"),
             "got the same classes in train and in holdout, expected parts named train, val and test; rename",

@@ -101,15 +101,15 @@ def test_a_single_picture_is_not_split(tmp_path: Path) -> None:
         (
             "nowhere",
             None,
-            "got nothing of this name, expected a folder, a table, IDX, .npz or .tar files, or demo",
+            "got no such file or folder, expected a folder, a table, IDX, .npz or .tar files, or demo",
         ),
         (
             "picture.png",
             encoded(NOISE),
-            "got a file of another kind, expected a .csv, .tsv, .npz or IDX file",
+            "got an unsupported kind of file, expected a .csv, .tsv, .npz or IDX file",
         ),
-        ("notes.txt", b"text", "got a file of another kind"),
-        ("empty", b"", "got a file of another kind"),
+        ("notes.txt", b"text", "got an unsupported kind of file"),
+        ("empty", b"", "got an unsupported kind of file"),
     ],
 )
 def test_other_sources_are_one_line(name: str, content: bytes | None, words: str, tmp_path: Path) -> None:

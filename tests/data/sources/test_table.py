@@ -98,7 +98,10 @@ def test_missing_files_are_listed_and_the_rest_is_kept(name: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("file,label\nno.png,x\n", "got 1 rows and none of their files, expected files beside the table"),
+        (
+            "file,label\nno.png,x\n",
+            "got 1 rows, but none of their files, expected paths relative to the table",
+        ),
         (
             "file,label\na.png,x\nb.png,x\na.png,y\n",
             "got a.png more than once, with labels x and y (lines 2 and 4), expected each",
@@ -112,8 +115,8 @@ def test_missing_files_are_listed_and_the_rest_is_kept(name: str, tmp_path: Path
         ('file\n"a.png\n', "got a table that cannot be read"),
         (COLOUR, "got a table that cannot be read"),
         (bytes(100), "expected"),
-        ("file,label\na.png,é\n".encode("latin-1"), "expected UTF-8 with a header"),
-        ("file,label\na.png,é\n".encode("utf-16"), "expected UTF-8 with a header"),
+        ("file,label\na.png,é\n".encode("latin-1"), "expected a UTF-8 table with a header"),
+        ("file,label\na.png,é\n".encode("utf-16"), "expected a UTF-8 table with a header"),
         ("file\n" + "x" * 200_000, "got a table that cannot be read"),
     ],
 )
@@ -158,22 +161,20 @@ def test_columns_are_known_in_any_case_and_by_their_synonyms(header: str, tmp_pa
 
 
 def test_columns_that_mean_nothing_are_named(tmp_path: Path) -> None:
-    assert opened(tmp_path, "id,file,label,notes\n1,a.png,x,?\n").notes == (
-        "columns without a meaning here: id, notes",
-    )
+    assert opened(tmp_path, "id,file,label,notes\n1,a.png,x,?\n").notes == ("ignored columns: id, notes",)
 
 
 def test_a_synonym_of_split_with_other_words_is_ignored_and_named(tmp_path: Path) -> None:
     dataset, divided = open_table(table(tmp_path, "file,label,set\na.png,x,A\nb.png,y,B\n"), None)
     assert not divided
-    assert dataset.notes == ("columns without a meaning here: set",)
+    assert dataset.notes == ("ignored columns: set",)
     with pytest.raises(DataError, match="got split B for b.png"):
         opened(tmp_path, "file,label,set\na.png,x,train\nb.png,y,B\n")
 
 
 def test_rows_without_a_file_are_counted(tmp_path: Path) -> None:
     found = opened(tmp_path, "file,label\na.png,x\n,y\n\n , \nb.png,z\n")
-    assert found.notes == ("rows that name no file: 1 (line 3)",)
+    assert found.notes == ("rows without a file name: 1 (line 3)",)
 
 
 def test_more_cells_than_columns_are_no_silent_loss(tmp_path: Path) -> None:
@@ -253,7 +254,7 @@ def test_classes_of_missing_files_alone_are_named(tmp_path: Path) -> None:
 def test_recordings_among_pictures_are_left_out_with_the_flag_that_takes_them(tmp_path: Path) -> None:
     (tmp_path / "s.wav").write_bytes(b"")
     path = table(tmp_path, "file,label\na.png,x\ns.wav,y\nb.png,x\n")
-    left = ((f"{tmp_path}/s.wav", "--kind recordings takes these"),)
+    left = ((f"{tmp_path}/s.wav", "use --kind recordings to read these"),)
     assert open_table(path, None)[0].left_out == left
     dataset, _ = open_table(path, None, "recordings")
     assert (dataset.kind, len(dataset), dataset.classes) == ("recordings", 1, ("y",))

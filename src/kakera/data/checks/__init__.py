@@ -1,1 +1,1 @@
-"""What is in a data set and whether it has changed: counts, leaks, digests."""
+"""Checks of a data set: counts, leaks between parts, and digests that show later changes."""

@@ -1,8 +1,9 @@
-"""A short digest of a data set: a run that is resumed must find the same files, labels and split.
+"""A short digest of a data set: a resumed run must have the same files, labels and split.
 
-Names are taken from the folder that all files share, so a copy elsewhere has the same digest. Nothing is
-decoded; the time is linear in the number of files. Of a folder of 100 000 files and more it is kept: while
-nothing is added, removed or renamed, the sizes and the content of 4096 files stand for all.
+Names are relative to the folder that all files share, so that a copy elsewhere has the same digest. Nothing
+is decoded; the time is linear in the number of files. For a folder of 100 000 files or more the digest is
+stored. While no file is added, removed or renamed, the sizes and the content of 4096 files represent all
+files.
 """
 
 from __future__ import annotations
@@ -24,15 +25,23 @@ from kakera.data.pictures import Pictures
 from kakera.data.shards.reader import ShardRecording
 
 FILES, LABELS, SPLIT = "files", "labels", "split"
-SAMPLED = 4096  # files, evenly spaced, whose content is looked at as well
-PIECE = 4096  # bytes: how much of each, in the middle and at the end; values of an array
+SAMPLED = 4096  # evenly spaced files whose content is compared too
+PIECE = 4096  # bytes from the middle and from the end of each file; values of an array
 
 
 def digest(dataset: Dataset) -> dict[str, str]:
-    """Return short digests of the files (names, sizes, some content), the labels with the classes, the split.
+    """Return short digests of the files, of the labels with their classes, and of the split.
 
-    The size is that of the file in bytes; of an array it is the shape. Of arrays named by paths
-    only the names count: how large decoded files are kept depends on the machine.
+    The digest of the files covers names, sizes and some content. The size is that of the file in bytes, or
+    the shape of an array. For arrays named by paths only the names count, because the size of stored decoded
+    pictures depends on the machine.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> demo = open_dataset("demo")
+        >>> [*digest(demo)], digest(demo) == digest(demo)
+        (['files', 'labels', 'split'], True)
     """
     return {
         FILES: _kept(dataset) or _hash(_files(dataset)),
@@ -42,21 +51,33 @@ def digest(dataset: Dataset) -> dict[str, str]:
 
 
 def changed(before: object, now: object) -> list[str]:
-    """Return which of files, labels and split differ; none where either has no digest, as older runs."""
+    """Return which of files, labels and split differ; an empty list if a digest is missing (older runs).
+
+    Example:
+
+        >>> changed({"files": "a1", "labels": "b2"}, {"files": "a1", "labels": "c3"})
+        ['labels']
+    """
     if not isinstance(before, dict) or not isinstance(now, dict):
         return []
     return [name for name in (FILES, LABELS, SPLIT) if name in now and before.get(name) != now[name]]
 
 
 def chosen_rows(count: int) -> list[int]:
-    """Return the files, of so many, whose content is looked at: 4096, evenly spaced."""
+    """Return the rows, of `count` files, whose content is compared: at most 4096, evenly spaced.
+
+    Example:
+
+        >>> chosen_rows(3), len(chosen_rows(100_000))
+        ([0, 1, 2], 4096)
+    """
     return np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(int)).tolist() if count else []
 
 
 def _kept(dataset: Dataset) -> str:
-    """The digest of the files of a large folder, as it was made before; made now where it was not; else "".
+    """Return the stored digest of the files of a large folder; compute it if none is stored; "" for others.
 
-    It is the same where no folder's times changed, and what is looked at of the content did not.
+    The stored digest is valid if no folder's times changed and the compared content is the same.
     """
     files = dataset.pictures
     paths = files.paths
@@ -85,7 +106,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _joined(blocks: Iterable[Sequence[str]]) -> bytearray:
-    """Texts, block by block so that not all are there at once, with zeros between."""
+    """Return texts with zero bytes between them; they come in blocks, so that memory stays small."""
     found = bytearray()
     for number, texts in enumerate(blocks):
         found += b"\0" if number else b""
@@ -118,7 +139,7 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
 
 
 def relative_names(pictures: Pictures) -> Iterator[list[str]]:
-    """Yield names, block by block: paths without the folder that all of them share; others as they are."""
+    """Yield names block by block: paths without the folder that all of them share, other names unchanged."""
     return relative(lambda: names_of(pictures)) if _are_paths(pictures) else names_of(pictures)
 
 
@@ -127,7 +148,14 @@ def _are_paths(pictures: Pictures) -> bool:
 
 
 def names_of(pictures: Pictures) -> Iterator[list[str]]:
-    """Return what pictures are called, block by block."""
+    """Return the names of pictures, block by block.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> next(names_of(open_dataset("demo").pictures))[0]
+        't10k-images-idx3-ubyte[0]'
+    """
     return (pictures.names_between(here.start, here.stop) for here in _blocks(len(pictures)))
 
 
@@ -140,7 +168,13 @@ def _on_disk(sources: Sequence[Source], chosen: Sequence[int]) -> Iterator[bytes
 
 
 def sizes_of(sources: Sequence[Source]) -> Iterator[int]:
-    """Yield the size of each file in bytes; −1 where it is not there."""
+    """Yield the size of each file in bytes; −1 for a missing file.
+
+    Example:
+
+        >>> [*sizes_of([b"four", Path("missing.png")])]
+        [4, -1]
+    """
     return map(_size, sources.texts()) if isinstance(sources, Paths) else map(size_of, sources)
 
 
@@ -152,7 +186,13 @@ def _size(path: Path | str) -> int:
 
 
 def size_of(source: Source) -> int:
-    """Return the size of a file in bytes; −1 where it is not there."""
+    """Return the size of a file in bytes; −1 for a missing file.
+
+    Example:
+
+        >>> size_of(b"four"), size_of(Path("missing.png"))
+        (4, -1)
+    """
     if isinstance(source, bytes):
         return len(source)
     if isinstance(source, Path):
@@ -161,7 +201,13 @@ def size_of(source: Source) -> int:
 
 
 def pieces_of(source: Source) -> bytes:
-    """Return the middle and the end of a file, 4 KB each: where files of one kind and size differ."""
+    """Return 4 KB from the middle and 4 KB from the end of a file, where files of one kind and size differ.
+
+    Example:
+
+        >>> pieces_of(b"0123456789")
+        b'567890123456789'
+    """
     if isinstance(source, bytes):
         return source[len(source) // 2 :][:PIECE] + source[-PIECE:]
     if isinstance(source, Path):
@@ -180,11 +226,17 @@ def pieces_of(source: Source) -> bytes:
 
 
 def _packed(records: NDArray[Any]) -> Iterator[bytes]:
-    """The sizes and checksums that the index of a shard holds."""
+    """Yield the sizes and checksums from the index of a shard."""
     yield records["length"].astype("<i8").tobytes()
     yield records["crc"].astype("<i8").tobytes()
 
 
 def values_of(array: NDArray[Any]) -> bytes:
-    """Return about 4096 evenly spaced values of an array, as bytes."""
+    """Return about 4096 evenly spaced values of an array, as bytes.
+
+    Example:
+
+        >>> len(values_of(np.zeros((100, 100, 3), np.uint8)))
+        4286
+    """
     return array.reshape(-1)[:: max(1, array.size // PIECE)].tobytes()

@@ -1,4 +1,4 @@
-"""What every kind of data set is inspected for: classes, files that cannot be read, equals."""
+"""Results that every kind of data set shares: classes, unreadable files, equal files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,27 @@ from kakera.data.images import value_range
 from kakera.data.images.picture_file import MOST_PIXELS, TOO_MANY
 
 SHOWN = 6  # suffixes in a line
-LISTED = 20  # examples shown of each finding
+LISTED = 20  # examples shown for each problem
 TOO_LARGE = f"too large, above {MOST_PIXELS // 10**6} megapixels"
-BLOCK = 1024  # samples of several labels at a time
+BLOCK = 1024  # multi-label files at a time
 
 Found = TypeVar("Found")
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def equals(dataset: Dataset, digests: Mapping[int, bytes]) -> tuple[Pairs, Pairs, Pairs]:
-    """Pairs of names of the same content: within a part, in different parts, with different labels."""
+    """Return pairs of names with equal content: in one part, in different parts, with different labels.
+
+    `digests` has a digest of the content by row number.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> two = open_dataset("demo").take([0, 1])
+        >>> duplicates, leaks, contradictions = equals(two, {0: b"same", 1: b"same"})
+        >>> len(duplicates) + len(leaks)
+        1
+    """
     first: dict[bytes, int] = {}
     duplicates: list[tuple[str, str]] = []
     leaks: list[tuple[str, str]] = []
@@ -43,7 +54,15 @@ def equals(dataset: Dataset, digests: Mapping[int, bytes]) -> tuple[Pairs, Pairs
 
 
 def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """For each class, how many samples of each part carry it: in time linear in samples and in classes."""
+    """Return how many files of each part have each class; the time is linear in files and in classes.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> counts = classes_of(open_dataset("demo"))
+        >>> len(counts), [*counts["Bag"]]
+        (10, ['train', 'val', 'test'])
+    """
     labels, names = dataset.labels, dataset.classes
     if labels is None:
         return {}
@@ -52,7 +71,7 @@ def classes_of(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _counts(labels: NDArray[Any], chosen: NDArray[np.bool_], classes: int) -> NDArray[np.int64]:
-    """How many of the chosen samples (n,) carry each class, (classes,)."""
+    """Return (classes,) how many of the chosen files (n,) have each class."""
     rows = np.flatnonzero(chosen)
     if labels.ndim == 1:
         known = labels[rows]
@@ -64,10 +83,16 @@ def _counts(labels: NDArray[Any], chosen: NDArray[np.bool_], classes: int) -> ND
 
 
 def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str, str]) -> str:
-    """One line: files taken by suffix, left, unreadable, their range, emptied classes, what was decided.
+    """Return one line about a data set: files by suffix, skipped and unreadable files, ranges, notes.
 
-    `clipped` are files with values outside of the range, `noted` those that are unusual, of those that have
-    been looked into just now.
+    `clipped` are files with values outside the range, and their number; `noted` are unusual files, and the
+    reason. Both cover only the files that were just read.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> taken_line(open_dataset("demo").take([0, 1]), {}, {})
+        'demo: 2 pictures'
     """
     pictures, broken = dataset.pictures, dataset.unreadable
     files = len(pictures) > 0 and not pictures.name(0).endswith("]")  # arrays have numbers, no suffixes
@@ -82,7 +107,7 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     words += value_range.lines(dataset.ranges, dataset.ranges)
     if clipped:
         words.append(
-            f"clipped: {sum(clipped.values())} values of {len(clipped)} files ({next(iter(clipped))}, …)"
+            f"clipped: {sum(clipped.values())} values in {len(clipped)} files ({next(iter(clipped))}, …)"
         )
     if noted:
         name, note = next(iter(noted.items()))
@@ -91,26 +116,34 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
 
 
 def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
-    """Return those without a file, also the classes of which no file can be read."""
+    """Return the folders and classes without a file, including classes without a readable file."""
     full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
     gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]
     return (*before.emptied, *gone)
 
 
 def none_notes(dataset: Dataset) -> list[str]:
-    """A sentence on files that may carry several labels and carry none, where there are any."""
+    """Return a sentence about multi-label files with no class at all, in a list; or an empty list."""
     if not dataset.multi_label or dataset.labels is None:
         return []
     none = int((~dataset.labels[dataset.labelled].any(axis=1)).sum())
-    return [f"{none:,} {dataset.kind} carry none of the classes"] if none else []
+    return [f"{none:,} {dataset.kind} have none of the classes"] if none else []
 
 
 def class_lines(
     classes: Mapping[str, Mapping[str, int]], parts: Mapping[str, int], unlabelled: int, things: str
 ) -> list[str]:
-    """For reading: one line a class."""
+    """Return the lines of a report about classes, one line per class.
+
+    `parts` has the number of files of each part, `things` is "pictures" or "recordings".
+
+    Example:
+
+        >>> class_lines({"cat": {"train": 2, "test": 1}}, {"train": 2, "test": 1}, 0, "pictures")
+        ['classes: 1, 0 pictures without a label', '  cat: train 2, test 1']
+    """
     if not classes:
-        return ["classes: none (enough for pretraining)"]
+        return ["classes: none (pretraining needs none)"]
     lines = [f"classes: {len(classes)}, {unlabelled} {things} without a label"]
     for name, counts in classes.items():
         shown = ", ".join(f"{part} {n}" for part, n in counts.items() if parts[part])
@@ -121,7 +154,13 @@ def class_lines(
 def finding_lines(
     unreadable: Pairs, duplicates: Pairs, leaks: Pairs, contradictions: Pairs, things: str
 ) -> list[str]:
-    """For reading: what looks wrong."""
+    """Return the lines of a report about everything that looks wrong.
+
+    Example:
+
+        >>> finding_lines((), (("a.png", "b.png"),), (), (), "pictures")[:3]
+        ['unreadable: none', 'equal pictures within one part: 1', '  a.png = b.png']
+    """
     causes = _by_cause(unreadable, lambda pair: pair[1]) or [("unreadable", [])]
     broken = [
         line
@@ -130,21 +169,29 @@ def finding_lines(
     ]
     return [
         *broken,
-        *listed(f"equal {things} in one part", [" = ".join(pair) for pair in duplicates]),
+        *listed(f"equal {things} within one part", [" = ".join(pair) for pair in duplicates]),
         *listed("leaks between parts", [" = ".join(pair) for pair in leaks]),
-        *listed(f"equal {things}, other labels", [" = ".join(pair) for pair in contradictions]),
+        *listed(f"equal {things} with different labels", [" = ".join(pair) for pair in contradictions]),
     ]
 
 
 def _by_cause(found: Sequence[Found], reason_of: Callable[[Found], str]) -> list[tuple[str, list[Found]]]:
-    """Those that are damaged or of no known kind, and those that are too large, each with a title."""
+    """Group the unreadable files, each group with a title: damaged or unknown files, and too large ones."""
     large = [each for each in found if is_too_large(reason_of(each))]
     broken = [each for each in found if not is_too_large(reason_of(each))]
     return [(title, some) for title, some in (("unreadable", broken), (TOO_LARGE, large)) if some]
 
 
 def listed(title: str, found: Sequence[str]) -> list[str]:
-    """A title with the number, and some of the examples."""
+    """Return a title with the number of entries, and the first of the entries.
+
+    Example:
+
+        >>> listed("unreadable", ["a.png: got 0 bytes"])
+        ['unreadable: 1', '  a.png: got 0 bytes']
+        >>> listed("unreadable", [])
+        ['unreadable: none']
+    """
     if not found:
         return [f"{title}: none"]
     more = [f"  … and {len(found) - LISTED} more"] if len(found) > LISTED else []
@@ -152,12 +199,18 @@ def listed(title: str, found: Sequence[str]) -> list[str]:
 
 
 def is_too_large(reason: str) -> bool:
-    """Return whether the reason of an unreadable file is that it has too many pixels."""
+    """Return True if the reason of an unreadable file is that it has too many pixels."""
     return TOO_MANY in reason
 
 
 def skipped_words(reasons: Sequence[str]) -> str:
-    """Return such as "2 unreadable files and 1 too large, above 100 megapixels"; "" where there are none."""
+    """Return the number of unreadable files in words, with the too large ones; "" if there are none.
+
+    Example:
+
+        >>> skipped_words(["damaged", "damaged"])
+        '2 unreadable files'
+    """
     large = sum(map(is_too_large, reasons))
     broken = len(reasons) - large
     parts = [f"{broken} unreadable file{'' if broken == 1 else 's'}"] if broken else []

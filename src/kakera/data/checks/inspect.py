@@ -1,4 +1,4 @@
-"""What is in a data set, before anything is trained on it."""
+"""Inspect a data set before a training: counts, sizes, classes, and problems."""
 
 from __future__ import annotations
 
@@ -33,42 +33,46 @@ from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import memory_for
 from kakera.progress import with_progress
 
-FLAT = 1 / 255  # the least deviation that is measured: one step of 8 bits
-ONE_COLOUR = "all pictures are of one colour: there is nothing to see in them"
+FLAT = 1 / 255  # smallest standard deviation that can be measured: one step of 8 bits
+ONE_COLOUR = "every pixel has the same colour: a model cannot learn from these pictures"
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Counts of readable pictures, their sizes (height × width) and classes, and what looks wrong."""
+    """The result of inspecting pictures: counts of readable pictures, their sizes and classes, and problems.
+
+    `parts` and `sizes` (height x width) count pictures. `mean` and `std` are of values / 255, per channel.
+    See `inspect_dataset`.
+    """
 
     name: str
     channels: int
     parts: dict[str, int]
     sizes: dict[str, int]
     classes: dict[str, dict[str, int]]
-    """For each class, how many pictures of each part carry it."""
+    """How many pictures of each part have each class."""
     unlabelled: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     unreadable: tuple[tuple[str, str], ...]
     duplicates: tuple[tuple[str, str], ...] = field(default=())
-    """Pairs of equal pictures within a part."""
+    """Pairs of equal pictures within one part."""
     leaks: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures in different parts."""
     contradictions: tuple[tuple[str, str], ...] = field(default=())
     """Pairs of equal pictures with different labels."""
     ranges: Ranges = ()
-    """(kind, black, white) of deep values: measured on a sample, or given."""
+    """(kind, black, white) of deep values: measured on a sample, or passed by the user."""
     clipped: dict[str, int] = field(default_factory=dict[str, int])
-    """Files with values outside of the range, and how many these are."""
+    """Files with values outside the range, and the number of these values."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Files beside the pictures that were not opened, and why not."""
+    """Skipped files, and the reason."""
     emptied: tuple[str, ...] = ()
-    """Folders and classes that have no file left."""
+    """Folders and classes without a readable file."""
     notes: tuple[str, ...] = ()
-    """What was decided about classes and parts."""
+    """Decisions about classes and parts."""
     warnings: tuple[str, ...] = field(default=())
-    """What will spoil a training or its measure, one sentence each."""
+    """Problems that spoil a training or its evaluation, one sentence each."""
 
     @property
     def side(self) -> int:
@@ -77,11 +81,11 @@ class Inspection:
         return int(np.median(np.repeat([*sides.values()], [*self.sizes.values()])))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For reading: one fact a line."""
+        """Return the lines of a report, one fact per line."""
         total = sum(self.parts.values())
         colour = {1: "grey", 3: "colour"}.get(self.channels, f"{self.channels} channels")
         sizes = sorted(self.sizes.items(), key=lambda item: -item[1])
@@ -97,13 +101,14 @@ class Inspection:
         lines += value_range.lines(self.ranges, self.ranges)
         if self.clipped:
             lines += listed(
-                "values outside, clipped", [f"{name}: {count}" for name, count in self.clipped.items()]
+                "values outside the range, clipped",
+                [f"{name}: {count}" for name, count in self.clipped.items()],
             )
         lines += finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "pictures")
         return lines + [f"warning: {text}" for text in self.warnings]
 
 
-@memory_for("inspect", "inspect a part of the data, or end other programs")
+@memory_for("inspect", "inspect a part of the data, or close other programs")
 def inspect_dataset(
     data: str | Path | Dataset,
     *,
@@ -112,10 +117,20 @@ def inspect_dataset(
     kind: Kind = "any",
     ranges: Ranges = (),
 ) -> Inspection | SoundInspection:
-    """Read everything once, of a data set or of what `open_dataset` opens, and count it.
+    """Read all files of a data set once, and return counts, sizes, classes and problems.
 
-    `channels` (1 or 3), `seed`, of the split where the data bring none, and `kind`, pictures or recordings,
-    are for a path or name. Raises DataError where none can be read.
+    `data` is a data set, or anything that `open_dataset` opens. The other arguments are only for a path or a
+    name: `channels` (1 or 3), `seed` of the split if the data have none, `kind` ("pictures" or "recordings")
+    and `ranges` of deep pictures. Return a `SoundInspection` for recordings. Raises DataError if no file is
+    readable.
+
+    Example:
+
+        >>> result = inspect_dataset(open_dataset("demo").take(range(20)))
+        >>> result.channels, result.sizes, sum(result.parts.values())
+        (1, {'28 x 28': 20}, 20)
+        >>> result.lines()[0]
+        'demo: 20 pictures, grey'
     """
     if isinstance(data, Dataset):
         dataset = data
@@ -154,7 +169,7 @@ def inspect_dataset(
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What is kept of a picture: a digest of its values, its size, and their sums."""
+    """The facts of a picture: a digest of its values, its size (height, width), and sums of its values."""
 
     digest: bytes
     size: tuple[int, int]
@@ -162,7 +177,7 @@ class _Facts:
 
 
 def _read_all(dataset: Dataset) -> tuple[dict[int, _Facts], list[UnreadableFileError]]:
-    """The facts of each readable picture, which is decoded once, and the errors."""
+    """Return the facts of each readable picture, by its number, and the errors; decode each picture once."""
 
     def read(index: int) -> _Facts | UnreadableFileError:
         try:

@@ -1,4 +1,4 @@
-"""What is in a data set of recordings, before anything is trained on it."""
+"""Inspect a data set of recordings before a training: durations, sample rates, classes, and problems."""
 
 from __future__ import annotations
 
@@ -28,36 +28,39 @@ from kakera.data.sounds import Header, Sounds
 from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import with_progress
 
-SILENT = 1e-3  # root mean square, −60 dB of full scale: less is silence
-STRETCH = 0.025  # seconds over which it is taken
-FULL = 0.999  # from here on a sample is at full scale
-RUN = 3  # so many of them in a row are clipped
-CANCELLED = 1e-3  # of the channels' mean power that their mean has left: less, and they cancel each other
+SILENT = 1e-3  # root mean square below which a stretch is silent: −60 dB of full scale
+STRETCH = 0.025  # seconds over which the root mean square is computed
+FULL = 0.999  # absolute value from which on a sample is at full scale
+RUN = 3  # samples in a row at full scale that count as clipped
+CANCELLED = 1e-3  # share of the channels' mean power left in their mean, below which they cancel
 
 
 @dataclass(frozen=True)
 class SoundInspection:
-    """Counts of readable recordings, what they are, their classes, and what looks wrong."""
+    """The result of inspecting recordings: counts of readable recordings, their properties, and problems.
+
+    See `kakera.data.checks.inspect.inspect_dataset`.
+    """
 
     name: str
     parts: dict[str, int]
     kinds: dict[str, int]
     rates: dict[int, int]
-    """How many recordings have each sampling rate, in hertz."""
+    """How many recordings have each sample rate, in hertz."""
     channels: dict[int, int]
     seconds: tuple[float, float, float]
-    """The shortest, the median and the longest recording."""
+    """The shortest, the median and the longest duration, in seconds."""
     total_seconds: float
     silence: float
-    """Share of the time that is below −60 dB."""
+    """Share of the time, from 0 to 1, below −60 dB of full scale."""
     silent: tuple[str, ...]
-    """Recordings that are nothing but silence."""
+    """Recordings that contain only silence."""
     cancelled: tuple[str, ...]
-    """Recordings whose channels cancel each other: the mean of all channels is silent, and no channel is."""
+    """Recordings whose channels cancel each other: the mean of all channels is silent, but no channel is."""
     noted: Pairs
-    """Recordings that are read though something is unusual about the file, and what."""
+    """Readable recordings with an unusual file, and a description of it."""
     clipped: tuple[tuple[str, int], ...]
-    """Recordings that reach full scale, three samples in a row or more, and how many samples do so."""
+    """Recordings with three or more samples in a row at full scale, and the number of these samples."""
     classes: dict[str, dict[str, int]]
     unlabelled: int
     unreadable: Pairs
@@ -65,29 +68,29 @@ class SoundInspection:
     leaks: Pairs
     contradictions: Pairs
     overlaps: Pairs = ()
-    """Spans of one file in different parts that share some of its time: leaks, too."""
+    """Spans of one file that overlap in time and are in different parts, which is a leak too."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Files beside the recordings that were not opened, and why not."""
+    """Skipped files, and the reason."""
     emptied: tuple[str, ...] = ()
-    """Folders and classes that have no file left."""
+    """Folders and classes without a readable file."""
     notes: tuple[str, ...] = ()
-    """What was decided about classes and parts."""
+    """Decisions about classes and parts."""
     warnings: tuple[str, ...] = ()
-    """What will spoil a training or its measure, one sentence each."""
+    """Problems that spoil a training or its evaluation, one sentence each."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For reading: one fact a line."""
+        """Return the lines of a report, one fact per line."""
         shortest, median, longest = self.seconds
         return [
             f"{self.name}: {sum(self.parts.values())} recordings, {self.total_seconds / 3600:.2f} hours",
             "parts: " + ", ".join(f"{name} {count}" for name, count in self.parts.items() if count),
             f"seconds: {shortest:.2f} to {longest:.2f}, median {median:.2f}",
             "kinds: " + _counted(self.kinds),
-            "sampling rates: " + _counted(self.rates, " Hz"),
+            "sample rates: " + _counted(self.rates, " Hz"),
             "channels: " + _counted(self.channels),
             f"silence: {100 * self.silence:.1f} % of the time",
             *listed("silent recordings", self.silent),
@@ -98,14 +101,14 @@ class SoundInspection:
             *left_lines(self.left_out, self.emptied),
             *class_lines(self.classes, self.parts, self.unlabelled, "recordings"),
             *finding_lines(self.unreadable, self.duplicates, self.leaks, self.contradictions, "recordings"),
-            *listed("spans that overlap between parts", [" and ".join(pair) for pair in self.overlaps]),
+            *listed("overlapping spans in different parts", [" and ".join(pair) for pair in self.overlaps]),
             *(f"warning: {text}" for text in self.warnings),
         ]
 
 
 @dataclass
 class _Facts:
-    """One recording, listened to piece by piece."""
+    """The facts of one recording, which is read piece by piece."""
 
     header: Header
     digest: bytes = b""
@@ -114,23 +117,35 @@ class _Facts:
     silent: int = 0
     power: float = 0.0
     mixed: float = 0.0
-    """Sums of squares: of all channels, and of their mean."""
+    """Sum of squares of the mean of all channels; `power` is that of all channels."""
 
     @property
     def cancelled(self) -> bool:
-        """Whether the channels' mean has next to nothing of what is in them."""
+        """True if the mean of the channels has almost no power while the channels do."""
         together = self.power / self.header.channels
         return self.silent < self.stretches and self.mixed < CANCELLED * together and self.header.channels > 1
 
 
 def inspect_sounds(dataset: Dataset) -> SoundInspection:
-    """Listen to every recording once, in pieces. Raises DataError where none can be read."""
+    """Read every recording once, piece by piece, and return counts and problems.
+
+    Raises DataError if no recording is readable.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_recordings
+        >>> from kakera.sound.spec import SoundSpec
+        >>> second = np.full(8000, 0.1, np.float32), 8000
+        >>> result = inspect_sounds(open_recordings(second, SoundSpec()))
+        >>> result.rates, result.seconds, result.silence
+        ({8000: 1}, (1.0, 1.0, 1.0), 0.0)
+    """
     sounds = dataset.sounds
     assert sounds is not None
 
     def listen(index: int) -> _Facts | UnreadableFileError:
         try:
-            sounds.length(index)  # refuses what is shorter than a frame
+            sounds.length(index)  # raises for a recording shorter than a frame
             return _listen(sounds, index)
         except UnreadableFileError as error:
             return error
@@ -142,7 +157,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
     broken = [error for error in found if isinstance(error, UnreadableFileError)]
     if not readable:
         raise DataError(
-            dataset.name, got="no readable recording", expected="at least one", do="look at the files"
+            dataset.name, got="no readable recording", expected="at least one", do="check the files"
         )
     kept = dataset.take(list(readable))
     seconds = np.array([facts.header.seconds for facts in readable.values()])
@@ -177,7 +192,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
 
 
 def overlaps(dataset: Dataset) -> Pairs:
-    """Names of spans of one file that share time and are in different parts."""
+    """Return pairs of names of spans of one file that overlap in time and are in different parts."""
     sounds = dataset.sounds
     if sounds is None:
         return ()
@@ -186,7 +201,7 @@ def overlaps(dataset: Dataset) -> Pairs:
         spans.setdefault(source, []).append((start, end, index))
     found: list[tuple[str, str]] = []
     for of_file in spans.values():
-        latest: dict[str, tuple[float, int]] = {}  # of each part: where it ends that ends last
+        latest: dict[str, tuple[float, int]] = {}  # of each part the span that ends last: (end, row)
         for start, end, index in sorted(of_file):
             part = str(dataset.split[index])
             others = [(until, other) for name, (until, other) in latest.items() if name != part]
@@ -215,7 +230,13 @@ def _listen(sounds: Sounds, index: int) -> _Facts:
 
 
 def clipped(block: NDArray[np.float32]) -> int:
-    """How many samples (n, channels) stand at full scale with at least two neighbours that do, too."""
+    """Return how many samples of a block (n, channels) are at full scale, in runs of at least three.
+
+    Example:
+
+        >>> clipped(np.array([[0.0], [1.0], [1.0], [1.0], [0.5], [-1.0]], np.float32))
+        3
+    """
     full = np.abs(block) >= FULL
     run = full[2:] & full[1:-1] & full[:-2]
     inside = np.zeros_like(full)

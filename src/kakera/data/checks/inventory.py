@@ -1,6 +1,7 @@
-"""What each file of a data set was when a run began, in 25 bytes, so that a change can be counted.
+"""A record of each file of a data set at the start of a run, in 25 bytes, to count later changes.
 
-The digest says whether something changed; this says how much: 3 labels, 2 files gone.
+The digest shows that something changed; the inventory shows how much, such as "3 labels" or "2 files
+removed".
 """
 
 from __future__ import annotations
@@ -19,16 +20,24 @@ from kakera.data.dataset import Dataset
 
 INVENTORY = "data.npy"
 BLOCK = 1024  # files at a time
-MOST = 1_000_000  # files: of more, changes are named without their numbers
+MOST = 1_000_000  # files above which changes are reported without numbers
 PARTS = ("train", "val", "test")
 Rows = NDArray[np.void]
 ROW = np.dtype([("name", "<u8"), ("size", "<i8"), ("label", "<u4"), ("content", "<u4"), ("part", "u1")])
 
 
 def inventory(dataset: Dataset) -> Rows | None:
-    """Return a row for each file: hashes of its name and label, its size, its part; None above 1 000 000.
+    """Return a row for each file; None if there are more than 1 000 000 files.
 
-    The content is a checksum of the pieces that the digest looks at, of some files; 0 of the others.
+    A row has hashes of the name and the label, the size in bytes, the part, and the content: a checksum of
+    the pieces in the digest for some files, 0 for the others.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> rows = inventory(open_dataset("demo").take([0, 1, 2]))
+        >>> rows.shape, rows.dtype.itemsize
+        ((3,), 25)
     """
     count = len(dataset)
     if count > MOST:
@@ -51,20 +60,27 @@ def inventory(dataset: Dataset) -> Rows | None:
 
 
 def changes(before: Rows, now: Rows, kinds: Sequence[str] = (FILES, LABELS, SPLIT)) -> list[str]:
-    """Return what differs, each with its number: "3 labels", "2 files gone"; none where nothing is found.
+    """Return the differences with their numbers: "3 labels", "2 files removed"; empty if none is detected.
 
-    `kinds` are those of which the digest differs.
+    `kinds` are those of files, labels and split whose digests differ.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> rows = inventory(open_dataset("demo").take([0, 1, 2]))
+        >>> changes(rows, rows[:1])
+        ['2 files removed']
     """
     old, new = (rows[np.argsort(rows["name"], kind="stable")] for rows in (before, now))
     gone, come = (_only(one, other) for one, other in ((old, new), (new, old)))
-    found = [(FILES, "{} gone", gone), (FILES, "{} new", come)]
+    found = [(FILES, "{} removed", gone), (FILES, "{} added", come)]
     old, new = old[~gone], new[~come]
-    if len(old) == len(new):  # names that are there twice, and once no longer, are not matched
+    if len(old) == len(new):  # no match if a name was there twice and one of the two was removed
         same = old["size"] == new["size"]
         both = (old["content"] > 0) & (new["content"] > 0) & same
         found += [
-            (FILES, "{} of another size", ~same),
-            (FILES, "{} of other content", (old["content"] != new["content"]) & both),
+            (FILES, "{} with another size", ~same),
+            (FILES, "{} with changed content", (old["content"] != new["content"]) & both),
             (LABELS, "", old["label"] != new["label"]),
             (SPLIT, "{} in another part", old["part"] != new["part"]),
         ]
@@ -75,19 +91,27 @@ def changes(before: Rows, now: Rows, kinds: Sequence[str] = (FILES, LABELS, SPLI
             what = "label" if kind == LABELS else "file"
             lines.append((words or "{}").format(f"{count:,} {what}{'s' * (count > 1)}"))
     if not lines and len(before) == len(now) and not np.array_equal(before["name"], now["name"]):
-        return ["another order of files"]
+        return ["files in another order"]
     return lines
 
 
 def packed(rows: Rows) -> bytes:
-    """As an .npy file."""
+    """Return the rows as the bytes of an .npy file. See `unpacked`."""
     content = io.BytesIO()
     np.save(content, rows, allow_pickle=False)
     return content.getvalue()
 
 
 def unpacked(content: bytes) -> Rows | None:
-    """The rows of such a file; None where it is none."""
+    """Return the rows from the bytes of an .npy file; None if they are not an inventory.
+
+    Example:
+
+        >>> unpacked(packed(np.zeros(2, ROW))).shape
+        (2,)
+        >>> unpacked(b"other") is None
+        True
+    """
     try:
         rows = np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError):
@@ -105,7 +129,7 @@ def _hash(text: str, size: int = 8) -> int:
 
 
 def _labels(dataset: Dataset) -> NDArray[np.uint32] | int:
-    """A hash of the names of each file's classes: other classes do not change the labels of the rest."""
+    """Return a hash of each file's class names, so that a new class does not change other files."""
     if dataset.labels is None:
         return 0
     names = np.array([_hash(name, 4) for name in dataset.classes], np.uint32)

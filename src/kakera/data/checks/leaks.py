@@ -1,8 +1,8 @@
-"""Files to measure on that are training files as well: equal bytes, found before anything is decoded.
+"""Validation and test files that are also training files: equal bytes, detected before any file is decoded.
 
-Sizes are compared first, then a piece of the content, then all of it, each time only of files that one of
-the other part may still equal. `kakera.data.checks.inspect` compares decoded values
-instead, which also finds copies in another format.
+Sizes are compared first, then a piece of the content, then all of it; each step reads only files that may
+still equal a file of the other part. `kakera.data.checks.inspect` compares decoded values instead, and so
+also detects copies in another format.
 """
 
 from __future__ import annotations
@@ -21,17 +21,24 @@ from kakera.data.pictures import Pictures
 from kakera.data.sounds import Sounds
 from kakera.errors import KakeraError
 
-MOST = 512 << 20  # bytes that are read whole; of more, files are equal whose size, middle and end are
+MOST = 512 << 20  # bytes up to which files are read whole; above, equal size, middle and end are enough
 
 Leaks: TypeAlias = tuple[tuple[str, str], ...]
-"""(training file, held-out file), by name."""
+"""(training file, held-out file) pairs of names."""
 
 
 def leaks(train: Dataset, held_out: Dataset) -> Leaks:
-    """Return a pair of names for each held-out file that holds the same bytes as a training file.
+    """Return a pair of names for each held-out file with the same bytes as a training file.
 
-    Compares files on disk, in shards that are here, and arrays; other sources give no pair. Files that cannot
-    be read are left out.
+    Files on disk, in local shards, and arrays are compared; other sources give no pair. Unreadable files are
+    skipped.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> demo = open_dataset("demo")
+        >>> leaks(demo.take([0]), demo.take([0, 1]))
+        (('t10k-images-idx3-ubyte[0]', 't10k-images-idx3-ubyte[0]'),)
     """
     parts = (train.pictures, held_out.pictures)
     rows = (np.arange(len(train)), np.arange(len(held_out)))
@@ -52,7 +59,7 @@ def _alike(
     rows: tuple[NDArray[np.int64], NDArray[np.int64]],
     key_of: Callable[[Pictures, int], Hashable],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows of both parts whose key the other part may have too: only a hash of each is held."""
+    """Return the rows of both parts whose key the other part may have too; only hashes are stored."""
     first, second = (
         np.fromiter((_code(key_of(part, row)) for row in map(int, chosen)), np.int64, len(chosen))
         for part, chosen in zip(parts, rows, strict=True)
@@ -63,7 +70,7 @@ def _alike(
 
 
 def _code(key: Hashable) -> int:
-    """0 for None alone."""
+    """Return a hash of the key; 0 only for None."""
     return 0 if key is None else hash(key) or 1
 
 
@@ -76,7 +83,7 @@ def _equal(
     key_of: Callable[[Pictures, int], Hashable],
     before: Keys | None = None,
 ) -> Keys:
-    """The keys of the rows of both parts, the earlier ones included, of those that both parts have."""
+    """Return the keys of the rows whose key both parts have; a key includes the earlier ones."""
     found: list[dict[int, Hashable]] = []
     for number, (part, chosen) in enumerate(zip(parts, rows, strict=True)):
         keys = ((row, key_of(part, row)) for row in chosen)
@@ -88,8 +95,8 @@ def _equal(
 
 
 def _size(samples: Pictures, row: int) -> Hashable:
-    """What is known without reading; None for what is empty, not here, or of another kind."""
-    if not samples.is_here(row):  # none is fetched for this
+    """Return the facts that need no reading; None for an empty or remote file, or another kind of source."""
+    if not samples.is_here(row):  # nothing is downloaded for this check
         return None
     if samples.paths:
         span = samples.spans[row] if isinstance(samples, Sounds) else ()
@@ -113,11 +120,11 @@ def _piece(samples: Pictures, row: int) -> Hashable:
         return _digest(pieces_of(samples.paths[row]))
     if samples.in_memory:
         return _digest(values_of(samples.read(row)))
-    return b""  # a shard's index has a checksum of it
+    return b""  # the shard's index has a checksum of the content
 
 
 def _whole(samples: Pictures, row: int) -> Hashable:
-    """A digest of all of it; None where it cannot be read."""
+    """Return a digest of the whole content; None if it cannot be read."""
     try:
         if samples.paths:
             with opened(samples.paths[row]) as file:
@@ -134,7 +141,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def _readable(dataset: Dataset, row: int) -> bool:
-    """Whether the header of a file is whole; files that are equal and broken are no leak."""
+    """Return True if the header of a file is readable; two equal damaged files are not a leak."""
     pictures = dataset.pictures
     try:
         if dataset.sounds is not None:

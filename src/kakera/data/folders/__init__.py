@@ -1,1 +1,1 @@
-"""What lies in folders: their files in order, which are pictures or recordings, which are left."""
+"""Folders: their files in order, which of them are pictures or recordings, and which are skipped."""

@@ -1,9 +1,9 @@
-"""What stands in each folder of a large tree, kept: the next command reads only the folders that changed.
+"""Stored lists of the files in a large folder tree, so that the next command reads only changed folders.
 
-A folder's times change with every file that is added, removed or renamed. So a list that was made well after
-the last change is still true where these times are the same. That holds of file systems that keep these
-times (POSIX.1-2017, 4.9), not of buckets that are mounted as folders: there nothing is kept. Lists of large
-trees lie in `listings` of the cache; the folder may be deleted any time.
+A folder's modification times change with every file that is added, removed or renamed. A list made well after
+the last change is therefore still true if these times are the same. This holds for file systems that update
+these times (POSIX.1-2017, 4.9), but not for buckets mounted as folders: for these nothing is stored. Lists of
+large trees are in the folder `listings` of the cache, which may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from kakera.errors import StorageError
 from kakera.storage import write_atomically
 
 VERSION = 1
-LARGE = 100_000  # files: from here on a list is kept on disk
-MOST = 8  # lists on disk; those used longest ago go first
-KEEP_TIMES = {  # kinds of file systems that change a folder's times with its content
+LARGE = 100_000  # files from which on the lists are stored on disk
+MOST = 8  # lists on disk; the least recently used are deleted first
+KEEP_TIMES = {  # file systems that update a folder's times when its content changes
     *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "jfs", "bcachefs"),
     *("nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph"),
 }
 MOUNTS = Path("/proc/self/mountinfo")
-SETTLED = 2.0  # seconds after its last change from which on a folder's times tell of the next one
+SETTLED = 2.0  # seconds after a change until the next one surely changes the times (coarse clocks)
 
 
 @dataclass
 class Listed:
-    """What stands in one folder: names, with / between them since no name holds one."""
+    """The content of one folder: lists of names joined by "/", which no name contains."""
 
     stamp: tuple[int, int, int, int]
-    """Device, number, time of change of the content and of the folder itself."""
+    """Device, inode, and the times of change of the content and of the folder itself, in nanoseconds."""
     files: str = ""
-    """In natural order; links are not among them."""
+    """In natural order, without links."""
     folders: str = ""
     links: str = ""
     hidden: str = ""
     odd: str = ""
 
     def settled(self, began: float) -> bool:
-        """Whether a later change would show in the times, of a list that was begun at this time."""
+        """Return True if the times would show a later change; `began` is the list's start in Unix seconds."""
         return max(self.stamp[2:]) / 1e9 < began - SETTLED
 
 
 class Listings:
-    """The lists of all folders below one, by their names relative to it."""
+    """The lists of all folders below a root, by their names relative to the root."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100  # resolving would follow links
@@ -61,7 +61,7 @@ class Listings:
         self._device = kept_device(self.root)
 
     def known(self, name: str, stat: os.stat_result) -> Listed | None:
-        """Return the list of a folder, where it is as it was when it was listed."""
+        """Return the stored list of a folder, or None if the folder has changed since."""
         found = self._before.get(name)
         if found is None or found.stamp != stamp(stat):
             self._fresh = True
@@ -70,15 +70,15 @@ class Listings:
         return found
 
     def add(self, name: str, listed: Listed) -> None:
-        """Keep a new list."""
+        """Store a new list."""
         if listed.stamp[0] == self._device and listed.settled(self.began):
             self._now[name] = listed
 
     def mark(self, entered: int) -> str:
-        """Return a hash that names this state of the tree, of so many folders entered.
+        """Return a hash that identifies the state of the tree, if `entered` folders were listed.
 
-        "" where another state could have it: a folder has just changed, or there are links, whose targets
-        change without it.
+        Return "" if another state could have the same hash: if a folder has just changed, or if there are
+        links, whose targets can change without the folder.
         """
         if len(self._now) != entered or any(listed.links for listed in self._now.values()):
             return ""
@@ -88,20 +88,20 @@ class Listings:
         return found.hexdigest()
 
     def keep(self, count: int) -> None:
-        """Keep the lists for this process; those of a large tree, of so many files, on disk too."""
+        """Store the lists for this process; for a large tree of `count` files also on disk."""
         _held.clear()
         _held[self.root] = self._now
         if count >= LARGE and (self._fresh or len(self._now) != len(self._before)):
             _store(self.root, self._now)
 
 
-_held: dict[Path, dict[str, Listed]] = {}  # of the tree that was listed last
+_held: dict[Path, dict[str, Listed]] = {}  # of the last listed tree
 
 
 def kept_device(root: Path, mounts: Path = MOUNTS) -> int | None:
-    """Return the device that a folder lies on, where its file system keeps the times of folders; else None.
+    """Return the device number of a folder if its file system updates the times of folders; else None.
 
-    Where the system does not say (another than Linux) it is None too.
+    Also return None if the system has no list of mounts (any system but Linux).
     """
     try:
         device = root.stat().st_dev
@@ -114,7 +114,7 @@ def kept_device(root: Path, mounts: Path = MOUNTS) -> int | None:
 
 
 def stamp(stat: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what changes with a folder's content."""
+    """Return the values that change with a folder's content."""
     return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 
 
@@ -131,7 +131,7 @@ def _recalled(root: Path) -> dict[str, Listed]:
             os.utime(path)  # used now
         return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}  # none, or not as we write it: everything is listed anew
+        return {}  # missing or damaged: all folders are listed again
 
 
 def _store(root: Path, lists: dict[str, Listed]) -> None:
@@ -141,7 +141,7 @@ def _store(root: Path, lists: dict[str, Listed]) -> None:
         "folders": {n: astuple(row) for n, row in lists.items()},
     }
     path = _path(root)
-    with suppress(StorageError, OSError):  # it only saves time
+    with suppress(StorageError, OSError):  # a failure only costs time later
         write_atomically(path, json.dumps(content).encode())
         others = sorted(path.parent.glob("*.json"), key=lambda other: other.stat().st_mtime_ns)
         for old in others[:-MOST]:
@@ -149,7 +149,7 @@ def _store(root: Path, lists: dict[str, Listed]) -> None:
 
 
 def recalled_digest(key: str) -> str:
-    """Return what `keep_digest` kept under this key; "" where there is nothing."""
+    """Return the digest that `keep_digest` stored under this key; "" if there is none."""
     try:
         return (cache_folder() / "listings" / f"{key}.digest").read_text()
     except (OSError, ValueError):
@@ -157,8 +157,8 @@ def recalled_digest(key: str) -> str:
 
 
 def keep_digest(key: str, digest: str) -> None:
-    """Keep a digest that takes long to make."""
-    with suppress(StorageError):  # it only saves time
+    """Store a digest that takes long to compute."""
+    with suppress(StorageError):  # a failure only costs time later
         write_atomically(cache_folder() / "listings" / f"{key}.digest", digest.encode())
 
 

@@ -1,4 +1,4 @@
-"""Files of pictures or of recordings: which are there, and which of both a data set is made of."""
+"""Files of pictures and recordings: how to recognise them, and which of the two a data set contains."""
 
 from __future__ import annotations
 
@@ -26,24 +26,37 @@ from kakera.sound.spec import SoundSpec
 TIFF = (".tif", ".tiff")
 SUFFIXES = images.SUFFIXES | decode.SUFFIXES
 
-_INSTEAD = {  # what may be meant by files that lie among others
-    **dict.fromkeys((".csv", ".tsv"), "a table is read where it is named as the data"),
-    ".npz": "arrays are read where they are named as the data",
-    ".tar": "shards are read where they are named as the data",
+_INSTEAD = {  # how to read files that are skipped inside a folder
+    **dict.fromkeys((".csv", ".tsv"), "pass the table itself as the data to read it"),
+    ".npz": "pass the .npz file itself as the data to read it",
+    ".tar": "pass the .tar file itself as the data to read it",
 }
 
 Kind: TypeAlias = Literal["any", "pictures", "recordings"]
-"""What a data set is made of; any: what most of its files are."""
+"""The content of a data set; any: the kind of most of its files."""
 
 
 def files_below(root: Path, suffixes: Collection[str]) -> Paths:
-    """Files with one of the suffixes, below `root`, in natural order; hidden ones are passed over."""
+    """Return the files below `root` with one of the suffixes, in natural order, without hidden files.
+
+    Example:
+
+        >>> _ = Path("2.png").touch(), Path("10.png").touch(), Path("notes.txt").touch()
+        >>> [path.name for path in files_below(Path("."), {".png"})]
+        ['2.png', '10.png']
+    """
     names = in_order(tree(root)).names
     return Paths(root, names.take(np.flatnonzero(names.with_suffix(suffixes))))
 
 
 def kind_of(names: Sequence[str], asked: Kind) -> Kind:
-    """The kind that is asked for; of any the one that most files are, by their names."""
+    """Return the requested kind; for "any" the kind of most files, by their suffixes.
+
+    Example:
+
+        >>> kind_of(["a.wav", "b.flac", "c.png"], "any")
+        'recordings'
+    """
     if asked != "any":
         return asked
     if isinstance(names, Names):
@@ -54,21 +67,39 @@ def kind_of(names: Sequence[str], asked: Kind) -> Kind:
 
 
 def kind_suffixes(kind: Kind) -> frozenset[str]:
-    """Of the files of a kind."""
+    """Return the suffixes of the files of a kind.
+
+    Example:
+
+        >>> ".wav" in kind_suffixes("recordings"), ".wav" in kind_suffixes("pictures")
+        (True, False)
+    """
     return decode.SUFFIXES if kind == "recordings" else images.SUFFIXES
 
 
 def other_kind(names: Iterable[str], kind: Kind) -> list[tuple[str, str]]:
-    """(name, why) of those of these pictures and recordings that are not of the kind that is taken."""
+    """Return (name, reason) of the pictures and recordings that are not of this kind.
+
+    Example:
+
+        >>> other_kind(["a.wav", "c.png"], "pictures")
+        [('a.wav', 'use --kind recordings to read these')]
+    """
     other: Kind = "pictures" if kind == "recordings" else "recordings"
     found = [name for name in names if suffix_of(name) in kind_suffixes(other)]
-    return [(name, f"--kind {other} takes these") for name in sorted(found, key=natural)]
+    return [(name, f"use --kind {other} to read these") for name in sorted(found, key=natural)]
 
 
 def left_below(root: Path | Tree, rest: Iterable[str] | None = None) -> list[tuple[str, str]]:
-    """(path, why) of what is below a folder and is neither a picture nor a recording.
+    """Return (path, reason) of everything below a folder that is neither a picture nor a recording.
 
-    "" is why for files of any other kind. `rest` are the names of such files, where they are known.
+    The reason is "" for files of any other kind. `rest` lists the names of such files, if they are known.
+
+    Example:
+
+        >>> _ = Path("birds.csv").touch(), Path("notes.txt").touch()
+        >>> left_below(Path("."))
+        [('./birds.csv', 'pass the table itself as the data to read it'), ('./notes.txt', '')]
     """
     below = root if isinstance(root, Tree) else tree(root)
     if rest is None:
@@ -80,21 +111,36 @@ def left_below(root: Path | Tree, rest: Iterable[str] | None = None) -> list[tup
 
 
 def alike(classes: Sequence[str]) -> list[str]:
-    """Return a sentence on classes whose names differ in case or blanks alone."""
+    """Return a sentence about class names that differ only in case or spaces, in a list; or an empty list.
+
+    Example:
+
+        >>> alike(["cat", "Cat", "dog"])
+        ['class names that differ only in case or spaces: cat, Cat']
+    """
     folded = Counter("".join(name.casefold().split()) for name in classes)
     same = [name for name in classes if folded["".join(name.casefold().split())] > 1]
-    return [f"classes whose names differ in case or blanks alone: {', '.join(same)}"] if same else []
+    return [f"class names that differ only in case or spaces: {', '.join(same)}"] if same else []
 
 
 def is_sound(paths: Sequence[Path]) -> bool:
-    """Whether most of the files are recordings, by their names."""
+    """Return True if most of the files are recordings, by their suffixes.
+
+    Example:
+
+        >>> is_sound([Path("a.wav"), Path("b.wav"), Path("c.png")])
+        True
+    """
     return kind_of([path.name for path in paths], "any") == "recordings"
 
 
 def opened(
     paths: Sequence[Path], channels: int | None, spans: Sequence[Span] = (), kind: Kind = "any"
 ) -> tuple[Pictures, int]:
-    """Pictures or recordings, and how many channels they have; `spans` are of recordings, in seconds."""
+    """Return pictures or recordings, and their number of channels.
+
+    `channels` None detects the number. `spans` are (start, end) of each recording in seconds.
+    """
     if kind == "recordings" or (kind == "any" and is_sound(paths)):
         return FileSounds(paths, SoundSpec(), spans), 1
     pictures = FilePictures(paths, channels or 3)
@@ -103,7 +149,7 @@ def opened(
 
 
 def _tiffs(paths: Sequence[Path], most: int = 4096) -> list[int]:
-    """Rows of TIFFs, so many at even distances: of these alone one may have any number of channels."""
+    """Return the rows of evenly spaced TIFFs, about `most`; only TIFFs may have more than 3 channels."""
     if isinstance(paths, Paths):
         rows = np.flatnonzero(paths.names.with_suffix(TIFF)).tolist()
     else:
@@ -112,10 +158,10 @@ def _tiffs(paths: Sequence[Path], most: int = 4096) -> list[int]:
 
 
 def channels_of(pictures: Pictures, tiffs: Sequence[int] | None = None, most: int = 32) -> int:
-    """1 where a sample is all grey, else 3; of TIFFs of another number of channels that.
+    """Return 1 if about `most` sampled pictures are all grey, else 3; the number of channels for other TIFFs.
 
-    `tiffs` are rows to look at as well; none tells that there are no TIFFs, None that nobody knows. Raises
-    DataError, which names a picture, where there are other numbers beside that.
+    `tiffs` are more rows to check: empty if there are no TIFFs, None if that is unknown. Raises DataError,
+    which names a picture, if other numbers of channels occur together.
     """
     found: dict[int, str] = {}
     for row in (*range(0, len(pictures), max(1, len(pictures) // most)), *(tiffs or ())):
@@ -127,14 +173,14 @@ def channels_of(pictures: Pictures, tiffs: Sequence[int] | None = None, most: in
 
 
 def _one_number(found: Mapping[int, str]) -> int:
-    """The channels of a data set in which these occur, each in a file that is named. Raises DataError."""
+    """Return the channels of a data set from those of its files. Raises DataError if they do not fit."""
     many = next((one for one in found if one not in images.GREY_OR_COLOUR), 0)
     if not many:
         return max(found)
     other = next((one for one in found if one != many), 0)
     if other:
         got = f"{other} channel{'' if other == 1 else 's'}"
-        expected = f"{many}, as {printable(found[many])} has"
-        do = "put files of one number of channels into a folder"
+        expected = f"{many}, as in {printable(found[many])}"
+        do = "put them into separate folders"
         raise DataError(printable(found[other]), got=got, expected=expected, do=do)
     return many

@@ -1,4 +1,4 @@
-"""The files of a tree in natural order, and the folder that each lies in."""
+"""The files of a folder tree in natural order, and the folder of each file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from kakera.data.names import Names, NamesBuilder, natural
 
 @dataclass(frozen=True)
 class Ordered:
-    """`names` (n,) relative to the tree's root; `where` (n,) is the number of each one's folder."""
+    """The ordered files: `names` (n,) relative to the root, `where` (n,) the number of each file's folder.
+
+    See `in_order`.
+    """
 
     names: Names
     where: NDArray[np.int32]
@@ -22,10 +25,20 @@ class Ordered:
 
 
 def in_order(found: Tree) -> Ordered:
-    """Return all files as `natural` orders their names.
+    """Return all files in the natural order of their names.
 
-    Folders come one after another, as their files do, but for one inside another, or two that differ in zeros
-    before a number alone: the files of these are sorted together.
+    Folders follow one another as their files do. The exception is a folder inside another, or two folders
+    whose names differ only in zeros before a number: their files are sorted together.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.folders.tree import tree
+        >>> for name in ("b/10.png", "b/9.png", "a/1.png"):
+        ...     Path(name).parent.mkdir(exist_ok=True)
+        ...     Path(name).touch()
+        >>> [*in_order(tree(Path("."))).names]
+        ['a/1.png', 'b/9.png', 'b/10.png']
     """
     keys = {name: natural(f"{name}/")[0] if name else "" for name in found.folders}
     folders = sorted(found.folders, key=lambda name: (keys[name], name))
@@ -44,7 +57,7 @@ def in_order(found: Tree) -> Ordered:
 
 
 def _groups(keys: list[str]) -> Iterator[tuple[int, int]]:
-    """Runs of keys that begin with the first of them; such keys stand one after another."""
+    """Yield (first, end) of runs of keys that start with the run's first key; such keys are neighbours."""
     first = 0
     for row in range(1, len(keys) + 1):
         if row == len(keys) or not keys[row].startswith(keys[first]):

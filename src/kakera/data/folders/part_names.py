@@ -1,11 +1,11 @@
-"""Names of the parts of a data set, as people write them: training, Valid, test_set, eval."""
+"""Names of the parts of a data set, in the spellings that people use: training, Valid, test_set, eval."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-_WORDS = {  # as in Hugging Face's datasets, where eval is the part to measure on
+_WORDS = {  # as in Hugging Face's datasets, where eval means test
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
@@ -16,8 +16,12 @@ _BESIDE = {"set", "split", "data", "images", "imgs", "pictures", "audio", "recor
 def part_of(name: str) -> str | None:
     """Return train, val or test for a name that means one of them, else None.
 
-    Case counts as nothing, and so do words such as set, data and images beside it: Training, test-set,
-    train_images.
+    Case is ignored, and so are words such as set, data and images: Training, test-set, train_images.
+
+    Example:
+
+        >>> [part_of(name) for name in ("Training", "valid", "test_images", "cats")]
+        ['train', 'val', 'test', None]
     """
     words = [word for word in re.split(r"[\W_]+", name.casefold()) if word and word not in _BESIDE]
     if len(words) != 1:
@@ -27,9 +31,16 @@ def part_of(name: str) -> str | None:
 
 
 def parts_of(names: Iterable[str]) -> dict[str, str]:
-    """Return the parts of names with one more word that is the same: seg_train, seg_test; train2017, val2017.
+    """Return the parts of names that share one more word: seg_train, seg_test; train2017, val2017.
 
-    None where train is not among them, or nothing else.
+    Return an empty dict if train is not among them, or if train is the only part.
+
+    Example:
+
+        >>> parts_of(["seg_train", "seg_test", "docs"])
+        {'seg_train': 'train', 'seg_test': 'test'}
+        >>> parts_of(["seg_train"])
+        {}
     """
     found: dict[tuple[str, ...], dict[str, str]] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""All files below a folder: links are followed, each folder is entered once, others counted."""
+"""The files below a folder: links are followed, and each folder is entered once."""
 
 from __future__ import annotations
 
@@ -11,55 +11,70 @@ from kakera.data.folders.listing import Listed, Listings, stamp
 from kakera.data.names import natural
 from kakera.progress import Counting
 
-EXAMPLES = 3  # files that are not read, named in a line
+EXAMPLES = 3  # skipped files shown in a line
 
 
 @dataclass
 class Tree:
-    """Names of files relative to a folder, with / between them."""
+    """Names of files relative to a root folder, with "/" between folders.
+
+    Example:
+
+        >>> _ = Path("a.png").touch(), Path(".hidden").touch()
+        >>> below = tree(Path("."))
+        >>> [*below.names], below.left()
+        (['a.png'], [('./.hidden', 'a hidden file or folder')])
+    """
 
     root: Path
     folders: dict[str, str] = field(default_factory=dict)
-    """The names in each folder, in natural order and with / between them; folders are in no order."""
+    """The file names in each folder, in natural order and joined by "/"; the folders are in no order."""
     hidden: list[str] = field(default_factory=list)
-    """Files and folders whose name begins with a dot; no such folder is entered."""
+    """Files and folders whose name starts with a dot; hidden folders are not entered."""
     again: list[str] = field(default_factory=list)
-    """Links to folders that are read already, or that contain the link."""
+    """Links to folders that are already read, or that contain the link."""
     closed: list[str] = field(default_factory=list)
     """Folders that cannot be opened."""
     odd: list[str] = field(default_factory=list)
-    """What is no file: pipes, sockets, devices."""
+    """Names that are not files: pipes, sockets, devices."""
     mark: str = ""
-    """A hash that names this state of the tree, of the names in it; "" where another could have it."""
+    """A hash that identifies the names in the tree; "" if another state could have the same hash."""
 
     @property
     def names(self) -> Iterator[str]:
-        """Each file's name relative to the folder; in no order."""
+        """The name of each file relative to the root, in no order."""
         for folder, files in self.folders.items():
             before = f"{folder}/" if folder else ""
             yield from (before + name for name in split(files))
 
     def left(self) -> list[tuple[str, str]]:
-        """Return (path, why) of what is there and is not in `names`."""
+        """Return (path, reason) of everything below the root that is not in `names`."""
         whys = {
-            "a hidden name": self.hidden,
-            "a link to a folder that is read already": self.again,
+            "a hidden file or folder": self.hidden,
+            "a link to a folder that is already read": self.again,
             "a folder that cannot be opened": self.closed,
-            "a pipe or a device, no file": self.odd,
+            "a pipe or a device, not a file": self.odd,
         }
         return [(f"{self.root}/{name}", why) for why, names in whys.items() for name in sorted(names)]
 
 
 def split(names: str) -> list[str]:
-    """Return names that stand with / between them."""
+    """Return the names that a text joins by "/".
+
+    Example:
+
+        >>> split("a.png/b.png"), split("")
+        (['a.png', 'b.png'], [])
+    """
     return names.split("/") if names else []
 
 
 def tree(root: Path) -> Tree:
-    """List everything below `root`; how far that is, is shown where it takes long.
+    """List everything below `root`; show the progress if it takes long.
 
-    Folders come before links to folders, so that what is really there keeps its own name. Dangling links are
-    among the names, to be called unreadable later. A folder that did not change is not read again.
+    Folders are read before links to folders, so that real files have their own names. Dangling links are in
+    the names, and are reported as unreadable later. A folder that did not change is not read again. See
+    `Tree`.
     """
     walk = _Walk(root)
     walk.enter("")
@@ -74,7 +89,7 @@ def tree(root: Path) -> Tree:
 
 
 class _Walk:
-    """The folders and links that are still to be entered, and those that were."""
+    """The folders and links that are still to be entered, and those that were entered."""
 
     def __init__(self, root: Path) -> None:
         self.found, self.listings = Tree(root), Listings(root)
@@ -82,7 +97,7 @@ class _Walk:
         self.count = Counting(f"listing {root}", "files")
 
     def enter(self, start: str) -> bool:
-        """List a folder and what is below it; False where it is known already."""
+        """List a folder and everything below it; return False if it is already listed."""
         folders, entered = [start], False
         while folders:
             name = folders.pop()
@@ -124,7 +139,7 @@ class _Walk:
         return Listed(stamp(stat), *map("/".join, (files, folders, links, hidden, odd)))
 
     def _take(self, name: str, listed: Listed) -> list[str]:
-        """Take what is in a folder; the folders in it are returned."""
+        """Add the content of a folder, and return its subfolders."""
         before = f"{name}/" if name else ""
         self.found.hidden += [before + one for one in split(listed.hidden)]
         self.found.odd += [before + one for one in split(listed.odd)]
@@ -136,12 +151,12 @@ class _Walk:
         return [before + one for one in split(listed.folders)]
 
     def _is_file(self, name: str) -> bool:
-        """Whether a link is to count as a file; one to a folder waits, one to a pipe is odd."""
+        """Return True if a link counts as a file; a link to a folder waits, a link to a pipe is odd."""
         path = os.path.join(self.found.root, name)  # noqa: PTH118  # a Path costs several times the call
         if os.path.isdir(path):  # noqa: PTH112  # as above
             self.links.append(name)
             return False
-        # One that leads to itself, or nowhere, is called unreadable later.
+        # A link to itself, or to nothing, is reported as unreadable later.
         if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113  # as above
             return True
         self.found.odd.append(name)
@@ -149,12 +164,26 @@ class _Walk:
 
 
 def suffix_of(name: str) -> str:
-    """Return what a file's name ends with, from the last dot on, in lower case; "" without one."""
+    """Return the suffix of a file name, from its last dot, in lower case; "" if there is none.
+
+    Example:
+
+        >>> suffix_of("birds/Owl.WAV"), suffix_of("README")
+        ('.wav', '')
+    """
     return os.path.splitext(name)[1].lower()  # noqa: PTH122  # a Path costs several times the call
 
 
 def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[str]:
-    """For reading: files that were not opened, by suffix and reason; folders and classes without a file."""
+    """Return lines about the skipped files, by suffix and reason, and about folders without files.
+
+    `left` are (path, reason), `emptied` the folders and classes without files.
+
+    Example:
+
+        >>> left_lines([("a.txt", ""), ("b.txt", "")], ["cat"])
+        ['not read: 2 .txt: a.txt, b.txt', 'class without readable files: cat']
+    """
     groups: dict[tuple[str, str], list[str]] = {}
     for path, reason in left:
         groups.setdefault((suffix_word(path), reason), []).append(path)
@@ -163,9 +192,15 @@ def left_lines(left: Sequence[tuple[str, str]], emptied: Sequence[str]) -> list[
         more = ", …" if len(paths) > EXAMPLES else ""
         shown = ", ".join(paths[:EXAMPLES]) + more
         found.append(f"not read: {len(paths)} {suffix}" + (f" ({reason})" if reason else "") + f": {shown}")
-    return found + [f"class without a file that can be read: {name}" for name in emptied]
+    return found + [f"class without readable files: {name}" for name in emptied]
 
 
 def suffix_word(path: str) -> str:
-    """Return the suffix of a file's name, or that it has none, in words."""
+    """Return the suffix of a file name, or "without a suffix".
+
+    Example:
+
+        >>> suffix_word("README")
+        'without a suffix'
+    """
     return suffix_of(path) or "without a suffix"

@@ -1,1 +1,1 @@
-"""Any data set written into shards."""
+"""Packing: write any data set into shards."""

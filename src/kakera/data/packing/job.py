@@ -1,4 +1,4 @@
-"""What is to be packed, and how: the order in shards, the names, and what cannot be."""
+"""The description of a packing: the data, their order in the shards, the names, and the checks before it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,19 @@ Store = Literal["pixels", "files"]
 
 @dataclass(frozen=True)
 class PackingJob:
-    """What is packed, and how. `side` 0: pixels as they are; `files`: the bytes of the files instead.
+    """A packing: the data set and how to store it.
 
-    Recordings are always kept as files.
+    `side` bounds the shorter side of the pixels (0: no limit). `files` True stores the bytes of the files
+    instead of pixels; recordings are always stored as files. `shard_size` is the number of pictures or
+    recordings per shard, `divided` is True if the split is stored.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> five = open_dataset("demo").take(range(5))
+        >>> job = PackingJob(five, Path("shards"), divided=True, side=0, files=False, shard_size=2)
+        >>> job.count, job.title(0)
+        (3, '000000.tar')
     """
 
     dataset: Dataset
@@ -39,19 +49,23 @@ class PackingJob:
 
     @property
     def count(self) -> int:
-        """Shards."""
+        """The number of shards."""
         return -(-len(self.dataset) // self.shard_size)
 
     def stem(self, number: int) -> str:
-        """Of a shard's files."""
+        """Return the name of a shard's files without a suffix."""
         return f"{number:06d}"
 
     def title(self, number: int) -> str:
-        """Of its tar file."""
+        """Return the name of a shard's tar file."""
         return f"{self.stem(number)}.tar"
 
     def rows(self, number: int) -> NDArray[np.int64]:
-        """Its pictures: shuffled once for all, for readers that can only shuffle what lies near."""
+        """Return the rows of a shard, shuffled over all shards.
+
+        Some readers can shuffle only neighbouring rows, so the shuffle is done once, when the data are
+        packed.
+        """
         return self._order[number * self.shard_size : (number + 1) * self.shard_size]
 
     @cached_property
@@ -60,7 +74,7 @@ class PackingJob:
 
     @cached_property
     def _paths(self) -> Names:
-        """Of the files that are packed, without what all begin with; none where they are something else."""
+        """The paths of the packed files, without their common folder; empty if they are not files."""
         pictures = self.dataset.pictures
         paths = pictures.paths
         if not all(isinstance(path, Path) for path in paths):
@@ -77,9 +91,10 @@ class PackingJob:
 
     @cached_property
     def suffix(self) -> str:
-        """Of all pictures that are kept as files: the most frequent one.
+        """The suffix of all pictures that are stored as files: the most frequent one.
 
-        Hugging Face's datasets reads no shards whose members differ in it; decoders look at the content.
+        Hugging Face's datasets cannot read shards whose members have different suffixes. Decoders look at the
+        content, so the suffix does not matter to them.
         """
         pictures = self.dataset.pictures
         names = map(pictures.name, range(len(pictures)))
@@ -87,7 +102,7 @@ class PackingJob:
         return min(counts, key=lambda suffix: (-counts[suffix], suffix), default=".jpg")
 
     def name(self, row: int) -> str:
-        """Without what all paths begin with; of a span with its times."""
+        """Return the name of a row without the common folder; the name of a span includes its times."""
         sounds = self.dataset.sounds
         if not self._paths:
             return self.dataset.pictures.name(row)
@@ -96,7 +111,13 @@ class PackingJob:
 
 
 def require(dataset: Dataset, side: int | None, store: Store | None, shard_size: int, workers: int) -> None:
-    """That the data can be packed so. Raises OptionError, DataError."""
+    """Check the options of a packing. Raises OptionError, DataError.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> require(open_dataset("demo"), side=64, store=None, shard_size=100, workers=1)
+    """
     name = dataset.name
     for option, value, least in (
         ("--side", side or 0, 0),
@@ -104,21 +125,24 @@ def require(dataset: Dataset, side: int | None, store: Store | None, shard_size:
         ("--workers", workers, 0),
     ):
         if value < least:
-            raise OptionError(option, got=value, expected=f"{least} or more", do="correct it")
+            raise OptionError(option, got=value, expected=f"{least} or more", do="correct the value")
     if dataset.sounds is not None:
         for option, value in (("--side", side), ("--store", store if store == "pixels" else None)):
             if value is not None:
-                got, expected = f"{value} for recordings", "pictures: recordings are kept as files"
-                raise OptionError(option, got=got, expected=expected, do="leave it out")
+                got, expected = f"{value} for recordings", "pictures: recordings are always stored as files"
+                raise OptionError(option, got=got, expected=expected, do="leave the option out")
         return
     if store not in (None, "pixels", "files"):
         raise OptionError("--store", got=store, expected="pixels or files", do="choose one")
     if store == "files":
         if side is not None:
             got = f"{side} with --store files"
-            raise OptionError("--side", got=got, expected="--store pixels", do="leave one out")
+            raise OptionError("--side", got=got, expected="--store pixels", do="leave one of them out")
         pictures = dataset.pictures
         if not all(map(pictures.has_file, range(len(pictures)))):
             raise OptionError(
-                "--store", got=f"files of {name}", expected="pixels: it has no files", do="leave it out"
+                "--store",
+                got=f"files of {name}",
+                expected="pixels: the data set has no files",
+                do="leave it out",
             )

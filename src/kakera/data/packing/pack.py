@@ -1,4 +1,4 @@
-"""Any pictures or recordings into shards: decoded and bounded, or as their files; parallel, restartable."""
+"""Pack pictures or recordings into shards, as bounded pixels or as files, in parallel and resumable."""
 
 from __future__ import annotations
 
@@ -37,22 +37,26 @@ _LEFTOVER = re.compile(r"\.\d{6}(\.tar|\.index\.npz)\.[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class PackResult:
-    """What stands in the folder; `kept` shards were there before. `unreadable` are (name, reason)."""
+    """The result of `pack`: the content of the folder. `kept` shards come from an earlier run.
+
+    `count` is the number of pictures or recordings, `size` is in bytes, `unreadable` are (name, reason). See
+    `pack`.
+    """
 
     folder: Path
     kind: str
-    """pictures or recordings"""
+    """"pictures" or "recordings"."""
     count: int
     shards: int
     kept: int
     size: int
     unreadable: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...] = ()
-    """Files that the source holds beside, and why they were not packed."""
+    """Skipped files of the source, and the reason."""
 
     def lines(self) -> list[str]:
-        """For reading: one fact a line."""
-        before = f", {self.kept} of them from before" if self.kept else ""
+        """Return the lines of a report, one fact per line."""
+        before = f", {self.kept} of them from an earlier run" if self.kept else ""
         what = f"{self.count} {self.kind} in {self.shards} shard{'' if self.shards == 1 else 's'}"
         found = [f"{self.folder}: {what}{before}, {self.size / 1e6:.1f} MB"]
         found += left_lines(self.left_out, ())
@@ -74,13 +78,26 @@ def pack(
     channels: int | Auto = "auto",
     kind: Kind = "any",
 ) -> PackResult:
-    """Write a folder of shards that can be opened like any data set, and read by webdataset.
+    """Write a data set into a folder of shards, which kakera and webdataset can open.
 
-    `side` bounds the shorter side of stored pixels (default 256; 0 leaves all as they are); `store` "files"
-    keeps the files' own bytes, as is always done with recordings; of a span of one, a WAV of exactly its
-    samples. `workers` processes; "auto" is one a core, 0 writes in this one. `channels` is 1 (grey) or 3
-    (colour); "auto" takes what the pictures have. What an earlier, interrupted call has finished
-    is checked and kept. Raises DataError, OptionError, StorageError.
+    `data` is a data set, or anything that `open_dataset` opens; `shards` is the folder to write.
+
+    `side` bounds the shorter side of the stored pixels (default 256; 0 keeps the original size). `store` is
+    "pixels" (default) or "files", which stores the bytes of the files. Recordings are always stored as files;
+    a span of a recording is stored as a WAV file with exactly its samples. `shard_size` is the number of
+    pictures or recordings per shard. `workers` is the number of processes; "auto" is one per core, 0 writes
+    in this process. `channels` is 1 (grey) or 3 (colour); "auto" detects it. `kind` is "pictures" or
+    "recordings" if the data have both.
+
+    The shards that an interrupted earlier call has finished are checked and reused. Raises DataError,
+    OptionError, StorageError.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> result = pack(open_dataset("demo").take([0, 1, 2]), "shards", shard_size=2, workers=0)
+        >>> result.count, result.shards, sorted(path.name for path in Path("shards").glob("*.tar"))
+        (3, 2, ['000000.tar', '000001.tar'])
     """
     opened = isinstance(data, Dataset)
     dataset, divided = (data, True) if opened else open_source(data, or_none(channels), kind)
@@ -100,11 +117,13 @@ def pack(
         with FileLock(job.folder / ".lock", timeout=10):
             return _pack(job, processes)
     except Timeout as error:
-        got = "a folder that another kakera pack writes"
-        raise DataError(str(shards), got=got, expected="to be alone", do="wait for it") from error
+        got = "a folder that another kakera pack is writing"
+        raise DataError(
+            str(shards), got=got, expected="one kakera pack at a time", do="wait until it ends"
+        ) from error
     except (FileExistsError, NotADirectoryError) as error:
         expected = "a folder for the shards"
-        raise DataError(str(shards), got="a file", expected=expected, do="name another") from error
+        raise DataError(str(shards), got="a file", expected=expected, do="choose another path") from error
 
 
 def _pack(job: PackingJob, workers: int) -> PackResult:
@@ -121,13 +140,13 @@ def _pack(job: PackingJob, workers: int) -> PackResult:
 def _conclude(
     job: PackingJob, options: dict[str, Any], indexes: list[ShardIndex | None], kept: int
 ) -> PackResult:
-    """Write the list of the unreadable, and last the table of contents."""
+    """Write the list of unreadable files, and last the table of contents."""
     rows: list[dict[str, Any]] = []
     unreadable: list[tuple[str, str]] = [(error.path, error.reason) for error in job.dataset.unreadable]
     for number, index in enumerate(indexes):
         if index is None:
             path = str(job.folder / job.title(number))
-            raise DataError(path, got="no whole shard", expected="what was just written", do="check the disk")
+            raise DataError(path, got="a damaged shard", expected="a whole one", do="check the disk")
         content = (job.folder / (job.stem(number) + SUFFIX)).read_bytes()
         rows.append(
             {
@@ -143,7 +162,7 @@ def _conclude(
     if not count:
         got = f"{len(unreadable)} unreadable files ({unreadable[0][1] if unreadable else 'none'})"
         raise DataError(
-            job.dataset.name, got=got, expected="at least one that can be read", do="look at them"
+            job.dataset.name, got=got, expected="at least one readable file", do="check the files"
         )
     if unreadable:
         text = io.StringIO()
@@ -173,7 +192,7 @@ def _conclude(
 
 
 def _options(job: PackingJob) -> dict[str, Any]:
-    """What a folder of shards is made with; other options make another folder."""
+    """Return the options that a folder of shards is made with; other options need another folder."""
     dataset, digest = job.dataset, hashlib.sha256()
     for index in range(len(dataset)):
         digest.update(job.name(index).encode(errors="replace") + b"\0")
@@ -193,16 +212,16 @@ def _options(job: PackingJob) -> dict[str, Any]:
 
 
 def _begin(folder: Path, options: dict[str, Any]) -> None:
-    """Claim an empty folder, or one that was begun with the same options. Raises DataError, OptionError."""
+    """Claim a folder that is empty or was started with the same options. Raises DataError, OptionError."""
     plan = folder / PLAN
     for path in folder.iterdir():
-        if _LEFTOVER.fullmatch(path.name):  # of a process that was killed: nobody else is here
+        if _LEFTOVER.fullmatch(path.name):  # of a killed process: the lock excludes any other process
             path.unlink(missing_ok=True)
     if not plan.exists():
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             expected = "a new or empty folder"
             raise DataError(
-                str(folder), got="a folder with other things", expected=expected, do="name another"
+                str(folder), got="a folder with other files", expected=expected, do="choose another"
             )
         write_atomically(plan, json.dumps(options, indent=1).encode())
         return
@@ -216,14 +235,14 @@ def _begin(folder: Path, options: dict[str, Any]) -> None:
         ]
         raise OptionError(
             str(folder),
-            got=f"shards begun with another {', '.join(names).replace('source_sha256', 'source')}",
+            got=f"shards packed with another {', '.join(names).replace('source_sha256', 'source')}",
             expected="the same data and options",
-            do="name another folder, or remove this one",
+            do="choose another folder, or delete this one",
         )
 
 
 def _whole(folder: Path, number: int, *, trusted: bool = False) -> ShardIndex | None:
-    """The index of a finished shard; None where it, or the shard by size and checksum, is not right."""
+    """Return the index of a finished shard; None if the index or the shard's size or checksum is wrong."""
     tar = folder / f"{number:06d}.tar"
     path = tar.with_suffix(SUFFIX)
     try:

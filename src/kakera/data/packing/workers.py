@@ -1,4 +1,4 @@
-"""The processes that write shards: each takes the next one that nobody has, and dies with its parent."""
+"""The processes that write shards: each takes the next free shard, and ends when its parent does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kakera.progress import Progress
 
 
 def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
-    """Write these shards. Raises StorageError and what else stops a worker."""
+    """Write these shards in `workers` processes. Raises StorageError, and other errors of a worker."""
     total = sum(len(job.rows(number)) for number in numbers)
     progress = Progress("pack", total=total, kind=job.dataset.kind)
     if workers == 1:
@@ -43,18 +43,18 @@ def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
                 for reader in wait(readers):
                     assert isinstance(reader, Connection)
                     try:
-                        said = reader.recv()
+                        message = reader.recv()
                     except EOFError:
                         readers.remove(reader)
                         continue
-                    if isinstance(said, BaseException):
-                        raise said
-                    progress.advance(said)
+                    if isinstance(message, BaseException):
+                        raise message
+                    progress.advance(message)
         for process in processes:
             process.join()
             if process.exitcode:
-                got = f"a process that ended with {process.exitcode}"
-                expected, do = "all shards", "run it again, with fewer --workers if memory is short"
+                got = f"a worker that ended with exit code {process.exitcode}"
+                expected, do = "all shards", "run it again, with fewer --workers if memory is low"
                 raise DataError(str(job.folder), got=got, expected=expected, do=do)
     finally:
         for process in processes:
@@ -63,9 +63,9 @@ def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
 
 
 def _work(job: PackingJob, numbers: Sequence[int], taken: Any, writer: Connection, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and ends its workers
 
-    def tell(count: int) -> None:
+    def report(count: int) -> None:
         if os.getppid() != parent:
             os._exit(1)
         if count:
@@ -78,9 +78,9 @@ def _work(job: PackingJob, numbers: Sequence[int], taken: Any, writer: Connectio
                 taken.value += 1
             if place >= len(numbers):
                 break
-            write_shard(job, numbers[place], tell)
+            write_shard(job, numbers[place], report)
     except KakeraError as error:
         writer.send(error)
-    except BrokenPipeError:  # the parent has gone
+    except BrokenPipeError:  # the parent has ended
         os._exit(1)
     writer.close()

@@ -1,4 +1,4 @@
-"""One shard: its tar file and its index, and the bytes of each picture or recording in it."""
+"""The writer of one shard: its tar file and its index, with the bytes of each picture or recording."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from kakera.data.shards.tar import TarWriter
 from kakera.errors import UnreadableFileError
 from kakera.storage import whole_file, write_atomically
 
-TELL = 16  # pictures or recordings between two messages
+TELL = 16  # pictures or recordings between two progress reports
 
 
 def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lambda count: None) -> None:
-    """The tar file, then its index, each whole or not there. Raises StorageError."""
+    """Write the tar file, then its index; each file appears only when it is complete. Raises StorageError.
+
+    `tell` is called with the number of pictures or recordings written since its last call.
+    """
     rows = job.rows(number)
     records, kept, names = np.zeros(len(rows), RECORD), [], []
     unreadable: list[tuple[str, str]] = []
     with whole_file(job.folder / job.title(number)) as file:
-        tar, told = TarWriter(file), 0
+        tar, reported = TarWriter(file), 0
         for place, row in enumerate(map(int, rows)):
             try:
                 records[len(kept)] = _add(job, tar, row)
@@ -37,8 +40,8 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
                 names.append(job.name(row).encode(errors="replace"))
             except UnreadableFileError as error:
                 unreadable.append((error.path, error.reason))
-            tell(place + 1 - told if place % TELL == TELL - 1 else 0)
-            told = place + 1 if place % TELL == TELL - 1 else told
+            tell(place + 1 - reported if place % TELL == TELL - 1 else 0)
+            reported = place + 1 if place % TELL == TELL - 1 else reported
         sha256 = tar.finish()
     labels = job.dataset.labels
     index = ShardIndex(
@@ -50,11 +53,11 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
         {"sha256": sha256, "divided": job.divided, "unreadable": unreadable} | kind_fact(job.dataset.kind),
     )
     write_atomically(job.folder / (job.stem(number) + SUFFIX), index.to_bytes())
-    tell(len(rows) - told)
+    tell(len(rows) - reported)
 
 
 def _add(job: PackingJob, tar: TarWriter, row: int) -> tuple[int, ...]:
-    """One of them and what is known of it; returns its record. Raises UnreadableFileError."""
+    """Add one picture or recording and its facts; return its record. Raises UnreadableFileError."""
     dataset = job.dataset
     content, suffix, (height, width, depth) = _content(job, row)
     key = f"{row:09d}"
@@ -73,7 +76,7 @@ def _add(job: PackingJob, tar: TarWriter, row: int) -> tuple[int, ...]:
 
 
 def _content(job: PackingJob, row: int) -> tuple[bytes, str, tuple[int, int, int]]:
-    """The member, its suffix, and its shape: only what can be decoded is packed, also of files."""
+    """Return the bytes of the member, its suffix, and its shape; decode the content first as a check."""
     dataset = job.dataset
     if dataset.sounds is not None:
         return *dataset.sounds.file(row), (0, 0, 0)
@@ -85,7 +88,15 @@ def _content(job: PackingJob, row: int) -> tuple[bytes, str, tuple[int, int, int
 
 
 def bounded(values: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """(H, W, C) whose shorter side is at most `side`, by antialiased bicubic; 0: as they are."""
+    """Return (H, W, C) with a shorter side of at most `side` pixels; 0 changes nothing.
+
+    Larger pictures are resized with antialiased bicubic interpolation.
+
+    Example:
+
+        >>> bounded(np.zeros((64, 128, 3), np.uint8), 32).shape
+        (32, 64, 3)
+    """
     height, width, _ = values.shape
     if not 0 < side < min(height, width):
         return values

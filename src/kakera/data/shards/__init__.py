@@ -1,1 +1,1 @@
-"""Shards: tar files with an index, read in any order."""
+"""Shards: tar files with an index, which can be read in any order."""

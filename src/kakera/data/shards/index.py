@@ -1,4 +1,4 @@
-"""What stands where in a shard: a record for each of what it holds, labels, names; on disk a plain .npz."""
+"""The index of a shard: a record of each picture or recording, labels, names; on disk a plain .npz file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VERSION = 1
 SUFFIX = ".index.npz"
 RECORD = np.dtype(
     [
-        ("number", "<i8"),  # place in the source that was packed
-        ("offset", "<i8"),  # of the picture's bytes in the tar file
+        ("number", "<i8"),  # row in the packed source
+        ("offset", "<i8"),  # of the content in the tar file, in bytes
         ("length", "<i8"),
-        ("height", "<i4"),  # 0 where only the file knows, and of recordings
+        ("height", "<i4"),  # 0 if only the file itself has it, and for recordings
         ("width", "<i4"),
-        ("crc", "<u4"),  # zlib.crc32 of the bytes; 0 where nobody has counted
-        ("depth", "u1"),  # channels of pixels that stand there as they are; 0: an encoded file
+        ("crc", "<u4"),  # zlib.crc32 of the bytes; 0 if it was not computed
+        ("depth", "u1"),  # channels of raw pixels; 0 for an encoded file
         ("split", "u1"),  # number in dataset.PARTS
     ]
 )
@@ -33,10 +33,16 @@ RECORD = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """n pictures or recordings of one tar file of `size` bytes.
+    """The index of n pictures or recordings in one tar file of `size` bytes.
 
-    `labels` is int64 (n,), numbers in `classes`, −1 without; or bool (n, classes). `names` are joined by
-    zeros.
+    `labels` is int64 (n,), numbers in `classes` or −1 without a label; or bool (n, classes) for multi-label
+    data. `names` are joined by zero bytes.
+
+    Example:
+
+        >>> index = ShardIndex(np.zeros(1, RECORD), np.array([0]), ("cat",), b"cat/1.png", 1536)
+        >>> read_index(index.to_bytes(), "000000.index.npz").classes
+        ('cat',)
     """
 
     records: NDArray[Any]
@@ -45,18 +51,18 @@ class ShardIndex:
     names: bytes
     size: int
     facts: dict[str, Any] = field(default_factory=dict)
-    """`sha256` of the tar file, `divided`: whether splits are the source's own, `unreadable` beside it.
+    """`sha256` of the tar file; `divided`: True if the split is the source's own; `unreadable` files; `left`.
 
-    `kind` where it holds recordings.
+    `kind` is set if the shard has recordings.
     """
 
     @property
     def kind(self) -> str:
-        """Of what: PICTURES, as where nothing is said, or RECORDINGS."""
+        """RECORDINGS or PICTURES, which is the default."""
         return self.facts.get("kind", PICTURES)
 
     def to_bytes(self) -> bytes:
-        """The .npz file."""
+        """Return the bytes of the .npz file."""
         facts = {**self.facts, "version": VERSION, "bytes": self.size, "classes": self.classes}
         arrays = {
             "records": self.records,
@@ -71,12 +77,21 @@ class ShardIndex:
 
 
 def kind_fact(kind: str) -> dict[str, str]:
-    """What an index says of its kind: of pictures nothing, as it always was."""
+    """Return the entry for the kind in an index; none for pictures, as in older indexes.
+
+    Example:
+
+        >>> kind_fact("recordings"), kind_fact("pictures")
+        ({'kind': 'recordings'}, {})
+    """
     return {"kind": kind} if kind == RECORDINGS else {}
 
 
 def read_index(content: bytes, path: Path | str) -> ShardIndex:
-    """What `to_bytes` gave; `path` is for messages. Raises DataError, whatever the bytes."""
+    """Return the index from the bytes that `to_bytes` returned; `path` is for messages.
+
+    Raises DataError for any other bytes. See `ShardIndex`.
+    """
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -89,24 +104,27 @@ def read_index(content: bytes, path: Path | str) -> ShardIndex:
             size=int(facts.pop("bytes")),
             facts=facts,
         )
-        fault = "another version" if facts.pop("version") != VERSION else _fault(index)
+        fault = "another version of the index" if facts.pop("version") != VERSION else _fault(index)
     except Exception as error:  # zip files and arrays raise nearly every kind of error on broken bytes
         raise_lack(error)
         fault, index = f"a damaged index ({' '.join(str(error).split())[:80]})", None
     if fault or index is None:
         raise DataError(
-            str(path), got=fault, expected="what kakera pack wrote", do="pack again, or remove it"
+            str(path),
+            got=fault,
+            expected="an index from kakera pack",
+            do="pack the data again, or delete the file",
         )
     return index
 
 
 def _fault(index: ShardIndex) -> str:
-    """What is impossible in it, or nothing."""
+    """Return a description of an impossible value in the index; "" if there is none."""
     records, count = index.records, len(index.records)
     if records.dtype != RECORD or records.ndim != 1:
         return "other columns"
     if index.kind not in (PICTURES, RECORDINGS):
-        return "another kind than pictures or recordings"
+        return "a kind other than pictures or recordings"
     if index.labels is not None and len(index.labels) != count:
         return f"{count} {index.kind} and {len(index.labels)} labels"
     if count and index.names.count(b"\0") != count - 1:
@@ -120,7 +138,7 @@ def _fault(index: ShardIndex) -> str:
         or (numbers["offset"] + numbers["length"] > index.size).any()
         or (pixels > numbers["length"]).any()
     ):
-        return "places outside the shard"
+        return "positions outside the shard"
     if not np.isin(records["depth"], (0, 1, 3)).all() or (records["split"] > 2).any():
         return "unknown depths or splits"
     labels = index.labels

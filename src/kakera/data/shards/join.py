@@ -1,4 +1,4 @@
-"""Several shards as one data set: one table, one list of classes, one order."""
+"""Several shards as one data set with one table, one list of classes and one order."""
 
 from __future__ import annotations
 
@@ -30,17 +30,24 @@ class Part:
 def joined(
     name: str, parts: Sequence[Part], channels: int | None, classes: tuple[str, ...] | None = None
 ) -> tuple[Dataset, bool]:
-    """All that is in them, in the order of the packed source; of others' shards in that of the files."""
+    """Return a data set of all shards; and True if all of them have a split.
+
+    kakera's own shards are in the order of the packed source, other shards in the order of the files.
+    `channels` None detects the number of channels. `classes` None collects the classes of all shards. Raises
+    DataError. See `kakera.data.shards.open.open_shards`.
+    """
     indexes = [part.index for part in parts]
     if classes is None:
         classes = _classes(indexes)
     kinds = {index.kind for index in indexes if len(index.records)}
     if len(kinds) > 1:
         got, expected = "shards of pictures and shards of recordings", "shards of one kind"
-        raise DataError(name, got=got, expected=expected, do="open them one by one")
+        raise DataError(name, got=got, expected=expected, do="open them separately")
     table = np.concatenate([index.records for index in indexes])
     if not len(table):
-        raise DataError(name, got="no picture and no recording", expected="at least one", do="pack others")
+        raise DataError(
+            name, got="no picture and no recording", expected="at least one", do="pack other data"
+        )
     places = np.concatenate([_places(number, len(index.records)) for number, index in enumerate(indexes)])
     labels = _labels(indexes, classes)
     packed = all("sha256" in index.facts for index in indexes)
@@ -82,7 +89,7 @@ def _places(shard: int, count: int) -> NDArray[np.int64]:
 
 
 def _classes(indexes: Sequence[ShardIndex]) -> tuple[str, ...]:
-    """Those of all; where all are small numbers, also those between."""
+    """Return the classes of all shards; if all are small numbers, also the numbers between them."""
     names = {name for index in indexes for name in index.classes}
     if names and all(name.isascii() and name.isdecimal() and len(name) < 6 for name in names):
         return tuple(map(str, range(1 + max(map(int, names)))))
@@ -114,7 +121,7 @@ def _labels(indexes: Sequence[ShardIndex], classes: tuple[str, ...]) -> NDArray[
 
 
 def _emptied(classes: Sequence[str], labels: NDArray[Any] | None) -> tuple[str, ...]:
-    """Classes that nothing carries."""
+    """Return the classes without a file."""
     if labels is None:
         return ()
     carried = set((np.flatnonzero(labels.any(axis=0)) if labels.ndim == 2 else labels).tolist())

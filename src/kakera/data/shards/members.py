@@ -1,4 +1,4 @@
-"""What stands together in a tar file: a picture or a recording, and what is said of it beside."""
+"""The members of a tar file: each picture or recording with its labels and texts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from kakera.data.images import decode as images
 from kakera.data.shards.index import PICTURES, RECORDINGS
 from kakera.errors import DataError, printable
 
-MOST_TEXT = 1 << 20  # bytes of a .json, .cls or .txt member
+MOST_TEXT = 1 << 20  # bytes of a .json, .cls or .txt member up to which it is read
 _TEXTS = (".cls", ".txt", ".json")
 
 
 @dataclass
 class Sample:
-    """One picture or recording, and what members of its key say of it."""
+    """One picture or recording, with the facts from the other members of its key.
+
+    `offset` and `length` are in bytes, `shape` is (H, W, C) of raw pixels or zeros.
+    """
 
     key: str
     offset: int
     length: int
     kind: str
-    """PICTURES or RECORDINGS"""
+    """PICTURES or RECORDINGS."""
     shape: tuple[int, int, int] = (0, 0, 0)
     labels: tuple[str, ...] | None = None
     text: str | None = None
@@ -38,19 +41,20 @@ class Sample:
 
 @dataclass
 class Members:
-    """The samples of a tar file, and what it holds beside them."""
+    """The samples of a tar file, and its other members."""
 
     samples: list[Sample]
     left: list[tuple[str, str]]
-    """Names of members that are not read, and why."""
+    """Names of skipped members, and the reason."""
 
 
 def members_of(tar: tarfile.TarFile, name: str) -> Members:
-    """Read all headers, and the texts beside the pictures. Raises DataError, TarError.
+    """Read all headers, and the texts that belong to the samples. Raises DataError, TarError.
 
-    A key is webdataset's: folder and name up to the first dot; where the members of a key stand in the file
-    does not matter. A second picture of a key (img.0.png, img.1.png) is a sample of its own, but not where
-    all keys have the same ones (img.jpg, img.mask.png): then the one with the shortest name is read.
+    A key is as in webdataset: folder and name up to the first dot. The order of the members does not matter.
+    A second picture of a key (img.0.png, img.1.png) is a sample of its own. But if all keys have the same
+    ones (img.jpg, img.mask.png), only the one with the shortest name is read. See
+    `kakera.data.shards.tar.index_tar`.
     """
     media: dict[str, list[tarfile.TarInfo]] = {}
     texts: dict[str, list[tarfile.TarInfo]] = {}
@@ -62,12 +66,12 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
         if member.isdir():
             continue
         if base.startswith("."):
-            aside.append((member.name, "a hidden name"))
+            aside.append((member.name, "a hidden file"))
         elif not member.isreg() or member.issparse():
-            aside.append((member.name, "a link or a device, no file"))
+            aside.append((member.name, "a link or a device, not a file"))
         elif member.name in known:
             got = f"{member.name} twice"
-            raise DataError(name, got=got, expected="each name once", do="pack it again")
+            raise DataError(name, got=got, expected="each name once", do="pack the shard again")
         elif _is_media(suffix):
             media.setdefault(_key(folder, base), []).append(member)
         elif suffix in _TEXTS and member.size <= MOST_TEXT:
@@ -80,9 +84,9 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
     unused = {text.name for found in texts.values() for text in found}
     for key, found in media.items():
         own, others = _own(found, common)
-        aside += [(member.name, "beside the picture or recording of its key") for member in others]
+        aside += [(member.name, "another picture or recording of the key is read") for member in others]
         samples += _samples(tar, key, own, texts.get(key, []), unused)
-    aside += [(name, "without a picture or a recording") for name in sorted(unused)]
+    aside += [(name, "no picture or recording of its key") for name in sorted(unused)]
     left = [(printable(member), why) for member, why in aside]
     return Members(sorted(samples, key=lambda sample: sample.offset), left)
 
@@ -97,12 +101,12 @@ def _is_media(suffix: str) -> bool:
 
 
 def _field(member: tarfile.TarInfo) -> str:
-    """What follows the key: png, or mask.png."""
+    """Return the rest of the name after the key: png, or mask.png."""
     return member.name.rpartition("/")[2].partition(".")[2].lower()
 
 
 def _common(keys: list[list[tarfile.TarInfo]]) -> set[str]:
-    """What follows each of the keys, where there are several."""
+    """Return the rests of names that all keys have, if there are several keys."""
     fields = [{_field(member) for member in found} for found in keys]
     return set.intersection(*fields) if len(fields) > 1 else set()
 
@@ -110,7 +114,7 @@ def _common(keys: list[list[tarfile.TarInfo]]) -> set[str]:
 def _own(
     found: list[tarfile.TarInfo], common: set[str]
 ) -> tuple[list[tarfile.TarInfo], list[tarfile.TarInfo]]:
-    """The members of one key that are samples, and the others, for each kind."""
+    """Return the members of one key that are samples, and the others; separately for each kind."""
     own: list[tarfile.TarInfo] = []
     others: list[tarfile.TarInfo] = []
     for sound in (False, True):
@@ -133,7 +137,7 @@ def _samples(
     texts: list[tarfile.TarInfo],
     unused: set[str],
 ) -> list[Sample]:
-    """The samples of a key; of several, each has the texts of its own name, else those of the key."""
+    """Return the samples of a key; if several, each with the texts of its own name, else those of the key."""
     found: list[Sample] = []
     stems = Counter(_stem(member) for member in media)
     for member in media:
@@ -144,11 +148,11 @@ def _samples(
         if member.name.lower().endswith(".npy"):
             sample.shape = _pixels(tar, member)
         found.append(sample)
-        said = texts
+        own_texts = texts
         if len(media) > 1:
-            said = [text for text in texts if _stem(text) == stem]
-            said = said or [text for text in texts if _stem(text) == key]
-        for text in said:
+            own_texts = [text for text in texts if _stem(text) == stem]
+            own_texts = own_texts or [text for text in texts if _stem(text) == key]
+        for text in own_texts:
             _take(sample, tar, text)
             unused.discard(text.name)
     return found
@@ -189,7 +193,7 @@ def _facts(sample: Sample, text: str) -> None:
 
 
 def _pixels(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[int, int, int]:
-    """The shape of an array that can be read as it stands; zeros where it cannot."""
+    """Return the shape of an .npy array that can be read without conversion; zeros for others."""
     file = tar.extractfile(member)
     try:
         assert file is not None

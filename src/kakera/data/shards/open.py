@@ -1,4 +1,4 @@
-"""Shards as a data set: a folder, tar files, or addresses of either."""
+"""Open shards as a data set: a folder, tar files, or web addresses of either."""
 
 from __future__ import annotations
 
@@ -21,13 +21,19 @@ from kakera.data.shards.tar import RULE, index_tar
 from kakera.errors import DataError, StorageError
 from kakera.storage import write_atomically
 
-CONTENTS = "shards.json"  # the last file that is written
-PLAN = "packing.json"  # the first one
+CONTENTS = "shards.json"  # written last: it shows that the folder is complete
+PLAN = "packing.json"  # written first
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
 def is_shards(source: str | Path) -> bool:
-    """Whether this is meant: an address, a .tar, a name with braces, a folder with one of these in it."""
+    """Return True for a web address, a .tar file, a name with braces, or a folder of shards.
+
+    Example:
+
+        >>> is_shards("data/{000..002}.tar"), is_shards("data.csv")
+        (True, False)
+    """
     if is_address(source):
         return True
     path = Path(source)
@@ -38,19 +44,38 @@ def is_shards(source: str | Path) -> bool:
 
 
 def is_address(source: str | Path) -> bool:
-    """Whether it is on the web."""
+    """Return True for a web address.
+
+    Example:
+
+        >>> is_address("https://example.org/shards"), is_address("shards")
+        (True, False)
+    """
     return str(source).startswith(("http://", "https://"))
 
 
 def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool]:
-    """What is in shards, and whether they bring their split. Raises DataError, StorageError."""
+    """Open the data set in shards; also return True if it has a split. Raises DataError, StorageError.
+
+    `source` is a folder, a tar file, a name with braces, or the web address of one of them. `channels` is 1
+    or 3; None takes the number of the packed data. See `kakera.data.packing.pack.pack`.
+
+    Example:
+
+        >>> from kakera.data.packing.pack import pack
+        >>> from kakera.data.sources.open import open_dataset
+        >>> _ = pack(open_dataset("demo").take([0, 1]), "shards", workers=0)
+        >>> dataset, has_split = open_shards("shards", None)
+        >>> len(dataset), has_split, dataset.pictures.read(0).shape
+        (2, True, (28, 28, 1))
+    """
     name = str(source)
     path = Path(source)
     if not is_address(source) and path.is_dir() and not (path / CONTENTS).exists():
         if (path / PLAN).exists():
-            expected = f"a finished one, with {CONTENTS}"
+            expected = f"a finished folder with {CONTENTS}"
             raise DataError(
-                name, got="an unfinished packing", expected=expected, do="run the same kakera pack again"
+                name, got="unfinished shards", expected=expected, do="run the same kakera pack again"
             )
         return joined(name, [_own(tar) for tar in _tars(path)], channels)
     if is_address(source) and not name.endswith(".tar"):
@@ -68,14 +93,20 @@ def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool
 
 
 def expanded(pattern: str) -> list[str]:
-    """`{000..002}.tar` and `{a,b}.tar` written out. Raises DataError for a range backwards."""
+    """Return the names that braces stand for. Raises DataError for a range that is not ascending.
+
+    Example:
+
+        >>> expanded("{000..002}.tar"), expanded("{a,b}.tar")
+        (['000.tar', '001.tar', '002.tar'], ['a.tar', 'b.tar'])
+    """
     choices: list[list[str]] = []
     for inner in _BRACES.findall(pattern):
         first, dots, last = inner.partition("..")
         if dots and _is_number(first) and _is_number(last) and 0 <= int(last) - int(first) < 1_000_000:
             choices.append([f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)])
         elif dots:
-            raise DataError(pattern, got=inner, expected="a range such as 000..009", do="correct it")
+            raise DataError(pattern, got=inner, expected="a range such as 000..009", do="correct the range")
         else:
             choices.append(inner.split(","))
     template = _BRACES.sub("\0", pattern).split("\0")
@@ -92,12 +123,12 @@ def _tars(folder: Path) -> list[Path]:
 
 
 def _has_pictures(folder: Path) -> bool:
-    """Then a tar file beside them is only what they came in."""
+    """Return True if the folder also has pictures or recordings: then a tar file is only their archive."""
     return any(suffix_of(name) in SUFFIXES for name in tree(folder).names)
 
 
 def _latest(address: str, path: Path) -> Path:
-    """The table of contents as it is now; without a network, as it was."""
+    """Return the newest table of contents; without a network, the stored one."""
     try:
         return fetched(address, path, again=True)
     except DataError:
@@ -118,10 +149,12 @@ def _packed(name: str, path: Path, channels: int | None, address: str = "") -> t
         classes, depth = tuple(map(str, facts["classes"])), int(facts["channels"])
         divided = bool(facts["divided"])
         if not rows or any(Path(file).name != file for file, *_ in rows) or depth not in (1, 3):
-            raise ValueError("no shards, or elsewhere")
+            raise ValueError("no shards, or shards outside the folder")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         got = f"no readable table of contents ({' '.join(str(error).split())[:80]})"
-        raise DataError(str(path), got=got, expected="what kakera pack wrote", do="pack again") from error
+        raise DataError(
+            str(path), got=got, expected="a file from kakera pack", do="pack the data again"
+        ) from error
     parts: list[Part] = []
     for file, size, sha256, index_sha256 in rows:
         index = _index_of(path.parent, file, index_sha256, address)
@@ -137,7 +170,7 @@ def _packed(name: str, path: Path, channels: int | None, address: str = "") -> t
 
 
 def _index_of(folder: Path, file: str, sha256: str, address: str) -> ShardIndex:
-    """Raises DataError where it is not the one that the table of contents means."""
+    """Return the index of a shard. Raises DataError if it is not the one in the table of contents."""
     title = Path(file).stem + SUFFIX
     path = folder / (f"{Path(file).stem}-{sha256[:12]}{SUFFIX}" if address else title)
     if address:
@@ -152,8 +185,8 @@ def _index_of(folder: Path, file: str, sha256: str, address: str) -> ShardIndex:
 
 
 def _broken(path: Path) -> DataError:
-    got, expected = "none, or another than was packed", "the index of the shard"
-    return DataError(str(path), got=got, expected=expected, do="copy it again, or pack again")
+    got, expected = "a missing or different index", "the index from kakera pack"
+    return DataError(str(path), got=got, expected=expected, do="copy it again, or pack the data again")
 
 
 def _require_size(path: Path, size: int) -> None:
@@ -161,11 +194,11 @@ def _require_size(path: Path, size: int) -> None:
     if found != size:
         got = "no such file" if found is None else f"{found} bytes"
         expected = f"a shard of {size} bytes"
-        raise DataError(str(path), got=got, expected=expected, do="copy it again, or pack again")
+        raise DataError(str(path), got=got, expected=expected, do="copy it again, or pack the data again")
 
 
 def _own(tar: Path) -> Part:
-    """Somebody's shard with the index that we have made of it, now or before."""
+    """Return a shard from another tool, with the index that kakera makes now or made before."""
     path = tar.with_suffix(SUFFIX)
     try:
         stat = tar.stat()
@@ -173,7 +206,7 @@ def _own(tar: Path) -> Part:
         expected = "a tar file"
         raise DataError(str(tar), got=error.strerror, expected=expected, do="check the path") from error
     index = None
-    with suppress(OSError, DataError):  # made anew where it is missing, damaged or of another file
+    with suppress(OSError, DataError):  # a missing, damaged or outdated index is made again
         index = read_index(path.read_bytes(), path)
     known = index is not None and (
         "sha256" in index.facts
@@ -182,6 +215,6 @@ def _own(tar: Path) -> Part:
     if index is None or not known or index.size != stat.st_size:
         index = index_tar(tar)
         index.facts["mtime"] = stat.st_mtime_ns
-        with suppress(StorageError):  # where nothing may be written it is kept in memory
+        with suppress(StorageError):  # in a read-only folder the index stays in memory
             write_atomically(path, index.to_bytes())
     return Part(Shard(tar, index.size, index.names), index)

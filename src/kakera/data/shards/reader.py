@@ -1,4 +1,4 @@
-"""Pictures and recordings in tar files, in any order: by an index, from memory maps, pixels uncopied."""
+"""Pictures and recordings in tar files, read in any order from memory maps; raw pixels are not copied."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from kakera.data.images.value_range import Ranges
 from kakera.data.pictures import Pictures
 from kakera.errors import DataError, UnreadableFileError
 
-OPEN = 256  # shards mapped at a time in a process: each takes a file descriptor
+OPEN = 256  # shards that a process maps at a time: each needs a file descriptor
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A tar file of `size` bytes, here or, until it is first read, at `address`. `names` as in its index."""
+    """A tar file of `size` bytes, on disk at `path`, or at `address` until it is first read.
+
+    `names` are as in its index. An empty `address` means a local file, an empty `sha256` an unknown checksum.
+    """
 
     path: Path
     size: int
@@ -36,10 +39,13 @@ class Shard:
 
 
 class Shards:
-    """The tar files and what this process has open of them; another process starts with nothing open."""
+    """The tar files, and their open memory maps in this process; another process opens its own."""
 
     def __init__(self, shards: Sequence[Shard], table: NDArray[Any], places: NDArray[np.int64]) -> None:
-        """`table` holds a `RECORD` for each picture; `places` (n, 2) its shard and its number therein."""
+        """Store the shards.
+
+        `table` has a `RECORD` for each row, `places` (n, 2) the row's shard and its number in the shard.
+        """
         self.shards, self.table, self.places = shards, table, places
         self._start()
 
@@ -57,40 +63,40 @@ class Shards:
         self._start()
 
     def view(self, row: int) -> memoryview:
-        """The bytes of one of them, not checked. Raises DataError where the shard cannot be had."""
+        """Return the bytes of a row, without a check. Raises DataError if the shard is not available."""
         record = self.table[row]
         start, length = int(record["offset"]), int(record["length"])
         return memoryview(self._map(int(self.places[row, 0])))[start : start + length]
 
     def whole(self, row: int) -> bool:
-        """Whether its bytes are those of the index; they are read once in each process."""
-        if not self._checked[row]:  # what has been read stays as it is
+        """Return True if the bytes of a row have the index's checksum; check once per process."""
+        if not self._checked[row]:  # a shard is never changed, so one check is enough
             wanted = int(self.table[row]["crc"])
             self._checked[row] = not wanted or zlib.crc32(self.view(row)) == wanted
         return bool(self._checked[row])
 
     def content(self, row: int) -> memoryview:
-        """The bytes of a picture, a view. Raises UnreadableFileError where they are not those of the index.
+        """Return a view of the bytes of a picture. Raises UnreadableFileError if their checksum is wrong.
 
-        Raises DataError where the shard itself cannot be had.
+        Raises DataError if the shard itself is not available.
         """
         if not self.whole(row):
             raise UnreadableFileError(self.location(row), "got a damaged picture, expected the packed bytes")
         return self.view(row)
 
     def name(self, row: int) -> str:
-        """As in the source."""
+        """Return the name of a row in the source."""
         shard, place = map(int, self.places[row])
         if shard not in self._names:
             self._names[shard] = self.shards[shard].names.split(b"\0")
         return self._names[shard][place].decode(errors="replace")
 
     def location(self, row: int) -> str:
-        """For messages: shard and name."""
+        """Return the shard and the name of a row, for messages."""
         return f"{self.shards[int(self.places[row, 0])].path}: {self.name(row)}"
 
     def is_here(self, row: int) -> bool:
-        """Whether the shard lies on this machine, and not still at its address."""
+        """Return True if the shard is on this machine, False if it must be downloaded first."""
         return self.shards[int(self.places[row, 0])].path.exists()
 
     def _map(self, number: int) -> mmap.mmap:
@@ -101,7 +107,7 @@ class Shards:
         opened = _mapped(self.shards[number])
         with self._lock:
             self._maps[number] = opened
-            while len(self._maps) > OPEN:  # closed when the last picture that looks into it is gone
+            while len(self._maps) > OPEN:  # closed when no picture refers to the map any more
                 self._maps.popitem(last=False)
         return opened
 
@@ -124,17 +130,20 @@ def _mapped(shard: Shard) -> mmap.mmap:
 
 @dataclass(frozen=True, slots=True)
 class ShardRecording(Stored):
-    """A recording in a shard. It holds no bytes: each process looks into its own map."""
+    """A recording in a shard. It has no bytes of its own: each process reads from its own memory map."""
 
     shards: Shards
     row: int
 
     def open(self) -> BinaryIO:
-        """Only what is asked for is copied. Raises DataError where the shard cannot be had."""
+        """Return a file that copies only the bytes that are read.
+
+        Raises DataError if the shard is not available.
+        """
         return cast(BinaryIO, ViewFile(self.shards.view(self.row)))
 
     def check(self) -> None:
-        """Raises UnreadableFileError where its bytes are not those of the index."""
+        """Raise UnreadableFileError if the checksum of the bytes is not the one in the index."""
         if not self.shards.whole(self.row):
             shard = self.shards.shards[int(self.shards.places[self.row, 0])].path
             raise UnreadableFileError(
@@ -142,11 +151,11 @@ class ShardRecording(Stored):
             )
 
     def is_here(self) -> bool:
-        """Whether its shard lies on this machine."""
+        """Return True if the shard is on this machine."""
         return self.shards.is_here(self.row)
 
     def identity(self) -> str:
-        """The shard, the place in it, and the checksum."""
+        """Return the shard, the position in it, and the checksum, as one text."""
         shard = self.shards.shards[int(self.shards.places[self.row, 0])].path
         return f"{shard} {self.shards.table[self.row].tolist()}"
 
@@ -155,7 +164,10 @@ class ShardRecording(Stored):
 
 
 class ShardPictures(Pictures):
-    """Pictures in shards, 1 or 3 channels; `rows` picks some of them."""
+    """Pictures in shards, with 1 or 3 channels; `rows` selects some of them.
+
+    See `kakera.data.shards.open.open_shards`.
+    """
 
     on_disk = True
 
@@ -166,19 +178,19 @@ class ShardPictures(Pictures):
         return len(self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> ShardPictures:
-        """Some of them."""
+        """Return the pictures at `rows`."""
         return ShardPictures(self.shards, self.channels, self.rows[rows], self.ranges)
 
     def with_channels(self, channels: int) -> ShardPictures:
-        """The same with 1 or 3 channels."""
+        """Return the same pictures with 1 or 3 channels."""
         return ShardPictures(self.shards, channels, self.rows, self.ranges)
 
     def with_ranges(self, ranges: Ranges) -> ShardPictures:
-        """The same, read with these ranges."""
+        """Return the same pictures, read with these ranges."""
         return ShardPictures(self.shards, self.channels, self.rows, ranges)
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C); of packed pixels a read-only view of the file. Raises UnreadableFileError, DataError."""
+        """Return uint8 (H, W, C); raw pixels as a read-only view. Raises UnreadableFileError, DataError."""
         row = int(self.rows[index])
         record, content = self.shards.table[row], self.shards.content(row)
         height, width, depth = int(record["height"]), int(record["width"]), int(record["depth"])
@@ -194,46 +206,46 @@ class ShardPictures(Pictures):
             raise UnreadableFileError(self.shards.location(row), error.reason) from error
 
     def name(self, index: int) -> str:
-        """As in the source that was packed."""
+        """Return the name in the packed source."""
         return self.shards.name(int(self.rows[index]))
 
     def location(self, index: int) -> str:
-        """What errors call it: with its shard."""
+        """Return the shard and the name, for messages."""
         return self.shards.location(int(self.rows[index]))
 
     def content(self, index: int) -> bytes:
-        """The bytes of the member, an .npy or a picture file. Raises UnreadableFileError, DataError."""
+        """Return the bytes of the .npy or picture file. Raises UnreadableFileError, DataError."""
         return bytes(self.shards.content(int(self.rows[index])))
 
     def has_file(self, index: int) -> bool:
-        """Whether it stands there as a picture file."""
+        """Return True if the member is a picture file, False if it has raw pixels."""
         return not self.shards.table[int(self.rows[index])]["depth"]
 
     def size(self, index: int) -> tuple[int, int]:
-        """(height, width) without decoding. Raises as `read`."""
+        """Return (height, width) without decoding. Raises as `read`."""
         record = self.shards.table[int(self.rows[index])]
         if record["height"]:
             return int(record["height"]), int(record["width"])
         return header(self.content(index))[:2]
 
     def decoded_pixels(self, index: int) -> int:
-        """Pixels of the whole picture. Raises as `read`."""
+        """Return the number of pixels of the whole picture. Raises as `read`."""
         height, width = self.size(index)
         return height * width
 
     def records(self) -> NDArray[Any]:
-        """A `RECORD` for each."""
+        """Return a `RECORD` for each picture."""
         return self.shards.table[self.rows]
 
     def record(self, index: int) -> Any:
-        """The `RECORD` of one."""
+        """Return the `RECORD` of one picture."""
         return self.shards.table[int(self.rows[index])]
 
     def is_here(self, index: int) -> bool:
-        """Whether its shard lies on this machine."""
+        """Return True if the shard is on this machine."""
         return self.shards.is_here(int(self.rows[index]))
 
     def depth(self, index: int) -> int:
-        """1 for grey, 3 for colour, or that of a TIFF, without decoding. Raises as `read`."""
+        """Return 1 for grey, 3 for colour, or the channels of a TIFF, without decoding. Raises as `read`."""
         known = int(self.shards.table[int(self.rows[index])]["depth"])
         return known or header(self.content(index))[2]

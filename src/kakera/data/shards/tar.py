@@ -1,4 +1,4 @@
-"""Tar files as webdataset has them: what belongs together stands together, under one name."""
+"""Tar files in the webdataset format: the members of one sample are neighbours and share a key."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ from kakera.errors import DataError
 
 BLOCK = 512
 CODES = {"train": 0, "val": 1, "test": 2}
-RULE = 2  # of what is a sample: an index by an older rule is made anew
+RULE = 2  # version of the rules for samples: an index by older rules is made again
 
 
 class TarWriter:
-    """Writes members one after another, the same bytes each time, and sums them up."""
+    """A writer of tar members that always writes the same bytes, and computes their SHA-256.
+
+    Example:
+
+        >>> import io
+        >>> writer = TarWriter(io.BytesIO())
+        >>> writer.add("000.txt", b"owl"), len(writer.finish()), writer.size
+        (512, 64, 2048)
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.size, self._digest = file, 0, hashlib.sha256()
 
     def add(self, name: str, content: bytes) -> int:
-        """A member; returns where in the file its content begins."""
+        """Add a member; return the offset of its content in the file, in bytes."""
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(content), 0o644
         self._write(info.tobuf(tarfile.USTAR_FORMAT))
@@ -38,7 +46,7 @@ class TarWriter:
         return start
 
     def finish(self) -> str:
-        """The end of the archive; returns the SHA-256 of all of it."""
+        """Write the end of the archive; return the SHA-256 of the whole file."""
         self._write(bytes(2 * BLOCK))
         return self._digest.hexdigest()
 
@@ -49,28 +57,40 @@ class TarWriter:
 
 
 def index_tar(path: Path) -> ShardIndex:
-    """The index of somebody's shard: pictures, uint8 .npy arrays or recordings, .cls, .json or .txt beside.
+    """Return the index of a shard from another tool.
 
-    `facts` has `divided`: whether every sample says its split. Raises DataError, also where both are there.
+    Pictures, uint8 .npy arrays and recordings are read, with their .cls, .json or .txt members. `divided` of
+    the index's `facts` is True if every sample has a split. Raises DataError, also for a shard with both
+    pictures and recordings.
+
+    Example:
+
+        >>> with open("one.tar", "wb") as file:
+        ...     writer = TarWriter(file)
+        ...     _ = writer.add("a.png", b"..."), writer.add("a.cls", b"3"), writer.finish()
+        >>> index_tar(Path("one.tar")).classes
+        ('3',)
     """
     try:
         size = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
             members = members_of(tar, str(path))
-            if tar.offset + BLOCK > size:  # where the next header would be, or the block of zeros at the end
-                raise tarfile.ReadError("its end is missing")
+            if tar.offset + BLOCK > size:  # a next header, or the block of zeros at the end, must fit
+                raise tarfile.ReadError("the end is missing")
     except DataError:
         raise
-    except Exception as error:  # of what tarfile makes of broken bytes only some are TarErrors
+    except Exception as error:  # for damaged bytes tarfile raises more than TarErrors
         got = f"a damaged or compressed tar file ({' '.join(str(error).split())[:80]})"
         raise _error(path, got) from error
     samples = members.samples
     if not samples:
-        raise _error(path, "no picture and no recording in it")
+        raise _error(path, "no picture and no recording")
     counts = Counter(sample.kind for sample in samples)
     if len(counts) > 1:
         got = " and ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        raise DataError(str(path), got=got, expected="one of both", do="pack them apart")
+        raise DataError(
+            str(path), got=got, expected="only one of the two", do="pack them into separate shards"
+        )
     records = np.zeros(len(samples), RECORD)
     splits = _splits(path, samples)
     for number, sample in enumerate(samples):
@@ -88,12 +108,12 @@ def index_tar(path: Path) -> ShardIndex:
 
 
 def _splits(path: Path, samples: list[Sample]) -> list[int] | None:
-    """The code of each sample's part; None where not all say one. Raises DataError for another word."""
+    """Return the code of each sample's part; None unless all have one. Raises DataError for other words."""
     words = [str(sample.facts["split"]) for sample in samples if "split" in sample.facts]
     parts = [part_of(word) for word in words]
     if None in parts and any(parts):
         got, expected = f"split {words[parts.index(None)]}", "train, val or test"
-        raise DataError(str(path), got=got, expected=expected, do="pack it with one of these")
+        raise DataError(str(path), got=got, expected=expected, do="correct the split, and pack again")
     if len(words) < len(samples) or not all(parts):
         return None
     return [CODES[part] for part in parts if part]
@@ -104,7 +124,7 @@ def _name(sample: Sample) -> str:
 
 
 def _labels(samples: list[Sample]) -> tuple[Any, tuple[str, ...]]:
-    """Labels as in `ShardIndex`. A .txt is a class where the words recur, else a caption, and passed over."""
+    """Return labels as in `ShardIndex`. A .txt is a class if the texts repeat, else a skipped caption."""
     texts = Counter(sample.text for sample in samples if sample.text)
     if all(sample.labels is None for sample in samples) and 2 * len(texts) <= len(samples):
         for sample in samples:
@@ -123,5 +143,5 @@ def _labels(samples: list[Sample]) -> tuple[Any, tuple[str, ...]]:
 
 
 def _error(path: Path, got: str) -> DataError:
-    expected = "an uncompressed tar file of pictures or recordings, as webdataset has them"
-    return DataError(str(path), got=got, expected=expected, do="copy it again, or name another")
+    expected = "an uncompressed tar file of pictures or recordings in the webdataset format"
+    return DataError(str(path), got=got, expected=expected, do="copy it again, or choose another file")

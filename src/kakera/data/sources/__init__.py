@@ -1,1 +1,1 @@
-"""What a data set can be opened from: folders, tables, arrays, names, files in memory."""
+"""Everything a data set can be opened from: folders, tables, arrays, names, files in memory."""

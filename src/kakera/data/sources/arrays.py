@@ -1,4 +1,4 @@
-"""Arrays as data: pixels as a decoder gives them, waveforms as a WAV file's bytes, whole sets of pictures."""
+"""Arrays as data: pixels, waveforms, and whole sets of pictures, in the form that files are decoded to."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ from kakera.data.images.value_range import Ranges, eight_bits
 from kakera.errors import DataError
 
 CHANNELS = (1, 3, 4)  # grey, colour, colour with transparency
-LOUDEST = 16.0  # of floats, 1 is full scale: what is louder than this was never divided by it
+LOUDEST = 16.0  # largest float, where 1 is full scale: larger values were never divided by full scale
 Piece = tuple[str, str, Block, NDArray[np.int64] | None]
 FULL_SCALE = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31}
 
 
 def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) -> NDArray[np.uint8]:
-    """Return a picture (H, W) or (H, W, C) as `decode` returns a file: (H, W, channels), 0 … 255.
+    """Return a picture as `decode` returns a file: uint8 (H, W, channels), 0 to 255.
 
-    Values are uint8, uint16 (65535 is white), bool, or floats from 0 to 1, unless `ranges` say it. A fourth
-    channel is opacity, unless `channels` are four; the picture is laid on white. Raises DataError for other
-    shapes and values, UnreadableFileError.
+    `values` is (H, W) or (H, W, C): uint8, uint16 (65535 is white), bool, or floats from 0 to 1. For other
+    ranges, `ranges` gives the values of black and white. A fourth channel is opacity, and the picture is then
+    drawn on white; with `channels=4` the fourth channel is read as a value. `name` is for messages. Raises
+    DataError for other shapes and values, and UnreadableFileError.
+
+    Example:
+
+        >>> pixels(np.array([[0.0, 0.5, 1.0]]), 1, "ramp").tolist()
+        [[[0], [128], [255]]]
+        >>> pixels(np.zeros((8, 6, 3), np.uint8), 3, "black").shape
+        (8, 6, 3)
     """
     if values.ndim == 3 and values.size and values.shape[2] == channels not in (1, 3):
         return _eight_bits(values, name, ranges)
@@ -38,7 +46,7 @@ def pixels(values: NDArray[Any], channels: int, name: str, ranges: Ranges = ()) 
             name,
             got=f"an array of shape {values.shape}",
             expected="(H, W) or (H, W, C) with 1, 3 or 4 channels",
-            do="move the channels to the end" if first else "give pictures one by one, in a list",
+            do="move the channels to the end" if first else "pass the pictures one by one, in a list",
         )
     eight = _eight_bits(values, name, ranges)
     image = Image.fromarray(eight.reshape(eight.shape[:2]) if eight[0, 0].size == 1 else eight)
@@ -68,18 +76,25 @@ def _eight_bits(values: NDArray[Any], name: str, ranges: Ranges) -> NDArray[np.u
 
 
 def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
-    """Return a recording (samples,) or (samples, channels) at `rate` hertz as a WAV file of 32-bit floats.
+    """Return a recording as the bytes of a WAV file with 32-bit floats.
 
-    Values are floats, where 1 is full scale, or integers as WAV files hold them: uint8, int16, int32.
-    Raises DataError for other shapes and values.
+    `values` is (samples,) or (samples, channels): floats, where 1 is full scale, or integers as WAV files
+    store them (uint8, int16, int32). `rate` is the sample rate in hertz, `name` is for messages. Raises
+    DataError for other shapes and values.
+
+    Example:
+
+        >>> content = waveform(np.zeros(16_000, np.float32), 16_000, "silence")
+        >>> content[:4], content[8:12]
+        (b'RIFF', b'WAVE')
     """
     columns = values[:, None] if values.ndim == 1 else values
     if columns.ndim != 2 or columns.shape[0] < columns.shape[1] or rate < 1:
         raise DataError(
             name,
             got=f"a waveform of shape {values.shape} at {rate} Hz",
-            expected="(samples,) or (samples, channels), and the sampling rate in hertz",
-            do="transpose it, or correct the rate",
+            expected="(samples,) or (samples, channels), and a sample rate in hertz",
+            do="transpose the array, or correct the sample rate",
         )
     kind = str(values.dtype)
     if kind in FULL_SCALE:
@@ -92,7 +107,7 @@ def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
             name,
             got=f"{values.dtype} values up to {np.abs(columns).max(initial=0)}",
             expected="floats from −1 to 1, or uint8, int16 or int32",
-            do="divide them by the largest value of their type",
+            do="divide the values by the largest value of their type",
         )
     return wav(floats.astype(np.float32), rate, "FLOAT")
 
@@ -100,18 +115,26 @@ def waveform(values: NDArray[Any], rate: int, name: str) -> bytes:
 def join_parts(
     name: str, pieces: Sequence[Piece], classes: tuple[str, ...] = (), names: Sequence[str] = ()
 ) -> tuple[Dataset, bool]:
-    """One data set from (part, title, images (n, H, W, C), labels (n,) or None) pieces; no image is copied.
+    """Return one data set made of several pieces, without copying a picture; and True if it has a split.
 
-    Their names are the title and a number, unless `names` are given. A part of "" means train, and that
-    the data are not split yet: the second value is False then.
-    Raises DataError where grey and colour are mixed.
+    Each of the `pieces` is (part, title, images (n, H, W, C), labels (n,) or None). A part of "" means train
+    and no split: the second value is False then. Without `names`, a picture is called by the title and its
+    number. `classes` names the labels; without it, numbers do. Raises DataError if the pieces mix grey and
+    colour.
+
+    Example:
+
+        >>> images, labels = np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1])
+        >>> dataset, has_split = join_parts("tiny", [("train", "x", images, labels)])
+        >>> len(dataset), dataset.classes, has_split
+        (3, ('0', '1'), True)
     """
     channels = sorted({images.shape[-1] for _, _, images, _ in pieces})
     if len(channels) > 1:
         raise DataError(
             name,
             got=f"parts of {' and '.join(map(str, channels))} channels",
-            expected="grey or colour pictures alone",
+            expected="only grey or only colour pictures",
             do="convert one of the parts",
         )
     names = names or [f"{title}[{i}]" for _, title, images, _ in pieces for i in range(len(images))]

@@ -1,4 +1,7 @@
-"""Data sets by name: `demo` ships inside, `fashion-mnist` is found or fetched once, `fillets` is found."""
+"""Data sets with a name: `demo` is part of the package, the others are installed or downloaded.
+
+`fashion-mnist` is read from an installed copy, or downloaded once. `fillets` is read where it is installed.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ CLASSES = (
 )
 INSTALLED = Path("/usr/share/datasets/fashion-mnist")  # Debian's dataset-fashion-mnist
 FOLDER_VARIABLE = "KAKERA_FASHION_MNIST"
-PUBLISHED = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # S3 websites know no https
-MD5 = {  # as published beside the files
+PUBLISHED = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # S3 websites have no https
+MD5 = {  # as published with the files
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
     "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
@@ -36,7 +39,16 @@ MD5 = {  # as published beside the files
 
 
 def open_builtin(name: str) -> Dataset | None:
-    """The data set of a name, None where the name is not one of ours. Raises DataError."""
+    """Return the data set with this name, or None if no built-in data set has this name. Raises DataError.
+
+    Example:
+
+        >>> demo = open_builtin("demo")
+        >>> demo.channels, len(demo.classes)
+        (1, 10)
+        >>> open_builtin("no such name") is None
+        True
+    """
     if name == "demo":
         return open_idx(find_images(Path(__file__).parents[1] / "demo"), name, CLASSES)[0]
     if name == "fashion-mnist":
@@ -51,7 +63,10 @@ def _fashion_mnist() -> Path:
     if given:
         if not Path(given).is_dir() or not find_images(Path(given)):
             raise DataError(
-                FOLDER_VARIABLE, got=given, expected="a folder with the four files", do="correct the path"
+                FOLDER_VARIABLE,
+                got=given,
+                expected="a folder with the four Fashion-MNIST files",
+                do="correct the path",
             )
         return Path(given)
     if INSTALLED.is_dir() and find_images(INSTALLED):
@@ -60,11 +75,11 @@ def _fashion_mnist() -> Path:
 
 
 def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD5) -> Path:
-    """Download the files that are not in the folder yet, each whole and with its checksum; return the folder.
+    """Download the files that the folder does not have yet, and return the folder.
 
-    Raises DataError, StorageError.
+    Each file is written whole, after its MD5 checksum is compared. Raises DataError, StorageError.
     """
-    do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to a folder"
+    do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to their folder"
     for name, checksum in checksums.items():
         fetched(f"{address}/{name}", folder / name, md5=checksum, do=do)
     return folder

@@ -1,4 +1,4 @@
-"""The columns of a table: which of them mean file, label, split, start and end, however they are written."""
+"""The columns of a table: which of them are file, label, split, start and end, in any spelling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kakera.errors import DataError
 
-KNOWN = {  # the first name is taken where several are there
+KNOWN = {  # in each line the first name wins
     "file": "file filename filepath path image imagename imagepath picture recording audio audiopath",
     "label": "label labels class classes classname category categories target",
     "split": "split set subset partition part",
@@ -17,10 +17,15 @@ KNOWN = {  # the first name is taken where several are there
 
 
 def columns_of(table: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return the number of each column that is known, from the names in a header.
+    """Return the number of each known column, from the names in a header.
 
-    Case, blanks, - and _ count as nothing. The plain name wins over a synonym. Raises DataError where two
-    columns mean the same, or none is the file.
+    Case, spaces, "-" and "_" are ignored. The first name in each line of `KNOWN` wins over its synonyms.
+    `table` is for messages. Raises DataError if two columns mean the same, or if no column is the file.
+
+    Example:
+
+        >>> columns_of(Path("birds.csv"), ["File_Name", "Class", "weather"])
+        {'file': 0, 'label': 1}
     """
     folded = [_fold(name) for name in header]
     found: dict[str, int] = {}
@@ -31,7 +36,7 @@ def columns_of(table: Path, header: Sequence[str]) -> dict[str, int]:
         chosen = plain or others
         if len(chosen) > 1 and meaning in ("file", "label", "split"):
             got = f"columns {', '.join(header[number].strip() for number in chosen)}"
-            raise _error(table, got, f"one for the {meaning}, or one named {meaning}")
+            raise _error(table, got, f"one {meaning} column, or one named {meaning}")
         if chosen:
             found[meaning] = chosen[0]
     if "file" not in found:
@@ -45,7 +50,13 @@ def columns_of(table: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def ignored(header: Sequence[str], used: Collection[int]) -> list[str]:
-    """Return the names of the columns that mean nothing here."""
+    """Return the names of the columns that kakera does not use.
+
+    Example:
+
+        >>> ignored(["file", "label", "weather"], {0, 1})
+        ['weather']
+    """
     return [name.strip() for number, name in enumerate(header) if name.strip() and number not in used]
 
 

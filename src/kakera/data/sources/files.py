@@ -1,4 +1,4 @@
-"""Files to look at or to listen to, and whatever stands for them, as a data set in the order given."""
+"""Files, and everything that can replace a file, as a data set in the order in which they are passed."""
 
 from __future__ import annotations
 
@@ -30,20 +30,27 @@ from kakera.sound.spec import SoundSpec
 
 
 def open_files(files: Files, inputs: InputSpec) -> Dataset:
-    """Open files of the kind that a model takes in: see `open_pictures` and `open_recordings`."""
+    """Open files of the kind that a model expects: see `open_pictures` and `open_recordings`."""
     if inputs.sound is not None:
         return open_recordings(files, inputs.sound)
     return open_pictures(files, inputs.channels, inputs.values)
 
 
 def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
-    """Open pictures to look at, in the order given, with 1 or 3 channels.
+    """Open pictures in the order in which they are passed, with `channels` channels (1 is grey, 3 is colour).
 
-    A folder means all pictures below it, shards mean all that is in them, the name of a built-in data set
-    means `samples` of it; given alone, the last two keep their labels. `items` says what else may be given.
-    Files and bytes are decoded when they are read; images of Pillow and arrays are converted now. `ranges`
-    say what is black and white of deep pictures; those of 32 bits are measured where they do not. Raises
-    DataError where a folder holds no picture, and for what can be no picture.
+    A folder means all pictures below it. Shards mean all pictures in them. The name of a built-in data set
+    means its `samples`. Shards or a name keep their labels if they are the only item. `items` lists what else
+    can be passed. Paths and bytes are decoded when they are read; Pillow images and arrays are converted now.
+    `ranges` gives the values of black and white of deep pictures; without it, the range of 32-bit pictures is
+    measured. Every picture is in the part "test". Raises DataError if a folder has no picture, and for items
+    that cannot be a picture.
+
+    Example:
+
+        >>> dataset = open_pictures([np.zeros((8, 6), np.uint8), np.zeros((4, 4, 3), np.uint8)], 3)
+        >>> [dataset.pictures.read(row).shape for row in range(len(dataset))]
+        [(8, 6, 3), (4, 4, 3)]
     """
     left: list[tuple[str, str]] = []
     found = [
@@ -59,7 +66,16 @@ def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
 
 
 def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
-    """Open recordings to listen to by a spec, in the order given: as `open_pictures`. Raises DataError."""
+    """Open recordings in the order in which they are passed, to be read as `spec` describes.
+
+    Items are as in `open_pictures`; a waveform is a pair (samples, sample rate in hertz). Raises DataError.
+
+    Example:
+
+        >>> dataset = open_recordings((np.zeros(16_000, np.float32), 16_000), SoundSpec())
+        >>> dataset.kind, len(dataset)
+        ('recordings', 1)
+    """
     left: list[tuple[str, str]] = []
     found = [_recordings(item, spec, f"recording[{number}]", left) for number, item in _numbered(files)]
     if len(found) == 1 and isinstance(found[0], Dataset):
@@ -75,7 +91,17 @@ def open_recordings(files: Files, spec: SoundSpec) -> Dataset:
 
 
 def samples(dataset: Dataset) -> Dataset:
-    """Take the first test picture of each class, named after it; `dataset` has one label a picture."""
+    """Return the first test picture of each class, named after its class.
+
+    `dataset` has one label per picture or recording.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> chosen = samples(open_dataset("demo"))
+        >>> len(chosen), chosen.pictures.name(0)
+        (10, 'T-shirt/top')
+    """
     test = dataset.part("test")
     labels = np.asarray(test.labels)
     first = test.take(np.unique(labels, return_index=True)[1])
@@ -87,14 +113,14 @@ def samples(dataset: Dataset) -> Dataset:
 
 
 def _numbered(files: Files) -> Iterator[tuple[int, Any]]:
-    """A data set counts as one item."""
+    """Yield each item with its number; a data set is one item."""
     return enumerate([files] if isinstance(files, Dataset) else items(files))
 
 
 def _pictures(
     item: Any, channels: int, name: str, ranges: Ranges, left: list[tuple[str, str]]
 ) -> Dataset | Pictures:
-    """What an item stands for; files of a folder that are not opened are added to `left`."""
+    """Return what an item contains, and add the skipped files of a folder to `left`."""
     dataset = _data_set(item)
     if dataset is not None:
         if dataset.sounds is not None:
@@ -120,7 +146,7 @@ def _recordings(item: Any, spec: SoundSpec, name: str, left: list[tuple[str, str
 
 
 def _data_set(item: Any) -> Dataset | None:
-    """A data set, or what one name means that is not a file's or a folder's of files."""
+    """Return the data set that an item is or names; None for a file or a folder of files."""
     if isinstance(item, Dataset):
         return item
     built_in = open_builtin(item) if isinstance(item, str) else None
@@ -131,15 +157,17 @@ def _data_set(item: Any) -> Dataset | None:
 
 
 def _expanded(path: Path, kind: Literal["picture", "recording"]) -> Sequence[Path]:
-    """The files below a folder; a file, whether it is there or not, as it is."""
+    """Return the files below a folder; or the file itself, even if it does not exist."""
     if not path.is_dir():
         return [path]
     found = pictures_below(path) if kind == "picture" else files_below(path, decode.SUFFIXES)
     if not found:
         got = ", but ".join([f"no {kind}", *left_lines(left_below(path), ())[:1]])
-        raise DataError(str(path), got=got, expected="some", do="name another folder")
+        raise DataError(str(path), got=got, expected="at least one", do="choose another folder")
     return found
 
 
 def _other_kind(dataset: Dataset, got: str, expected: str) -> DataError:
-    return DataError(dataset.name, got=got, expected=f"{expected}, as the model's", do="name other files")
+    return DataError(
+        dataset.name, got=got, expected=f"{expected}, which the model reads", do="pass other files"
+    )

@@ -1,8 +1,8 @@
-"""Recorded speech: the dialogues of the game Fish Fillets, two actors in each of two languages.
+"""Recorded speech: the dialogues of the game Fish Fillets, with two actors in each of two languages.
 
-They come with Debian's packages fillets-ng-data-cs and fillets-ng-data-nl (GPL-2+) and are read where those
-are installed. A file is `level/language/scene-speaker-words.ogg`; the speaker is m, the small fish, or v, the
-big one; other voices have other letters and carry no label.
+Debian's packages fillets-ng-data-cs and fillets-ng-data-nl (GPL-2+) contain the recordings, which are read
+where the packages are installed. A file is called `level/language/scene-speaker-words.ogg`. The speaker is
+m, the small fish, or v, the big fish. Other voices have other letters and no label.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ FOLDER_VARIABLE = "KAKERA_FILLETS"
 PACKAGES = "fillets-ng-data-cs fillets-ng-data-nl"
 LANGUAGES = {"cs": "Czech", "nl": "Dutch"}
 FISH = {"m": "small fish", "v": "big fish"}
-UNSEEN = 0.2  # share of the levels that is for the test
+UNSEEN = 0.2  # share of the levels in the test part
 
 _SPEAKER = re.compile(r"[^-_]+[-_]([mv])(?:[-_]|$)")
 
 
 def open_fillets(name: str) -> Dataset:
-    """`fillets`, whose classes are the four speakers, or `fillets-language`, whose classes are the two.
+    """Open `fillets`, with the four speakers as classes, or `fillets-language`, with the two languages.
 
-    Split by level, so that no scene is on both sides, in either language. Raises DataError.
+    The split is by level, so that no scene is in both train and test, in either language. Raises DataError.
     """
     root = _folder()
     paths = [path for path in files_below(root, {".ogg"}) if path.parent.name in LANGUAGES]
     if not paths:
-        raise _missing(f"nothing in {root}")
+        raise _missing(f"no recordings in {root}")
     given = [_language(path) if name == "fillets-language" else _speaker(path) for path in paths]
     classes = tuple(sorted({label for label in given if label}))
     levels = sorted({path.parents[1].name for path in paths})
@@ -74,6 +74,6 @@ def _missing(got: str) -> DataError:
     return DataError(
         "fillets",
         got=got,
-        expected="the recordings of its levels",
+        expected="the recordings of the game's levels",
         do=f"apt install {PACKAGES}, or set {FOLDER_VARIABLE} to the folder named sound",
     )

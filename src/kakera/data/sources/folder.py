@@ -1,4 +1,4 @@
-"""Folders of files: one folder a class, with or without train and test above, or no classes at all."""
+"""Folders of files: one folder per class, with or without train and test folders above, or no classes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,21 @@ from kakera.errors import DataError, printable
 
 
 def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
-    """The pictures or recordings of a folder, and whether its sub-folders split them. Raises DataError.
+    """Open the pictures or recordings of a folder; also return True if its subfolders are a split.
 
-    `kind` chooses where both are there; else what most are is taken. All that is not is named in `left`.
+    `kind` chooses between pictures and recordings if the folder has both; "any" takes the kind of most files.
+    `channels` is 1 (grey), 3 (colour), or None to detect it. All other files are listed in `left_out`. Raises
+    DataError if the folder has no such file.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> for name in ("train/cat/1.png", "train/dog/2.png", "test/cat/3.png"):
+        ...     Path(name).parent.mkdir(parents=True, exist_ok=True)
+        ...     Image.new("L", (8, 8)).save(name)
+        >>> dataset, has_split = open_folder(Path("."), None)
+        >>> dataset.classes, dataset.split.tolist(), has_split
+        (('cat', 'dog'), ['test', 'train', 'train'], True)
     """
     below = tree(folder)
     files = in_order(below)
@@ -70,14 +82,14 @@ def open_folder(folder: Path, channels: int | None, kind: Kind = "any") -> tuple
 
 @dataclass(frozen=True)
 class _Arranged:
-    """How folders are laid out; `numbers` are theirs in the tree, in the order of their first files."""
+    """The layout of the folders; `numbers` are their numbers in the tree, by their first files."""
 
     layout: Layout
     numbers: list[int]
 
 
 def _arranged(folder: Path, files: Ordered, taken: NDArray[np.int64], kind: Kind) -> _Arranged:
-    """Lay out the folders that `taken` files lie in: all files of one are of one part and one class."""
+    """Lay out the folders of the `taken` files: all files of a folder have the same part and class."""
     where = files.where[taken]
     numbers, firsts = np.unique(where, return_index=True)
     order = np.argsort(firsts)
@@ -92,7 +104,7 @@ def _arranged(folder: Path, files: Ordered, taken: NDArray[np.int64], kind: Kind
 
 
 def _by_folder(layout: Layout, numbers: Sequence[int], count: int) -> tuple[NDArray[np.int8], list[str]]:
-    """Of each of `count` folders its part, a number in PARTS, −1 for one that is left, and its class."""
+    """Return for each of `count` folders its part (a number in PARTS, −1 if it is skipped) and its class."""
     part, label = np.full(count, -1, np.int8), [""] * count
     for row, named, below in layout.rows:
         part[numbers[row]] = PARTS.index(named)
@@ -101,7 +113,13 @@ def _by_folder(layout: Layout, numbers: Sequence[int], count: int) -> tuple[NDAr
 
 
 def class_name(folder: str) -> str:
-    """Return what to call the class of a folder: one form of each letter, also where it is not UTF-8."""
+    """Return the class name of a folder: in Unicode's form NFC, also if the name is not valid UTF-8.
+
+    Example:
+
+        >>> class_name("cafe\N{COMBINING ACUTE ACCENT}") == "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+        True
+    """
     return unicodedata.normalize("NFC", printable(folder))
 
 
@@ -112,10 +130,10 @@ def _below(folder: Path, names: Iterable[tuple[str, str]]) -> list[tuple[str, st
 def _emptied(
     folders: Sequence[str], taken: Collection[str], above: Collection[tuple[str, ...]]
 ) -> tuple[str, ...]:
-    """Folders that would be a class or a part if any of their files were taken."""
+    """Return the folders that would be a class or a part if any of their files were readable."""
 
     def place(folder: str) -> str:
-        """The innermost such folder that the files of a folder lie in."""
+        """Return the innermost class or part folder that contains this folder."""
         path = folder.split("/") if folder else []
         depths = [len(one) for one in above if len(path) > len(one) and tuple(path[: len(one)]) == one]
         return "/".join(path[: max(depths) + 1]) if depths else ""
@@ -126,17 +144,17 @@ def _emptied(
 
 
 def _nothing(folder: Path, kind: Kind, names: Sequence[str], left: Sequence[tuple[str, str]]) -> DataError:
-    """The error of a folder without a file to take, with the first of what is there instead."""
+    """Return the error for a folder without a usable file; it names the first of the other files."""
     suffixes = SUFFIXES if kind == "any" or not names else kind_suffixes(kind)
     got = f"no {kind.removesuffix('s')}" if names else "no picture and no recording"
     return DataError(
         printable(folder),
         got=", but ".join([got, *left_lines(left, ())[:1]]),
         expected=f"files ending in {', '.join(sorted(suffixes))}",
-        do="name the folder that holds them",
+        do="choose the folder that contains the files",
     )
 
 
 def pictures_below(root: Path) -> Paths:
-    """Files with a picture's suffix, below `root`, in natural order; hidden ones are passed over."""
+    """Return the files below `root` that have a picture's suffix, in natural order, without hidden files."""
     return files_below(root, decode.SUFFIXES)

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and its descendants: a magic number, the sizes, then plain bytes."""
+"""IDX files, the format of MNIST and similar data sets: a magic number, the sizes, then plain bytes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from kakera.data.dataset import Dataset
 from kakera.data.sources.arrays import join_parts
 from kakera.errors import DataError
 
-_BYTES = 0x08  # the only one of IDX's six types of value that holds 8-bit pictures
+_BYTES = 0x08  # of IDX's six value types, the one for 8-bit pictures
 _PIECE = 1 << 20
 _PART_WORDS = {"train": "train", "t10k": "test", "test": "test", "val": "val", "valid": "val"}
 _IMAGES = re.compile(r"images(?P<between>.?)idx3", re.IGNORECASE)
 
 
 def is_idx(path: Path) -> bool:
-    """Whether the file starts as an IDX file of bytes does, compressed or not."""
+    """Return True if the file starts like an IDX file of bytes, with or without gzip. See `read_idx`."""
     try:
         with _open(path) as file:
             start = file.read(4)
@@ -34,12 +34,21 @@ def is_idx(path: Path) -> bool:
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array in an IDX file of bytes, gzip or not. Raises DataError."""
+    """Return the uint8 array in an IDX file, with or without gzip compression.
+
+    `dimensions` is the expected number of axes. Raises DataError.
+
+    Example:
+
+        >>> _ = Path("x-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]))
+        >>> is_idx(Path("x-idx1-ubyte")), read_idx(Path("x-idx1-ubyte"), 1).tolist()
+        (True, [7, 8, 9])
+    """
     try:
         with _open(path) as file:
             sizes = _sizes(path, file, dimensions)
             expected = math.prod(sizes)
-            data = bytearray()  # in pieces: the header may promise more than there is, or than fits
+            data = bytearray()  # in pieces: a wrong header may declare more bytes than the file or memory has
             while len(data) <= expected and (piece := file.read(_PIECE)):
                 data += piece
     except (OSError, EOFError, zlib.error) as error:
@@ -47,7 +56,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     if len(data) != expected:
         got = f"{len(data)} bytes" if len(data) < expected else f"more than {expected} bytes"
         shape = " x ".join(map(str, sizes))
-        raise _error(path, f"{got} after the header", f"{expected} for {shape}")
+        raise _error(path, f"{got} after the header", f"{expected} bytes for {shape}")
     return np.frombuffer(data, dtype=np.uint8).reshape(sizes)
 
 
@@ -69,11 +78,11 @@ def _sizes(path: Path, file: gzip.GzipFile | BufferedReader, dimensions: int) ->
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
-    return DataError(str(path), got=got, expected=expected, do="fetch or copy the file again")
+    return DataError(str(path), got=got, expected=expected, do="download or copy the file again")
 
 
 def find_images(folder: Path) -> list[Path]:
-    """The IDX files of images in a folder, sorted; of a file and its gzip twin, the plain one."""
+    """Return the IDX files of images in a folder, sorted; if a file also exists as .gz, the plain one."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if _IMAGES.search(path.name) and path.is_file() and not path.name.startswith("."):
@@ -82,17 +91,18 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def open_idx(images: list[Path], name: str, classes: tuple[str, ...] = ()) -> tuple[Dataset, bool]:
-    """The pictures of one or more IDX files, with the labels beside them; and whether they are split.
+    """Open the pictures and labels of one or more IDX files; also return True if they have a split.
 
-    The part is read from the file names (train, t10k or test, val). Raises DataError.
+    The file of labels is next to the file of images. The file name tells the part (train; t10k or test; val).
+    `classes` names the labels. Raises DataError.
     """
     parts = [(_part(path), path) for path in images]
     if len({part for part, _ in parts}) != len(parts):
         raise DataError(
             name,
             got=", ".join(path.name for path in images),
-            expected="one file of images for each part",
-            do="name the file of images to use",
+            expected="one image file for each part",
+            do="choose one image file",
         )
     pieces = [(part, path.name.split(".")[0], *_pair(path)) for part, path in parts]
     return join_parts(name, pieces, classes)
@@ -104,7 +114,7 @@ def _part(path: Path) -> str:
 
 
 def _pair(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """Images (n, H, W, 1) and their labels (n,), None where no file of labels lies beside them."""
+    """Return images (n, H, W, 1) and labels (n,), or None for the labels if there is no file of them."""
     images = read_idx(path, 3)
     if not images.size:
         raise _error(path, "no pictures", "at least one")

@@ -1,4 +1,4 @@
-"""What may be given where a file may stand: paths and names, bytes, images, arrays, and lists of them."""
+"""Everything that can be passed instead of a file: paths, names, bytes, images, arrays, and lists of them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,28 @@ from kakera.data.sources.arrays import pixels, waveform
 from kakera.errors import DataError, UnreadableFileError
 
 Waveform: TypeAlias = tuple["NDArray[Any] | Tensor", int]
-"""Samples and their rate in hertz: (samples,) or (samples, channels); of tensors (channels, samples)."""
+"""Samples and their rate in hertz: (samples,) or (samples, channels); for tensors (channels, samples)."""
 Item: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | NDArray[Any] | Tensor | Waveform"
-"""A path, a folder or a name; what is in a file; an image of Pillow; pixels (H, W) or (H, W, C), of tensors
-(C, H, W), and several with one more axis in front; a waveform with its rate."""
+"""A path, a folder or a name; the bytes of a file; a Pillow image; a waveform with its rate; or pixels.
+
+Pixels are an array (H, W) or (H, W, C), or a tensor (C, H, W), or several with one more axis in front.
+"""
 Files: TypeAlias = "Item | Iterable[Item] | Dataset"
 
 Picture: TypeAlias = "NDArray[np.uint8] | Content | UnreadableFileError"
 
 
 def items(files: Files) -> Iterator[Any]:
-    """Yield what was given one by one: str, Path, bytes, Content, Image, array, or (array, rate).
+    """Yield the items one by one: each is str, Path, bytes, Content, Image, array, or (array, rate).
 
-    A string is one path, never its letters. Raises DataError for what can be no file.
+    A string is one path, not a list of letters. Raises DataError for a value that cannot be a file.
+
+    Example:
+
+        >>> [*items(["a.png", ("b.png", "c.png")])]
+        ['a.png', 'b.png', 'c.png']
+        >>> [one.shape for one in items(np.zeros((2, 8, 8, 3), np.uint8))]
+        [(8, 8, 3), (8, 8, 3)]
     """
     if isinstance(files, str | bytes | Image.Image):
         yield files
@@ -57,14 +66,20 @@ def items(files: Files) -> Iterator[Any]:
             "files",
             got=f"a value of type {type(files).__name__}",
             expected="paths, bytes, images, arrays, waveforms with their rate, or a list of them",
-            do="give one of these",
+            do="pass one of these",
         )
 
 
 def picture(item: Any, channels: int, name: str, ranges: Ranges = ()) -> tuple[Picture, str]:
-    """Return a picture in memory, and its name: pixels, bytes to decode later, or why it cannot be read.
+    """Return a picture in memory and its name: its pixels, its bytes, or the reason why it is unreadable.
 
-    Raises DataError for a recording, and for arrays that can be no picture.
+    Bytes are decoded later. Raises DataError for a recording, and for an array that cannot be a picture.
+
+    Example:
+
+        >>> pixels_of_one, name = picture(np.zeros((8, 6), np.uint8), 3, "picture[0]")
+        >>> pixels_of_one.shape, name
+        ((8, 6, 3), 'picture[0]')
     """
     if isinstance(item, Content):
         return item, item.name
@@ -83,7 +98,15 @@ def picture(item: Any, channels: int, name: str, ranges: Ranges = ()) -> tuple[P
 
 
 def recording(item: Any, name: str) -> Content:
-    """Return a recording in memory. Raises DataError for a picture, and for a waveform without its rate."""
+    """Return a recording in memory.
+
+    Raises DataError for a picture, and for a waveform without its sample rate.
+
+    Example:
+
+        >>> recording((np.zeros(16_000, np.float32), 16_000), "silence").name
+        'silence'
+    """
     if isinstance(item, Content):
         return item
     if isinstance(item, bytes):
@@ -94,9 +117,9 @@ def recording(item: Any, name: str) -> Content:
     if isinstance(item, np.ndarray):
         raise DataError(
             name,
-            got=f"an array of shape {item.shape} without a sampling rate",
-            expected="a pair (waveform, rate in hertz)",
-            do="add the rate",
+            got=f"an array of shape {item.shape} without a sample rate",
+            expected="a pair (waveform, sample rate in hertz)",
+            do="pass the sample rate too",
         )
     raise _other(name, "a picture", "recordings")
 
@@ -112,7 +135,7 @@ def _arrays(values: NDArray[Any]) -> Iterator[Any]:
 
 
 def _channels_last(tensor: Tensor) -> NDArray[Any]:
-    """(…, C, H, W) as (…, H, W, C); (H, W) as it is."""
+    """Return (…, C, H, W) as (…, H, W, C), and (H, W) unchanged."""
     tensor = tensor.detach().cpu()
     tensor = tensor.float() if tensor.is_floating_point() else tensor
     if tensor.ndim >= 3:
@@ -121,7 +144,7 @@ def _channels_last(tensor: Tensor) -> NDArray[Any]:
 
 
 def _is_waveform(value: Any) -> bool:
-    """Whether it is (samples, rate), or (rate, samples) as SciPy has it."""
+    """Return True for (samples, rate), and for (rate, samples), which is SciPy's order."""
     if not isinstance(value, tuple) or len(value) != 2:
         return False
     numbers = [isinstance(one, Real) for one in value]
@@ -141,10 +164,10 @@ def _content(file: Any) -> Content:
     name = getattr(file, "name", "")
     content = file.read()
     if not isinstance(content, bytes):
-        got, expected = "a file opened as text", "one opened as bytes"
-        raise DataError(str(name) or "file", got=got, expected=expected, do='open it with "rb"')
+        got, expected = "a file opened in text mode", "a file opened in binary mode"
+        raise DataError(str(name) or "file", got=got, expected=expected, do='open the file with "rb"')
     return Content(content, name if isinstance(name, str) and name else "file")
 
 
 def _other(name: str, got: str, expected: str) -> DataError:
-    return DataError(name, got=got, expected=f"{expected}, as the model's", do="name other files")
+    return DataError(name, got=got, expected=f"{expected}, which the model reads", do="pass other files")

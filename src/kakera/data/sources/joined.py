@@ -1,4 +1,4 @@
-"""Pictures that were given in memory, and pictures of several sources one after another."""
+"""Pictures from memory, and the pictures of several sources in one sequence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from kakera.errors import UnreadableFileError
 
 
 class MemoryPictures(Pictures):
-    """Pictures as pixels, as the bytes of their files, or with the reason why they cannot be read."""
+    """Pictures as pixels, as the bytes of their files, or as the reason why they are unreadable.
+
+    Example:
+
+        >>> pictures = MemoryPictures([np.zeros((8, 6, 1), np.uint8)], ["black"], 1)
+        >>> pictures.read(0).shape, pictures.with_channels(3).read(0).shape
+        ((8, 6, 1), (8, 6, 3))
+    """
 
     def __init__(
         self, found: Sequence[Picture], names: Sequence[str], channels: int, ranges: Ranges = ()
@@ -31,7 +38,7 @@ class MemoryPictures(Pictures):
         return len(self.found)
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """Return (H, W, C). Raises UnreadableFileError."""
+        """Return picture `index` as uint8 (H, W, C). Raises UnreadableFileError."""
         one = self.found[index]
         if isinstance(one, UnreadableFileError):
             raise one
@@ -43,21 +50,29 @@ class MemoryPictures(Pictures):
             raise UnreadableFileError(self.name(index), error.reason) from error
 
     def name(self, index: int) -> str:
-        """Return what to call it in a message."""
+        """Return the name of a picture for messages."""
         return self.names[index]
 
     def take(self, rows: NDArray[np.int64]) -> MemoryPictures:
-        """Return those at `rows`, not decoded yet."""
+        """Return the pictures at `rows`; undecoded files stay undecoded."""
         return MemoryPictures(taken(self.found, rows), taken(self.names, rows), self.channels, self.ranges)
 
     def with_channels(self, channels: int) -> MemoryPictures:
-        """Return the same with 1 or 3 channels; what is decoded already is converted now."""
+        """Return the same pictures with 1 or 3 channels; decoded pictures are converted now."""
         found = [with_depth(one, channels) if isinstance(one, np.ndarray) else one for one in self.found]
         return MemoryPictures(found, self.names, channels, self.ranges)
 
 
 class JoinedPictures(Pictures):
-    """The pictures of several sources, in their order; `rows` picks some of them."""
+    """The pictures of several sources, one source after another; `rows` selects some of them.
+
+    Example:
+
+        >>> grey = [MemoryPictures([np.zeros((size, size, 1), np.uint8)], [str(size)], 1) for size in (4, 8)]
+        >>> pictures = JoinedPictures(grey)
+        >>> len(pictures), pictures.name(1), pictures.read(1).shape
+        (2, '8', (8, 8, 1))
+    """
 
     def __init__(self, parts: Sequence[Pictures], rows: NDArray[np.int64] | None = None) -> None:
         self.parts = parts
@@ -68,7 +83,7 @@ class JoinedPictures(Pictures):
         return len(self.rows)
 
     def read(self, index: int) -> NDArray[Any]:
-        """Return (H, W, C). Raises UnreadableFileError, which says `name` where parts say more."""
+        """Return picture `index` as uint8 (H, W, C). Raises UnreadableFileError, which contains `name`."""
         part, row = self._place(index)
         try:
             return part.read(row)
@@ -76,16 +91,16 @@ class JoinedPictures(Pictures):
             raise UnreadableFileError(self.name(index), error.reason) from error
 
     def name(self, index: int) -> str:
-        """Return the name in its source."""
+        """Return the name of a picture in its source."""
         part, row = self._place(index)
         return part.name(row)
 
     def take(self, rows: NDArray[np.int64]) -> JoinedPictures:
-        """Return those at `rows`, whichever source they are of."""
+        """Return the pictures at `rows`, from all sources."""
         return JoinedPictures(self.parts, self.rows[rows])
 
     def with_channels(self, channels: int) -> JoinedPictures:
-        """Return the same with 1 or 3 channels."""
+        """Return the same pictures with 1 or 3 channels."""
         return JoinedPictures([part.with_channels(channels) for part in self.parts], self.rows)
 
     def _place(self, index: int) -> tuple[Pictures, int]:
@@ -95,7 +110,7 @@ class JoinedPictures(Pictures):
 
 
 def joined(parts: Sequence[Pictures], channels: int) -> Pictures:
-    """Return all pictures of the parts; files alone as `FilePictures`, which may be none."""
+    """Return all pictures of the parts; if all are files, or if there are none, as one `FilePictures`."""
     if all(len(part.paths) == len(part) for part in parts):
         if len(parts) == 1:
             return FilePictures(parts[0].paths, channels, parts[0].ranges)

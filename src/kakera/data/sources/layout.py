@@ -1,4 +1,4 @@
-"""Which folder is a part of a data set, and which is a class: from the names of the files alone."""
+"""The folders that are parts of a data set and the folders that are classes, from the file names alone."""
 
 from __future__ import annotations
 
@@ -9,31 +9,42 @@ from dataclasses import dataclass, field
 from kakera.data.folders.part_names import part_of, parts_of
 from kakera.errors import DataError
 
-SHOWN = 3  # examples
+SHOWN = 3  # examples in a message
 
 
 @dataclass
 class Layout:
-    """For each file that is taken, or for its folder, number, part and label, "" without one."""
+    """The part and the label of each used file (or of its folder).
+
+    `rows` are (number, part, label); the label is "" if there is none. See `arrange`.
+    """
 
     rows: list[tuple[int, str, str]] = field(default_factory=list)
     divided: bool = False
-    """Whether the folders say the parts."""
+    """True if the folders are a split into parts."""
     left: list[tuple[str, str]] = field(default_factory=list)
-    """Names of files that are not taken, and why."""
+    """Names of skipped files, and the reason."""
     notes: list[str] = field(default_factory=list)
-    """What was decided, where another might have decided otherwise."""
+    """Decisions that a user may want to check."""
     above: list[tuple[str, ...]] = field(default_factory=list)
-    """The folders whose folders are classes, or parts."""
+    """The folders whose subfolders are classes or parts."""
 
 
 def arrange(
     name: str, files: Sequence[Sequence[str]], kind: str, inside: Callable[[int], Sequence[str]] | None = None
 ) -> Layout:
-    """Lay out files, each the folders above it and its own name. Raises DataError for what must be asked.
+    """Lay out files from their paths. Raises DataError if the layout is ambiguous.
 
-    `name` is that of the data set, `kind` what the files are, both for messages. Since folders decide, one
-    file may stand for its whole folder: `inside` then names the files beside the one of this number, and it.
+    Each of the `files` is the list of its folders and its own name. `name` is the data set and `kind` is
+    "pictures" or "recordings"; both are for messages. Because folders decide, one file can represent its
+    folder: `inside` then returns the names of all files in the folder of file number n.
+
+    Example:
+
+        >>> files = [["train", "cat", "1.png"], ["train", "dog", "2.png"], ["test", "cat", "3.png"]]
+        >>> layout = arrange("pets", files, "pictures")
+        >>> layout.rows, layout.divided
+        ([(0, 'train', 'cat'), (1, 'train', 'dog'), (2, 'test', 'cat')], True)
     """
     found = Layout()
     inside = inside or (lambda number: files[number][-1:])
@@ -43,7 +54,9 @@ def arrange(
 
     outer = _shared(files)
     if outer:
-        found.notes.append(f"all {kind} lie in {'/'.join(files[0][:outer])}/, whose folders are read")
+        found.notes.append(
+            f"all {kind} are in {'/'.join(files[0][:outer])}/; classes and parts are read there"
+        )
     inner = [path[outer:] for path in files]
     start = tuple(files[0][:outer])
     folders = dict.fromkeys(path[0] for path in inner if len(path) > 1)
@@ -58,7 +71,7 @@ def arrange(
 
 
 def _shared(files: Sequence[Sequence[str]]) -> int:
-    """How many folders all files lie in, one in the other, that hold nothing but folders."""
+    """Return how many nested folders contain all files and, apart from the last, only folders."""
     depth = 0
     while files:
         first = files[0][depth]
@@ -71,9 +84,9 @@ def _shared(files: Sequence[Sequence[str]]) -> int:
 def _parts(
     name: str, folders: dict[str, None], files: Sequence[Sequence[str]], found: Layout
 ) -> dict[str, str]:
-    """The folders that are parts; none where their names are those of classes.
+    """Return the folders that are parts; empty if their names are the names of classes.
 
-    A name is no proof: there must be nothing beside them, or two of them, and train among these.
+    A name is no proof: either all folders are parts, or at least two are, and one of them is train.
     """
     named = {folder: part for folder in folders if (part := part_of(folder))} or parts_of(folders)
     others = [folder for folder in folders if folder not in named]
@@ -82,22 +95,22 @@ def _parts(
     if others and ("train" not in named.values() or len(set(named.values())) < 2):
         _require_classes(name, named, others, files)
         found.notes.append(
-            f"{_list(list(named))} read as a class beside {_list(others)}; "
-            "to train on that folder alone, name it as the data"
+            f"{_list(list(named))} treated as a class, next to {_list(others)}; "
+            "to train on that folder only, pass it as the data"
         )
         return {}
     for part, count in Counter(named.values()).items():
         if count > 1:
             twice = " and ".join(folder for folder in named if named[folder] == part)
-            do = "rename one, or join them"
-            raise DataError(name, got=f"folders {twice}", expected=f"one {part} part", do=do)
+            do = "rename one of them, or merge them"
+            raise DataError(name, got=f"folders {twice}", expected=f"one {part} folder", do=do)
     return named
 
 
 def _require_classes(
     name: str, named: dict[str, str], others: list[str], files: Sequence[Sequence[str]]
 ) -> None:
-    """Raises DataError where one folder beside train holds the same classes: which part is it?"""
+    """Raise DataError if one folder next to train has the same classes: it is unclear which part it is."""
     if list(named.values()) != ["train"] or len(others) != 1:
         return
     inside: dict[str, set[str]] = {folder: set() for folder in (*named, *others)}
@@ -107,7 +120,7 @@ def _require_classes(
     (train,), (other,) = named, others
     if len(inside[train]) > 1 and inside[train] == inside[other] and "" not in inside[train]:
         got = f"the same classes in {train} and in {other}"
-        do = f"rename {other}, or name {train} alone"
+        do = f"rename {other} to val or test, or pass {train} alone"
         raise DataError(name, got=got, expected="parts named train, val and test", do=do)
 
 
@@ -131,13 +144,13 @@ def _by_parts(
         else:
             beside.setdefault(path[0] if len(path) > 1 else "", []).extend(all_of(number))
     for folder, names in beside.items():
-        where = f"in {folder}/, which is no part" if folder else "at the top"
-        why = f"{where}, beside {_list(list(parts))}"
+        where = f"in {folder}/" if folder else "at the top level"
+        why = f"{where}, outside the parts {_list(list(parts))}"
         found.left += [("/".join((*start, name)), why) for name in names]
 
 
 def _twice(folder: str, files: Sequence[Sequence[str]]) -> bool:
-    """Whether all files lie in a folder of the same name once more, as some archives unpack."""
+    """Return True if all files are in a subfolder with the same name again, as some archives unpack."""
     return all(len(path) > 2 and path[0] == folder for path in files)
 
 
@@ -148,32 +161,34 @@ def _by_classes(
     start: tuple[str, ...],
     all_of: Callable[[int], list[str]],
 ) -> None:
-    """One folder a class; parts below the classes count where all classes have them."""
+    """Read each folder as a class; parts below the classes are used if all classes have them."""
     below = [part_of(path[1]) if len(path) > 2 else None for path in files]
     known = {part for part in below if part}
     if "train" in known and len(known) > 1:
         deep = [path for path, part in zip(files, below, strict=True) if part is None and len(path) > 1]
         if deep:
-            got = f"{_list(sorted(known))} below some classes, not for {'/'.join(deep[0])}"
+            got = f"{_list(sorted(known))} inside some classes, but not for {'/'.join(deep[0])}"
             do = "put the parts above the classes: train/CLASS, test/CLASS"
-            raise DataError(name, got=got, expected="parts for all of them", do=do)
+            raise DataError(name, got=got, expected="the parts inside every class", do=do)
         found.divided = True
         above = [name for number, path in enumerate(files) if len(path) == 1 for name in all_of(number)]
-        found.left += [("/".join((*start, name)), "in no part") for name in above]
+        found.left += [("/".join((*start, name)), "outside the parts") for name in above]
         found.rows = [(n, part, files[n][0]) for n, part in enumerate(below) if part]
         return
     found.rows = [(n, "train", path[0] if len(path) > 1 else "") for n, path in enumerate(files)]
 
 
 def _tell_unlabelled(kind: str, found: Layout, all_of: Callable[[int], list[str]]) -> None:
-    """Name those that lie in no class while others do."""
+    """Add a note about files that are in no class folder while others are."""
     if not any(label for *_, label in found.rows):
         return
     for part in ("train", "val", "test"):
         names = [name for n, own, label in found.rows if own == part and not label for name in all_of(n)]
         if names:
             shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-            found.notes.append(f"{len(names):,} {kind} of {part} lie in no class and have no label: {shown}")
+            found.notes.append(
+                f"{len(names):,} {kind} of {part} are in no class folder and have no label: {shown}"
+            )
 
 
 def _list(names: Sequence[str]) -> str:

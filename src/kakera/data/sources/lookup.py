@@ -1,4 +1,4 @@
-"""Which files the rows of a table mean, and which of them are there."""
+"""The files of a table's rows, and a check that each file exists."""
 
 from __future__ import annotations
 
@@ -14,32 +14,43 @@ from kakera.data.names import BLOCK, Names
 from kakera.data.sources.rows import Rows, plain
 from kakera.progress import Progress
 
-MOST = 1_000_000  # rows whose files are all looked up
+MOST = 1_000_000  # rows up to which every file is looked up: a million calls take seconds
 
 
 @dataclass(frozen=True)
 class Found:
-    """n files of a table."""
+    """The n files of a table. See `look_up`."""
 
     files: Names
-    """What to open; a row may say it with a mistake."""
+    """Names to open, with mistakes in the table corrected."""
     there: NDArray[np.bool_]
-    """(n,) Whether there is such a file, as far as it was looked up."""
+    """(n,) True if the file exists, or was not looked up."""
     keys: NDArray[np.int64]
-    """(n, 2) Number and device of each file; (n, 1) a hash of its name where not all were looked up."""
+    """(n, 2) Inode and device of each file; or (n, 1) a hash of its name if not all files were looked up."""
     all: bool
-    """Whether all were looked up."""
+    """True if all files were looked up."""
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said of it."""
+        """Notes for the user."""
         if self.all:
             return []
-        return [f"more than {MOST:,} rows: files are looked up when they are read".replace(",", " ")]
+        return [
+            f"more than {MOST:,} rows: missing files are detected only when they are read".replace(",", " ")
+        ]
 
 
 def look_up(rows: Rows) -> Found:
-    """Look up the files of up to a million rows; of more only those whose name may be mistaken."""
+    """Look up the files of up to a million rows; of a larger table only the files with a suspicious name.
+
+    Example:
+
+        >>> from kakera.data.sources.rows import rows_of
+        >>> _ = Path("a.png").touch()
+        >>> _ = Path("one.csv").write_text(chr(10).join(["file", "a.png", "missing.png"]))
+        >>> look_up(rows_of(Path("one.csv"))).there.tolist()
+        [True, False]
+    """
     folder, count = rows.table.parent, len(rows)
     every = count <= MOST
     keys = np.zeros((count, 2), np.int64) if every else rows.hashes[:, None].copy()
@@ -64,9 +75,9 @@ def look_up(rows: Rows) -> Found:
 
 
 def _file(folder: Path, before: str, name: str) -> tuple[str, tuple[int, int] | None]:
-    """The name of the file that a row means, and which file it is; None where there is no such file.
+    """Return the corrected file name of a row and the file's identity; None if there is no such file.
 
-    Where the name alone is none, blanks around it and Windows' \\ count as mistakes.
+    If the name itself does not exist, spaces around it and Windows' \\ are treated as mistakes.
     """
     try:
         identity = _identity(name if name.startswith("/") else before + name)
@@ -79,13 +90,13 @@ def _file(folder: Path, before: str, name: str) -> tuple[str, tuple[int, int] | 
             identity = _identity(str(folder / other))
             if identity is not None:
                 return other, identity
-        except (OSError, ValueError):  # a name that is too long, or behind a closed door
+        except (OSError, ValueError):  # the name is too long, or a folder of it cannot be opened
             continue
     return name, None
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Number and device of a file; None where it is none. Raises OSError, ValueError."""
+    """Return inode and device of a file; None if the path is not a file. Raises OSError, ValueError."""
     found = os.stat(path)  # noqa: PTH116  # a Path costs several times the call
     if not stat.S_ISREG(found.st_mode):
         return None
@@ -94,5 +105,5 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _signed(number: int) -> int:
-    """64 bits as numpy holds them."""
+    """Return an unsigned 64-bit number as the signed one that NumPy stores."""
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)

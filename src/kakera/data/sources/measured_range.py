@@ -1,4 +1,4 @@
-"""The range of values of a data set, measured on a sample of its deep pictures."""
+"""The range of values of a data set, measured on a sample of its deep pictures (more than 8 bits)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,34 @@ from kakera.data.images.value_range import Extremes, Ranges, choose_ranges
 from kakera.errors import UnreadableFileError
 
 DEEP = (".png", ".tif", ".tiff", ".pfm", ".apng", ".jxl")  # suffixes of files whose values may be deep
-LOOKED = 4096  # files whose suffix is looked at
-HEADERS = 256  # of which so many are looked into
-PIXELS = 1 << 26  # that are decoded for their extremes, and LEAST pictures in any case
+LOOKED = 4096  # files whose suffix is checked
+HEADERS = 256  # of these, files whose header is read
+PIXELS = 1 << 26  # pixels decoded to find their extremes; at least LEAST pictures
 LEAST = 8
 
 
 def measured(dataset: Dataset) -> Ranges:
-    """The range of each kind of deep values, from evenly spaced pictures; none where all have 8 bits."""
+    """Return the range of each kind of deep values, from evenly spaced pictures; empty if all have 8 bits.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> measured(open_dataset("demo"))
+        ()
+    """
     return choose_ranges(_sample(dataset))
 
 
 def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
-    """These ranges, and those of the other kinds as they are measured; 16 bits alone need no measuring.
+    """Return `ranges` and the measured ranges of the other kinds, except of 16-bit values.
 
-    What is measured of a few files to look at says nothing of how many bits a model was trained with.
+    A few files do not show how many bits the pictures of the training had.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> completed(open_dataset("demo"), (("uint16", 0.0, 4095.0),))
+        (('uint16', 0.0, 4095.0),)
     """
     known = {kind for kind, *_ in ranges}
     if {"int32", "float"} <= known:
@@ -37,12 +50,12 @@ def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
 
 
 def doubts(dataset: Dataset, ranges: Ranges) -> list[str]:
-    """A line where 16-bit files seem to hold fewer bits, and no range of them is known."""
+    """Return a sentence if 16-bit files seem to use fewer bits and `ranges` has no range for them."""
     if any(kind == "uint16" for kind, *_ in ranges):
         return []
     return [
-        f"16-bit files hold values up to about {white:g} and are taken as 0 to 65535, nearly black; "
-        f"--bits {round(np.log2(white + 1))} says so"
+        f"16-bit files have values up to about {white:g}, but are read as 0 to 65535: nearly black; "
+        f"--bits {round(np.log2(white + 1))} corrects this"
         for kind, _, white in measured(dataset)
         if kind == "uint16" and white < 65535
     ]

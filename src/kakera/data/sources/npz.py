@@ -1,7 +1,7 @@
-"""NumPy `.npz` files: x_train, y_train, x_test, y_test; or images, labels and split.
+"""NumPy `.npz` files with x_train, y_train, x_test, y_test; or with images, labels and split.
 
-Pictures that `np.savez` stored without compression are mapped, not read: `kakera.data.mapped` says what that
-asks of the file.
+Pictures that `np.savez` stored without compression are memory-mapped, not read. `kakera.data.mapped`
+describes what the file must be like.
 """
 
 from __future__ import annotations
@@ -27,21 +27,28 @@ from kakera.out_of_memory import raise_lack
 
 _IMAGES = ("images", "x", "data", "arr_0")
 _LABELS = ("labels", "y", "target", "arr_1")
-_ODD = 0x61  # flags of a member: encrypted, in two ways, or a patch of another file
-_SIZES = 26  # bytes of a member's own header before the lengths of its name and its extra field
-_HEADER = 30  # and before these two themselves
-_PIECE = 1 << 24  # bytes of other numbers that become uint8 at once
+_ODD = 0x61  # flags of a zip member: encrypted (two kinds), or patched data
+_SIZES = 26  # offset of the lengths of name and extra field in a zip member's own header
+_HEADER = 30  # length of that header without the name and the extra field
+_PIECE = 1 << 24  # bytes that are converted to uint8 at a time, so that memory stays small
 
 Array = NDArray[Any] | MappedArray
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 
 def open_npz(path: Path) -> tuple[Dataset, bool]:
-    """The data set in a file, and whether it is split. Nothing pickled is read. Raises DataError.
+    """Open the data set in a file, and return True if it has a split. Raises DataError.
 
-    Pictures (n, H, W) or (n, H, W, C) are mapped where they are stored in C order: of uint8 opening copies
-    none, and other numbers become uint8 in memory. The checksum that the archive has of mapped ones is not
-    compared, as those of all else are, but the file is as long as they need.
+    Pickled content is never read. Pictures (n, H, W) or (n, H, W, C) in C order are memory-mapped: opening
+    copies no uint8 picture; other types are converted to uint8 in memory. The archive's checksum is compared
+    for all arrays except mapped ones; of these the length of the file is checked.
+
+    Example:
+
+        >>> np.savez("tiny.npz", x_train=np.zeros((4, 8, 8), np.uint8), y_train=np.array([0, 1, 0, 1]))
+        >>> dataset, has_split = open_npz(Path("tiny.npz"))
+        >>> len(dataset), dataset.channels, dataset.classes, has_split
+        (4, 1, ('0', '1'), True)
     """
     arrays = _load(path)
     pieces: list[Piece] = []
@@ -58,16 +65,16 @@ def open_npz(path: Path) -> tuple[Dataset, bool]:
         return join_parts(str(path), [_piece(path, "", images, labels)])
     split = _values(arrays["split"])
     if split.shape != images.shape[:1] or not set(split.tolist()) <= {*PARTS}:
-        raise _error(path, "a split of other words or length", "train, val or test for each picture")
+        raise _error(path, "a split array of other words or length", "train, val or test for each picture")
     if labels is not None and labels.shape[:1] != split.shape:
-        raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} whole numbers")
+        raise _error(path, f"labels of shape {labels.shape}", f"{len(split)} integers")
     order = np.concatenate([np.flatnonzero(split == part) for part in PARTS])
     whole, _ = join_parts(str(path), [_piece(path, "", images, labels)], names=_numbered(split))
     return replace(whole, split=split.astype("<U5")).take(order), True
 
 
 def _numbered(split: NDArray[Any]) -> list[str]:
-    """A name for each picture: its part, and its number in that."""
+    """Return a name for each picture: its part, and its number in the part."""
     names = [""] * len(split)
     for part in PARTS:
         for number, row in enumerate(np.flatnonzero(split == part).tolist()):
@@ -79,12 +86,12 @@ def _load(path: Path) -> dict[str, Array]:
     try:
         with path.open("rb") as file:
             arrays = np.load(file, allow_pickle=False)
-            assert arrays.zip is not None  # it has one until it is closed
+            assert arrays.zip is not None  # set until the archive is closed
             found: dict[str, Array] = {}
             for key in arrays.files:
                 mapped = _mapped(path, file, arrays.zip, key)
                 values = arrays[key] if mapped is None else mapped
-                if not isinstance(values, bytes):  # of another file in the archive
+                if not isinstance(values, bytes):  # the archive also has a file that is no array
                     found[key] = values
             return found
     except Exception as error:  # broken archives raise nearly every kind of error
@@ -93,11 +100,11 @@ def _load(path: Path) -> dict[str, Array]:
 
 
 def _mapped(path: Path, file: BufferedReader, archive: ZipFile, key: str) -> MappedArray | None:
-    """The pictures of a member as they lie in the file; None of what is to be read, or refused, by NumPy."""
+    """Return the pictures of a member as a map of the file; None if NumPy must read or refuse the member."""
     info = archive.getinfo(key if key in archive.namelist() else f"{key}.npy")
     if info.compress_type != ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & _ODD:
         return None
-    with archive.open(info) as member:  # which compares the member's own header with the list's
+    with archive.open(info) as member:  # open compares the member's own header with the archive's list
         header = _header(member)
         before = member.tell()
     if header is None:
@@ -112,13 +119,13 @@ def _mapped(path: Path, file: BufferedReader, archive: ZipFile, key: str) -> Map
         return None
     found = MappedArray(path.absolute(), start, shape, dtype, state)
     try:
-        return found.reshape(shape)  # mapped now, where the file system can
+        return found.reshape(shape)  # maps now; some file systems cannot
     except DataError:
         return None
 
 
 def _header(member: IO[bytes]) -> Header | None:
-    """Shape, whether in Fortran's order, and type; None of what NumPy has no public function for."""
+    """Return shape, Fortran order and dtype; None if NumPy has no public function for this version."""
     try:
         version = npy.read_magic(member)
     except ValueError:
@@ -135,7 +142,7 @@ def _piece(path: Path, part: str, images: Array, labels: Array | None) -> Piece:
     if labels is not None:
         labels = _values(labels).reshape(-1)
         if len(labels) != shape[0] or labels.dtype.kind not in "iu" or labels.min() < -1:
-            raise _error(path, f"{len(labels)} labels of {labels.dtype}", f"{shape[0]} whole numbers")
+            raise _error(path, f"{len(labels)} labels of {labels.dtype}", f"{shape[0]} integers")
         labels = labels.astype(np.int64)
     return part, part or path.stem, _bytes(path, images.reshape(shape)), labels
 
@@ -162,4 +169,4 @@ def _values(array: Array) -> NDArray[Any]:
 
 
 def _error(path: Path, got: str, expected: str) -> DataError:
-    return DataError(str(path), got=got, expected=expected, do="write the file again")
+    return DataError(str(path), got=got, expected=expected, do="save the file again")

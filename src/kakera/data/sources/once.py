@@ -1,4 +1,4 @@
-"""That no two rows of a table contradict each other: each file is there once."""
+"""A check that no two rows of a table contradict each other: each file may occur once."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def require_once(
     parts: NDArray[np.int8],
     spans: NDArray[np.float64] | None,
 ) -> None:
-    """Raises DataError where rows say the same file again: with other labels, in another part, or at all.
+    """Raise DataError if rows repeat a file: with other labels, in another part, or at all.
 
-    Only the `chosen` rows count. The same file means what was found, and the same of `spans` (k, 2), those of
-    the chosen rows. Equal files under other names, such as hard links, may be of one part and label. `parts`,
-    of all rows, are numbers in PARTS.
+    Only the `chosen` rows count. Two rows have the same file if `found` and `spans` (k, 2) of the chosen rows
+    are equal. Equal files with different names, such as hard links, may share part and label. `parts` has the
+    number in PARTS of each row of the table.
     """
     folder = os.path.abspath(rows.table.parent)  # noqa: PTH100  # a Path keeps ..
     keys = [*found.keys[chosen].T, *([] if spans is None else spans.T)]
@@ -54,7 +54,7 @@ def _real(folder: str, name: str) -> str:
 
 
 def _repeated(keys: Sequence[NDArray[Any]]) -> Iterator[tuple[int, int]]:
-    """Yield (again, first) of equal keys, by where they come again."""
+    """Yield (repeated row, first row) of equal keys, in the order of the repeated rows."""
     ordered = np.sort(keys[0])
     if not (ordered[1:] == ordered[:-1]).any():
         return

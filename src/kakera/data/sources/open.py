@@ -1,4 +1,4 @@
-"""Open a data set, whatever form it comes in: the form is recognised by what is there."""
+"""Open a data set in any form; the form is detected from the files."""
 
 from __future__ import annotations
 
@@ -34,13 +34,24 @@ def open_dataset(
     kind: Kind = "any",
     ranges: Ranges = (),
 ) -> Dataset:
-    """A folder, a CSV or TSV table, IDX files, an .npz file, or a built-in name such as demo or fillets.
+    """Open a data set: a folder, a table, a file of arrays, shards, or a built-in name.
 
-    Or shards: a folder of them, tar files, their address. A source that brings no split is split by class
-    from the seed: `val` and `test` are shares of it. A folder that has the name of a built-in set is meant
-    by ./name. `kind`, pictures or recordings, chooses where a folder or a table has both; any is the one
-    that most files are. `ranges` say what is black and white of deep pictures; of other kinds that is
-    measured. Raises DataError.
+    `source` is a folder of pictures or recordings, a table (CSV or TSV), IDX files, an .npz file, or a name
+    such as demo. Shards are a folder of shards, tar files, or their web address. Write ./demo for a folder
+    that has the name of a built-in data set.
+
+    `channels` is 1 (grey) or 3 (colour); None detects it. If the source has no split, the labelled files are
+    split by class: `val` and `test` are shares from 0 to 1, drawn with `seed`. `kind` is "pictures" or
+    "recordings" if a folder or table has both; "any" takes the kind of most files. `ranges` gives the values
+    of black and white of deep pictures; ranges that are not passed are measured. Raises DataError.
+
+    Example:
+
+        >>> dataset = open_dataset("demo")
+        >>> dataset.kind, dataset.channels, len(dataset.classes)
+        ('pictures', 1, 10)
+        >>> dataset.pictures.read(0).shape
+        (28, 28, 1)
     """
     dataset, divided = open_source(source, channels, kind, ranges)
     if divided or dataset.labels is None or len(dataset) < 2:
@@ -52,12 +63,21 @@ def open_dataset(
 def open_source(
     source: str | Path, channels: int | None = None, kind: Kind = "any", ranges: Ranges = ()
 ) -> tuple[Dataset, bool]:
-    """The data set as it is, and whether it brings its split: else all is "train". Raises DataError."""
+    """Open a data set as it is; also return True if it has a split, else every file is "train".
+
+    Arguments are as in `open_dataset`. Raises DataError.
+
+    Example:
+
+        >>> dataset, has_split = open_source("demo", channels=3)
+        >>> dataset.channels, has_split
+        (3, True)
+    """
     if kind not in get_args(Kind):
         raise DataError("kind", got=kind, expected=", ".join(get_args(Kind)), do="choose one")
     if not isinstance(cast(object, source), str | os.PathLike):
         got, expected = f"a value of type {type(source).__name__}", "a path, an address or a name"
-        raise DataError("data", got=got, expected=expected, do="give one of these")
+        raise DataError("data", got=got, expected=expected, do="pass one of these")
     built_in = open_builtin(source) if isinstance(source, str) else None
     if built_in is not None:
         return built_in.with_channels(channels or built_in.channels), True
@@ -66,7 +86,7 @@ def open_source(
     else:
         dataset, divided = _open(Path(source), channels, kind)
     if kind not in ("any", dataset.kind):
-        raise DataError(dataset.name, got=dataset.kind, expected=kind, do="leave --kind out")
+        raise DataError(dataset.name, got=dataset.kind, expected=kind, do="leave out --kind")
     known = {kind for kind, *_ in ranges}
     found = (*ranges, *(one for one in measured(dataset) if one[0] not in known))
     return dataset.with_channels(channels or dataset.channels).with_ranges(found), divided
@@ -77,7 +97,7 @@ def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
         images = find_images(path)
         return _idx_folder(path, images) if images else open_folder(path, channels, kind)
     if not path.is_file():
-        raise _error(path, "nothing of this name", "a folder, a table, IDX, .npz or .tar files, or demo")
+        raise _error(path, "no such file or folder", "a folder, a table, IDX, .npz or .tar files, or demo")
     if path.suffix.lower() in (".csv", ".tsv"):
         return open_table(path, channels, kind)
     if path.suffix.lower() == ".npz":
@@ -86,7 +106,7 @@ def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
         return open_idx([path], str(path))
     raise _error(
         path,
-        "a file of another kind",
+        "an unsupported kind of file",
         "a .csv, .tsv, .npz or IDX file, or a folder of pictures or recordings",
     )
 
@@ -94,7 +114,10 @@ def _open(path: Path, channels: int | None, kind: Kind) -> tuple[Dataset, bool]:
 def _idx_folder(folder: Path, images: list[Path]) -> tuple[Dataset, bool]:
     dataset, divided = open_idx(images, str(folder))
     beside = [name for name in tree(folder).names if suffix_of(name) in SUFFIXES]
-    left = [(printable(f"{folder}/{name}"), "the IDX files beside are read") for name in sorted(beside)]
+    left = [
+        (printable(f"{folder}/{name}"), "the IDX files in this folder are read instead")
+        for name in sorted(beside)
+    ]
     return replace(dataset, left_out=tuple(left)), divided
 
 

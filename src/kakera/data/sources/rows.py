@@ -1,4 +1,4 @@
-"""The rows of a table, column by column: what they say of files."""
+"""The rows of a table, stored column by column."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ from kakera.errors import DataError
 from kakera.progress import Progress
 
 MEGABYTE = 1 << 20
-BLOCK = 512  # rows at a time: they stay in the processor's cache
-LARGE = 8  # megabytes: a table that is read in a moment shows no progress
+BLOCK = 512  # rows at a time: few enough to stay in the processor's cache
+LARGE = 8  # megabytes from which on progress is shown: smaller tables are read in a moment
 
 
 @dataclass(frozen=True)
 class Rows:
-    """n rows that name a file. Words that are often the same are numbers here, in lists of words."""
+    """The n rows of a table that name a file. Repeated words are stored as numbers in a list of words.
+
+    See `rows_of`.
+    """
 
     table: Path
     files: Names
     lines: NDArray[np.int64]
-    """(n,) The number of the line that each ends with."""
+    """(n,) The number of the last line of each row."""
     hashes: NDArray[np.int64]
-    """(n,) Equal where files have the same name; `plain` says which names are the same."""
+    """(n,) A hash of each name: equal for equal names. `plain` defines which names are equal."""
     odd: NDArray[np.int64]
-    """The rows whose name has blanks around it, a backslash or a zero in it: it may be a mistake."""
+    """Rows whose name has spaces around it, a backslash or a zero byte, and may be a mistake."""
     label: NDArray[np.int32]
     label_sets: list[list[str]]
     split: NDArray[np.int32]
@@ -45,27 +48,27 @@ class Rows:
     starts: Names | None
     ends: Names | None
     called: dict[str, str]
-    """How the columns are called in the table."""
+    """The names of the known columns in the table."""
     without: list[int]
-    """The numbers of the lines that name no file."""
+    """The numbers of the lines without a file name."""
     unused: list[str]
-    """The columns that mean nothing here."""
+    """The columns that kakera does not use."""
 
     def __len__(self) -> int:
         return len(self.files)
 
     def labels(self, row: int) -> list[str]:
-        """Return what a row says, without blanks."""
+        """Return the labels of a row, without spaces around them."""
         return self.label_sets[self.label[row]]
 
     def span(self, row: int) -> tuple[str, str]:
-        """Return the words for start and end, without blanks; empty where there are none."""
+        """Return the texts of start and end of a row, without spaces; empty if there are none."""
         start, end = (words[row] if words is not None else "" for words in (self.starts, self.ends))
         return start, end
 
 
 class _Numbers(dict[str, int]):
-    """Words, numbered in the order in which they come."""
+    """Words, numbered in the order in which they appear."""
 
     def __missing__(self, word: str) -> int:
         self[word] = number = len(self)
@@ -73,7 +76,7 @@ class _Numbers(dict[str, int]):
 
 
 class _Columns:
-    """Cells that come block by block."""
+    """The columns of a table, which is read block by block."""
 
     def __init__(self, table: Path, header: Sequence[str], columns: dict[str, int]) -> None:
         self.table, self.width, self.columns = table, len(header), columns
@@ -84,7 +87,7 @@ class _Columns:
         self.without: list[int] = []
 
     def add(self, lines: list[int], rows: list[list[str]]) -> None:
-        """Add a block of rows. Raises DataError where one has more cells than the header."""
+        """Add a block of rows. Raises DataError if one has more cells than the header."""
         if {*map(len, rows)} - {self.width}:
             rows = [self._row(line, cells) for line, cells in zip(lines, rows, strict=True)]
         cells = [*zip(*rows, strict=True)]
@@ -101,7 +104,7 @@ class _Columns:
             self._add(lines, cells, stripped)
 
     def _row(self, line: int, cells: list[str]) -> list[str]:
-        """With as many cells as the header has."""
+        """Return a row with as many cells as the header has."""
         if any(cell.strip() for cell in cells[self.width :]):
             got = f"{len(cells)} cells in line {line}"
             expected = f"{self.width}, as in the header, or quotes around commas"
@@ -130,7 +133,7 @@ class _Columns:
             builder.extend([*map(str.strip, cells[self.columns[name]])])
 
     def rows(self, header: Sequence[str]) -> Rows:
-        """Return all of them."""
+        """Return all rows."""
         (labels, label), (splits, split) = self.words["label"], self.words["split"]
         count = len(self.lines)
         times = {name: builder.names() for name, builder in self.times.items()}
@@ -155,7 +158,15 @@ class _Columns:
 def rows_of(table: Path) -> Rows:
     """Return the rows that name a file.
 
-    Raises DataError for a table that cannot be read, or has no rows.
+    Raises DataError if the table cannot be read or has no rows.
+
+    Example:
+
+        >>> lines = ["file,label", "a.wav,owl", "b.wav,owl|wren"]
+        >>> _ = Path("birds.csv").write_text(chr(10).join(lines))
+        >>> rows = rows_of(Path("birds.csv"))
+        >>> [*rows.files], rows.labels(1)
+        (['a.wav', 'b.wav'], ['owl', 'wren'])
     """
     try:
         with table.open("rb") as raw, io.TextIOWrapper(raw, "utf-8-sig", newline="") as file:
@@ -170,14 +181,14 @@ def rows_of(table: Path) -> Rows:
                     found.add(lines, rows)
                     progress.advance(raw.tell() // MEGABYTE - progress.done)
     except (UnicodeDecodeError, csv.Error, OSError) as wrong:
-        raise error(table, f"a table that cannot be read ({wrong})", "UTF-8 with a header") from wrong
+        raise error(table, f"a table that cannot be read ({wrong})", "a UTF-8 table with a header") from wrong
     if not found.lines:
-        raise error(table, "no rows", "one for each file")
+        raise error(table, "no rows", "one row for each file")
     return found.rows(header)
 
 
 def _blocks(reader: Any) -> Generator[tuple[list[int], list[list[str]]]]:
-    """Yield the numbers of lines, and the rows, some thousand at a time; at an error first those before."""
+    """Yield line numbers and rows, block by block; before an error is raised, the rows before it."""
     lines: list[int] = []
     rows: list[list[str]] = []
     try:
@@ -194,9 +205,14 @@ def _blocks(reader: Any) -> Generator[tuple[list[int], list[list[str]]]]:
 
 
 def plain(name: str, folder: str) -> str:
-    """Return a name without what says nothing: doubled slashes, single dots, the folder that it begins with.
+    """Return a file name without double slashes, single dots and the folder at its start.
 
-    Two dots stay: behind a link they lead elsewhere.
+    Two dots stay: after a link they lead to another folder.
+
+    Example:
+
+        >>> plain("/data/./birds//a.wav", "/data")
+        'birds/a.wav'
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     path = ("/" if name.startswith("/") else "") + "/".join(parts)
@@ -209,5 +225,5 @@ def _labels(cell: str) -> list[str]:
 
 
 def error(table: Path, got: str, expected: str) -> DataError:
-    """Return the error of a table."""
+    """Return the error for a table."""
     return DataError(str(table), got=got, expected=expected, do="correct the table")

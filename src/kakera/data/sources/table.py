@@ -1,6 +1,6 @@
-"""A CSV or TSV table: `file,label[,split][,start,end]`, several labels separated by `|`.
+"""A CSV or TSV table with columns `file,label[,split][,start,end]`; `|` separates several labels.
 
-`start` and `end`, in seconds, name a part of a recording; either may be empty.
+`start` and `end`, in seconds, select a part of a recording; either may be empty.
 """
 
 from __future__ import annotations
@@ -27,11 +27,20 @@ from kakera.errors import UnreadableFileError, printable
 
 
 def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[Dataset, bool]:
-    """The pictures or recordings that a table names, and whether it splits them. Raises DataError.
+    """Open the pictures or recordings of a table; also return True if it has a split. Raises DataError.
 
-    Paths are relative to the table. Missing files are listed as unreadable; of a table of more than a million
-    rows files are looked up when they are read. `kind` chooses where both are named; else what most are is
-    taken, and the rest is `left` out.
+    Paths are relative to the table. Missing files are listed as unreadable; in a table of more than a million
+    rows they are detected only when they are read. `kind` chooses between pictures and recordings if both are
+    listed; "any" takes the kind of most files. The other files are listed in `left_out`.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> Image.new("L", (8, 8)).save("a.png")
+        >>> _ = Path("one.csv").write_text(chr(10).join(["file,label,split", "a.png,cat,test"]))
+        >>> dataset, has_split = open_table(Path("one.csv"), None)
+        >>> dataset.classes, dataset.split.tolist(), has_split
+        (('cat',), ['test'], True)
     """
     rows = rows_of(table)
     splits = _splits(rows)
@@ -40,7 +49,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
     other = rows.files.with_suffix(kind_suffixes("pictures" if kind == "recordings" else "recordings"))
     chosen = np.flatnonzero(found.there & ~other)
     if not len(chosen):
-        raise error(table, f"{len(rows)} rows and none of their files", "files beside the table")
+        raise error(table, f"{len(rows)} rows, but none of their files", "paths relative to the table")
     parts = splits if splits is not None else np.zeros(len(rows), np.int8)
     spans = _spans(rows, chosen) if kind == "recordings" and (rows.starts or rows.ends) else None
     require_once(rows, chosen, found, parts, spans)
@@ -73,7 +82,7 @@ def _missing(found: Found, folder: Path) -> tuple[UnreadableFileError, ...]:
 
 
 def _labels(rows: Rows, chosen: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[Any] | None]:
-    """The classes of the chosen rows, and their labels."""
+    """Return the classes of the chosen rows, and their labels."""
     codes = rows.label[chosen]
     given = {int(code): rows.label_sets[code] for code in np.flatnonzero(np.bincount(codes))}
     classes = tuple(sorted({word for words in given.values() for word in words}))
@@ -93,18 +102,18 @@ def _labels(rows: Rows, chosen: NDArray[np.int64]) -> tuple[tuple[str, ...], NDA
 
 def _notes(rows: Rows, divided: bool) -> list[str]:
     unused = [*rows.unused, *([rows.called["split"]] if not divided and "split" in rows.called else [])]
-    notes = [f"columns without a meaning here: {', '.join(unused)}"] if unused else []
+    notes = [f"ignored columns: {', '.join(unused)}"] if unused else []
     lines = rows.without
     shown = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
     if lines:
-        notes.append(f"rows that name no file: {len(lines)} (line {shown})")
+        notes.append(f"rows without a file name: {len(lines)} (line {shown})")
     return notes
 
 
 def _splits(rows: Rows) -> NDArray[np.int8] | None:
-    """(n,) The part of each row, a number in PARTS; None where the table says none, or means something else.
+    """Return (n,) the part of each row, a number in PARTS; None if the table has no split.
 
-    Raises DataError for a word that is no part, where others are or the column is called split.
+    Raises DataError for an unknown word, if other rows have a part or the column is called split.
     """
     words = rows.split_words
     if not any(words):
@@ -121,7 +130,7 @@ def _splits(rows: Rows) -> NDArray[np.int8] | None:
 
 
 def _spans(rows: Rows, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, 2) Start and end in seconds. Raises DataError."""
+    """Return (n, 2) start and end in seconds. Raises DataError."""
     found = np.empty((len(chosen), 2))
     for column, (words, whole) in enumerate(zip((rows.starts, rows.ends), WHOLE, strict=True)):
         times: Sequence[str] = words.take(chosen) if words is not None else ()
@@ -130,7 +139,7 @@ def _spans(rows: Rows, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     if not right.all():
         row = int(chosen[right.argmin()])
         got = f"start and end {','.join(rows.span(row))} for {rows.files[row]}"
-        raise error(rows.table, got, "seconds, the end later")
+        raise error(rows.table, got, "seconds, with the end after the start")
     return found
 
 
