@@ -28,10 +28,10 @@ def storing(path: Path) -> Generator[None]:
 
 def _what_to_do(number: int | None) -> str:
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "allow kakera to write there; no file was changed"
+        return "allow kakera to write there; nothing is lost"
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ESTALE):
         return "check the folder, or choose another one"
-    return "free some disk space; no file was changed"
+    return "free some disk space; nothing is lost"
 
 
 @contextmanager
