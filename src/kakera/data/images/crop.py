@@ -89,7 +89,7 @@ class CenterCrop:
         return (height,) if not self.resize and self.crop_pct == 1 and height == width else self.resize
 
     def _inside(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return (height, width) after `resize`; the longer side is rounded down, as in torchvision."""
+        """Return (height, width) after `resize`; the longer side is rounded down, as in other libraries."""
         if len(self.sides) == 2:
             return self.sides[0], self.sides[1]
         (height, width), side = size, self.sides[0]

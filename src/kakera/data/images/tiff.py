@@ -186,7 +186,7 @@ def _entries(
 
 
 def as_black_is_zero(content: bytes, header: TiffHeader) -> bytes:
-    """Return the file with PhotometricInterpretation 1 (zero is black), which Pillow reads in any byte order."""
+    """Return the file with PhotometricInterpretation 1 (zero is black), which Pillow always reads."""
     changed = bytearray(content)
     changed[header.place : header.place + 2] = struct.pack(header.order + "H", 1)
     return bytes(changed)

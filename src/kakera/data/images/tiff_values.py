@@ -42,7 +42,10 @@ def many_channels(
 
 
 def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    """Return the deep values of a TIFF, by Pillow if a change of one tag makes it readable, else by tifffile."""
+    """Return the deep values of a TIFF.
+
+    Pillow reads the file if it can do so after a change of one tag; otherwise tifffile reads it.
+    """
     if header.inverted and header.place:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
         try:
