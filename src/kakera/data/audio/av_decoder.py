@@ -1,8 +1,8 @@
 """Decoding with FFmpeg's libraries through PyAV: AAC, WMA, Speex, sound tracks of videos and others.
 
-Some of these decoders fill bands with random noise (AAC, AC-3) or depend on all earlier samples (Speex). After
-a seek their output differs from that of decoding from the beginning. So a file is decoded once, from its
-beginning, and its samples are stored.
+Some of these decoders fill bands with random noise (AAC, AC-3) or depend on all earlier samples (Speex).
+After a seek their output differs from that of decoding from the beginning. So a file is decoded once, from
+its beginning, and its samples are stored.
 """
 
 from __future__ import annotations

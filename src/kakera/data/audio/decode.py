@@ -61,7 +61,7 @@ class OpenRecording:
         if found.rate != rate:
             values = extra("soxr", "audio").resample(values, found.rate, rate, quality="HQ")
         skipped = start - first // own * new
-        piece = np.zeros(stop - start, np.float32)  # the filter may return one sample less at the end
+        piece = np.zeros(stop - start, np.float32)  # the filter may return fewer samples at the end
         available = values[skipped : skipped + len(piece)]
         piece[: len(available)] = available
         return piece

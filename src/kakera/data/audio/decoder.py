@@ -13,7 +13,7 @@ from kakera.errors import MissingExtraError
 
 
 class FaultError(Exception):
-    """An error for a file that cannot be read as a recording; its text is the reason without the file name."""
+    """An error for a file that is not a readable recording; its text is the reason without the file name."""
 
 
 class Decoder(ABC):

@@ -52,7 +52,7 @@ def with_samples(head: bytes, samples: int) -> bytes:
 
 
 def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
-    """Return the number of samples up to the last frame, which ends at byte `end`; 0 without a whole frame."""
+    """Return the number of samples up to the last frame, which ends at byte `end`; 0 without a frame."""
     longest = info.block * info.channels * (info.bits // 8 + 1) + 256  # bytes of a frame without compression
     start = max(0, end - longest)
     file.seek(start)

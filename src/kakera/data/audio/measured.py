@@ -1,8 +1,8 @@
 """Cache of measurements of recording files, in memory, and on disk if the measurement was slow.
 
-A measurement is a few arrays in the folder `recordings` of the cache. Its name is a digest of the file's path,
-size and modification time, so a changed file is measured again. Many decoded samples are stored in a separate
-file, to be mapped into memory. The folder can be deleted at any time.
+A measurement is a few arrays in the folder `recordings` of the cache. Its name is a digest of the file's
+path, size and modification time, so a changed file is measured again. Many decoded samples are stored in a
+separate file, to be mapped into memory. The folder can be deleted at any time.
 """
 
 from __future__ import annotations

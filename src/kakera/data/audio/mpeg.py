@@ -35,8 +35,8 @@ _V2 = (
 class FrameHeader:
     """The header of a frame, from its first four bytes.
 
-    `samples` is the number of samples of a channel, `rate` is in Hz. `size` is the frame's size in bytes, or 0
-    in "free format", where the header does not contain it.
+    `samples` is the number of samples of a channel, `rate` is in Hz. `size` is the frame's size in bytes, or
+    0 in "free format", where the header does not contain it.
     """
 
     layer: int
@@ -180,7 +180,7 @@ def scan(
 
 
 def _next(content: bytes | mmap.mmap, at: int, end: int) -> tuple[int, FrameHeader | None]:
-    """Return the next offset with two frames of the same kind in a row, or with a frame that ends the file."""
+    """Return the next offset with two frames of one kind in a row, or with a frame that ends the file."""
     while (at := content.find(b"\xff", at, end)) >= 0:
         header = frame_header(content[at : at + 4])
         if header is not None:

@@ -1,4 +1,4 @@
-"""Decoding of MPEG audio (MP3, MP2): the length is from the file's header if correct, else from all frames."""
+"""Decoding of MPEG audio (MP3, MP2), with the length from the file's header if correct, else from all frames."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:
 
 
 def _quiet_frame(frame: bytes) -> bytes:
-    """Return a silent frame (all zeros) of the same kind: the smallest one, or in free format one as large."""
+    """Return a silent frame (all zeros) of the same kind: the smallest, or in free format one as large."""
     free = not frame[2] & 0xF0
     head = bytes([frame[0], frame[1] | 1, frame[2] if free else frame[2] & 0x0D | 0x10, frame[3]])
     header = mpeg.frame_header(head)

@@ -36,9 +36,7 @@ LEFT: dict[str, str] = {
     **dict.fromkeys((".svg", ".eps", ".ai", ".pdf", ".wmf", ".emf"), "a vector drawing, not pixels"),
     **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "a layered file of a painting program"),
     **dict.fromkeys((".exr", ".hdr"), "a high dynamic range picture"),
-    **dict.fromkeys(
-        (".dcm", ".dicom", ".nii", ".mha", ".czi", ".nd2", ".lif", ".svs"), "a file of a scanner"
-    ),
+    **dict.fromkeys((".dcm", ".dicom", ".nii", ".mha", ".czi", ".nd2", ".lif", ".svs"), "a scanner file"),
     **dict.fromkeys(
         (".fits", ".fit", ".jls", ".jxr", ".bpg", ".flif", ".mng", ".xpm", ".ras"), "an unsupported format"
     ),
