@@ -137,7 +137,15 @@ def test_windows_are_those_of_the_folder(world: Path) -> None:
 def test_inspection_finds_the_same(world: Path) -> None:
     wanted, found = (inspect_dataset(dataset) for dataset in pair(world, "shards"))
     assert isinstance(wanted, SoundInspection)
-    different = {"name", "silent", "clipped", "duplicates", "leaks", "contradictions", "left_out"}  # hold names
+    different = {
+        "name",
+        "silent",
+        "clipped",
+        "duplicates",
+        "leaks",
+        "contradictions",
+        "left_out",
+    }  # hold names
     assert {k: v for k, v in wanted.to_json().items() if k not in different} == {
         k: v for k, v in found.to_json().items() if k not in different
     }
@@ -196,7 +204,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
     with (tmp_path / "out" / "unreadable.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert [Path(row[0]).name for row in rows] == ["file", "b.wav", "d.mp3"]
-    assert "expected a whole recording" in rows[1][1]
+    assert "expected a complete recording" in rows[1][1]
     assert "a text file" in rows[2][1]
 
 

@@ -46,7 +46,8 @@ class OpenRecording:
         _check(self._source)
         found = self.header
         if channel >= found.channels:
-            reason = f"got {found.channels} channels, expected a channel {channel} (from 0); choose another channel"
+            got = f"got {found.channels} channels"
+            reason = f"{got}, expected a channel number {channel}; choose another channel"
             raise UnreadableFileError(name(self._source), reason)
         stop = found.at(rate) if count is None else min(start + count, found.at(rate))
         if stop <= start:

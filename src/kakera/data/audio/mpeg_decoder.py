@@ -1,4 +1,4 @@
-"""Decoding of MPEG audio (MP3, MP2), with the length from the file's header if correct, else from all frames."""
+"""Decoding of MPEG audio (MP3, MP2); the length is from the file's header, or from all frames."""
 
 from __future__ import annotations
 

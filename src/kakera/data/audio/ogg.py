@@ -74,7 +74,7 @@ def begins(file: BinaryIO) -> list[int]:
 
 
 def links(file: BinaryIO) -> list[tuple[int, int]]:
-    """Return the byte range (first, end) of each link of a chain; streams that start together are one link."""
+    """Return the byte range (first, end) of each link; streams that start together are one link."""
     starts: list[int] = []
     end = 0
     for at in begins(file):

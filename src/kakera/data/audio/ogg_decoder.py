@@ -73,7 +73,7 @@ def _link(source: Source, start: int, end: int, *, alone: bool = False) -> Sndfi
         whole = Splice(source, [(start, end)])
     decoder = Sndfile(whole, "" if marked else "no flag for the end of the stream: read to its end")
     if decoder.subtype == "VORBIS":
-        # libsndfile counts back from the end of the last page, which can differ from the end of its last block.
+        # libsndfile counts back from the end of the last page, which can differ from that of its last block.
         before = [found.granule for found in pages if 0 <= found.granule < last.granule]
         offset = last.granule - decoder.header.samples
         decoder.latest = max(0, before[-1] - offset - LARGEST_BLOCK) if before else 0

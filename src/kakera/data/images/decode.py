@@ -205,7 +205,7 @@ def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 
 
 def _of_channels(source: Source, channels: int) -> TiffHeader:
-    """Return the header of a TIFF with this number of channels. Raises UnreadableFileError for other files."""
+    """Return the header of a TIFF with `channels` channels. Raises UnreadableFileError for other files."""
     tiff = read_header(source)
     if tiff is None or tiff.channels != channels:
         got = tiff.channels if tiff is not None else header(source)[2]

@@ -61,11 +61,11 @@ class CachedPictures(Pictures):
         return chosen
 
     def with_channels(self, channels: int) -> Pictures:
-        """Return the pictures of the source with other channels; the stored values cannot be used for them."""
+        """Return the source's pictures with other channels, since the stored ones have the old number."""
         return self.source.take(self.rows).with_channels(channels)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Return (height, width) of the original picture, not of the stored one. Raises UnreadableFileError."""
+        """Return (height, width) of the original picture, not the stored one. Raises UnreadableFileError."""
         return self.source.size(int(self.rows[index]))
 
     def read(self, index: int) -> NDArray[np.uint8]:

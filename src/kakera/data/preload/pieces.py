@@ -63,14 +63,14 @@ class CachePiece:
 
 
 def is_unchanged(pieces: list[CachePiece]) -> bool:
-    """Whether all pictures are there, and none is smaller than it was."""
+    """Return True if all pieces are decoded and no picture was scaled down."""
     return all(piece.index is not None and not piece.index.entries["shrunken"].any() for piece in pieces)
 
 
 def split_into_pieces(pictures: Pictures, cache_format: CacheFormat, average: float) -> list[CachePiece]:
-    """The pieces of pictures that take `average` bytes each; those that the cache has, with their index."""
+    """Split pictures of `average` bytes into pieces, and load the index of each piece in the cache."""
     each = int(min(max(BYTES / max(average, 1.0), 1.0), MOST))
-    each = 1 << (each.bit_length() - 1)  # so that a few other files do not move the borders
+    each = 1 << (each.bit_length() - 1)  # a power of 2, so that a few changed files do not move the borders
     pieces: list[CachePiece] = []
     for first in range(0, len(pictures), each):
         rows = range(first, min(first + each, len(pictures)))

@@ -137,10 +137,10 @@ def _room(dataset: Dataset, needed: float) -> bool:
     in_files = bool(dataset.pictures.paths)
     if in_files and cache.make_room(int(needed)):
         return True
-    where = cache.folder() if in_files else "shards"
+    where = f" or into {cache.folder()}" if in_files else ""
     cache.print_line(
-        f"{dataset.name}: {needed / 2**30:.1f} GB of decoded pictures fit neither into memory nor into {where}; "
-        "pictures are decoded again in each epoch"
+        f"{dataset.name}: {needed / 2**30:.1f} GB of decoded pictures do not fit into memory{where}; "
+        "they are decoded again at each read"
     )
     return False
 

@@ -13,13 +13,13 @@ from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import with_progress
 
 SAMPLE = 10_000  # pictures
-BLOCK = 1 << 15  # pixels at a time, so that float64 sums of squares stay exact
+BLOCK = 1 << 15  # pixels at a time, to save memory
 
 Sums = NDArray[np.int64]
 
 
 def sums(picture: NDArray[np.uint8]) -> Sums:
-    """Return int64 (3, C) for a picture, uint8 (H, W, C): pixel count, sum, and sum of squares per channel."""
+    """Return the pixel count, sum and sum of squares of each channel of a picture (H, W, C), int64 (3, C)."""
     values = picture.reshape(-1, picture.shape[-1])
     found = np.zeros((3, values.shape[1]), np.int64)
     found[0] = len(values)
