@@ -2,9 +2,9 @@
 
 Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `probe`,
 `predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`,
-`convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works. `ViT`,
-`MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop. `masking` contains the ways to
-hide patches. Each name is imported when it is first used.
+`convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works.
+`ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop. `masking` contains the
+ways to hide patches. Each name is imported when it is first used.
 """
 
 from __future__ import annotations

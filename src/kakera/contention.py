@@ -3,10 +3,10 @@
 OpenMP threads wait for each other about a hundred times in each step. A spinning thread continues within a
 microsecond. But if another program uses one of the cores, a spinning thread blocks the core that the slowest
 thread needs. Sleeping threads are 10 % slower on a free machine. So kakera measures twice a second how long
-the threads of this process wait for a core (the second number of /proc/PID/task/*/schedstat, documentation of
-Linux, scheduler/sched-stats). The libgomp of PyTorch lets its threads sleep at once if it knows of more
-threads than cores (GNU Offloading and Multi Processing Runtime Library, 4.22 GOMP_SPINCOUNT). A second team of
-idle threads causes this. The results of all computations stay the same, bit for bit.
+the threads of this process wait for a core (the second number of /proc/PID/task/*/schedstat, documentation
+of Linux, scheduler/sched-stats). The libgomp of PyTorch lets its threads sleep at once if it knows of more
+threads than cores (GNU Offloading and Multi Processing Runtime Library, 4.22 GOMP_SPINCOUNT). A second team
+of idle threads causes this. The results of all computations stay the same, bit for bit.
 """
 
 from __future__ import annotations
