@@ -15,7 +15,16 @@ from kakera.errors import StorageError
 
 @contextmanager
 def storing(path: Path) -> Generator[None]:
-    """Convert every OSError of the `with` block to a StorageError about `path`."""
+    """Convert every OSError of the `with` block to a StorageError about `path`.
+
+    Example:
+
+        >>> with storing(Path("model.safetensors")):
+        ...     raise OSError(errno.EROFS, "Read-only file system")
+        Traceback (most recent call last):
+        kakera.errors.StorageError: model.safetensors: got Read-only file system, expected room to write; \
+allow kakera to write there; nothing is lost
+    """
     try:
         yield
     except StorageError:

@@ -111,7 +111,7 @@ def test_a_server_that_always_breaks_off_is_one_line_and_leaves_nothing(world: P
         found = open_dataset(f"{address}/shards")
         with pytest.raises(
             DataError,
-            match=r"^http://[^\n]+\.tar: got an incomplete download \(1000 of \d+ bytes\), expected the compl",
+            match=r"^http://[^\n]+\.tar: got an incomplete download \(1000 of \d+ bytes\), expected the c",
         ):
             found.pictures.read(0)
     assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == download.ATTEMPTS

@@ -216,7 +216,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
             "--side: got 64 for recordings, expected pictures: recordings are kept as files; ",
         ),
         (["--store", "pixels"], "--store: got pixels for recordings, expected pictures"),
-        (["--channels", "3"], "got recordings and 3 channels, expected 1; leave it out"),
+        (["--channels", "3"], "got recordings and 3 channels, expected 1; leave out --channels"),
         (["--shard-size", "0"], "--shard-size: got 0, expected 1 or more; "),
     ],
 )

@@ -118,7 +118,7 @@ class Dataset:
             return self
         if self.sounds is not None:
             raise DataError(
-                self.name, got=f"recordings and {channels} channels", expected="1", do="leave it out"
+                self.name, got=f"recordings and {channels} channels", expected="1", do="leave out --channels"
             )
         if {channels, self.channels} != {1, 3}:
             got = f"pictures of {self.channels} channel{'' if self.channels == 1 else 's'}"

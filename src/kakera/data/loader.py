@@ -22,7 +22,7 @@ from kakera.data.workers import read_batches
 from kakera.errors import DataError, UnreadableFileError
 
 Masks: TypeAlias = Callable[[Batch], Any]
-"""A function that draws the mask of a batch, as tensors in tuples. So `data/` does not depend on models."""
+"""A function that draws the mask of a batch, as tensors in tuples; so `data/` does not depend on models."""
 
 HOPELESS = 10  # batches in a row without a readable picture, after which the run ends
 

@@ -122,5 +122,5 @@ class Sounds(Pictures):
         """Return the recordings unchanged, since a spectrogram has 1 channel. Raises DataError for others."""
         if channels != 1:
             got = f"recordings and {channels} channels"
-            raise DataError("channels", got=got, expected="1", do="leave it out")
+            raise DataError("channels", got=got, expected="1", do="leave out --channels")
         return self

@@ -73,7 +73,7 @@ def differing(rates: Sequence[int] | set[int], channels: Sequence[int] | set[int
     of_rates = " and ".join(str(rate) for rate in sorted(rates))
     of_channels = " and ".join(str(count) for count in sorted(channels))
     got = f"{of_rates} Hz" if len(rates) > 1 else f"{of_channels} channels"
-    return f"got {got} one after another in one file, expected one rate and number of channels; cut it apart"
+    return f"got {got} one after another in one file, expected one rate and number of channels; split it"
 
 
 def _lengths(count: int, opener: Opener) -> Arrays:

@@ -1,4 +1,4 @@
-"""Storage of decoded samples, for decoders that can only start at the beginning of a recording."""
+"""Storage of decoded samples, for decoders that must start at the beginning of a recording."""
 
 from __future__ import annotations
 
