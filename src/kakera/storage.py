@@ -19,11 +19,10 @@ def storing(path: Path) -> Generator[None]:
 
     Example:
 
-        >>> with storing(Path("model.safetensors")):
-        ...     raise OSError(errno.EROFS, "Read-only file system")
+        >>> with storing(Path("m")):
+        ...     raise OSError(errno.ENOSPC, "Full")
         Traceback (most recent call last):
-        kakera.errors.StorageError: model.safetensors: got Read-only file system, expected room to write; \
-allow kakera to write there; nothing is lost
+        kakera.errors.StorageError: m: got Full, expected room to write; free some disk space; nothing is lost
     """
     try:
         yield

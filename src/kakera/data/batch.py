@@ -99,17 +99,17 @@ class Batch:
         """Return a batch of one sample of zeros, for a process that has no samples but must do the step."""
         labels = None if self.labels is None else self.labels.new_zeros((1, *self.labels.shape[1:]))
         pictures = self.pictures.new_zeros((1, *self.pictures.shape[1:]))
-        one = torch.zeros(1, dtype=torch.int64)
+        zero = torch.zeros(1, dtype=torch.int64)
         lengths = None if self.lengths is None else torch.full((1,), pictures.shape[1])
-        starts = None if self.starts is None else one
+        starts = None if self.starts is None else zero
         return replace(
             self,
             pictures=pictures,
             labels=labels,
-            samples=one,
+            samples=zero,
             lengths=lengths,
             starts=starts,
-            rows=one,
+            rows=zero,
             mask=None,
         )
 

@@ -73,9 +73,9 @@ def _sizes(log: str) -> list[tuple[int, int]]:
     return [(expected, available) for expected, available in sizes if expected > available]
 
 
-def cut_short(there: int, said: int, unit: str = "samples") -> str:
-    """Return the reason for a file that ends early: it has `there` of `said` samples or bytes."""
-    return f"got {there} of {said} {unit}, expected a complete recording; copy or export it again"
+def cut_short(available: int, stated: int, unit: str = "samples") -> str:
+    """Return the reason for a file that ends early: it has `available` of `stated` samples or bytes."""
+    return f"got {available} of {stated} {unit}, expected a complete recording; copy or export it again"
 
 
 def damage(error: Exception) -> str:

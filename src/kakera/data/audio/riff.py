@@ -21,7 +21,7 @@ class Wave:
 
     tag: int
     start: int
-    said: int
+    stated: int
     """The bytes of samples according to the header."""
     end: int
     """The size of the file in bytes."""
@@ -41,7 +41,7 @@ def wave(file: BinaryIO) -> Wave | None:
     if head[:4] not in (b"RIFF", b"RIFX", b"RF64") or head[8:] != b"WAVE":
         return None
     order: Literal["little", "big"] = "big" if head[:4] == b"RIFX" else "little"
-    tag, at, long, long_said = 0, 12, 0, 0
+    tag, at, long, long_size = 0, 12, 0, 0
     for _ in range(MOST_CHUNKS):
         file.seek(at)
         chunk = file.read(8)
@@ -54,10 +54,10 @@ def wave(file: BinaryIO) -> Wave | None:
             if tag == EXTENSIBLE:
                 tag = int.from_bytes(form[24:26], order)
         if chunk[:4] == b"ds64":
-            long, long_said = at + 16, int.from_bytes(file.read(16)[8:], order)
+            long, long_size = at + 16, int.from_bytes(file.read(16)[8:], order)
         if chunk[:4] == b"data":
-            said = long_said if long and length == UNKNOWN else length
-            return Wave(tag, at + 8, said, size, order, long)
+            stated = long_size if long and length == UNKNOWN else length
+            return Wave(tag, at + 8, stated, size, order, long)
         at += 8 + length + length % 2
     return None
 

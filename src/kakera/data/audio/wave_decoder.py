@@ -20,17 +20,17 @@ def open_wave(source: Source) -> Decoder:
         if found is None:
             return Sndfile(source)  # libsndfile reads it, or raises an error that describes the fault
         if found.tag in riff.MPEG:
-            end = min(found.start + found.said, found.end)
+            end = min(found.start + found.stated, found.end)
             return open_mpeg(source, found.start, end)
         if found.tag not in riff.SNDFILE:
             return Av(source, f"WAV with samples of format {found.tag:#06x}")
         if found.tag == riff.GSM:  # libsndfile counts the padding byte of the chunk as one more block
-            available = min(found.said, found.end - found.start)
+            available = min(found.stated, found.end - found.start)
             most = available // riff.GSM_BYTES * riff.GSM_SAMPLES
-            return Sndfile(source, most=most) if found.said else Sndfile(source)
+            return Sndfile(source, most=most) if found.stated else Sndfile(source)
         if found.long:
             return _long(source, found)
-        if found.said or found.end - found.start < 8:
+        if found.stated or found.end - found.start < 8:
             return Sndfile(source)
         file.seek(found.start)
         if riff.is_chunk(file.read(4)):  # another chunk follows, so the file really has no samples
@@ -44,10 +44,10 @@ def open_wave(source: Source) -> Decoder:
 def _long(source: Source, found: riff.Wave) -> Decoder:
     """Open an RF64 file; libsndfile does not check its length. Raises FaultError if it is cut off."""
     available = found.end - found.start
-    if 0 < found.said <= available:
+    if 0 < found.stated <= available:
         return Sndfile(source)
-    if 0 < found.said < errors.ENDLESS:
-        raise FaultError(errors.cut_short(available, found.said, "bytes"))
+    if 0 < found.stated < errors.ENDLESS:
+        raise FaultError(errors.cut_short(available, found.stated, "bytes"))
     with opened(source) as file:
         head = file.read(found.long)
     parts = [head, available.to_bytes(8, found.order), (found.long + 8, found.end)]

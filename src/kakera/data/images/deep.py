@@ -61,7 +61,7 @@ def is_wide(image: Image.Image) -> bool:
     if image.mode not in ("RGB", "RGBA"):
         return False
     arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # some formats have no tiles
-    names = [one[0] if isinstance(one, tuple) and one else one for one in arguments]
+    names = [each[0] if isinstance(each, tuple) and each else each for each in arguments]
     return any(str(name).endswith(("16B", "16L", "16N")) for name in names)
 
 

@@ -42,7 +42,7 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
     kind = str(image.format)
     if kind in ("TGA", "PCX", "SGI") and mended(kind, first_bytes(source)):
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        with suppress(ValueError, struct.error):  # Pillow says what is damaged
+        with suppress(ValueError, struct.error):  # Pillow then reports the damage
             image = Image.open(io.BytesIO(content_of(kind, content)), formats=(kind,))
     try:
         if isinstance(image, JpegImageFile):
