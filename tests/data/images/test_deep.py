@@ -153,7 +153,7 @@ def test_jpeg_2000_of_wide_colours_is_refused_since_white_would_be_black(tmp_pat
 @pytest.mark.parametrize("count", [2, 5])
 def test_other_numbers_of_channels_are_named(count: int) -> None:
     content = tiff(np.dstack([DEEP] * count), photometric="minisblack", planarconfig="contig")
-    assert f"{count} channels of 16-bit values, expected grey or colour; --channels {count}" in refusal(
+    assert f"{count} channels of 16-bit values, expected grey or colour; use --channels {count}" in refusal(
         content
     )
 
