@@ -52,41 +52,42 @@ def said(code: str, more: str = "") -> str:
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_of_running_out_is_one_line(way: str) -> None:
     line = said(WAYS[way])
-    assert line.startswith("the work: got not enough memory")
-    assert "expected what fits into 6.0 GiB, of which " in line
+    assert line.startswith("the work: got too little memory")
+    assert "expected work that fits into 6.0 GiB, of which " in line
     assert line.endswith("free now; lower --batch-size\n")
 
 
 def test_one_that_happens_in_a_worker_process_is_the_same_line() -> None:
     line = said("list(torch.utils.data.DataLoader(Reader(), num_workers=1))", READER)
-    assert line.startswith("the work: got not enough memory for 16.0 GiB more")
+    assert line.startswith("the work: got too little memory for 16.0 GiB more")
 
 
 def test_one_that_happens_in_a_thread_is_the_same_line() -> None:
     pool = "from concurrent.futures import ThreadPoolExecutor"
     line = said("list(ThreadPoolExecutor(1).map(lambda _: torch.zeros(1 << 33), [0]))", pool)
-    assert line.startswith("the work: got not enough memory for 32.0 GiB more")
+    assert line.startswith("the work: got too little memory for 32.0 GiB more")
 
 
 def test_how_much_was_asked_for_is_taken_from_the_words_of_torch() -> None:
     error = out_of_memory(RuntimeError(CPU), "a step", "lower it")
-    assert "got not enough memory for 3.0 GiB more, expected what fits into" in str(error)
+    assert "got too little memory for 3.0 GiB more, expected work that fits into" in str(error)
 
 
 def test_of_a_gpu_its_own_memory_is_told() -> None:
     error = out_of_memory(type("OutOfMemoryError", (RuntimeError,), {})(GPU), "a step", "lower it")
-    assert "2.0 GiB more, expected what fits into the 139.7 GiB of the GPU, of which 1.5 GiB are free" in str(
-        error
+    assert (
+        "2.0 GiB more, expected work that fits into the 139.7 GiB of the GPU, of which 1.5 GiB are free"
+        in str(error)
     )
 
 
-@pytest.mark.parametrize(
-    ("signal", "what"), [("Killed", "lack of memory"), ("Bus error", "lack of shared memory")]
-)
+@pytest.mark.parametrize(("signal", "what"), [("Killed", "memory"), ("Bus error", "shared memory")])
 def test_a_worker_that_the_kernel_killed_is_named(signal: str, what: str) -> None:
     error = RuntimeError(f"DataLoader worker (pid 12) is killed by signal: {signal}. ")
     found = out_of_memory(error, "pretrain", "lower --workers")
-    assert f"a process that reads was ended by the system, most likely for {what}" in str(found)
+    assert f"a data loading process that the system ended, probably because of too little {what}" in str(
+        found
+    )
 
 
 @pytest.mark.parametrize(

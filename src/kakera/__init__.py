@@ -1,10 +1,10 @@
-"""kakera (かけら, fragment): learn from pictures and sounds by guessing what a few fragments leave out.
+"""kakera (かけら, fragment): Vision Transformers and masked autoencoders for pictures and sounds.
 
-The verbs of the command are functions here: `demo`, `inspect`, `pretrain`, `finetune`, `probe`, `predict`,
-`embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`, `convert_int8`;
-`load` opens a model, `explain` is the room of what a model sees. `ViT`, `MAE`, `Classifier` and `ResNet` are
-PyTorch modules for a loop of your own, `masking` the ways to hide patches. All of them are imported when they
-are first used.
+Every subcommand of the command line is also a function: `demo`, `inspect`, `pretrain`, `finetune`, `probe`,
+`predict`, `embed`, `explain_files`, `pack`, `serve`, `study_mask_ratio`, `study_data_size`, `convert`,
+`convert_int8`. `load` loads a model. `explain` contains the functions that show how a model works.
+`ViT`, `MAE`, `Classifier` and `ResNet` are PyTorch modules for your own training loop. `masking` contains the
+ways to hide patches. Each name is imported when it is first used.
 """
 
 from __future__ import annotations

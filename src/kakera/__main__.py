@@ -1,4 +1,4 @@
-"""`python -m kakera`."""
+"""Entry point of `python -m kakera`."""
 
 import sys
 

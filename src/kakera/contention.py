@@ -1,12 +1,12 @@
-"""Threads beside other programs: they sleep while they wait where others hold the cores, else stay awake.
+"""Thread waiting on a shared machine: threads sleep if other programs use the cores, else they spin.
 
-OpenMP's threads wait for each other a hundred times a step. Awake, they go on within a microsecond; but where
-another program holds one of the cores, they keep the core that the thread they wait for needs. Asleep, they
-lose a tenth of the speed of a machine that is free. So kakera looks, twice a second, how long threads of this
-process wait for a core (the second number of /proc/PID/task/*/schedstat, documentation of Linux,
-scheduler/sched-stats). The libgomp that PyTorch brings lets its threads sleep at once where it knows of more
-threads than cores (GNU Offloading and Multi Processing Runtime Library, 4.22 GOMP_SPINCOUNT); a second team,
-which does nothing, makes it so. What is computed stays the same, bit for bit.
+OpenMP threads wait for each other about a hundred times in each step. A spinning thread continues within a
+microsecond. But if another program uses one of the cores, a spinning thread blocks the core that the slowest
+thread needs. Sleeping threads are 10 % slower on a free machine. So kakera measures twice a second how long
+the threads of this process wait for a core (the second number of /proc/PID/task/*/schedstat, documentation
+of Linux, scheduler/sched-stats). The libgomp of PyTorch lets its threads sleep at once if it knows of more
+threads than cores (GNU Offloading and Multi Processing Runtime Library, 4.22 GOMP_SPINCOUNT). A second team
+of idle threads causes this. The results of all computations stay the same, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from typing import Any
 
 from kakera.machine import granted_cores, usable_cores
 
-LOOK = 0.5  # seconds between two looks
-HELD = 0.3  # of the time of one core: from here on threads that wait for a core are held up by others
-FREE = 0.1  # and below this they no longer are
-GRAIN = 2**15  # elements of which PyTorch gives one thread no fewer (at::internal::GRAIN_SIZE)
-FEW = 2**25  # numbers of a matrix up to which one BLAS thread was measured to be as fast as two, or faster
+LOOK = 0.5  # seconds between two measurements
+HELD = 0.3  # waiting time as a share of one core: above it, threads start to sleep
+FREE = 0.1  # below this share, threads spin again
+GRAIN = 2**15  # the smallest number of elements that PyTorch gives to one thread (at::internal::GRAIN_SIZE)
+FEW = 2**25  # matrix elements: up to this size, one BLAS thread was measured as fast as two, or faster
 TASKS = Path("/proc/self/task")
 
 
 @contextmanager
 def waits_by_load() -> Generator[None]:
-    """Watch, meanwhile, whether other programs hold the cores; have OpenMP's threads wait accordingly.
+    """Let OpenMP threads sleep while they wait, whenever other programs use the cores.
 
-    Nothing happens where the system does not say (another than Linux), or with one thread.
+    A daemon thread measures the load during the `with` block. It does nothing on systems other than Linux, or
+    if PyTorch computes with one thread.
     """
     if seconds_without_a_core() is None:
         yield
@@ -48,16 +49,17 @@ def waits_by_load() -> Generator[None]:
 
 
 def threads_by_quota() -> None:
-    """Before PyTorch and NumPy are imported: no more threads than a container gives time to.
+    """Set OMP_NUM_THREADS to the CPU limit of the container. Call it before PyTorch and NumPy are imported.
 
-    Threads beyond it spin until the whole container is stopped. OMP_NUM_THREADS stays, where it is set.
+    With more threads than the limit, the system stops the whole container for a part of each period. A value
+    of OMP_NUM_THREADS that is already set stays.
     """
     if usable_cores() < granted_cores():
         os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
 
 
 def seconds_without_a_core(tasks: Path = TASKS) -> float | None:
-    """Seconds that threads of this process were ready and had no core, all together; None where unknown."""
+    """Return the total seconds that threads of this process waited for a core; None if unknown."""
     waited, found = 0, False
     try:
         for task in tasks.iterdir():
@@ -72,11 +74,11 @@ def seconds_without_a_core(tasks: Path = TASKS) -> float | None:
 
 
 def one_blas_thread(numbers: int) -> AbstractContextManager[Any]:
-    """Have NumPy's and SciPy's BLAS compute with one thread meanwhile, for matrices of so many numbers.
+    """Let the BLAS of NumPy and SciPy use one thread in the `with` block, for matrices of `numbers` elements.
 
-    Logistic regression is many small products: of 3 704 × 400 it took 0.08 s with one thread and 0.21 s with
-    two, beside a busy process 0.16 s and 0.4 s; of 20 000 × 768 0.5 s and 0.9 s, 0.5 s and 1.4 s. Larger
-    matrices (above 2²⁵) are left to all threads.
+    Logistic regression computes many small products. For 3 704 × 400 elements it took 0.08 s with one thread
+    and 0.21 s with two; beside a busy process 0.16 s and 0.4 s. For 20 000 × 768 elements it took 0.5 s and
+    0.9 s; beside a busy process 0.5 s and 1.4 s. Larger matrices (above 2²⁵ elements) use all threads.
     """
     if numbers > FEW:
         return nullcontext()
@@ -86,7 +88,7 @@ def one_blas_thread(numbers: int) -> AbstractContextManager[Any]:
 
 
 class SecondTeam:
-    """As many OpenMP threads once more, asleep: libgomp then knows of more threads than cores."""
+    """A second team of sleeping OpenMP threads, so that libgomp knows of more threads than cores."""
 
     def __init__(self) -> None:
         self._ended = threading.Event()
@@ -94,7 +96,7 @@ class SecondTeam:
         self._thread.start()
 
     def end(self) -> None:
-        """Let the threads go."""
+        """End the threads of the team."""
         self._ended.set()
         self._thread.join()
 
@@ -121,7 +123,7 @@ def _watch(ended: threading.Event) -> None:
 
 
 def _would_spin() -> bool:
-    """Whether PyTorch is there, and computes with threads that a second team makes more than the cores."""
+    """Return True if PyTorch is imported and a second team makes more threads than cores."""
     torch = sys.modules.get("torch")
     threads = getattr(torch, "get_num_threads", lambda: 1)()
     return threads > 1 and 2 * threads - 1 > granted_cores()

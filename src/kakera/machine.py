@@ -1,4 +1,4 @@
-"""What this machine offers: cores, memory that is still free, a GPU. torch is imported only to measure."""
+"""Resources of this machine: cores, free memory, GPU. torch is imported only in `this_machine`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MATRIX = 1024  # rows of the square matrices whose product is timed
-CPU_GFLOPS = 80.0  # of one core, where nothing is measured: a processor with AVX2
-GPU_GFLOPS = 100_000.0  # of one GPU in bf16, where nothing is measured
-HALVES = 3.0  # times the rate of float32: from here on bf16 is worth its rounding on a CPU
-LOOK = 0.1  # seconds: how long it is watched what other processes do
+CPU_GFLOPS = 80.0  # nominal rate of one core, used without a measurement: a processor with AVX2
+GPU_GFLOPS = 100_000.0  # nominal rate of one GPU in bf16, used without a measurement
+HALVES = 3.0  # times the rate of float32: from this speed-up on, bf16 is worth its rounding on a CPU
+LOOK = 0.1  # seconds over which the load of other processes is measured
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory` and `gpu_memory` are bytes that are free now; `gflops` are those of large matrix products.
+    """The resources of a machine.
 
-    `gpu` is the name of the GPU, empty where the CPU computes. With a GPU, `gflops` are the GPU's.
+    `cores` is the number of usable cores. `memory` and `gpu_memory` are the free bytes now. `gflops` is the
+    rate of large matrix products (of the GPU if one is used). `gpu` is the name of the GPU, "" if the CPU
+    computes.
     """
 
     cores: int
@@ -27,21 +29,22 @@ class Machine:
     gpu: str = ""
     gpu_memory: int = 0
     halves: bool = False
-    """Whether the CPU multiplies matrices in bf16 at least three times as fast as in float32 (AMX)."""
+    """True if the CPU multiplies matrices in bf16 at least three times as fast as in float32 (AMX)."""
     busy: float = 0.0
-    """How many of the cores other processes use now."""
+    """The number of cores that other processes use now."""
 
     @property
     def training_memory(self) -> int:
-        """Free bytes where the network computes."""
+        """The free bytes on the device that computes: GPU memory with a GPU, else main memory."""
         return self.gpu_memory if self.gpu else self.memory
 
 
 def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
-    """Look at the machine that this process runs on; `device` is an option's: auto, cpu, cuda or mps.
+    """Return the resources of the machine that runs this process.
 
-    `measure` times a matrix product and looks at what other processes do, a tenth of a second each;
-    otherwise nominal rates are taken.
+    `device` is "auto", "cpu", "cuda" or "mps"; with "cpu" a GPU is ignored. With `measure` (the default) a
+    matrix product is timed and the load of other processes is measured, for 0.1 s each. Without `measure`
+    the result contains nominal rates.
     """
     import torch
 
@@ -56,26 +59,27 @@ def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
 
 
 def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """The cores that this process may use: fewer than there are under taskset, SLURM or in a container.
+    """Return the number of cores that this process may use, at least 1.
 
-    A container's limit in seconds of processor time is rounded down: threads that share less than their
-    number of cores are all stopped for the rest of each period.
+    taskset, SLURM and containers can make it smaller than the number of cores of the machine. The CPU limit
+    of a container is rounded down, because with more threads than allowed cores the system stops all threads
+    for the rest of each period.
     """
     return max(1, int(min(granted_cores(), _quota(proc, cgroup))))
 
 
 def granted_cores() -> int:
-    """The cores that this process may be placed on, whatever their time is limited to."""
+    """Return the number of cores in the CPU affinity of this process, without the time limits of cgroups."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def busy_cores(stat: Path = Path("/proc/stat"), seconds: float = LOOK) -> float:
-    """Return how many of the cores that this process may use are taken by other processes.
+    """Return the number of usable cores that other processes use.
 
-    From /proc/stat before and after `seconds`, less what this process itself computes meanwhile; where there
-    is no such file, the system's load of the last minute; else 0.
+    It is measured from /proc/stat before and after `seconds`, minus the processor time of this process. If
+    the file does not exist, the result is the system's load average of the last minute, or 0 without one.
     """
     before, own, began = _seconds_at_work(stat), time.process_time(), time.monotonic()
     if before is None:
@@ -89,7 +93,7 @@ def busy_cores(stat: Path = Path("/proc/stat"), seconds: float = LOOK) -> float:
 
 
 def _seconds_at_work(stat: Path) -> float | None:
-    """All seconds that the usable cores have been at work since the system began; None where nobody says."""
+    """Return the seconds of work of all usable cores since the system started; None if unknown."""
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(usable_cores())
     names = {f"cpu{number}" for number in usable}
     try:
@@ -103,10 +107,10 @@ def _seconds_at_work(stat: Path) -> float | None:
 
 
 def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that this process can still take: the least of what the system, a container and ulimit leave.
+    """Return the bytes that this process can still allocate.
 
-    Read from /proc/meminfo, from the limits of cgroups (version 2 and 1) and from `ulimit -v`; where none
-    of these can be read, 4 GiB.
+    It is the smallest of three values: the free memory in /proc/meminfo, the rest below the limits of cgroups
+    (version 2 and 1), and the rest below `ulimit -v`. If none of these can be read, the result is 4 GiB.
     """
     found = [*_available(proc / "meminfo"), *_below_ulimit(proc / "self" / "statm")]
     for group in _groups(proc, cgroup, "memory"):
@@ -116,10 +120,11 @@ def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup"
 
 
 def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
-    """The folders of the control groups that this process is in, each with those above it.
+    """Return the folders of the control groups of this process, each with its parent folders.
 
-    In a container the root is its own; a batch system such as SLURM sets limits further down
-    (/proc/PID/cgroup, cgroups(7)): "0::/system.slice/job_1" in version 2, "4:memory:/slurm/job_1" in 1.
+    In a container the root folder is the container's own group. A batch system such as SLURM sets limits in
+    deeper folders (/proc/PID/cgroup, cgroups(7)): "0::/system.slice/job_1" in version 2,
+    "4:memory:/slurm/job_1" in version 1.
     """
     found = [cgroup, cgroup / controller]
     try:
@@ -139,7 +144,7 @@ def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
 
 
 def _quota(proc: Path, cgroup: Path) -> float:
-    """How many cores' time the control groups leave; infinite where they set no limit."""
+    """Return the CPU limit of the control groups in cores; infinite if they set no limit."""
     least = float("inf")
     for group in _groups(proc, cgroup, "cpu"):
         for read in (_cpu_max, _cfs_quota):
@@ -169,7 +174,7 @@ def _available(path: Path) -> list[int]:
 
 
 def _below_limit(limit: Path, used: Path) -> list[int]:
-    """What a cgroup leaves; nothing where it sets no limit ("max", or a number beyond any memory)."""
+    """Return the bytes left below a cgroup's limit; an empty list without a limit ("max", or above 2**60)."""
     try:
         most = int(limit.read_text())
         return [most - int(used.read_text())] if most < 1 << 60 else []
@@ -178,7 +183,7 @@ def _below_limit(limit: Path, used: Path) -> list[int]:
 
 
 def _below_ulimit(statm: Path) -> list[int]:
-    """What `ulimit -v` leaves of the address space."""
+    """Return the bytes of address space left below `ulimit -v`; an empty list without a limit."""
     try:
         import resource
 
@@ -191,7 +196,7 @@ def _below_ulimit(statm: Path) -> list[int]:
 
 
 def _gflops(device: object, dtype: object) -> float:
-    """Rate of a product of square matrices, best of a few."""
+    """Measure the rate of a product of square matrices in GFLOP/s: the best of several runs in 0.1 s."""
     import torch
 
     assert isinstance(device, torch.device)

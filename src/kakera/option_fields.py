@@ -1,4 +1,4 @@
-"""What a field of options may hold: one type for automatic values, ranges beside the fields, one checker."""
+"""Fields of option classes: automatic values, allowed ranges, and one function that checks them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,48 @@ T = TypeVar("T")
 
 AUTO: Literal["auto"] = "auto"
 Auto: TypeAlias = Literal["auto"]
-"""A value that follows from the data, the machine or the recipe."""
+"""The type of an option that kakera can choose from the data, the machine or the recipe."""
 _BOUNDS = "bounds"
 
 
 def or_none(value: T | Auto) -> T | None:
-    """Return a value, or None where it is to be chosen automatically."""
+    """Return `value`, or None if it is "auto".
+
+    Example:
+
+        >>> or_none(16), or_none("auto")
+        (16, None)
+    """
     return None if value == AUTO else value  # pyright: ignore[reportReturnType]  # "auto" is no T
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What numbers a field takes, each of several alike; the ends belong to it unless it is `open`."""
+    """The range of numbers that a field accepts, from `low` to `high`.
+
+    The range includes both ends; with `open` it excludes them. If a field holds several numbers, each of them
+    must be in the range.
+
+    Example:
+
+        >>> Bounds(0, 1).holds(1), Bounds(0, 1, open=True).holds(1)
+        (True, False)
+        >>> Bounds(0, 1).words()
+        'a number from 0 to 1'
+    """
 
     low: float = -math.inf
     high: float = math.inf
     open: bool = False
     needed: bool = False
-    """Whether at least one value must be given, where several may be."""
+    """True if a field of several values requires at least one."""
 
     def holds(self, value: float) -> bool:
-        """Return whether a number lies within; NaN never does."""
+        """Return True if the range contains `value`; it never contains NaN."""
         return self.low < value < self.high if self.open else self.low <= value <= self.high
 
     def words(self) -> str:
-        """For errors: a number from 0 to 1, a number above 0."""
+        """Return the range as text for error messages, such as "a number from 0 to 1"."""
         if math.isinf(self.high):
             return f"a number {'above' if self.open else 'from'} {self.low:g}"
         return f"a number {'between' if self.open else 'from'} {self.low:g} " + (
@@ -52,14 +69,37 @@ class Bounds:
 def within(
     default: T, low: float = -math.inf, high: float = math.inf, *, open: bool = False, needed: bool = False
 ) -> T:
-    """Return the field of a dataclass with its default and the range of its numbers: see `Bounds`."""
+    """Return a dataclass field with a default value and a range of numbers.
+
+    `low`, `high`, `open` and `needed` are those of `Bounds`. By default the range has no limits.
+
+    Example:
+
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     mask_ratio: float = within(0.75, 0, 1)
+        >>> Options()
+        Options(mask_ratio=0.75)
+    """
     bounds = Bounds(low, high, open, needed)
     found: Any = field(default=default, metadata={_BOUNDS: bounds})
     return found
 
 
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that refuses keyword arguments of an earlier version: old names, and today's."""
+    """Return a decorator that raises OptionError for keyword arguments of an earlier version.
+
+    `names` maps each old name to its new name.
+
+    Example:
+
+        >>> @renamed(lr="learning_rate")
+        ... def train(learning_rate=0.1):
+        ...     return learning_rate
+        >>> train(lr=0.2)
+        Traceback (most recent call last):
+        kakera.errors.OptionError: lr is now learning_rate
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -74,12 +114,30 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def is_union(hint: Any) -> bool:
-    """Return whether a type is one of several, such as a number or "auto"."""
+    """Return True if a type hint is a union, such as a number or "auto".
+
+    Example:
+
+        >>> is_union(int | Auto), is_union(int)
+        (True, False)
+    """
     return get_origin(hint) in (Union, types.UnionType)
 
 
 def check(options: Any) -> None:
-    """Check every field of a dataclass of options: types, choices and ranges. Raises OptionError."""
+    """Check the types, choices and ranges of all fields of an option dataclass.
+
+    Raises OptionError for the first wrong field.
+
+    Example:
+
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     epochs: int = within(10, 1)
+        >>> check(Options(epochs=0))
+        Traceback (most recent call last):
+        kakera.errors.OptionError: epochs: got 0, expected a number from 1; correct it
+    """
     hints = get_type_hints(type(options))
     for each in fields(options):
         bounds = each.metadata.get(_BOUNDS, Bounds())
@@ -87,7 +145,7 @@ def check(options: Any) -> None:
 
 
 def _check(name: str, value: Any, hint: Any, bounds: Bounds, more: str = "") -> None:
-    """One value of a type; `more` is what else it might have been, for errors."""
+    """Check one value against a type hint; `more` is added to the expected value in error messages."""
     if is_union(hint):
         if value == AUTO:
             return
@@ -114,7 +172,17 @@ def _check(name: str, value: Any, hint: Any, bounds: Bounds, more: str = "") -> 
 
 
 def check_number(name: str, value: Any, kind: type[Any], bounds: Bounds, *, auto: bool = False) -> None:
-    """Check that a number is of a kind, int or float, and in its range. Raises OptionError."""
+    """Check that a number has the type `kind` (int or float) and is in its range.
+
+    `name` is the option in the error message. With `auto` the message also offers "auto". Raises OptionError.
+
+    Example:
+
+        >>> check_number("epochs", 10, int, Bounds(1))
+        >>> check_number("epochs", 1.5, int, Bounds(1))
+        Traceback (most recent call last):
+        kakera.errors.OptionError: epochs: got 1.5, expected a whole number; correct it
+    """
     more, kinds = f", or {AUTO}" if auto else "", int if kind is int else (int, float)
     number = isinstance(value, kinds) and not isinstance(value, bool)
     _require(number, name, value, ("a whole number" if kind is int else "a number") + more)

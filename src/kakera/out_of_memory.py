@@ -1,7 +1,7 @@
-"""Every way of running out of memory is one error, OutOfMemoryError: what for, how much, what to lower.
+"""One error, OutOfMemoryError, for every lack of memory: the work, the amount, and the option to lower.
 
-Python, NumPy, PyTorch on CPUs and GPUs, oneDNN and worker processes each have a way of their own. Type and
-text tell them apart, so that nothing heavy is imported here.
+Python, NumPy, PyTorch on CPUs and GPUs, oneDNN and worker processes raise different errors. This module
+detects them by type name and text, so that it needs no slow imports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kakera.errors import KakeraError, OutOfMemoryError
 
-SCARCE = 1 << 30  # bytes
+SCARCE = 1 << 30  # bytes: with more free memory than this, a broken file is the likely cause
 KINDS = ("MemoryError", "OutOfMemoryError", "_ArrayMemoryError")
 UNITS = {"B": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 TEXTS = re.compile(
@@ -28,25 +28,28 @@ ON_GPU = re.compile(r"total capacity of ([\d.]+) (\w+) of which ([\d.]+) (\w+) i
 
 @contextmanager
 def memory_for(work: str, do: str | Callable[[], str]) -> Generator[None]:
-    """Within, a lack of memory is an OutOfMemoryError that names `work` and what to `do`."""
+    """Convert every lack of memory in the `with` block to an OutOfMemoryError.
+
+    `work` is the subject of the message, `do` its advice (or a function that returns the advice).
+    """
     try:
         yield
     except Exception as error:
-        found = out_of_memory(error, work, do if isinstance(do, str) else do())
-        if found is None or found is error:
+        lack = out_of_memory(error, work, do if isinstance(do, str) else do())
+        if lack is None or lack is error:
             raise
-        raise found from error
+        raise lack from error
 
 
 def out_of_memory(error: BaseException, work: str, do: str) -> OutOfMemoryError | None:
-    """The error in one line where it, or what it comes from, is a lack of memory; else None."""
+    """Return an OutOfMemoryError if `error` or one of its causes is a lack of memory; else None."""
     if isinstance(error, KakeraError):
         return error if isinstance(error, OutOfMemoryError) else None
     for cause in _causes(error):
         text = str(cause)
         killed = KILLED.search(text)
         if killed is not None and killed[1] in (None, "Killed", "Bus", "Aborted"):
-            got = "a process that reads was ended by the system, most likely for lack of "
+            got = "a data loading process that the system ended, probably because of too little "
             got += "shared memory" if killed[1] == "Bus" else "memory"
         elif _is_lack(cause, text):
             got = _asked(text)
@@ -57,7 +60,7 @@ def out_of_memory(error: BaseException, work: str, do: str) -> OutOfMemoryError 
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and those it was raised from."""
+    """Yield the error and the errors that caused it."""
     now: BaseException | None = error
     while now is not None:
         yield now
@@ -73,9 +76,10 @@ def _is_lack(error: BaseException, text: str) -> bool:
 
 
 def raise_lack(error: Exception) -> None:
-    """Raise the error again where it is a lack of memory, so that nobody takes it for a broken file.
+    """Raise `error` again if it is a lack of memory, so that no caller reports a broken file.
 
-    Broken files may ask for any amount: with SCARCE bytes free the file is to blame.
+    A broken file can request any amount of memory. So with SCARCE free bytes or more, the file is the cause
+    and nothing is raised.
     """
     if _is_lack(error, str(error)) and memory_here()[1] < SCARCE:
         raise error
@@ -84,26 +88,27 @@ def raise_lack(error: Exception) -> None:
 def _asked(text: str) -> str:
     found = ASKED.search(text)
     if found is None or found[2] not in UNITS:
-        return "not enough memory"
-    return f"not enough memory for {_in_words(float(found[1]) * UNITS[found[2]])} more"
+        return "too little memory"
+    return f"too little memory for {_in_words(float(found[1]) * UNITS[found[2]])} more"
 
 
 def _there(text: str) -> str:
-    """How much there is, on the GPU that the text is about or here."""
+    """Return the total and the free memory as text, of the GPU if the error text is about a GPU."""
     gpu = ON_GPU.search(text)
     if gpu is not None and gpu[2] in UNITS and gpu[4] in UNITS:
         total, free = float(gpu[1]) * UNITS[gpu[2]], float(gpu[3]) * UNITS[gpu[4]]
-        return f"what fits into the {_in_words(total)} of the GPU, of which {_in_words(free)} are free"
+        return f"work that fits into the {_in_words(total)} of the GPU, of which {_in_words(free)} are free"
     total, free = memory_here()
     if not total:
-        return "what fits into memory"
-    return f"what fits into {_in_words(total)}, of which {_in_words(free)} are free now"
+        return "work that fits into memory"
+    return f"work that fits into {_in_words(total)}, of which {_in_words(free)} are free now"
 
 
 def memory_here() -> tuple[float, float]:
-    """Bytes that this process may have at most, and how many of these are free; (0, 0) where nobody says.
+    """Return the total and the free bytes of memory for this process; (0, 0) if unknown.
 
-    The least of the machine's, of its control group's and of its own limit on addresses (`ulimit -v`).
+    Each is the smallest of three: the memory of the machine, the limit of the control group, and the limit
+    on the address space (`ulimit -v`).
     """
     limits = [found for found in (_machine(), _group(), _addresses()) if found is not None]
     if not limits:
@@ -126,7 +131,7 @@ def _group() -> tuple[float, float] | None:
         try:
             total = float((Path(folder) / most).read_text())
             return total, total - float((Path(folder) / used).read_text())
-        except (OSError, ValueError):  # no such group, or "max"
+        except (OSError, ValueError):  # no such group, or "max", which means no limit
             continue
     return None
 
@@ -136,7 +141,7 @@ def _addresses() -> tuple[float, float] | None:
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    except (ImportError, OSError, AttributeError):  # not on every system
+    except (ImportError, OSError, AttributeError):  # not available on every system
         return None
     if limit == resource.RLIM_INFINITY:
         return None
@@ -144,7 +149,7 @@ def _addresses() -> tuple[float, float] | None:
 
 
 def _fields(path: Path) -> dict[str, float]:
-    """Numbers of lines such as `MemTotal: 24 kB`, in bytes."""
+    """Read lines such as `MemTotal: 24 kB`, and return the numbers in bytes by name."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How far a long piece of work is, and the time left: a bar on a terminal, elsewhere a line now and then."""
+"""Progress of long work and the time left: a bar on a terminal, otherwise a line every 20 seconds."""
 
 from __future__ import annotations
 
@@ -16,15 +16,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 T = TypeVar("T")
-EVERY = 20.0  # seconds between lines where there is no terminal
-FIRST = 1.5  # seconds until the first of them
+EVERY = 20.0  # seconds between two lines if stderr is not a terminal
+FIRST = 1.5  # seconds until the first line, so that short work prints nothing
 
 
 class Progress:
-    """`with Progress("tokens", total=60_000) as progress: progress.advance()`, once for each that is done.
+    """A progress bar on a terminal, or progress lines on stderr if it is not a terminal.
 
-    `kind` is what is counted: pictures, or, where a step takes a `batch` of them, steps. One that is `quiet`
-    shows nothing; unless told otherwise that is a process that follows another.
+    `verb` is the label. `total` is the number of items, and `start` the number that is already done. `kind`
+    names the items in the rate ("pictures/s"). If the items are steps, `batch` is the number of samples in a
+    step; the default 0 means that single samples are counted. With `quiet` nothing is shown. The default of
+    `quiet` is True in every process except the first one of a distributed run.
+
+    Example:
+
+        >>> with Progress("tokens", total=3, quiet=True) as progress:
+        ...     for _ in range(3):
+        ...         progress.advance()
+        >>> progress.done
+        3
     """
 
     def __init__(
@@ -40,7 +50,7 @@ class Progress:
         self.verb, self.total, self.start, self.kind, self.batch = verb, total, start, kind, batch
         self.done, self.began = start, time.monotonic()
         self.due = self.began + FIRST
-        """When the next line is printed."""
+        """The time of the next line, in seconds of `time.monotonic`."""
         self.quiet = is_follower() if quiet is None else quiet
         self.console = Console(stderr=True, quiet=self.quiet)
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -61,11 +71,11 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Since this process began."""
+        """Seconds since this object was created, rounded to 0.1 s."""
         return round(time.monotonic() - self.began, 1)
 
     def advance(self, count: int = 1, note: str = "") -> None:
-        """So many more are done."""
+        """Count `count` more items as done, and show the progress with an optional `note`."""
         self.done += count
         now = time.monotonic()
         rate = (self.done - self.start) / max(now - self.began, 1e-9)
@@ -81,11 +91,14 @@ class Progress:
             self._print(f"{step}{self.done}/{self.total}, {note}, {left:.0f} s left")
 
     def within(self, done: int, pieces: int) -> None:
-        """So many pieces of a step are done: shown where a step takes long."""
+        """Show that `done` of `pieces` parts of the current step are finished.
+
+        A line is printed only if the step takes long and stderr is not a terminal.
+        """
         if self.console.is_terminal or self.quiet or done == pieces:
             return
         if time.monotonic() > self.due:
-            self._print(f"step {self.done}/{self.total}, {done} of {pieces} pieces of the next")
+            self._print(f"step {self.done}/{self.total}, {done} of {pieces} parts of the next step")
 
     def _print(self, text: str) -> None:
         print(f"{self.verb}: {text}", file=sys.stderr, flush=True)
@@ -93,14 +106,24 @@ class Progress:
 
 
 class Counting:
-    """`Counting("listing data", "files").advance()`: a line now and then of what has no known end."""
+    """A counter for work whose total is unknown: it prints a line on stderr every 20 seconds.
+
+    `what` is the label, `kind` the name of the counted items.
+
+    Example:
+
+        >>> counting = Counting("listing data", "files")
+        >>> counting.advance(100)
+        >>> counting.done
+        100
+    """
 
     def __init__(self, what: str, kind: str) -> None:
         self.what, self.kind, self.done = what, kind, 0
         self.due = time.monotonic() + FIRST
 
     def advance(self, count: int = 1) -> None:
-        """So many more."""
+        """Count `count` more items."""
         before, self.done = self.done, self.done + count
         if before >> 10 != self.done >> 10 and time.monotonic() > self.due:
             self.due = time.monotonic() + EVERY
@@ -110,7 +133,15 @@ class Counting:
 
 @contextmanager
 def opening(verb: str, subject: str) -> Generator[None]:
-    """Say in a line what is being opened, where that takes long and nothing can be counted yet."""
+    """Print one line on stderr if the `with` block takes longer than 1.5 seconds.
+
+    The line is "VERB: opening SUBJECT …". Use it for work in which no items can be counted yet.
+
+    Example:
+
+        >>> with opening("pretrain", "flowers"):
+        ...     pass
+    """
     line = f"{verb}: opening {subject} …"
     timer = threading.Timer(FIRST, lambda: print(line, file=sys.stderr, flush=True))
     timer.daemon = True
@@ -123,12 +154,26 @@ def opening(verb: str, subject: str) -> Generator[None]:
 
 
 def is_follower(env: Mapping[str, str] = os.environ) -> bool:
-    """Whether torchrun, SLURM or Fabric started this process beside another one, which does the talking."""
+    """Return True if this process is not the first one of a distributed run.
+
+    torchrun, SLURM and Fabric set RANK, LOCAL_RANK or SLURM_PROCID. Only the first process prints.
+
+    Example:
+
+        >>> is_follower({"RANK": "0"}), is_follower({"RANK": "1"})
+        (False, True)
+    """
     return any(env.get(name, "0") != "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def with_progress(things: Iterable[T], verb: str, *, total: int, kind: str = "pictures") -> Iterator[T]:
-    """Each of `things`, and how many of `total` have gone by is shown."""
+    """Yield each of `things` and show the progress; see `Progress` for `verb`, `total` and `kind`.
+
+    Example:
+
+        >>> list(with_progress("ab", "read", total=2))
+        ['a', 'b']
+    """
     with Progress(verb, total=total, kind=kind) as progress:
         for thing in things:
             yield thing

@@ -25,7 +25,7 @@ def nan(path: Path) -> None:
 
 
 WAYS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "truncated": (lambda p: (record(p, tone(300, 1.0), RATE), cut(p)), "expected a whole recording"),
+    "truncated": (lambda p: (record(p, tone(300, 1.0), RATE), cut(p)), "expected a complete recording"),
     "misnamed": (lambda p: p.write_bytes(b"this is a text"), "got a text file"),
     "empty": (lambda p: p.write_bytes(b""), "got an empty file"),
     "no-samples": (lambda p: record(p, np.zeros(0, np.float32), RATE), "got no samples"),

@@ -100,7 +100,7 @@ def test_a_spectrogram_stands_upright_and_scales_beside_it(world: Path) -> None:
     [
         (
             ["short.wav", "--at", "0.5"],
-            "short.wav: got 0.3 s, expected a frame after 0.5 s; begin earlier",
+            "short.wav: got 0.3 s, expected a frame after 0.5 s; start earlier",
         ),
         (["short.wav", "--at", "-1"], "at: got -1.0, expected a number from 0"),
         (["short.wav", "--at", "nan"], "at: got nan, expected a number from"),

@@ -122,7 +122,7 @@ def test_no_labels_are_refused(tmp_path: Path) -> None:
 
 
 def test_more_labels_than_there_are_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="got 41 asked for, expected between 1 and 40"):
+    with pytest.raises(DataError, match="got a request for 41, expected between 1 and 40"):
         finetune(pictures(), out=tmp_path / "run", labels=41, **QUICK)
 
 

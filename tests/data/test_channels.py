@@ -62,5 +62,7 @@ def test_the_number_that_is_there_changes_nothing() -> None:
 
 @pytest.mark.parametrize("channels", [0, 2, 4, -1])
 def test_other_numbers_are_refused(channels: int) -> None:
-    with pytest.raises(DataError, match=f"got pictures of 3 channels, expected {channels}; name others"):
+    with pytest.raises(
+        DataError, match=f"got pictures of 3 channels, expected {channels}; use other pictures"
+    ):
         arrays(COLOUR).with_channels(channels)

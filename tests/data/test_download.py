@@ -111,7 +111,7 @@ def test_a_server_that_always_breaks_off_is_one_line_and_leaves_nothing(world: P
         found = open_dataset(f"{address}/shards")
         with pytest.raises(
             DataError,
-            match=r"^http://[^\n]+\.tar: got no whole answer \(1000 of \d+ bytes\), expected the whole",
+            match=r"^http://[^\n]+\.tar: got an incomplete download \(1000 of \d+ bytes\), expected the c",
         ):
             found.pictures.read(0)
     assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == download.ATTEMPTS
@@ -127,7 +127,7 @@ def test_another_shard_than_the_one_in_the_contents_is_refused(
     (tmp_path / "shards" / "000000.tar").write_bytes(content)
     with served(tmp_path) as address:
         found = open_dataset(f"{address}/shards")
-        with pytest.raises(DataError, match=r"000000\.tar: got no whole answer \(checksum "):
+        with pytest.raises(DataError, match=r"000000\.tar: got an incomplete download \(checksum "):
             [found.pictures.read(index) for index in range(len(found))]
     assert not [name for name in files(cache) if name.startswith("000000") and name.endswith(".tar")]
 
@@ -145,7 +145,7 @@ def test_nothing_there_is_one_line_at_once(world: Path) -> None:
 
 def test_no_server_is_one_line() -> None:
     with pytest.raises(
-        DataError, match=r"^http://127\.0\.0\.1:9/x/shards\.json: got no whole answer \(.*refused"
+        DataError, match=r"^http://127\.0\.0\.1:9/x/shards\.json: got an incomplete download \(.*refused"
     ):
         open_dataset("http://127.0.0.1:9/x")
 

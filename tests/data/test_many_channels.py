@@ -99,7 +99,7 @@ def test_many_channels_with_opacity_are_laid_on_white() -> None:
 
 
 def test_many_channels_are_not_made_grey_or_colour() -> None:
-    with pytest.raises(UnreadableFileError, match="5 channels of 8-bit values, .*; --channels 5"):
+    with pytest.raises(UnreadableFileError, match="5 channels of 8-bit values, .*; use --channels 5"):
         decode(tiff(values(5)), 3)
     with pytest.raises(UnreadableFileError, match="got 3 channels, expected 5"):
         decode(encoded(values(3)), 5)

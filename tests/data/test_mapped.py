@@ -61,7 +61,7 @@ def test_a_file_that_has_changed_is_not_mapped_by_another_process(tmp_path: Path
     path = npz(tmp_path, images=COLOUR)
     content = pickle.dumps(open_npz(path)[0])
     path.write_bytes(path.read_bytes() + b"\0")
-    with pytest.raises(DataError, match="got another size or time of change, expected the file as it was"):
+    with pytest.raises(DataError, match="got another size or modification time, expected the unchanged file"):
         pickle.loads(content).pictures.read(0)
     path.unlink()
     with pytest.raises(DataError, match="got .*No such file") as caught:

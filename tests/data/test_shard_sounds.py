@@ -204,7 +204,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
     with (tmp_path / "out" / "unreadable.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert [Path(row[0]).name for row in rows] == ["file", "b.wav", "d.mp3"]
-    assert "expected a whole recording" in rows[1][1]
+    assert "expected a complete recording" in rows[1][1]
     assert "a text file" in rows[2][1]
 
 
@@ -216,7 +216,7 @@ def test_unreadable_ones_are_skipped_counted_and_listed(
             "--side: got 64 for recordings, expected pictures: recordings are always stored as files; ",
         ),
         (["--store", "pixels"], "--store: got pixels for recordings, expected pictures"),
-        (["--channels", "3"], "got recordings and 3 channels, expected 1; leave it out"),
+        (["--channels", "3"], "got recordings and 3 channels, expected 1; leave out --channels"),
         (["--shard-size", "0"], "--shard-size: got 0, expected 1 or more; "),
     ],
 )

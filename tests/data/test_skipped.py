@@ -5,7 +5,7 @@ import pytest
 from kakera.data.checks.findings import skipped_words
 
 BROKEN, LARGE = (
-    "got a damaged picture (x), expected a whole one",
+    "got a damaged picture (x), expected an undamaged one",
     "got 20000 x 10000 pixels, expected at most 1",
 )
 

@@ -90,7 +90,7 @@ def test_a_table_that_cannot_be_meant_is_one_line(rows: str, words: str, tmp_pat
 def test_recordings_have_one_channel_and_no_other_is_given(tmp_path: Path) -> None:
     tree(tmp_path, "x/a.wav", "y/b.wav")
     assert open_dataset(tmp_path, channels=1).channels == 1
-    with pytest.raises(DataError, match="got recordings and 3 channels, expected 1; leave it out"):
+    with pytest.raises(DataError, match="got recordings and 3 channels, expected 1; leave out --channels"):
         open_dataset(tmp_path, channels=3)
 
 

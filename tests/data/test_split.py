@@ -158,7 +158,7 @@ def test_the_few_of_several_labels_are_spread_over_the_rarest(count: int) -> Non
 
 @pytest.mark.parametrize("count", [0, -1, 201])
 def test_more_than_are_labelled_are_refused(count: int) -> None:
-    with pytest.raises(DataError, match=f"labels: got {count} asked for, expected between 1 and 200"):
+    with pytest.raises(DataError, match=f"labels: got a request for {count}, expected between 1 and 200"):
         few(TEN, count, 0)
 
 

@@ -83,7 +83,7 @@ def test_an_error_at_any_call_that_writes_is_one_line(fault: Callable[..., None]
 
 def test_a_full_disk_is_said_and_the_last_checkpoint_stays(small_disk: Path) -> None:
     (small_disk / "others").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 26_000))
-    with pytest.raises(StorageError, match="No space left on device.*free some; nothing is lost"):
+    with pytest.raises(StorageError, match="No space left on device.*free some disk space; nothing is lost"):
         life(small_disk / "run")
     found = max(whole_steps(small_disk / "run"))
     assert found > 0

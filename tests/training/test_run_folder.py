@@ -112,7 +112,9 @@ def test_a_full_disk_at_the_last_write_leaves_what_the_same_call_goes_on_from(
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(StorageError, match="No space left on device, .*free some; nothing is lost"):
+    with pytest.raises(
+        StorageError, match="No space left on device, .*free some disk space; nothing is lost"
+    ):
         kakera.pretrain(pictures(), out=tmp_path / "run", **QUICK)
     monkeypatch.undo()
     assert len(list((tmp_path / "run" / "checkpoints").iterdir())) > 0
@@ -134,7 +136,7 @@ def test_a_read_only_folder_is_one_line_that_says_so(tmp_path: Path, monkeypatch
     with run.held():
         monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(
-            StorageError, match="got Permission denied, .*allow writing there; nothing is lost"
+            StorageError, match="got Permission denied, .*allow kakera to write there; nothing is lost"
         ):
             run.log({"step": 1})
         monkeypatch.undo()

@@ -77,7 +77,7 @@ def test_a_full_disk_is_one_line_and_with_room_the_same_command_goes_on(
     assert process.returncode == 2
     said = [line for line in error.splitlines() if line.startswith("kakera: ")]
     assert len(said) == 1
-    assert "No space left on device, expected room to write; free some; nothing is lost" in said[0]
+    assert "No space left on device, expected room to write; free some disk space; nothing is lost" in said[0]
     assert "Traceback" not in error
     assert len(list((small_disk / "run" / "checkpoints").iterdir())) == 2
     resize(f"{6 * checkpoint}k")

@@ -1,1 +1,1 @@
-"""Pictures and what is known of them: sources, decoding, splits, batches."""
+"""Data sets of pictures and recordings: sources, decoding, splits and batches."""

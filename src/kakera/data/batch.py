@@ -1,4 +1,4 @@
-"""What training is given at a time, and how its samples are drawn anew each epoch."""
+"""Batches of samples, and the options of random augmentation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from kakera.errors import UnreadableFileError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Of pictures the share of a random-size crop, a shift in pixels, a mirror; of recordings the rest.
+    """The options of random augmentation; the defaults change nothing.
 
-    A recording is turned around by up to `roll` seconds, made louder or softer by up to `gain` decibels, and
-    given white noise of up to `noise` times its own root mean square.
+    For pictures, `crop` is the smallest and largest share of the area of a random-size crop, and `ratio` the
+    smallest and largest aspect ratio. `shift` is the largest shift in pixels. With `flip`, half of the
+    pictures are mirrored.
+
+    Recordings are shifted circularly by up to `roll` seconds, made louder or softer by up to `gain` decibels,
+    and mixed with white noise of up to `noise` times their root mean square.
+
+    Example:
+
+        >>> Augmentation(crop=(0.2, 1.0), flip=True).shift
+        0
     """
 
     crop: tuple[float, float] = (1.0, 1.0)
@@ -31,11 +40,23 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures (b, c, H, W) uint8; labels int64 (b,) or float (b, classes); numbers of the samples (b,).
+    """A batch of pictures or recordings.
 
-    Of recordings `pictures` are waveforms (b, samples), zero from `lengths` (b,) on, and `starts` (b,) says
-    where in the recording each begins, all in samples. `rows` (b,) are places among the `whole` samples of a
-    step, of which other processes may have others and some may be unreadable; None where all are here.
+    `pictures` is uint8 (b, c, H, W). `labels` is int64 (b,), or float (b, classes) if multi-label; None
+    without labels. `samples` (b,) are the numbers of the samples in the data set.
+
+    For recordings, `pictures` are waveforms float32 (b, samples). They are zero from `lengths` (b,) on, and
+    `starts` (b,) are their first samples in the recordings, all in samples.
+
+    `rows` (b,) are the positions among the `whole` samples of the step. The other positions belong to other
+    processes or to unreadable files. `rows` is None if the batch contains the whole step. `unreadable` lists
+    the errors of files that could not be read.
+
+    Example:
+
+        >>> batch = Batch(torch.zeros(2, 3, 8, 8), None, torch.tensor([5, 7]), epoch=0, step=0)
+        >>> batch.partners
+        tensor([1, 0])
     """
 
     pictures: Tensor
@@ -49,61 +70,68 @@ class Batch:
     rows: Tensor | None = None
     whole: int = 0
     clipped: tuple[tuple[str, int], ...] = ()
-    """Files with values outside of their range, and how many."""
+    """Files with values outside of the value range, and the number of such values."""
     mask: Any = None
-    """What is hidden of the samples: tensors in tuples, as the model takes them in; None if not drawn yet."""
+    """The mask of the batch, as tensors in tuples for the model; None if it is not drawn yet."""
 
     @property
     def partners(self) -> Tensor:
-        """(b,): where the sample with the mirrored place in the step stands; its own if not here."""
+        """The row of each sample's partner in this batch, int64 (b,).
+
+        The partner of position i in a step is position `whole` − 1 − i. A sample whose partner is not in the
+        batch has its own row.
+        """
         rows, whole = self.places
-        here = torch.arange(len(rows))
-        found = torch.full((whole,), -1, dtype=torch.int64)
-        found[rows] = here
-        partners = found[whole - 1 - rows]
-        return torch.where(partners < 0, here, partners)
+        own = torch.arange(len(rows))
+        row_of = torch.full((whole,), -1, dtype=torch.int64)
+        row_of[rows] = own
+        partners = row_of[whole - 1 - rows]
+        return torch.where(partners < 0, own, partners)
 
     @property
     def places(self) -> tuple[Tensor, int]:
-        """`rows` and `whole`, spelled out."""
+        """`rows` and `whole`, with their values also if `rows` is None."""
         if self.rows is None:
             return torch.arange(len(self.samples)), len(self.samples)
         return self.rows, self.whole
 
     def blank(self) -> Batch:
-        """One empty sample in place of none, for a process that must keep up with the others."""
+        """Return a batch of one sample of zeros, for a process that has no samples but must do the step."""
         labels = None if self.labels is None else self.labels.new_zeros((1, *self.labels.shape[1:]))
         pictures = self.pictures.new_zeros((1, *self.pictures.shape[1:]))
-        one = torch.zeros(1, dtype=torch.int64)
+        zero = torch.zeros(1, dtype=torch.int64)
         lengths = None if self.lengths is None else torch.full((1,), pictures.shape[1])
-        starts = None if self.starts is None else one
+        starts = None if self.starts is None else zero
         return replace(
             self,
             pictures=pictures,
             labels=labels,
-            samples=one,
+            samples=zero,
             lengths=lengths,
             starts=starts,
-            rows=one,
+            rows=zero,
             mask=None,
         )
 
     def to(self, device: torch.device) -> Batch:
-        """What the model works on, moved, while the program goes on where it is pinned."""
+        """Return the batch with pictures, labels and mask on `device`.
+
+        From pinned memory, the copy runs in the background.
+        """
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Batch:
-        """What the model works on in memory that a GPU can fetch by itself."""
+        """Return the batch with pictures, labels and mask in pinned memory, for fast copies to a GPU."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        """What the model works on, changed; numbers of samples and lengths stay on the CPU."""
+        """Apply `change` to pictures, labels and mask; sample numbers and lengths stay on the CPU."""
         pictures, labels, mask = _each_tensor((self.pictures, self.labels, self.mask), change)
         return replace(self, pictures=pictures, labels=labels, mask=mask)
 
 
 def _each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same tuples, named or not, of changed tensors."""
+    """Apply `change` to each tensor in nested tuples, also in named tuples."""
     if not isinstance(value, tuple):
         return change(value) if isinstance(value, Tensor) else value
     items: tuple[Any, ...] = value

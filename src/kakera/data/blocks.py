@@ -1,4 +1,4 @@
-"""Pictures of several arrays, one after another, none of them copied."""
+"""Pictures in several arrays, used as one sequence without copies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kakera.data.images.decode import with_depth
 from kakera.data.mapped import MappedArray
 
 Block = NDArray[np.uint8] | MappedArray
-"""(n, H, W, C), in memory or mapped."""
+"""An array of pictures (n, H, W, C), in memory or mapped."""
 
 
 class Blocks:
-    """The pictures of one or more arrays (n, H, W, C), which may differ in n, H and W; rows count from 0.
+    """The pictures of one or more arrays (n, H, W, C), which can differ in n, H and W.
 
-    `depths` are numbers of channels to which pictures are converted, one after another, when they are read.
+    `depths` are numbers of channels. Each picture is converted to these, one after another, when it is read.
     """
 
     def __init__(self, parts: Sequence[Block], depths: tuple[int, ...] = ()) -> None:
@@ -31,7 +31,7 @@ class Blocks:
         return self.ends[-1]
 
     def __getitem__(self, row: int | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """One picture, a view where it is not converted; or a copy of several (k, H, W, C) of one size."""
+        """Return one picture (H, W, C), a view if possible, or a copy of several (k, H, W, C) of one size."""
         if isinstance(row, np.ndarray):
             return self._several(row)
         part, place = self._place(row)
@@ -39,32 +39,32 @@ class Blocks:
 
     @property
     def same(self) -> bool:
-        """Whether all pictures have one size."""
+        """True if all pictures have the same size."""
         return len({part.shape[1:] for part in self.parts}) == 1
 
     @property
     def mapped(self) -> bool:
-        """Whether none of the arrays is in memory."""
+        """True if none of the arrays is in memory."""
         return all(isinstance(part, MappedArray) for part in self.parts)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(n, H, W, C) of all of them, where they have one size."""
+        """(n, H, W, C) of all pictures; only correct if they have the same size."""
         return len(self), *self.shape_of(0)
 
     def shape_of(self, row: int) -> tuple[int, int, int]:
-        """(H, W, C) of one, which is not read."""
+        """Return (H, W, C) of one picture, without reading it."""
         height, width, channels = self._place(row)[0].shape[1:]
         return height, width, self.depths[-1] if self.depths else channels
 
     def converted(self, channels: int) -> Blocks:
-        """With 1 or 3 channels: now where all arrays are in memory, else when they are read."""
+        """Convert to 1 or 3 channels: at once if all arrays are in memory, otherwise at each read."""
         if any(isinstance(part, MappedArray) for part in self.parts):
             return Blocks(self.parts, (*self.depths, channels))
         return Blocks([with_depth(_values(part), channels) for part in self.parts])
 
     def _place(self, row: int) -> tuple[Block, int]:
-        """The array of a picture, and its number there. Raises IndexError."""
+        """Return the array of a picture, and its number in that array. Raises IndexError."""
         row = range(len(self))[row]
         number = bisect_right(self.ends, row)
         return self.parts[number], row - (self.ends[number - 1] if number else 0)
@@ -85,7 +85,7 @@ class Blocks:
 
 
 def shape_of(arrays: NDArray[Any] | Sequence[NDArray[Any]] | Blocks, row: int) -> tuple[int, ...]:
-    """The shape of one of some arrays, without reading it where that takes time."""
+    """Return the shape of one array, without reading it if it is mapped."""
     return arrays.shape_of(row) if isinstance(arrays, Blocks) else arrays[row].shape
 
 

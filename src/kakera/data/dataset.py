@@ -1,4 +1,4 @@
-"""A data set: pictures or recordings, what is known of each, and nothing about where they came from."""
+"""A data set: pictures or recordings with their labels and splits, independent of their source."""
 
 from __future__ import annotations
 
@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from kakera.data.images.value_range import Ranges
 
 PARTS = ("train", "val", "test")
-PICTURES, RECORDINGS = "pictures", "recordings"  # what a data set is made of
+PICTURES, RECORDINGS = "pictures", "recordings"  # the kinds of data sets
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """n pictures, the part each belongs to, and their labels where there are any.
+    """A data set of n pictures or recordings, with splits and labels.
 
-    `split` (n,) holds "train", "val" or "test". `labels` is int64 (n,), −1 where a picture has none, or bool
-    (n, classes) where a picture may carry several, or none of the classes. `unreadable` are files that are
-    already left out.
+    `pictures` are the pictures or recordings, and `channels` is their number of channels. `split` (n,)
+    contains "train", "val" or "test". `labels` is int64 (n,) with −1 for unlabelled pictures, or bool
+    (n, classes) if multi-label; None without labels. `classes` are the names of the classes. `unreadable` are
+    the errors of files that were removed from the data set. Raises DataError if the lengths differ.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((3, 8, 8, 1), np.uint8))
+        >>> split = np.array(["train", "train", "test"])
+        >>> data = Dataset("digits", pictures, 1, split, ("a", "b"), np.array([0, 1, 0]))
+        >>> len(data.part("train")), data.kind, data.multi_label
+        (2, 'pictures', False)
     """
 
     name: str
@@ -37,13 +47,13 @@ class Dataset:
     labels: NDArray[Any] | None = None
     unreadable: tuple[UnreadableFileError, ...] = ()
     ranges: Ranges = ()
-    """What is black and what is white of deep pictures: measured, or given."""
+    """The values of black and white in deep pictures, measured or from an option."""
     left_out: tuple[tuple[str, str], ...] = ()
-    """Files beside them that were not opened, and why not; "" of those that are no pictures or recordings."""
+    """Skipped files and the reasons; the reason is "" for files that are not pictures or recordings."""
     emptied: tuple[str, ...] = ()
-    """Folders and classes that have no file left."""
+    """Folders and classes without any readable file."""
     notes: tuple[str, ...] = ()
-    """What was decided about classes and parts, where another might have decided otherwise."""
+    """Notes about automatic decisions on classes and splits."""
 
     def __post_init__(self) -> None:
         count = len(self.pictures)
@@ -61,25 +71,25 @@ class Dataset:
 
     @property
     def sounds(self) -> Sounds | None:
-        """The recordings, where the data set is made of recordings."""
+        """The recordings; None for a data set of pictures."""
         return self.pictures if isinstance(self.pictures, Sounds) else None
 
     @property
     def kind(self) -> str:
-        """What it is made of, in a word: PICTURES or RECORDINGS."""
+        """The kind of data: "pictures" or "recordings"."""
         return PICTURES if self.sounds is None else RECORDINGS
 
     @property
     def multi_label(self) -> bool:
-        """Whether a picture may carry several labels."""
+        """True if a picture can have several labels."""
         return self.labels is not None and self.labels.ndim == 2
 
     @property
     def labelled(self) -> NDArray[np.int64]:
-        """The indices of the pictures whose label is known.
+        """The indices of the labelled pictures, int64 (k,).
 
-        Where a picture may carry several, one without any carries none of the classes, which is known too;
-        but a part in which no picture carries one is not labelled.
+        In a multi-label data set, a picture without a label counts as labelled: it belongs to no class. But
+        if no picture of a split has a label, the whole split counts as unlabelled.
         """
         if self.labels is None:
             return np.empty(0, dtype=np.int64)
@@ -89,32 +99,35 @@ class Dataset:
         return np.flatnonzero(np.isin(self.split, known))
 
     def part(self, name: str) -> Dataset:
-        """The pictures of one part: "train", "val" or "test"; there may be none."""
+        """Return the pictures of one split: "train", "val" or "test". The result can be empty."""
         assert name in PARTS, name
         return self.take(np.flatnonzero(self.split == name))
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> Dataset:
-        """The pictures at `indices`, in that order, without a copy of them."""
+        """Return the pictures at `indices`, in that order, without copying them."""
         rows = np.asarray(indices, dtype=np.int64)
         labels = None if self.labels is None else self.labels[rows]
         return replace(self, pictures=self.pictures.take(rows), split=self.split[rows], labels=labels)
 
     def with_channels(self, channels: int) -> Dataset:
-        """Return the same with 1 (grey) or 3 (colour) channels. Raises DataError where either has others."""
+        """Return the data set with 1 (grey) or 3 (colour) channels.
+
+        Raises DataError for recordings, and for other numbers of channels.
+        """
         if channels == self.channels:
             return self
         if self.sounds is not None:
             raise DataError(
-                self.name, got=f"recordings and {channels} channels", expected="1", do="leave it out"
+                self.name, got=f"recordings and {channels} channels", expected="1", do="leave out --channels"
             )
         if {channels, self.channels} != {1, 3}:
             got = f"pictures of {self.channels} channel{'' if self.channels == 1 else 's'}"
-            do = "name others, or leave out --channels"
+            do = "use other pictures, or leave out --channels"
             raise DataError(self.name, got=got, expected=channels, do=do)
         return replace(self, pictures=self.pictures.with_channels(channels), channels=channels)
 
     def with_ranges(self, ranges: Ranges) -> Dataset:
-        """Return the same, read with these ranges; recordings and pictures in memory as they are."""
+        """Return the data set with these value ranges; recordings and pictures in memory stay unchanged."""
         if ranges == self.ranges == self.pictures.ranges:
             return self
         found = self.pictures.with_ranges(ranges)

@@ -1,4 +1,4 @@
-"""Files from the web into a folder of ours: whole, checked, once for all processes."""
+"""Downloads into the cache folder: complete, with a checksum test, and once for all processes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from kakera.storage import whole_file
 VARIABLE = "KAKERA_CACHE"
 ATTEMPTS = 3
 PAUSE = 0.5  # seconds after the first attempt, doubled after each
-PATIENCE = 60  # seconds without a byte
+PATIENCE = 60  # seconds without a byte, after which a download has failed
 PIECE = 1 << 20
 ADVICE = "check the address, or run the command again"
 
 
 def cache_folder() -> Path:
-    """KAKERA_CACHE, else where the platform keeps what can be had again."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return Path(given)
+    """Return the cache folder: the environment variable KAKERA_CACHE, else the platform's cache folder."""
+    chosen = os.environ.get(VARIABLE)
+    if chosen:
+        return Path(chosen)
     if sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     elif sys.platform == "win32":
@@ -42,10 +42,12 @@ def cache_folder() -> Path:
 def fetched(
     address: str, path: Path, *, sha256: str = "", md5: str = "", again: bool = False, do: str = ADVICE
 ) -> Path:
-    """The file at `path`, downloaded where it is not there yet (or `again`). Raises DataError, StorageError.
+    """Download a file to `path` if it does not exist there, and return `path`.
 
-    Its checksum is compared where one is given; `do` is what an error advises. Processes that want the same
-    file at once wait for one of them to fetch it.
+    With `again` an existing file is downloaded again. `sha256` or `md5` is the expected checksum; without one
+    nothing is checked. `do` is the advice in errors. If several processes request the same file, one of them
+    downloads it and the others wait. Raises DataError if the download fails, and StorageError if the file
+    cannot be written.
     """
     kind, checksum = ("md5", md5) if md5 else ("sha256", sha256)
     if path.exists() and not again:
@@ -72,17 +74,17 @@ def _attempt(address: str, path: Path, kind: str, checksum: str, do: str) -> Non
         try:
             return _download(address, path, kind, checksum)
         except urllib.error.HTTPError as error:
-            error.close()  # it is an answer, too
+            error.close()  # an HTTPError is also an open response
             fault = f"no file ({error})"
             if 400 <= error.code < 500 and error.code not in (408, 429):
                 break
         except _BrokenError as error:
-            fault = f"no whole answer ({' '.join(str(error).split())})"
-    raise DataError(address, got=fault, expected="the whole file", do=do)
+            fault = f"an incomplete download ({' '.join(str(error).split())})"
+    raise DataError(address, got=fault, expected="the complete file", do=do)
 
 
 class _BrokenError(Exception):
-    """The connection, not the disk."""
+    """An error of the connection, not of the disk."""
 
 
 def _download(address: str, path: Path, kind: str, checksum: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures as arrays, and pictures in files."""
+"""Pictures in arrays, and pictures in files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,18 @@ from kakera.errors import UnreadableFileError, printable
 
 
 class ArrayPictures(Pictures):
-    """Pictures as pixels: one array (n, H, W, C), `Blocks` of them, or arrays (H, W, C) of any size.
+    """Pictures in arrays, in memory or mapped.
 
-    They are in memory or mapped. `rows` picks some of them without a copy; `names` belong to the stored
-    arrays, not to the rows.
+    `arrays` is one array uint8 (n, H, W, C), `Blocks` of such arrays, or a sequence of arrays (H, W, C) of
+    any size. `names` belong to the stored arrays, not to the rows. `rows` selects pictures without a copy;
+    the default selects all.
+
+    Example:
+
+        >>> pictures = ArrayPictures(np.zeros((3, 8, 8, 1), np.uint8), ["a", "b", "c"])
+        >>> chosen = pictures.take(np.array([2, 0]))
+        >>> len(chosen), chosen.name(0), chosen.read(0).shape
+        (2, 'c', (8, 8, 1))
     """
 
     in_memory = True
@@ -39,20 +47,20 @@ class ArrayPictures(Pictures):
         return len(self.rows)
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """Return (H, W, C), a view of what is stored."""
+        """Return a picture (H, W, C), a view of the stored array."""
         return self.arrays[self.rows[index]]
 
     def name(self, index: int) -> str:
-        """Return the name given at birth, or the number in the array."""
+        """Return the name of a picture, or "picture[NUMBER]" without names."""
         row = int(self.rows[index])
         return self.names[row] if self.names else f"picture[{row}]"
 
     def take(self, rows: NDArray[np.int64]) -> ArrayPictures:
-        """Return the same arrays, other rows."""
+        """Return the pictures at `rows`, without copying the arrays."""
         return ArrayPictures(self.arrays, self.names, self.rows[rows])
 
     def with_channels(self, channels: int) -> ArrayPictures:
-        """Return them converted: now where they are in memory, else when they are read."""
+        """Convert to 1 or 3 channels: at once if the arrays are in memory, otherwise at each read."""
         arrays = self.arrays
         if isinstance(arrays, Blocks):
             converted = arrays.converted(channels)
@@ -63,33 +71,44 @@ class ArrayPictures(Pictures):
         return ArrayPictures(converted, self.names, self.rows)
 
     def shape(self, index: int) -> tuple[int, ...]:
-        """Return (H, W, C), also of a mapped one without reading it."""
+        """Return (H, W, C) of a picture, without reading a mapped one."""
         return shape_of(self.arrays, int(self.rows[index]))
 
     @property
     def block(self) -> NDArray[np.uint8] | Blocks | None:
-        """All the stored pictures (n, H, W, C), to be indexed by rows; None where their sizes differ."""
+        """All stored pictures (n, H, W, C), to be indexed by `rows`; None if their sizes differ."""
         if isinstance(self.arrays, Blocks):
             return self.arrays if self.arrays.same else None
         return self.arrays if isinstance(self.arrays, np.ndarray) else None
 
     @property
     def common_size(self) -> tuple[int, int] | None:
-        """(height, width) of all the stored pictures; None where these differ."""
+        """(height, width) of all stored pictures; None if their sizes differ."""
         return None if self.block is None else self.block.shape[1:3]
 
     def stack(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (k, H, W, C), copied at once."""
+        """Return the pictures at `rows` as one array (k, H, W, C)."""
         return super().stack(rows) if self.block is None else self.block[self.rows[rows]]
 
     @property
     def mapped(self) -> bool:
-        """Whether they lie in files, and take no memory that the system could not have back."""
+        """True if all arrays are mapped files, whose memory the system can free at any time."""
         return isinstance(self.arrays, Blocks) and self.arrays.mapped
 
 
 class FilePictures(Pictures):
-    """Pictures on disk, decoded each time they are read; `ranges` are those of deep ones."""
+    """Pictures in files, decoded each time they are read.
+
+    `channels` is the number of channels after decoding. `ranges` are the value ranges of deep pictures.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> Image.new("RGB", (4, 2), "white").save("white.png")
+        >>> pictures = FilePictures([Path("white.png")], channels=1)
+        >>> pictures.read(0).shape, pictures.size(0)
+        ((2, 4, 1), (2, 4))
+    """
 
     on_disk = True
 
@@ -101,18 +120,18 @@ class FilePictures(Pictures):
         return len(self.paths)
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """Return (H, W, C). Raises UnreadableFileError."""
+        """Decode a picture to uint8 (H, W, C). Raises UnreadableFileError."""
         path = self.paths[index]
         return decode(
             path, self.channels, ranges=self.ranges, clipped=lambda n: self._clipped.update({str(path): n})
         )
 
     def name(self, index: int) -> str:
-        """Return the path, in letters that can be written."""
+        """Return the path, with an escape for bytes that are not UTF-8."""
         return printable(self.paths[index])
 
     def names_between(self, start: int, stop: int) -> list[str]:
-        """Return the paths from `start` up to `stop`, in a fraction of the time that one by one takes."""
+        """Return the paths from `start` to `stop` − 1, much faster than one by one."""
         if not isinstance(self.paths, Paths):
             return super().names_between(start, stop)
         texts = self.paths[start:stop].texts()
@@ -143,7 +162,7 @@ class FilePictures(Pictures):
         return header(self.paths[index])[2]
 
     def decoded_pixels(self, index: int) -> int:
-        """Return how many pixels the header says. Raises UnreadableFileError."""
+        """Return the number of pixels, from the header. Raises UnreadableFileError."""
         height, width = self.size(index)
         return height * width
 
@@ -152,7 +171,7 @@ class FilePictures(Pictures):
         return True
 
     def content(self, index: int) -> bytes:
-        """Return what is in the file. Raises UnreadableFileError."""
+        """Return the bytes of the file. Raises UnreadableFileError."""
         path = self.paths[index]
         try:
             return path.read_bytes()
@@ -161,5 +180,5 @@ class FilePictures(Pictures):
 
     @property
     def clipped(self) -> dict[str, int]:
-        """How many values lay outside of the ranges, by file, of those read by this process."""
+        """The number of values outside of the ranges, by file, for files that this process has read."""
         return self._clipped

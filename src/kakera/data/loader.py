@@ -1,4 +1,4 @@
-"""Batches: the same ones for any number of workers, from any step on."""
+"""Loading of batches: they are the same for any number of workers and from any first step."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kakera.data.workers import read_batches
 from kakera.errors import DataError, UnreadableFileError
 
 Masks: TypeAlias = Callable[[Batch], Any]
-"""Draws the mask of a batch: tensors in tuples. A function, so that `data/` knows nothing of models."""
+"""A function that draws the mask of a batch, as tensors in tuples; so `data/` does not depend on models."""
 
-HOPELESS = 10  # so many batches in a row without a readable picture end the run
+HOPELESS = 10  # batches in a row without a readable picture, after which the run ends
 
 
 class Reader(TorchDataset[Any]):
-    """Reads whole batches, in the main process or in a worker."""
+    """A data set that reads whole batches of pictures, in the main process or in a worker."""
 
     def __init__(
         self,
@@ -43,9 +43,9 @@ class Reader(TorchDataset[Any]):
 
     def __getitems__(self, places: list[Place]) -> Batch:
         epoch, step = places[0][:2]
-        wanted = np.array([index for _, _, index, _ in places])
-        pictures, kept, broken = self._read(wanted, epoch)
-        samples, rows = wanted[kept], np.array([row for _, _, _, row in places])[kept]
+        numbers = np.array([index for _, _, index, _ in places])
+        pictures, readable, broken = self._read(numbers, epoch)
+        samples, rows = numbers[readable], np.array([row for _, _, _, row in places])[readable]
         labels = None
         if self.dataset.labels is not None:
             chosen = self.dataset.labels[samples]
@@ -63,68 +63,68 @@ class Reader(TorchDataset[Any]):
         )
 
     def _clipped(self) -> tuple[tuple[str, int], ...]:
-        """What has been clipped since the batch before."""
+        """Return the files with clipped values since the last batch, and the number of these values."""
         found = tuple(self.dataset.pictures.clipped.items())
         self.dataset.pictures.clipped.clear()
         return found
 
     def _read(
-        self, wanted: NDArray[np.int64], epoch: int
+        self, numbers: NDArray[np.int64], epoch: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
         kind = self.augmentation or Augmentation()
-        flip = np.zeros(len(wanted), dtype=bool)
+        flip = np.zeros(len(numbers), dtype=bool)
         if kind.flip:
-            flip = self._noise(epoch, wanted, 0, 1)[:, 0] < 0.5
-        found, kept, broken = self._arrays(wanted, epoch, kind, flip)
-        if kind.shift and len(found):
-            found = augment.shift(found, self._noise(epoch, wanted[kept], 1, 2), kind.shift)
-        return np.ascontiguousarray(found), kept, broken
+            flip = self._noise(epoch, numbers, 0, 1)[:, 0] < 0.5
+        pictures, readable, broken = self._arrays(numbers, epoch, kind, flip)
+        if kind.shift and len(pictures):
+            pictures = augment.shift(pictures, self._noise(epoch, numbers[readable], 1, 2), kind.shift)
+        return np.ascontiguousarray(pictures), readable, broken
 
     def _noise(self, epoch: int, samples: NDArray[np.int64], first: int, count: int) -> NDArray[np.float64]:
-        """Of a picture's numbers the first is for the mirror, two for the shift, the others for the crop."""
+        """Draw random numbers for each sample: the first for the flip, two for the shift, then the crop's."""
         return seeding.uniform(self.seed, epoch, samples, "geometry", count, first)
 
     def _arrays(
         self,
-        wanted: NDArray[np.int64],
+        numbers: NDArray[np.int64],
         epoch: int,
         kind: Augmentation,
         flip: NDArray[np.bool_],
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[UnreadableFileError, ...]]:
-        pictures, everyone = self.dataset.pictures, np.arange(len(wanted))
+        pictures, everyone = self.dataset.pictures, np.arange(len(numbers))
         size = pictures.common_size
         if size is not None and augment.is_whole(kind.crop) and self.crop.is_all_of(size):
-            whole = pictures.stack(wanted).transpose(0, 3, 1, 2)
+            whole = pictures.stack(numbers).transpose(0, 3, 1, 2)
             turned = np.where(flip[:, None, None, None], whole[..., ::-1], whole) if flip.any() else whole
             return turned, everyone, ()
         whole = augment.is_whole(kind.crop)
         read: list[NDArray[np.uint8]] = []
-        kept: list[int] = []
+        readable: list[int] = []
         broken: list[UnreadableFileError] = []
-        for row, index in enumerate(wanted):
+        for row, index in enumerate(numbers):
             try:
                 read.append(self._middle(int(index), flip[row]) if whole else pictures.read(int(index)))
-                kept.append(row)
+                readable.append(row)
             except UnreadableFileError as error:
                 broken.append(error)
-        rows = np.array(kept, dtype=np.int64)
+        rows = np.array(readable, dtype=np.int64)
         if not read:
             return np.zeros((0, self.dataset.channels, *self.size), np.uint8), rows, tuple(broken)
         if whole:
             return np.stack(read), rows, tuple(broken)
         sizes = np.array([picture.shape[:2] for picture in read])
-        noise = self._noise(epoch, wanted[rows], 3, 4 * augment.TRIES)
+        noise = self._noise(epoch, numbers[rows], 3, 4 * augment.TRIES)
         boxes = augment.random_boxes(noise, sizes, kind.crop, kind.ratio)
         return augment.crops(read, boxes, self.size, flip[rows]), rows, tuple(broken)
 
     def _middle(self, index: int, flip: np.bool_) -> NDArray[np.uint8]:
-        """The middle of a whole picture, (C, *size)."""
+        """Return the centre crop of a picture, uint8 (C, *size), mirrored with `flip`."""
         middle = self.dataset.pictures.center_crop(index, self.crop)
         return middle[..., ::-1] if flip else middle
 
 
 class MaskedReader(TorchDataset[Any]):
-    """Another reader's batches with their masks."""
+    """A data set that adds masks to the batches of another reader."""
 
     def __init__(self, reader: Reader | Crops, masks: Masks) -> None:
         self.reader, self.masks = reader, masks
@@ -148,11 +148,16 @@ def training_batches(
     pinned: bool = False,
     masks: Masks | None = None,
 ) -> Iterator[Batch]:
-    """Batches `start` … `steps` − 1, each in the pieces of the share; an epoch's partial last is left out.
+    """Return an iterator over the augmented training batches of the steps `start` … `steps` − 1.
 
-    Of recordings, waveforms of as many frames as `size` is wide. What is unreadable is dropped and named in
-    the batch, which may be left with none; `pinned` for a GPU to fetch. `masks` draws what is hidden of each
-    batch, where it is read. Raises DataError where many batches are unreadable.
+    `size` is the (height, width) of the model's input, or a centre crop; for recordings its width is the
+    number of frames. `seed` defines the order and all random numbers. `batch` is the number of samples in a
+    step; an incomplete last batch of an epoch is skipped. `workers` is the number of worker processes, 0 for
+    threads of this process. `share` is the part of each step that this process reads. With `pinned`, batches
+    are in pinned memory for a GPU. `masks` draws the mask of each batch when the batch is read.
+
+    Unreadable files are listed in `Batch.unreadable`, so a batch can be smaller or empty. Raises DataError if
+    10 batches in a row are empty.
     """
     sounds, whole, crop = dataset.sounds, min(batch, len(dataset)), CenterCrop.of(size)
     reader = (
@@ -169,8 +174,8 @@ def training_batches(
             raise DataError(
                 dataset.name,
                 got=f"{empty} batches in a row without a readable file ({found.unreadable[0]})",
-                expected="files that can be read",
-                do="look at the files",
+                expected="readable files",
+                do="check the files",
             )
         yield found
 
@@ -178,9 +183,10 @@ def training_batches(
 def evaluation_batches(
     dataset: Dataset, size: tuple[int, int] | CenterCrop, *, batch: int, workers: int = 0
 ) -> Iterator[Batch]:
-    """Every picture once, in order, what the crop of it sees; the last batch may be smaller.
+    """Return an iterator over the evaluation batches: the centre crop of each picture once, in order.
 
-    Of a recording all windows of as many frames as `size` is wide, one after another.
+    The last batch can be smaller than `batch`. Recordings are cut into windows of as many frames as `size` is
+    wide. `workers` is the number of worker processes, 0 for threads of this process.
     """
     sounds, crop = dataset.sounds, CenterCrop.of(size)
     if sounds is not None:

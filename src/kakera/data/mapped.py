@@ -1,4 +1,4 @@
-"""Arrays that stay in their file: each process maps them for itself, and none is pickled by value."""
+"""Arrays in files that are mapped into memory: each process maps them itself; pickling copies no values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kakera.errors import DataError
 
 
 class MappedArray:
-    """An array in C order that begins at byte `offset` of a file, and is read when it is looked at.
+    """An array in C order that starts at byte `offset` of a file; its values are read at access.
 
-    `state` is that of the file when it was opened (`state_of`): another process maps no other one. A file
-    that is written over while it is mapped gives other values, and one that is cut short ends the process
-    with SIGBUS: leave it alone as long as anything reads it. One that is replaced by a rename does no harm.
+    `state` is the state of the file when it was opened (see `state_of`), so that no process maps a changed
+    file. Do not change the file while it is mapped: if it is overwritten, the values change; if it is
+    truncated, the process ends with SIGBUS. Replacing the file by a rename is safe.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class MappedArray:
 
     @property
     def values(self) -> NDArray[Any]:
-        """The array, read-only. Raises DataError where the file is not as it was, or cannot be mapped."""
+        """The array, read-only. Raises DataError if the file has changed or cannot be mapped."""
         if self._values is None:
             self._values = self._mapped()
         return self._values
 
     def reshape(self, shape: tuple[int, ...]) -> MappedArray:
-        """The same values in another shape, in the same map."""
+        """Return the same values in another shape, without mapping the file again."""
         found = MappedArray(self.path, self.offset, shape, self.dtype, self.state)
         found._values = self.values.reshape(shape)
         return found
@@ -53,18 +53,18 @@ class MappedArray:
                 end = self.offset + math.prod(self.shape) * self.dtype.itemsize
                 if state_of(file) == self.state and end <= self.state[0]:
                     return np.asarray(np.memmap(file, self.dtype, "r", self.offset, self.shape))
-            got = "another size or time of change"
+            got = "another size or modification time"
         except (OSError, ValueError) as error:
             got = str(error)
         raise DataError(
             str(self.path),
             got=got,
-            expected="the file as it was opened, to be mapped",
-            do="leave it as it is while it is read, or start again",
+            expected="the unchanged file",
+            do="do not change the file while it is read, or start again",
         )
 
 
 def state_of(file: BufferedReader) -> tuple[int, int]:
-    """The size of a file in bytes and when it was changed, in nanoseconds."""
+    """Return the size of a file in bytes and its modification time in nanoseconds."""
     found = os.fstat(file.fileno())
     return found.st_size, found.st_mtime_ns

@@ -1,6 +1,6 @@
-"""Many names in little memory, the paths of files that have them, and their natural order.
+"""File names and paths in little memory, and their natural order.
 
-All names stand one after another in one buffer of bytes: a part of them costs 16 bytes a name.
+All names are in one buffer of bytes, one after another. A selection of names needs 16 bytes per name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 BLOCK = 8192  # names at a time
-WIDTH = 8  # bytes from the end of a name in which a suffix is looked for
+WIDTH = 8  # bytes at the end of a name that are searched for a suffix
 
 _DIGITS = re.compile(r"[0-9]+")
 _MOST = 0x10FFFE
@@ -25,9 +25,10 @@ _LOWER = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 
 class Names(Sequence[str]):
-    """Texts, each made when it is asked for; what is not UTF-8 in a file's name comes back as it was.
+    """A sequence of texts; each text is made when it is accessed.
 
-    `starts` and `ends` (n,) are places in `buffer`; at least 8 other bytes come before each start.
+    `starts` and `ends` (n,) are byte positions in `buffer`; at least 8 other bytes must be before each start.
+    Bytes of a file name that are not UTF-8 are preserved.
     """
 
     def __init__(self, buffer: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
@@ -35,7 +36,7 @@ class Names(Sequence[str]):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Names:
-        """Return these texts."""
+        """Return a `Names` of these texts."""
         found = NamesBuilder()
         found.extend(texts)
         return found.names()
@@ -60,11 +61,11 @@ class Names(Sequence[str]):
                 yield buffer[start:end].decode(errors="surrogateescape")
 
     def take(self, rows: NDArray[np.int64]) -> Names:
-        """Return the names at `rows`, without a copy of their letters."""
+        """Return the names at `rows`, without copying the buffer."""
         return Names(self.buffer, self.starts[rows], self.ends[rows])
 
     def replaced(self, others: Mapping[int, str]) -> Names:
-        """Return the same names but for those of some rows."""
+        """Return the names with new texts for some rows; `others` maps rows to texts."""
         if not others:
             return self
         more, rows, shift = Names.of([*others.values()]), [*others], len(self.buffer)
@@ -73,9 +74,10 @@ class Names(Sequence[str]):
         return Names(self.buffer + more.buffer, starts, ends)
 
     def with_suffix(self, suffixes: Collection[str]) -> NDArray[np.bool_]:
-        """Return (n,) whether each has one of the suffixes, in any case, as `tree.suffix_of` tells it.
+        """Return bool (n,): True for names with one of the suffixes, in upper or lower case.
 
-        Suffixes are ASCII, in lower case, with their dot, and of up to 7 letters.
+        The suffix of a name is that of `tree.suffix_of`. `suffixes` must be ASCII, in lower case, start with
+        a dot, and have at most 7 letters.
         """
         found = np.zeros(len(self), np.bool_)
         words: dict[int, list[int]] = {}
@@ -94,14 +96,14 @@ class Names(Sequence[str]):
                 before = letters[:, WIDTH - size - 1]
                 odd |= one & ((before == ord("/")) | (before == ord(".")))
                 found[here] |= one
-            # What begins with a dot, such as .png, has no suffix: what may do so is looked at one by one.
+            # A name that starts with a dot, such as .png, has no suffix: check possible cases one by one.
             for row in np.flatnonzero(odd).tolist():
                 found[first + row] = os.path.splitext(self[first + row])[1].lower() in suffixes  # noqa: PTH122
         return found
 
 
 class NamesBuilder:
-    """Names that come block by block."""
+    """A builder of `Names` from blocks of texts."""
 
     def __init__(self) -> None:
         self._buffer, self._lengths = bytearray(WIDTH), array("i")
@@ -117,7 +119,7 @@ class NamesBuilder:
         )
 
     def names(self) -> Names:
-        """Return all of them; the builder is empty then."""
+        """Return all added names, and empty the builder."""
         lengths = np.frombuffer(self._lengths, np.int32) if self._lengths else np.zeros(0, np.int32)
         ends = np.cumsum(lengths, dtype=np.int64) + WIDTH
         found = Names(bytes(self._buffer), ends - lengths, ends)
@@ -126,9 +128,10 @@ class NamesBuilder:
 
 
 class Paths(Sequence[Path]):
-    """The paths of files below a folder, each made when it is asked for.
+    """A sequence of paths below a folder; each path is made when it is accessed.
 
-    `mark` names the state of the folder where these are all its files of a kind; else it is "".
+    `mark` identifies the state of the folder if the sequence contains all its files of a kind; otherwise it
+    is "".
     """
 
     def __init__(self, folder: Path, names: Names, mark: str = "") -> None:
@@ -154,7 +157,7 @@ class Paths(Sequence[Path]):
         return Paths(self.folder, self.names.take(rows))
 
     def texts(self) -> list[str]:
-        """Return all of them as text, in a fraction of the time that so many Paths take."""
+        """Return all paths as texts, much faster than through `Path` objects."""
         names, folder = [*self.names], str(self.folder)
         rooted = any(name.startswith("/") for name in names)
         if os.sep != "/" or folder == "." or rooted or are_odd(names):
@@ -164,22 +167,28 @@ class Paths(Sequence[Path]):
 
 
 def are_odd(names: Sequence[str]) -> bool:
-    """Return whether one of these may be a path that can be written shorter: a//b, ./a, a/../b, a/."""
+    """Return True if one of the paths may have a shorter form, as a//b, ./a, a/../b and a/ have."""
     joined = "\0" + "\0".join(names) + "\0"
     return any(odd in joined for odd in ("//", "/.", "\0.", "/\0", "\0\0"))
 
 
 def taken(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
-    """Return the things at `rows`: of names and paths without a copy, of others as a list."""
+    """Return the items at `rows`: for names and paths without a copy, for others as a list."""
     take = getattr(things, "take", None)
     return take(rows) if take is not None else [things[row] for row in rows.tolist()]
 
 
 def natural(text: str) -> tuple[str, str]:
-    """Sort picture2 before picture10; no two texts are equal, so the order depends on nothing else.
+    """Return a sort key for the natural order, in which picture2 is before picture10.
 
-    Each run of digits becomes a sign below all others, then how many digits there are without zeros in
-    front, then these: texts with such numbers inside compare as one text, letter by letter.
+    The keys of different texts always differ, so the order is unique. In the key, each run of digits becomes
+    a character below all others, then the number of digits without leading zeros, then these digits. So keys
+    compare letter by letter.
+
+    Example:
+
+        >>> sorted(["picture10", "picture2"], key=natural)
+        ['picture2', 'picture10']
     """
     return _DIGITS.sub(_number, text), text
 
@@ -190,10 +199,10 @@ def _number(found: re.Match[str]) -> str:
 
 
 def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
-    """Yield paths, block by block, without the folder that all of them share; / is between the rest."""
+    """Yield blocks of paths relative to the folder that contains all of them, with / as separator."""
     shared = ""
     for names in blocks():
-        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path costs ten times the call
+        inside = os.path.join(shared, "")  # noqa: PTH118  # a Path is ten times as slow
         others = [path for path in _absolute(names) if not shared or not path.startswith(inside)]
         folders = {path[: path.rfind(os.sep)] or os.sep for path in others} | ({shared} - {""})
         shared = os.path.commonpath(folders)
@@ -202,7 +211,7 @@ def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
 
 
 def _absolute(names: Sequence[str]) -> list[str]:
-    """Paths from the root, without . and .. in them."""
+    """Return absolute paths, without . and .. in them."""
     rooted = sum(name.startswith("/") for name in names)
     if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
         return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above

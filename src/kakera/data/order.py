@@ -1,4 +1,4 @@
-"""Which samples a step takes, and which of them a process reads."""
+"""Order of the samples: the samples of each step, and the part of them that a process reads."""
 
 from __future__ import annotations
 
@@ -14,29 +14,46 @@ Place = tuple[int, int, int, int]  # epoch, step, number, row in the step
 
 @dataclass(frozen=True)
 class BatchSlice:
-    """What this process reads of each step: the pieces `first`, …, `first + count − 1` out of `of`."""
+    """The part of each step that a process reads: the pieces `first` … `first + count − 1` of `of` pieces.
+
+    Example:
+
+        >>> BatchSlice(first=0, of=2).rows(6), BatchSlice(first=1, of=2).rows(6)
+        ([[0, 5]], [[1, 2, 3, 4]])
+    """
 
     first: int = 0
     count: int = 1
     of: int = 1
 
     def rows(self, size: int) -> list[list[int]]:
-        """Places in a step of `size` samples, a list a piece. A place and its mirror are in the same one.
+        """Return the positions in a step of `size` samples, as one list for each piece.
 
-        So samples that are mixed with each other (i with size − 1 − i) are read by the same process.
+        The positions i and `size` − 1 − i are always in the same piece, because these two samples can be
+        mixed with each other (mixup) and must be read by the same process.
         """
-        found: list[list[int]] = []
+        pieces: list[list[int]] = []
         half = (size + 1) // 2
         for piece in range(self.first, self.first + self.count):
             front = range(piece * half // self.of, (piece + 1) * half // self.of)
             back = (size - 1 - row for row in reversed(front) if row != size - 1 - row)
-            found.append([*front, *back])
-        return found
+            pieces.append([*front, *back])
+        return pieces
 
 
 @dataclass(frozen=True)
 class TrainingSampler:
-    """Which samples step s takes: a slice of the order of its epoch, a list for each piece of the share."""
+    """A sampler for training: each epoch has its own random order, and each step takes the next samples.
+
+    `count` is the number of samples in the data set, `batch` the number in a step. The sampler yields the
+    steps `start` … `steps` − 1, with one list of places (epoch, step, number, row) for each piece of `share`.
+
+    Example:
+
+        >>> sampler = TrainingSampler(count=4, seed=0, batch=2, steps=3, start=2, share=ALL)
+        >>> [(epoch, step, row) for epoch, step, number, row in next(iter(sampler))]
+        [(1, 2, 0), (1, 2, 1)]
+    """
 
     count: int
     seed: int
@@ -63,7 +80,13 @@ class TrainingSampler:
 
 @dataclass(frozen=True)
 class SequentialSampler:
-    """Every sample once, in order."""
+    """A sampler for evaluation: it yields every sample once, in order.
+
+    Example:
+
+        >>> list(SequentialSampler(count=3, batch=2))
+        [[(0, 0, 0, 0), (0, 0, 1, 1)], [(0, 1, 2, 2)]]
+    """
 
     count: int
     batch: int

@@ -1,4 +1,4 @@
-"""Libraries written in C that speak to the terminal are silenced; what Python writes there stays."""
+"""Suppression of the messages that C libraries print on stderr; Python's own output stays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _nowhere: int | None = None
 
 
 def _forked() -> None:
-    """In a new process nobody is within, whatever other threads were doing."""
+    """Reset the state in a forked process, in which no other thread is inside of `quiet`."""
     global _lock, _depth
     _lock = threading.Lock()
     if _depth and (stream := _stream()) is not None:
@@ -32,7 +32,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Within it C's `stderr` leads nowhere, in all threads. It does nothing where this cannot be arranged."""
+    """Redirect C's `stderr` to /dev/null in the `with` block, in all threads; only possible with glibc."""
     global _depth, _before
     stream = _stream()
     with _lock:
@@ -50,7 +50,7 @@ def quiet() -> Generator[None]:
 
 @cache
 def _stream() -> Any:
-    """The variable that holds C's `stderr`, which only glibc lets us set."""
+    """Return C's variable `stderr`, which can be set only in glibc; None on other systems."""
     global _nowhere
     if platform.libc_ver()[0] != "glibc":
         return None

@@ -1,4 +1,4 @@
-"""What can be heard one by one or in pieces: the face of all recordings, wherever they are."""
+"""The interface of all collections of recordings, wherever they are stored."""
 
 from __future__ import annotations
 
@@ -18,93 +18,109 @@ from kakera.sound.spec import SoundSpec
 
 Waveform: TypeAlias = NDArray[np.float32]
 Span: TypeAlias = tuple[float, float]
-"""Begin and end in seconds: the samples between them, as if the recording had no others."""
+"""Start and end in seconds of a part of a recording, which is used as if it were a whole recording."""
 WHOLE: Span = (0.0, math.inf)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself; `samples` are those of one channel, at the file's own rate."""
+    """The header of a recording.
+
+    `kind` is the format, `rate` the sample rate in Hz, and `samples` the length of one channel at that rate.
+
+    Example:
+
+        >>> header = Header("WAV", 44_100, 2, 88_200)
+        >>> header.seconds, header.at(16_000)
+        (2.0, 32000)
+    """
 
     kind: str
     rate: int
     channels: int
     samples: int
     note: str = ""
-    """What is unusual about the file, though it is read; empty for most."""
+    """A note about an unusual but readable file; "" for most files."""
 
     @property
     def seconds(self) -> float:
-        """Its duration."""
+        """The duration in seconds."""
         return self.samples / self.rate
 
     def at(self, rate: int) -> int:
-        """Return how many samples it has at another rate."""
+        """Return the number of samples at another sample rate in Hz."""
         return self.samples * rate // self.rate
 
 
 class RecordingReader(Protocol):
-    """One recording, open: pieces of it are read without opening its file again."""
+    """An open recording, from which pieces are read without opening its file again."""
 
     @property
     def length(self) -> int:
-        """Samples at the spec's rate, a frame at least."""
+        """The number of samples at the rate of the `SoundSpec`, at least one frame."""
         ...
 
     def piece(self, start: int, count: int) -> Waveform:
-        """Return up to `count` samples from `start` on. Raises UnreadableFileError."""
+        """Return up to `count` samples from sample `start` on. Raises UnreadableFileError."""
         ...
 
 
 class Sounds(Pictures):
-    """n recordings. Waveforms are float32, one channel at the spec's rate, 1 at full scale."""
+    """A collection of n recordings.
+
+    Waveforms are float32 (samples,), one channel at the sample rate of `spec`, with 1 as full scale. See
+    `audio.recordings.ArraySounds` for an example.
+    """
 
     spec: SoundSpec
     spans: Sequence[Span] = ()
-    """The span of each file that is meant; none of what is in no file."""
+    """The span of each file; empty for recordings that are not in files."""
 
     @abstractmethod
     def opened(self, index: int) -> AbstractContextManager[RecordingReader]:
-        """Open one, to read pieces of it. Raises UnreadableFileError, on entering and in the block."""
+        """Open a recording, to read pieces of it. Raises UnreadableFileError, also inside the block."""
 
     @abstractmethod
     def header(self, index: int) -> Header:
-        """Return what the recording is, before it is heard by the spec. Raises UnreadableFileError."""
+        """Return the header, with the recording's own sample rate. Raises UnreadableFileError."""
 
     @abstractmethod
     def blocks(self, index: int) -> Iterator[Waveform]:
-        """Yield all of it as it is, piece by piece: (samples, channels). Raises UnreadableFileError."""
+        """Yield the recording in pieces (samples, channels) at its own rate. Raises UnreadableFileError."""
 
     @abstractmethod
     def file(self, index: int) -> tuple[bytes, str]:
-        """Return all of it as a file, and the suffix of its kind. Raises UnreadableFileError."""
+        """Return the recording as the bytes of a file, and its suffix. Raises UnreadableFileError."""
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64]) -> Sounds:
-        """Return those at `rows`, without reading or copying any."""
+        """Return the recordings at `rows`, without reading or copying any."""
 
     @abstractmethod
     def with_spec(self, spec: SoundSpec) -> Sounds:
-        """Return the same recordings by another spec."""
+        """Return the same recordings for another `SoundSpec`."""
 
     def length(self, index: int) -> int:
-        """Return the samples at the spec's rate, a frame at least. Raises UnreadableFileError."""
+        """Return the number of samples at the rate of `spec`, at least one frame.
+
+        Raises UnreadableFileError.
+        """
         with self.opened(index) as sound:
             return sound.length
 
     def piece(self, index: int, start: int, count: int) -> Waveform:
-        """Return up to `count` samples from `start` on. Raises UnreadableFileError."""
+        """Return up to `count` samples from sample `start` on. Raises UnreadableFileError."""
         with self.opened(index) as sound:
             return sound.piece(start, count)
 
     def read(self, index: int) -> Waveform:
-        """Return all of it, (samples,). Raises UnreadableFileError."""
+        """Return the whole waveform, float32 (samples,). Raises UnreadableFileError."""
         with self.opened(index) as sound:
             return sound.piece(0, sound.length)
 
     def with_channels(self, channels: int) -> Sounds:
-        """Return itself for 1; a spectrogram has one. Raises DataError for another number."""
+        """Return the recordings unchanged, since a spectrogram has 1 channel. Raises DataError for others."""
         if channels != 1:
             got = f"recordings and {channels} channels"
-            raise DataError("channels", got=got, expected="1", do="leave it out")
+            raise DataError("channels", got=got, expected="1", do="leave out --channels")
         return self

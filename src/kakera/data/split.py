@@ -1,6 +1,6 @@
-"""Which pictures are for training, for choosing and for the final test; and a few labels of many.
+"""Random splits into train, val and test, and random selections of a few labels.
 
-Every draw depends on the labels, their order and the seed alone.
+All results depend only on the labels, their order and the seed.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from kakera.errors import DataError, OptionError
 
 
 def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """One class a picture (n,), −1 without a label.
+    """Return one class for each picture, int64 (n,), with −1 for pictures without a label.
 
-    Of several labels, bool (n, classes), the rarest counts: it is the one a careless draw would lose.
+    `labels` is int64 (n,), or bool (n, classes) if multi-label. Of several labels the rarest class is used,
+    because a random split could lose it most easily.
+
+    Example:
+
+        >>> strata(np.array([[True, True], [True, False], [False, False]]))
+        array([ 1,  0, -1])
     """
     if labels.ndim == 1:
         return labels.astype(np.int64)
@@ -29,11 +35,21 @@ def strata(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) -> NDArray[np.str_]:
-    """A part for each picture (n,): the named fractions of every class, "train" for the rest.
+    """Split pictures at random, with the same fractions in every class.
 
-    The size of a part is right over all classes, and within one picture in each. Every class keeps a
-    picture for training, so a class of one is not divided. Unlabelled pictures (−1) count as a class.
-    Raises OptionError for fractions that leave nothing to train on.
+    `labels` is int64 (n,), or bool (n, classes) if multi-label. `fractions` maps the names of splits, such as
+    "val" and "test", to their shares. Returns the name of the split of each picture (n,); the rest is
+    "train".
+
+    The size of a split is exact over all classes, and exact to one picture in each class. Every class has at
+    least one picture in "train", so a class of one picture is not split. Unlabelled pictures (−1) count as
+    one class. Raises OptionError for fractions that leave no pictures for training.
+
+    Example:
+
+        >>> split = stratified(np.array([0] * 8 + [1] * 4), {"test": 0.25}, seed=0)
+        >>> [int((split[part] == "test").sum()) for part in (slice(0, 8), slice(8, 12))]
+        [2, 1]
     """
     total = sum(fractions.values())
     if min(fractions.values(), default=0.0) < 0 or total >= 1:
@@ -47,9 +63,9 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
     classes = strata(labels)
     order, starts = _grouped(classes, seeding.permutation(seed, 0, len(labels), "split"))
     sizes = np.diff(starts, append=len(order)).tolist()
-    free = (starts + 1).tolist()  # the first of each class stays for training
+    free = (starts + 1).tolist()  # the first picture of each class stays in "train"
     for part, fraction in enumerate(fractions.values(), 1):
-        due = 0.0  # what rounding has kept from this part so far is owed to it by the next class
+        due = 0.0  # pictures that rounding has taken from this split so far; the next class adds them
         for number, (start, size) in enumerate(zip(starts.tolist(), sizes, strict=True)):
             if size == 1:
                 continue
@@ -66,31 +82,38 @@ def stratified(labels: NDArray[Any], fractions: Mapping[str, float], seed: int) 
 def _grouped(
     classes: NDArray[np.int64], shuffled: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pictures (n,) by class and within it as shuffled, and where each class that is there begins."""
+    """Sort the shuffled pictures (n,) by class; return them and the start of each class."""
     keys = classes[shuffled] + 1
-    small = keys.astype(np.min_scalar_type(int(keys.max(initial=0))))  # up to 16 bits are sorted in one pass
+    small = keys.astype(np.min_scalar_type(int(keys.max(initial=0))))  # radix sort for up to 16 bits: faster
     order = shuffled[np.argsort(small, kind="stable")]
     rising = classes[order]
     return order, np.flatnonzero(np.append(True, rising[1:] != rising[:-1])[: len(order)])
 
 
 def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
-    """The sorted indices of `count` labelled pictures, as equal in number over the classes as can be.
+    """Choose `count` labelled pictures at random, balanced over the classes.
 
-    Classes differ by one at most, except that a class with too few gives all it has. With one seed
-    the draws are nested: the first 100 are among the first 1000. Raises DataError where fewer than
-    `count` are labelled. Of several labels, a picture with none counts as of a class of its own.
+    `labels` is int64 (n,), or bool (n, classes) if multi-label. Returns sorted indices, int64 (count,). The
+    numbers of pictures per class differ by at most one; a class with too few pictures contributes all of
+    them. With the same seed, a smaller selection is a subset of a larger one. In multi-label data, pictures
+    without a label count as one more class. Raises DataError if fewer than `count` pictures are labelled.
+
+    Example:
+
+        >>> labels = np.array([0, 0, 0, 1, 1, -1])
+        >>> labels[few(labels, 4, seed=0)]
+        array([0, 0, 1, 1])
     """
     classes = strata(labels)
     if labels.ndim == 2:
-        classes = np.where(classes < 0, labels.shape[1], classes)  # the last to be drawn from in a round
+        classes = np.where(classes < 0, labels.shape[1], classes)  # "no label" is the last class of a round
     known = np.flatnonzero(classes >= 0)
     if not 0 < count <= len(known):
         raise DataError(
             "labels",
-            got=f"{count} asked for",
-            expected=f"between 1 and {len(known)}, as many as are labelled",
-            do="ask for fewer, or label more pictures",
+            got=f"a request for {count}",
+            expected=f"between 1 and {len(known)}, the number of labelled pictures",
+            do="request fewer, or label more pictures",
         )
     count_of_classes = labels.shape[1] if labels.ndim == 2 else int(classes.max()) + 1
     turn = np.append(
@@ -99,6 +122,6 @@ def few(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
     order, starts = _grouped(classes, seeding.permutation(seed, 0, len(labels), "few"))
     round_of = np.empty(len(labels), dtype=np.int64)
     round_of[order] = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    # One picture of each class a round, the classes in the same shuffled turn in every round.
+    # Each round takes one picture of each class; the classes have the same random order in every round.
     chosen = known[np.lexsort((turn[classes[known]], round_of[known]))[:count]]
     return np.sort(chosen)

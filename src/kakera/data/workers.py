@@ -1,4 +1,4 @@
-"""Processes or threads that read batches ahead, and how they end."""
+"""Worker processes or threads that read batches in advance, and their clean end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kakera.data.order import Place, SequentialSampler, TrainingSampler
 from kakera.errors import DataError, StorageError
 from kakera.machine import usable_cores
 
-THREADS = 4  # at most, where there are no processes
+THREADS = 4  # the most threads if there are no worker processes
 
 
 def read_batches(
@@ -29,16 +29,17 @@ def read_batches(
     *,
     pinned: bool = False,
 ) -> Iterator[Batch]:
-    """What `reader` makes of each step of `order`, in that order. Raises what it raises, in one line.
+    """Return an iterator over the batches that `reader` reads for each entry of `order`, in that order.
 
-    By `workers` processes; with none, by threads of this one, a few batches ahead. `pinned` for a GPU to
-    fetch.
+    `workers` is the number of worker processes; with 0, threads of this process read a few batches in
+    advance. With `pinned`, batches are in pinned memory for a GPU. Raises the errors of `reader`, in one
+    line.
     """
     if not workers:
         return _by_threads(reader, order, pinned)
     loader: DataLoader[Any] = DataLoader(
         reader,
-        batch_sampler=order,  # type: ignore[arg-type]  # places carry epoch and step beside the number
+        batch_sampler=order,  # type: ignore[arg-type]  # places also contain epoch and step
         num_workers=workers,
         pin_memory=pinned,
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # the reader already returns whole batches
@@ -51,7 +52,7 @@ def read_batches(
 
 
 def _by_threads(reader: Any, order: TrainingSampler | SequentialSampler, pinned: bool) -> Iterator[Batch]:
-    """Batches made by threads, for half of the processors, while the network computes."""
+    """Yield batches that threads read on half of the cores, while the network computes."""
 
     def read(places: list[Place]) -> Batch:
         batch: Batch = reader.__getitems__(places)
@@ -72,35 +73,35 @@ def _by_threads(reader: Any, order: TrainingSampler | SequentialSampler, pinned:
 
 
 def _in_one_line(batches: Any, workers: list[BaseProcess]) -> Iterator[Batch]:
-    """What stops a worker, in its own words: without the traceback that PyTorch puts around them."""
+    """Yield batches; raise a worker's error with its own text, without PyTorch's traceback around it."""
     try:
         yield from batches
     except (DataError, StorageError) as error:
-        words = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
-        raise type(error)(words) from None
+        text = str(error).rstrip().rpartition(f"\n{type(error).__module__}.{type(error).__name__}: ")[2]
+        raise type(error)(text) from None
     finally:
         _end(batches, workers)
 
 
-_LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators that have processes
+_LIVE: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators with running worker processes
 
 
 def _end(batches: Any, workers: list[BaseProcess]) -> None:
-    """As PyTorch ends them, while its queues are whole; those still busy are heedless of its SIGTERM."""
-    batches._shutdown_workers()  # first, since it also stops watching over them
+    """End the workers as PyTorch does; then kill those that are still busy, since they ignore SIGTERM."""
+    batches._shutdown_workers()  # first, because it also stops PyTorch's watch over the workers
     for worker in workers:
         worker.kill()
 
 
 @atexit.register
 def _end_all() -> None:
-    """Python waits for its processes when it ends, also where somebody still holds their batches."""
+    """End all workers at exit; otherwise Python waits for them while a batch iterator still exists."""
     for batches in list(_LIVE):
         _end(batches, batches._workers)
 
 
 def _heedless(worker: int) -> None:
-    """Ctrl-C and SIGTERM, which may reach all processes, are for the one that trains: it ends the others."""
+    """Ignore Ctrl-C and SIGTERM in a worker: they reach all processes, and the main one ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 

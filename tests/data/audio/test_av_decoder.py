@@ -152,7 +152,7 @@ def test_without_the_extra_the_file_and_the_extra_are_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(
-        UnreadableFileError, match=r"expected the extra kakera\[av\].*pip install 'kakera\[av\]'"
+        UnreadableFileError, match=r"needs the extra kakera\[av\].*pip install 'kakera\[av\]'"
     ):
         header(content(case))
 

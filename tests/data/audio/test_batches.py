@@ -87,7 +87,7 @@ def test_a_window_begins_where_it_is_asked_for_and_ends_with_the_recording() -> 
     assert found.starts.tolist() == [90, 90]
     assert found.pictures[0].tolist() == [30_090 + i for i in range(100)]
     assert [error.path for error in found.unreadable] == [f"recording[{i}]" for i in range(3)]
-    assert "expected a frame after 0.09 s; begin earlier" in found.unreadable[1].reason
+    assert "expected a frame after 0.09 s; start earlier" in found.unreadable[1].reason
     short = windows_at(data(), 100, 200)
     assert short.lengths is not None
     assert short.lengths.tolist() == [50, 100]

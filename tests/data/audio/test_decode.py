@@ -63,7 +63,7 @@ def test_one_channel_or_the_mean_of_all_is_heard(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(path, 16_000), values.mean(axis=1), atol=1e-6)
     for channel in (0, 31):
         np.testing.assert_array_equal(read(path, 16_000, channel), values[:, channel])
-    said = "got 32 channels, expected one of number 32; choose another channel"
+    said = "got 32 channels, expected a channel number 32; choose another channel"
     assert unreadable(path, channel=32) == said
 
 
@@ -172,7 +172,7 @@ def test_a_value_that_is_no_number_is_found_where_it_is(value: float, tmp_path: 
     values = WAVE.copy()
     values[8_000:8_010] = value
     path = float_wav(tmp_path / "a.wav", values)
-    said = "got a value that is no number at 0.500 s, expected −1 to 1; export it again"
+    said = "got a NaN or infinite value at 0.500 s, expected −1 to 1; export it again"
     assert unreadable(path) == said
     np.testing.assert_array_equal(read(path, 16_000, count=8_000), WAVE[:8_000])
 

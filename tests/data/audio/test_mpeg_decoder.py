@@ -70,7 +70,7 @@ def test_joined_files_are_read_as_one() -> None:
     np.testing.assert_allclose(found[-30_000:], alone[-30_000:], atol=1e-6)
     announced = mp3()
     assert header(announced + announced).samples == (2 * len(frames_of(announced)) - 1) * 1152 - LATE
-    assert "233 frames where the header says 116: all are read" in header(announced + announced).note
+    assert "233 frames, but 116 in the header: all frames are read" in header(announced + announced).note
 
 
 def test_joined_files_of_two_rates_are_one_line() -> None:
@@ -194,7 +194,7 @@ def test_the_decoder_is_quiet_wherever_a_piece_begins(capfd: pytest.CaptureFixtu
 
 
 def test_frames_that_hold_no_sound_are_one_line() -> None:
-    with pytest.raises(UnreadableFileError, match="got no whole frame of MPEG audio"):
+    with pytest.raises(UnreadableFileError, match="got no complete frame of MPEG audio"):
         header(mp3()[:100])
 
 

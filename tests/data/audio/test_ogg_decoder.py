@@ -101,7 +101,7 @@ def test_a_stream_without_its_end_mark_is_read_as_far_as_it_goes(name: str) -> N
     content, wanted = unended(ogg(name)), decoded(ogg(name))
     assert not content[content.rindex(b"OggS") + 5] & 4
     np.testing.assert_allclose(np.concatenate([*blocks(content)]), wanted, atol=1e-6)
-    assert header(content).note == "no mark that the stream ends: read as far as it goes"
+    assert header(content).note == "no flag for the end of the stream: read to its end"
     np.testing.assert_allclose(piece(content, len(wanted) - 700, len(wanted)), wanted[-700:], atol=1e-6)
 
 

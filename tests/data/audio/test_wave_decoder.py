@@ -49,7 +49,7 @@ def test_a_wav_that_counts_a_few_samples_too_many_is_read_to_its_end_with_a_note
 
 
 def test_a_wav_that_was_cut_is_refused() -> None:
-    with pytest.raises(UnreadableFileError, match="got .* of .* bytes, expected a whole recording"):
+    with pytest.raises(UnreadableFileError, match="got .* of .* bytes, expected a complete recording"):
         header(wav()[:-20_000])
 
 
@@ -73,7 +73,7 @@ def test_rf64_from_a_pipe_is_read_to_its_end_with_a_note(said: int) -> None:
     changed = content[:place] + struct.pack("<Q", said) + content[place + 8 :]
     assert header(changed).note.startswith("no length in the header")
     np.testing.assert_array_equal(whole(changed), decoded(content))
-    with pytest.raises(UnreadableFileError, match="expected a whole recording"):
+    with pytest.raises(UnreadableFileError, match="expected a complete recording"):
         header(content[:-20_000])
 
 

@@ -68,7 +68,7 @@ def test_8_bits_whose_zero_is_white_are_turned_around_once() -> None:
 
 @pytest.mark.parametrize("values", [FLOATS, (FLOATS * 1000).astype(np.int32)])
 def test_other_values_whose_zero_is_white_are_refused_with_the_reason(values: Any) -> None:
-    assert "whose zero is white" in refusal(tiff(values, photometric="miniswhite"))
+    assert "in which zero is white" in refusal(tiff(values, photometric="miniswhite"))
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
@@ -143,7 +143,7 @@ def test_a_portable_map_says_itself_what_is_white(most: int) -> None:
 def test_jpeg_2000_of_wide_colours_is_refused_since_white_would_be_black(tmp_path: Path) -> None:
     path = tmp_path / "x.jp2"
     cv2.imwrite(str(path), WIDE)
-    assert "16 bits a colour" in refusal(path.read_bytes())
+    assert "16 bits per colour" in refusal(path.read_bytes())
     cv2.imwrite(str(path), DEEP)
     assert far(decode(path, 1), eight(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))) <= 1
     cv2.imwrite(str(path), eight(WIDE).astype(np.uint8))
@@ -153,7 +153,7 @@ def test_jpeg_2000_of_wide_colours_is_refused_since_white_would_be_black(tmp_pat
 @pytest.mark.parametrize("count", [2, 5])
 def test_other_numbers_of_channels_are_named(count: int) -> None:
     content = tiff(np.dstack([DEEP] * count), photometric="minisblack", planarconfig="contig")
-    assert f"{count} channels of 16-bit values, expected grey or colour; --channels {count}" in refusal(
+    assert f"{count} channels of 16-bit values, expected grey or colour; use --channels {count}" in refusal(
         content
     )
 
@@ -162,7 +162,7 @@ def test_a_jpeg_of_12_bits_is_named() -> None:
     content = bytearray(encoded(np.zeros((8, 8, 3), np.uint8), "JPEG"))
     place = content.index(b"\xff\xc0")
     content[place : place + 2], content[place + 4] = b"\xff\xc1", 12
-    assert "a JPEG (with 12 bits a value, not 8)" in refusal(bytes(content))
+    assert "a JPEG (with 12 bits per value, not 8)" in refusal(bytes(content))
     content[place : place + 2], content[place + 4] = b"\xff\xc3", 8
     assert "lossless" in refusal(bytes(content))
 

@@ -22,10 +22,10 @@ VALUES = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
         (b"\xff\x0a\xfa", "a JPEG XL file (pip install 'kakera[jxl]')"),
         (b"\0\0\0\x0cJXL \r\n", "a JPEG XL file (pip install 'kakera[jxl]')"),
         (b"8BPS\0\1", "a Photoshop file"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS in place of the file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer instead of the file"),
         (b"\xff\xd8\xff\xf7\0\x0b\x08", "a JPEG-LS file"),
         (b"\xff\xd8\xff\xc9\0\x0b\x08\0\1\0\1\1\1\x11\0", "a JPEG (arithmetically coded)"),
-        (b"\xff\xd8\xff\xc3\0\x0b\x10\0\1\0\1\1\1\x11\0", "a JPEG (lossless, with 16 bits a value, not 8)"),
+        (b"\xff\xd8\xff\xc3\0\x0b\x10\0\1\0\1\1\1\x11\0", "a JPEG (lossless, with 16 bits per value, not 8)"),
     ],
 )
 def test_kinds_are_told_by_their_first_bytes(start: bytes, words: str) -> None:

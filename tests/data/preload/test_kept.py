@@ -131,10 +131,10 @@ def test_the_second_time_nothing_is_decoded(
     data: Dataset, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept(data, 0)
-    assert f"files: decoded pictures are kept in {folder} (" in capsys.readouterr().err
+    assert f"files: decoded pictures are stored in {folder} (" in capsys.readouterr().err
     again = decoded_anew(monkeypatch)
     found = kept(data, 0)
-    assert f"files: 9 of 9 pictures, decoded before, from {folder}\n" in capsys.readouterr().err
+    assert f"files: 9 of 9 pictures are already decoded in {folder}\n" in capsys.readouterr().err
     crops(found)
     middles(found)
     assert again == []
@@ -201,7 +201,7 @@ def test_a_piece_that_is_cut_off_is_made_anew_with_one_line(
     assert np.array_equal(crops(kept(data, 0)), wanted)
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "damaged" in line] == [
-        f"cache: {path.stem} in {folder} is damaged and is made again"
+        f"cache: {path.stem} in {folder} is damaged; its pictures are decoded again"
     ]
     kept(data, 0)
     assert "damaged" not in capsys.readouterr().err
@@ -252,7 +252,7 @@ def test_a_full_disk_is_one_line_and_pictures_are_decoded_each_time(
     wanted = crops(kept(data))
 
     def full(*_: object) -> None:
-        raise StorageError("cache: got No space left on device, expected room to write; free some")
+        raise StorageError("cache: got No space left on device, expected room to write; free some disk space")
 
     monkeypatch.setattr(cache, "store", full)
     found = kept(data.take([row for row in range(COUNT) if row != 3]), 0)

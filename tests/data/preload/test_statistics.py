@@ -52,5 +52,5 @@ def test_unreadable_pictures_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_nothing_readable_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="files: got no readable picture, expected at least one; look at"):
+    with pytest.raises(DataError, match="files: got no readable picture, expected at least one; check the"):
         mean_std(on_disk(tmp_path, {"a.png": b""}))

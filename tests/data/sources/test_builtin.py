@@ -185,7 +185,9 @@ def test_a_wrong_checksum_is_one_line_and_leaves_nothing(tmp_path: Path) -> None
     name, found = next(iter(checksums.items()))
     with served(tmp_path / "site") as address:
         said = refused(tmp_path / "to", address, checksums | {name: "0" * 32})
-    assert said.startswith(f"{address}/{name}: got no whole answer (checksum {found[:12]}… instead of 000000")
+    assert said.startswith(
+        f"{address}/{name}: got an incomplete download (checksum {found[:12]}… instead of 000000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,7 @@ def test_a_server_that_does_not_give_the_file_is_one_line_and_leaves_nothing(
 def test_no_server_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     with served(tmp_path) as address:
         pass
-    assert "/x.gz: got no whole answer (" in refused(tmp_path / "to", address, {"x.gz": ""})
+    assert "/x.gz: got an incomplete download (" in refused(tmp_path / "to", address, {"x.gz": ""})
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_files_that_cannot_be_read_are_counted_by_suffix_and_an_emptied_class_is
     inspected = inspect_dataset(root)
     assert isinstance(inspected, Inspection)
     lines = inspected.lines()
-    assert f"not read: 2 .cr2 (a camera's raw file): {root}/c/w.CR2, {root}/c/z.cr2" in lines
+    assert f"not read: 2 .cr2 (a camera raw file): {root}/c/w.CR2, {root}/c/z.cr2" in lines
     assert f"not read: 1 .txt: {root}/a/note.txt" in lines
     assert "class without readable files: c" in lines
     assert list(inspected.classes) == ["a", "b"]

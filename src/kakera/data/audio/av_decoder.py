@@ -1,8 +1,8 @@
-"""Recordings that FFmpeg's libraries decode, by PyAV: AAC, WMA, Speex, the sound of videos and much else.
+"""Decoding with FFmpeg's libraries through PyAV: AAC, WMA, Speex, sound tracks of videos and others.
 
-Some of these decoders fill bands with noise of their own (AAC, AC-3) or remember all that was before (Speex):
-after a seek they do not give what they give from the beginning. A file is therefore decoded once, from its
-beginning, and its samples are kept.
+Some of these decoders fill bands with random noise (AAC, AC-3) or depend on all earlier samples (Speex).
+After a seek their output differs from that of decoding from the beginning. So a file is decoded once, from
+its beginning, and its samples are stored.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from kakera.data.audio.source import HeldFile, Source, opened
 from kakera.errors import MissingExtraError
 
 DURATION_KNOWN = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "asf")  # others guess it from the bit rate
-SLACK = 0.5  # seconds that a duration may be wrong by
-OPTIONS = {"err_detect": "explode"}  # what is damaged is an error, not silence
-PLANES = 8  # of so many channels, each in a plane of its own, PyAV reads memory that is not the frame's
+SLACK = 0.5  # seconds of tolerance for the duration in the header
+OPTIONS = {"err_detect": "explode"}  # damaged data raise an error instead of becoming silence
+PLANES = 8  # with this many planar channels or more, PyAV reads memory outside of the frame
 SCALES = {"u8": (128, 128), "s16": (0, 1 << 15), "s32": (0, 1 << 31), "s64": (0, 1 << 63)}
 
 
@@ -31,16 +31,19 @@ class Av(KeptSamples):
     """The first sound track of a file."""
 
     def __init__(self, source: Source, what: str) -> None:
-        """`what` the file is, in a message. Raises FaultError, and what PyAV raises."""
+        """Decode the file, or load its stored samples.
+
+        `what` describes the file in messages. Raises FaultError, and the errors of PyAV.
+        """
         try:
             self._av = extra("av", "av")
         except MissingExtraError as error:
-            reason = f"got {what}, expected the extra kakera[av], which reads it; pip install 'kakera[av]'"
+            reason = f"got {what}, which needs the extra kakera[av]; pip install 'kakera[av]'"
             raise FaultError(reason) from error
         super().__init__(source, "av")
 
     def pieces(self) -> Generator[Values, None, Header]:
-        """Frame by frame. Raises FaultError, and what PyAV raises."""
+        """Decode frame by frame. Raises FaultError, and the errors of PyAV."""
         kinds, samples = set[tuple[int, int]](), 0
         with self._track() as (container, stream):
             self.subtype = stream.codec_context.name.upper()
@@ -58,8 +61,8 @@ class Av(KeptSamples):
 
     @contextmanager
     def _track(self) -> Generator[tuple[Any, Any]]:
-        """The file, and its sound track."""
-        by_name = isinstance(self._source, Path | HeldFile)  # read by the library itself, which is faster
+        """Open the file, and yield it with its first sound track."""
+        by_name = isinstance(self._source, Path | HeldFile)  # the library opens the path itself: faster
         source = str(self._source) if by_name else opened(self._source)
         with self._av.open(source, options=OPTIONS) as container:
             streams = container.streams.audio
@@ -70,16 +73,16 @@ class Av(KeptSamples):
 
 
 def _require_whole(container: Any, stream: Any, seconds: float) -> None:
-    said = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    if not said and len(container.streams) == 1:
-        said = (container.duration or 0) / 1e6
-    if container.format.name in DURATION_KNOWN and seconds < said - SLACK:
-        got = f"got {seconds:.2f} of {said:.2f} s"
-        raise FaultError(f"{got}, expected a whole recording; copy or export it again")
+    expected = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    if not expected and len(container.streams) == 1:
+        expected = (container.duration or 0) / 1e6
+    if container.format.name in DURATION_KNOWN and seconds < expected - SLACK:
+        got = f"got {seconds:.2f} of {expected:.2f} s"
+        raise FaultError(f"{got}, expected a complete recording; copy or export it again")
 
 
 def _values(frame: Any) -> Values:
-    """(samples, channels), 1 at full scale."""
+    """Return the samples of a frame, float32 (samples, channels), with 1 as full scale."""
     if frame.format.is_planar and frame.layout.nb_channels >= PLANES:
         av = extra("av", "av")
         (frame,) = av.AudioResampler(format=frame.format.packed).resample(frame)

@@ -1,4 +1,4 @@
-"""Whole batches of waveforms: random places of recordings to train on, or windows over all of them."""
+"""Batches of waveforms: random crops of recordings for training, or all windows for evaluation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ Wave = NDArray[np.float32]
 
 
 class Crops(TorchDataset[Any]):
-    """Of each recording `samples` at a random place, or all of it; augmented."""
+    """A data set of random crops: `samples` samples at a random position of each recording, augmented.
+
+    Recordings that are shorter than `samples` are used as a whole. `whole` is the number of samples in a step
+    over all processes.
+    """
 
     def __init__(
         self, dataset: Dataset, samples: int, augmentation: Augmentation, seed: int, whole: int
@@ -33,8 +37,8 @@ class Crops(TorchDataset[Any]):
 
     def __getitems__(self, places: list[Place]) -> Batch:
         epoch, step = places[0][:2]
-        wanted = np.array([index for _, _, index, _ in places])
-        draws = seeding.uniform(self.seed, epoch, wanted, "recordings", 4)
+        numbers = np.array([index for _, _, index, _ in places])
+        draws = seeding.uniform(self.seed, epoch, numbers, "recordings", 4)
         found: list[tuple[int, int, Wave]] = []
         broken: list[UnreadableFileError] = []
         rows: list[int] = []
@@ -64,7 +68,10 @@ class Crops(TorchDataset[Any]):
 
 
 class Windows(TorchDataset[Any]):
-    """Every recording in windows of `samples`, one after another; the last ends where the recording does."""
+    """A data set of windows: each recording is cut into windows of `samples` samples.
+
+    The last window ends at the end of the recording, so it can overlap the window before it.
+    """
 
     def __init__(self, dataset: Dataset, samples: int) -> None:
         self.dataset, self.samples = dataset, samples
@@ -88,7 +95,7 @@ class Windows(TorchDataset[Any]):
         return _batch(self.dataset, self.samples, found, 0, places[0][1], tuple(broken))
 
     def _waves(self, index: int, begins: Sequence[int]) -> list[Wave | UnreadableFileError]:
-        """The windows of one recording, whose file is opened once; where one cannot be read, why."""
+        """Read the windows of one recording, and open its file once; return an error for unreadable ones."""
         found: list[Wave | UnreadableFileError] = []
         try:
             with _sounds(self.dataset).opened(index) as sound:
@@ -105,14 +112,15 @@ class Windows(TorchDataset[Any]):
         try:
             length = _sounds(self.dataset).length(index)
         except UnreadableFileError:
-            return [0]  # it is named when it is read
+            return [0]  # the error is reported when this window is read
         return starts(length, self.samples)
 
 
 def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
-    """Of each recording the window from sample `start` on, shorter where the recording ends.
+    """Return a batch with one window of each recording, from sample `start` on.
 
-    What cannot be read, or has less than a frame left there, is named in the batch.
+    A window has `samples` samples, or fewer at the end of the recording. Recordings that cannot be read, or
+    that have less than one frame after `start`, are listed in `Batch.unreadable`.
     """
     sounds, found, broken = _sounds(dataset), list[tuple[int, int, Wave]](), list[UnreadableFileError]()
     for index in range(len(dataset)):
@@ -121,7 +129,7 @@ def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
                 if sound.length - start < sounds.spec.frame_samples:
                     got = f"got {sounds.spec.seconds(sound.length):.3g} s"
                     after = f"{sounds.spec.seconds(start):.3g} s"
-                    reason = f"{got}, expected a frame after {after}; begin earlier"
+                    reason = f"{got}, expected a frame after {after}; start earlier"
                     raise UnreadableFileError(sounds.name(index), reason)
                 found.append((index, start, sound.piece(start, samples)))
         except UnreadableFileError as error:
@@ -130,7 +138,15 @@ def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
 
 
 def starts(length: int, samples: int) -> list[int]:
-    """Where windows of so many samples begin in a recording of `length`, so that each sample is in one."""
+    """Return the first samples of all windows of a recording, so that every sample is in a window.
+
+    `length` is the length of the recording and `samples` that of a window, both in samples.
+
+    Example:
+
+        >>> starts(10, 4)
+        [0, 4, 6]
+    """
     last = max(0, length - samples)
     return [*range(0, last, samples), last]
 
@@ -149,7 +165,7 @@ def _batch(
     step: int,
     broken: tuple[UnreadableFileError, ...],
 ) -> Batch:
-    """Waveforms with zeros at their ends, and what is known of each."""
+    """Make a batch: waveforms (b, samples) filled with zeros, their labels, lengths and starts."""
     together = np.zeros((len(found), samples), np.float32)
     for row, (_, _, wave) in zip(together, found, strict=True):
         row[: len(wave)] = wave
@@ -171,17 +187,45 @@ def _batch(
 
 
 def time_shift(wave: Wave, most: int, noise: float) -> Wave:
-    """Shifted circularly in time by up to `most` samples (Huang et al. 2022, App. B); noise in [0, 1)."""
+    """Shift a waveform circularly in time by up to `most` samples (Huang et al. 2022, App. B).
+
+    `wave` is float32 (samples,). `noise` is a random number in [0, 1); 0.5 means no shift. Returns an array
+    of the same shape.
+
+    Example:
+
+        >>> time_shift(np.array([1, 2, 3], np.float32), most=1, noise=0.0)
+        array([2., 3., 1.], dtype=float32)
+    """
     return np.roll(wave, round((2 * noise - 1) * most))
 
 
 def change_gain(wave: Wave, most: float, noise: float) -> Wave:
-    """Up to `most` decibels louder or softer; noise in [0, 1)."""
+    """Make a waveform louder or softer by up to `most` decibels.
+
+    `wave` is float32 (samples,). `noise` is a random number in [0, 1); 0.5 means no change. Returns an array
+    of the same shape.
+
+    Example:
+
+        >>> change_gain(np.ones(2, np.float32), most=20, noise=0.0)
+        array([0.1, 0.1], dtype=float32)
+    """
     decibels = (2.0 * noise - 1.0) * most
     return wave * np.float32(np.power(10.0, decibels / 20.0))
 
 
 def add_noise(wave: Wave, most: float, noise: float, draws: Wave) -> Wave:
-    """With up to `most` times its own root mean square of white noise, from normal `draws` (samples,)."""
+    """Add white noise to a waveform, with up to `most` times the root mean square of the waveform.
+
+    `wave` is float32 (samples,). `noise` is a random number in [0, 1) that sets the strength. `draws` are
+    random numbers from a standard normal distribution, float32 (samples,). Returns an array of the same
+    shape.
+
+    Example:
+
+        >>> add_noise(np.ones(2, np.float32), 0.5, 0.5, np.array([1, -1], np.float32))
+        array([1.25, 0.75], dtype=float32)
+    """
     strength = float(np.sqrt(np.square(wave, dtype=np.float64).mean())) if len(wave) else 0.0
     return np.add(wave, np.float32(strength * most * noise) * draws, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Recordings that follow one another in one file, read as one."""
+"""Files that contain several recordings one after another, read as one recording."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ Opener = Callable[[int], Decoder]
 
 
 class Chain(Decoder):
-    """Links of one rate and number of channels; one of them is open at a time."""
+    """A chain of recordings ("links") with the same sample rate and channels; one link is open at a time."""
 
     def __init__(self, source: Source, count: int, opener: Opener, what: str) -> None:
-        """`opener` opens the link of a number; how long each is is measured once, under the name `what`.
+        """Open the first of `count` links, and measure the lengths of all links once.
 
-        Raises FaultError where the links differ, and as `opener`.
+        `opener` opens a link by its number. `what` is the name under which the lengths are cached. Raises
+        FaultError if the links differ in sample rate or channels, and the errors of `opener`.
         """
         self._open, self._number = opener, 0
         self._link = opener(0)
@@ -42,7 +43,7 @@ class Chain(Decoder):
         self.header = Header(first.kind, first.rate, first.channels, self._begins[-1], note)
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder, over the links' ends."""
+        """Read samples as `Decoder.read`, also across the ends of links."""
         pieces: list[NDArray[Any]] = [np.zeros((0, self.header.channels), dtype)]
         number = bisect_right(self._begins, first) - 1
         while first < min(last, self._begins[-1]):
@@ -57,7 +58,7 @@ class Chain(Decoder):
         return np.concatenate(pieces)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the open link."""
         self._link.close()
 
     def _at(self, number: int) -> Decoder:
@@ -68,11 +69,11 @@ class Chain(Decoder):
 
 
 def differing(rates: Sequence[int] | set[int], channels: Sequence[int] | set[int]) -> str:
-    """The reason for a file whose parts cannot be read as one."""
+    """Return the reason for a file whose parts have different sample rates or channels."""
     of_rates = " and ".join(str(rate) for rate in sorted(rates))
     of_channels = " and ".join(str(count) for count in sorted(channels))
     got = f"{of_rates} Hz" if len(rates) > 1 else f"{of_channels} channels"
-    return f"got {got} one after another in one file, expected one rate and number of channels; cut it apart"
+    return f"got {got} one after another in one file, expected one rate and number of channels; split it"
 
 
 def _lengths(count: int, opener: Opener) -> Arrays:

@@ -1,4 +1,4 @@
-"""One recording, whatever its kind, rate and channels: its header, and any piece of it at any rate."""
+"""Decoding of one recording of any format: its header, and any piece of it at any sample rate."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _VIDEO = ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg"
 WITHOUT_AV = frozenset(_PLAIN.split())
 WITH_AV = frozenset(f"{_SOUND} {_VIDEO}".split())  # by the extra kakera[av]
 SUFFIXES = WITHOUT_AV | WITH_AV
-MARGIN = 256  # samples of the lower rate, twice what the resampling filter sees to either side
+MARGIN = 256  # samples at the lower rate: twice the reach of the resampling filter on each side
 
 
 class OpenRecording:
-    """A span of a recording, open: `header` is that of the span, `whole` that of the file."""
+    """An open span of a recording: `header` is the header of the span, `whole` that of the file."""
 
     def __init__(self, source: Source, file: Decoder, whole: Header, span: Span) -> None:
         self._source, self._file, self.whole = source, file, whole
@@ -39,41 +39,47 @@ class OpenRecording:
         self.header = replace(whole, samples=end - self._begin)
 
     def read(self, rate: int, channel: int = MIX, start: int = 0, count: int | None = None) -> Waveform:
-        """Samples `start` … `start + count` − 1, as `read` of the module says. Raises UnreadableFileError."""
+        """Read samples `start` … `start + count` − 1 of the span; see the function `read` of this module.
+
+        Raises UnreadableFileError.
+        """
         _check(self._source)
         found = self.header
         if channel >= found.channels:
-            reason = (
-                f"got {found.channels} channels, expected one of number {channel}; choose another channel"
-            )
+            got = f"got {found.channels} channels"
+            reason = f"{got}, expected a channel number {channel}; choose another channel"
             raise UnreadableFileError(name(self._source), reason)
         stop = found.at(rate) if count is None else min(start + count, found.at(rate))
         if stop <= start:
             return np.zeros(0, np.float32)
         common = gcd(found.rate, rate)
-        own, wanted = found.rate // common, rate // common  # after so many samples the two meet again
-        margin = MARGIN * max(found.rate, rate) if found.rate != rate else 0  # in the file's samples, × rate
+        # Every `own` samples of the file and every `new` samples at `rate` are at the same time.
+        own, new = found.rate // common, rate // common
+        margin = MARGIN * max(found.rate, rate) if found.rate != rate else 0  # in samples of the file × rate
         first = max(0, (start * found.rate - margin) // (rate * own)) * own
         last = min(found.samples, -(-(stop * found.rate + margin) // rate))
         values = _samples(self._source, self._file, self._begin + first, self._begin + last, channel)
         if found.rate != rate:
             values = extra("soxr", "audio").resample(values, found.rate, rate, quality="HQ")
-        skipped = start - first // own * wanted
-        piece = np.zeros(stop - start, np.float32)  # the last sample may lie beyond what the filter gives
-        there = values[skipped : skipped + len(piece)]
-        piece[: len(there)] = there
+        skipped = start - first // own * new
+        piece = np.zeros(stop - start, np.float32)  # the filter may return fewer samples at the end
+        available = values[skipped : skipped + len(piece)]
+        piece[: len(available)] = available
         return piece
 
 
 @contextmanager
 def opened(source: Source, span: Span = WHOLE) -> Generator[OpenRecording]:
-    """A span, open: its file is opened once. Raises UnreadableFileError, MissingExtraError."""
+    """Open a span of a recording, and open its file only once.
+
+    Raises UnreadableFileError, MissingExtraError.
+    """
     with _opened(source) as (file, found):
         yield OpenRecording(source, file, found, span)
 
 
 def header(source: Source, span: Span = WHOLE) -> Header:
-    """Of the span, without decoding. Raises UnreadableFileError, MissingExtraError."""
+    """Return the header of a span, without decoding it. Raises UnreadableFileError, MissingExtraError."""
     with opened(source, span) as recording:
         return recording.header
 
@@ -86,11 +92,15 @@ def read(
     count: int | None = None,
     span: Span = WHOLE,
 ) -> Waveform:
-    """Samples `start` … `start + count` − 1 of a span, counted at `rate`, of one channel or the mean of all.
+    """Read samples `start` … `start + count` − 1 of a span, at the sample rate `rate` in Hz.
 
-    1 is full scale. Only this piece is read, and it equals the same piece of the whole span after
-    resampling (to 1e-6): it is resampled with what surrounds it, and begins where both rates have a
-    sample. Shorter where the span ends. Raises UnreadableFileError, MissingExtraError.
+    `start` and `count` are in samples at `rate`; the default None of `count` reads to the end of the span.
+    `channel` is the number of a channel, from 0; the default MIX is the mean of all channels. Returns
+    float32 (count,) with 1 as full scale, shorter if the span ends earlier.
+
+    Only this piece is decoded. It equals the same piece of the whole resampled span to 1e-6, because the
+    samples around it are resampled too, and because it starts at a time at which both rates have a sample.
+    Raises UnreadableFileError, MissingExtraError.
     """
     with opened(source, span) as recording:
         return recording.read(rate, channel, start, count)
@@ -99,9 +109,10 @@ def read(
 def blocks(
     source: Source, span: Span = WHOLE, seconds: float = 10.0, dtype: str = "float32"
 ) -> Iterator[NDArray[Any]]:
-    """A span piece by piece: (samples, channels) at the recording's own rate; integers at their full scale.
+    """Yield a span in pieces of `seconds`: (samples, channels) at the recording's own sample rate.
 
-    Raises UnreadableFileError, MissingExtraError.
+    With an integer `dtype`, samples use the full range of that type. Raises UnreadableFileError,
+    MissingExtraError.
     """
     with _opened(source) as (file, found):
         _check(source)
@@ -112,13 +123,16 @@ def blocks(
 
 
 def subtype(source: Source) -> str:
-    """How its samples are stored, in libsndfile's words: PCM_16, VORBIS. Raises as `header` does."""
+    """Return libsndfile's name of the sample format, such as PCM_16 or VORBIS.
+
+    Raises UnreadableFileError, MissingExtraError.
+    """
     with _opened(source) as (file, _):
         return file.subtype
 
 
 def name(source: Source) -> str:
-    """What to call it in a message."""
+    """Return the name of a source for messages: its path, or "recording" for bytes."""
     return "recording" if isinstance(source, bytes) else printable(source)
 
 
@@ -128,7 +142,7 @@ def _check(source: Source) -> None:
 
 
 def _edges(found: Header, span: Span) -> tuple[int, int]:
-    """The first sample and the one after the last, at the file's own rate."""
+    """Return the first sample of a span and the sample after its last, at the file's own rate."""
     first, last = (round(min(edge, found.seconds) * found.rate) for edge in span)
     return first, last
 
@@ -149,7 +163,7 @@ def _every_channel(
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         where = (first + int(np.argmin(finite))) / file.header.rate
-        reason = f"got a value that is no number at {where:.3f} s, expected −1 to 1; export it again"
+        reason = f"got a NaN or infinite value at {where:.3f} s, expected −1 to 1; export it again"
         raise UnreadableFileError(name(source), reason)
     return values
 
@@ -169,7 +183,10 @@ def _opened(source: Source) -> Generator[tuple[Decoder, Header]]:
 
 @contextmanager
 def _faults(source: Source) -> Generator[None]:
-    """What goes wrong within is an UnreadableFileError that names the file; our own errors stay."""
+    """Convert errors of the `with` block to an UnreadableFileError with the file's name.
+
+    The errors of kakera pass unchanged.
+    """
     try:
         yield
     except FaultError as error:

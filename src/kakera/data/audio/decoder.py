@@ -1,4 +1,4 @@
-"""What reads the samples of one recording, whichever library decodes it."""
+"""The interface of all decoders of recordings, whichever library decodes the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kakera.errors import MissingExtraError
 
 
 class FaultError(Exception):
-    """The file cannot be read as a recording; the text is the reason, without its name."""
+    """An error for a file that is not a readable recording; its text is the reason without the file name."""
 
 
 class Decoder(ABC):
@@ -21,26 +21,26 @@ class Decoder(ABC):
 
     header: Header
     subtype: str
-    """How its samples are stored, in libsndfile's words where it has one: PCM_16, VORBIS."""
+    """The sample format, with libsndfile's name if there is one: PCM_16, VORBIS."""
 
     @abstractmethod
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """(last − first, channels), fewer where the file ends early; integers at their full scale.
+        """Read samples `first` … `last` − 1, (last − first, channels), fewer if the file ends earlier.
 
-        These are the samples that decoding from the beginning gives there. Raises FaultError, and what the
-        library raises on a broken file.
+        The samples are the same as after decoding from the beginning. With an integer `dtype`, they use the
+        full range of that type. Raises FaultError, and the errors of the library for a broken file.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 def extra(module: str, name: str) -> Any:
-    """A module that the extra `name` brings. Raises MissingExtraError."""
+    """Import a module that the extra `name` installs. Raises MissingExtraError if it is not installed."""
     try:
         return importlib.import_module(module)
-    except (ImportError, OSError) as error:  # OSError: the library that it wraps is not there
+    except (ImportError, OSError) as error:  # OSError: the C library of the module is not installed
         raise MissingExtraError(
             "recordings",
             got=f"no {module}",

@@ -1,4 +1,4 @@
-"""Why a file cannot be read as a recording: short reasons, from its first bytes, header and decoder."""
+"""Reasons why a file cannot be read as a recording, from its first bytes, its header and its decoder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from kakera.sound.spec import LEAST_RATE, MOST_RATE
 
 KINDS = "expected a WAV, FLAC, Ogg, MP3, Opus or AIFF recording"
-PIPE = 0x7F00_0000  # a WAV or AIFF that was written to a pipe says so many bytes or more
-FEW = 1024  # samples that a header may say too much: some count themselves, or tags at the end
-ENDLESS = 1 << 48  # samples
+PIPE = 0x7F00_0000  # the header of a WAV or AIFF from a pipe has at least this number of bytes
+FEW = 1024  # samples of tolerance: some headers also count themselves, or tags at the end
+ENDLESS = 1 << 48  # samples: a length above this means that the writer did not know it
 
-# What libsndfile reads by these first bytes: AIFF, Wave64, Core Audio, Sun and NeXT, SPHERE.
+# First bytes of formats that libsndfile reads: AIFF, Wave64, Core Audio, Sun and NeXT, SPHERE.
 SNDFILE = (b"FORM", b"riff\x2e\x91\xcf\x11", b"caff", b".snd", b"dns.", b"NIST_1A")
 _AV = (
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
@@ -37,7 +37,7 @@ _SIZES = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.M
 
 
 def for_av(start: bytes) -> str:
-    """What FFmpeg's libraries read and libsndfile does not; empty for all else."""
+    """Describe a file that only FFmpeg's libraries read, from its first bytes; return "" for other files."""
     for place, word, name in _AV:
         if start[place : place + len(word)] == word:
             return name
@@ -47,43 +47,46 @@ def for_av(start: bytes) -> str:
 
 
 def inside(rate: int, samples: int, log: str) -> str:
-    """What a header says that cannot be; `log` is the decoder's. Empty where nothing is wrong."""
+    """Return the reason why a header is wrong, or "" if it is correct.
+
+    `rate` is in Hz, `samples` is the length; `log` is the log of libsndfile.
+    """
     if not LEAST_RATE <= rate <= MOST_RATE:
         return f"got a rate of {rate} Hz, expected {LEAST_RATE} to {MOST_RATE} Hz; correct the header"
-    for said, there in _sizes(log):
-        if (said - there) * samples > FEW * there and said < PIPE:
-            return cut_short(there, said, "bytes")
+    for expected, available in _sizes(log):
+        if (expected - available) * samples > FEW * available and expected < PIPE:
+            return cut_short(available, expected, "bytes")
     if samples > ENDLESS:
-        return "got a header without the length, expected one that has it; export it again"
+        return "got a header without a length, expected a header with a length; export it again"
     return "" if samples > 0 else "got no samples, expected at least one frame; leave it out"
 
 
 def note(log: str) -> str:
-    """What is unusual in a header, though the samples are there: more bytes are said than are in the file."""
-    for said, there in _sizes(log):
-        return f"{said} bytes of samples in the header, {there} in the file: read to its end"
+    """Return a note if the header has more bytes than the file, although the samples can be read."""
+    for expected, available in _sizes(log):
+        return f"{expected} bytes of samples in the header, {available} in the file: read to its end"
     return ""
 
 
 def _sizes(log: str) -> list[tuple[int, int]]:
-    found = [(int(said), int(there)) for said, there in _SIZES.findall(log)]
-    return [(said, there) for said, there in found if said > there]
+    sizes = [(int(expected), int(available)) for expected, available in _SIZES.findall(log)]
+    return [(expected, available) for expected, available in sizes if expected > available]
 
 
-def cut_short(there: int, said: int, unit: str = "samples") -> str:
-    """The reason for a file that ends early."""
-    return f"got {there} of {said} {unit}, expected a whole recording; copy or export it again"
+def cut_short(available: int, stated: int, unit: str = "samples") -> str:
+    """Return the reason for a file that ends early: it has `available` of `stated` samples or bytes."""
+    return f"got {available} of {stated} {unit}, expected a complete recording; copy or export it again"
 
 
 def damage(error: Exception) -> str:
-    """The reason for what a decoder does not understand."""
-    said = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
-    detail = " ".join(str(said).split()) or type(error).__name__
-    return f"got a damaged recording ({detail[:80]}), expected a whole one; copy or export it again"
+    """Return the reason for data that the decoder cannot decode."""
+    message = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
+    detail = " ".join(str(message).split()) or type(error).__name__
+    return f"got a damaged recording ({detail[:80]}), expected an undamaged one; copy or export it again"
 
 
 def unopened(error: OSError) -> str:
-    """The reason for what the system does not give."""
+    """Return the reason for a file that the system cannot open."""
     if isinstance(error, FileNotFoundError):
         return "got no file of this name, expected a recording"
     if isinstance(error, IsADirectoryError):
@@ -94,7 +97,7 @@ def unopened(error: OSError) -> str:
 
 
 def content(start: bytes) -> str:
-    """What is in a file that is no recording."""
+    """Describe a file that is not a recording, from its first bytes."""
     if not start:
         return "an empty file"
     if start.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8")):

@@ -1,4 +1,4 @@
-"""How long a FLAC file is that does not say it, and where another begins in it (RFC 9639)."""
+"""FLAC files (RFC 9639): the length of files whose header lacks it, and the starts of joined files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-BEGIN = b"fLaC\0\0\0\x22"  # with a STREAMINFO block of its only size
-BEGIN_LAST = b"fLaC\x80\0\0\x22"  # the same where no other block follows
+BEGIN = b"fLaC\0\0\0\x22"  # followed by a STREAMINFO block, which always has this size
+BEGIN_LAST = b"fLaC\x80\0\0\x22"  # the same if no other metadata block follows
 HEAD = 42  # bytes up to the end of STREAMINFO
-AT_TOTAL = 21  # its byte whose lower half and the four after it are the number of samples
-MOST_SEARCHED = 32 << 20  # bytes; a longer file is searched only where its end does not fit its beginning
+AT_TOTAL = 21  # the lower half of this byte and the next four bytes are the number of samples
+MOST_SEARCHED = 32 << 20  # bytes; a longer file is searched only if its end does not fit its header
 _BLOCKS = {
     1: 192,
     **{code: 576 << code - 2 for code in range(2, 6)},
@@ -21,18 +21,18 @@ _BLOCKS = {
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What stands at the beginning."""
+    """The contents of a STREAMINFO block: `block` is the samples of a frame, `rate` is in Hz."""
 
     block: int
     rate: int
     channels: int
     bits: int
     samples: int
-    """0 where the encoder did not know, as it wrote to a pipe."""
+    """The number of samples; 0 if the encoder wrote to a pipe and did not know it."""
 
 
 def stream_info(head: bytes) -> StreamInfo | None:
-    """From the first 42 bytes; None where they are no FLAC file's."""
+    """Return the STREAMINFO block in the first 42 bytes; None if they are not from a FLAC file."""
     if len(head) < HEAD or head[:4] != b"fLaC" or head[4] & 0x7F:
         return None
     word = int.from_bytes(head[18:26])
@@ -46,13 +46,13 @@ def stream_info(head: bytes) -> StreamInfo | None:
 
 
 def with_samples(head: bytes, samples: int) -> bytes:
-    """The first 42 bytes with another number of samples."""
+    """Return the first 42 bytes with another number of samples."""
     word = int.from_bytes(head[18:26])
     return head[:18] + (word >> 36 << 36 | samples).to_bytes(8) + head[26:]
 
 
 def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
-    """After the last frame that ends at byte `end`; 0 where no whole frame does."""
+    """Return the number of samples up to the last frame, which ends at byte `end`; 0 without a frame."""
     longest = info.block * info.channels * (info.bits // 8 + 1) + 256  # bytes of a frame without compression
     start = max(0, end - longest)
     file.seek(start)
@@ -66,7 +66,7 @@ def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
 
 
 def begins(file: BinaryIO, info: StreamInfo) -> list[int]:
-    """The first bytes of the FLAC files that follow one another in this one."""
+    """Return the byte offsets of all FLAC files that are joined in this file."""
     size = file.seek(0, os.SEEK_END)
     if size > MOST_SEARCHED and samples_at_end(file, size, info) in (0, info.samples):
         return [0]
@@ -86,7 +86,7 @@ def begins(file: BinaryIO, info: StreamInfo) -> list[int]:
 
 
 def _frame_end(head: bytes, info: StreamInfo) -> int:
-    """The number of the sample after a frame, from its header; 0 where it is none of this stream."""
+    """Return the number of the sample after a frame, from its header; 0 if it is no frame of this stream."""
     if len(head) < 6 or head[1] not in (0xF8, 0xF9) or head[3] & 1:
         return 0
     ones = 8 - (~head[4] & 0xFF).bit_length()

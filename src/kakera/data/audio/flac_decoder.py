@@ -1,4 +1,4 @@
-"""FLAC files, also of unknown length, and several one after another."""
+"""Decoding of FLAC files, also of unknown length, and of several joined FLAC files."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from kakera.data.audio.sndfile import Sndfile
 from kakera.data.audio.source import Source, opened
 from kakera.data.audio.splice import Splice
 
-NO_LENGTH = "no length in the header, as a pipe leaves it: read to its end"
+NO_LENGTH = "no length in the header, probably written to a pipe: read to its end"
 
 
 def open_flac(source: Source) -> Decoder:
-    """Raises FaultError, and what soundfile raises."""
+    """Open a FLAC file. Raises FaultError, and the errors of soundfile."""
     with opened(source) as file:
         info = flac.stream_info(file.read(flac.HEAD))
     if info is None:
-        return Sndfile(source)  # it says what is wrong
+        return Sndfile(source)  # libsndfile raises an error that describes the fault
     found = measured(source, "flac", lambda: _measure(source, info))
     begins, size = found["begins"].tolist(), int(found["size"])
     edges = [*begins, size]
@@ -47,7 +47,7 @@ def _one(source: Source, start: int, end: int, *, whole: bool) -> Sndfile:
             samples = flac.samples_at_end(file, end, info)
             if not samples:
                 raise FaultError(
-                    "got a recording without its end, expected a whole one; copy or export it again"
+                    "got a recording without its end, expected a complete one; copy or export it again"
                 )
             return Sndfile(
                 Splice(source, [flac.with_samples(head, samples), (start + flac.HEAD, end)]), NO_LENGTH

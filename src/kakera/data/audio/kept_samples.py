@@ -1,4 +1,4 @@
-"""A recording decoded once, from its beginning, and kept: for decoders that cannot begin anywhere else."""
+"""Storage of decoded samples, for decoders that must start at the beginning of a recording."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ from kakera.data.audio.decoder import Decoder, FaultError, Header
 from kakera.data.audio.measured import Arrays, mapped_samples, measured, store_samples
 from kakera.data.audio.source import Source
 
-SHORT = 8 << 20  # bytes of samples that are kept with what was measured; more are written to be mapped
+SHORT = 8 << 20  # bytes of samples that are stored with the measurements; more go to a file to be mapped
 
-MOST = 1 << 30  # bytes of samples of what is not on disk, as an upload
+MOST = 1 << 30  # bytes: the most samples of a recording that is not on disk, such as an upload
 
 Values = NDArray[np.float32]
 
 
 class KeptSamples(Decoder):
-    """What `pieces` gives; where there is no room to keep it, it is decoded again up to what is asked for."""
+    """A decoder that stores the samples of `pieces`.
+
+    If there is no room to store them, each `read` decodes again up to the requested samples.
+    """
 
     def __init__(self, source: Source, what: str) -> None:
-        """`what` names the decoder, for the disk. Raises as `pieces`."""
+        """Decode the source once; `what` is the name under which the samples are cached.
+
+        Raises the errors of `pieces`.
+        """
         self._source = source
         found = measured(source, what, self._measure)
         rate, channels, samples = found["whole"].tolist()
@@ -34,28 +40,28 @@ class KeptSamples(Decoder):
         self.header = Header(kind, rate, channels, samples)
         self._values: Values | None = found.get("values")
         self._onwards, self._left = _nothing(), np.zeros((0, channels), np.float32)
-        self._place = samples + 1  # of the sample after `left`: none yet
+        self._place = samples + 1  # the number of the sample after `left`; here no sample yet
 
     @abstractmethod
     def pieces(self) -> Generator[Values, None, Header]:
-        """All samples from the beginning, (n, channels); at the end what they are. It sets `subtype`.
+        """Yield all samples from the beginning, float32 (n, channels), and return the header at the end.
 
-        Raises FaultError, and what its library raises.
+        This method also sets `subtype`. Raises FaultError, and the errors of the library.
         """
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder."""
+        """Read samples as `Decoder.read`."""
         if self._values is None:
             self._values = mapped_samples(self._source, self.header.samples, self.header.channels)
         values = self._decoded(first, last) if self._values is None else self._values[first:last]
         return np.array(values, dtype)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._onwards.close()
 
     def _decoded(self, first: int, last: int) -> Values:
-        """From the beginning, or from where the last piece ended."""
+        """Decode from the beginning, or from the end of the last piece."""
         if first < self._place - len(self._left):
             self._onwards.close()
             self._onwards, self._place, self._left = self.pieces(), 0, self._left[:0]
@@ -95,7 +101,7 @@ class KeptSamples(Decoder):
 
 
 class _Running:
-    """Pieces to iterate over, in parts; then the header that came with the last."""
+    """An iterator over pieces, also in several loops; `header` is set after the last piece."""
 
     def __init__(self, pieces: Generator[Values, None, Header]) -> None:
         self._pieces, self.header, self._size = pieces, None, 0
@@ -113,7 +119,7 @@ class _Running:
         self._size += values.nbytes
         if self.most is not None and self._size > self.most:
             got = f"got more than {self.most:,} bytes of samples"
-            raise FaultError(f"{got}, expected a shorter recording; cut it, or read it from a file")
+            raise FaultError(f"{got}, expected a shorter recording; cut it, or open it as a file")
         return values
 
 
@@ -123,16 +129,16 @@ def _nothing() -> Generator[Values, None, Header]:
 
 
 class Onwards(KeptSamples):
-    """Another decoder's samples decoded from the beginning; they are kept when a place is first sought."""
+    """A decoder that reads another decoder from the beginning, and stores its samples at the first seek."""
 
     def __init__(self, source: Source, other: Decoder, what: str) -> None:
-        """`other` is closed with it."""
+        """Wrap the decoder `other`, which `close` closes too; `what` is the name of the cached samples."""
         self._other, self._sought, self._next = other, False, 0
         self.header, self.subtype = other.header, other.subtype
         self._source, self._what = source, what
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder; from the beginning piece by piece nothing is kept."""
+        """Read samples as `Decoder.read`; reading piece by piece from the beginning stores nothing."""
         if not self._sought and first == self._next:
             values = self._other.read(first, last, dtype)
             self._next = first + len(values)
@@ -143,7 +149,7 @@ class Onwards(KeptSamples):
         return super().read(first, last, dtype)
 
     def pieces(self) -> Generator[Values, None, Header]:
-        """In steps of ten seconds."""
+        """Decode in steps of ten seconds."""
         header, place = self._other.header, 0
         while place < header.samples:
             values = self._other.read(place, min(place + 10 * header.rate, header.samples))
@@ -154,7 +160,7 @@ class Onwards(KeptSamples):
         return replace(header, samples=place)
 
     def close(self) -> None:
-        """Both."""
+        """Close both decoders."""
         if self._sought:
             super().close()
         self._other.close()

@@ -1,8 +1,8 @@
-"""What was measured in a recording's file, once: kept in memory, and on disk where it took long.
+"""Cache of measurements of recording files, in memory, and on disk if the measurement was slow.
 
-A measurement is a few arrays in the folder `recordings` of the cache, under a digest of the file's path, size
-and time of change, so that a changed file is measured again. Decoded samples that are too many for it lie
-beside it, to be mapped. The folder may be deleted any time.
+A measurement is a few arrays in the folder `recordings` of the cache. Its name is a digest of the file's
+path, size and modification time, so a changed file is measured again. Many decoded samples are stored in a
+separate file, to be mapped into memory. The folder can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from kakera.data.download import cache_folder
 from kakera.errors import StorageError
 from kakera.storage import whole_file
 
-VERSION = 1  # of what is measured, and how
-LONG = 0.02  # seconds: what took less is measured again rather than kept on disk
+VERSION = 1  # of the measurements; raise it when their content changes
+LONG = 0.02  # seconds: faster measurements are repeated instead of stored on disk
 IN_MEMORY = 64 << 20  # bytes
-ON_DISK = 64 << 30  # bytes; what was used longest ago goes first
-FREE = 0.5  # of the space left on the disk that samples of one recording may take
-EVERY = 256  # measurements between two looks at how much the folder holds
+ON_DISK = 64 << 30  # bytes; the files that were unused for longest are deleted first
+FREE = 0.5  # share of the free disk space that the samples of one recording may use
+EVERY = 256  # measurements between two checks of the folder's size
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -47,18 +47,18 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)  # another thread may have held the old one
+    os.register_at_fork(after_in_child=_forked)  # another thread may have locked the old lock
 
 
 def folder() -> Path:
-    """Where measurements lie."""
+    """Return the folder of the measurements."""
     return cache_folder() / "recordings"
 
 
 def measured(source: Source, what: str, measure: Callable[[], Arrays]) -> Arrays:
-    """The arrays that `measure` gives for this file, from an earlier call where there was one.
+    """Return the arrays of `measure` for this file, from the cache if it contains them.
 
-    Raises what `measure` raises, which is not kept.
+    `what` is the name of the measurement. Raises the errors of `measure`; errors are not cached.
     """
     name = _name(source, what)
     if not name:
@@ -69,24 +69,24 @@ def measured(source: Source, what: str, measure: Callable[[], Arrays]) -> Arrays
             return _kept[name]
     found = _load(name)
     if found is None:
-        begun = time.perf_counter()
+        began = time.perf_counter()
         found = measure()
-        if time.perf_counter() - begun > LONG:
+        if time.perf_counter() - began > LONG:
             _store(name, found)
     _keep(name, found)
     return found
 
 
 def forget() -> None:
-    """Nothing is in memory after this; what is on disk stays."""
+    """Delete all measurements in memory; those on disk stay."""
     with _lock:
         _kept.clear()
 
 
 def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: int) -> bool:
-    """Write decoded samples to be mapped later; whether there was room. `least` bytes of them are to come.
+    """Write decoded samples to a file, to be mapped later; return False if there is no room.
 
-    Raises what decoding raises.
+    `least` is the smallest number of bytes to expect. Raises the errors of decoding.
     """
     path = _samples_path(source)
     if path is None or not _room(least):
@@ -105,7 +105,7 @@ def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: 
 
 
 def mapped_samples(source: Source, samples: int, channels: int) -> NDArray[np.float32] | None:
-    """What was written, (samples, channels), read-only; None where it is not there."""
+    """Map stored samples into memory, read-only, float32 (samples, channels); None if they are not stored."""
     path = _samples_path(source)
     if path is None:
         return None
@@ -113,7 +113,7 @@ def mapped_samples(source: Source, samples: int, channels: int) -> NDArray[np.fl
         found = np.memmap(path, np.float32, "r", shape=(samples, channels))
         if path.stat().st_size != found.nbytes:
             return None
-        os.utime(path)  # used now
+        os.utime(path)  # mark as used now
     except (OSError, ValueError):
         return None
     return np.asarray(found)
@@ -125,7 +125,7 @@ def _name(source: Source, what: str) -> str:
     elif isinstance(source, Path | HeldFile):
         path = source.path if isinstance(source, HeldFile) else source
         try:
-            state = os.stat(path)  # noqa: PTH116  # a Path costs ten times the call
+            state = os.stat(path)  # noqa: PTH116  # Path.stat is ten times as slow
         except OSError:
             return ""
         place = os.path.abspath(path)  # noqa: PTH100  # as above
@@ -157,14 +157,14 @@ def _load(name: str) -> Arrays | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # it is measured again and written anew
+        return None  # a damaged file is measured and written again
     with suppress(OSError):
-        os.utime(path)  # used now
+        os.utime(path)  # mark as used now
     return found
 
 
 def _store(name: str, arrays: Arrays) -> None:
-    """A cache that cannot be written costs time, and nothing else."""
+    """Write a measurement to disk; ignore errors, because the cache only saves time."""
     global _written
     with suppress(OSError, StorageError):
         folder().mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,9 @@
-"""Where the frames of an MPEG audio stream (MP3, MP2, MP1) stand in a file, found in their headers.
+"""Positions of the frames of an MPEG audio stream (MP3, MP2, MP1) in a file, from the frame headers.
 
-ISO/IEC 11172-3, Sec. 2.4.1.3 and 2.4.2.3; 13818-3 for half the rates, and what is called 2.5 for a quarter of
-them. Most files begin with a frame that holds no sound but says how many follow ("Xing" or "Info", "VBRI");
-others do not say, and a decoder that guesses the length from the first frames is often wrong.
+Sources: ISO/IEC 11172-3, Sec. 2.4.1.3 and 2.4.2.3; 13818-3 for half the sample rates, and the unofficial
+version 2.5 for a quarter of them. Most files start with a frame without sound that contains the number of
+frames ("Xing" or "Info", "VBRI"). Other files do not contain it; a decoder that guesses the length from the
+first frames is often wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 FRAME = np.dtype([("offset", "<i8"), ("size", "<u2")])
 RATES = (44_100, 48_000, 32_000)
-SYNTHESIS = 529  # samples that a decoder is late by (LAME's documentation of its tag)
+SYNTHESIS = 529  # the delay of a decoder in samples (LAME's documentation of its tag)
 _V1 = (
     (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -32,7 +33,11 @@ _V2 = (
 
 @dataclass(frozen=True)
 class FrameHeader:
-    """What the four bytes before a frame say; `size` in bytes is 0 where it is free ("free format")."""
+    """The header of a frame, from its first four bytes.
+
+    `samples` is the number of samples of a channel, `rate` is in Hz. `size` is the frame's size in bytes, or
+    0 in "free format", where the header does not contain it.
+    """
 
     layer: int
     rate: int
@@ -40,24 +45,24 @@ class FrameHeader:
     samples: int
     size: int
     side: int
-    """Bytes of side information, of layer III."""
+    """The bytes of side information in layer III."""
     protected: bool
     padding: int
 
     @property
     def kind(self) -> tuple[int, int, int]:
-        """What all frames of one stream share."""
+        """(layer, rate, channels), which are equal in all frames of one stream."""
         return self.layer, self.rate, self.channels
 
     @property
     def data(self) -> int:
-        """Where in the frame the main data begin, of layer III."""
+        """The byte offset of the main data in a frame of layer III."""
         return 4 + 2 * self.protected + self.side
 
 
 @lru_cache(maxsize=4096)
 def frame_header(word: bytes) -> FrameHeader | None:
-    """Of four bytes; None where they are no frame's."""
+    """Return the frame header in four bytes; None if they are not a frame header."""
     if len(word) < 4 or word[0] != 0xFF or word[1] & 0xE0 != 0xE0:
         return None
     version, layer = word[1] >> 3 & 3, 4 - (word[1] >> 1 & 3)
@@ -76,17 +81,20 @@ def frame_header(word: bytes) -> FrameHeader | None:
 
 @dataclass(frozen=True)
 class Promise:
-    """What the first frame says of the others: how many, in how many bytes; what the encoder put around."""
+    """The contents of an information frame: the number of frames, their size, and the encoder's padding.
+
+    `delay` and `padding` are the samples that the encoder added at the start and the end.
+    """
 
     frames: int
     size: int
-    """In bytes, this frame among them; 0 where it does not say."""
+    """The size of all frames in bytes, including this frame; 0 if unknown."""
     delay: int
     padding: int
 
 
 def promise(frame: bytes) -> Promise | None:
-    """Of a frame that holds no sound; None where it holds some."""
+    """Return the contents of an information frame; None if the frame contains sound."""
     header = frame_header(frame[:4])
     if header is None or header.layer != 3:
         return None
@@ -109,7 +117,7 @@ def promise(frame: bytes) -> Promise | None:
 
 
 def begin_of_sound(file: BinaryIO) -> int:
-    """Where the sound begins in a file: after its ID3v2 tags."""
+    """Return the byte offset of the first frame of a file, after its ID3v2 tags."""
     at = 0
     while True:
         file.seek(at)
@@ -121,7 +129,10 @@ def begin_of_sound(file: BinaryIO) -> int:
 
 
 def end_of_sound(tail: bytes, size: int) -> int:
-    """Where a file of `size` bytes with this end holds no frames any more: before ID3v1, Lyrics3 and APE."""
+    """Return the byte offset of the end of the sound: before the tags ID3v1, Lyrics3 and APE.
+
+    `tail` are the last bytes of a file of `size` bytes.
+    """
     while True:
         before = len(tail)
         if tail[-128:-125] == b"TAG":
@@ -139,7 +150,10 @@ def end_of_sound(tail: bytes, size: int) -> int:
 def scan(
     content: bytes | mmap.mmap, start: int, end: int
 ) -> tuple[NDArray[np.void], set[tuple[int, int, int]]]:
-    """The whole frames between two places, and of which kinds they are; what is no frame is left out."""
+    """Return the complete frames between two byte offsets, (n,) of `FRAME`, and the set of their kinds.
+
+    Bytes that are not frames are skipped.
+    """
     found: list[tuple[int, int]] = []
     kinds: set[tuple[int, int, int]] = set()
     kind, free, at = (0, 0, 0), 0, start
@@ -166,7 +180,7 @@ def scan(
 
 
 def _next(content: bytes | mmap.mmap, at: int, end: int) -> tuple[int, FrameHeader | None]:
-    """The next place at which two frames of a kind follow one another, or one that ends with the file."""
+    """Return the next offset with two frames of one kind in a row, or with a frame that ends the file."""
     while (at := content.find(b"\xff", at, end)) >= 0:
         header = frame_header(content[at : at + 4])
         if header is not None:
@@ -179,7 +193,7 @@ def _next(content: bytes | mmap.mmap, at: int, end: int) -> tuple[int, FrameHead
 
 
 def _free(content: bytes | mmap.mmap, at: int, end: int, header: FrameHeader) -> int:
-    """Bytes of a frame of free format without padding: as far as the next of its kind; 0 without one."""
+    """Return the bytes of a free-format frame without padding: up to the next frame; 0 without a next one."""
     place, most = at + 4 + header.side, min(end, at + 65_000)
     while (place := content.find(b"\xff", place, most)) >= 0:
         other = frame_header(content[place : place + 4])

@@ -1,4 +1,4 @@
-"""MPEG audio (MP3, MP2) of any length: by its own header where that is right, else by all frames' headers."""
+"""Decoding of MPEG audio (MP3, MP2); the length is from the file's header, or from all frames."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from kakera.data.audio.measured import Arrays, measured
 from kakera.data.audio.source import HeldFile, Source, opened
 from kakera.data.quiet import quiet
 
-ID3 = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)  # an empty tag: by it libsndfile knows MPEG audio whatever the name
-TAIL = 1 << 17  # bytes that are looked through for tags at the end
-ALIGNED = 8  # frames after which mpg123's filter stands where it stood, so that sums are rounded alike
-PREROLL = 16_384  # samples decoded before a piece, several times what overlaps and filters need
-RESERVOIR = 511  # bytes before a frame that its sound may begin in
-NONE = "got no whole frame of MPEG audio, expected at least one; copy or export it again"
+ID3 = b"ID3\3\0\0\0\0\0\x0a" + bytes(10)  # an empty tag, so that libsndfile detects MPEG audio
+TAIL = 1 << 17  # bytes at the end that are searched for tags
+ALIGNED = 8  # frames: after 8 frames mpg123's filter is in the same state, so sums are rounded equally
+PREROLL = 16_384  # samples decoded before a piece, several times more than overlaps and filters need
+RESERVOIR = 511  # the sound of a frame may start up to this many bytes before the frame
+NONE = "got no complete frame of MPEG audio, expected at least one; copy or export it again"
 
 
 def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder:
-    """The stream between two bytes of a file. Raises FaultError, and what soundfile raises."""
+    """Open the MPEG stream between the bytes `start` and `end` of a file.
+
+    Raises FaultError, and the errors of soundfile.
+    """
     promised = _promised_header(source) if end is None else None
     if promised is not None:
         return Promised(source, promised)
@@ -44,7 +47,10 @@ def _frames(source: Source, start: int = 0, end: int | None = None) -> Mpeg:
 
 
 def _promised_header(source: Source) -> Header | None:
-    """Of a file that has the bytes its first frame says: then it also has the samples."""
+    """Return the header of a file whose size equals the size in its information frame; else None.
+
+    Such a file also contains all samples, so its frames need not be counted.
+    """
     with opened(source) as file:
         begin = mpeg.begin_of_sound(file)
         file.seek(begin)
@@ -70,24 +76,27 @@ def _measure(source: Source, start: int, end: int | None) -> Arrays:
             promised = mpeg.promise(content[offset : offset + size])
         else:
             promised = None
-    said, skip, lost = 0, 0, 0
+    expected, skip, lost = 0, 0, 0
     if promised is not None:
-        frames, said = frames[1:], promised.frames
+        frames, expected = frames[1:], promised.frames
         if promised.delay or promised.padding:
             skip = promised.delay + mpeg.SYNTHESIS
-            lost = max(0, promised.padding - mpeg.SYNTHESIS) if len(frames) == said else 0
+            lost = max(0, promised.padding - mpeg.SYNTHESIS) if len(frames) == expected else 0
     return {
         "frames": frames,
         "kinds": np.array(sorted(kinds), np.int64).reshape(-1, 3),
-        "edges": np.array([said, skip, lost]),
+        "edges": np.array([expected, skip, lost]),
     }
 
 
 class Mpeg(Decoder):
-    """Frames that stand anywhere in a file; only those that a piece needs are given to libsndfile."""
+    """A decoder of frames anywhere in a file; libsndfile receives only the frames that a piece needs."""
 
     def __init__(self, source: Source, kind: str, found: Arrays) -> None:
-        """`kind` of file, and what was `found`. Raises FaultError for no frame and for several kinds."""
+        """Open a file of format `kind` with the measured frames `found`.
+
+        Raises FaultError if there is no frame, or if the frames have several kinds.
+        """
         self._frames: NDArray[Any] = found["frames"]
         kinds = found["kinds"].tolist()
         if not len(self._frames):
@@ -96,18 +105,19 @@ class Mpeg(Decoder):
             raise FaultError(differing({rate for _, rate, _ in kinds}, {count for *_, count in kinds}))
         self._source = source
         self._file = opened(source)
-        (layer, rate, channels), (said, self._skip, lost) = kinds[0], found["edges"].tolist()
+        (layer, rate, channels), (expected, self._skip, lost) = kinds[0], found["edges"].tolist()
         first = mpeg.frame_header(self._read(0, 1)[:4])
         assert first is not None
         self._each = first.samples
         self.subtype = f"MPEG_LAYER_{'I' * layer}"
         count = len(self._frames)
         samples = max(0, count * self._each - self._skip - lost)
-        note = f"{count} frames where the header says {said}: all are read" if said not in (0, count) else ""
+        differs = expected not in (0, count)
+        note = f"{count} frames, but {expected} in the header: all frames are read" if differs else ""
         self.header = Header(kind, rate, channels, samples, note)
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder."""
+        """Read samples as `Decoder.read`."""
         first, last = first + self._skip, min(last, self.header.samples) + self._skip
         if last <= first:
             return np.zeros((0, self.header.channels), dtype)
@@ -118,14 +128,15 @@ class Mpeg(Decoder):
             return file.read(last - before, dtype=dtype, always_2d=True)[first - before :]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _stream(self, begin: int, end: int) -> bytes:
-        """A file of quiet frames and these; those that need bytes from before them are mute.
+        """Return an MPEG file of silent frames and the requested frames.
 
-        From the first frame libsndfile guesses how much there is, and reads no more: it is the smallest there
-        is, and some more follow the last.
+        Frames that need earlier bytes become silent. libsndfile estimates the length of the file from the
+        first frame and reads no further. So the first frames are the smallest possible ones, and copies of
+        the last frame follow the requested frames.
         """
         sizes = self._frames["size"][begin:end].tolist()
         content = bytearray(self._read(begin, end))
@@ -149,25 +160,25 @@ class Mpeg(Decoder):
 
 
 class Promised(Decoder):
-    """A file that says how long it is: its frames are looked for when they are needed."""
+    """A decoder of a file whose header has the correct length: its frames are found at the first `read`."""
 
     def __init__(self, source: Source, header: Header) -> None:
         self._source, self.header, self.subtype = source, header, "MPEG_LAYER_III"
         self._file: Mpeg | None = None
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder."""
+        """Read samples as `Decoder.read`."""
         self._file = self._file or _frames(self._source)
         return self._file.read(first, min(last, self.header.samples), dtype)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:
-    """Make the frame at a place silent, and say how many of its bytes those that follow can use."""
+    """Make the frame at offset `at` silent; return how many of its bytes later frames can use."""
     header = mpeg.frame_header(bytes(content[at : at + 4]))
     assert header is not None
     full = header.samples == 1152
@@ -179,7 +190,7 @@ def _mute(content: bytearray, at: int, size: int, gathered: int) -> int:
 
 
 def _quiet_frame(frame: bytes) -> bytes:
-    """The smallest frame of the same kind, or of free format one as large: zeros are silence."""
+    """Return a silent frame (all zeros) of the same kind: the smallest, or in free format one as large."""
     free = not frame[2] & 0xF0
     head = bytes([frame[0], frame[1] | 1, frame[2] if free else frame[2] & 0x0D | 0x10, frame[3]])
     header = mpeg.frame_header(head)

@@ -1,4 +1,4 @@
-"""The pages of an Ogg file (RFC 3533): which streams follow one another, and where their last pages begin."""
+"""Pages of an Ogg file (RFC 3533): the streams one after another, and the positions of their last pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
 
-BEGIN = b"OggS\0\x02"  # of a page that begins a stream
+BEGIN = b"OggS\0\x02"  # the first bytes of the first page of a stream
 LARGEST_PAGE = 65_307  # bytes
 PIECE = 1 << 20
 CONTINUED, FIRST, LAST = 1, 2, 4  # flags of a page
@@ -25,23 +25,26 @@ CODECS = {
 
 @dataclass(frozen=True)
 class Page:
-    """A page's header, and how many bytes the whole page has."""
+    """The header of a page: byte offset `start`, flags, stream number `serial`, and size in bytes."""
 
     start: int
     flags: int
     granule: int
-    """Where its last finished packet ends, in samples; −1 where none does."""
+    """The end of the last packet that ends on this page, in samples; −1 if no packet ends here."""
     serial: int
     size: int
 
     @property
     def end(self) -> int:
-        """The byte after it."""
+        """The byte offset of the end of the page."""
         return self.start + self.size
 
 
 def page(content: bytes, at: int = 0, start: int = 0) -> Page | None:
-    """Of the page at a place of `content`, which is byte `start` + `at` of the file; None where none is."""
+    """Return the page at offset `at` of `content`; None if there is no page.
+
+    `start` is the byte offset of `content` in the file.
+    """
     head = content[at : at + 27]
     if len(head) < 27 or head[:5] != b"OggS\0":
         return None
@@ -55,7 +58,7 @@ def page(content: bytes, at: int = 0, start: int = 0) -> Page | None:
 
 
 def begins(file: BinaryIO) -> list[int]:
-    """The first bytes of all streams that follow one another or begin together, in order."""
+    """Return the byte offsets of the first pages of all streams, in order."""
     found: list[int] = []
     file.seek(0)
     tail, start = b"", 0
@@ -71,7 +74,7 @@ def begins(file: BinaryIO) -> list[int]:
 
 
 def links(file: BinaryIO) -> list[tuple[int, int]]:
-    """First byte and the one after the last of each link of a chain; streams that begin together are one."""
+    """Return the byte range (first, end) of each link; streams that start together are one link."""
     starts: list[int] = []
     end = 0
     for at in begins(file):
@@ -87,7 +90,7 @@ def links(file: BinaryIO) -> list[tuple[int, int]]:
 
 
 def has_speech_frames(file: BinaryIO) -> bool:
-    """Whether an Opus packet is coded by SILK, alone or with CELT above it (RFC 6716, Sec. 3.1)."""
+    """Return True if a packet uses Opus's speech codec SILK, alone or with CELT (RFC 6716, Sec. 3.1)."""
     size, at = file.seek(0, os.SEEK_END), 0
     content, start = b"", 0
     while at < size:
@@ -119,7 +122,7 @@ def _speech(content: bytes, head: Page) -> bool:
 
 
 def codecs(file: BinaryIO, start: int) -> list[str]:
-    """What the streams that begin at `start` hold."""
+    """Return the codecs of the streams that start at byte `start`."""
     found: list[str] = []
     while True:
         file.seek(start)
@@ -133,7 +136,7 @@ def codecs(file: BinaryIO, start: int) -> list[str]:
 
 
 def without_skeleton(file: BinaryIO) -> list[tuple[int, int]]:
-    """The parts of the file between the pages of its Skeleton streams (RFC 3533's table of contents)."""
+    """Return the byte ranges of the file without its Skeleton streams (tables of contents, RFC 3533)."""
     size, at, begin = file.seek(0, os.SEEK_END), 0, 0
     parts: list[tuple[int, int]] = []
     skeletons: set[int] = set()
@@ -153,9 +156,9 @@ def without_skeleton(file: BinaryIO) -> list[tuple[int, int]]:
 
 
 def last_pages(file: BinaryIO, start: int, end: int) -> list[Page]:
-    """The pages at the end of a link, oldest first: at least two with a place of their own, where there are.
+    """Return the last pages of a link, in order: if possible at least two with different positions.
 
-    The last of them may reach beyond `end`, where the file was cut.
+    The last page may end after `end` if the file was cut.
     """
     reach = 2 * LARGEST_PAGE
     while True:
@@ -168,7 +171,7 @@ def last_pages(file: BinaryIO, start: int, end: int) -> list[Page]:
 
 
 def _pages(content: bytes, start: int) -> list[Page]:
-    """One behind the other; what looks like a page within another is none."""
+    """Return all pages in `content`, in order; bytes inside a page that look like a page are ignored."""
     found: list[Page] = []
     at = content.find(b"OggS\0")
     while at >= 0:
@@ -180,7 +183,7 @@ def _pages(content: bytes, start: int) -> list[Page]:
 
 
 def ended(content: bytes) -> bytes:
-    """The bytes of a page with the flag that it is the last, and the checksum of that."""
+    """Return the bytes of a page with the flag for the last page, and with the new checksum."""
     changed = bytearray(content)
     changed[5] |= LAST
     changed[22:26] = bytes(4)
@@ -194,7 +197,7 @@ def ended(content: bytes) -> bytes:
 
 @cache
 def _checksums() -> list[int]:
-    """Of each byte: the polynomial 0x04c11db7, from the highest bit on."""
+    """Return the checksum of each byte, with the polynomial 0x04c11db7 and the highest bit first."""
     found: list[int] = []
     for byte in range(256):
         value = byte << 24

@@ -1,4 +1,4 @@
-"""Ogg files of any number of links, with or without the mark that the stream ends."""
+"""Decoding of Ogg files with any number of links, with or without the flag for the last page."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from kakera.data.audio.sndfile import Sndfile
 from kakera.data.audio.source import Source, opened
 from kakera.data.audio.splice import Splice
 
-LARGEST_BLOCK = 8192  # samples, of Vorbis
-CUT = "got a recording without its end, expected a whole one; copy or export it again"
+LARGEST_BLOCK = 8192  # samples: the largest block of Vorbis
+CUT = "got a recording without its end, expected a complete one; copy or export it again"
 
 
 def open_ogg(source: Source) -> Decoder:
-    """Raises FaultError, what soundfile raises, MissingExtraError where another decoder must be installed."""
+    """Open an Ogg file.
+
+    Raises FaultError, the errors of soundfile, and MissingExtraError if another decoder must be installed.
+    """
     found = measured(source, "ogg", lambda: _links(source))["links"].tolist()
     if not found:
-        raise FaultError("got a damaged recording (no page), expected a whole one; copy or export it again")
+        raise FaultError(
+            "got a damaged recording (no page), expected an undamaged one; copy or export it again"
+        )
     with opened(source) as file:
         kinds = [ogg.codecs(file, start) for start, _ in found]
     if any(ogg.SKELETON in kind and len(kind) > 1 for kind in kinds):  # a table of contents beside the sound
@@ -36,7 +41,7 @@ def open_ogg(source: Source) -> Decoder:
     else:
         decoder = Chain(source, len(found), lambda number: _link(source, *found[number]), "ogg")
     if ["Opus"] in kinds and measured(source, "speech", lambda: _speech(source))["speech"]:
-        return Onwards(source, decoder, "ogg onwards")  # SILK never forgets quite what was before
+        return Onwards(source, decoder, "ogg onwards")  # SILK depends slightly on all earlier samples
     return decoder
 
 
@@ -58,7 +63,7 @@ def _link(source: Source, start: int, end: int, *, alone: bool = False) -> Sndfi
         last = pages[-1]
         file.seek(last.start)
         content = file.read(end - last.start)
-    if content[last.size :] and b"OggS".startswith(content[last.size :][:4]):  # a header that was cut
+    if content[last.size :] and b"OggS".startswith(content[last.size :][:4]):  # a page header that is cut off
         raise FaultError(CUT)
     marked = bool(last.flags & ogg.LAST)
     whole = source
@@ -66,9 +71,9 @@ def _link(source: Source, start: int, end: int, *, alone: bool = False) -> Sndfi
         whole = Splice(source, [(start, last.start), ogg.ended(content[: last.size])])
     elif not alone:
         whole = Splice(source, [(start, end)])
-    decoder = Sndfile(whole, "" if marked else "no mark that the stream ends: read as far as it goes")
+    decoder = Sndfile(whole, "" if marked else "no flag for the end of the stream: read to its end")
     if decoder.subtype == "VORBIS":
-        # libsndfile counts back from the end of the last page, which need not be the end of its last block
+        # libsndfile counts back from the end of the last page, which can differ from that of its last block.
         before = [found.granule for found in pages if 0 <= found.granule < last.granule]
         offset = last.granule - decoder.header.samples
         decoder.latest = max(0, before[-1] - offset - LARGEST_BLOCK) if before else 0

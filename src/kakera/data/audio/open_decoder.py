@@ -1,4 +1,4 @@
-"""Which decoder reads a file, by what it begins with."""
+"""Choice of the decoder for a file, by its first bytes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from kakera.data.audio.source import Source, opened
 from kakera.data.audio.splice import Splice
 from kakera.data.audio.wave_decoder import open_wave
 
-SEARCHED = 1 << 16  # bytes in which frames are looked for where a file begins with something else
-LINEAR = (b"lpcm", b"ulaw", b"alaw")  # samples of a CAF file that libsndfile reads all of
-FRAMES = 8  # so many in them are no accident
+SEARCHED = 1 << 16  # bytes that are searched for MPEG frames if a file starts with other data
+LINEAR = (b"lpcm", b"ulaw", b"alaw")  # sample formats of a CAF file that libsndfile reads completely
+FRAMES = 8  # frames in these bytes that cannot be an accident
 
 
 def open_decoder(source: Source) -> Decoder:
-    """Raises FaultError, OSError, and what the library of its kind raises."""
+    """Open a recording with the decoder for its format.
+
+    Raises FaultError, OSError, and the errors of the decoder's library.
+    """
     with opened(source) as file:
         tag, size = (
             begin_of_sound(file),
             file.seek(0, 2),
-        )  # ID3 stands before MPEG audio, and before others too
+        )  # an ID3 tag can be before MPEG audio, and before other formats too
         file.seek(0)
         start = file.read(64)
         file.seek(tag)
@@ -49,14 +52,14 @@ def open_decoder(source: Source) -> Decoder:
 
 
 def _has_frames(source: Source) -> bool:
-    """Whether MPEG frames follow one another further on, as in what was cut from a longer file."""
+    """Return True if MPEG frames follow later in the file, as in a piece cut from a longer file."""
     with opened(source) as file:
         content = file.read(SEARCHED)
     return len(scan(content, 0, len(content))[0]) >= FRAMES
 
 
 def _unless_piped(source: Source, start: bytes) -> Decoder:
-    """By libsndfile; by PyAV a Core Audio file from a pipe, whose length is unknown, or of another coder."""
+    """Open a file with libsndfile, or with PyAV a Core Audio file of unknown length or of another codec."""
     with opened(source) as file:
         head, size = file.read(4096), file.seek(0, 2)
     floats = riff.wave64_of_floats(head) if start.startswith(b"riff") else 0

@@ -1,4 +1,4 @@
-"""Recordings, read whole or in pieces, on disk or in memory, at the rate and channel of a SoundSpec."""
+"""Recordings on disk or in memory, read in whole or in pieces at the rate and channel of a `SoundSpec`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from kakera.sound.spec import SoundSpec
 
 
 class FileSounds(Sounds):
-    """Recordings on disk, or what is in files, or spans of them in seconds; decoded when they are read."""
+    """Recordings in files, or spans of them in seconds; they are decoded each time they are read.
+
+    `paths` are paths, bytes or stored files. `spans` has one (start, end) in seconds for each path; the
+    default is the whole recording.
+    """
 
     on_disk = True
 
@@ -35,7 +39,7 @@ class FileSounds(Sounds):
 
     @contextmanager
     def opened(self, index: int) -> Generator[RecordingReader]:
-        """Open the file once. Raises UnreadableFileError where less than a frame is there."""
+        """Open a recording, to read several pieces. Raises UnreadableFileError if it is below one frame."""
         with _named(self.name(index)), decode.opened(self.paths[index], self.spans[index]) as recording:
             self._note(index, recording.header)
             samples = recording.header.at(self.spec.rate)
@@ -56,7 +60,7 @@ class FileSounds(Sounds):
 
     @property
     def noted(self) -> dict[str, str]:
-        """What is unusual, by name, about those that this process has looked into."""
+        """Notes about unusual files that this process has opened, by name."""
         return self._noted
 
     def _note(self, index: int, found: Header) -> None:
@@ -64,30 +68,30 @@ class FileSounds(Sounds):
             self._noted[self.name(index)] = found.note
 
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
-        """Decoded, and no more."""
+        """Yield the recording in pieces (samples, channels) at its own sample rate."""
         with _named(self.name(index)):
             yield from decode.blocks(self.paths[index], self.spans[index])
 
     def file(self, index: int) -> tuple[bytes, str]:
-        """The file itself, or of a span a WAV of exactly its samples."""
+        """Return the bytes of the file and its suffix; for a span, a WAV file of exactly its samples."""
         with _named(self.name(index)):
             return as_file(self.paths[index], self.spans[index])
 
     def name(self, index: int) -> str:
-        """The path, and the span where there is one."""
+        """Return the path, with the span in brackets if there is one."""
         return spanned(decode.name(self.paths[index]), self.spans[index])
 
     def is_here(self, index: int) -> bool:
-        """Whether the file is on this machine, and not in a shard still to be fetched."""
+        """Return True if the file is on this machine, False if its shard must still be downloaded."""
         source = self.paths[index]
         return source.is_here() if isinstance(source, Stored) else True
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
-        """Other paths and spans."""
+        """Return the recordings at `rows`."""
         return FileSounds(taken(self.paths, rows), self.spec, taken(self.spans, rows))
 
     def with_spec(self, spec: SoundSpec) -> FileSounds:
-        """Nothing is read yet."""
+        """Return the same recordings for another `SoundSpec`; nothing is read yet."""
         return FileSounds(self.paths, spec, self.spans)
 
 
@@ -99,14 +103,14 @@ class _OpenFile:
     name: str
 
     def piece(self, start: int, count: int) -> Waveform:
-        """Return what is decoded and resampled, no more than is asked for."""
+        """Decode and resample only the requested samples."""
         with _named(self.name):
             return self.recording.read(self.spec.rate, self.spec.channel, start, count)
 
 
 @contextmanager
 def _named(name: str) -> Generator[None]:
-    """Errors speak of the span, not of the whole file."""
+    """Replace the file's name in errors by the name of the span."""
     try:
         yield
     except UnreadableFileError as error:
@@ -114,7 +118,7 @@ def _named(name: str) -> Generator[None]:
 
 
 def spanned(name: str, span: Span) -> str:
-    """What to call a span of a recording."""
+    """Return the name of a span for messages, such as "a.wav[0–2.5 s]"."""
     start, end = span
     return name if span == WHOLE else f"{name}[{start:.10g}–{'' if math.isinf(end) else f'{end:.10g}'} s]"
 
@@ -128,12 +132,21 @@ class _OpenArray:
         return len(self.values)
 
     def piece(self, start: int, count: int) -> Waveform:
-        """Return a view of what is stored."""
+        """Return a view of the stored samples."""
         return self.values[start : start + count]
 
 
 class ArraySounds(Sounds):
-    """Waveforms in memory, each (samples,) at the spec's rate."""
+    """Recordings in memory: waveforms float32 (samples,) at the sample rate of `spec`.
+
+    `names` belong to the arrays. `rows` selects arrays without a copy; the default selects all.
+
+    Example:
+
+        >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec(), ["bird"])
+        >>> len(sounds), sounds.name(0), sounds.length(0)
+        (1, 'bird', 1600)
+    """
 
     in_memory = True
 
@@ -152,7 +165,7 @@ class ArraySounds(Sounds):
 
     @contextmanager
     def opened(self, index: int) -> Generator[RecordingReader]:
-        """Return the array, and views of it."""
+        """Open a recording; its pieces are views of the array."""
         yield _OpenArray(self.arrays[self.rows[index]])
 
     def shape(self, index: int) -> tuple[int, ...]:
@@ -160,40 +173,43 @@ class ArraySounds(Sounds):
         return self.arrays[self.rows[index]].shape
 
     def header(self, index: int) -> Header:
-        """Of the array."""
+        """Return the header of an array: kind "memory", one channel."""
         return Header("memory", self.spec.rate, 1, self.length(index))
 
     def blocks(self, index: int) -> Iterator[NDArray[np.float32]]:
-        """The array at once."""
+        """Yield the whole array as one piece (samples, 1)."""
         yield self.read(index)[:, None]
 
     def file(self, index: int) -> tuple[bytes, str]:
-        """A WAV of the same floats."""
+        """Return a WAV file of the same floats, and its suffix."""
         return wav(self.read(index)[:, None], self.spec.rate, "FLOAT"), ".wav"
 
     def name(self, index: int) -> str:
-        """The name given at birth, or the number in the list."""
+        """Return the name of the array, or "recording[NUMBER]" without names."""
         row = int(self.rows[index])
         return self.names[row] if self.names else f"recording[{row}]"
 
     def take(self, rows: NDArray[np.int64]) -> ArraySounds:
-        """The same arrays, other rows."""
+        """Return the recordings at `rows`, without copying the arrays."""
         return ArraySounds(self.arrays, self.spec, self.names, self.rows[rows])
 
     def with_spec(self, spec: SoundSpec) -> ArraySounds:
-        """Raises DataError for another rate or channel: what was dropped cannot be heard again."""
+        """Return the same recordings for another `SoundSpec`.
+
+        Raises DataError for another sample rate or channel, because the original samples are not stored.
+        """
         if (spec.rate, spec.channel) != (self.spec.rate, self.spec.channel):
             raise DataError(
                 "recordings in memory",
                 got=f"{spec.rate} Hz, channel {spec.channel}",
-                expected=f"{self.spec.rate} Hz and channel {self.spec.channel}, as they are",
+                expected=f"{self.spec.rate} Hz and channel {self.spec.channel}, as stored",
                 do="open them from files",
             )
         return ArraySounds(self.arrays, spec, self.names, self.rows)
 
 
 class Spans(Sequence[Span]):
-    """Start and end of each in seconds: (n, 2), 16 bytes a span."""
+    """A sequence of spans, stored as starts and ends in seconds (n, 2), with 16 bytes per span."""
 
     def __init__(self, seconds: NDArray[np.float64]) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""The chunks of a WAV file: what its samples are, where they are, and how many it says there are."""
+"""Chunks of a WAV file: the sample format, and the position and size of the samples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 MPEG = (0x50, 0x55)  # format tags: layers I and II; layer III
-SNDFILE = (0, 1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40)  # those that libsndfile knows; 0 has none
+SNDFILE = (0, 1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40)  # tags that libsndfile reads; 0 means no tag
 GSM, GSM_BYTES, GSM_SAMPLES = 0x31, 65, 320  # a block of two frames
 FLOAT = 3
 EXTENSIBLE = 0xFFFE
@@ -17,28 +17,31 @@ MOST_CHUNKS = 1000
 
 @dataclass(frozen=True)
 class Wave:
-    """The format tag, and the place of the samples."""
+    """The format tag and the position of the samples in a WAV file; `start` is their byte offset."""
 
     tag: int
     start: int
-    said: int
-    """Bytes of samples as the header has them."""
+    stated: int
+    """The bytes of samples according to the header."""
     end: int
-    """Of the file."""
+    """The size of the file in bytes."""
     order: Literal["little", "big"]
     long: int = 0
-    """In RF64, the place of the eight bytes that say how many there are."""
+    """In RF64, the byte offset of the 8-byte size of the samples; else 0."""
 
 
 def wave(file: BinaryIO) -> Wave | None:
-    """Of a RIFF, RIFX or RF64 file; None where it has no samples or is of another kind."""
+    """Return the format and position of the samples in a RIFF, RIFX or RF64 file.
+
+    Returns None if the file has no samples or another format.
+    """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RIFX", b"RF64") or head[8:] != b"WAVE":
         return None
     order: Literal["little", "big"] = "big" if head[:4] == b"RIFX" else "little"
-    tag, at, long, long_said = 0, 12, 0, 0
+    tag, at, long, long_size = 0, 12, 0, 0
     for _ in range(MOST_CHUNKS):
         file.seek(at)
         chunk = file.read(8)
@@ -51,18 +54,18 @@ def wave(file: BinaryIO) -> Wave | None:
             if tag == EXTENSIBLE:
                 tag = int.from_bytes(form[24:26], order)
         if chunk[:4] == b"ds64":
-            long, long_said = at + 16, int.from_bytes(file.read(16)[8:], order)
+            long, long_size = at + 16, int.from_bytes(file.read(16)[8:], order)
         if chunk[:4] == b"data":
-            said = long_said if long and length == UNKNOWN else length
-            return Wave(tag, at + 8, said, size, order, long)
+            stated = long_size if long and length == UNKNOWN else length
+            return Wave(tag, at + 8, stated, size, order, long)
         at += 8 + length + length % 2
     return None
 
 
 def wave64_of_floats(head: bytes) -> int:
-    """Where the format tag of a Wave64 file stands that is extensible and holds floats; 0 of all others.
+    """Return the byte offset of the format tag of an extensible Wave64 file of floats; 0 for other files.
 
-    libsndfile takes such floats for whole numbers.
+    libsndfile reads such floats as whole numbers by mistake.
     """
     at = 40
     while at + 24 <= len(head):
@@ -76,5 +79,5 @@ def wave64_of_floats(head: bytes) -> int:
 
 
 def is_chunk(name: bytes) -> bool:
-    """Whether four bytes are such as chunks are named with."""
+    """Return True if four bytes can be the name of a chunk."""
     return len(name) == 4 and all(32 <= byte < 127 for byte in name)

@@ -1,4 +1,4 @@
-"""Recordings that libsndfile decodes: WAV, FLAC, AIFF and the like, Ogg Vorbis and Opus."""
+"""Decoding with libsndfile: WAV, FLAC, AIFF and similar formats, Ogg Vorbis and Opus."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from kakera.data.audio.decoder import Decoder, Header, extra
 from kakera.data.audio.source import HeldFile, Source, ViewFile, opened
 
-PREROLL = {"OPUS": 16_384}  # samples before a place from which its filters have settled, and more
+PREROLL = {"OPUS": 16_384}  # samples to decode before a piece, more than the codec's filters need
 OGG = ("VORBIS", "OPUS")
-# Where the channels of WAV (left, right, centre, low, back, side) stand in Vorbis and Opus, by their number.
+# The positions of WAV's channels (left, right, centre, low, back, side) in Vorbis and Opus, by channel count.
 FROM_OGG = {
     3: (0, 2, 1),
     5: (0, 2, 1, 3, 4),
@@ -22,16 +22,19 @@ FROM_OGG = {
     7: (0, 2, 1, 6, 5, 3, 4),
     8: (0, 2, 1, 7, 5, 6, 3, 4),
 }
-STEP = 1 << 20  # samples read at a time where a file can only be read onwards
+STEP = 1 << 20  # samples read at a time if a file cannot seek
 
 
 class Sndfile(Decoder):
-    """A file that libsndfile opens and whose length it knows; the channels in the order that WAV has."""
+    """A decoder of a file that libsndfile opens and whose length is known; channels are in WAV's order."""
 
     def __init__(self, source: Source, note: str = "", most: int | None = None) -> None:
-        """`most` samples where the header says fewer than libsndfile counts. Raises what soundfile raises."""
+        """Open a file. Raises the errors of soundfile.
+
+        `most` is the number of samples if libsndfile counts too many. `note` is a note on an unusual file.
+        """
         self._source = source
-        self.latest: int | None = None  # the sample that may be sought at most; from there it is read on
+        self.latest: int | None = None  # the last sample to which libsndfile may seek; later ones are read
         self._file = self._open()
         file = self._file
         self.subtype: str = file.subtype
@@ -41,7 +44,7 @@ class Sndfile(Decoder):
         self._order = FROM_OGG.get(file.channels) if self.subtype in OGG else None
 
     def read(self, first: int, last: int, dtype: str = "float32") -> NDArray[Any]:
-        """As every decoder; where the file stands at `first` already, nothing is decoded twice."""
+        """Read samples as `Decoder.read`; reading one piece after another decodes nothing twice."""
         place, self._place = self._go(first), None
         while first - place > STEP:
             passed = len(self._file.read(STEP, dtype=dtype, always_2d=True))
@@ -53,23 +56,23 @@ class Sndfile(Decoder):
         return values if self._order is None else values[:, self._order]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def _open(self) -> Any:
-        self._place: int | None = 0  # where the file stands, or that nobody knows
+        self._place: int | None = 0  # the position of the file in samples; None if unknown
         source: Any = self._source
         if isinstance(source, bytes):
-            source = ViewFile(memoryview(source))  # a damaged file may seek to before its beginning
+            source = ViewFile(memoryview(source))  # unlike BytesIO, it allows seeks before byte 0
         elif isinstance(source, HeldFile):
-            os.lseek(source.descriptor, 0, os.SEEK_SET)  # libsndfile takes where it stands for its beginning
+            os.lseek(source.descriptor, 0, os.SEEK_SET)  # libsndfile reads from the current position
             return extra("soundfile", "audio").SoundFile(source.descriptor, closefd=False)
         elif not isinstance(source, Path):
             source = opened(source)
         return extra("soundfile", "audio").SoundFile(source)
 
     def _go(self, first: int) -> int:
-        """The place at or before `first` where the file stands after this."""
+        """Move the file to a sample at or before `first`, and return its number."""
         early = max(0, first - PREROLL.get(self.subtype, 0))
         if self.latest is not None:
             early = min(early, self.latest)
@@ -78,7 +81,7 @@ class Sndfile(Decoder):
         if self._file.seekable():
             self._file.seek(early)
             return early
-        if self._place is None or self._place > first:  # it can only be read onwards
+        if self._place is None or self._place > first:  # without seeking: start again
             self._file.close()
             self._file = self._open()
         assert self._place is not None

@@ -1,4 +1,4 @@
-"""What a recording is read from: a file, what is in one, or a part of a larger file."""
+"""Sources of recordings: a path, the bytes of a file, or a part of a larger file."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 
 class Stored(ABC):
-    """A file that stands in a larger one, as in a shard; `str` is what to call it in a message."""
+    """A file inside a larger file, such as a shard; `str` returns its name for messages."""
 
     @abstractmethod
     def open(self) -> BinaryIO:
-        """From its beginning. Raises DataError where the larger file cannot be had."""
+        """Open the file at its beginning. Raises DataError if the larger file is not available."""
 
     @abstractmethod
     def check(self) -> None:
-        """Raises UnreadableFileError where its bytes are not those that were stored."""
+        """Check that the bytes are those that were stored. Raises UnreadableFileError if they differ."""
 
     def is_here(self) -> bool:
-        """Whether the larger file lies on this machine, and not still at its address."""
+        """Return True if the larger file is on this machine, False if it must still be downloaded."""
         return True
 
     def identity(self) -> str:
-        """What names these bytes and no others; empty where nothing short does."""
+        """Return a short text that identifies exactly these bytes; "" if there is none."""
         return ""
 
 
 class Content(Stored):
-    """What is in a file that has been read already, or stands for one, under a name."""
+    """The bytes of a file in memory, with a name for messages."""
 
     def __init__(self, content: bytes, name: str) -> None:
         self.content, self.name = content, name
@@ -42,57 +42,57 @@ class Content(Stored):
         return io.BytesIO(self.content)
 
     def check(self) -> None:
-        """Do nothing: the bytes are what was given."""
+        """Do nothing, because the bytes are already in memory."""
 
     def __str__(self) -> str:
         return self.name
 
 
 Source: TypeAlias = Path | bytes | Stored
-"""A file, what is in one, or a part of a larger one."""
+"""A path, the bytes of a file, or a part of a larger file."""
 
 
 def opened(source: Source) -> BinaryIO:
-    """Its bytes, from the beginning. Raises OSError, and as `Stored.open` does."""
+    """Open a source for reading, at its beginning. Raises OSError, and the errors of `Stored.open`."""
     if isinstance(source, bytes):
         return io.BytesIO(source)
     return source.open() if isinstance(source, Stored) else source.open("rb")
 
 
 class ReadOnlyFile(io.RawIOBase):
-    """A file of `size` bytes to read; those who inherit from it give `readinto`, from `_place` on."""
+    """A read-only file of `size` bytes; subclasses define `readinto`, which reads from `_place` on."""
 
     def __init__(self, size: int) -> None:
         self._size, self._place = size, 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Bytes from the beginning."""
+        """Return the position in bytes from the beginning."""
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """To the beginning at least; beyond the end there is nothing to read."""
+        """Move to a position; a position before the beginning becomes 0. Return the new position."""
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
         self._place = max(0, start + offset)
         return self._place
 
 
 class ViewFile(ReadOnlyFile):
-    """A file to read whose bytes are those of a view: only what is asked for is copied."""
+    """A read-only file of the bytes of a memoryview; only the requested bytes are copied."""
 
     def __init__(self, view: memoryview) -> None:
         super().__init__(len(view))
         self._view = view
 
     def readinto(self, buffer: Any) -> int:
-        """How many bytes there were."""
+        """Read bytes into `buffer`, and return how many were read."""
         found = self._view[self._place : self._place + len(buffer)]
         memoryview(buffer).cast("B")[: len(found)] = found
         self._place += len(found)
@@ -100,31 +100,31 @@ class ViewFile(ReadOnlyFile):
 
 
 class HeldFile(Stored):
-    """A file on disk that is open: what decodes it looks into it as often as it likes, at any place."""
+    """An open file on disk, which decoders can read several times at any position."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.descriptor = path, file.fileno()
 
     def open(self) -> BinaryIO:
-        """Return it from its beginning, without opening it again."""
+        """Return a file at position 0 for the same descriptor, without opening the path again."""
         return cast(BinaryIO, io.BufferedReader(_HeldReader(self.descriptor)))
 
     def check(self) -> None:
-        """Do nothing: nothing is known of a file but what is in it."""
+        """Do nothing, because there is no stored checksum to compare with."""
 
     def __str__(self) -> str:
         return str(self.path)
 
 
 class _HeldReader(ReadOnlyFile):
-    """Reads at places of its own, so that several may read the same descriptor."""
+    """A file with its own position, so that several readers can share one descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(os.fstat(descriptor).st_size)
         self._descriptor = descriptor
 
     def readinto(self, buffer: Any) -> int:
-        """How many bytes there were."""
+        """Read bytes into `buffer`, and return how many were read."""
         count = os.preadv(self._descriptor, [buffer], self._place)
         self._place += count
         return count
@@ -132,9 +132,9 @@ class _HeldReader(ReadOnlyFile):
 
 @contextmanager
 def held(source: Source) -> Generator[Source]:
-    """Open a file once for all that is done within; other sources, and where a system cannot, as they are.
+    """Open a path once for the whole `with` block, and yield a `HeldFile`.
 
-    Raises OSError.
+    Other sources are yielded unchanged, and so are paths on systems without `os.preadv`. Raises OSError.
     """
     if isinstance(source, Path) and hasattr(os, "preadv"):
         with source.open("rb", buffering=0) as file:

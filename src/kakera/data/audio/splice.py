@@ -1,4 +1,4 @@
-"""A file put together from bytes and parts of another file, as if it were one."""
+"""A virtual file made of bytes and of parts of another file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from kakera.data.audio.source import ReadOnlyFile, Source, Stored, opened
 
 Part: TypeAlias = bytes | tuple[int, int]
-"""Bytes as they are, or those of the other file from a place up to another."""
+"""Bytes, or the byte range (first, end) of the other file."""
 
 
 class Splice(Stored):
-    """Parts of `source`, one after another; only what is asked for is read."""
+    """A file made of parts of `source`, one after another; only the requested bytes are read."""
 
     def __init__(self, source: Source, parts: Sequence[Part]) -> None:
         self.source, self.parts = source, parts
 
     def open(self) -> BinaryIO:
-        """From the beginning. Raises OSError, and as `stored.opened`."""
+        """Open the file at its beginning. Raises OSError, and the errors of `source.opened`."""
         return cast(BinaryIO, io.BufferedReader(_SpliceFile(opened(self.source), self.parts)))
 
     def check(self) -> None:
-        """Raises UnreadableFileError where the bytes of the other file are not those that were stored."""
+        """Check that the other file's bytes are those that were stored. Raises UnreadableFileError."""
         if isinstance(self.source, Stored):
             self.source.check()
 

@@ -1,4 +1,4 @@
-"""Recordings as the bytes of files: the own file, a span of it without loss, and WAV files."""
+"""Bytes of recording files: the original file, a span of it without loss, or a WAV file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from kakera.data.audio.decode import WHOLE, Span
 from kakera.data.audio.source import Source, opened
 from kakera.errors import UnreadableFileError
 
-FULL = 32_767  # of 16 bits
-MOST = 4_000_000_000  # bytes of one recording: a WAV has no room for more
-SUFFIXES = {  # by libsndfile's names of the kinds; the first where the file's own is another's
+FULL = 32_767  # full scale of 16 bits
+MOST = 4_000_000_000  # bytes of one recording: the size field of a WAV file has 32 bits
+SUFFIXES = {  # by libsndfile's format names; the first one is used if the file's own suffix does not fit
     "WAV": (".wav", ".wave"),
     "WAVEX": (".wav", ".wave"),
     "RF64": (".wav", ".wave"),
@@ -24,8 +24,8 @@ SUFFIXES = {  # by libsndfile's names of the kinds; the first where the file's o
     "MP3": (".mp3",),
     "AIFF": (".aiff", ".aif", ".aifc"),
 }
-# WAV's sample types that hold those of a file exactly: format tag, bytes of a sample. All others, lossy ones
-# too, are decoded to 32-bit floats and kept as these.
+# WAV's sample types that store a file's samples exactly: format tag, bytes of a sample. All other types,
+# also lossy ones, are decoded to 32-bit floats and stored as such.
 TYPES = {
     "PCM_U8": (1, 1),
     "PCM_16": (1, 2),
@@ -37,7 +37,18 @@ TYPES = {
 
 
 def as_file(source: Source, span: Span) -> tuple[bytes, str]:
-    """What is kept of it, and its suffix; all of it is decoded. Raises UnreadableFileError."""
+    """Return the bytes to store for a span of a recording, and their suffix.
+
+    For the whole recording these are the bytes of the file; for a span, a WAV file of its samples. All
+    samples are decoded once as a check. Raises UnreadableFileError.
+
+    Example:
+
+        >>> content = wav(np.zeros((2000, 1), np.int32), 16_000, "PCM_16")
+        >>> part, suffix = as_file(content, (0.0, 0.0625))
+        >>> len(content), len(part), suffix
+        (4044, 2044, '.wav')
+    """
     header = decode.header(source, span)
     if span != WHOLE:
         kind = _type(decode.subtype(source))
@@ -56,16 +67,24 @@ def as_file(source: Source, span: Span) -> tuple[bytes, str]:
 
 
 def wav(values: NDArray[Any], rate: int, kind: str) -> bytes:
-    """A WAV file of (samples, channels): floats as they are, of int32 the upper bits that `kind` has.
+    """Return the bytes of a WAV file.
 
-    The same bytes each time, which libsndfile's are not: it writes down when a float was the loudest.
+    `values` is (samples, channels): floats for `kind` "FLOAT" and "DOUBLE", otherwise int32, of which the
+    upper bits are written. `rate` is the sample rate in Hz, `kind` the sample format: a key of `TYPES`. Equal
+    values always become equal bytes. In libsndfile's files this is not so, because these contain the time at
+    which the loudest float was written.
+
+    Example:
+
+        >>> wav(np.zeros((100, 2), np.float32), 16_000, "FLOAT")[:4]
+        b'RIFF'
     """
     tag, size = TYPES[kind]
     if tag == 3:
         data = values.astype(f"<f{size}").tobytes()
     else:
         high = values.astype("<i4").view(np.uint8).reshape(-1, 4)[:, 4 - size :]
-        data = (high ^ 0x80 if size == 1 else high).tobytes()  # of 8 bits unsigned
+        data = (high ^ 0x80 if size == 1 else high).tobytes()  # 8-bit samples of a WAV file are unsigned
     channels = values.shape[1]
     form = struct.pack("<HHIIHH", tag, channels, rate, rate * channels * size, channels * size, 8 * size)
     fact = b"fact" + struct.pack("<II", 4, len(values)) if tag == 3 else b""
@@ -75,7 +94,16 @@ def wav(values: NDArray[Any], rate: int, kind: str) -> bytes:
 
 
 def audible_wav(samples: NDArray[np.float32], rate: int) -> bytes:
-    """A WAV file of one channel (samples,) in 16 bits; 1 is full scale, what lies beyond is cut off."""
+    """Return the bytes of a 16-bit WAV file of one channel, for playback.
+
+    `samples` is float32 (samples,) with 1 as full scale; values outside of −1 … 1 are clipped. `rate` is the
+    sample rate in Hz.
+
+    Example:
+
+        >>> len(audible_wav(np.zeros(100, np.float32), 16_000))
+        244
+    """
     whole = np.round(np.clip(samples, -1, 1) * FULL).astype(np.int32)
     return wav(whole[:, None] << 16, rate, "PCM_16")
 

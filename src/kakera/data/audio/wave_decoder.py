@@ -1,4 +1,4 @@
-"""WAV files, also from a pipe or a recorder that was stopped, and those that hold MP3."""
+"""Decoding of WAV files, also from a pipe or an interrupted recorder, and of WAV files that contain MP3."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from kakera.data.audio.sndfile import Sndfile
 from kakera.data.audio.source import Source, opened
 from kakera.data.audio.splice import Splice
 
-UNFINISHED = "0 bytes of samples in the header, as a recorder leaves it that was stopped: read to its end"
+UNFINISHED = "0 bytes of samples in the header, probably an interrupted recorder: read to its end"
 
 
 def open_wave(source: Source) -> Decoder:
-    """Raises FaultError, and what soundfile raises."""
+    """Open a WAV file. Raises FaultError, and the errors of soundfile."""
     with opened(source) as file:
         found = riff.wave(file)
         if found is None:
-            return Sndfile(source)  # it says what is wrong, or reads a kind of its own
+            return Sndfile(source)  # libsndfile reads it, or raises an error that describes the fault
         if found.tag in riff.MPEG:
-            end = min(found.start + found.said, found.end)
+            end = min(found.start + found.stated, found.end)
             return open_mpeg(source, found.start, end)
         if found.tag not in riff.SNDFILE:
             return Av(source, f"WAV with samples of format {found.tag:#06x}")
-        if found.tag == riff.GSM:  # libsndfile takes the byte that makes the chunk even for one more block
-            there = min(found.said, found.end - found.start)
-            most = there // riff.GSM_BYTES * riff.GSM_SAMPLES
-            return Sndfile(source, most=most) if found.said else Sndfile(source)
+        if found.tag == riff.GSM:  # libsndfile counts the padding byte of the chunk as one more block
+            available = min(found.stated, found.end - found.start)
+            most = available // riff.GSM_BYTES * riff.GSM_SAMPLES
+            return Sndfile(source, most=most) if found.stated else Sndfile(source)
         if found.long:
             return _long(source, found)
-        if found.said or found.end - found.start < 8:
+        if found.stated or found.end - found.start < 8:
             return Sndfile(source)
         file.seek(found.start)
-        if riff.is_chunk(file.read(4)):  # there are no samples indeed
+        if riff.is_chunk(file.read(4)):  # another chunk follows, so the file really has no samples
             return Sndfile(source)
         file.seek(0)
         head = file.read(found.start)
@@ -42,13 +42,14 @@ def open_wave(source: Source) -> Decoder:
 
 
 def _long(source: Source, found: riff.Wave) -> Decoder:
-    """RF64, which libsndfile believes whatever it says of its length. Raises FaultError where it was cut."""
-    there = found.end - found.start
-    if 0 < found.said <= there:
+    """Open an RF64 file; libsndfile does not check its length. Raises FaultError if it is cut off."""
+    available = found.end - found.start
+    if 0 < found.stated <= available:
         return Sndfile(source)
-    if 0 < found.said < errors.ENDLESS:
-        raise FaultError(errors.cut_short(there, found.said, "bytes"))
+    if 0 < found.stated < errors.ENDLESS:
+        raise FaultError(errors.cut_short(available, found.stated, "bytes"))
     with opened(source) as file:
         head = file.read(found.long)
-    parts = [head, there.to_bytes(8, found.order), (found.long + 8, found.end)]
-    return Sndfile(Splice(source, parts), "no length in the header, as a pipe leaves it: read to its end")
+    parts = [head, available.to_bytes(8, found.order), (found.long + 8, found.end)]
+    note = "no length in the header, probably written to a pipe: read to its end"
+    return Sndfile(Splice(source, parts), note)

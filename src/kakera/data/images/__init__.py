@@ -1,1 +1,1 @@
-"""Picture files: decoding, values, cutting."""
+"""Picture files: decoding, value ranges, crops and resizing."""

@@ -1,4 +1,4 @@
-"""Which part of a picture is seen: boxes as (left, top, right, bottom) in pixels, and cutting them out."""
+"""Crops, flips and shifts of pictures. A box is (left, top, right, bottom) in pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from kakera.data.images.resize import resized
 
-TRIES = 10  # candidates for a random-size crop before the middle is taken
+TRIES = 10  # candidates for a random-size crop; if none fits, the centre crop is used
 
 
 def random_boxes(
@@ -22,10 +22,18 @@ def random_boxes(
     area: tuple[float, float],
     ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> NDArray[np.float64]:
-    """Random-size crops (Szegedy et al. 2015): noise (n, 4 · TRIES), sizes (n, 2) as height, width.
+    """Choose a random-size crop for each picture (Szegedy et al. 2015).
 
-    Each has an area within the given shares of the picture and an aspect within `ratio`; of the
-    candidates the first that fits is taken, and the largest middle one where none does.
+    `noise` (n, 4 · TRIES) contains random numbers in [0, 1). `sizes` (n, 2) are heights and widths in pixels.
+    `area` is the smallest and largest share of the picture's area, `ratio` the smallest and largest aspect
+    ratio (width / height). Returns boxes (n, 4) in pixels: for each picture the first candidate that fits,
+    or the largest centre crop with an allowed aspect ratio if no candidate fits.
+
+    Example:
+
+        >>> noise = np.full((1, 4 * TRIES), 0.5)
+        >>> random_boxes(noise, np.array([[8, 8]]), area=(0.25, 0.25))
+        array([[2., 2., 6., 6.]])
     """
     draws = noise.reshape(len(noise), TRIES, 4)
     height, width = (sizes[:, None, axis].astype(float) for axis in (0, 1))
@@ -57,9 +65,16 @@ def crop_and_resize(
     flip: bool = False,
     interpolation: str = "bicubic",
 ) -> NDArray[np.uint8]:
-    """The box of a picture (H, W, C), resized to `size` (height, width), as (C, height, width).
+    """Crop a picture, resize the crop with Pillow, and flip it if requested.
 
-    `interpolation` is one of Pillow's filters by its name.
+    `picture` is uint8 (H, W, C), `box` the crop in pixels (fractions are allowed), `size` the new (height,
+    width). `flip` mirrors left and right. `interpolation` is the name of a Pillow filter, such as "bicubic".
+    Returns uint8 (C, height, width).
+
+    Example:
+
+        >>> crop_and_resize(np.zeros((8, 8, 3), np.uint8), (0, 0, 4, 4), (2, 2)).shape
+        (3, 2, 2)
     """
     left, top, right, bottom = map(float, box)
     whole = (left, top, right, bottom) == (0, 0, picture.shape[1], picture.shape[0])
@@ -77,16 +92,26 @@ def crop(
     *,
     flip: bool = False,
 ) -> NDArray[np.uint8]:
-    """A box of whole pixels, cut out first and then made `size`: (C, height, width).
+    """Crop a box of whole pixels out of a picture, resize it, and flip it if requested.
 
-    Colour by torch's vectorised antialiased bicubic, four times as fast as Pillow's and at most 1 of 255
-    from it; where Pillow resizes columns before rows (tall crops made smaller) both round otherwise, and one
-    value in a thousand is up to 8 apart. Others by `cut`.
+    `picture` is uint8 (H, W, C), `size` the new (height, width). `flip` mirrors left and right. Returns uint8
+    (C, height, width).
+
+    Pictures with 3 channels use the antialiased bicubic resizing of PyTorch. It is four times as fast as
+    Pillow's, and its values differ by at most 1 of 255. In tall crops that become smaller, Pillow resizes
+    columns before rows; rounding then differs, and one value in a thousand differs by up to 8. Other pictures
+    use `crop_and_resize`.
+
+    Example:
+
+        >>> picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+        >>> crop(picture, (1, 0, 2, 1), (1, 1)).ravel()
+        array([3, 4, 5], dtype=uint8)
     """
     if picture.shape[2] != 3:
         return crop_and_resize(picture, box, size, flip=flip)
     left, top, right, bottom = map(int, box)
-    part = np.array(picture[top:bottom, left:right])  # a copy: what was read may be read-only
+    part = np.array(picture[top:bottom, left:right])  # a copy, because the picture may be read-only
     if part.shape[:2] != size:
         stack = torch.from_numpy(part).permute(2, 0, 1)[None]
         part = interpolate(stack, size, mode="bicubic", antialias=True)[0].permute(1, 2, 0).numpy()
@@ -99,15 +124,36 @@ def crops(
     size: tuple[int, int],
     flip: NDArray[np.bool_],
 ) -> NDArray[np.uint8]:
-    """`crop` of each picture: (n, C, height, width)."""
-    found = np.empty((len(pictures), pictures[0].shape[2], *size), np.uint8)
-    for into, picture, box, mirrored in zip(found, pictures, boxes, flip.tolist(), strict=True):
-        into[:] = crop(picture, box, size, flip=mirrored)
-    return found
+    """Apply `crop` to each picture.
+
+    `pictures` are n arrays uint8 (H, W, C), `boxes` is (n, 4) in whole pixels, `flip` (n,). Returns uint8
+    (n, C, height, width).
+
+    Example:
+
+        >>> pictures = [np.zeros((4, 4, 3), np.uint8), np.zeros((6, 6, 3), np.uint8)]
+        >>> boxes = np.array([[0, 0, 4, 4], [1, 1, 5, 5]])
+        >>> crops(pictures, boxes, (2, 2), np.array([False, True])).shape
+        (2, 3, 2, 2)
+    """
+    result = np.empty((len(pictures), pictures[0].shape[2], *size), np.uint8)
+    for row, picture, box, mirrored in zip(result, pictures, boxes, flip.tolist(), strict=True):
+        row[:] = crop(picture, box, size, flip=mirrored)
+    return result
 
 
 def shift(pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int) -> NDArray[np.uint8]:
-    """Pictures (n, C, H, W) moved by up to `most` pixels each way, zeros behind them; noise (n, 2)."""
+    """Shift each picture by up to `most` pixels vertically and horizontally, and fill the gap with zeros.
+
+    `pictures` is uint8 (n, C, H, W). `noise` (n, 2) contains random numbers in [0, 1). Returns an array of
+    the same shape.
+
+    Example:
+
+        >>> shift(np.array([[[[1, 2], [3, 4]]]], np.uint8), np.array([[0.0, 0.5]]), most=1)
+        array([[[[0, 0],
+                 [1, 2]]]], dtype=uint8)
+    """
     count, _, height, width = pictures.shape
     padded = np.pad(pictures, ((0, 0), (0, 0), (most, most), (most, most)))
     down, across = (np.floor(noise * (2 * most + 1)).astype(int)).T
@@ -119,5 +165,11 @@ def shift(pictures: NDArray[np.uint8], noise: NDArray[np.float64], most: int) ->
 
 
 def is_whole(area: tuple[float, float]) -> bool:
-    """Whether crops of this share are the picture itself."""
+    """Return True if random-size crops with these shares of the area are the whole picture.
+
+    Example:
+
+        >>> is_whole((1.0, 1.0)), is_whole((0.2, 1.0))
+        (True, False)
+    """
     return math.isclose(area[0], 1.0) and math.isclose(area[1], 1.0)

@@ -1,4 +1,4 @@
-"""What a model sees of a whole picture in evaluation: its centre crop, as the model's `InputSpec` says."""
+"""The centre crop of a picture for evaluation, as the model's `InputSpec` defines it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from numpy.typing import NDArray
 from kakera.data.images.augment import crop_and_resize
 from kakera.inputs import INTERPOLATIONS, InputSpec
 
-MOST = 4  # times the pixels of the crop: up to here a picture is resized first and cropped then
+MOST = 4  # a resized picture with up to 4 times the crop's pixels is made whole and cropped afterwards
 Box: TypeAlias = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class CenterCrop:
-    """The middle of a picture, made `size` (height, width) in one step.
+    """The centre crop of a picture, resized to `size` (height, width).
 
-    With `resize` the picture is resized first, its shorter side to (a,) or all of it to (height, width), and
-    `size` pixels are cut out of that; `offset` says how half a pixel is rounded. Without it the box has the
-    aspect of `size` and `crop_pct` of the largest such side; all of that of a square is `resize` to its side.
+    With `resize`, the picture is first resized: its shorter side to (a,) pixels, or the whole picture to
+    (height, width). Then the centre `size` pixels are cropped; `offset` ("floor" or "round") defines how half
+    a pixel is rounded. Without `resize`, the crop has the aspect ratio of `size` and `crop_pct` of the
+    largest possible side. A square `size` with `crop_pct` 1 is the same as `resize` to that side.
+    `interpolation` is the name of a Pillow filter.
+
+    Example:
+
+        >>> crop = CenterCrop((4, 4))
+        >>> crop(np.zeros((8, 16, 3), np.uint8)).shape
+        (3, 4, 4)
+        >>> crop.box((8, 16))
+        (4.0, 0.0, 12.0, 8.0)
     """
 
     size: tuple[int, int]
@@ -32,7 +42,7 @@ class CenterCrop:
 
     @classmethod
     def of(cls, given: InputSpec | CenterCrop | tuple[int, int]) -> CenterCrop:
-        """The crop of a model's inputs; of a size alone the largest."""
+        """Return the centre crop of an `InputSpec`, or the largest crop for a (height, width)."""
         if isinstance(given, CenterCrop):
             return given
         if isinstance(given, InputSpec):
@@ -40,7 +50,7 @@ class CenterCrop:
         return cls(given)
 
     def into(self, inputs: InputSpec) -> InputSpec:
-        """The inputs with this crop, made their size."""
+        """Return a copy of `inputs` with this crop, resized to the size of `inputs`."""
         crop = self.resized(inputs.size)
         return replace(
             inputs,
@@ -51,14 +61,14 @@ class CenterCrop:
         )
 
     def resized(self, size: tuple[int, int]) -> CenterCrop:
-        """The same for a model of another size."""
+        """Return the same crop for a model with another input size (height, width)."""
         if size == self.size:
             return self
         spec = InputSpec(1, *self.size, (0.0,), (1.0,), resize=self.resize).resized(size)
         return replace(self, size=size, resize=spec.resize)
 
     def box(self, size: tuple[int, int]) -> Box:
-        """(left, top, right, bottom) in pixels of a picture (height, width)."""
+        """Return the crop (left, top, right, bottom) in pixels of a picture with `size` (height, width)."""
         height, width = size
         if not self.sides:
             scale = min(height / self.size[0], width / self.size[1]) * self.crop_pct
@@ -74,12 +84,12 @@ class CenterCrop:
 
     @property
     def sides(self) -> tuple[int, ...]:
-        """`resize`, also where it is left to the size."""
+        """The effective `resize`: (height,) for a square crop with `crop_pct` 1 and no `resize`."""
         height, width = self.size
         return (height,) if not self.resize and self.crop_pct == 1 and height == width else self.resize
 
     def _inside(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the picture after `resize`: the longer side is rounded down, as elsewhere."""
+        """Return (height, width) after `resize`; the longer side is rounded down, as in other libraries."""
         if len(self.sides) == 2:
             return self.sides[0], self.sides[1]
         (height, width), side = size, self.sides[0]
@@ -97,7 +107,7 @@ class CenterCrop:
         return start, start + target
 
     def __call__(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(C, *size) of a picture (H, W, C)."""
+        """Crop and resize a picture, uint8 (H, W, C), and return uint8 (C, *size)."""
         whole = (picture.shape[0], picture.shape[1])
         inside = self._inside(whole) if self.sides else (0, 0)
         if self.sides and inside[0] * inside[1] <= MOST * self.size[0] * self.size[1]:
@@ -111,10 +121,10 @@ class CenterCrop:
         return crop_and_resize(picture, self.box(whole), self.size, interpolation=self.interpolation)
 
     def is_all_of(self, size: tuple[int, int]) -> bool:
-        """Whether a picture (height, width) is seen as it is."""
+        """Return True if the crop leaves a picture with `size` (height, width) unchanged."""
         return size == self.size and self.box(size) == (0, 0, size[1], size[0])
 
     def numbers(self) -> tuple[int, ...]:
-        """For the name of a piece of the cache."""
+        """Return the settings as integers, for the name of a cache file."""
         kind = (INTERPOLATIONS.index(self.interpolation), int(self.offset == "floor"))
         return (*self.size, round(self.crop_pct * 1e6), len(self.resize), *self.resize, *kind)

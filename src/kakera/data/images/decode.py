@@ -1,4 +1,4 @@
-"""One picture file, whatever its kind, to 8-bit values (H, W, C)."""
+"""Decoding of one picture file of any format to 8-bit values (H, W, C)."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from kakera.errors import UnreadableFileError
 from kakera.out_of_memory import raise_lack
 
 SUFFIXES = suffixes()
-GREY_OR_COLOUR = (1, 3)  # channels of all pictures but some TIFFs
-STRIP = 1 << 20  # pixels converted at a time
+GREY_OR_COLOUR = (1, 3)  # channels; only TIFFs can have others
+STRIP = 1 << 20  # pixels converted at a time, to save memory
 
 _WEIGHTS = np.array([299, 587, 114], dtype=np.uint32)  # of red, green, blue: ITU-R BT.601
-_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 lie on their side
+_ORIENTATION = 0x0112  # the EXIF tag; the values 5 to 8 swap height and width
 
 
 def decode(
@@ -50,12 +50,25 @@ def decode(
     ranges: Ranges = (),
     clipped: Clipped | None = None,
 ) -> NDArray[np.uint8]:
-    """Values 0 … 255, (H, W, channels), upright, first frame, transparency laid on white.
+    """Decode a picture file to 8-bit values.
 
-    `ranges` say what is black and white of deep values; `clipped` is called with how many lie outside.
+    `source` is a path or the bytes of a file. `channels` is 1 (grey), 3 (colour), or the number of channels
+    of a TIFF. Returns uint8 (H, W, channels): the first frame, upright, with transparent pixels on white.
 
-    A JPEG of more than `most_pixels` is decoded at a half or a quarter of its size. Raises
-    UnreadableFileError, whatever the bytes, before decoding where more pixels than that would be left.
+    `ranges` defines black and white of values with more than 8 bits; see `value_range.choose_ranges`.
+    `clipped` is called with the number of values outside of the range.
+
+    A JPEG with more than `most_pixels` pixels is decoded at a half or a quarter of its size. Raises
+    UnreadableFileError for every file that cannot be read, and before decoding if the result would have more
+    than `most_pixels` pixels.
+
+    Example:
+
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> Image.new("RGB", (2, 1), "red").save(file, "PNG")
+        >>> decode(file.getvalue(), 3).tolist()
+        [[[255, 0, 0], [255, 0, 0]]]
     """
     if channels not in GREY_OR_COLOUR:
         return many_channels(source, _of_channels(source, channels), most_pixels, ranges, clipped)
@@ -85,7 +98,16 @@ def decode(
 def from_image(
     image: Image.Image, channels: int, name: str = "picture", ranges: Ranges = ()
 ) -> NDArray[np.uint8]:
-    """Convert an image of Pillow as `decode` does a file. Raises UnreadableFileError, which names `name`."""
+    """Convert a Pillow image in the same way as `decode` converts a file.
+
+    `channels` is 1 (grey) or 3 (colour). `name` is the subject of error messages. Returns uint8
+    (H, W, channels). Raises UnreadableFileError if the image cannot be read.
+
+    Example:
+
+        >>> from_image(Image.new("L", (2, 1), 7), 3).tolist()
+        [[[7, 7, 7], [7, 7, 7]]]
+    """
     try:
         require_few_pixels(image, name, MOST_PIXELS)
         return _values(image, channels, ranges=ranges)
@@ -96,9 +118,18 @@ def from_image(
 
 
 def header(source: Source) -> tuple[int, int, int]:
-    """(height, width, channels) as `decode` gives them, without decoding; channels is 1, 3 or that of a TIFF.
+    """Return (height, width, channels) of a picture file, without decoding it.
 
-    Raises UnreadableFileError.
+    The height and width are those of the upright picture. `channels` is 1 for grey, 3 for colour, or the
+    number of channels of a TIFF. Raises UnreadableFileError.
+
+    Example:
+
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (4, 2)).save(file, "PNG")
+        >>> header(file.getvalue())
+        (2, 4, 1)
     """
     try:
         with opened(source) as image:
@@ -117,7 +148,18 @@ def header(source: Source) -> tuple[int, int, int]:
 
 
 def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
-    """The lowest and highest value of a deep picture; None of one of 8 bits. Raises UnreadableFileError."""
+    """Return the lowest and highest value of a picture with more than 8 bits; None for 8 bits.
+
+    `source` is a path or the bytes of a file. Raises UnreadableFileError.
+
+    Example:
+
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> Image.fromarray(np.array([[0, 1000]], np.uint16)).save(file, "PNG")
+        >>> extremes(file.getvalue())
+        Extremes(kind='uint16', low=0.0, high=1000.0)
+    """
     try:
         with opened(source, most_pixels) as image:
             header = read_header(source) if image.format == "TIFF" else None
@@ -141,9 +183,16 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
 
 
 def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """(…, 1 or 3) as (…, channels): grey three times, or what the eye takes colours for.
+    """Convert grey values to colour, or colour values to grey.
 
-    Raises ValueError for other numbers of channels.
+    `values` is uint8 (…, 1) or (…, 3), and the result is uint8 (…, channels). Grey values are repeated three
+    times. Colours become grey by the weights of ITU-R BT.601. Raises ValueError for other numbers of
+    channels.
+
+    Example:
+
+        >>> with_depth(np.array([[[255, 0, 0]]], np.uint8), 1).tolist()
+        [[[76]]]
     """
     if values.shape[-1] == channels:
         return values
@@ -156,12 +205,12 @@ def with_depth(values: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
 
 
 def _of_channels(source: Source, channels: int) -> TiffHeader:
-    """The header of a TIFF that has so many. Raises UnreadableFileError for another file."""
-    found = read_header(source)
-    if found is None or found.channels != channels:
-        got = found.channels if found is not None else header(source)[2]
+    """Return the header of a TIFF with `channels` channels. Raises UnreadableFileError for other files."""
+    tiff = read_header(source)
+    if tiff is None or tiff.channels != channels:
+        got = tiff.channels if tiff is not None else header(source)[2]
         raise UnreadableFileError(name(source), f"got {_counted(got)}, expected {channels}; leave it out")
-    return found
+    return tiff
 
 
 def _counted(channels: int) -> str:
@@ -169,7 +218,7 @@ def _counted(channels: int) -> str:
 
 
 def _on_its_side(image: Image.Image) -> bool:
-    """Whether `image.size` is still to be swapped; Pillow does so itself for TIFF."""
+    """Return True if height and width of `image.size` must be swapped; for TIFF Pillow swaps them itself."""
     return image.format != "TIFF" and image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
 
 
@@ -197,7 +246,7 @@ def _values(
         image = Image.fromarray(to_eight(values, kind or "uint16", given, clipped))
     values = np.empty((image.height, image.width, channels), np.uint8)
     rows = max(1, STRIP // max(image.width, 1))
-    for top in range(0, image.height, rows):  # a large picture would take several times its memory at once
+    for top in range(0, image.height, rows):  # in strips: at once it would need several times the memory
         box = (0, top, image.width, min(top + rows, image.height))
         strip = _opaque(image if rows >= image.height else image.crop(box))
         values[top : box[3]] = _array(strip.convert("L" if channels == 1 else "RGB"), channels)
@@ -205,7 +254,7 @@ def _values(
 
 
 def _colours(values: NDArray[Any], header: TiffHeader) -> NDArray[Any]:
-    """Without opacity."""
+    """Return the values without the opacity channel."""
     return values[..., : header.channels] if values.ndim == 3 else values
 
 
@@ -217,13 +266,13 @@ def _foreign(
     ranges: Ranges,
     clipped: Clipped | None,
 ) -> NDArray[np.uint8]:
-    """Of a TIFF that Pillow does not read, or not as it stands there. Raises UnreadableFileError."""
+    """Decode a TIFF that Pillow cannot read or reads wrongly. Raises UnreadableFileError."""
     if header.many and (channels != 3 or header.photometric != RGB):
         got = f"got {header}, expected grey or colour"
-        raise UnreadableFileError(name(source), f"{got}; --channels {header.channels} takes all of them")
+        raise UnreadableFileError(name(source), f"{got}; use --channels {header.channels} for all of them")
     try:
         values = read_values(source, header, most_pixels)
-        if header.many:  # red, green and blue, without what is beside them
+        if header.many:  # red, green and blue, without the other channels
             values = values[..., [*range(3), *range(header.channels, values.shape[2])]]
         eight = to_eight(values, kind_of_values(values), ranges, clipped, min(header.channels, 3))
         eight = eight.reshape(eight.shape[:2]) if eight.ndim == 3 and eight.shape[2] == 1 else eight
@@ -235,7 +284,7 @@ def _foreign(
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Laid on white."""
+    """Return the image with its transparent pixels on white."""
     if not image.has_transparency_data:
         return image
     layer = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Deep pictures: values of 16 or 32 bits and floats, as they stand in the file."""
+"""Reading of deep pictures, that is values of 16 or 32 bits and floats, without conversion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kakera.data.images.picture_file import name as name_of
 from kakera.data.images.tiff import TiffHeader
 from kakera.errors import UnreadableFileError
 
-SCALED = ("PPM", "JPEG2000")  # formats that say their range themselves: Pillow makes it 0 … 65535
+SCALED = ("PPM", "JPEG2000")  # formats whose header has the range: Pillow scales it to 0 … 65535
 MOST_CHANNELS = 16
 
 
 def kind_of(image: Image.Image) -> str:
-    """uint16, int32 or float; "" where values have 8 bits, or Pillow makes 8 of them."""
+    """Return "uint16", "int32" or "float"; "" if Pillow returns 8-bit values."""
     if image.mode == "F":
         return "float"
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in SCALED):
@@ -29,12 +29,12 @@ def kind_of(image: Image.Image) -> str:
 
 
 def is_scaled(image: Image.Image) -> bool:
-    """Whether the file itself says what is white."""
+    """Return True if the file's header defines the value of white."""
     return image.format in SCALED and image.mode != "F"
 
 
 def bits_of_jpeg2000(start: bytes) -> int:
-    """Bits of the widest channel, from the SIZ segment of the codestream; 8 where it is not found."""
+    """Return the bits of the widest channel from the SIZ segment of the codestream; 8 without one."""
     place = start.find(b"\xff\x4f\xff\x51")
     if place < 0 or place + 43 > len(start):
         return 8
@@ -46,39 +46,45 @@ def bits_of_jpeg2000(start: bytes) -> int:
 
 
 def require_readable(image: Image.Image, source: Source) -> None:
-    """Raises UnreadableFileError for JPEG 2000 of more than 8 bits a colour: Pillow rounds past white."""
+    """Raise UnreadableFileError for a colour JPEG 2000 of more than 8 bits: Pillow rounds white to black."""
     if (
         image.format == "JPEG2000"
         and not kind_of(image)
         and (bits := bits_of_jpeg2000(first_bytes(source))) > 8
     ):
-        got = f"got a JPEG 2000 of {bits} bits a colour, of which Pillow makes white black"
-        raise UnreadableFileError(name_of(source), f"{got}, expected 8; write it as PNG or TIFF")
+        got = f"got a JPEG 2000 with {bits} bits per colour, in which Pillow turns white to black"
+        raise UnreadableFileError(name_of(source), f"{got}, expected 8; convert it to PNG or TIFF")
 
 
 def is_wide(image: Image.Image) -> bool:
-    """Whether colours have 16 bits, of which Pillow keeps the upper 8."""
+    """Return True if the colours have 16 bits; Pillow keeps only the upper 8."""
     if image.mode not in ("RGB", "RGBA"):
         return False
-    arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # of some formats there are none
-    names = [one[0] if isinstance(one, tuple) and one else one for one in arguments]
+    arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # some formats have no tiles
+    names = [each[0] if isinstance(each, tuple) and each else each for each in arguments]
     return any(str(name).endswith(("16B", "16L", "16N")) for name in names)
 
 
 def grey(image: Image.Image, header: TiffHeader | None) -> NDArray[Any]:
-    """(H, W) of a deep grey picture: turned around where zero is white, white where it is transparent."""
+    """Return the values (H, W) of a deep grey picture.
+
+    Values are inverted if zero is white, and transparent pixels become white.
+    """
     values = np.asarray(image)
     clear = image.info.get("transparency")
-    gone = values == clear if isinstance(clear, int) else None
+    transparent = values == clear if isinstance(clear, int) else None
     if values.dtype.kind == "u" and values.dtype.itemsize == 2 and header is not None and header.inverted:
         values = 65535 - values.astype(np.uint16)
-    if gone is not None and gone.any():
-        values = np.where(gone, 65535, values)
+    if transparent is not None and transparent.any():
+        values = np.where(transparent, 65535, values)
     return values
 
 
 def colours(image: Image.Image, source: Source) -> NDArray[np.uint16]:
-    """(H, W, 3 or 4) of a wide picture upright: Pillow decodes the upper bytes, and then the lower ones."""
+    """Return 16-bit colours (H, W, 3 or 4), upright.
+
+    Pillow decodes the file twice: first the upper byte of each value, then the lower byte.
+    """
     high = np.asarray(image).astype(np.uint16)
     place = io.BytesIO(source) if isinstance(source, bytes) else source
     with Image.open(place, formats=[str(image.format)]) as low:
@@ -93,7 +99,7 @@ def colours(image: Image.Image, source: Source) -> NDArray[np.uint16]:
 
 
 def _lower(args: Any) -> Any:
-    """A tile's arguments with the other byte of each value taken for the upper one."""
+    """Change the arguments of a Pillow tile so that Pillow reads the other byte of each value."""
     name = args if isinstance(args, str) else args[0]
     native = "L" if np.little_endian else "B"
     order = native if name[-1] == "N" else name[-1]
@@ -102,7 +108,11 @@ def _lower(args: Any) -> Any:
 
 
 def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    """(H, W) or (H, W, C) of a TIFF that Pillow does not read, opacity last. Raises UnreadableFileError."""
+    """Read a TIFF with tifffile, as (H, W) or (H, W, C) with opacity as the last channel.
+
+    `name` is the subject of error messages. Raises UnreadableFileError if the picture has more than
+    `most_pixels` pixels, has more than 16 channels, or cannot be read.
+    """
     if header.width * header.height > most_pixels:
         reason = (
             f"got {header.width} x {header.height} pixels, expected at most {most_pixels:,}; make it smaller"
@@ -114,15 +124,15 @@ def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int)
     try:
         import tifffile
     except ImportError as error:
-        reason = f"got {header}, which tifffile reads; pip install 'kakera[tiff]', or write it in another way"
+        reason = f"got {header}, which needs tifffile; pip install 'kakera[tiff]', or convert the file"
         raise UnreadableFileError(name, reason) from error
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         with tifffile.TiffFile(io.BytesIO(source) if isinstance(source, bytes) else source) as file:
             values = np.asarray(file.pages[0].asarray())
-    except Exception as error:  # as many kinds as there are ways to write it wrongly
+    except Exception as error:  # tifffile raises many kinds of error on broken files
         detail = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UnreadableFileError(name, f"got {header} that tifffile refuses ({detail})") from error
+        raise UnreadableFileError(name, f"got {header} that tifffile cannot read ({detail})") from error
     if header.samples > 1 and header.separate and values.ndim == 3:
         values = values.transpose(1, 2, 0)
     if values.ndim != 2 + (header.samples > 1) or values.shape[2:] not in ((), (header.samples,)):
@@ -135,7 +145,7 @@ def by_tifffile(source: Source, name: str, header: TiffHeader, most_pixels: int)
 
 
 def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """By the eight orientations of TIFF and EXIF: the first row and column as they are looked at."""
+    """Rotate and flip values to the upright picture, by the eight orientations of TIFF and EXIF."""
     if 5 <= orientation <= 8:
         values = values.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -146,13 +156,13 @@ def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _turned(values: NDArray[Any], name: str, header: TiffHeader) -> NDArray[Any]:
     if values.dtype.kind != "u" or values.dtype.itemsize > 2:
         raise UnreadableFileError(
-            name, f"got {header} whose zero is white, expected black; turn the values around"
+            name, f"got {header} in which zero is white, expected zero as black; invert the values"
         )
     return np.iinfo(values.dtype).max - values
 
 
 def kind_of_values(values: NDArray[Any]) -> str:
-    """As `kind_of`, of an array."""
+    """Return the kind of an array's values, with the same names as `kind_of`."""
     if values.dtype.kind == "f":
         return "float"
     return {"u1": "", "u2": "uint16"}.get(values.dtype.str[1:], "int32")

@@ -1,7 +1,8 @@
-"""Plain JPEG files, faster: the same values as Pillow's, from the same library without a detour.
+"""Fast decoding of plain JPEG files, with the same values as Pillow.
 
-Pillow copies what libjpeg-turbo has decoded twice on the way to an array; simplejpeg not at all. What is not
-plain, or not whole, is left to Pillow, which has a word for everything that can be wrong with a file.
+Pillow and simplejpeg both use libjpeg-turbo. Pillow copies the decoded values twice before they are an array;
+simplejpeg does not copy them. Unusual or damaged files are left to Pillow, which has a precise error message
+for every fault.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from PIL import Image
 
 _START = b"\xff\xd8"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})
-_PLAIN = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive: with Huffman's codes
+_PLAIN = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive: with Huffman coding
 _SCAN, _END, _APP1, _APP2 = 0xDA, 0xD9, 0xE1, 0xE2
 _ORIENTATION = 0x0112
 
 
 def plain_jpeg(source: Path | str | bytes, channels: int, most_pixels: int) -> NDArray[np.uint8] | None:
-    """(H, W, channels) as Pillow would give it; None where the file is left to Pillow.
+    """Decode a plain JPEG to uint8 (H, W, channels); return None if Pillow must decode the file.
 
-    That is: no JPEG of grey or colour with 8 bits, lying on its side, with several pictures, of more than
-    `most_pixels`, damaged, or not there.
+    Pillow decodes all files that are not grey or colour JPEGs with 8 bits, and JPEGs that are rotated, that
+    contain several pictures, that have more than `most_pixels` pixels, that are damaged, or that are missing.
     """
     try:
         content = source if isinstance(source, bytes) else _read(source)
@@ -41,13 +42,13 @@ def plain_jpeg(source: Path | str | bytes, channels: int, most_pixels: int) -> N
 
 
 def _read(path: Path | str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123  # thousands a second: a Path costs more than the call
+    with open(path, "rb") as file:  # noqa: PTH123  # called thousands of times a second: making a Path is slower than open
         start = file.read(2)
         return start + file.read() if start == _START else b""
 
 
 def _depth(content: bytes, most_pixels: int) -> int | None:
-    """Components of a plain picture, 1 or 3. Raises ValueError where a marker is cut off."""
+    """Return the components of a plain JPEG, 1 or 3; None for others. Raises ValueError if it is cut off."""
     depth = None
     for marker, start, end in _segments(content):
         if marker == _APP1 and _turned(content[start:end]):
@@ -69,13 +70,13 @@ def _depth(content: bytes, most_pixels: int) -> int | None:
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """(marker, start, end) of what stands before the first scan. Raises ValueError."""
+    """Yield (marker, start, end) of each segment before the first scan. Raises ValueError."""
     if not content.startswith(_START):
         raise ValueError("no JPEG")
     place = 2
     while True:
         if place + 4 > len(content) or content[place] != 0xFF:
-            raise ValueError("no marker where one belongs")
+            raise ValueError("no marker at the start of a segment")
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
         if marker in (_SCAN, _END):
             return
@@ -86,12 +87,12 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _turned(segment: bytes) -> bool:
-    """Whether metadata say, or may say, that the picture is to be turned."""
+    """Return True if the metadata contain, or may contain, an orientation."""
     if segment.startswith(b"Exif\0\0"):
         exif = Image.Exif()
         try:
             exif.load(segment)
-        except Exception:  # as many kinds as there are ways to write it wrongly
+        except Exception:  # Pillow raises many kinds of error on broken EXIF data
             return True
         return exif.get(_ORIENTATION, 1) != 1
-    return b"rientation" in segment  # XMP has its own way to say it
+    return b"rientation" in segment  # XMP stores the orientation as text

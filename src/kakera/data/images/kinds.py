@@ -1,4 +1,4 @@
-"""Kinds of picture files: which are read, by suffix, and what others seem to be from their first bytes."""
+"""Picture formats: the supported suffixes, and a guess at the format of other files from their bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from functools import cache
 
-# Suffixes, and Pillow's name of the format.
+# Suffix: Pillow's name of the format.
 READ: dict[str, str] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
     **dict.fromkeys((".png", ".apng"), "PNG"),
@@ -23,22 +23,22 @@ READ: dict[str, str] = {
     ".qoi": "QOI",
     ".ico": "ICO",
 }
-# Suffixes, Pillow's name of the format, the package that brings it, and the extra.
+# Suffix: Pillow's name of the format, the package that contains the decoder, and the extra.
 EXTRA: dict[str, tuple[str, str, str]] = {
     **dict.fromkeys((".heic", ".heif", ".hif"), ("HEIF", "pillow_heif", "heif")),
     ".jxl": ("JXL", "pillow_jxl", "jxl"),
 }
-# Pictures that are not read, and what to do.
+# Suffix of a picture format that kakera cannot read: a description.
 LEFT: dict[str, str] = {
     **dict.fromkeys(
-        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"), "a camera's raw file"
+        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef"), "a camera raw file"
     ),
-    **dict.fromkeys((".svg", ".eps", ".ai", ".pdf", ".wmf", ".emf"), "a drawing, not pixels"),
-    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "layers of a painting program"),
+    **dict.fromkeys((".svg", ".eps", ".ai", ".pdf", ".wmf", ".emf"), "a vector drawing, not pixels"),
+    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "a layered file of a painting program"),
     **dict.fromkeys((".exr", ".hdr"), "a high dynamic range picture"),
-    **dict.fromkeys((".dcm", ".dicom", ".nii", ".mha", ".czi", ".nd2", ".lif", ".svs"), "a scanner's file"),
+    **dict.fromkeys((".dcm", ".dicom", ".nii", ".mha", ".czi", ".nd2", ".lif", ".svs"), "a scanner file"),
     **dict.fromkeys(
-        (".fits", ".fit", ".jls", ".jxr", ".bpg", ".flif", ".mng", ".xpm", ".ras"), "of a kind not read"
+        (".fits", ".fit", ".jls", ".jxr", ".bpg", ".flif", ".mng", ".xpm", ".ras"), "an unsupported format"
     ),
 }
 START: tuple[tuple[bytes, str], ...] = (
@@ -56,12 +56,12 @@ START: tuple[tuple[bytes, str], ...] = (
     (b"SIMPLE  =", "a FITS file"),
     (b"\x1aE\xdf\xa3", "a video (Matroska, WebM)"),
     (b"\x1f\x8b", "a gzip file"),
-    (b"version https://git-lfs", "a pointer of Git LFS in place of the file"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file"),
 )
-BRANDS = {  # of files of ISO's base format
+BRANDS = {  # of the ISO base media file format
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "an HEIC file"),
     **dict.fromkeys((b"avif", b"avis"), "an AVIF file"),
-    b"crx ": "a camera's raw file",
+    b"crx ": "a camera raw file",
 }
 FRAMES = {
     0xC3: "lossless",
@@ -76,7 +76,7 @@ HOW = {"an HEIC file": "heif", "a JPEG XL file": "jxl"}
 
 @cache
 def plugged(package: str) -> bool:
-    """Whether a package that teaches Pillow a format is there; it is registered once."""
+    """Return True if a package that adds a format to Pillow is installed, and register it once."""
     if importlib.util.find_spec(package) is None:
         return False
     module = importlib.import_module(package)  # pillow_jxl registers itself
@@ -87,13 +87,13 @@ def plugged(package: str) -> bool:
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Suffixes of the pictures that can be read here, extras included."""
+    """Return the suffixes of all formats that can be read here, including those of installed extras."""
     return frozenset({*READ, *(suffix for suffix, (_, package, _) in EXTRA.items() if plugged(package))})
 
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Pillow's names of the formats that can be read here. MPO, of a stereo camera, is a JPEG."""
+    """Return Pillow's names of all formats that can be read here. MPO (stereo cameras) counts as JPEG."""
     return (
         *dict.fromkeys(READ.values()),
         *sorted({f for f, package, _ in EXTRA.values() if plugged(package)}),
@@ -101,14 +101,26 @@ def formats() -> tuple[str, ...]:
 
 
 def why_left(suffix: str) -> str:
-    """Why files of a suffix are not read, "" where they are no pictures."""
+    """Return the reason why files with a suffix are not read; "" if the suffix is not a picture format.
+
+    Example:
+
+        >>> why_left(".svg")
+        'a vector drawing, not pixels'
+    """
     if suffix in EXTRA:
         return f"pip install 'kakera[{EXTRA[suffix][2]}]'"
     return LEFT.get(suffix, "")
 
 
 def described(start: bytes) -> str:
-    """What a file that is no picture that can be read seems to be, and what to do, from its first bytes."""
+    """Describe a file that is not a readable picture, from its first bytes; add the extra that reads it.
+
+    Example:
+
+        >>> described(b"%PDF-1.7"), described(b"")
+        ('a PDF file', 'an empty file')
+    """
     if not start:
         return "an empty file"
     for magic, name in START:
@@ -129,14 +141,14 @@ def _with_extra(name: str) -> str:
 
 
 def _frame(content: bytes) -> str:
-    """What is unusual about a JPEG, where its first frame is not cut off: bits a value, coding."""
+    """Return the unusual properties of a JPEG in brackets (bits per value, coding); "" without any."""
     place = 2
     while place + 9 < len(content) and content[place] == 0xFF:
         marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             bits, coding = content[place + 4], FRAMES.get(marker, "")
             words = [coding] if coding else []
-            words += [f"with {bits} bits a value, not 8"] if bits != 8 else []
+            words += [f"with {bits} bits per value, not 8"] if bits != 8 else []
             return f" ({', '.join(words)})" if words else ""
         place += 2 + length
     return ""

@@ -1,4 +1,4 @@
-"""Valid picture files that Pillow does not read as they are, with a few bytes changed."""
+"""Small changes to valid picture files that Pillow cannot read otherwise."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import struct
 
 import numpy as np
 
-TGA_FOOTER = 26  # bytes before the end, where Pillow looks for a footer
+TGA_FOOTER = 26  # bytes at the end, in which Pillow looks for a footer
 PCX_HEADER, RUN = 128, 0xC0
 SGI_HEADER, RUN_LENGTHS = 512, 1
 
 
 def mended(kind: str, start: bytes) -> bool:
-    """Whether a file of this format of Pillow's, by its first bytes, is to be read by `content_of`."""
+    """Return True if a file needs `content_of`; `kind` is Pillow's format name, `start` the first bytes.
+
+    Example:
+
+        >>> mended("TGA", b"short"), mended("PNG", b"short")
+        (True, False)
+    """
     return (
         (kind == "TGA" and len(start) < TGA_FOOTER)
         or (kind == "PCX" and start[2:3] == b"\0")
@@ -21,14 +27,20 @@ def mended(kind: str, start: bytes) -> bool:
 
 
 def content_of(kind: str, content: bytes) -> bytes:
-    """The bytes of the same picture as Pillow reads it. Raises ValueError, struct.error."""
+    """Return the bytes of the same picture in a form that Pillow reads. Raises ValueError, struct.error.
+
+    Example:
+
+        >>> len(content_of("TGA", b"short")) - len(b"short") == TGA_FOOTER
+        True
+    """
     if kind == "TGA":
         return content + bytes(TGA_FOOTER)
     return _with_runs(content) if kind == "PCX" else _with_ends(content)
 
 
 def _with_runs(content: bytes) -> bytes:
-    """A PCX file without run lengths, with them: what looks like the beginning of a run becomes one of 1."""
+    """Add run lengths to a PCX file without them: a byte that looks like a run becomes a run of 1."""
     body = np.frombuffer(content[PCX_HEADER:], np.uint8)
     high = body >= RUN
     places = np.arange(len(body)) + np.cumsum(high)
@@ -38,7 +50,7 @@ def _with_runs(content: bytes) -> bytes:
 
 
 def _with_ends(content: bytes) -> bytes:
-    """An SGI file whose rows all end with a zero, which ffmpeg leaves out."""
+    """Add the zero at the end of each row of an SGI file; ffmpeg does not write it."""
     size, (height, channels) = content[3], struct.unpack(">HH", content[8:12])
     count = height * channels
     table = struct.unpack(f">{2 * count}I", content[SGI_HEADER : SGI_HEADER + 8 * count])

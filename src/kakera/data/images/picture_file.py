@@ -1,4 +1,4 @@
-"""Opening a picture file with Pillow, and one line for what is wrong with it."""
+"""Opening of picture files with Pillow, and a one-line reason for every file that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from kakera.data.images.mended import content_of, mended
 from kakera.errors import UnreadableFileError
 
 MOST_PIXELS = 100_000_000
-MOST_SHRUNK = 16  # times as many pixels may a JPEG have that is decoded at a half or a quarter of its size
-TOO_MANY = "pixels, expected at most"  # in the reason of a picture that has more
+MOST_SHRUNK = 16  # a JPEG may have 16 times MOST_PIXELS, since it can be decoded at a quarter of its size
+TOO_MANY = "pixels, expected at most"  # a part of the reason for a picture with too many pixels
 _KINDS = "expected a JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF, JPEG 2000, PPM or TGA picture"
 JPEG = b"\xff\xd8"
-_HEAD = 1 << 16  # bytes that are looked at to say what a file is
-_REMARKS = re.compile(r"PIL\.")  # modules whose warnings on odd but readable files nobody can act on
+_HEAD = 1 << 16  # bytes that are read to describe a file
+_REMARKS = re.compile(r"PIL\.")  # modules that warn about odd but readable files, without use for a user
 _LOCK = threading.Lock()
 
 Source: TypeAlias = Path | str | bytes
 
 
 def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
-    """Return an image whose pixels are not read yet; a JPEG of too many pixels is to be decoded smaller.
+    """Open a picture file with Pillow, without reading its pixels.
 
-    Raises UnreadableFileError, and what Pillow raises.
+    A JPEG with too many pixels is set to be decoded at a smaller size. Raises UnreadableFileError if more
+    than `most_pixels` pixels remain, and the errors of Pillow.
     """
     _hush()
     image = _image(source)
     kind = str(image.format)
     if kind in ("TGA", "PCX", "SGI") and mended(kind, first_bytes(source)):
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        with suppress(ValueError, struct.error):  # Pillow says what is damaged
+        with suppress(ValueError, struct.error):  # Pillow then reports the damage
             image = Image.open(io.BytesIO(content_of(kind, content)), formats=(kind,))
     try:
         if isinstance(image, JpegImageFile):
@@ -62,13 +63,13 @@ def _image(source: Source) -> Image.Image:
             raise
     if isinstance(file, io.BytesIO):
         file.seek(0)
-    return JpegImageFile(file)  # what Image.open does, without its limit of pixels: ours is asked next
+    return JpegImageFile(file)  # as Image.open, but without Pillow's pixel limit: ours is checked later
 
 
 def _shrink(image: JpegImageFile, most_pixels: int) -> None:
-    """Have it decoded at a half or a quarter of its size, where that leaves no more than `most_pixels`.
+    """Set a JPEG to be decoded at a half or a quarter of its size if that is at most `most_pixels` pixels.
 
-    A progressive one is not: all of its coefficients are in memory at once, whatever comes of them.
+    Progressive JPEGs stay at full size, because all their coefficients are in memory in any case.
     """
     width, height = image.size
     pixels = width * height
@@ -79,7 +80,7 @@ def _shrink(image: JpegImageFile, most_pixels: int) -> None:
 
 
 def require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
-    """Raises UnreadableFileError."""
+    """Raise UnreadableFileError if an image has more than `most_pixels` pixels."""
     width, height = image.size
     if width * height > most_pixels:
         reason = f"got {width} x {height} {TOO_MANY} {most_pixels:,}; make it smaller"
@@ -87,9 +88,9 @@ def require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
 
 
 def _hush() -> None:
-    """Pillow's warnings ignored from now on, whatever filters others have set since.
+    """Ignore Pillow's warnings from now on, also if other code has changed the warning filters.
 
-    `warnings.catch_warnings` swaps the filters of the whole process and so is not for threads.
+    `warnings.catch_warnings` changes the filters of the whole process, so it is not safe with threads.
     """
     ours = ("ignore", None, Warning, _REMARKS, 0)
     with _LOCK:
@@ -98,12 +99,12 @@ def _hush() -> None:
 
 
 def name(source: Source) -> str:
-    """What to call it in a message."""
+    """Return the name of a source for messages: its path, or "picture" for bytes."""
     return "picture" if isinstance(source, bytes) else os.fspath(source)
 
 
 def reason(source: Source, error: Exception) -> str:
-    """A short phrase without the name: what is wrong with a file."""
+    """Return the reason why a file cannot be read, as a short phrase without the file's name."""
     if isinstance(error, FileNotFoundError):
         return "got no file of this name, expected a picture"
     if isinstance(error, IsADirectoryError):
@@ -120,11 +121,11 @@ def reason(source: Source, error: Exception) -> str:
     if unusual.startswith("a JPEG ("):
         return f"got {unusual}, {_KINDS}"
     detail = " ".join(str(error).split()) or type(error).__name__
-    return f"got a damaged picture ({detail[:80]}), expected a whole one"
+    return f"got a damaged picture ({detail[:80]}), expected an undamaged one"
 
 
 def first_bytes(source: Source) -> bytes:
-    """The first bytes of a file."""
+    """Return the first 64 KiB of a file."""
     if isinstance(source, bytes):
         return source[:_HEAD]
     with Path(source).open("rb") as file:

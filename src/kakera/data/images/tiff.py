@@ -1,4 +1,4 @@
-"""What a TIFF file holds, from its first directory: for what Pillow takes otherwise, or does not know."""
+"""Reading of a TIFF header (its first directory), for files that Pillow cannot read or reads wrongly."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a value, by its type
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8}  # bytes of a value, by its TIFF type
 CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q"}
-MOST = 1 << 12  # entries of a directory, and values of one entry: enough for any picture
+MOST = 1 << 12  # the most entries of a directory and values of one entry; enough for every picture
 FORMATS = {1: "whole numbers", 2: "signed numbers", 3: "floats", 4: "values", 5: "complex", 6: "complex"}
-WEBP = 50_001  # a compression that Pillow knows by name, and its build of libtiff does not
+WEBP = 50_001  # a compression that Pillow knows by name, but that its libtiff cannot decode
 INVERTED, BLACK_IS_ZERO, RGB, SEPARATE = 0, 1, 2, 2
-ALPHA = (1, 2)  # kinds of extra samples: colours multiplied by it, and not
+ALPHA = (1, 2)  # values of ExtraSamples for opacity: premultiplied and not premultiplied
 Source = Path | str | bytes
 
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """The first picture: `bits` of a value and its `format` (1 unsigned, 2 signed, 3 float)."""
+    """The header of the first picture in a TIFF file.
+
+    `width` and `height` are in pixels as stored; `bits` is the size of a value, and `format` its type (1
+    unsigned, 2 signed, 3 float). `samples` is the number of channels. `separate` is True if the file stores
+    one channel after another. `order` is "<" (little-endian) or ">" (big-endian).
+    """
 
     width: int
     height: int
@@ -31,23 +36,23 @@ class TiffHeader:
     separate: bool
     compression: int
     place: int
-    """Where the value of PhotometricInterpretation stands in the file, in bytes; 0 where it does not."""
+    """The byte offset of the value of PhotometricInterpretation in the file; 0 if it is missing."""
     order: str
     extra: tuple[int, ...] = ()
-    """ExtraSamples: what each channel beyond those of the photometric interpretation is."""
+    """The tag ExtraSamples: the meaning of each channel beyond those of the photometric interpretation."""
     orientation: int = 1
-    """As in EXIF; from 5 on height and width are to be swapped."""
+    """The EXIF orientation, 1 to 8; from 5 on, height and width must be swapped."""
 
     @property
     def upright(self) -> tuple[int, int]:
-        """(height, width) of the picture as it is looked at."""
+        """(height, width) of the upright picture."""
         return (self.height, self.width) if self.orientation < 5 else (self.width, self.height)
 
     @property
     def opacity(self) -> int:
-        """Which channel is opacity, −1 without one: only where ExtraSamples says so.
+        """The number of the opacity channel, from the tag ExtraSamples; −1 without one.
 
-        OpenCV writes red, green, blue and opacity without that tag, and is read so.
+        OpenCV writes red, green, blue and opacity without that tag; four such channels count as these.
         """
         if not self.extra and self.photometric == RGB and self.samples == 4:
             return 3
@@ -56,14 +61,14 @@ class TiffHeader:
 
     @property
     def channels(self) -> int:
-        """How many there are to see: without opacity; 3 of a palette and of printers' colours."""
+        """The number of visible channels, without opacity; 3 for a palette and for printing colours."""
         if self.photometric not in (INVERTED, BLACK_IS_ZERO, RGB):
             return 3
         return self.samples - (self.opacity >= 0)
 
     @property
     def many(self) -> bool:
-        """Whether it is neither grey nor colour."""
+        """True if the picture is neither grey nor colour."""
         return self.channels not in (1, 3)
 
     def __str__(self) -> str:
@@ -76,7 +81,7 @@ class TiffHeader:
 
     @property
     def unsafe(self) -> bool:
-        """Whether Pillow gives other values than stand there, without an error, or none."""
+        """True if Pillow returns wrong values without an error, or no values."""
         signed_bytes = self.bits == 8 and self.format == 2
         planes = self.separate and self.samples > 1 and self.bits > 8 and self.compression == 1
         floats = self.format == 3 and self.photometric == INVERTED
@@ -89,12 +94,23 @@ class TiffHeader:
 
     @property
     def inverted(self) -> bool:
-        """Whether 16-bit values are white at zero; Pillow turns those of fewer bits around itself."""
+        """True for 16-bit values with zero as white; Pillow itself inverts values of fewer bits."""
         return self.bits == 16 and self.samples == 1 and self.photometric == INVERTED
 
 
 def read_header(source: Source) -> TiffHeader | None:
-    """The header of a TIFF file, None where it is none, or is damaged."""
+    """Return the header of a TIFF file; None if the file is not a TIFF or is damaged.
+
+    Example:
+
+        >>> import io
+        >>> from PIL import Image
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (4, 2)).save(file, "TIFF")
+        >>> found = read_header(file.getvalue())
+        >>> found.upright, found.channels, str(found)
+        ((2, 4), 1, 'a TIFF of 8-bit values')
+    """
     try:
         if isinstance(source, bytes):
             return _header(_Bytes(source))
@@ -106,7 +122,7 @@ def read_header(source: Source) -> TiffHeader | None:
 
 
 class _Bytes:
-    """Parts of a file by their place."""
+    """Parts of a file by their byte offset."""
 
     def __init__(self, start: bytes, file: BinaryIO | None = None) -> None:
         self.start, self.file = start, file
@@ -170,7 +186,7 @@ def _entries(
 
 
 def as_black_is_zero(content: bytes, header: TiffHeader) -> bytes:
-    """The same file with another PhotometricInterpretation, which decoders know in either byte order."""
+    """Return the file with PhotometricInterpretation 1 (zero is black), which Pillow always reads."""
     changed = bytearray(content)
     changed[header.place : header.place + 2] = struct.pack(header.order + "H", 1)
     return bytes(changed)

@@ -1,4 +1,4 @@
-"""The values of TIFFs that Pillow does not read, or not as they stand there, in eight bits."""
+"""8-bit values of TIFFs that Pillow cannot read or reads wrongly."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from kakera.data.images.value_range import Ranges, eight_bits
 from kakera.errors import UnreadableFileError
 
 Clipped = Callable[[int], None]
+"""A function that receives the number of clipped values."""
 
 
 def many_channels(
     source: Source, found: TiffHeader, most_pixels: int, ranges: Ranges, clipped: Clipped | None
 ) -> NDArray[np.uint8]:
-    """Decode a TIFF of so many channels, on white where it has opacity. Raises UnreadableFileError."""
+    """Decode a TIFF with the header `found` to uint8 (H, W, C), with transparent pixels on white.
+
+    Raises UnreadableFileError if it cannot be read or has more than `most_pixels` pixels.
+    """
     channels = found.channels
     try:
         values = by_tifffile(source, name(source), found, most_pixels)
@@ -38,7 +42,10 @@ def many_channels(
 
 
 def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray[Any]:
-    """The deep values of a TIFF, by Pillow where a change of one tag makes it one of its own."""
+    """Return the deep values of a TIFF.
+
+    Pillow reads the file if it can do so after a change of one tag; otherwise tifffile reads it.
+    """
     if header.inverted and header.place:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
         try:
@@ -56,7 +63,15 @@ def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray
 def to_eight(
     values: NDArray[Any], kind: str, ranges: Ranges, clipped: Clipped | None, colours: int = 3
 ) -> NDArray[np.uint8]:
-    """0 … 255 of the deep values (H, W) or (H, W, C); the channel after the `colours` is opacity."""
+    """Convert deep values (H, W) or (H, W, C) to 8 bits; the channel after the first `colours` is opacity.
+
+    `kind` is "uint16", "int32" or "float"; with "" the values have 8 bits and stay as they are.
+
+    Example:
+
+        >>> to_eight(np.array([[0, 65535]], np.uint16), "uint16", (), None)
+        array([[  0, 255]], dtype=uint8)
+    """
     if not kind:
         return values
     eight, outside = eight_bits(values[..., :colours] if values.ndim == 3 else values, kind, ranges)

@@ -1,1 +1,1 @@
-"""Data decoded once and kept, in memory or in a cache on disk."""
+"""Storage of decoded data, in memory or in a cache on disk."""

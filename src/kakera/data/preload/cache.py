@@ -1,8 +1,9 @@
-"""Decoded pictures on disk, in pieces: the next command maps them into memory and decodes nothing.
+"""Cache of decoded pictures on disk: the next command maps them into memory and decodes nothing.
 
-A piece is two files in the folder `pictures` of the cache: NAME.pixels, the values one after another, and
-NAME.json, which says what stands where and is written last. NAME is a digest of the files (path, size, time
-of change) and of how they are kept, so a changed file has another name. The folder may be deleted any time.
+The cache consists of pieces. A piece is two files in the folder `pictures`: NAME.pixels has the values of the
+pictures, one after another. NAME.json is the index, which is written last. NAME is a digest of the picture
+files (path, size, modification time) and of the storage format, so a changed file leads to another name. The
+folder can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from kakera.data.download import cache_folder
 from kakera.progress import is_follower
 from kakera.storage import whole_file, write_atomically
 
-MOST = 64 << 30  # bytes of all pieces; those used longest ago go first
-FREE = 0.5  # of the space left on the disk that new pieces may take
-ABANDONED = 86_400  # seconds after which an unfinished file is nobody's
-VERSION = 2  # of the form of a piece, and of what is done to pictures
+MOST = 64 << 30  # bytes of all pieces; the pieces that were unused for longest are deleted first
+FREE = 0.5  # share of the free disk space that new pieces may use
+ABANDONED = 86_400  # seconds after which an unfinished file is deleted
+VERSION = 2  # of the file format and the processing of pictures; raise it when either changes
 
 FIELDS = ("row", "start", "length", "height", "width", "shrunken", "crc")
 ENTRY = np.dtype([(field, "<i8") for field in FIELDS])
@@ -39,10 +40,11 @@ ENTRY = np.dtype([(field, "<i8") for field in FIELDS])
 
 @dataclass(frozen=True)
 class Index:
-    """What stands in a piece: an `ENTRY` for each readable file, and why the others are not.
+    """The index of a piece: an `ENTRY` for each readable file, and the reasons for unreadable files.
 
-    `row` is the file's place in the piece; `length` bytes from `start` on are the picture (height, width,
-    channels) and, where it was `shrunken`, its middle as evaluation cuts it out of the whole picture.
+    In an entry, `row` is the number of the file in the piece. The `length` bytes from `start` on are the
+    picture (height, width, channels). If the picture is `shrunken`, the centre crop of the original picture
+    follows. `bytes` is the size of all pictures.
     """
 
     entries: NDArray[Any]
@@ -52,17 +54,17 @@ class Index:
 
 
 def folder() -> Path:
-    """Where pieces lie."""
+    """Return the folder of the pieces."""
     return cache_folder() / "pictures"
 
 
 def name_of(paths: Sequence[Path], cache_format: Sequence[int | str]) -> str:
-    """A digest of what these files are now, and of `cache_format` they are kept."""
+    """Return the name of a piece: a digest of the current state of the files and of `cache_format`."""
     digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *cache_format)).encode(), digest_size=16)
     for path in paths:
         try:
-            found = os.stat(path)  # noqa: PTH116  # a Path costs ten times the call
-            state = (found.st_size, found.st_mtime_ns)
+            status = os.stat(path)  # noqa: PTH116  # Path.stat is ten times as slow
+            state = (status.st_size, status.st_mtime_ns)
         except OSError:
             state = (-1, -1)
         place = os.path.abspath(path)  # noqa: PTH100  # as above
@@ -71,7 +73,7 @@ def name_of(paths: Sequence[Path], cache_format: Sequence[int | str]) -> str:
 
 
 def find(name: str) -> Index | None:
-    """The index of a piece that is whole; None where there is none, which is said where one was damaged."""
+    """Return the index of a complete piece; None without one. Print a line if the piece is damaged."""
     described, pixels = folder() / f"{name}.json", folder() / f"{name}.pixels"
     try:
         content = json.loads(described.read_bytes())
@@ -83,15 +85,15 @@ def find(name: str) -> Index | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        print_line(f"cache: {described.stem} in {folder()} is damaged and is made again")
+        print_line(f"cache: {described.stem} in {folder()} is damaged; its pictures are decoded again")
         return None
     with suppress(OSError):
-        os.utime(described)  # used now
+        os.utime(described)  # mark as used now
     return index
 
 
 def mapped(name: str) -> NDArray[np.uint8]:
-    """The bytes of a piece, read-only, from the disk when they are looked at. Raises OSError, ValueError."""
+    """Map the bytes of a piece into memory, read-only. Raises OSError, ValueError."""
     path = folder() / f"{name}.pixels"
     if not path.stat().st_size:
         return np.zeros(0, np.uint8)
@@ -99,7 +101,7 @@ def mapped(name: str) -> NDArray[np.uint8]:
 
 
 def store(name: str, records: Sequence[NDArray[np.uint8]], index: Index) -> None:
-    """Write a piece: the bytes of its pictures one after another, then its index. Raises StorageError."""
+    """Write a piece: the bytes of its pictures, then its index. Raises StorageError."""
     with whole_file(folder() / f"{name}.pixels") as file:
         for record in records:
             file.write(record.data)
@@ -112,10 +114,10 @@ def store(name: str, records: Sequence[NDArray[np.uint8]], index: Index) -> None
 
 
 def make_room(needed: int) -> bool:
-    """Whether `needed` bytes may be added, after the pieces used longest ago are deleted where they must."""
+    """Return True if `needed` bytes may be added; delete old pieces if that is necessary."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        for path in folder().glob(".*"):  # of processes that were killed while they wrote
+        for path in folder().glob(".*"):  # temporary files of processes that were killed while writing
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink(missing_ok=True)
         found = sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
@@ -137,11 +139,11 @@ def _size(path: Path) -> int:
 
 
 def check(record: NDArray[np.uint8]) -> int:
-    """The checksum of an entry."""
+    """Return the CRC-32 checksum of an entry."""
     return zlib.crc32(record.data)
 
 
 def print_line(line: str) -> None:
-    """One line, from one of the processes that work together."""
+    """Print one line on stderr, but only in the first process of a distributed run."""
     if not is_follower():
         print(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Many files read at once, by threads, with a bound on the memory that decoding them takes."""
+"""Parallel reading of files by threads, with a limit on the memory for decoding."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from kakera.errors import UnreadableFileError
 from kakera.machine import usable_cores
 
 T = TypeVar("T")
-BUDGET = 1 << 30  # bytes that decoders may take together; one that needs more is alone
-AHEAD = 8  # files waiting or being read, for each thread
-PIXEL = 10  # bytes a pixel takes while it is decoded: Pillow's four, the array, and what is made of it
+BUDGET = 1 << 30  # bytes for all decoders together; a file that needs more is decoded alone
+AHEAD = 8  # files per thread that are waiting or being read
+PIXEL = 10  # bytes per pixel while decoding: four of Pillow, the array, and the results
 
 
 def in_order(
     work: Callable[[int], T], count: int, cost: Callable[[int], int], *, budget: int = BUDGET
 ) -> Iterator[T]:
-    """`work(0)`, …, `work(count − 1)` in this order, made by as many threads as there are processors.
+    """Yield `work(0)`, …, `work(count − 1)` in this order, computed by one thread per usable core.
 
-    Those that are being made cost, in bytes, no more than `budget` together, unless there is only one.
-    Raises what `work` raises.
+    `cost(index)` is the memory in bytes of one call. All running calls together need at most `budget` bytes;
+    a call that needs more runs alone. Raises the errors of `work`.
     """
     threads = usable_cores()
     pending: deque[tuple[Future[T], int]] = deque()
@@ -45,12 +45,12 @@ def in_order(
 
 
 def decoding_bytes(pictures: Pictures) -> Callable[[int], int]:
-    """About what decoding picture `index` takes; 0 where it has no header to read."""
+    """Return a function that estimates the bytes for decoding a picture; 0 without a readable header."""
 
     def cost(index: int) -> int:
         try:
             return pictures.decoded_pixels(index) * PIXEL
         except UnreadableFileError:
-            return 0  # the reason is given when it is read
+            return 0  # the error is reported when the picture is read
 
     return cost

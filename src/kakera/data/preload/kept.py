@@ -1,4 +1,4 @@
-"""Pictures kept decoded, and as small as training needs them: in memory, or in a cache on disk."""
+"""Decoded pictures in memory or in the cache on disk, at the size that training needs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from kakera.data.preload import cache
 
 
 class CachedPictures(Pictures):
-    """Pictures of `source`, with a shorter side of at most `shorter` pixels; `rows` are their numbers there.
+    """The pictures `rows` of `source`, stored with a shorter side of at most `shorter` pixels.
 
-    `pieces` are bytes by row, in memory, or names of pieces of the cache, which each process maps for itself.
-    `places` (of all of the source) says in which piece a picture stands, −1 in none, and `entries` where in
-    it. What stands in none, or is damaged, is decoded again each time: the values are the same.
+    Each of `pieces` is either a mapping from row to bytes in memory, or the name of a piece in the cache,
+    which each process maps for itself. For each picture of the source, `places` is the number of its piece
+    (−1 for none) and `entries` its position in the piece. A picture that is in no piece, or is damaged, is
+    decoded again at each read; its values are the same.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class CachedPictures(Pictures):
 
     def _start(self) -> None:
         self._maps: dict[int, NDArray[np.uint8]] = {}
-        self._whole: dict[int, bool] = {}  # rows whose checksum was compared
+        self._whole: dict[int, bool] = {}  # row: True if its checksum is correct
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": {}, "_whole": {}}
@@ -50,25 +51,25 @@ class CachedPictures(Pictures):
 
     @property
     def decoded(self) -> bool:
-        """Whether none of them needs to be decoded."""
+        """True if no picture must be decoded."""
         return bool((self.places[self.rows] >= 0).all())
 
     def take(self, rows: NDArray[np.int64]) -> CachedPictures:
-        """Some of them."""
+        """Return the pictures at `rows`."""
         chosen = copy.copy(self)
         chosen.rows = self.rows[rows]
         return chosen
 
     def with_channels(self, channels: int) -> Pictures:
-        """Return them as they are in the source: what is kept has the other number of channels."""
+        """Return the source's pictures with other channels, since the stored ones have the old number."""
         return self.source.take(self.rows).with_channels(channels)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Return (height, width) of the whole picture, not as it is kept. Raises UnreadableFileError."""
+        """Return (height, width) of the original picture, not the stored one. Raises UnreadableFileError."""
         return self.source.size(int(self.rows[index]))
 
     def read(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, C), made smaller where it is larger. Raises UnreadableFileError."""
+        """Return the picture, uint8 (H, W, C), scaled down if it is large. Raises UnreadableFileError."""
         row = int(self.rows[index])
         record = self._record(row)
         if record is None:
@@ -77,7 +78,7 @@ class CachedPictures(Pictures):
         return record[: height * width * self.channels].reshape(height, width, self.channels)
 
     def center_crop(self, index: int, crop: CenterCrop) -> NDArray[np.uint8]:
-        """What evaluation sees, (C, H, W), of the whole picture. Raises UnreadableFileError."""
+        """Return the centre crop (C, H, W) of the original picture. Raises UnreadableFileError."""
         row = int(self.rows[index])
         record = self._record(row)
         if record is not None and not self.entries["shrunken"][row]:
@@ -92,7 +93,7 @@ class CachedPictures(Pictures):
         return crop(whole)
 
     def name(self, index: int) -> str:
-        """As in the source."""
+        """Return the name of the picture in the source."""
         return self.source.name(int(self.rows[index]))
 
     def _record(self, row: int) -> NDArray[np.uint8] | None:
@@ -106,7 +107,7 @@ class CachedPictures(Pictures):
         start, length = int(entry["start"]), int(entry["length"])
         try:
             record = self._mapped(number, piece)[start : start + length]
-        except (OSError, ValueError):  # deleted meanwhile
+        except (OSError, ValueError):  # the piece was deleted in the meantime
             return None
         if row not in self._whole:
             self._whole[row] = len(record) == length and cache.check(record) == entry["crc"]

@@ -1,4 +1,4 @@
-"""A data set decoded piece by piece: what the cache has is taken from there, the rest is decoded once."""
+"""Decoding of a data set piece by piece: cached pieces are reused, the others are decoded once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from kakera.data.preload.in_flight import decoding_bytes, in_order
 from kakera.errors import StorageError, UnreadableFileError
 from kakera.progress import with_progress
 
-BYTES = 256 << 20  # of a piece, about
-MOST = 1 << 14  # pictures of a piece
-SLOW = 10.0  # seconds of decoding after which pictures that fit into memory go to the cache, too
+BYTES = 256 << 20  # approximate size of a piece
+MOST = 1 << 14  # pictures in a piece, at most
+SLOW = 10.0  # seconds of decoding, after which pictures that fit into memory are also written to the cache
 
 
 @dataclass(frozen=True)
 class CacheFormat:
-    """How pictures are kept: `shorter` is the longest shorter side, 0 for any; evaluation sees `crop`."""
+    """The storage format of pictures.
+
+    `shorter` is the largest shorter side in pixels, 0 for no limit. `crop` is the centre crop of evaluation.
+    """
 
     shorter: int
     crop: CenterCrop | None
@@ -35,24 +38,24 @@ class CacheFormat:
     ranges: Ranges = ()
 
     def numbers(self) -> tuple[int | str, ...]:
-        """For the name of a piece."""
+        """Return the settings as numbers and text, for the name of a piece."""
         extra = (repr(self.ranges),) if self.ranges else ()
         return (*extra, self.shorter, *(self.crop.numbers() if self.crop else (0, 0)), self.channels)
 
 
 @dataclass
 class CachePiece:
-    """Some pictures in a row: their bytes, or the name under which the cache has them."""
+    """A range of pictures: their bytes in memory, or their name in the cache."""
 
     rows: range
     name: str
     index: cache.Index | None = None
     records: list[NDArray[np.uint8]] | None = None
     found: bool = False
-    """In the cache, before or by now."""
+    """True if the piece is in the cache."""
 
     def held(self) -> dict[int, NDArray[np.uint8]] | str:
-        """The bytes by row, or the name in the cache; nothing where it is neither."""
+        """Return the bytes by row, or the name in the cache ("" if the piece is in neither)."""
         if self.found or self.index is None or self.records is None:
             return self.name
         rows = self.index.entries["row"] + self.rows[0]
@@ -60,14 +63,14 @@ class CachePiece:
 
 
 def is_unchanged(pieces: list[CachePiece]) -> bool:
-    """Whether all pictures are there, and none is smaller than it was."""
+    """Return True if all pieces are decoded and no picture was scaled down."""
     return all(piece.index is not None and not piece.index.entries["shrunken"].any() for piece in pieces)
 
 
 def split_into_pieces(pictures: Pictures, cache_format: CacheFormat, average: float) -> list[CachePiece]:
-    """The pieces of pictures that take `average` bytes each; those that the cache has, with their index."""
+    """Split pictures of `average` bytes into pieces, and load the index of each piece in the cache."""
     each = int(min(max(BYTES / max(average, 1.0), 1.0), MOST))
-    each = 1 << (each.bit_length() - 1)  # so that a few other files do not move the borders
+    each = 1 << (each.bit_length() - 1)  # a power of 2, so that a few changed files do not move the borders
     pieces: list[CachePiece] = []
     for first in range(0, len(pictures), each):
         rows = range(first, min(first + each, len(pictures)))
@@ -81,9 +84,10 @@ def split_into_pieces(pictures: Pictures, cache_format: CacheFormat, average: fl
 
 
 def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheFormat, *, to_disk: bool) -> None:
-    """Decode the pieces that are missing; with `to_disk`, none stays in memory.
+    """Decode the missing pieces; with `to_disk`, write all of them to the cache.
 
-    Where the cache cannot be written, in one line, they stay in memory, and with `to_disk` as they are.
+    If the cache cannot be written, print one line. Then the pieces stay in memory; with `to_disk` they are
+    not stored at all, and their pictures are decoded at each read.
     """
     missing = [piece for piece in pieces if not piece.found]
     rows = [row for piece in missing for row in piece.rows]
@@ -102,16 +106,16 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
                 waiting.pop(0)
         except StorageError as error:
             refused = True
-            cache.print_line(f"cache: not written ({error})")
+            cache.print_line(f"cache: decoded pictures are not stored ({error})")
             if to_disk:
                 for left in waiting:
                     left.index = left.records = None
                 return
-    next(shown, None)  # that the last one is done is shown, too
+    next(shown, None)  # finish the progress bar
 
 
 def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """For each of `count` pictures the number of its piece, −1 for none, and its `ENTRY` there."""
+    """Return, for each of `count` pictures, the number of its piece (−1 for none) and its `ENTRY`."""
     places, entries = np.full(count, -1, np.int64), np.zeros(count, cache.ENTRY)
     for number, piece in enumerate(pieces):
         if piece.index is not None:
@@ -121,7 +125,7 @@ def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def unreadable(pieces: list[CachePiece]) -> list[tuple[int, UnreadableFileError]]:
-    """The numbers of the files that are not readable, and why."""
+    """Return the numbers of the unreadable files, and their errors."""
     return [
         (piece.rows[row], UnreadableFileError(file, reason))
         for piece in pieces
@@ -134,14 +138,14 @@ Read = tuple[NDArray[np.uint8], tuple[int, int], bool]
 
 
 def _read(pictures: Pictures, row: int, cache_format: CacheFormat) -> Read | UnreadableFileError:
-    """The bytes of the picture as it is kept, its size, and whether it is smaller than it was."""
+    """Read a picture; return its bytes in the storage format, its size, and True if it was scaled down."""
     try:
         whole: NDArray[np.uint8] = pictures.read(row)
     except UnreadableFileError as error:
         return error
-    kept = shrunken(whole, cache_format.shorter)
-    size, smaller = (kept.shape[0], kept.shape[1]), kept is not whole
-    values = np.ascontiguousarray(kept).reshape(-1)
+    stored = shrunken(whole, cache_format.shorter)
+    size, smaller = (stored.shape[0], stored.shape[1]), stored is not whole
+    values = np.ascontiguousarray(stored).reshape(-1)
     if smaller and cache_format.crop is not None:
         values = np.concatenate([values, cache_format.crop(whole).reshape(-1)])
     return values, size, smaller

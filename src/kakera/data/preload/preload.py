@@ -1,4 +1,4 @@
-"""Data sets decoded once and kept, small ones in memory: pictures as bytes, waveforms as floats."""
+"""Preloading of data sets: pictures and recordings are decoded once, and stored in memory or on disk."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from kakera.data.sounds import Sounds
 from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import with_progress
 
-LIMIT = 2 << 30  # bytes
-SAMPLE = 200  # headers read to estimate the size
+LIMIT = 2 << 30  # bytes of decoded data that stay in memory
+SAMPLE = 200  # headers that are read to estimate the size
 
 
 def preload(
@@ -33,13 +33,19 @@ def preload(
     shorter: int = 0,
     size: CenterCrop | tuple[int, int] | None = None,
 ) -> Dataset:
-    """The same pictures or recordings in memory, if they fit; unreadable ones dropped and listed.
+    """Decode a data set once, and keep the result in memory or in the cache on disk.
 
-    With `shorter` pictures are kept with a shorter side of at most so many pixels (`resize.stored_side`
-    says how many), and those that do not fit lie in a cache on disk; evaluation still sees the
-    centre crop of the whole picture, without decoding it again where `size` is that crop, or its (height,
-    width). What takes more than 10 seconds to decode goes to the cache in any case. Arrays stay where they
-    are, in memory or mapped. Raises DataError where none can be read.
+    Recordings stay in memory if they need at most `limit_bytes` bytes; otherwise the data set is returned
+    unchanged. The same holds for pictures without `shorter`. With `shorter`, pictures are stored with a
+    shorter side of at most this number of pixels (see `resize.stored_side`), and those that do not fit into
+    memory are stored in the cache. Pictures that take more than 10 seconds to decode are also written to the
+    cache. Arrays stay as they are, in memory or mapped.
+
+    `size` is the centre crop of evaluation, or its (height, width). With it, the centre crop of the original
+    picture is stored too, so that evaluation decodes nothing.
+
+    Unreadable files are removed from the data set and listed in `Dataset.unreadable`. Raises DataError if no
+    file can be read.
     """
     files = dataset.pictures
     if not files.on_disk or not len(dataset):
@@ -66,12 +72,12 @@ def preload(
 
 
 def is_decoded(dataset: Dataset) -> bool:
-    """Whether training batches of it need no decoding: worker processes would only carry bytes around."""
+    """Return True if training batches need no decoding, so that worker processes would only copy bytes."""
     return dataset.pictures.decoded
 
 
 def _sounds(dataset: Dataset, files: Sounds, limit_bytes: int) -> Dataset:
-    """All of them decoded; as they are, in their files, where they turn out to be longer than estimated."""
+    """Decode all recordings; return the data set unchanged if they need more than `limit_bytes`."""
 
     def read(index: int) -> NDArray[Any] | UnreadableFileError:
         try:
@@ -79,7 +85,7 @@ def _sounds(dataset: Dataset, files: Sounds, limit_bytes: int) -> Dataset:
         except UnreadableFileError as error:
             return error
 
-    reading = in_order(read, len(dataset), lambda _: 0)  # decoders leave the interpreter's lock
+    reading = in_order(read, len(dataset), lambda _: 0)  # decoders release the GIL
     results, size = list[NDArray[Any] | UnreadableFileError](), 0
     for result in with_progress(reading, "read", total=len(dataset), kind=dataset.kind):
         results.append(result)
@@ -94,7 +100,7 @@ def _sounds(dataset: Dataset, files: Sounds, limit_bytes: int) -> Dataset:
 
 
 def _plain(dataset: Dataset) -> Dataset:
-    """Pictures in memory as arrays of their own, one array where all have the same size."""
+    """Return the data set with pictures in plain arrays: one array if all pictures have the same size."""
     pictures = dataset.pictures
     arrays: list[NDArray[np.uint8]] = [pictures.read(index) for index in range(len(dataset))]
     names = [pictures.name(index) for index in range(len(dataset))]
@@ -112,29 +118,29 @@ def _kept(dataset: Dataset, files: Pictures, found: list[CachePiece], cache_form
 
 
 def _some(dataset: Dataset, broken: list[tuple[int, UnreadableFileError]], whole: Dataset) -> Dataset:
-    """`whole` without the broken ones. Raises DataError where nothing is left."""
-    gone = {row for row, _ in broken}
-    rows = [row for row in range(len(dataset)) if row not in gone]
+    """Return `whole` without the broken files. Raises DataError if no file is left."""
+    removed = {row for row, _ in broken}
+    rows = [row for row in range(len(dataset)) if row not in removed]
     if not rows:
         raise DataError(
             dataset.name,
             got=f"{len(broken)} unreadable files ({broken[0][1] if broken else 'none'})",
-            expected="at least one that can be read",
-            do="look at the files",
+            expected="at least one readable file",
+            do="check the files",
         )
     unreadable = (*dataset.unreadable, *(error for _, error in broken))
     return replace(whole.take(rows), unreadable=unreadable)
 
 
 def _room(dataset: Dataset, needed: float) -> bool:
-    """Whether the cache takes so much; said in one line where it does not."""
+    """Return True if the cache has room for `needed` bytes; otherwise print one line."""
     in_files = bool(dataset.pictures.paths)
     if in_files and cache.make_room(int(needed)):
         return True
-    where = cache.folder() if in_files else "shards"
+    where = f" or into {cache.folder()}" if in_files else ""
     cache.print_line(
-        f"{dataset.name}: {needed / 2**30:.1f} GB decoded fit neither memory nor {where}; "
-        "pictures are decoded each time"
+        f"{dataset.name}: {needed / 2**30:.1f} GB of decoded pictures do not fit into memory{where}; "
+        "they are decoded again at each read"
     )
     return False
 
@@ -143,16 +149,16 @@ def _mention(dataset: Dataset, found: list[CachePiece], before: int) -> None:
     size = sum(piece.index.bytes for piece in found if piece.found and piece.index is not None)
     if before:
         cache.print_line(
-            f"{dataset.name}: {before} of {len(dataset)} pictures, decoded before, from {cache.folder()}"
+            f"{dataset.name}: {before} of {len(dataset)} pictures are already decoded in {cache.folder()}"
         )
     elif size:
         cache.print_line(
-            f"{dataset.name}: decoded pictures are kept in {cache.folder()} ({size / 2**20:,.0f} MB)"
+            f"{dataset.name}: decoded pictures are stored in {cache.folder()} ({size / 2**20:,.0f} MB)"
         )
 
 
 def _estimate(dataset: Dataset, cache_format: CacheFormat | None = None) -> float:
-    """Bytes of all of them as they are kept, from the headers of a few."""
+    """Estimate the bytes of all decoded files in the storage format, from the headers of a sample."""
     sizes: list[int] = []
     for index in range(0, len(dataset), max(1, len(dataset) // SAMPLE)):
         try:

@@ -1,4 +1,4 @@
-"""The data's own mean and deviation, channel by channel."""
+"""Mean and standard deviation of a data set, for each channel."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import with_progress
 
 SAMPLE = 10_000  # pictures
-BLOCK = 1 << 15  # pixels at a time
+BLOCK = 1 << 15  # pixels at a time, to save memory
 
 Sums = NDArray[np.int64]
 
 
 def sums(picture: NDArray[np.uint8]) -> Sums:
-    """(3, C) of a picture (H, W, C): pixels, the sum of their values, and that of the squares."""
+    """Return the pixel count, sum and sum of squares of each channel of a picture (H, W, C), int64 (3, C)."""
     values = picture.reshape(-1, picture.shape[-1])
     found = np.zeros((3, values.shape[1]), np.int64)
     found[0] = len(values)
@@ -31,28 +31,32 @@ def sums(picture: NDArray[np.uint8]) -> Sums:
 
 
 def chosen(count: int, sample: int = SAMPLE) -> NDArray[np.int64]:
-    """Which of `count` pictures are measured: all, or so many at even distances."""
+    """Return the numbers of the pictures to measure: all `count`, or `sample` evenly spaced ones."""
     return np.linspace(0, count - 1, min(sample, count)).astype(int)
 
 
 def mean_std_of(
     found: Iterable[Sums], name: str, why: object = ""
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """As `mean_std`, from the sums of pictures. Raises DataError where there are none, and says `why`."""
+    """Compute mean and standard deviation as `mean_std`, from the `sums` of pictures.
+
+    `name` is the subject of error messages. Raises DataError, with the reason `why`, if there is no picture.
+    """
     everything = sum(found, np.zeros((3, 1), np.int64))
     count, total, squares = everything
     if not count[0]:
         got = f"no readable picture ({why})" if why else "no readable picture"
-        raise DataError(name, got=got, expected="at least one", do="look at the files")
+        raise DataError(name, got=got, expected="at least one", do="check the files")
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return tuple(float(m) / 255 for m in mean), tuple(max(float(s), 1.0) / 255 for s in std)
 
 
 def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the values / 255 over evenly spaced pictures; sums are whole numbers, so exact.
+    """Compute mean and standard deviation of each channel, with values from 0 to 1.
 
-    A deviation is at least 1/255. Raises DataError where no picture can be read.
+    At most `sample` evenly spaced pictures are measured. The sums are whole numbers, so they are exact. Each
+    standard deviation is at least 1/255. Raises DataError if no picture can be read.
     """
     measured = chosen(len(dataset), sample)
     cost = decoding_bytes(dataset.pictures)
@@ -64,4 +68,6 @@ def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...],
             return np.zeros((3, 1), np.int64)
 
     reading = in_order(read, len(measured), lambda number: cost(int(measured[number])))
-    return mean_std_of(with_progress(reading, "mean and deviation", total=len(measured)), dataset.name)
+    return mean_std_of(
+        with_progress(reading, "mean and standard deviation", total=len(measured)), dataset.name
+    )
