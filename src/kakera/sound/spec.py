@@ -61,8 +61,7 @@ class SoundSpec:
     low: float = 20.0
     """Lower edge of the lowest band, in hertz."""
     high: float = 0.0
-    """Upper edge of the highest band, in hertz; 0 is half the sample rate, negative values count down from
-    it."""
+    """Upper edge of the highest band, in hertz; 0 is half the sample rate, negative values count from there."""
     floor: float = FLOOR
     """Smallest energy; lower energies are raised to it before the logarithm."""
 
