@@ -130,24 +130,25 @@ def colours(activations: Sequence[Activations]) -> Image.Image:
     )
 
 
-def positions(found: Array, *, upwards: bool = False) -> Image.Image:
-    """Plot the similarity of position embeddings (rows, cols, rows, cols): one map for each place of the grid.
+def positions(values: Array, *, upwards: bool = False) -> Image.Image:
+    """Plot the similarity of position embeddings: one map for each place of the grid.
 
-    Dark is the smallest cosine of all, light is 1. `upwards` draws the first row at the bottom.
+    `values` is (rows, cols, rows, cols). Dark is the smallest cosine of all, light is 1. `upwards` draws the
+    first row at the bottom.
 
     Example:
 
         >>> positions(np.eye(4).reshape(2, 2, 2, 2)).mode
         'RGB'
     """
-    found = found[::-1, :, ::-1] if upwards else found
-    least = float(found.min())
-    shape = found.shape[2] * 2, found.shape[3] * 2
-    tiles = [[_enlarged(rising(each - least, 1 - least), shape) for each in row] for row in found]
-    return mosaic(tiles, tile=max(16, SMALL * 7 // found.shape[0]))
+    values = values[::-1, :, ::-1] if upwards else values
+    least = float(values.min())
+    shape = values.shape[2] * 2, values.shape[3] * 2
+    tiles = [[_enlarged(rising(each - least, 1 - least), shape) for each in row] for row in values]
+    return mosaic(tiles, tile=max(16, SMALL * 7 // values.shape[0]))
 
 
-def filters(found: Array, across: int = 8, *, upwards: bool = False) -> Image.Image:
+def filters(values: Array, across: int = 8, *, upwards: bool = False) -> Image.Image:
     """Plot filters (count, ph, pw, c), `across` in each row.
 
     Grey is 0; black and white are − and + the largest value of a filter. `upwards` draws the first row at the
@@ -158,9 +159,9 @@ def filters(found: Array, across: int = 8, *, upwards: bool = False) -> Image.Im
         >>> filters(np.ones((2, 4, 4, 1))).mode
         'RGB'
     """
-    found = found[:, ::-1] if upwards else found
-    most = np.abs(found).max(axis=(1, 2, 3), keepdims=True)
-    shares = found / np.where(most == 0, 1.0, most)
+    values = values[:, ::-1] if upwards else values
+    most = np.abs(values).max(axis=(1, 2, 3), keepdims=True)
+    shares = values / np.where(most == 0, 1.0, most)
     tiles = [as_rgb(np.round(each * 127 + 128).clip(0, 255).astype(np.uint8)) for each in shares]
     return mosaic([tiles[start : start + across] for start in range(0, len(tiles), across)], tile=SMALL)
 

@@ -42,7 +42,7 @@ class ReceptiveFields:
     """
 
     maps: Array
-    """The maps (depth, H, W) of |∂ Σ_channels y(unit) / ∂x|, mean over pictures and channels; each sums to 1."""
+    """The maps (depth, H, W) of |∂ Σ_channels y(unit) / ∂x|, means over pictures and channels; sums are 1."""
     places: NDArray[np.float64]
     """The row and column of the unit in pixels (depth, 2); the centre of the first pixel is 0."""
 

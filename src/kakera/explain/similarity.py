@@ -73,7 +73,9 @@ def similarity_map(
 
 
 def position_similarity(encoder: ViT) -> Array:
-    """Return the cosines of the position embeddings, (rows, cols, rows, cols) (Dosovitskiy et al. 2021, Fig. 7).
+    """Return the cosines of the position embeddings, (rows, cols, rows, cols).
+
+    Source: Dosovitskiy et al. 2021, Fig. 7.
 
     Example:
 

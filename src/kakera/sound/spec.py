@@ -51,7 +51,7 @@ class SoundSpec:
     window: Window = "hann"
     """The window function, symmetric; povey is hann to the power of 0.85."""
     preemphasis: float = 0.97
-    """y_j = x_j − preemphasis · x_(j−1) within a frame; the first sample of a frame is its own predecessor."""
+    """y_j = x_j − preemphasis · x_(j−1) within a frame; the first sample is its own predecessor."""
     centred: bool = True
     """True subtracts the mean from each frame."""
     power: float = 2.0
@@ -61,13 +61,13 @@ class SoundSpec:
     low: float = 20.0
     """Lower edge of the lowest band, in hertz."""
     high: float = 0.0
-    """Upper edge of the highest band, in hertz; 0 is half the sample rate, negative values count from there."""
+    """Upper edge of the highest band, in hertz; 0 is half the sample rate, and less counts down from it."""
     floor: float = FLOOR
     """Smallest energy; lower energies are raised to it before the logarithm."""
 
     def __post_init__(self) -> None:
         _require(LEAST_RATE <= self.rate <= MOST_RATE, "rate", self.rate, f"{LEAST_RATE} to {MOST_RATE} Hz")
-        _require(self.channel >= MIX, "channel", self.channel, "0 or more, or −1 for the mean of all")
+        _require(self.channel >= MIX, "channel", self.channel, "a number from 0, or −1 for the mean of all")
         _require(self.frame_samples >= 2, "frame", f"{self.frame} ms", "at least two samples")
         _require(self.hop_samples >= 1, "hop", f"{self.hop} ms", "at least one sample")
         _require(self.points >= self.frame_samples, "fft", self.fft, f"at least {self.frame_samples} points")
