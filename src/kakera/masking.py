@@ -145,25 +145,49 @@ class Masking:
 
 @Masking
 def random(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Rank patches by their noise, so that the hidden patches are uniformly random."""
+    """Rank patches by their noise, so that the hidden patches are uniformly random.
+
+    Example:
+
+        >>> random(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True, False,  True, False]])
+    """
     return noise
 
 
 @Masking
 def rows(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Hide whole rows in random order; the last row is hidden in part, so that the count is exact."""
+    """Hide whole rows in random order; the last row is hidden in part, so that the count is exact.
+
+    Example:
+
+        >>> rows(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True,  True, False, False]])
+    """
     return _strips(np.repeat(noise[:, : grid.rows], grid.cols, axis=1), noise)
 
 
 @Masking
 def cols(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Hide whole columns in random order; the last column is hidden in part, so that the count is exact."""
+    """Hide whole columns in random order; the last column is hidden in part, so that the count is exact.
+
+    Example:
+
+        >>> cols(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True, False,  True, False]])
+    """
     return _strips(np.tile(noise[:, : grid.cols], grid.rows), noise)
 
 
 @Masking
 def cross(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Hide rows and columns, shuffled together, until the count is reached."""
+    """Hide rows and columns, shuffled together, until the count is reached.
+
+    Example:
+
+        >>> cross(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.25).sum()
+        3
+    """
     down = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
     across = np.tile(noise[:, -grid.cols :], grid.rows)
     return _strips(np.maximum(down, across), noise)
@@ -176,6 +200,11 @@ def block(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None)
     Rectangles have aspect ratios from 0.3 to 1/0.3. The last one is trimmed, so that the count is exact. The
     noise is enough for n / 4 rectangles. If these hide too few patches, as on small grids, random patches
     follow.
+
+    Example:
+
+        >>> block(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum()
+        12
     """
     padding = np.zeros(noise.shape, dtype=bool) if padding_mask is None else padding_mask
     missing = grid.count - padding.sum(axis=1) - keep
@@ -190,6 +219,11 @@ def grid(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) 
 
     The offset is random for each picture. Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973),
     which spreads any count evenly.
+
+    Example:
+
+        >>> grid(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum()
+        12
     """
     shift = (noise[:, :2] * 8).astype(int)
     rows = np.arange(grid.rows)[None, :, None] + shift[:, 0, None, None]

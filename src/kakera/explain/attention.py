@@ -1,17 +1,4 @@
-"""Attention of tokens (lecture L6): maps of heads, attention rollout, and attention distance.
-
-Example:
-
-    >>> import torch
-    >>> from kakera.explain.activations import encode
-    >>> from kakera.inputs import InputSpec
-    >>> from kakera.model.vit import ViT
-    >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
-    >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
-    >>> activations = encode(encoder, inputs, torch.zeros(1, 8, 8))
-    >>> head_maps(activations).shape, rollout(activations).shape, attention_distances(activations).shape
-    ((2, 2, 2), (5, 5), (3, 2))
-"""
+"""Attention of tokens (lecture L6): maps of heads, attention rollout, and attention distance."""
 
 from __future__ import annotations
 
@@ -27,6 +14,15 @@ def head_maps(activations: Activations, layer: int = -1, token: int = 0) -> Arra
 
     The default token is the class token. Attention to the class token is not included, so a map sums to less
     than 1. Raises OptionError for a layer or token that does not exist.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> head_maps(activations).shape
+        (2, 2, 2)
     """
     return activations.on_grid(activations.attention_of(layer)[:, activations.token(token), 1:])
 
@@ -37,6 +33,15 @@ def attention_map(
     """Return the attention map (rows, cols) of one head, or the mean over the heads.
 
     Raises OptionError for a layer, head or token that does not exist.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> attention_map(activations, head=1).shape
+        (2, 2)
     """
     maps = head_maps(activations, layer, token)
     return maps.mean(axis=0) if head is None else maps[activations.head(head)]
@@ -47,6 +52,15 @@ def rollout(activations: Activations) -> Array:
 
     Rows sum to 1. It is Ã_L ⋯ Ã_1 with Ã_l = (A_l + I) / 2, where A_l is the mean over the heads (Abnar and
     Zuidema 2020, Sec. 3).
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> rollout(activations).sum(axis=1).round(3).tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0]
     """
     reach = np.eye(1 + activations.grid.count)
     for heads in activations.attention.astype(np.float64):
@@ -58,6 +72,15 @@ def rollout_map(activations: Activations, token: int = 0) -> Array:
     """Return the row of one token in `rollout` as a map of the patches (rows, cols).
 
     Raises OptionError for a token that does not exist.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> rollout_map(activations).shape
+        (2, 2)
     """
     return activations.on_grid(rollout(activations)[activations.token(token), 1:])
 
@@ -70,6 +93,15 @@ def patch_distances(activations: Activations, scale: Scale = (1.0, 1.0)) -> Arra
     """Return the distances (N, N) between patch centres, in pixels by default.
 
     `scale` is the size of a pixel (down, across).
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> patch_distances(activations)[0].round(3).tolist()
+        [0.0, 4.0, 4.0, 5.657]
     """
     rows, cols = np.indices((activations.grid.rows, activations.grid.cols)).reshape(2, -1)
     down, right = rows * scale[0] * activations.step[0], cols * scale[1] * activations.step[1]
@@ -82,6 +114,15 @@ def attention_distances(activations: Activations, scale: Scale = (1.0, 1.0)) -> 
     It is the distance between patch centres, weighted by a_ij, and the mean over patches i (Dosovitskiy et
     al. 2021, Sec. 4.5). The class token has no position, so it is left out, and the rest of each row is
     scaled to sum to 1.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> attention_distances(activations).shape
+        (3, 2)
     """
     among = activations.attention[:, :, 1:, 1:].astype(np.float64)
     among = among / among.sum(axis=-1, keepdims=True)
@@ -89,5 +130,15 @@ def attention_distances(activations: Activations, scale: Scale = (1.0, 1.0)) -> 
 
 
 def even_distance(activations: Activations, scale: Scale = (1.0, 1.0)) -> float:
-    """Return the attention distance of a head with equal attention to all patches, for comparison."""
+    """Return the attention distance of a head with equal attention to all patches, for comparison.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> round(even_distance(activations), 3)
+        3.414
+    """
     return float(patch_distances(activations, scale).mean())

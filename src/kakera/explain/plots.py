@@ -1,17 +1,4 @@
-"""Plots of what the other modules compute: each function takes arrays and returns a Pillow image.
-
-Example:
-
-    >>> import torch
-    >>> from kakera.explain.activations import encode
-    >>> from kakera.inputs import InputSpec
-    >>> from kakera.model.vit import ViT
-    >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
-    >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
-    >>> activations = encode(encoder, inputs, torch.zeros(1, 8, 8))
-    >>> head_grid(activations).mode, similarity(activations, token=1).mode
-    ('RGB', 'RGB')
-"""
+"""Plots of what the other modules compute: each function takes arrays and returns a Pillow image."""
 
 from __future__ import annotations
 
@@ -42,6 +29,15 @@ def head_grid(activations: Activations, token: int = 0) -> Image.Image:
     """Plot the attention of a token: a row for each layer, a column for each head and their mean.
 
     The colours of each map reach from 0 to its largest value.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> head_grid(activations).mode
+        'RGB'
     """
     rows = [
         [_marked(over(activations.picture, m), activations, token) for m in (*maps, maps.mean(axis=0))]
@@ -58,6 +54,15 @@ def summary(
     """Plot a picture, the class token's attention in a layer, rollout, and relevance for class `name`.
 
     Relevance is left out if `relevant` is None.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> summary(activations).mode
+        'RGB'
     """
     maps = [attention_map(activations, layer), rollout_map(activations)] + (
         [] if relevant is None else [relevant]
@@ -71,6 +76,15 @@ def reconstruction(result: Reconstruction) -> Image.Image:
     """Plot a row for each mask: original, visible patches, prediction and error.
 
     A note below names the values that are borrowed from the original.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.MAE("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> hidden = np.array([[True, False, True, True]])
+        >>> reconstruction(kakera.explain.reconstruct(model, inputs, torch.zeros(1, 8, 8), hidden)).mode
+        'RGB'
     """
     rows = [
         [as_rgb(result.original), as_rgb(masked), as_rgb(prediction), rising(error, ERROR)]
@@ -85,6 +99,15 @@ def similarity(activations: Activations, token: int) -> Image.Image:
     """Plot the similarity of the framed patch and all others: raw vectors, then layers 0 … L.
 
     Brown is similar, blue is opposite.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> similarity(activations, token=1).mode
+        'RGB'
     """
     layers = [RAW, *range(activations.depth + 1)]
     height, width = activations.picture.shape[:2]
@@ -101,6 +124,15 @@ def similarity_across(activations: Sequence[Activations], token: int, layer: int
     """Plot the similarity of the framed patch of the first picture and the patches of all pictures.
 
     The rows are: pictures, raw vectors, tokens of a layer.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> similarity_across([activations, activations], token=1).mode
+        'RGB'
     """
     first = activations[0]
     top = [_marked(as_rgb(first.picture), first, token), *(as_rgb(each.picture) for each in activations[1:])]
@@ -115,14 +147,24 @@ def similarity_across(activations: Sequence[Activations], token: int, layer: int
 
 
 def colours(activations: Sequence[Activations]) -> Image.Image:
-    """Plot a row for each picture: the picture, and its tokens of layers 0 … L as colours."""
+    """Plot a row for each picture: the picture, and its tokens of layers 0 … L as colours.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> colours([activations]).mode
+        'RGB'
+    """
     layers = range(activations[0].depth + 1)
-    found = [
+    parts = [
         [np.round(part * 255).astype(np.uint8) for part in token_colours(activations, layer)]
         for layer in layers
     ]
     rows = [
-        [as_rgb(each.picture), *(_enlarged(part[number], each.picture.shape[:2]) for part in found)]
+        [as_rgb(each.picture), *(_enlarged(part[number], each.picture.shape[:2]) for part in parts)]
         for number, each in enumerate(activations)
     ]
     return mosaic(
@@ -166,40 +208,64 @@ def filters(values: Array, across: int = 8, *, upwards: bool = False) -> Image.I
     return mosaic([tiles[start : start + across] for start in range(0, len(tiles), across)], tile=SMALL)
 
 
-def receptive_fields(found: Mapping[str, ReceptiveFields], axes: Axes | None = None) -> Image.Image:
+def receptive_fields(fields: Mapping[str, ReceptiveFields], axes: Axes | None = None) -> Image.Image:
     """Plot a row for each network: its effective receptive fields by depth.
 
     The plot shows square roots; the colours of each map reach from 0 to its largest value. `axes` are those
     of the pictures.
+
+    Example:
+
+        >>> fields = ReceptiveFields(np.full((1, 8, 8), 1 / 64), np.array([[4.0, 4.0]]))
+        >>> receptive_fields({"network": fields}).mode
+        'RGB'
     """
-    rows = [[rising(np.sqrt(each)) for each in part.maps] for part in found.values()]
+    rows = [[rising(np.sqrt(each)) for each in part.maps] for part in fields.values()]
     most = max(map(len, rows))
-    return mosaic(rows, down=list(found), across=[str(depth) for depth in range(most)], axes=axes)
+    return mosaic(rows, down=list(fields), across=[str(depth) for depth in range(most)], axes=axes)
 
 
 def distances(
-    activations: Sequence[Activations], found: Mapping[str, ReceptiveFields], measure: Measure | None = None
+    activations: Sequence[Activations], fields: Mapping[str, ReceptiveFields], measure: Measure | None = None
 ) -> Image.Image:
     """Plot the attention distance of every head by layer, and mean distances of receptive fields.
 
     Attention distances are means over the pictures.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> distances([activations], {}).size
+        (560, 339)
     """
     measure = measure or activations[0].axes.measures()[0]
     heads = np.mean([attention_distances(each, measure.scale) for each in activations], axis=0)
     points = [(float(layer), float(value)) for layer, row in enumerate(heads, 1) for value in row]
     reach = [
         curve(f"{name}: effective receptive field", part.distances(measure.scale))
-        for name, part in found.items()
+        for name, part in fields.items()
     ]
     each_head = Series("attention distance, one dot per head", points, joined=False)
     return chart([each_head, *reach], x="depth: layer or block", y=measure.unit)
 
 
-def lines(found: Mapping[str, LineSimilarity]) -> Image.Image:
-    """Plot the cosine by distance in rows, for raw pixels and for the last layer of each model."""
-    first = next(iter(found.values()))
+def lines(similarities: Mapping[str, LineSimilarity]) -> Image.Image:
+    """Plot the cosine by distance in rows, for raw pixels and for the last layer of each model.
+
+    Example:
+
+        >>> import kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> lines({"untrained": kakera.explain.patch_lines(model, inputs)}).size
+        (560, 358)
+    """
+    first = next(iter(similarities.values()))
     raw = curve("raw pixels", [float(k == 0) for k in range(len(first.raw))])
-    learned = [curve(name, each.by_distance()[-1]) for name, each in found.items()]
+    learned = [curve(name, each.by_distance()[-1]) for name, each in similarities.items()]
     return chart([raw, *learned], x="distance in rows", y="cosine")
 
 

@@ -42,8 +42,8 @@ def similarities(one: Activations, other: Activations, layer: int = -1) -> Array
         >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
         >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
         >>> activations = encode(encoder, inputs, torch.zeros(1, 8, 8))
-        >>> similarities(activations, activations).shape, similarity_map(activations, token=1).shape
-        ((4, 4), (2, 2))
+        >>> similarities(activations, activations).shape
+        (4, 4)
     """
     left, right = one.patches_of(layer), other.patches_of(layer)
     if left.shape[-1] != right.shape[-1]:
@@ -61,8 +61,16 @@ def similarity_map(
 ) -> Array:
     """Return the cosines (rows, cols) of patch `token`, 1 … N, and each patch of the same or another picture.
 
-    Raises OptionError for token 0, the class token, and for a token or layer that does not exist. See
-    `similarities` for an example.
+    Raises OptionError for token 0, the class token, and for a token or layer that does not exist.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> similarity_map(activations, token=1).shape
+        (2, 2)
     """
     if activations.token(token) == 0:
         raise OptionError(

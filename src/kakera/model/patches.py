@@ -57,7 +57,7 @@ def unpatchify(
 
 
 def gather_tokens(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
-    """Return the tokens (b, k, d) with the given `numbers` (b, k) from tokens (b, n, d), for each row.
+    """Return the tokens (b, k, d) with these `numbers` (b, k) from tokens (b, n, d), for each row.
 
     Example:
 

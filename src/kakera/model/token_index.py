@@ -1,4 +1,4 @@
-"""Index tensors that say which tokens take part; they are computed once for each batch.
+"""Index tensors that select the tokens of a batch; they are computed once for each batch.
 
 Models use index tensors and never read a mask on the CPU, so a GPU does not wait. A picture may end before
 its frame does, and patches beyond its end are padding (True in a padding mask): tokens do not attend to them,

@@ -109,5 +109,5 @@ class _Frames:
 
 
 def _with(sizes: Tensor, transforms: Tensor) -> Tensor:
-    """Return transforms with the given magnitudes and the phases of `transforms`."""
+    """Return transforms with the magnitudes `sizes` and the phases of `transforms`."""
     return torch.polar(sizes, transforms.angle())
