@@ -100,7 +100,7 @@ class InputSpec:
                 "centre crop",
                 got=f"crop_pct {self.crop_pct}, resize {list(self.resize)}, {self.interpolation} for "
                 f"{self.height} x {self.width} pixels",
-                expected=f"a share up to 1, sides at least as long, one of {', '.join(INTERPOLATIONS)}",
+                expected=f"crop_pct up to 1, sides at least as long, one of {', '.join(INTERPOLATIONS)}",
                 do="correct these values",
             )
 

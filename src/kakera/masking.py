@@ -157,7 +157,7 @@ def random(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None
 
 @Masking
 def rows(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Hide whole rows in random order; the last row is hidden in part, so that the count is exact.
+    """Hide whole rows in random order; the last one may be hidden in part, so that the count is exact.
 
     Example:
 
@@ -169,7 +169,7 @@ def rows(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) 
 
 @Masking
 def cols(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Hide whole columns in random order; the last column is hidden in part, so that the count is exact.
+    """Hide whole columns in random order; the last one may be hidden in part, so that the count is exact.
 
     Example:
 
