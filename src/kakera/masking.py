@@ -185,7 +185,7 @@ def cross(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None)
 
     Example:
 
-        >>> cross(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.25).sum()
+        >>> int(cross(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.75).sum())
         3
     """
     down = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
@@ -203,7 +203,7 @@ def block(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None)
 
     Example:
 
-        >>> block(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum()
+        >>> int(block(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum())
         12
     """
     padding = np.zeros(noise.shape, dtype=bool) if padding_mask is None else padding_mask
@@ -222,7 +222,7 @@ def grid(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) 
 
     Example:
 
-        >>> grid(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum()
+        >>> int(grid(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum())
         12
     """
     shift = (noise[:, :2] * 8).astype(int)

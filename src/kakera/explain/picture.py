@@ -22,7 +22,7 @@ def sheet(pictures: NDArray[np.uint8], *, across: int = 1) -> Image.Image:
     Example:
 
         >>> sheet(np.zeros((2, 3, 84, 84, 1), np.uint8)).size
-        (258, 170)
+        (256, 170)
     """
     count, each, height, width, channels = pictures.shape
     rows = -(-count // across)
