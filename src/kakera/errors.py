@@ -1,56 +1,94 @@
-"""Every error kakera raises on purpose.
+"""The errors that kakera raises on purpose.
 
     KakeraError
-    ├── InputError                 what the user gave cannot be used (exit code 2)
+    ├── InputError                 the user's input cannot be used (exit code 2)
     │   ├── UnreadableFileError    one file: corrupt, empty, too large, no picture or recording
     │   ├── DataError              a data set as a whole
     │   ├── OptionError            an option, a recipe or an argument
     │   └── RunError               a run folder, a checkpoint or a model file
     │       └── DivergedError      a training whose loss is no longer finite
-    ├── StorageError               the disk is full or refuses to be written (exit code 2)
-    ├── OutOfMemoryError           more memory is needed than there is (exit code 2)
+    ├── StorageError               the disk is full, or a file cannot be written (exit code 2)
+    ├── OutOfMemoryError           the memory is too small (exit code 2)
     ├── MissingExtraError          an optional dependency is not installed (exit code 2)
-    └── StoppedError               a training that was asked to stop, and can go on (130, 143)
+    └── StoppedError               a signal stopped a training that can be resumed (130, 143)
 
-The text of each is one line, which the class makes of its parts: "subject: got …, expected …; do". For example:
+Every error message is one line. The class builds it from its parts: "subject: got …, expected …; do".
 
->>> from kakera.errors import OptionError
->>> str(OptionError("mask_ratio", got=1.5, expected="a number from 0 to 1", do="correct it"))
-'mask_ratio: got 1.5, expected a number from 0 to 1; correct it'
+Example:
+
+    >>> from kakera.errors import OptionError
+    >>> str(OptionError("mask_ratio", got=1.5, expected="a number from 0 to 1", do="correct it"))
+    'mask_ratio: got 1.5, expected a number from 0 to 1; correct it'
 """
 
 from __future__ import annotations
 
 
 def sentence(subject: object, *, got: object, expected: object, do: str) -> str:
-    """Return one line of the form "subject: got …, expected …; do"."""
+    """Return one line of the form "subject: got …, expected …; do".
+
+    Runs of white space become one space. Characters that UTF-8 cannot encode are escaped, see `printable`.
+
+    Example:
+
+        >>> sentence("patch", got=5, expected="4", do="choose 4")
+        'patch: got 5, expected 4; choose 4'
+    """
     return printable(" ".join(f"{subject}: got {got}, expected {expected}; {do}".split()))
 
 
 def printable(text: object) -> str:
-    """Return a text that can be written as UTF-8: what of a file's name is none is shown as \\udce9."""
+    """Return a text that can be written as UTF-8.
+
+    File names may contain bytes that are not UTF-8. Each of them is shown as an escape such as \\udce9.
+
+    Example:
+
+        >>> printable("picture.png")
+        'picture.png'
+    """
     return str(text).encode(errors="backslashreplace").decode()
 
 
 class KakeraError(Exception):
-    """The base class: `except KakeraError` catches every error of this list.
+    """The base class of all errors of kakera.
 
-    `subject` is what the error is about, such as an option or a file. Without `got` it is the whole text.
+    `except KakeraError` catches every error of this module. `subject` is what the error is about, such as an
+    option or a file. Without `got`, `subject` is the whole message.
+
+    Example:
+
+        >>> str(KakeraError("width", got=5, expected="a multiple of 4", do="choose another width"))
+        'width: got 5, expected a multiple of 4; choose another width'
     """
 
     exit_code = 2
-    """The exit code of the command that ends with this error."""
+    """The exit code of a command that ends with this error."""
 
     def __init__(self, subject: object, *, got: object = None, expected: object = None, do: str = "") -> None:
         super().__init__(subject if got is None else sentence(subject, got=got, expected=expected, do=do))
 
 
 class InputError(KakeraError, ValueError):
-    """What the user gave cannot be used."""
+    """The user's input cannot be used.
+
+    Example:
+
+        >>> issubclass(InputError, ValueError)
+        True
+    """
 
 
 class UnreadableFileError(InputError):
-    """One file cannot be read as a picture or a recording. `reason` is a short phrase without the path."""
+    """One file cannot be read as a picture or a recording.
+
+    `reason` is a short phrase without the path.
+
+    Example:
+
+        >>> str(UnreadableFileError("a.png", "the file is empty"))
+        'a.png: the file is empty'
+    """
 
     def __init__(self, path: object, reason: str) -> None:
         self.path = printable(path)
@@ -62,38 +100,85 @@ class UnreadableFileError(InputError):
 
 
 class DataError(InputError):
-    """A data set as a whole cannot be used."""
+    """A data set as a whole cannot be used.
+
+    Example:
+
+        >>> str(DataError("flowers", got="no pictures", expected="at least one", do="choose another folder"))
+        'flowers: got no pictures, expected at least one; choose another folder'
+    """
 
 
 class OptionError(InputError):
-    """An option, a recipe or an argument cannot be used."""
+    """An option, a recipe or an argument cannot be used.
+
+    Example:
+
+        >>> str(OptionError("epochs", got=0, expected="1 or more", do="correct the number"))
+        'epochs: got 0, expected 1 or more; correct the number'
+    """
 
 
 class RunError(InputError):
-    """A run folder, a checkpoint or a model file cannot be used."""
+    """A run folder, a checkpoint or a model file cannot be used.
+
+    Example:
+
+        >>> str(RunError("runs/a", got="no checkpoint", expected="a run folder", do="choose another folder"))
+        'runs/a: got no checkpoint, expected a run folder; choose another folder'
+    """
 
 
 class DivergedError(RunError):
-    """A training whose loss or gradient is no longer finite."""
+    """The loss or the gradient of a training is no longer finite.
+
+    Example:
+
+        >>> issubclass(DivergedError, RunError)
+        True
+    """
 
 
 class StorageError(KakeraError, OSError):
-    """Something could not be written; what was there before is still whole."""
+    """A file could not be written; its previous content is unchanged.
+
+    Example:
+
+        >>> issubclass(StorageError, OSError)
+        True
+    """
 
 
 class OutOfMemoryError(KakeraError, MemoryError):
-    """More memory is needed than there is, in this process, in one that reads for it, or on a GPU."""
+    """The memory is too small: of this process, of a process that reads data for it, or of a GPU.
+
+    Example:
+
+        >>> issubclass(OutOfMemoryError, MemoryError)
+        True
+    """
 
 
 class MissingExtraError(KakeraError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed.
+
+    Example:
+
+        >>> issubclass(MissingExtraError, ImportError)
+        True
+    """
 
 
 class StoppedError(KakeraError):
-    """A training was asked to stop by a signal; what it needs to go on is saved.
+    """A signal stopped a training; a checkpoint is saved, so the training can be resumed.
 
-    The exit code is 128 and the signal's number, 130 of Ctrl-C and 143 of SIGTERM, so that neither `&&` nor
-    SLURM's `afterok` goes on with a model that is not finished.
+    The exit code is 128 plus the number of the signal: 130 for Ctrl-C and 143 for SIGTERM. A non-zero code
+    keeps `&&` and SLURM's `afterok` from starting the next command with an unfinished model.
+
+    Example:
+
+        >>> StoppedError("stopped", 15).exit_code
+        143
     """
 
     exit_code = 130
@@ -105,10 +190,16 @@ class StoppedError(KakeraError):
 
 
 def missing_extra(package: str, extra: str) -> MissingExtraError:
-    """The error that names the extra which brings a package."""
+    """Build the error that names the extra which installs a package.
+
+    Example:
+
+        >>> type(missing_extra("onnx", "onnx")).__name__
+        'MissingExtraError'
+    """
     return MissingExtraError(
         package,
-        got="no such package",
-        expected=f"what kakera[{extra}] brings",
+        got="a package that is not installed",
+        expected=f"the extra kakera[{extra}]",
         do=f"pip install 'kakera[{extra}]'",
     )

@@ -1,6 +1,6 @@
-"""What stands before a network: pictures are normalised, recordings become spectrograms that may end early.
+"""The front end of a network: normalise pictures, and turn recordings into spectrograms with a padding mask.
 
-Training, prediction, features, the graphs of ONNX and their check all use this one module.
+Training, prediction, feature extraction, ONNX export and its check all use this module.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ from kakera.sound.logmel import LogMel, blank_after
 
 
 class FrontEnd(nn.Module):
-    """Stored pictures (b, c, H, W) or waveforms (b, samples) to pixels in the model's units, and padding.
+    """A module that turns stored pictures or waveforms into model inputs and a padding mask.
 
-    `grid` and `step`, in pixels across, are those of a network's patches, or of the cells of its maps;
-    without them each column of the picture is a cell.
+    Stored pictures are (b, c, H, W), waveforms (b, samples). `grid` and `step` (in pixels across) describe
+    the patches of a network, or the cells of its feature maps. Without them, each column of the picture is a
+    cell.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> pixels, padding_mask = FrontEnd(inputs)(torch.full((2, 1, 8, 8), 255))
+        >>> pixels.shape, float(pixels[0, 0, 0, 0]), padding_mask
+        (torch.Size([2, 1, 8, 8]), 2.0, None)
     """
 
     def __init__(self, inputs: InputSpec, grid: Grid | None = None, step: int = 1) -> None:
@@ -36,19 +44,20 @@ class FrontEnd(nn.Module):
     def forward(
         self, values: Tensor, lengths: Int[Tensor, " b"] | None = None
     ) -> tuple[Float[Tensor, "b c H W"], Bool[Tensor, "b n"] | None]:
-        """Return pixels in the model's units, and the cells that are padding (True), or None.
+        """Return model inputs (b, c, H, W) and the padding mask (b, n), True = padding.
 
-        `lengths` are those of recordings, in samples; where they lie, there the padding is. What lies beyond
-        the end of a recording is 0, the mean, or what `blank` says.
+        `lengths` (b,) are the lengths of recordings in samples. Spectrogram frames beyond the end of a
+        recording are 0 after normalisation (the mean), or `inputs.blank` if that is set. The padding mask is
+        None if there is no padding, for pictures, and if `inputs.blank` is set.
         """
         return self.pixels(values, lengths), self.padding(self.widths(lengths))
 
     def pixels(self, values: Tensor, lengths: Int[Tensor, " b"] | None = None) -> Float[Tensor, "b c H W"]:
-        """Return what the network sees: the first half of `forward`."""
+        """Return the model inputs (b, c, H, W): the first result of `forward`."""
         return self.inputs.normalize(self.stored(values, lengths))
 
     def stored(self, values: Tensor, lengths: Int[Tensor, " b"] | None = None) -> Num[Tensor, "b c H W"]:
-        """Return stored values (0 … scale, or log-mel), before they are normalised: pictures as they are."""
+        """Return values before normalisation: pictures (0 … scale) unchanged, or log-mel spectrograms."""
         widths = self.widths(lengths)
         if self.log_mel is None or widths is None:
             return values
@@ -56,27 +65,29 @@ class FrontEnd(nn.Module):
         return blank_after(self._spectrograms(self.log_mel, values), widths, blank)
 
     def widths(self, lengths: Int[Tensor, " b"] | None) -> Int[Tensor, " b"] | None:
-        """Return how many frames, pixels across, each recording has; None of pictures."""
+        """Return the number of frames (pixels across) of each recording (b,), or None for pictures."""
         if self.inputs.sound is None or lengths is None:
             return None
         return self.inputs.sound.frames_within(lengths).clamp(min=1)
 
     def padding(self, widths: Int[Tensor, " b"] | None) -> Bool[Tensor, "b n"] | None:
-        """Return the cells that begin where pictures of these widths, in pixels, have ended.
+        """Return the padding mask (b, n): True for cells that begin after the end of their picture.
 
-        None where there are none, and where `blank` ones are looked at. On the CPU no device is waited for.
+        `widths` (b,) are in pixels. Returns None if there is no padding, and if `inputs.blank` is set,
+        because the model then uses the blank cells. With `widths` on the CPU, the call does not wait for a
+        GPU.
         """
         if widths is None or self.inputs.sound is None or self.inputs.blank is not None:
             return None
-        found = padding_patches(widths, self.grid, self.step)
-        # A graph may not depend on what enters it.
-        return found if torch.compiler.is_exporting() or bool(found.any()) else None
+        mask = padding_patches(widths, self.grid, self.step)
+        # The structure of an exported graph must not depend on the values of its inputs.
+        return mask if torch.compiler.is_exporting() or bool(mask.any()) else None
 
     def _spectrograms(self, log_mel: LogMel, waveforms: Tensor) -> Tensor:
         if torch.compiler.is_exporting():
             return log_mel(waveforms)
         if log_mel.window.device != waveforms.device:
             log_mel.to(waveforms.device)
-        # It keeps float32 where the model computes in less.
+        # Spectrograms need float32, also if the model uses a lower precision (autocast).
         with torch.no_grad(), torch.autocast(waveforms.device.type, enabled=False):
             return log_mel.in_parts(waveforms)

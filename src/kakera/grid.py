@@ -1,4 +1,4 @@
-"""The grid of patches that covers a picture (lecture L1). No torch here."""
+"""The grid of patches that covers a picture (lecture L1). This module does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from kakera.errors import OptionError
 
 @dataclass(frozen=True)
 class Grid:
-    """`rows` × `cols` patches, numbered row by row from the top left."""
+    """A grid of `rows` × `cols` patches, numbered row by row from the top left.
+
+    Raises OptionError if `rows` or `cols` is below 1.
+
+    Example:
+
+        >>> Grid(2, 3).count
+        6
+    """
 
     rows: int
     cols: int
@@ -25,17 +33,26 @@ class Grid:
 
     @property
     def count(self) -> int:
-        """N, the number of patches."""
+        """The number of patches N."""
         return self.rows * self.cols
 
     @classmethod
     def cover(
         cls, size: tuple[int, int], patch: tuple[int, int], stride: tuple[int, int] | None = None
     ) -> Grid:
-        """The grid of (height, width) patches in a picture of (height, width) pixels.
+        """Return the grid of patches in a picture.
 
-        With a `stride` below the patch neighbours overlap, and what is left at the end is not seen (Gong et
-        al. 2021). Raises OptionError where side by side they do not divide the picture.
+        `size`, `patch` and `stride` are (height, width) in pixels. By default the stride is the patch size,
+        so patches lie side by side. With a smaller stride, neighbours overlap, and pixels that remain at the
+        right and bottom edge belong to no patch (Gong et al. 2021). Raises OptionError if patches side by
+        side do not divide the picture, or if the stride is above the patch size.
+
+        Example:
+
+            >>> Grid.cover((32, 48), (16, 16))
+            Grid(rows=2, cols=3)
+            >>> Grid.cover((32, 48), (16, 16), stride=(8, 8))
+            Grid(rows=3, cols=5)
         """
         if stride is not None and stride != patch:
             return cls._overlapping(size, patch, stride)
@@ -56,8 +73,8 @@ class Grid:
             raise OptionError(
                 "stride",
                 got=f"{stride[0]} x {stride[1]} for patches of {patch[0]} x {patch[1]}",
-                expected=f"1 up to the patch, and a patch within {size[0]} x {size[1]}",
-                do="choose another stride, or none",
+                expected=f"a stride from 1 to the patch size, and a patch within {size[0]} x {size[1]}",
+                do="choose another stride, or leave it out",
             )
         rows, cols = (
             (whole - side) // step + 1 for whole, side, step in zip(size, patch, stride, strict=True)

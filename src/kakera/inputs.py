@@ -1,6 +1,6 @@
-"""What a model takes in: channels, size, value range, mean and deviation, names of the axes.
+"""The input specification of a model: channels, size, value range, mean and standard deviation, axis names.
 
-The specification is stored with the weights, so a prediction treats its input as training did.
+It is stored with the weights, so that prediction treats its input exactly as training did.
 """
 
 from __future__ import annotations
@@ -15,17 +15,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")  # Pillow's filters
-MOST = 1e15  # means, deviations and scales: with larger ones, values leave float32
-CROPPING = ("crop_pct", "resize", "interpolation", "crop_offset")  # fields that only evaluation looks at
-BEFORE = (96, 224 / 256)  # of files without `crop_pct`: from this side on, this share was seen
+MOST = 1e15  # limit of mean, standard deviation and scale: larger ones overflow float32
+CROPPING = ("crop_pct", "resize", "interpolation", "crop_offset")  # fields that only evaluation uses
+BEFORE = (96, 224 / 256)  # files without `crop_pct`: pictures of at least this side used this share
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """How stored values become what the model sees: ((x / scale) − mean) / std, channel by channel.
+    """A specification of how stored values become model inputs: ((x / scale) − mean) / std for each channel.
 
-    `height` and `width` are in pixels (mel bands and frames, where `axes` says so); `mean` and `std` have
-    one number a channel, in units of x / scale (0 … 1 for 8-bit pictures, whose scale is 255).
+    `height` and `width` are in pixels (for spectrograms: mel bands and frames, see `axes`). `mean` and `std`
+    have one number for each channel, in units of x / scale. For 8-bit pictures `scale` is 255, so these units
+    are 0 … 1. Raises OptionError for values that cannot be used.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=28, width=28, mean=(0.5,), std=(0.25,))
+        >>> inputs.size, inputs.scale
+        ((28, 28), 255.0)
     """
 
     channels: int
@@ -36,21 +43,23 @@ class InputSpec:
     scale: float = 255.0
     axes: tuple[str, str] = ("height", "width")
     sound: SoundSpec | None = None
-    """How a recording becomes such a picture: `height` mel bands, lowest first, by `width` frames."""
+    """How to compute the spectrogram of a recording: `height` mel bands, lowest first, by `width` frames."""
     blank: float | None = None
-    """What stands beyond a recording's end, in stored values, and is looked at; None: patches there are
-    absent."""
+    """The stored value of frames beyond the end of a recording, which the model then uses; None marks these
+    patches as padding."""
     crop_pct: float = 1.0
-    """Of pictures: the share of the largest centre crop that is seen, where `resize` is empty."""
+    """For pictures: the share of the largest centre crop that the model receives, if `resize` is empty."""
     resize: tuple[int, ...] = ()
-    """Of pictures: resized before the centre crop, the shorter side to (a,), or all to (height, width)."""
+    """For pictures: the size before the centre crop; (a,) resizes the shorter side to a pixels, (height,
+    width) resizes both."""
     interpolation: str = "bicubic"
-    """Of pictures: the filter that resizes them, by Pillow's name."""
+    """For pictures: the resize filter, by its name in Pillow."""
     crop_offset: str = "floor"
-    """Which way half a pixel of a centre crop after `resize` is rounded: floor, or even as in torchvision."""
+    """How to round half a pixel of a centre crop after `resize`: "floor", or "even" as in torchvision."""
 
     values: tuple[tuple[str, float, float], ...] = ()
-    """Of deep pictures (16 bits, 32 bits, floats): what of each kind is 0 (black) and what 255 (white)."""
+    """For pictures with 16 bits, 32 bits or floats: for each kind, the values that become 0 (black) and 255
+    (white)."""
 
     def __post_init__(self) -> None:
         if self.channels < 1 or self.height < 1 or self.width < 1:
@@ -65,7 +74,7 @@ class InputSpec:
                 "mean and std",
                 got=f"{len(self.mean)} and {len(self.std)} values",
                 expected=f"one for each of {self.channels} channels",
-                do="leave them out to have them measured",
+                do="leave them out: kakera then measures them",
             )
         if not all(1 / MOST < value < MOST for value in (*self.std, self.scale)):
             got, expected = f"{self.std} and {self.scale}", f"positive numbers, {1 / MOST:.0e} to {MOST:.0e}"
@@ -79,7 +88,7 @@ class InputSpec:
                 "input",
                 got=f"{self.channels} channels of {self.height} rows",
                 expected=f"one channel of {self.sound.bins} mel bands",
-                do="make the height the number of bands",
+                do="set the height to the number of mel bands",
             )
 
     def _require_cropping(self) -> None:
@@ -91,12 +100,20 @@ class InputSpec:
                 "centre crop",
                 got=f"crop_pct {self.crop_pct}, resize {list(self.resize)}, {self.interpolation} for "
                 f"{self.height} x {self.width} pixels",
-                expected=f"a share up to 1, sides as long, one of {', '.join(INTERPOLATIONS)}",
-                do="correct them",
+                expected=f"crop_pct up to 1, sides at least as long, one of {', '.join(INTERPOLATIONS)}",
+                do="correct these values",
             )
 
     def resized(self, size: tuple[int, int]) -> InputSpec:
-        """The same for pictures of another size (height, width): `resize` keeps its ratio to it."""
+        """Return the same specification for pictures of another size (height, width).
+
+        `resize` keeps its ratio to the size.
+
+        Example:
+
+            >>> InputSpec(1, 28, 28, (0.5,), (0.25,), resize=(32,)).resized((56, 56)).resize
+            (64,)
+        """
         sides = self.resize
         if len(sides) == 1:
             sides = (max(round(sides[0] * min(size) / min(self.size)), *size),)
@@ -108,30 +125,40 @@ class InputSpec:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """The size (height, width) in pixels."""
         return self.height, self.width
 
     def normalize(self, pictures: Tensor) -> Tensor:
-        """Stored values (b, c, H, W), uint8 or float, to float values for the model."""
+        """Return model inputs (b, c, H, W), float, from stored values (b, c, H, W), uint8 or float.
+
+        Example:
+
+            >>> import torch
+            >>> inputs = InputSpec(1, 2, 2, (0.5,), (0.25,))
+            >>> inputs.normalize(torch.tensor([[[[0, 255], [255, 0]]]]))
+            tensor([[[[-2.,  2.],
+                      [ 2., -2.]]]])
+        """
         mean, std = self._columns(pictures)
         return (pictures / self.scale - mean) / std
 
     def denormalize(self, pictures: Tensor) -> Tensor:
-        """The inverse of `normalize`, as floats: values of the model (b, c, H, W) to stored values."""
+        """Return stored values, float, from model inputs (b, c, H, W): the inverse of `normalize`."""
         mean, std = self._columns(pictures)
         return (pictures * std + mean) * self.scale
 
     def to_unit(self, pictures: Tensor) -> Tensor:
-        """Stored values as they are drawn, from 0 (black) to 1 (white).
+        """Return stored values as they are displayed, from 0 (black) to 1 (white).
 
-        Of pictures shares of the scale; of spectrograms three deviations to either side of the mean.
+        Pictures are divided by the scale. Spectrograms show the mean plus and minus three standard
+        deviations.
         """
         if self.sound is None:
             return pictures / self.scale
         return self.normalize(pictures) / 6 + 0.5
 
     def from_unit(self, shares: Tensor) -> Tensor:
-        """The inverse of `shares`: values 0 … 1 as they are drawn to stored values."""
+        """Return stored values from displayed values 0 … 1: the inverse of `to_unit`."""
         if self.sound is None:
             return shares * self.scale
         return self.denormalize((shares - 0.5) * 6)
@@ -145,15 +172,25 @@ class InputSpec:
         return mean, std
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values, for `kakera.json`; how recordings are cropped is left out."""
-        found = {name: value for name, value in asdict(self).items() if value is not None}
+        """Return a dictionary of plain values for `kakera.json`.
+
+        For recordings, the fields about cropping are left out.
+        """
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
         if not self.values:
-            del found["values"]
-        return found if self.sound is None else {n: v for n, v in found.items() if n not in CROPPING}
+            del fields["values"]
+        return fields if self.sound is None else {n: v for n, v in fields.items() if n not in CROPPING}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> InputSpec:
-        """The inverse of `to_json`."""
+        """Return the specification of a dictionary: the inverse of `to_json`.
+
+        Example:
+
+            >>> inputs = InputSpec(1, 28, 28, (0.5,), (0.25,))
+            >>> InputSpec.from_json(inputs.to_json()) == inputs
+            True
+        """
         listed: dict[str, Any] = {name: tuple(v) for name, v in values.items() if isinstance(v, list)}
         if "values" in values:
             listed["values"] = tuple((str(kind), float(a), float(b)) for kind, a, b in values["values"])

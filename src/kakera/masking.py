@@ -1,8 +1,26 @@
-"""Which patches are hidden: random, block, grid (MAE paper, Fig. 6), or strips (Huang et al. 2022, Sec. 3.2).
+"""Choose the hidden patches of a picture by a random, block, grid or strip pattern.
 
-Each masking takes noise in [0, 1), one row of n numbers a picture, and hides exactly n − int(n · (1 − ratio))
-patches of each: the rule of the MAE paper's released models. Where patches are `padding_mask` (True), n counts the
-others, none of the absent is hidden, and at least one stays visible. No torch here.
+The patterns random, block and grid are those of the MAE paper (Fig. 6); strips (rows, cols, cross) follow
+Huang et al. 2022 (Sec. 3.2).
+
+A masking takes noise in [0, 1), a row of n numbers for each picture. It hides exactly n − int(n · (1 −
+ratio)) patches of each picture, as the released models of the MAE paper do. With a padding mask (True =
+padding), n counts the other patches only. Padding is never hidden, and at least one patch stays visible. This
+module does not import torch.
+
+Example:
+
+    >>> from kakera import seeding
+    >>> noise = seeding.uniform(0, 0, range(2), "mask", 16)
+    >>> patches = Grid(4, 4)
+    >>> MASKINGS["random"](noise, patches, 0.75).sum(axis=1).tolist()
+    [12, 12]
+    >>> block(noise, patches, 0.5).shape
+    (2, 16)
+    >>> bool(rows(noise, patches, 0.75)[0].reshape(4, 4).all(axis=1).sum() == 3)
+    True
+    >>> int(grid(noise, patches, 0.75)[0].reshape(2, 2, 2, 2).sum(axis=(1, 3)).max())
+    3
 """
 
 from __future__ import annotations
@@ -20,42 +38,71 @@ Noise: TypeAlias = NDArray[np.float64]
 BoolMask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[np.int64]
 
-TIE = 1e-12  # below what two strips' noise differ by, so that strips go one after another
+TIE = 1e-12  # smaller than the difference between the noise of two strips, so that strips do not mix
 
 
 class PatchIds(NamedTuple):
-    """Numbers of some patches of each row, ascending; `padding` is None where all rows have as many."""
+    """The numbers of some patches of each row, in ascending order.
+
+    Example:
+
+        >>> PatchIds(np.array([[0, 2], [1, 3]]), None).ids.shape
+        (2, 2)
+    """
 
     ids: NDArray[np.int64]
-    """(b, k): a row with fewer than k is filled up with patches that do not belong to it."""
+    """(b, k): the patch numbers; a row with fewer than k patches is filled up with patches that were not
+    chosen."""
     padding: BoolMask | None
-    """(b, k): True where a row was filled up."""
+    """(b, k): True where a row is filled up; None if all rows have the same number of patches."""
 
 
 class MaskIds(NamedTuple):
-    """The patches of each picture that stay visible, and those that are hidden."""
+    """The visible and the hidden patches of each picture.
+
+    Example:
+
+        >>> noise = np.array([[0.9, 0.1, 0.8, 0.2]])
+        >>> random.split_ids(noise, Grid(2, 2), 0.5).visible.ids
+        array([[1, 3]])
+    """
 
     visible: PatchIds
     hidden: PatchIds
 
 
 def num_visible(count: int, ratio: float) -> int:
-    """How many of `count` patches stay visible. Raises OptionError where none or all would."""
+    """Return how many of `count` patches stay visible: int(count · (1 − ratio)).
+
+    Raises OptionError if no patch would be hidden, or no patch would be visible.
+
+    Example:
+
+        >>> num_visible(196, 0.75)
+        49
+    """
     keep = int(count * (1 - ratio)) if 0 <= ratio < 1 else 0
     if not 0 < keep < count:
         raise OptionError(
-            "hidden share",
-            got=f"{ratio}, which keeps {keep} of {count} patches",
-            expected="a share from 0 to 1 that hides at least one patch and keeps at least one",
-            do="choose another share, or smaller patches",
+            "mask ratio",
+            got=f"{ratio}, which leaves {keep} of {count} patches visible",
+            expected="a ratio from 0 to 1 that hides at least one patch and leaves at least one visible",
+            do="choose another ratio, or smaller patches",
         )
     return keep
 
 
 class Masking:
-    """One way to choose: it ranks the patches of each picture, and those of the lowest rank stay visible.
+    """A way to choose hidden patches by a rank: the patches with the lowest ranks stay visible.
 
-    Made of a function from noise (b, n), the grid, how many stay (b,) and `padding_mask` (b, n) to ranks (b, n).
+    `rank` is a function of the noise (b, n), the grid, the number of visible patches (b,) and the padding
+    mask (b, n) or None. It returns the ranks (b, n).
+
+    Example:
+
+        >>> first = Masking(lambda noise, grid, keep, padding_mask: np.arange(noise.shape[1]) + 0 * noise)
+        >>> first(np.zeros((1, 4)), Grid(2, 2), 0.5)
+        array([[False, False,  True,  True]])
     """
 
     def __init__(self, rank: Callable[[Noise, Grid, Counts, BoolMask | None], Noise]) -> None:
@@ -64,9 +111,9 @@ class Masking:
     def __call__(
         self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None
     ) -> BoolMask:
-        """Draw Boolean masks, True = hidden: noise (b, n) and absent (b, n) to (b, n).
+        """Return Boolean masks (b, n), True = hidden, from noise (b, n) and a padding mask (b, n).
 
-        Raises OptionError for a ratio that hides nothing or everything.
+        Raises OptionError if the ratio hides no patch or every patch.
         """
         order, _, last = self._order(noise, grid, ratio, padding_mask)
         hidden = np.empty(order.shape, dtype=bool)
@@ -76,7 +123,10 @@ class Masking:
     def split_ids(
         self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None = None
     ) -> MaskIds:
-        """Draw the same masks as numbers of patches, as models take them in. Raises OptionError likewise."""
+        """Return the same masks as patch numbers, the form that models use.
+
+        Raises OptionError if the ratio hides no patch or every patch.
+        """
         order, first, last = self._order(noise, grid, ratio, padding_mask)
         return MaskIds(
             _between(order, first, last), _between(order, last, np.full_like(last, order.shape[1]))
@@ -85,7 +135,7 @@ class Masking:
     def _order(
         self, noise: Noise, grid: Grid, ratio: float, padding_mask: BoolMask | None
     ) -> tuple[NDArray[np.int64], Counts, Counts]:
-        """Patches by rank (b, n): first those that are absent, up to `first`; visible ones, up to `last`."""
+        """Return patches by rank (b, n), and the ends of padding (`first`) and visible patches (`last`)."""
         keep = _keeps(grid, ratio, noise, padding_mask)
         rank, first = self._rank(noise, grid, keep, padding_mask), np.zeros_like(keep)
         if padding_mask is not None:
@@ -95,25 +145,49 @@ class Masking:
 
 @Masking
 def random(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Uniform: the patches with the lowest noise stay."""
+    """Rank patches by their noise, so that the hidden patches are uniformly random.
+
+    Example:
+
+        >>> random(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True, False,  True, False]])
+    """
     return noise
 
 
 @Masking
 def rows(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Whole rows in random order until the share is hidden; of the last row only what is still due."""
+    """Hide whole rows in random order; the last one may be hidden in part, so that the count is exact.
+
+    Example:
+
+        >>> rows(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True,  True, False, False]])
+    """
     return _strips(np.repeat(noise[:, : grid.rows], grid.cols, axis=1), noise)
 
 
 @Masking
 def cols(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Whole columns in random order until the share is hidden; of the last only what is still due."""
+    """Hide whole columns in random order; the last one may be hidden in part, so that the count is exact.
+
+    Example:
+
+        >>> cols(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.5)
+        array([[ True, False,  True, False]])
+    """
     return _strips(np.tile(noise[:, : grid.cols], grid.rows), noise)
 
 
 @Masking
 def cross(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Rows and columns, shuffled together, until the share is hidden."""
+    """Hide rows and columns, shuffled together, until the count is reached.
+
+    Example:
+
+        >>> int(cross(np.array([[0.9, 0.1, 0.8, 0.2]]), Grid(2, 2), 0.75).sum())
+        3
+    """
     down = np.repeat(noise[:, : grid.rows], grid.cols, axis=1)
     across = np.tile(noise[:, -grid.cols :], grid.rows)
     return _strips(np.maximum(down, across), noise)
@@ -121,23 +195,35 @@ def cross(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None)
 
 @Masking
 def block(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Large rectangles, one after another, until the share is hidden (Bao et al. 2022, Alg. 1).
+    """Hide large rectangles, one after another, until the count is reached (Bao et al. 2022, Alg. 1).
 
-    Rectangles have aspect ratios from 0.3 to 1/0.3; the last is trimmed so that the count is exact. The
-    noise is enough for n / 4 of them; what they leave to be hidden, on small grids, lies anywhere.
+    Rectangles have aspect ratios from 0.3 to 1/0.3. The last one is trimmed, so that the count is exact. The
+    noise is enough for n / 4 rectangles. If these hide too few patches, as on small grids, random patches
+    follow.
+
+    Example:
+
+        >>> int(block(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum())
+        12
     """
-    gone = np.zeros(noise.shape, dtype=bool) if padding_mask is None else padding_mask
-    missing = grid.count - gone.sum(axis=1) - keep
-    found = [_blocks(row, grid, int(m), g) for row, m, g in zip(noise, missing, gone, strict=True)]
-    hidden = np.array(found, dtype=bool).reshape(noise.shape)
+    padding = np.zeros(noise.shape, dtype=bool) if padding_mask is None else padding_mask
+    missing = grid.count - padding.sum(axis=1) - keep
+    masks = [_blocks(row, grid, int(m), p) for row, m, p in zip(noise, missing, padding, strict=True)]
+    hidden = np.array(masks, dtype=bool).reshape(noise.shape)
     return np.where(hidden, 2.0, 0.0) + noise
 
 
 @Masking
 def grid(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Evenly spaced: at a ratio of 0.75 one patch of every 2 × 2 stays, at a place drawn per picture.
+    """Hide patches at even spacing: a ratio of 0.75 leaves one patch of every 2 × 2 visible.
 
-    Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973), so that any count is spread evenly.
+    The offset is random for each picture. Other ratios follow the 8 × 8 ordered-dither matrix (Bayer 1973),
+    which spreads any count evenly.
+
+    Example:
+
+        >>> int(grid(np.full((1, 16), 0.5), Grid(4, 4), 0.75).sum())
+        12
     """
     shift = (noise[:, :2] * 8).astype(int)
     rows = np.arange(grid.rows)[None, :, None] + shift[:, 0, None, None]
@@ -156,10 +242,16 @@ MASKINGS: dict[str, Masking] = {
 
 
 def choose_subset(noise: Noise, hidden: BoolMask, share: float) -> BoolMask:
-    """A uniform choice of the hidden patches, one at least of each row: what a decoder is asked for.
+    """Return a random subset of the hidden patches, at least one in each row, for a decoder to predict.
 
-    noise (b, n) and hidden (b, n) to (b, n). Raises OptionError for a share that asks for
-    none, or for more than all.
+    `noise` and `hidden` are (b, n); `share` is above 0 and up to 1. Returns a Boolean array (b, n). Raises
+    OptionError for any other share.
+
+    Example:
+
+        >>> noise, hidden = np.array([[0.3, 0.1, 0.2, 0.4]]), np.array([[True, True, False, True]])
+        >>> choose_subset(noise, hidden, 0.5)
+        array([[False,  True, False, False]])
     """
     counts = hidden.sum(axis=1)
     order = np.argsort(np.where(hidden, noise, 2.0), axis=1)
@@ -169,7 +261,16 @@ def choose_subset(noise: Noise, hidden: BoolMask, share: float) -> BoolMask:
 
 
 def choose_subset_ids(noise: Noise, hidden: PatchIds, share: float) -> PatchIds:
-    """What `choose_subset` chooses, by numbers: noise (b, n) and the hidden patches. Raises OptionError likewise."""
+    """Return the subset of `choose_subset` as patch numbers, from noise (b, n) and the hidden patches.
+
+    Raises OptionError for a share that is not above 0 and up to 1.
+
+    Example:
+
+        >>> hidden = PatchIds(np.array([[0, 1, 3]]), None)
+        >>> choose_subset_ids(np.array([[0.3, 0.1, 0.2, 0.4]]), hidden, 0.5).ids
+        array([[1]])
+    """
     ids, padding = hidden
     own = np.take_along_axis(noise, ids, axis=1)
     counts = np.full(len(ids), ids.shape[1]) if padding is None else (~padding).sum(axis=1)
@@ -180,12 +281,13 @@ def choose_subset_ids(noise: Noise, hidden: PatchIds, share: float) -> PatchIds:
 
 def _some(counts: Counts, share: float) -> Counts:
     if not 0 < share <= 1:
-        raise OptionError("predicted share", got=share, expected="above 0, up to 1", do="choose such a share")
+        expected, do = "a share above 0 and up to 1", "choose a share in this range"
+        raise OptionError("predicted share", got=share, expected=expected, do=do)
     return np.minimum(counts, np.maximum(1, (counts * share).astype(np.int64)))
 
 
 def _between(order: NDArray[np.int64], first: Counts, last: Counts) -> PatchIds:
-    """The columns `first` … `last` − 1 of each row of different numbers, ascending."""
+    """Return columns `first` … `last` − 1 of each row, sorted; the numbers of a row must be distinct."""
     counts = last - first
     if len(order) == 0 or ((first == first[0]).all() and (last == last[0]).all()):
         start, stop = (int(first[0]), int(last[0])) if len(order) else (0, 0)
@@ -199,8 +301,8 @@ def _between(order: NDArray[np.int64], first: Counts, last: Counts) -> PatchIds:
 
 
 def _keeps(grid: Grid, ratio: float, noise: Noise, padding_mask: BoolMask | None) -> Counts:
-    """(b,): how many patches of each picture stay visible."""
-    whole = num_visible(grid.count, ratio)  # refuses a share that can hide nothing, or everything
+    """Return the number of visible patches of each picture (b,)."""
+    whole = num_visible(grid.count, ratio)  # raises for a ratio that hides no patch or every patch
     if padding_mask is None:
         return np.full(len(noise), whole)
     present = grid.count - padding_mask.sum(axis=1)
@@ -208,7 +310,7 @@ def _keeps(grid: Grid, ratio: float, noise: Noise, padding_mask: BoolMask | None
 
 
 def _strips(strips: Noise, noise: Noise) -> Noise:
-    """Of patches with the same number in `strips`, the noise of their own says which goes first."""
+    """Return the rank of each patch: by its strip, then by its own noise within the strip."""
     return strips + np.argsort(np.argsort(noise, axis=1), axis=1) * TIE
 
 

@@ -1,9 +1,9 @@
-"""Every random number, as a function of (seed, epoch, sample, purpose): nothing is remembered.
+"""Random numbers as a function of (seed, epoch, sample, purpose), without any stored state.
 
-A run may stop anywhere, go on with another number of workers or processes, and draw the same crops,
-masks and orders. Per-sample numbers come from a vectorised counter-based hash (the finaliser of
-SplitMix64: Steele, Lea and Flood 2014); per-batch draws that need a distribution come from NumPy's
-Philox generator (Salmon et al. 2011), keyed the same way.
+A run can stop at any step, resume with another number of workers or processes, and draw the same crops, masks
+and orders. Numbers for each sample come from a vectorised counter-based hash (the finaliser of SplitMix64:
+Steele, Lea and Flood 2014). Draws for a whole batch that need a distribution come from NumPy's Philox
+generator (Salmon et al. 2011), which uses the same keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ def _mix(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def key(seed: int, purpose: str, *numbers: int) -> int:
-    """A 63-bit key for (seed, purpose, numbers…), to seed another generator with."""
+    """Return a 63-bit key for (seed, purpose, numbers…), to seed another generator.
+
+    Example:
+
+        >>> key(0, "crop", 3) == key(0, "crop", 3), key(0, "crop", 3) == key(0, "crop", 4)
+        (True, False)
+    """
     text = "/".join([str(seed), purpose, *map(str, numbers)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1
 
@@ -37,7 +43,15 @@ def bits(
     count: int,
     first: int = 0,
 ) -> NDArray[np.uint64]:
-    """Hashed words `first` … `first` + count − 1 of each sample, (len(samples), count)."""
+    """Return hashed 64-bit words `first` … `first` + `count` − 1 of each sample.
+
+    `samples` are the numbers of the samples in the data set. Returns a uint64 array (len(samples), count).
+
+    Example:
+
+        >>> bits(0, 0, [17, 3], "crop", 4).shape
+        (2, 4)
+    """
     start = np.array(key(seed, purpose, epoch), dtype=np.uint64)
     numbers = np.asarray(samples, dtype=np.int64).astype(np.uint64)
     rows = _mix(start + (numbers + np.uint64(1)) * _GOLDEN)[:, None]
@@ -53,19 +67,39 @@ def uniform(
     count: int = 1,
     first: int = 0,
 ) -> NDArray[np.float64]:
-    """Numbers in [0, 1), (len(samples), count): one row a sample, whatever batch it comes in.
+    """Return random numbers in [0, 1), one row for each sample.
 
-    Those from `first` on; each number keeps its value whichever others are drawn.
+    A row depends on the number of the sample and not on the batch. `count` numbers are drawn for each sample,
+    from number `first` on; the value of a number does not depend on which other numbers are drawn. Returns a
+    float64 array (len(samples), count).
+
+    Example:
+
+        >>> noise = uniform(0, 0, [17, 3], "mask", 4)
+        >>> noise.shape, bool((uniform(0, 0, [3], "mask", 2, first=2) == noise[1, 2:]).all())
+        ((2, 4), True)
     """
     words = bits(seed, epoch, samples, purpose, count, first)
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def permutation(seed: int, epoch: int, count: int, purpose: str = "order") -> NDArray[np.int64]:
-    """A permutation of 0 … count − 1."""
+    """Return a random permutation of 0 … `count` − 1, an int64 array (count,).
+
+    Example:
+
+        >>> sorted(permutation(0, 0, 5).tolist())
+        [0, 1, 2, 3, 4]
+    """
     return np.argsort(bits(seed, epoch, np.arange(count), purpose, 1)[:, 0], kind="stable")
 
 
 def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
-    """A NumPy generator for the draws of one step (mixing, for instance)."""
+    """Return a NumPy generator for the draws of one step, for example for mixing.
+
+    Example:
+
+        >>> generator(0, "mix", 3).random() == generator(0, "mix", 3).random()
+        True
+    """
     return np.random.Generator(np.random.Philox(key=key(seed, purpose, *numbers)))

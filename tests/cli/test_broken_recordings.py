@@ -92,7 +92,7 @@ def test_pretraining_skips_and_names_them_and_prediction_says_why(
         (["--channels", "3"], "got recordings and 3 channels, expected 1"),
         (["--patch", "7", "8"], "patch: got 7 x 8 for a picture of 80 x 96"),
         (["--patch", "8", "8", "8"], "patch: got (8, 8, 8), expected one or two whole numbers"),
-        (["--mask-ratio", "0.999"], "hidden share: got 0.999, which keeps 0 of"),
+        (["--mask-ratio", "0.999"], "mask ratio: got 0.999, which leaves 0 of"),
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(

@@ -143,7 +143,7 @@ def test_a_broken_file_is_named_after_the_others(here: Path, capsys: pytest.Capt
         (["mae", "bare"], "got no picture, expected at least one; choose another folder"),
         (["mae", "things", "--layer", "3"], "layer: got 3, expected 1 to 2"),
         (["mae", "things", "--patch-index", "17"], "patch_index: got 17, expected 1 to 16"),
-        (["mae", "things", "--mask-ratio", "0.99"], "which keeps 0 of 16 patches"),
+        (["mae", "things", "--mask-ratio", "0.99"], "which leaves 0 of 16 patches"),
         (["mae", "things", "--samples", "0"], "samples: got 0, expected a number from 1"),
         (["mae", "things", "--mask", "things/boot/0.png"], "with 16 patches hidden"),
         (["mae", "things", "--target", "bag"], "this model has no classes"),

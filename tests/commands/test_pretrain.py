@@ -64,7 +64,7 @@ def test_other_masks_train_too(masking: str, tmp_path: Path) -> None:
     ("given", "named"),
     [
         ({"patch": 5, "image_size": 28}, "patch: got 5 x 5 for a picture of 28 x 28"),
-        ({"mask_ratio": 0.99}, "hidden share: got 0.99, which keeps 0 of 49"),
+        ({"mask_ratio": 0.99}, "mask ratio: got 0.99, which leaves 0 of 49"),
         ({"model": "giant"}, "model: got giant"),
         ({"channels": 2}, "demo: got pictures of 1 channel, expected 2"),
         ({"image_size": -1}, "image_size: got -1"),

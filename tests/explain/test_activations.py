@@ -69,5 +69,5 @@ def test_numbers_out_of_range_are_refused() -> None:
 
 
 def test_a_picture_of_another_size_is_refused() -> None:
-    with refused("pictures", got="3 channels of 4 x 4", expected="3 of 8 x 15"):
+    with refused("pictures", got="3 channels of 4 x 4", expected="3 channels of 8 x 15"):
         encode(encoder(), spec(), torch.zeros(3, 4, 4))

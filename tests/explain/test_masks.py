@@ -45,5 +45,5 @@ def test_masks_that_do_not_fit_are_refused() -> None:
         mask_of_drawing(GRID, np.ones((3, 9)))
     with refused("masks", got="1 of kind waves", expected="random, block, grid"):
         random_masks(GRID, 0.5, kind="waves")
-    with refused("hidden share", got="1.0, which keeps 0 of 20"):
+    with refused("mask ratio", got="1.0, which leaves 0 of 20"):
         random_masks(GRID, 1.0)

@@ -106,7 +106,7 @@ def test_values_of_another_scale_are_shown_the_same() -> None:
 
 def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
     plain, borrowing = (legend(autoencoder(norm_pix_loss=normalised)) for normalised in (False, True))
-    assert plain == "original, what the encoder sees, prediction"
+    assert plain == "original, visible patches, prediction"
     assert borrowing.startswith(plain)
     assert "borrowed from the original" in borrowing
 

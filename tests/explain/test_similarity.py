@@ -45,7 +45,7 @@ def test_the_class_token_is_no_patch() -> None:
 
 def test_pictures_seen_by_different_models_are_refused() -> None:
     coarse = encode(encoder(patch=(4, 5)), spec(), photo())
-    with refused("pictures", got="18 and 60 numbers", expected="seen by one model"):
+    with refused("pictures", got="18 and 60 numbers", expected="encoded by the same model"):
         similarities(view(), coarse, RAW)
 
 

@@ -89,13 +89,13 @@ def test_no_place_is_spared(name: str) -> None:
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 1.5, -0.25, 0.95, float("nan")])
 def test_a_share_that_hides_all_or_nothing_is_refused(ratio: float) -> None:
-    with refused("hidden share", got=f"{ratio}, which keeps", expected="keeps at least one"):
+    with refused("mask ratio", got=f"{ratio}, which leaves", expected="leaves at least one visible"):
         num_visible(16, ratio)
 
 
 @every_masking
 def test_a_single_patch_cannot_be_hidden_and_seen(name: str) -> None:
-    with refused("hidden share", got="keeps 0 of 1 patches", do="smaller patches"):
+    with refused("mask ratio", got="leaves 0 of 1 patches", do="smaller patches"):
         MASKINGS[name](np.zeros((1, 1)), Grid(1, 1), 0.75)
 
 

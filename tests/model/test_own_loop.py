@@ -193,7 +193,7 @@ def test_sizes_that_cannot_be_are_refused(given: dict[str, Any], words: str) -> 
 
 
 def test_what_an_encoder_lacks_or_has_already_is_refused() -> None:
-    with refused("image_size", do="give image_size="):
+    with refused("image_size", do="pass image_size="):
         kakera.MAE("nano", channels=1)
     vit = kakera.ViT("nano", channels=1, image_size=28)
     with refused("channels", do="leave it out"):

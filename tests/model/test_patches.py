@@ -125,5 +125,5 @@ def test_the_patches_of_ast() -> None:
 
 @pytest.mark.parametrize("stride", [(0, 1), (1, 5), (-1, 2)])
 def test_a_stride_that_skips_or_stands_still_is_refused(stride: tuple[int, int]) -> None:
-    with refused("stride", got=f"{stride[0]} x {stride[1]}", expected="up to the patch"):
+    with refused("stride", got=f"{stride[0]} x {stride[1]}", expected="to the patch size"):
         Grid.cover((8, 8), (4, 4), stride)

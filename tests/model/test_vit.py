@@ -106,7 +106,9 @@ def test_pictures_that_hide_different_numbers_are_refused() -> None:
 
 @pytest.mark.parametrize(("channels", "size"), [(1, SIZE), (3, (15, 8)), (3, (8, 30))])
 def test_pictures_of_another_shape_are_refused(channels: int, size: tuple[int, int]) -> None:
-    with refused("pictures", got=f"{channels} channels of {size[0]} x {size[1]}", expected="3 of 8 x 15"):
+    with refused(
+        "pictures", got=f"{channels} channels of {size[0]} x {size[1]}", expected="3 channels of 8 x 15"
+    ):
         encoder()(pictures(1, channels, size))
 
 
@@ -212,7 +214,7 @@ def test_a_resized_encoder_takes_the_new_size_and_refuses_the_old() -> None:
     model = encoder()
     model.resize((6, 9))
     assert model(pictures(2, 3, (6, 9))).shape == (2, 1 + 9, SHAPE.width)
-    with refused("pictures", expected="3 of 6 x 9"):
+    with refused("pictures", expected="3 channels of 6 x 9"):
         model(pictures())
 
 

@@ -126,7 +126,7 @@ def test_a_low_tone_is_in_a_low_row() -> None:
 
 
 def test_less_than_a_frame_is_one_line() -> None:
-    with pytest.raises(DataError, match="waveform: got 399 samples, expected at least a frame of 400; give"):
+    with pytest.raises(DataError, match="waveform: got 399 samples, expected at least a frame of 400; pass"):
         log_mel(torch.zeros(1, 399), PRESETS["ast"])
 
 

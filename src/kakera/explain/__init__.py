@@ -1,7 +1,18 @@
-"""What a model sees and makes of a picture.
+"""Look inside a model: attention, tokens, similarity, reconstruction and receptive fields of a picture.
 
-`look` encodes a picture once; the other functions answer from what it gives, in arrays. The pictures of
-the same are in `plots`.
+`encode` runs a model once on a picture. The other functions compute arrays from its result, and `plots` draws
+them.
+
+Example:
+
+    >>> import torch
+    >>> from kakera.inputs import InputSpec
+    >>> from kakera.model.vit import ViT
+    >>> inputs = InputSpec(channels=1, height=28, width=28, mean=(0.5,), std=(0.25,))
+    >>> encoder = ViT("nano", channels=1, image_size=28, seed=0)
+    >>> activations = encode(encoder, inputs, torch.zeros(1, 28, 28))
+    >>> attention_map(activations).shape, plots.head_grid(activations).mode
+    ((7, 7), 'RGB')
 """
 
 from kakera.explain import masks, plots

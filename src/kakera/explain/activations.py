@@ -1,4 +1,4 @@
-"""One picture as a model sees it, encoded once: every question about it is answered from these arrays."""
+"""The tokens and attention of one picture: a model encodes it once, and other functions read these arrays."""
 
 from __future__ import annotations
 
@@ -24,67 +24,87 @@ from kakera.model.vit import ViT
 
 Array: TypeAlias = NDArray[np.floating[Any]]
 RAW = -100
-"""In place of a layer: the raw patch vectors x_i, before any weight."""
+"""A special layer number: the raw patch vectors x_i, before any weight."""
 
 
 @dataclass(frozen=True, eq=False)
 class Activations:
-    """Numbers as in the lecture: layers and heads from 1, token 0 is the class token, 1 … N the patches.
+    """The tokens and the attention of one picture in all layers, as read-only arrays.
 
-    Layer 0 is what enters the first layer, −1 the last layer. The arrays are read-only.
+    Numbers are those of the lecture: layers and heads count from 1, token 0 is the class token, and tokens 1
+    … N are the patches. Layer 0 is the input of the first layer; −1 is the last layer. See `encode`.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> activations = encode(encoder, inputs, torch.zeros(1, 8, 8))
+        >>> activations.depth, activations.heads, activations.tokens_of(-1).shape
+        (3, 2, (5, 64))
     """
 
     picture: NDArray[np.uint8]
-    """(H, W, c), 0 … 255."""
+    """The picture (H, W, c), 0 … 255."""
     grid: Grid
-    """Of the patches that are there: see `look`."""
+    """The grid of patches without padding, see `encode`."""
     patch: tuple[int, int]
+    """The patch size (height, width) in pixels."""
     step: tuple[int, int]
-    """Pixels from one patch to the next, down and across: the patch, but where patches overlap."""
+    """Pixels from one patch to the next (down, across): the patch size, unless patches overlap."""
     axes: Axes
-    """What rows and columns of the picture mean."""
+    """The meaning of the rows and columns of the picture."""
     vectors: Array
-    """(N, ph · pw · c), the patch vectors x_i (lecture L2) as shares of the range, 0 … 1."""
+    """The patch vectors x_i (N, ph · pw · c) (lecture L2), scaled to 0 … 1."""
     tokens: Array
-    """(L + 1, 1 + N, d), z^(0) … z^(L), before the final norm."""
+    """The tokens z^(0) … z^(L), (L + 1, 1 + N, d), before the final norm."""
     attention: Array
-    """(L, heads, 1 + N, 1 + N), a_ij of layers 1 … L; rows sum to 1 (lecture L5 ②)."""
+    """The attention a_ij of layers 1 … L, (L, heads, 1 + N, 1 + N); rows sum to 1 (lecture L5 ②)."""
 
     @property
     def depth(self) -> int:
-        """L, the number of layers."""
+        """The number of layers L."""
         return len(self.attention)
 
     @property
     def heads(self) -> int:
-        """How many heads a layer has."""
+        """The number of heads of a layer."""
         return self.attention.shape[1]
 
     def attention_of(self, layer: int) -> Array:
-        """(heads, 1 + N, 1 + N) of a layer 1 … L, or −1 for the last. Raises OptionError."""
+        """Return the attention (heads, 1 + N, 1 + N) of a layer 1 … L, or −1 for the last.
+
+        Raises OptionError for another layer.
+        """
         return self.attention[self._layer(layer, 1) - 1]
 
     def tokens_of(self, layer: int) -> Array:
-        """(1 + N, d), z^(layer), 0 … L, or −1 for the last. Raises OptionError."""
+        """Return the tokens z^(layer), (1 + N, d), of a layer 0 … L, or −1 for the last.
+
+        Raises OptionError for another layer.
+        """
         return self.tokens[self._layer(layer, 0)]
 
     def patches_of(self, layer: int) -> Array:
-        """(N, …): the patches' tokens of a layer, or with `RAW` their vectors x_i. Raises OptionError."""
+        """Return the patch tokens (N, d) of a layer, or the patch vectors x_i if `layer` is `RAW`.
+
+        Raises OptionError for another layer.
+        """
         return self.vectors if layer == RAW else self.tokens_of(layer)[1:]
 
     def token(self, number: int) -> int:
-        """The number itself, 0 … N. Raises OptionError."""
+        """Return a token number 0 … N unchanged. Raises OptionError for another number."""
         return require_between("token", number, 0, self.grid.count)
 
     def head(self, number: int) -> int:
-        """Where head 1 … H stands in an array. Raises OptionError."""
+        """Return the array index of head 1 … H. Raises OptionError for another number."""
         return require_between("head", number, 1, self.heads) - 1
 
     def _layer(self, number: int, least: int) -> int:
         return self.depth if number == -1 else require_between("layer", number, least, self.depth)
 
     def on_grid(self, values: Array) -> Array:
-        """(…, N) as (…, rows, cols)."""
+        """Return values (…, N) as (…, rows, cols)."""
         return values.reshape(*values.shape[:-1], self.grid.rows, self.grid.cols)
 
 
@@ -96,12 +116,21 @@ def encode(
     width: int | None = None,
     start: float = 0.0,
 ) -> Activations:
-    """Encode a picture of stored values (0 … scale, or log-mel) once and keep what every layer saw.
+    """Encode a picture once, and return the tokens and the attention of every layer.
 
-    A picture that ends after `width` pixels is seen as what is there of it: the columns of patches up to its
-    end, and no others; `start` is where its columns begin, for the axes. The attention is that of the
-    formula, beside the model's own way: see `Trace`. Raises OptionError where channels or size are not the
-    model's, or the model has registers, whose attention has no place here.
+    `picture` (c, H, W) has stored values (0 … scale, or log-mel). `width` is the number of pixel columns
+    before padding; only patches that begin before it are used, and None uses all. `start` is the position of
+    the first column, for the axes. The attention comes from the formula, while the model uses its own faster
+    method, see `Trace`. Raises OptionError if channels or size are not those of the model, or if the model
+    has registers.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> encode(encoder, inputs, torch.zeros(1, 8, 8)).attention.shape
+        (3, 2, 5, 5)
     """
     require_no_registers(encoder)
     depth, extent = encoder.config.depth, ValidArea.of(encoder, width)
@@ -123,26 +152,43 @@ def encode(
 
 
 def require_no_registers(encoder: ViT) -> None:
-    """Raises OptionError for an encoder with tokens that are neither class token nor patch."""
+    """Raise OptionError for an encoder with tokens other than the class token and the patches.
+
+    Example:
+
+        >>> require_no_registers(ViT("nano", channels=1, image_size=8, seed=0))
+    """
     if encoder.config.registers:
         raise OptionError(
             "model",
             got=f"{encoder.config.registers} registers or distillation tokens",
             expected="a class token and patches only",
-            do="look into another model",
+            do="choose another model",
         )
 
 
 def as_bytes(shares: Num[Tensor, "*b c H W"]) -> NDArray[np.uint8]:
-    """Values 0 … 1 as bytes, channels last; what lies outside becomes black or white."""
+    """Return values 0 … 1, (…, c, H, W), as uint8 (…, H, W, c); other values become black or white.
+
+    Example:
+
+        >>> as_bytes(torch.full((1, 2, 2), 0.5)).shape
+        (2, 2, 1)
+    """
     values = (shares.detach().float() * 255).round().clamp(0, 255).to(torch.uint8)
     return rearrange(values, "... c H W -> ... H W c").cpu().numpy()
 
 
 def require_between(name: str, number: int, least: int, most: int) -> int:
-    """The number, if it lies within the limits. Raises OptionError."""
+    """Return the number if it is from `least` to `most`. Raises OptionError otherwise.
+
+    Example:
+
+        >>> require_between("layer", 3, 1, 12)
+        3
+    """
     if not least <= number <= most:
-        raise OptionError(name, got=number, expected=f"{least} to {most}", do="choose one of these")
+        raise OptionError(name, got=number, expected=f"{least} to {most}", do="choose a number in this range")
     return number
 
 

@@ -1,4 +1,4 @@
-"""What the rows and columns of a picture mean: pixels, or hertz and seconds."""
+"""The meaning of the rows and columns of a picture: pixels, or hertz and seconds."""
 
 from __future__ import annotations
 
@@ -18,28 +18,35 @@ PIXELS = "pixels"
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """One direction of a picture."""
+    """One axis of a picture.
+
+    Example:
+
+        >>> axis = Axis("width", PIXELS, np.arange(9.0))
+        >>> axis.length, axis.place(2.0)
+        (8, 0.25)
+    """
 
     name: str
     unit: str
     edges: NDArray[np.floating[Any]]
-    """(length + 1,), rising: pixel i reaches from edge i to edge i + 1, in the unit."""
+    """The pixel edges (length + 1,), rising: pixel i is from edge i to edge i + 1, in the unit."""
     step: float = 1.0
-    """From one pixel to the next, where that is everywhere the same; else 1, and the measure is a pixel."""
+    """The size of a pixel in the measure, if all pixels have the same size; otherwise 1."""
     measure: str = PIXELS
-    """What distances along the axis are measured in: `step` of it a pixel."""
+    """The unit of distances along the axis: a pixel is `step` of it."""
 
     @property
     def length(self) -> int:
-        """How many pixels."""
+        """The number of pixels."""
         return len(self.edges) - 1
 
     def place(self, value: float) -> float:
-        """Where a value lies, 0 … 1 of the axis; beyond the ends it stays at them."""
+        """Return the position of a value along the axis, 0 … 1; values outside get 0 or 1."""
         return float(np.interp(value, self.edges, np.arange(self.length + 1))) / self.length
 
     def ticks(self, most: int = 5) -> list[tuple[float, str]]:
-        """Up to `most` + 1 round values, rising: the place of each, 0 … 1, and its name."""
+        """Return up to `most` + 1 round values, rising: the position of each, 0 … 1, and its label."""
         low, high = float(self.edges[0]), float(self.edges[-1])
         if self.measure == self.unit:
             step = _round_step((high - low) / most)
@@ -51,7 +58,14 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """Of a picture; `upwards` where its first row is drawn at the bottom."""
+    """The two axes of a picture; with `upwards`, its first row is drawn at the bottom.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> axes_of(inputs).plain
+        True
+    """
 
     down: Axis
     across: Axis
@@ -59,11 +73,11 @@ class Axes:
 
     @property
     def plain(self) -> bool:
-        """Whether it is a picture in pixels, which needs no scales."""
+        """True if both axes are in pixels, so that no axis labels are needed."""
         return self.down.unit == self.across.unit == PIXELS
 
     def measures(self) -> list[Measure]:
-        """In what distances can be told: as the crow flies in pixels, else along each axis."""
+        """Return the measures for distances: straight lines in pixels, or one measure along each axis."""
         if self.plain:
             return [Measure("", PIXELS, (1.0, 1.0))]
         return [
@@ -74,18 +88,31 @@ class Axes:
 
 @dataclass(frozen=True)
 class Measure:
-    """Distances are √((`scale`₀ · rows)² + (`scale`₁ · columns)²), in the unit."""
+    """A distance measure √((`scale`₀ · rows)² + (`scale`₁ · columns)²), in `unit`.
+
+    Example:
+
+        >>> Measure("time", "s", (0.0, 0.01)).unit
+        's'
+    """
 
     axis: str
-    """The name of the axis that it goes along; empty for both."""
+    """The name of the axis that the distance is along; empty for both axes."""
     unit: str
     scale: tuple[float, float]
 
 
 def axes_of(inputs: InputSpec, width: int | None = None, start: float = 0.0) -> Axes:
-    """The axes of what a model takes in, or of its first `width` columns; `start` is where they begin.
+    """Return the axes of a model's input, or of its first `width` columns, which begin at `start`.
 
-    A frame stands at its middle, and a mel band at its peak; the edges lie halfway between.
+    `start` is in pixels or seconds. For recordings, a frame is at its middle and a mel band at its peak. The
+    edges are halfway between them.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=12, mean=(0.5,), std=(0.25,))
+        >>> axes_of(inputs).across.length, axes_of(inputs, width=6).across.length
+        (12, 6)
     """
     width = inputs.width if width is None else width
     if inputs.sound is None:
@@ -105,30 +132,30 @@ def axes_of(inputs: InputSpec, width: int | None = None, start: float = 0.0) -> 
 
 
 def _band_edges(spec: SoundSpec) -> NDArray[np.float64]:
-    """(bins + 1,) in hertz: halfway in mel from one peak to the next."""
+    """Return the band edges (bins + 1,) in hertz: halfway in mel from one peak to the next."""
     marks = np.linspace(mel(spec.low), mel(spec.highest), spec.bins + 2)
     return hertz((marks[:-1] + marks[1:]) / 2)
 
 
 def _round_step(least: float) -> float:
-    """The next larger of 1, 2 and 5 times a power of ten."""
+    """Return the next larger number of the form 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(power * lead for lead in (1, 2, 5, 10) if power * lead >= least * (1 - 1e-9))
 
 
 def _decades(high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten up to `high`."""
+    """Return 1, 2 and 5 times the powers of ten, up to `high`."""
     powers = range(math.floor(math.log10(high)) + 1)
     return [lead * 10.0**power for power in powers for lead in (1, 2, 5) if lead * 10.0**power <= high]
 
 
 def _apart(values: list[float], axis: Axis, least: float) -> list[float]:
-    """Those that lie at least such a share of the axis below the one before, from the highest down."""
-    kept: list[float] = []
+    """Return values at least `least` of the axis length apart, chosen from the highest down."""
+    chosen: list[float] = []
     for value in reversed(values):
-        if not kept or axis.place(kept[-1]) - axis.place(value) >= least:
-            kept.append(value)
-    return kept[::-1]
+        if not chosen or axis.place(chosen[-1]) - axis.place(value) >= least:
+            chosen.append(value)
+    return chosen[::-1]
 
 
 def _named(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Curves and dots over a few whole numbers, drawn with Pillow."""
+"""Line and dot charts over a few whole numbers, drawn with Pillow."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from kakera.explain.mosaic import INK, PAPER, TEXT
 WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 16.0, 32.0, 48.0  # margins
 LINE = (205, 205, 212)
-# Far apart in lightness as well as in colour; the shapes of the marks differ too.
+# The colours differ in lightness too, and the marks in shape, for readers without colour vision.
 COLOURS = ((20, 80, 160), (210, 110, 20), (60, 60, 60), (20, 140, 110), (170, 60, 120))
 
 
 @dataclass(frozen=True)
 class Series:
-    """A name and points (x, y); joined by a line, or dots alone."""
+    """A named series of points (x, y), joined by a line or drawn as dots.
+
+    Example:
+
+        >>> Series("loss", [(0.0, 1.0), (1.0, 0.5)]).joined
+        True
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -28,12 +34,27 @@ class Series:
 
 
 def curve(name: str, values: Sequence[float] | Array) -> Series:
-    """Values over 0, 1, 2, …"""
+    """Return a joined series of values over 0, 1, 2, …
+
+    Example:
+
+        >>> curve("loss", [1.0, 0.5]).points
+        [(0.0, 1.0), (1.0, 0.5)]
+    """
     return Series(name, [(float(x), float(y)) for x, y in enumerate(values)])
 
 
 def chart(series: Sequence[Series], *, x: str, y: str, least: float = 0.0) -> Image.Image:
-    """All series on common axes from `least` upwards, their names in a legend below."""
+    """Return a chart of all series on common axes, with a legend below.
+
+    `x` and `y` are the axis labels. The vertical axis begins at `least`, or at the smallest value if that is
+    lower.
+
+    Example:
+
+        >>> chart([curve("loss", [1.0, 0.5])], x="epoch", y="loss").size
+        (560, 339)
+    """
     font = ImageFont.load_default(TEXT)
     image = Image.new("RGB", (WIDTH, HEIGHT + (TEXT + 6) * len(series)), PAPER)
     pen = ImageDraw.Draw(image)
@@ -80,7 +101,7 @@ def _mark(pen: ImageDraw.ImageDraw, place: tuple[float, float], number: int, col
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Four to ten round numbers that reach from at most `low` to at least `high`."""
+    """Return four to ten round numbers from at most `low` to at least `high`."""
     span = max(high - low, 1e-9)
     step = 10.0 ** math.floor(math.log10(span))
     step = next(step * share for share in (0.1, 0.2, 0.5, 1.0) if span / (step * share) <= 8 or share == 1.0)

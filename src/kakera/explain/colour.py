@@ -1,4 +1,4 @@
-"""Numbers as colours that can be told apart without colour vision: lightness alone carries the value."""
+"""Colour maps for readers without colour vision: lightness alone shows the value."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ _SIGNED = ((10, 62, 130), (116, 164, 214), (246, 246, 244), (230, 150, 84), (130
 
 
 def rising(values: Array, most: float | None = None) -> NDArray[np.uint8]:
-    """(…, 3): 0 dark to `most` light, by default the largest value; what lies beyond is cut off."""
+    """Return colours (…, 3), uint8, from dark for 0 to light for `most`, by default the largest value.
+
+    Values outside of 0 … `most` get the colour of the nearer end.
+
+    Example:
+
+        >>> rising(np.array([0.0, 1.0])).tolist()
+        [[12, 8, 38], [252, 250, 190]]
+    """
     most = float(values.max()) if most is None else most
     return _between(values / most if most > 0 else np.zeros_like(values), _RISING)
 
 
 def signed(values: Array, most: float = 1.0) -> NDArray[np.uint8]:
-    """(…, 3): −most dark blue, 0 white, most dark brown."""
+    """Return colours (…, 3), uint8: dark blue for −`most`, white for 0, dark brown for `most`.
+
+    Example:
+
+        >>> signed(np.array([0.0])).tolist()
+        [[246, 246, 244]]
+    """
     return _between(values / most / 2 + 0.5, _SIGNED)
 
 
@@ -29,13 +43,27 @@ def _between(shares: Array, stops: tuple[tuple[int, int, int], ...]) -> NDArray[
 
 
 def as_rgb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) of a picture with 1, 2, 3 or more channels: missing ones repeat the last."""
+    """Return a picture (H, W, 3) from one with 1, 2, 3 or more channels; missing channels repeat the last.
+
+    Example:
+
+        >>> as_rgb(np.zeros((2, 2, 1), np.uint8)).shape
+        (2, 2, 3)
+    """
     channels = [min(number, picture.shape[-1] - 1) for number in range(3)]
     return picture[..., channels]
 
 
 def over(picture: NDArray[np.uint8], values: Array, most: float | None = None) -> NDArray[np.uint8]:
-    """(H, W, 3): a map (rows, cols) in colour, square by square, over the picture (H, W, c) in grey."""
+    """Return a map (rows, cols) in colour over the picture (H, W, c) in grey, as (H, W, 3), uint8.
+
+    Each cell of the map covers a rectangle of the picture. `most` is the value with the lightest colour.
+
+    Example:
+
+        >>> over(np.zeros((4, 4, 1), np.uint8), np.eye(2)).shape
+        (4, 4, 3)
+    """
     height, width = picture.shape[:2]
     down = np.arange(height) * values.shape[0] // height
     right = np.arange(width) * values.shape[1] // width

@@ -1,4 +1,4 @@
-"""How much of a picture is there: the columns of patches that begin before its end."""
+"""The part of a picture that is not padding: the columns of patches that begin before its end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,17 @@ from kakera.model.vit import ViT
 
 @dataclass(frozen=True)
 class ValidArea:
-    """`grid` of the patches that are there, within the `whole` grid of the model, and their width in pixels.
+    """The area of a picture without padding: its grid of patches, and its width in pixels.
 
-    Numbers of patches count those that are there, 1 … N row by row, so that all that is asked of a picture is
-    asked of it as it would be of a whole one.
+    `grid` is the grid without padding, `whole` the grid of the model. `step` is the number of pixels from one
+    column of patches to the next. Patch numbers 1 … N count the patches of `grid` row by row, so a picture
+    with padding is handled like a picture without.
+
+    Example:
+
+        >>> area = ValidArea.of(ViT("nano", channels=1, image_size=8, seed=0), width=4)
+        >>> area.grid, area.padding_mask(1, torch.device("cpu"))
+        (Grid(rows=2, cols=1), tensor([[False,  True, False,  True]]))
     """
 
     grid: Grid
@@ -28,7 +35,7 @@ class ValidArea:
 
     @classmethod
     def of(cls, encoder: ViT, width: int | None = None) -> ValidArea:
-        """Of a picture of `width` pixels, or of a whole one."""
+        """Return the area of a picture of `width` pixels, or of a picture without padding."""
         whole, step = encoder.grid, encoder.step
         if width is None or width >= encoder.size[1]:
             return cls(whole, whole, encoder.size[1], step)
@@ -36,14 +43,14 @@ class ValidArea:
         return cls(Grid(whole.rows, cols), whole, (cols - 1) * step + encoder.config.patch[1], step)
 
     def padding_mask(self, count: int, device: torch.device) -> Bool[Tensor, "b n"] | None:
-        """The patches of the whole grid that are not there, `count` times; None where all are."""
+        """Return the padding mask (count, n) of the whole grid, equal in all rows; None without padding."""
         if self.grid == self.whole:
             return None
         ends = torch.full((count,), self.grid.cols * self.step, device=device)
         return padding_patches(ends, self.whole, self.step)
 
     def spread(self, chosen: Bool[Tensor, "b m"]) -> Bool[Tensor, "b n"]:
-        """Choices among the patches that are there, on the whole grid."""
-        there = chosen.reshape(len(chosen), self.grid.rows, self.grid.cols)
+        """Return a Boolean mask (b, m) of the valid patches on the whole grid (b, n); padding is False."""
+        valid = chosen.reshape(len(chosen), self.grid.rows, self.grid.cols)
         missing = self.whole.cols - self.grid.cols
-        return torch.nn.functional.pad(there, (0, missing), value=False).flatten(1)
+        return torch.nn.functional.pad(valid, (0, missing), value=False).flatten(1)

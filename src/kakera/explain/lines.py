@@ -1,7 +1,8 @@
-"""The lecture's lines (L3): why raw pixels make bad tokens, and what a model makes of them.
+"""The line experiment of the lecture (L3): compare raw pixels and learned tokens of shifted lines.
 
-Picture i is black with a white horizontal line on row i. Raw, x_iᵀx_j = 0 for all i ≠ j: a line moved by
-one row is as different as a line moved by ten. Learned vectors should fall off with the distance.
+Picture i is black with a white horizontal line in row i. For raw pixels, x_iᵀx_j = 0 for all i ≠ j: a line
+that is shifted by one row is as different as a line that is shifted by ten rows. For learned vectors,
+similarity should fall with the distance.
 """
 
 from __future__ import annotations
@@ -26,23 +27,35 @@ BATCH = 32  # pictures encoded at a time
 
 @dataclass(frozen=True, eq=False)
 class LineSimilarity:
-    """Lines on m rows, compared raw and as each layer sees them."""
+    """The similarities of m lines in different rows, for raw pixels and for each layer.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> lines = patch_lines(ViT("nano", channels=1, image_size=8, seed=0), inputs)
+        >>> lines.raw.shape, lines.learned.shape, lines.by_distance().shape
+        ((4, 4), (4, 4, 4), (4, 4))
+    """
 
     pictures: NDArray[np.uint8]
-    """(m, H, W, c), 0 or 255."""
+    """The pictures (m, H, W, c), 0 or 255."""
     raw: Array
-    """(m, m): x_iᵀx_j, in shares of the range: exactly 0 for different rows."""
+    """The products x_iᵀx_j (m, m) of pixels 0 … 1: exactly 0 for different rows."""
     learned: Array
-    """(L + 1, m, m): cosines of what the lines add to a token, z_i − z(black), layers 0 … L."""
+    """The cosines (L + 1, m, m) of z_i − z(black), the change by a line, in layers 0 … L."""
 
     def by_distance(self) -> Array:
-        """(L + 1, m): mean learned cosine of lines 0, 1, … m − 1 rows apart."""
+        """Return the mean learned cosine (L + 1, m) of lines with a distance of 0, 1, … m − 1 rows."""
         rows = np.arange(len(self.raw))
         apart = np.abs(rows[:, None] - rows)
         return np.stack([self.learned[:, apart == k].mean(axis=1) for k in rows], axis=1)
 
     def falls(self) -> Array:
-        """(L + 1,): Spearman's rank correlation of cosine and distance, different rows; −1: falls always."""
+        """Return Spearman's rank correlation of cosine and distance (L + 1,) for lines in different rows.
+
+        A value of −1 means that similarity always falls with the distance.
+        """
         above = np.triu_indices(len(self.raw), 1)
         distance = _ranks((above[1] - above[0]).astype(np.float64))
         values = np.stack([_ranks(layer[above]) for layer in self.learned])
@@ -52,7 +65,14 @@ class LineSimilarity:
 
 
 def patch_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
-    """A line through the patch at the centre, on each of its rows; compared is the token of that patch."""
+    """Compare lines through the patch at the centre, one on each of its rows, by the token of that patch.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> patch_lines(ViT("nano", channels=1, image_size=8, seed=0), inputs).falls().shape
+        (4,)
+    """
     grid, (height, width), (down, across) = encoder.grid, encoder.config.patch, encoder.config.step
     row, col = grid.rows // 2, grid.cols // 2
     box = row * down, col * across, height, width
@@ -60,13 +80,20 @@ def patch_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
 
 
 def picture_lines(encoder: ViT, inputs: InputSpec) -> LineSimilarity:
-    """A line through the whole picture, on each of its rows; compared is the mean of the patches' tokens."""
+    """Compare lines through the whole picture, one on each of its rows, by the mean of the patch tokens.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> picture_lines(ViT("nano", channels=1, image_size=8, seed=0), inputs).raw.shape
+        (8, 8)
+    """
     return _compare(encoder, inputs, (0, 0, *inputs.size), slice(1, None))
 
 
 def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], read: slice) -> LineSimilarity:
     top, left, height, width = box
-    shares = torch.zeros(height + 1, inputs.channels, *inputs.size)  # the last stays black
+    shares = torch.zeros(height + 1, inputs.channels, *inputs.size)  # the last picture stays black
     for row in range(height):
         shares[row, :, top + row, left : left + width] = 1.0
     vectors = patches.patchify(shares[:-1, :, top : top + height, left : left + width], (height, width))
@@ -81,16 +108,16 @@ def _compare(encoder: ViT, inputs: InputSpec, box: tuple[int, int, int, int], re
 def _tokens(
     encoder: ViT, inputs: InputSpec, stored: Float[Tensor, "b c H W"], read: slice
 ) -> NDArray[np.float64]:
-    """(L + 1, b, d): the mean over the tokens that are read."""
-    layers, found = range(encoder.config.depth + 1), list[Tensor]()
+    """Return the mean over the tokens that `read` selects, (L + 1, b, d)."""
+    layers, means = range(encoder.config.depth + 1), list[Tensor]()
     for part in stored.split(BATCH):
         trace = Trace(tokens=layers)
         encoder.tokens(inputs.normalize(part.to(encoder.class_token)), None, None, trace)
-        found.append(torch.stack([trace.tokens[layer][:, read].double().mean(dim=1) for layer in layers]))
-    return torch.cat(found, dim=1).cpu().numpy()
+        means.append(torch.stack([trace.tokens[layer][:, read].double().mean(dim=1) for layer in layers]))
+    return torch.cat(means, dim=1).cpu().numpy()
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks 0, 1, …; equal values share the mean of theirs."""
+    """Return ranks 0, 1, …; equal values get the mean of their ranks."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[place]

@@ -1,4 +1,4 @@
-"""Rows of small pictures with names at rows and columns, scales where there are some, a line below."""
+"""Mosaics of small pictures with row names, column names, axis labels and a note below."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kakera.explain.axes import Axes
 
-TILE = 112  # pixels: the height of a tile, about
-WIDEST = 3  # heights: so wide is a tile at most whose pixels need not be square
+TILE = 112  # pixels: approximate height of a tile
+WIDEST = 3  # largest width of a tile with non-square pixels, in heights
 GAP = 6
-TEXT, SMALL_TEXT = 13, 10  # pixels: the height of the letters of names and of scales
-MARK = 3  # pixels: the length of a mark of a scale
+TEXT, SMALL_TEXT = 13, 10  # pixels: height of the letters of names and of axis labels
+MARK = 3  # pixels: length of an axis mark
 INK, PAPER = (27, 27, 31), (255, 255, 255)
 
 Tiles = Sequence[Sequence[NDArray[np.uint8]]]
@@ -30,11 +30,17 @@ def mosaic(
     tile: int = TILE,
     axes: Axes | None = None,
 ) -> Image.Image:
-    """Pictures (H, W, 3), row by row, named `down` the side and `across` the top; all as high as the first.
+    """Return a mosaic of pictures (H, W, 3), row by row; all tiles are as high as the first one.
 
-    Small ones are enlarged in whole steps to about `tile` pixels, larger ones reduced to it. `axes` are those
-    of the widest; where they are not plain pixels, they are written beside and below, and the first row of
-    a picture stands where they say. `note` stands below, wrapped.
+    `down` are the names of the rows, `across` of the columns, and `note` is the text below. Small pictures
+    are enlarged in whole steps to about `tile` pixels, and larger ones are reduced to it. `axes` belong to
+    the widest picture. If they are not plain pixels, they are drawn on the left and below, and `axes.upwards`
+    draws the first row of a picture at the bottom.
+
+    Example:
+
+        >>> mosaic([[np.zeros((8, 8, 3), np.uint8)] * 2], across=["a", "b"]).size
+        (230, 137)
     """
     font = ImageFont.load_default(TEXT)
     scaled = axes is not None and not axes.plain
@@ -72,7 +78,7 @@ def mosaic(
 
 
 def _mark_rows(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], high: int) -> None:
-    """Marks and values to the left of a tile."""
+    """Draw marks and values to the left of a tile."""
     font = ImageFont.load_default(SMALL_TEXT)
     for at, text in _with_unit(axes.down.ticks(4), axes.down.unit):
         y = place[1] + round((1 - at if axes.upwards else at) * (high - 1))
@@ -82,7 +88,7 @@ def _mark_rows(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], hig
 
 
 def _mark_columns(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], wide: int) -> None:
-    """Marks and values below a tile."""
+    """Draw marks and values below a tile."""
     font = ImageFont.load_default(SMALL_TEXT)
     for at, text in _with_unit(axes.across.ticks(4), axes.across.unit):
         x, half = place[0] + round(at * (wide - 1)), font.getlength(text) / 2
@@ -92,12 +98,12 @@ def _mark_columns(pen: ImageDraw.ImageDraw, axes: Axes, place: tuple[int, int], 
 
 
 def _with_unit(ticks: list[tuple[float, str]], unit: str) -> list[tuple[float, str]]:
-    """The last one names the unit."""
+    """Return the ticks with the unit added to the last label."""
     return [*ticks[:-1], *((at, f"{text} {unit}") for at, text in ticks[-1:])]
 
 
 def _room(axes: Axes | None) -> int:
-    """What the values beside the tiles need, in pixels."""
+    """Return the width of the labels on the left, in pixels."""
     if axes is None:
         return 0
     font = ImageFont.load_default(SMALL_TEXT)
@@ -106,7 +112,7 @@ def _room(axes: Axes | None) -> int:
 
 
 def _size(rows: Tiles, tile: int, *, square: bool) -> tuple[int, int, float]:
-    """Height and width of the widest tile as drawn, and by how much all are drawn narrower than they are."""
+    """Return height and width of the widest tile, and the factor by which all tiles are narrower."""
     height = rows[0][0].shape[0]
     width = max(picture.shape[1] / picture.shape[0] for row in rows for picture in row) * height
     factor = float(max(1, round(tile / height))) if height <= tile else tile / height

@@ -1,4 +1,4 @@
-"""Sheets of pictures as PNG."""
+"""Sheets of pictures as PNG files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ LEAST = 84  # pixels: smaller pictures are enlarged to about this
 
 
 def sheet(pictures: NDArray[np.uint8], *, across: int = 1) -> Image.Image:
-    """(n, k, H, W, c) as rows of n / across groups, `across` groups side by side, white between them."""
+    """Return a sheet of pictures (n, k, H, W, c): n groups of k pictures, `across` groups in each row.
+
+    Gaps between the pictures are white. Small pictures are enlarged to a height of about `LEAST` pixels.
+
+    Example:
+
+        >>> sheet(np.zeros((2, 3, 84, 84, 1), np.uint8)).size
+        (256, 170)
+    """
     count, each, height, width, channels = pictures.shape
     rows = -(-count // across)
     wide = across * (each * (width + GAP) + GAP) - GAP
@@ -31,12 +39,25 @@ def sheet(pictures: NDArray[np.uint8], *, across: int = 1) -> Image.Image:
 
 
 def upright(pictures: NDArray[np.uint8], inputs: InputSpec) -> NDArray[np.uint8]:
-    """Pictures (…, H, W, c) as they are looked at: spectrograms with the lowest band at the bottom."""
+    """Return pictures (…, H, W, c) as they are displayed: spectrograms with the lowest band at the bottom.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=2, width=1, mean=(0.5,), std=(0.25,))
+        >>> upright(np.array([[[1]], [[2]]], np.uint8), inputs).ravel().tolist()
+        [1, 2]
+    """
     return np.flip(pictures, axis=-3) if inputs.sound is not None else pictures
 
 
 def png(image: Image.Image) -> bytes:
-    """The bytes of a PNG file."""
+    """Return the bytes of a PNG file.
+
+    Example:
+
+        >>> png(Image.new("L", (2, 2)))[1:4]
+        b'PNG'
+    """
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

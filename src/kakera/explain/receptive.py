@@ -1,7 +1,8 @@
-"""How far a unit in the middle sees, by gradient: the effective receptive field, depth by depth.
+"""The effective receptive field of a unit in the middle, by gradient, at each depth.
 
-Luo et al. 2016, "Understanding the effective receptive field in deep convolutional neural networks",
-Sec. 2: gradient 1 on the unit at the centre of a layer's output, 0 elsewhere, traced back to the pixels.
+Luo et al. 2016, "Understanding the effective receptive field in deep convolutional neural networks", Sec. 2:
+the gradient is 1 at the unit in the centre of a layer's output and 0 elsewhere, and it is propagated back to
+the pixels.
 """
 
 from __future__ import annotations
@@ -29,17 +30,27 @@ _Centres: TypeAlias = Iterator[tuple[Tensor, tuple[float, float]]]  # Σ_channel
 
 @dataclass(frozen=True, eq=False)
 class ReceptiveFields:
-    """Effective receptive fields of one unit at each depth, and the pixel it stands on."""
+    """The effective receptive fields of one unit at each depth, and the position of the unit in pixels.
+
+    See `cnn_fields` and `transformer_fields`.
+
+    Example:
+
+        >>> fields = ReceptiveFields(np.full((1, 2, 2), 0.25), np.array([[0.5, 0.5]]))
+        >>> fields.distances().round(3).tolist()
+        [0.707]
+    """
 
     maps: Array
-    """(depth, H, W): |∂ Σ_channels y(unit) / ∂x|, mean over pictures and channels; each sums to 1."""
+    """The maps (depth, H, W) of |∂ Σ_channels y(unit) / ∂x|, means over pictures and channels; sums are 1."""
     places: NDArray[np.float64]
-    """(depth, 2): row and column of the unit in pixels, the first pixel's centre at 0."""
+    """The row and column of the unit in pixels (depth, 2); the centre of the first pixel is 0."""
 
     def distances(self, scale: tuple[float, float] = (1.0, 1.0)) -> Array:
-        """(depth,), by default in pixels: mean distance from the unit, weighted with its field.
+        """Return the mean distance from the unit (depth,), weighted by its field, in pixels by default.
 
-        The measure of `attention_distances`, so that the two can stand side by side.
+        It is the same measure as `attention_distances`, so the two can be compared. `scale` is the size of a
+        pixel (down, across).
         """
         down, right = np.indices(self.maps.shape[1:]).astype(np.float64)
         rows, cols = self.places.T[:, :, None, None]
@@ -47,9 +58,15 @@ class ReceptiveFields:
 
 
 def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> ReceptiveFields:
-    """Of the unit at the centre: depth 0 is the stem's output, depth l that of block l.
+    """Return the receptive fields of the unit at the centre: depth 0 is the stem, depth l is block l.
 
-    `pictures` are in the model's input units, the model in evaluation mode.
+    `pictures` (b, c, H, W) are in the model's input units. The model should be in evaluation mode.
+
+    Example:
+
+        >>> model = ResNet("resnet-nano", channels=1, classes=2, seed=0).eval()
+        >>> cnn_fields(model, torch.ones(1, 1, 8, 8)).maps.shape
+        (4, 8, 8)
     """
 
     def centres(x: Tensor) -> _Centres:
@@ -57,7 +74,7 @@ def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> ReceptiveFi
         for number in range(len(model.layers) + 1):
             y = model.layers[number - 1](y) if number else y
             row, col = y.shape[2] // 2, y.shape[3] // 2
-            # Odd kernels, padded by half: unit r stands on pixel r · stride, and strides are powers of two.
+            # Kernels are odd and padded by half, so unit r is at pixel r · stride; strides are powers of two.
             stride = [2 ** round(math.log2(x.shape[axis] / y.shape[axis])) for axis in (2, 3)]
             yield y[:, :, row, col].sum(), (float(row * stride[0]), float(col * stride[1]))
 
@@ -67,9 +84,16 @@ def cnn_fields(model: ResNet, pictures: Float[Tensor, "b c H W"]) -> ReceptiveFi
 def transformer_fields(
     encoder: ViT, pictures: Float[Tensor, "b c H W"], width: int | None = None
 ) -> ReceptiveFields:
-    """The same of the token of the patch at the centre: depth l is z^(l), 0 … L.
+    """Return the receptive fields of the token of the patch at the centre: depth l is z^(l), 0 … L.
 
-    Of pictures that end after `width` pixels, what is there of them.
+    `pictures` (b, c, H, W) are in the model's input units. `width` is the number of pixel columns before
+    padding, see `encode`.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> transformer_fields(encoder, torch.rand(1, 1, 8, 8)).maps.shape
+        (4, 8, 8)
     """
     extent, depth = ValidArea.of(encoder, width), encoder.config.depth
     grid, (down, across), (height, side) = extent.grid, encoder.config.step, encoder.config.patch
@@ -91,7 +115,7 @@ def _fields(
 ) -> ReceptiveFields:
     with torch.enable_grad():
         x = pictures.detach().clone().requires_grad_()
-        found = [(torch.autograd.grad(y, x, retain_graph=True)[0], place) for y, place in centres(x)]
-    maps = torch.stack([slope[..., :width].abs().mean(dim=(0, 1)) for slope, _ in found]).double()
+        slopes = [(torch.autograd.grad(y, x, retain_graph=True)[0], place) for y, place in centres(x)]
+    maps = torch.stack([slope[..., :width].abs().mean(dim=(0, 1)) for slope, _ in slopes]).double()
     maps = maps / maps.sum(dim=(1, 2), keepdim=True)
-    return ReceptiveFields(maps.cpu().numpy(), np.array([place for _, place in found]))
+    return ReceptiveFields(maps.cpu().numpy(), np.array([place for _, place in slopes]))

@@ -1,4 +1,4 @@
-"""What a masked autoencoder makes of a picture (lecture L8, L9): original, masked, predicted, error."""
+"""Reconstructions by a masked autoencoder (lecture L8, L9): original, masked picture, prediction, error."""
 
 from __future__ import annotations
 
@@ -18,33 +18,43 @@ from kakera.model import patches
 from kakera.model.mae import MAE
 from kakera.model.network import Network
 
-GREY = 0.5  # of a hidden patch, as a share of the range of values
-BORROWED = "mean and contrast of each hidden patch borrowed from the original"
+GREY = 0.5  # the value of a hidden patch, as a share of the range
+BORROWED = "mean and contrast of each hidden patch are borrowed from the original"
 
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """One picture guessed under k masks."""
+    """The reconstructions of one picture under k masks. See `reconstruct`.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> model = MAE("nano", channels=1, image_size=8, seed=0)
+        >>> hidden = np.array([[True, False, True, True]])
+        >>> reconstruct(model, inputs, torch.zeros(1, 8, 8), hidden).mean_errors().shape
+        (1,)
+    """
 
     hidden: NDArray[np.bool_]
-    """(k, rows, cols), True = hidden from the encoder."""
+    """The masks (k, rows, cols), True = hidden from the encoder."""
     original: NDArray[np.uint8]
-    """(H, W, c)."""
+    """The original picture (H, W, c)."""
     masked: NDArray[np.uint8]
-    """(k, H, W, c): hidden patches grey."""
+    """The masked pictures (k, H, W, c): hidden patches are grey."""
     prediction: NDArray[np.uint8]
-    """(k, H, W, c): visible patches as they are, hidden ones predicted."""
+    """The predictions (k, H, W, c): visible patches are original, hidden patches are predicted."""
     error: Array
-    """(k, H, W): |prediction − original| as a share of the range, mean over channels; 0 where visible."""
+    """The errors |prediction − original| (k, H, W) as a share of the range, mean over channels; 0 for visible
+    patches."""
     axes: Axes
-    """What rows and columns mean."""
+    """The meaning of rows and columns."""
     values: Tensor
-    """(k, c, H, W): the predictions as stored values, before they are drawn."""
+    """The predictions (k, c, H, W) as stored values, before they are converted to bytes."""
     borrowed: bool
-    """Whether the mean and deviation of each hidden patch are the true ones, not the model's guess."""
+    """True if mean and standard deviation of each hidden patch are the true ones, not predictions."""
 
     def mean_errors(self) -> Array:
-        """(k,): the mean error over the hidden pixels of each mask."""
+        """Return the mean error over the hidden pixels of each mask (k,)."""
         shares = self.hidden.mean(axis=(1, 2))
         return self.error.mean(axis=(1, 2), dtype=np.float64) / shares
 
@@ -58,10 +68,19 @@ def reconstruct(
     width: int | None = None,
     start: float = 0.0,
 ) -> Reconstruction:
-    """A picture of stored values (0 … scale) under the masks (k, N), each hiding the same number of patches.
+    """Reconstruct a picture (c, H, W) of stored values under masks (k, N), True = hidden.
 
-    Of one that ends after `width` pixels, N counts the patches that are there; its columns begin at `start`.
-    Raises OptionError where the numbers differ or a mask hides nothing or everything.
+    Each mask must hide the same number of patches. `width` is the number of pixel columns before padding; N
+    counts the patches that begin before it, and None uses all. `start` is the position of the first column,
+    for the axes. Raises OptionError if masks hide different numbers of patches, no patch or every patch.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> model = MAE("nano", channels=1, image_size=8, seed=0)
+        >>> hidden = np.array([[True, False, True, True]])
+        >>> reconstruct(model, inputs, torch.zeros(1, 8, 8), hidden).prediction.shape
+        (1, 8, 8, 1)
     """
     stored = picture.to(model.encoder.class_token)
     extent = ValidArea.of(model.encoder, width)
@@ -91,10 +110,19 @@ def reconstructions(
     hidden: Bool[Tensor, "b n"],
     padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> NDArray[np.uint8]:
-    """(b, 3, H, W, c): each picture as it is, with its hidden patches grey, and with them predicted.
+    """Return each picture as original, masked picture and prediction, (b, 3, H, W, c), uint8.
 
-    `pictures` hold stored values (0 … scale); patches may be `padding_mask`. A model of normalised pixels borrows
-    the true mean and deviation of each hidden patch: see `MAE.reconstruct`.
+    `pictures` (b, c, H, W) have stored values (0 … scale). `hidden` and `padding_mask` are (b, n). A model
+    with `norm_pix_loss` uses the true mean and standard deviation of each hidden patch: see
+    `MAE.reconstruct`.
+
+    Example:
+
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> model = MAE("nano", channels=1, image_size=8, seed=0)
+        >>> hidden = torch.tensor([[True, False, True, True]])
+        >>> reconstructions(model, inputs, torch.zeros(1, 1, 8, 8), hidden).shape
+        (1, 3, 8, 8, 1)
     """
     return as_bytes(_shares(model, inputs, pictures, hidden, padding_mask))
 
@@ -106,27 +134,42 @@ def _shares(
     hidden: Bool[Tensor, "b n"],
     padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b 3 c H W"]:
-    """Original, masked and predicted, as shares of the range; predictions may lie outside of 0 … 1."""
+    """Return original, masked picture and prediction (b, 3, c, H, W), scaled to 0 … 1.
+
+    Predictions may be outside of this range.
+    """
     restored = inputs.denormalize(model.reconstruct(inputs.normalize(pictures), hidden, padding_mask))
-    guessed, stored = inputs.to_unit(restored), inputs.to_unit(pictures.to(restored.dtype))
+    predicted, stored = inputs.to_unit(restored), inputs.to_unit(pictures.to(restored.dtype))
     patch = model.encoder.config.patch
     where, vectors = hidden.unsqueeze(-1), patches.patchify(stored, patch)
     masked = torch.where(where, GREY, vectors)
-    filled = torch.where(where, patches.patchify(guessed, patch), vectors)
+    filled = torch.where(where, patches.patchify(predicted, patch), vectors)
     joined = (patches.unpatchify(each, model.encoder.grid, patch) for each in (masked, filled))
     return torch.stack([stored, *joined], dim=1)
 
 
 def legend(model: MAE) -> str:
-    """What a sheet of reconstructions shows, borrowed values included."""
-    return "original, what the encoder sees, prediction" + (f" ({BORROWED})" if model.norm_pix_loss else "")
+    """Return the caption of a sheet of reconstructions; it names values that are borrowed from the original.
+
+    Example:
+
+        >>> legend(MAE("nano", channels=1, image_size=8, norm_pix_loss=False, seed=0))
+        'original, visible patches, prediction'
+    """
+    return "original, visible patches, prediction" + (f" ({BORROWED})" if model.norm_pix_loss else "")
 
 
 def describe_kind(model: Network) -> str:
-    """Which kind a checkpoint is: what can be reconstructed with it, and how much of that is its own."""
+    """Describe the kind of a model: whether it can reconstruct pictures, and which values it borrows.
+
+    Example:
+
+        >>> describe_kind(MAE("nano", channels=1, image_size=8, norm_pix_loss=False, seed=0))
+        'masked autoencoder of raw pixels: its predictions borrow nothing from the original'
+    """
     if not isinstance(model, MAE):
-        return "encoder only, without a decoder: guesses of hidden patches are left out"
+        return "encoder only, without a decoder: it cannot predict hidden patches"
     more = " and oriented gradients" if model.hog_target else ""
     if model.norm_pix_loss:
-        return f"masked autoencoder of normalised pixels{more}: in what it draws, {BORROWED}"
-    return f"masked autoencoder of raw pixels{more}: what it draws is all its own"
+        return f"masked autoencoder of normalised pixels{more}: in its predictions, {BORROWED}"
+    return f"masked autoencoder of raw pixels{more}: its predictions borrow nothing from the original"

@@ -1,4 +1,4 @@
-"""What is alike for a model: patches, positions (lecture L3)."""
+"""Cosine similarities of patches and of position embeddings (lecture L3)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from kakera.model.vit import ViT
 
 
 def cosine(one: Array, other: Array) -> Array:
-    """(…, n, m): cosines of the angles between vectors (…, n, d) and (…, m, d), −1 … 1.
+    """Return the cosines (…, n, m) of the angles between vectors (…, n, d) and (…, m, d), −1 … 1.
 
-    A vector of zeros is like nothing, itself included: 0. Computed in float64.
+    A vector of zeros has a cosine of 0 with every vector, itself included. Computed in float64.
+
+    Example:
+
+        >>> cosine(np.array([[1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 1.0]])).tolist()
+        [[1.0, 0.0]]
     """
     return _unit(one) @ np.swapaxes(_unit(other), -2, -1)
 
@@ -24,37 +29,67 @@ def _unit(vectors: Array) -> Array:
 
 
 def similarities(one: Activations, other: Activations, layer: int = -1) -> Array:
-    """(N, M): cosines of each patch of one picture with each of another, or of the same one.
+    """Return the cosines (N, M) of each patch of one picture and each patch of another, or of the same.
 
-    Of the tokens z^(layer), or with `RAW` of the raw vectors x_i. Raises OptionError, also where the two
-    were seen by models of other widths.
+    They are computed from the tokens z^(layer), or from the raw vectors x_i if `layer` is `RAW`. Raises
+    OptionError for a layer that does not exist, and if the models of the two pictures have different widths.
+
+    Example:
+
+        >>> import torch
+        >>> from kakera.explain.activations import encode
+        >>> from kakera.inputs import InputSpec
+        >>> inputs = InputSpec(channels=1, height=8, width=8, mean=(0.5,), std=(0.25,))
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> activations = encode(encoder, inputs, torch.zeros(1, 8, 8))
+        >>> similarities(activations, activations).shape
+        (4, 4)
     """
     left, right = one.patches_of(layer), other.patches_of(layer)
     if left.shape[-1] != right.shape[-1]:
         raise OptionError(
             "pictures",
             got=f"vectors of {left.shape[-1]} and {right.shape[-1]} numbers",
-            expected="pictures seen by one model",
-            do="encode both with the same",
+            expected="pictures encoded by the same model",
+            do="encode both with one model",
         )
     return cosine(left, right)
 
 
-def similarity_map(seen: Activations, token: int, layer: int = -1, other: Activations | None = None) -> Array:
-    """(rows, cols): how like patch `token`, 1 … N, is each patch of the same picture or of another.
+def similarity_map(
+    activations: Activations, token: int, layer: int = -1, other: Activations | None = None
+) -> Array:
+    """Return the cosines (rows, cols) of patch `token`, 1 … N, and each patch of the same or another picture.
 
-    Raises OptionError; token 0, the class token, is no patch.
+    Raises OptionError for token 0, the class token, and for a token or layer that does not exist.
+
+    Example:
+
+        >>> import torch, kakera
+        >>> model = kakera.ViT("nano", channels=1, image_size=8, seed=0)
+        >>> inputs = kakera.InputSpec(1, 8, 8, (0.5,), (0.25,))
+        >>> activations = kakera.explain.encode(model, inputs, torch.zeros(1, 8, 8))
+        >>> similarity_map(activations, token=1).shape
+        (2, 2)
     """
-    if seen.token(token) == 0:
+    if activations.token(token) == 0:
         raise OptionError(
             "token", got="0, the class token", expected="a patch, from 1 on", do="choose a patch"
         )
-    other = other or seen
-    return other.on_grid(similarities(seen, other, layer)[token - 1])
+    other = other or activations
+    return other.on_grid(similarities(activations, other, layer)[token - 1])
 
 
 def position_similarity(encoder: ViT) -> Array:
-    """(rows, cols, rows, cols): cosines of the position vectors r_i (Dosovitskiy et al. 2021, Fig. 7)."""
+    """Return the cosines of the position embeddings, (rows, cols, rows, cols).
+
+    Source: Dosovitskiy et al. 2021, Fig. 7.
+
+    Example:
+
+        >>> position_similarity(ViT("nano", channels=1, image_size=8, seed=0)).shape
+        (2, 2, 2, 2)
+    """
     vectors = encoder.positions.detach().cpu().numpy()[1:]
     grid = encoder.grid
     return cosine(vectors, vectors).reshape(grid.rows, grid.cols, grid.rows, grid.cols)

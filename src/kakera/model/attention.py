@@ -1,4 +1,4 @@
-"""One Transformer layer (lecture L5), in the order of the lecture, normalised before each part."""
+"""One Transformer layer (lecture L5), with layer norm before attention and before the MLP (pre-norm)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from kakera.model.linear import Linear, Then, linear
 from kakera.model.trace import Trace
 
 Selection: TypeAlias = Callable[[Tensor], Tensor]
-"""From tokens (b, n, d) to some of them (b, m, d)."""
+"""A function that picks tokens (b, m, d) from tokens (b, n, d)."""
 
-SHORT = 128  # tokens: up to here two batched products beat the fused kernel on a CPU
+SHORT = 128  # tokens: up to this number, two batched products are faster than the fused kernel on a CPU
 
 
 def attend(
@@ -28,10 +28,20 @@ def attend(
     v: Float[Tensor, "b h n e"],
     key_padding_mask: Bool[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b h m e"]:
-    """h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j per head (L5 ②–③), over the tokens that are not `key_padding_mask`.
+    """Return the attention output of each head: h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j (lecture L5 ②–③).
 
-    By the formula where rows are short and the device a CPU, where PyTorch's fused kernel gains nothing from
-    a second thread; else by that kernel, which never holds the (m, n) scores in memory.
+    `q` is (b, h, m, e), `k` and `v` are (b, h, n, e). Tokens with a True `key_padding_mask` (b, n) get no
+    attention. Returns (b, h, m, e).
+
+    On a CPU with at most `SHORT` tokens, two matrix products compute the formula. There, PyTorch's fused
+    kernel gains nothing from a second thread. In all other cases the fused kernel computes the result,
+    without an (m, n) matrix of attention logits in memory.
+
+    Example:
+
+        >>> q = torch.zeros(1, 2, 3, 4)
+        >>> attend(q, torch.zeros(1, 2, 5, 4), torch.ones(1, 2, 5, 4)).shape
+        torch.Size([1, 2, 3, 4])
     """
     allowed = None if key_padding_mask is None else rearrange(~key_padding_mask, "b n -> b 1 1 n")
     if k.device.type != "cpu" or k.shape[-2] > SHORT or torch.compiler.is_compiling():
@@ -43,7 +53,16 @@ def attend(
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention: h_i = Σ_j a_ij v_j per head, heads concatenated, times W_o (L5 ①–④)."""
+    """A multi-head self-attention module.
+
+    h_i = Σ_j a_ij v_j in each head; the heads are concatenated and multiplied by W_o (lecture L5 ①–④). `bias`
+    adds a bias to queries, keys and values.
+
+    Example:
+
+        >>> Attention(8, heads=2)(torch.zeros(1, 5, 8)).shape
+        torch.Size([1, 5, 8])
+    """
 
     def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
@@ -59,10 +78,11 @@ class Attention(nn.Module):
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         queries: Float[Tensor, "b m d"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """z̃, computed by the faster way; a trace gets the same attention by the formula.
+        """Return the attended tokens z̃ (b, m, d) from tokens `z` (b, n, d).
 
-        No token attends to one that is `key_padding_mask`. Only the tokens `queries` attend, where that is given: some
-        of z.
+        No token attends to a token with a True `key_padding_mask` (b, n). `queries` (b, m, d) are some of the
+        tokens of `z`: only these attend. By default all do. A `trace` records the attention of the layer with
+        number `layer`, computed by the formula.
         """
         if queries is None:
             q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
@@ -76,7 +96,7 @@ class Attention(nn.Module):
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
     def _of_some(self, z: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries of the tokens asking; keys and values of all."""
+        """Return the queries of some tokens, and the keys and values of all."""
         width, bias = self.out.in_features, self.qkv.bias
         for_q, for_kv = (bias[:width], bias[width:]) if self.biased else (None, None)
         q = rearrange(linear(queries, self.qkv.weight[:width], for_q), "b m (h e) -> b h m e", h=self.heads)
@@ -86,7 +106,13 @@ class Attention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of z to a context: queries from one, keys and values from the other."""
+    """A multi-head cross-attention module: queries from `z`, keys and values from a context.
+
+    Example:
+
+        >>> CrossAttention(8, heads=2)(torch.zeros(1, 3, 8), torch.zeros(1, 5, 8)).shape
+        torch.Size([1, 3, 8])
+    """
 
     def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
@@ -101,7 +127,10 @@ class CrossAttention(nn.Module):
         context: Float[Tensor, "b k d"],
         key_padding_mask: Bool[Tensor, "b k"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """No token attends to one of the context that is `key_padding_mask`."""
+        """Return the attended tokens (b, m, d) from `z` (b, m, d) and `context` (b, k, d).
+
+        No token attends to a context token with a True `key_padding_mask` (b, k).
+        """
         q = rearrange(self.q(z), "b m (h e) -> b h m e", h=self.heads)
         k, v = rearrange(self.kv(context), "b k (two h e) -> two b h k e", two=2, h=self.heads)
         pooled = attend(q, k, v, key_padding_mask)
@@ -109,9 +138,15 @@ class CrossAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear maps with a GELU between them, exact or its tanh form; four times wider inside.
+    """Two linear maps with a GELU between them, exact or in its tanh form.
 
-    `gated`: half of what the first map gives is multiplied with the SiLU of the other (Shazeer 2020).
+    The inner width is `ratio` times `width`. With `gated`, the first map has two halves, and the SiLU of one
+    half is multiplied by the other (SwiGLU, Shazeer 2020).
+
+    Example:
+
+        >>> MLP(8)(torch.zeros(1, 5, 8)).shape
+        torch.Size([1, 5, 8])
     """
 
     def __init__(self, width: int, ratio: float = 4.0, *, tanh: bool = False, gated: bool = False) -> None:
@@ -123,7 +158,7 @@ class MLP(nn.Module):
         self.gated = gated
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        """Each token on its own."""
+        """Return tokens (b, n, d) from tokens (b, n, d); each token is mapped on its own."""
         if self.gated:
             gate, value = self.up(z).chunk(2, dim=-1)
             return self.down(functional.silu(gate) * value)
@@ -131,7 +166,13 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥)."""
+    """A Transformer layer: z' = Attention(LN(z)) + z;  z^(l) = MLP(LN(z')) + z' (lecture L5 ⑤ ⑥).
+
+    Example:
+
+        >>> Block(8, heads=2)(torch.zeros(1, 5, 8)).shape
+        torch.Size([1, 5, 8])
+    """
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
@@ -151,10 +192,12 @@ class Block(nn.Module):
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
         select: Selection | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """`drop_path` scales the two branches of each sample (stochastic depth): 0 drops, 1/(1−p) keeps.
+        """Return tokens (b, m, d) from tokens `z` (b, n, d).
 
-        Tokens that are `key_padding_mask` only fill a row up: no other attends to them. `select` picks the tokens that
-        anybody reads of what leaves this layer: the others are attended to, and cost no more than that.
+        `drop_path` (2, b) multiplies the two branches of each sample (stochastic depth): 0 drops a branch,
+        1/(1 − p) scales it. No token attends to a token with a True `key_padding_mask` (b, n). `select` picks
+        the tokens that the layer returns. The layer computes queries and the MLP for these only; keys and
+        values come from all tokens.
         """
         normed = self.norm1(z)
         z, queries = (z, None) if select is None else (select(z), select(normed))
@@ -167,7 +210,15 @@ class Block(nn.Module):
 
 
 class CrossBlock(nn.Module):
-    """z' = CrossAttention(LN(z), context) + z;  z^(l) = MLP(LN(z')) + z' (Fu et al. 2024, Sec. 3.2)."""
+    """A cross-attention layer (Fu et al. 2024, Sec. 3.2).
+
+    z' = CrossAttention(LN(z), context) + z; z^(l) = MLP(LN(z')) + z'.
+
+    Example:
+
+        >>> CrossBlock(8, heads=2)(torch.zeros(1, 3, 8), torch.zeros(1, 5, 8)).shape
+        torch.Size([1, 3, 8])
+    """
 
     def __init__(self, width: int, heads: int, kind: BlockConfig = PLAIN) -> None:
         super().__init__()
@@ -182,7 +233,11 @@ class CrossBlock(nn.Module):
         context: Float[Tensor, "b k d"],
         key_padding_mask: Bool[Tensor, "b k"] | None = None,
     ) -> Float[Tensor, "b m d"]:
-        """Each token on its own, given the context; what is `key_padding_mask` of it is not attended to."""
+        """Return tokens (b, m, d) from tokens `z` (b, m, d) and `context` (b, k, d).
+
+        No token attends to a context token with a True `key_padding_mask` (b, k). The tokens of `z` do not
+        attend to each other.
+        """
         z = z + self.attention(self.norm1(z), context, key_padding_mask)
         return z + self.mlp(self.norm2(z))
 
@@ -192,9 +247,15 @@ def drop_path_factors(
 ) -> Float[Tensor, "layers each b"]:
     """Return the factors of stochastic depth (Huang et al. 2016) for the branches of `depth` layers.
 
-    From numbers in [0, 1), drawn outside the model. The rate grows linearly from 0 at the first layer to
-    `rate` at the last. A branch is dropped (0) with its rate p and scaled by 1/(1 − p) otherwise, so that its
-    mean stays.
+    `noise` (b, branches) is in [0, 1); `branches` is a multiple of `depth`. The drop rate grows linearly from
+    0 at the first layer to `rate` at the last. A branch with rate p gets the factor 0 with probability p, and
+    1/(1 − p) otherwise, so its mean does not change. Returns (depth, branches / depth, b).
+
+    Example:
+
+        >>> drop_path_factors(torch.tensor([[0.9, 0.9, 0.1, 0.9]]), 0.5, 2)[:, :, 0]
+        tensor([[1., 1.],
+                [0., 2.]])
     """
     rates = torch.linspace(0.0, rate, depth, dtype=noise.dtype, device=noise.device)
     draws = noise.T.reshape(depth, -1, noise.shape[0])

@@ -1,4 +1,4 @@
-"""A classifier on the encoder (lecture L6): what does the picture show?"""
+"""A classifier on top of the encoder (lecture L6)."""
 
 from __future__ import annotations
 
@@ -23,29 +23,38 @@ Pool: TypeAlias = Literal["class", "mean"]
 Pooling: TypeAlias = Literal["class", "mean", "distilled", "class and mean", "halves"]
 
 POOLED_TOKENS: dict[Pooling, int] = {"class": 1, "distilled": 2, "halves": 2}
-"""How many tokens, before those of the patches, are all that is read of the last layer."""
+"""For pools that read no patch token: how many tokens they read, from the class token on."""
 POOLING_TEXT: dict[Pooling, str] = {
     "class": "the class token",
-    "mean": "the mean",
-    "distilled": "the class and the distillation token",
-    "halves": "the mean of the class and the distillation token",
-    "class and mean": "the class token and the mean",
+    "mean": "the mean of the patch tokens",
+    "distilled": "the class token and the distillation token",
+    "halves": "the mean of the class token and the distillation token",
+    "class and mean": "the class token and the mean of the patch tokens",
 }
 
 
 class Classifier(Network):
-    """A linear map from the pooled tokens to one logit a class.
+    """A classifier: an encoder, pooling of its tokens, and a linear head with one logit for each class.
 
-    `pool="class"` reads the class token after the final norm (Dosovitskiy et al. 2021); `pool="mean"`
-    normalises the mean of the patch tokens (MAE's fine-tuning, and timm's `avg`): one norm, two places.
-    `pool="distilled"` halves class and distillation token side by side, so that one linear map gives the
-    mean of the two heads of DeiT (Touvron et al. 2021, Sec. 4); `pool="halves"` is the mean of these two
-    tokens (Gong et al. 2021). `pool="class and mean"` has the class token and the mean of the patch tokens
-    side by side, all after the final norm (Oquab et al. 2024, DINOv2). `head_epsilon` is that of a layer norm
-    before the linear map; None for no such norm.
+    `pool` selects what the head reads:
 
-    The encoder is a ViT, trained or not, or a name or config of one, with its `channels` and `image_size`;
-    `seed` draws the head, and such a new encoder before it. Raises OptionError.
+    - "class": the class token after the final norm (Dosovitskiy et al. 2021).
+    - "mean": the mean of the patch tokens, then the final norm (MAE's fine-tuning, and timm's `avg`).
+    - "distilled": half of the class token beside half of the distillation token, after the final norm. One
+      linear map then gives the mean of the two heads of DeiT (Touvron et al. 2021, Sec. 4).
+    - "halves": the mean of the class token and the distillation token (Gong et al. 2021).
+    - "class and mean": the class token beside the mean of the patch tokens, both after the final norm
+      (Oquab et al. 2024, DINOv2).
+
+    `encoder` is a ViT, or the name or config of a new one with `channels` and `image_size`. `head_epsilon`
+    adds a layer norm with this epsilon before the head; None adds no norm. `seed` draws the new encoder, then
+    the head. Raises OptionError for values that cannot be used.
+
+    Example:
+
+        >>> model = Classifier("nano", classes=10, channels=1, image_size=28, seed=0)
+        >>> model(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     kind = "classifier"
@@ -76,12 +85,12 @@ class Classifier(Network):
             self.reset_head(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw encoder and head anew."""
+        """Draw new weights for the encoder and the head."""
         self.encoder.reset_parameters(generator)
         self.reset_head(generator)
 
     def reset_head(self, generator: torch.Generator | None = None) -> None:
-        """Draw a head that says almost nothing yet: truncated normal, std 2e-5 (MAE paper's fine-tuning)."""
+        """Draw a head with logits near 0: truncated normal, std 2e-5 (MAE paper's fine-tuning)."""
         if self.head_norm is not None:
             self.head_norm.reset_parameters()
         nn.init.trunc_normal_(self.head.weight, std=2e-5, generator=generator)
@@ -94,7 +103,10 @@ class Classifier(Network):
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b e"]:
-        """What the head sees."""
+        """Return the input of the head (b, e) for pictures (b, c, H, W) in the model's units.
+
+        Patches with a True `padding_mask` (b, n) are not used.
+        """
         return self.features_from_index(
             pictures, visible_index(None, padding_mask, pictures.device), drop_path, trace
         )
@@ -106,11 +118,11 @@ class Classifier(Network):
         drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
     ) -> Float[Tensor, "b e"]:
-        """What the head sees of the `chosen` patches, or of all."""
+        """Return the input of the head (b, e) from the patches in `chosen`, or from all patches."""
         first = 0 if trace is not None else POOLED_TOKENS.get(self.pool, 0)
         tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first)
-        found = pool_tokens(self.encoder, tokens, self.pool, chosen)
-        return found if self.head_norm is None else self.head_norm(found)
+        pooled = pool_tokens(self.encoder, tokens, self.pool, chosen)
+        return pooled if self.head_norm is None else self.head_norm(pooled)
 
     def forward(
         self,
@@ -119,11 +131,15 @@ class Classifier(Network):
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One logit a class; `padding_mask` patches do not count."""
+        """Return logits (b, classes) for pictures (b, c, H, W) in the model's units.
+
+        `drop_path` (layers, 2, b) are factors of stochastic depth, see `drop_path_factors`. Patches with a
+        True `padding_mask` (b, n) are not used.
+        """
         return self.head(self.features(pictures, drop_path, trace, padding_mask))
 
     def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
-        """The patches' tokens after the final norm, place by place."""
+        """Return the patch tokens after the final norm as maps (b, d, rows, cols)."""
         tokens = self.encoder(pictures)[:, 1 + self.encoder.config.registers :]
         grid = self.encoder.grid
         return rearrange(tokens, "b (rows cols) d -> b d rows cols", rows=grid.rows, cols=grid.cols)
@@ -145,28 +161,34 @@ class Classifier(Network):
 
     @property
     def drop_path_layers(self) -> int:
-        """All layers of the encoder."""
+        """The number of layers of the encoder."""
         return self.encoder.config.depth
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
-        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        """Return the grid of patches of pictures with `size` (height, width) in pixels.
+
+        Raises OptionError if the patches do not divide the picture.
+        """
         return self.encoder.grid_for(size)
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
-        """Take pictures of another size from now on: the positions are resized in two dimensions."""
+        """Change the picture size; the position embeddings are resized in two dimensions."""
         self.encoder.resize(size, how)
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
-        """Return the same encoder with a new head; it reads what the old one reads, or `pool`."""
+        """Return a classifier with the same encoder and a new head.
+
+        The head reads `pool`; by default the same tokens as the old head.
+        """
         epsilon = None if pool else self.head_epsilon
         return Classifier(self.encoder, classes, pool or self.pool, epsilon, seed=seed)
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return the encoder's positions (1 + n, d)."""
+        """Return the position embeddings of the encoder (1 + n, d)."""
         return self.encoder.position_embeddings()
 
     def describe(self) -> dict[str, Any]:
-        """Return the encoder's shape, and what the head reads."""
+        """Return the config of the encoder, and what the head reads."""
         head = {"pool": self.pool, "head_epsilon": self.head_epsilon}
         return {**self.encoder.describe(), "kind": self.kind, **head}
 
@@ -182,7 +204,18 @@ def pool_tokens(
     pool: Pooling,
     chosen: TokenIndex | None = None,
 ) -> Float[Tensor, "b e"]:
-    """One vector a picture, from tokens before the final norm, as the encoder gives them for the `chosen`."""
+    """Return one vector for each picture (b, e), from tokens before the final norm.
+
+    `tokens` (b, k, d) are the encoder's output for the patches in `chosen`, or for all patches. See
+    `Classifier` for the values of `pool`.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=28, seed=0)
+        >>> tokens = encoder.tokens(torch.zeros(2, 1, 28, 28))
+        >>> pool_tokens(encoder, tokens, "mean").shape
+        torch.Size([2, 64])
+    """
     if pool == "class":
         return encoder.norm(tokens[:, 0])
     if pool == "distilled":

@@ -1,4 +1,4 @@
-"""The sizes of Vision Transformers and ResNets, as rows. Parameter counts of each are tested."""
+"""The configurations of Vision Transformers and ResNets. Tests check the parameter count of each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from kakera.errors import OptionError
 
 @dataclass(frozen=True)
 class BlockConfig:
-    """In what the layers of published Transformers differ; as it stands, those of ViT and MAE.
+    """The options of Transformer layers; the defaults are those of ViT and MAE.
 
-    `ratio` is the width inside the MLP over the width outside, `epsilon` that of every layer norm;
-    `layer_scale` multiplies each branch with a learned vector (Touvron et al. 2021b, CaiT); `gated` is an
-    MLP that multiplies half of its inside with the SiLU of the other half (Shazeer 2020, SwiGLU).
+    `ratio` is the inner width of the MLP divided by the width of the tokens. `epsilon` belongs to every layer
+    norm. `layer_scale` multiplies each branch by a learned vector (Touvron et al. 2021b, CaiT). `gated` uses
+    an MLP that multiplies half of its inner values by the SiLU of the other half (Shazeer 2020, SwiGLU).
+
+    Example:
+
+        >>> BlockConfig(epsilon=1e-5).ratio
+        4.0
     """
 
     ratio: float = 4.0
@@ -27,7 +32,7 @@ class BlockConfig:
     gated: bool = False
 
     def ratio_of(self, inside: int, outside: int) -> BlockConfig:
-        """The same layers with an MLP of another width inside."""
+        """Return the same layers with an MLP of inner width `inside` for tokens of width `outside`."""
         return replace(self, ratio=inside / outside)
 
 
@@ -35,7 +40,7 @@ PLAIN = BlockConfig()
 
 
 def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
-    """Raises OptionError for layers that cannot be."""
+    """Raise OptionError for layers that cannot exist."""
     if width < 1 or depth < 0:
         got = f"{depth} layers of {width}"
         raise OptionError(where, got=got, expected="positive numbers", do="correct them")
@@ -46,9 +51,14 @@ def _require_layers(where: str, width: int, depth: int, heads: int) -> None:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """`depth` layers of `width` with `heads` heads.
+    """The size of a decoder: `depth` layers of `width` with `heads` heads.
 
-    Where it is `cross`, hidden places attend to the encoder's tokens alone (Fu et al. 2024, CrossMAE).
+    With `cross`, hidden patches attend to the encoder's tokens only (Fu et al. 2024, CrossMAE).
+
+    Example:
+
+        >>> DecoderConfig(width=64, depth=1, heads=2).cross
+        False
     """
 
     width: int
@@ -63,11 +73,17 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """`depth` layers of `width` with `heads` heads on patches of (height, width) pixels.
+    """The size of a ViT: `depth` layers of `width` with `heads` heads, and patches of (height, width) pixels.
 
-    A `stride` below the patch lets neighbours overlap, as in AST (Gong et al. 2021: 16 × 16, stride 10).
-    `registers` counts the tokens beside the class token that stand for no patch: registers (Darcet et al.
+    A `stride` below the patch size makes neighbouring patches overlap, as in AST (Gong et al. 2021: 16 × 16,
+    stride 10). `registers` counts the tokens that are neither class token nor patch: registers (Darcet et al.
     2024), or DeiT's distillation token.
+
+    Example:
+
+        >>> config = ViTConfig(64, 3, 2, (4, 4), DecoderConfig(32, 1, 1))
+        >>> config.with_patch((8, 8)).step
+        (8, 8)
     """
 
     width: int
@@ -78,7 +94,7 @@ class ViTConfig:
     block: BlockConfig = PLAIN
     registers: int = 0
     stride: tuple[int, int] | None = None
-    """From one patch to the next, down and across; None for patches side by side."""
+    """Pixels from one patch to the next (down, across); None for patches side by side."""
 
     def __post_init__(self) -> None:
         _require_layers("encoder", self.width, self.depth, self.heads)
@@ -87,11 +103,11 @@ class ViTConfig:
 
     @property
     def step(self) -> tuple[int, int]:
-        """From one patch to the next, down and across."""
+        """Pixels from one patch to the next (down, across)."""
         return self.stride or self.patch
 
     def with_patch(self, patch: tuple[int, int], stride: tuple[int, int] | None = None) -> ViTConfig:
-        """The same layers on other patches."""
+        """Return the same layers with other patches."""
         return replace(self, patch=patch, stride=stride)
 
 
@@ -112,17 +128,38 @@ SIZES: dict[str, ViTConfig] = {
 
 
 def decoder_for(width: int) -> DecoderConfig:
-    """The decoder that the table puts behind an encoder of this width, or else the paper's."""
+    """Return the decoder of the table's encoder with this width, or the decoder of the MAE paper.
+
+    Example:
+
+        >>> decoder_for(64).width, decoder_for(100).width
+        (32, 512)
+    """
     return next((shape.decoder for shape in SIZES.values() if shape.width == width), _PAPER)
 
 
 def vit_config(name: str) -> ViTConfig:
-    """Return the row of a name. Raises OptionError for an unknown one."""
+    """Return the ViT configuration with this name. Raises OptionError for an unknown name.
+
+    Example:
+
+        >>> vit_config("base").width
+        768
+    """
     return SIZES[name] if name in SIZES else unknown("model", name, SIZES)
 
 
 def unknown(what: str, name: Any, known: Iterable[str]) -> NoReturn:
-    """Raise OptionError for a name that is not among the known ones, with the nearest of them."""
+    """Raise OptionError for a name that is not in `known`, and suggest the nearest known name.
+
+    Example:
+
+        >>> try:
+        ...     unknown("model", "bas", ["nano", "base"])
+        ... except OptionError as error:
+        ...     print(error)
+        model: got bas, expected one of nano, base; did you mean base?
+    """
     names = list(known)
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     do = f"did you mean {near[0]}?" if near else "choose one of these"
@@ -130,7 +167,15 @@ def unknown(what: str, name: Any, known: Iterable[str]) -> NoReturn:
 
 
 def pair(what: str, value: Any) -> tuple[int, int]:
-    """Return (height, width) of one number for both, or of two. Raises OptionError for other values."""
+    """Return (height, width) from one number for both, or from two numbers.
+
+    Raises OptionError, with the subject `what`, for other values.
+
+    Example:
+
+        >>> pair("image_size", 28)
+        (28, 28)
+    """
     both = (
         (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, tuple | list) else ()
     )
@@ -141,21 +186,33 @@ def pair(what: str, value: Any) -> tuple[int, int]:
 
 
 def require_count(what: str, value: Any) -> int:
-    """Return a number of channels or classes. Raises OptionError where it is no number above 0."""
+    """Return a number of channels or classes. Raises OptionError if it is not an integer above 0.
+
+    Example:
+
+        >>> require_count("classes", 10)
+        10
+    """
     if not isinstance(value, int) or value < 1:
         raise OptionError(what, got=value, expected="1 or more", do="correct the number")
     return value
 
 
-EXPANSION = 4  # a bottleneck's output is so many times as wide as its 3 × 3 convolution
+EXPANSION = 4  # channels of a bottleneck's output divided by channels of its 3 × 3 convolution
 
 
 @dataclass(frozen=True)
 class ResNetConfig:
-    """Stages of `blocks[i]` blocks of `widths[i]` channels; each stage but the first halves the picture.
+    """The size of a ResNet: stage i has `blocks[i]` blocks with `widths[i]` channels.
 
-    The `small` stem is one 3 × 3 convolution at full size; the `large` one, for pictures of 224 pixels, is
-    7 × 7 with stride 2 and a max pool, and divides height and width by 4.
+    Each stage except the first halves height and width. The `small` stem is one 3 × 3 convolution at full
+    size. The `large` stem, for pictures of 224 pixels, is a 7 × 7 convolution with stride 2 and a max pool;
+    it divides height and width by 4.
+
+    Example:
+
+        >>> ResNetConfig((1, 1), (32, 64), bottleneck=False, stem="small").features
+        64
     """
 
     blocks: tuple[int, ...]
@@ -165,7 +222,7 @@ class ResNetConfig:
 
     @property
     def features(self) -> int:
-        """d, the channels that the last stage gives."""
+        """The number of channels d of the last stage."""
         return self.widths[-1] * (EXPANSION if self.bottleneck else 1)
 
 
@@ -173,11 +230,11 @@ _SMALL, _WIDE, _LARGE = (32, 64, 128), (64, 128, 256), (64, 128, 256, 512)
 
 
 RESNETS: dict[str, ResNetConfig] = {
-    # for pictures of 28 to 64 pixels; micro and mini within 5 % of the parameters of the ViTs so named
+    # for pictures of 28 to 64 pixels; micro and mini: within 5 % of the parameters of those ViTs
     "resnet-nano": ResNetConfig((1, 1, 1), _SMALL, bottleneck=False, stem="small"),
     "resnet-micro": ResNetConfig((3, 3, 2), _SMALL, bottleneck=False, stem="small"),
     "resnet-mini": ResNetConfig((2, 2, 2), _WIDE, bottleneck=False, stem="small"),
-    # as large, for pictures above 64 pixels and for spectrograms: at full size they would take hours
+    # for pictures above 64 pixels and for spectrograms: the small stem would take hours
     "resnet-nano-7x7": ResNetConfig((1, 1, 1), _SMALL, bottleneck=False, stem="large"),
     "resnet-micro-7x7": ResNetConfig((3, 3, 2), _SMALL, bottleneck=False, stem="large"),
     "resnet-mini-7x7": ResNetConfig((2, 2, 2), _WIDE, bottleneck=False, stem="large"),
@@ -191,5 +248,11 @@ RESNETS: dict[str, ResNetConfig] = {
 
 
 def resnet_config(name: str) -> ResNetConfig:
-    """The row of a name. Raises OptionError for an unknown one."""
+    """Return the ResNet configuration with this name. Raises OptionError for an unknown name.
+
+    Example:
+
+        >>> resnet_config("resnet-50").features
+        2048
+    """
     return RESNETS[name] if name in RESNETS else unknown("ResNet", name, RESNETS)

@@ -1,4 +1,4 @@
-"""The decoder of the masked autoencoder: visible tokens and mask tokens in, predicted patches out."""
+"""The decoder of the masked autoencoder: it predicts hidden patches from visible tokens and mask tokens."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ from kakera.model.vit import ViT
 
 
 class Decoder(nn.Module):
-    """Visible tokens and mask tokens in, guesses out.
+    """A decoder that predicts hidden patches from visible tokens and mask tokens.
 
-    All places attend to all (He et al. 2022, Sec. 3); or, where the config is `cross`, the places to guess
-    attend to the encoder's tokens and not to each other (Fu et al. 2024, Sec. 3): those that are not asked
-    for cost nothing.
+    All positions attend to all positions (He et al. 2022, Sec. 3). If `config.cross` is True, the predicted
+    positions attend to the encoder's tokens and not to each other (Fu et al. 2024, Sec. 3); hidden patches
+    that are not predicted then cost nothing. `outputs` is the number of values p for each patch.
+
+    Example:
+
+        >>> from kakera.model.token_index import MaskIndex
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> decoder = Decoder(encoder, encoder.config.decoder, outputs=16, seed=0)
+        >>> index = MaskIndex.of(torch.tensor([[True, True, True, False]]))
+        >>> decoder(encoder.tokens(torch.zeros(1, 1, 8, 8), index.visible), index).shape
+        torch.Size([1, 3, 16])
     """
 
     def __init__(self, encoder: ViT, config: DecoderConfig, outputs: int, seed: Seed = None) -> None:
@@ -40,16 +49,16 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw as the encoder does: Xavier-uniform, zero biases, N(0, .02²) mask token."""
+        """Draw new weights as for the encoder: Xavier-uniform, zero biases, mask token N(0, .02²)."""
         reset_layers(self, generator)
         nn.init.normal_(self.mask_token, std=0.02, generator=generator)
         self.positions.copy_(positions.sincos(self.grid, self.config.width))
 
     def forward(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "b m p"]:
-        """Guess the patches of `index.predicted`, in the order of their numbers.
+        """Return predictions (b, m, p) for the patches of `index.predicted`, in the order of their numbers.
 
-        The latent has the class token first. Mask tokens stand in hidden places alone: none where a patch
-        is absent.
+        `latent` (b, k, d) are the encoder's tokens, class token first. Mask tokens are used for hidden
+        patches only, not for padding.
         """
         places = self._across if self.config.cross else self._among
         return self.predict(self.norm(places(self.embed(latent), index)))

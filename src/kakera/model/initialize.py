@@ -1,4 +1,4 @@
-"""How weights begin: drawn once, where a model is made, by one generator in one order."""
+"""Initial weights: a model draws them once, with one generator and in a fixed order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from torch import nn
 from kakera.model.attention import Block
 
 Seed: TypeAlias = int | torch.Generator | None
-"""A number, the generator that draws, or None for PyTorch's global one."""
+"""A number, a generator, or None for PyTorch's global generator."""
 
 
 def generator_of(seed: Seed) -> torch.Generator | None:
-    """Return the generator that a seed means, on the device where models are made."""
+    """Return the generator of a seed, on PyTorch's default device.
+
+    A generator or None is returned unchanged. On the meta device the result is None.
+
+    Example:
+
+        >>> generator_of(7).initial_seed()
+        7
+    """
     if not isinstance(seed, int):
         return seed
     device = torch.get_default_device()
@@ -22,9 +30,17 @@ def generator_of(seed: Seed) -> torch.Generator | None:
 
 
 def allocate(module: nn.Module) -> bool:
-    """Give memory to a module that was made on the meta device, without drawing numbers for it.
+    """Allocate memory for a module that was created on the meta device; the values are not initialised.
 
-    False where the model is itself to stay there (`with torch.device("meta")`): nothing is to be drawn.
+    Returns False if the model should stay on the meta device (`with torch.device("meta")`); then there is
+    nothing to initialise.
+
+    Example:
+
+        >>> with torch.device("meta"):
+        ...     layer = nn.Linear(2, 3)
+        >>> allocate(layer), layer.weight.device.type
+        (True, 'cpu')
     """
     device = torch.get_default_device()
     if device.type == "meta":
@@ -34,11 +50,21 @@ def allocate(module: nn.Module) -> bool:
 
 
 def reset_layers(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Draw Xavier-uniform weights and zero biases of linear maps; norms and scales then change nothing."""
+    """Draw Xavier-uniform weights and zero biases for linear maps; reset norms and scales to the identity.
+
+    Example:
+
+        >>> layer = nn.Linear(2, 3)
+        >>> reset_layers(layer, generator_of(0))
+        >>> layer.bias.tolist()
+        [0.0, 0.0, 0.0]
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.xavier_uniform_(part.weight, generator=generator)
-            if "bias" in dict(part.named_parameters()):  # that to queries, keys and values may have none
+            if "bias" in dict(
+                part.named_parameters()
+            ):  # the map to queries, keys and values may have no bias
                 nn.init.zeros_(part.bias)
         elif isinstance(part, nn.LayerNorm):
             part.reset_parameters()

@@ -1,9 +1,10 @@
-"""Linear maps, by the faster of the two libraries for matrix products that PyTorch has on a CPU.
+"""Linear maps that use the faster of PyTorch's two CPU libraries for matrix products, MKL or oneDNN.
 
-`torch.nn.Linear` calls MKL. PyTorch brings oneDNN along too, whose products of large matrices were up to
-1.25 times as fast on a processor with AVX-512, and which computes a GELU on the way. On one without, MKL
-made a step of ViT-B/16 in 0.89 of oneDNN's time, and does it. Both are float32 throughout. On GPUs, in other
-precisions, compiled or exported, all is as in `torch.nn`.
+`torch.nn.Linear` calls MKL. PyTorch also contains oneDNN, whose products of large matrices were up to 1.25
+times as fast on a processor with AVX-512, and which can compute a GELU in the same step. On a processor
+without AVX-512, a step of ViT-B/16 took 0.89 of oneDNN's time with MKL, so kakera uses MKL there. Both
+compute in float32 throughout. On GPUs, in other precisions, and in compiled or exported models, everything is
+as in `torch.nn`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.utils.flop_counter import register_flop_formula
 
 Then: TypeAlias = Literal["nothing", "gelu", "tanh gelu"]
 
-LARGE = 2**17  # numbers in a matrix of weights: with fewer, what a step costs in Python is more than is won
+LARGE = 2**17  # numbers in a weight matrix: below this, extra Python calls cost more time than they save
 HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 FASTER = HAS_ONEDNN and torch.backends.cpu.get_cpu_capability() == "AVX512"
 _ATTRIBUTES: dict[Then, tuple[str, str]] = {
@@ -31,10 +32,16 @@ _ATTRIBUTES: dict[Then, tuple[str, str]] = {
 
 
 class Linear(nn.Linear):
-    """x Wᵀ + b, as `torch.nn.Linear`."""
+    """A linear map x Wᵀ + b, like `torch.nn.Linear`, with an optional GELU.
+
+    Example:
+
+        >>> Linear(4, 2)(torch.zeros(3, 4), "gelu").shape
+        torch.Size([3, 2])
+    """
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
-        """With a GELU after it, exact or its tanh form, where `then` says so."""
+        """Return x Wᵀ + b; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
         return linear(input, self.weight, self.bias, then)
 
 
@@ -44,7 +51,13 @@ def linear(
     bias: Float[Tensor, " o"] | None,
     then: Then = "nothing",
 ) -> Float[Tensor, "... o"]:
-    """x Wᵀ + b, and a GELU of it if wanted: by oneDNN where `suits` says so."""
+    """Return x Wᵀ + b, with the GELU that `then` names; oneDNN computes it if `is_supported` is True.
+
+    Example:
+
+        >>> linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]]), None)
+        tensor([[3.]])
+    """
     learns = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
     learns = learns and torch.is_grad_enabled()
     if not is_supported(x, weight) or (learns and weight.numel() < LARGE):
@@ -55,7 +68,13 @@ def linear(
 
 
 def is_supported(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's product can take the place of `torch.nn.functional.linear`."""
+    """Return True if oneDNN's product can replace `torch.nn.functional.linear`.
+
+    Example:
+
+        >>> is_supported(torch.zeros(1, 2, dtype=torch.float64), torch.zeros(3, 2))
+        False
+    """
     return (
         FASTER
         and x.device.type == "cpu"
@@ -71,14 +90,14 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then = "nothi
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, kind, [], algorithm)
 
 
-def _activated(found: Tensor, then: Then) -> Tensor:
+def _activated(x: Tensor, then: Then) -> Tensor:
     if then == "nothing":
-        return found
-    return functional.gelu(found, approximate="tanh" if then == "tanh gelu" else "none")
+        return x
+    return functional.gelu(x, approximate="tanh" if then == "tanh gelu" else "none")
 
 
 class _Differentiable(torch.autograd.Function):
-    """The product with its gradients: ∂x = ∂y W by oneDNN, ∂W = ∂yᵀ x by MKL, which is faster there."""
+    """The product with gradients: ∂x = ∂y W by oneDNN, ∂W = ∂yᵀ x by MKL, which is faster here."""
 
     generate_vmap_rule = True
 
@@ -107,5 +126,5 @@ if HAS_ONEDNN:
 
     @register_flop_formula(torch.ops.mkldnn._linear_pointwise)
     def _flops(x: Sequence[int], weight: Sequence[int], *rest: object, **shapes: object) -> int:
-        """As torch counts any other product: so that a counter sees these too."""
+        """Count operations as torch does for other products, so that FLOP counters include these."""
         return 2 * math.prod(x) * weight[0]

@@ -1,4 +1,4 @@
-"""The masked autoencoder (He et al. 2022; lecture L8): guess the hidden patches from the visible ones."""
+"""The masked autoencoder (He et al. 2022; lecture L8): predict the hidden patches from the visible ones."""
 
 from __future__ import annotations
 
@@ -25,18 +25,30 @@ VARIANCE_FLOOR = 1e-6
 
 
 class MAE(Network):
-    """Encoder on the visible patches, decoder on all, mean squared error on the hidden ones.
+    """A masked autoencoder: the encoder reads the visible patches, the decoder predicts the hidden ones.
 
-    The encoder is a ViT, or a name or config of one with its `channels` and `image_size`; the decoder is by
-    default that of the config. `norm_pix_loss` predicts each patch after subtracting its mean and dividing by
-    its deviation (Sec. 4.1, "reconstruction target"); otherwise plain pixels, in the model's input units.
-    `hog_target` predicts oriented gradients after the pixels (Wei et al. 2022). `seed` draws a new encoder,
-    then the decoder. Raises OptionError where a patch is a single value, which has no deviation, or where
-    patches overlap: a hidden one would be seen in part, and for an encoder with registers, which no decoder
-    knows.
+    The loss is the mean squared error on the hidden patches. `encoder` is a ViT, or the name or config of a
+    new one with its `channels` and `image_size`. `decoder` is a config; the default is the decoder of the
+    encoder's config. `mask_ratio` is used when `forward` gets no mask. `seed` draws a new encoder, then the
+    decoder.
 
-    Where a method takes a mask, that is Boolean (b, n), True = hidden, or a MaskIndex. Beside a Boolean one
-    patches may be `padding_mask`, and only those `predict_mask` for predicted, of those that are hidden.
+    With `norm_pix_loss`, the target of each patch is its pixels minus their mean, divided by their standard
+    deviation (Sec. 4.1, "reconstruction target"); otherwise the target is pixels in the model's input units.
+    With `hog_target`, the model also predicts oriented gradients after the pixels (Wei et al. 2022).
+
+    Methods accept a mask as a Boolean tensor (b, n), True = hidden, or as a MaskIndex. With a Boolean mask,
+    two more Boolean masks are possible: `padding_mask` (True = padding), and `predict_mask`, which limits the
+    predicted patches to a part of the hidden ones.
+
+    Raises OptionError if patches overlap (parts of hidden patches would be visible), if the encoder has
+    registers, or if `norm_pix_loss` is on and a patch is a single value.
+
+    Example:
+
+        >>> model = MAE("nano", channels=1, image_size=28, seed=0)
+        >>> loss = model(torch.rand(2, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+        >>> loss.shape, bool(loss > 0)
+        (torch.Size([]), True)
     """
 
     kind = "mae"
@@ -66,18 +78,23 @@ class MAE(Network):
         self.decoder = Decoder(encoder, decoder or encoder.config.decoder, self.pixels + more, generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw both halves anew."""
+        """Draw new weights for the encoder and the decoder."""
         self.encoder.reset_parameters(generator)
         self.decoder.reset_parameters(generator)
 
     def target(
         self, pictures: Float[Tensor, "b c H W"], index: TokenIndex | None = None
     ) -> Float[Tensor, "b m p"]:
-        """Return what should be predicted for the patches of an index, or for all: pixels, then gradients."""
+        """Return the prediction target (b, m, p) of the patches in `index`, or of all patches.
+
+        The values of a patch are its pixels, then its oriented gradients if `hog_target` is on.
+        """
         vectors = patches.patchify(pictures, self.encoder.config.patch)
         vectors = vectors if index is None else index.gather(vectors)
         if self.norm_pix_loss:
-            variance, mean = torch.var_mean(vectors, dim=-1, keepdim=True)  # unbiased, as released
+            variance, mean = torch.var_mean(
+                vectors, dim=-1, keepdim=True
+            )  # unbiased, as in the released models
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
         if not self.hog_target:
             return vectors
@@ -91,8 +108,12 @@ class MAE(Network):
         padding_mask: Bool[Tensor, "b n"] | None = None,
         predict_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b m p"]:
-        """Guess each hidden patch, in units of `target`, in the order of their numbers."""
-        return self._guess(pictures, _index(mask, padding_mask, predict_mask, pictures.device))
+        """Return predictions (b, m, p) of the hidden patches, in the order of their numbers.
+
+        Predictions have the units of `target`. `pictures` (b, c, H, W) are in the model's input units. See
+        `MAE` for the masks. Raises OptionError for masks that cannot be used.
+        """
+        return self._predict(pictures, _index(mask, padding_mask, predict_mask, pictures.device))
 
     def forward(
         self,
@@ -103,20 +124,22 @@ class MAE(Network):
         *,
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, ""]:
-        """Return the loss: squared error, mean over a patch's values, then over those to guess (Sec. 3).
+        """Return the loss: the mean squared error of the predicted patches (Sec. 3).
 
-        Without a mask `mask_ratio` of the patches are hidden, which the generator draws, or PyTorch's global
-        one. Raises OptionError for a mask that hides nothing, or more patches in one picture than in another.
+        The mean is taken over the values of each patch, then over the predicted patches. `pictures` (b, c, H,
+        W) are in the model's input units. Without a mask, `mask_ratio` of the patches are hidden at random;
+        `generator` draws them, or PyTorch's global generator if it is None. Raises OptionError for a mask
+        that hides no patch, or that hides more patches in one picture than in another.
         """
         if mask is None and padding_mask is None and predict_mask is None:
             mask = MaskIndex.random(
                 len(pictures), self.encoder.grid, self.mask_ratio, generator, pictures.device
             )
         index = _index(mask, padding_mask, predict_mask, pictures.device)
-        wrong = self._guess(pictures, index) - self.target(pictures, index.predicted)
-        return index.predicted.mean(wrong.square())
+        error = self._predict(pictures, index) - self.target(pictures, index.predicted)
+        return index.predicted.mean(error.square())
 
-    def _guess(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
+    def _predict(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
         latent = self.encoder.norm(self.encoder.tokens(pictures, index.visible))
         return self.decoder(latent, index)
 
@@ -127,23 +150,25 @@ class MAE(Network):
         mask: Bool[Tensor, "b n"] | MaskIndex,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b c H W"]:
-        """Return the pictures with their hidden patches predicted, in the model's input units.
+        """Return the pictures (b, c, H, W) with predicted hidden patches, in the model's input units.
 
-        A model of normalised pixels cannot know a patch's mean and deviation: it borrows the true ones.
+        A model with `norm_pix_loss` cannot predict the mean and standard deviation of a patch. The true
+        values are used instead. Raises OptionError for masks that cannot be used.
         """
         index = _index(mask, padding_mask, None, pictures.device)
-        guess, wanted = self._guess(pictures, index)[..., : self.pixels], index.predicted
+        guess, predicted = self._predict(pictures, index)[..., : self.pixels], index.predicted
         vectors = patches.patchify(pictures, self.encoder.config.patch)
         if self.norm_pix_loss:
-            variance, mean = torch.var_mean(wanted.gather(vectors), dim=-1, keepdim=True)
+            variance, mean = torch.var_mean(predicted.gather(vectors), dim=-1, keepdim=True)
             guess = guess * (variance + VARIANCE_FLOOR).sqrt() + mean
-        filled = wanted.scatter(vectors, guess.to(vectors.dtype))
+        filled = predicted.scatter(vectors, guess.to(vectors.dtype))
         return patches.unpatchify(filled, self.encoder.grid, self.encoder.config.patch)
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
-        """Take pictures of another size from now on: the positions of both halves are resized.
+        """Change the picture size to (height, width) and resize the position embeddings.
 
-        They are new Parameters: make an optimizer afterwards.
+        Those of encoder and decoder become new Parameters, so create the optimizer afterwards. `how` is the
+        method, see `positions.resize`.
         """
         old = self.encoder.grid
         self.encoder.resize(size, how)
@@ -158,31 +183,37 @@ class MAE(Network):
 
     @property
     def step(self) -> int:
-        """Pixels across from one patch to the next."""
+        """Horizontal pixels from one patch to the next."""
         return self.encoder.step
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
-        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        """Return the grid of patches of pictures with `size` (height, width) in pixels.
+
+        Raises OptionError if the patches do not divide the picture.
+        """
         return self.encoder.grid_for(size)
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
-        """Return a classifier of the encoder; its head reads the mean of the patches, or `pool`."""
+        """Return a classifier with the same encoder and a new head.
+
+        The head reads `pool`, by default the mean of the patch tokens.
+        """
         return self.encoder.with_head(classes, pool, seed)
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return the positions (1 + n, d) of encoder and decoder."""
+        """Return the position embeddings (1 + n, d) of encoder and decoder."""
         return {"encoder": self.encoder.positions, "decoder": self.decoder.positions}
 
     def describe(self) -> dict[str, Any]:
-        """Return the encoder's shape, the decoder's, and what is predicted."""
+        """Return the configs of encoder and decoder, and the prediction target."""
         target = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
         decoder = asdict(self.decoder.config)
         return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
 
     def about(self, inputs: str) -> str:
-        """Return layers, patches, inputs and what is predicted in one line."""
+        """Return layers, patches, inputs and prediction target in one line."""
         pixels = "normalised" if self.norm_pix_loss else "plain"
-        return f"masked autoencoder: {self.encoder.size_in_words(inputs)}, decoder of {pixels} pixels"
+        return f"masked autoencoder: {self.encoder.size_in_words(inputs)}, predicts {pixels} pixels"
 
 
 def _index(
@@ -191,23 +222,23 @@ def _index(
     predict_mask: Tensor | None,
     device: torch.device,
 ) -> MaskIndex:
-    """A mask as index tensors on the device. Raises OptionError."""
+    """Return a mask as index tensors on the device. Raises OptionError."""
     if isinstance(mask, MaskIndex) and padding_mask is None and predict_mask is None:
         return mask.to(device)
     if not isinstance(mask, Tensor):
-        got, do = "absent or asked without a Boolean mask", "give them to MaskIndex.of"
-        raise OptionError("mask", got=got, expected="a Boolean mask beside them", do=do)
+        got, do = "padding_mask or predict_mask without a Boolean mask", "pass them to MaskIndex.of"
+        raise OptionError("mask", got=got, expected="a Boolean mask with them", do=do)
     return MaskIndex.of(mask, padding_mask, predict_mask).to(device)
 
 
 def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
-    """Raises OptionError for an encoder that no decoder can be behind."""
+    """Raise OptionError for an encoder that cannot have a decoder."""
     if encoder.config.step != encoder.config.patch:
-        do, expected = "leave the stride out", "patches side by side, so that what is hidden is not seen"
+        do, expected = "leave the stride out", "patches side by side, so that hidden pixels stay hidden"
         got = "patches that overlap"
         raise OptionError("masked autoencoder", got=got, expected=expected, do=do)
     if norm_pix_loss and encoder.patches.project.in_features == 1:
-        expected, do = "two or more, where each patch is normalised", "choose a larger patch, or plain pixels"
+        expected, do = "two or more, to normalise each patch", "choose a larger patch, or plain pixels"
         raise OptionError("patch", got="a single value", expected=expected, do=do)
     if encoder.config.registers:
         got, expected = f"{encoder.config.registers} registers", "a class token and patches only"

@@ -1,4 +1,4 @@
-"""The face that ViT, MAE, Classifier and ResNet share: who asks it need not know which of them it has."""
+"""The interface that ViT, MAE, Classifier and ResNet share, so that a caller can use any of them."""
 
 from __future__ import annotations
 
@@ -17,67 +17,80 @@ if TYPE_CHECKING:
 
 
 class Network(nn.Module):
-    """A network that takes pictures (b, c, H, W) in its own units, some of whose cells may be padding."""
+    """The base class of all networks: it takes pictures (b, c, H, W) in the model's input units.
+
+    Some of the patches, or of the cells of feature maps, may be padding.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> model: Network = ViT("nano", channels=1, image_size=28, seed=0)
+        >>> model.kind, model.grid_for((28, 28)).count
+        ('encoder', 49)
+    """
 
     kind: ClassVar[str]
-    """Its name in `kakera.json`: encoder, mae, classifier or cnn."""
+    """The name of the kind in `kakera.json`: encoder, mae, classifier or cnn."""
     has_attention: ClassVar[bool] = True
-    """Whether it has tokens that attend to each other: all but a CNN."""
+    """True if the network has tokens that attend to each other: all kinds except a CNN."""
     reconstructs: ClassVar[bool] = False
-    """Whether it predicts hidden patches."""
+    """True if the network predicts hidden patches."""
     classifies: ClassVar[bool] = False
-    """Whether it gives one logit a class, from a `head`."""
+    """True if the network has a `head` that returns one logit for each class."""
     prefix: ClassVar[str] = "encoder."
-    """What the names of the Vision Transformer's tensors begin with in `state_dict`."""
+    """The prefix of the Vision Transformer's tensor names in `state_dict`."""
     classes: int = 0
-    """How many classes it tells apart; 0 without a head."""
+    """The number of classes; 0 without a head."""
     head_epsilon: float | None = None
-    """Epsilon of a layer norm before the head; None where there is no such norm."""
+    """The epsilon of a layer norm before the head; None without such a norm."""
 
     @property
     def pool(self) -> Pooling | None:
-        """What of the tokens the head reads; None without a head on tokens."""
+        """The tokens that the head reads; None without a head on tokens."""
         return None
 
     @property
     def drop_path_layers(self) -> int:
-        """How many layers stochastic depth may leave out; 0 where it is not used."""
+        """The number of layers with stochastic depth; 0 if it is not used."""
         return 0
 
     @property
     def backbone(self) -> ViT | None:
-        """The Vision Transformer inside, or itself; None in a CNN."""
+        """The Vision Transformer of this network, which may be the network itself; None for a CNN."""
         return None
 
     @property
     def step(self) -> int:
-        """Pixels across from one cell to the next: from patch to patch, or from cell to cell of the maps."""
+        """Horizontal pixels from one patch to the next, or from one cell of the feature maps to the next."""
         raise NotImplementedError
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
-        """Return the grid of patches, or of cells of the last maps, of pictures of (height, width) pixels."""
+        """Return the grid of patches, or of cells of the last feature maps, for pictures of `size`.
+
+        `size` is (height, width) in pixels.
+        """
         raise NotImplementedError
 
     def resize(self, size: tuple[int, int], how: Resampling = "bicubic") -> None:
-        """Take pictures of (height, width) pixels from now on. Raises OptionError."""
+        """Change the picture size to (height, width) pixels. Raises OptionError."""
         raise NotImplementedError
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier | ResNet:
-        """Return a classifier of this network, whose weights it shares, with a new head.
+        """Return a classifier with the weights of this network and a new head.
 
-        `pool` is what the head reads of the tokens: without one what the old head reads, or the mean; `seed`
-        draws the head.
+        `pool` selects the tokens that the head reads. By default it is the pool of the old head, or the mean.
+        `seed` draws the head.
         """
         raise NotImplementedError
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return the position vectors (1 + n, d) of encoder and decoder, by these names."""
+        """Return the position embeddings (1 + n, d), with the keys "encoder" and "decoder"."""
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """Return what builds the same network anew, as plain values: `kind` and its shape."""
+        """Return plain values from which the same network can be built: `kind` and its config."""
         raise NotImplementedError
 
     def about(self, inputs: str) -> str:
-        """Return kind, size, `inputs` in words, and what it gives, in one line."""
+        """Return kind, size, the text `inputs` and the output, in one line."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""A picture as a sentence of patches, and back (lecture L1, L2, L4 ①–③)."""
+"""Split pictures into patches, and join patches into pictures (lecture L1, L2, L4 ①–③)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from kakera.model.linear import Linear
 def patchify(
     pictures: Float[Tensor, "b c H W"], patch: tuple[int, int], stride: tuple[int, int] | None = None
 ) -> Float[Tensor, "b n p"]:
-    """Patch vectors x_i ∈ R^(ph·pw·C): row by row, channels last (lecture L2), for any H, W, ph, pw, C.
+    """Return the patch vectors x_i ∈ R^(ph·pw·C) of pictures, row by row, channels last (lecture L2).
 
-    With a `stride` below the patch they overlap. Raises OptionError where the patch does not divide the
-    picture.
+    `pictures` are (b, c, H, W), `patch` and `stride` are (height, width) in pixels. By default patches lie
+    side by side; with a `stride` below the patch size they overlap. Returns (b, n, ph · pw · c). Raises
+    OptionError if the patch does not divide the picture.
+
+    Example:
+
+        >>> import torch
+        >>> patchify(torch.zeros(1, 3, 8, 8), (4, 4)).shape
+        torch.Size([1, 4, 48])
     """
     grid = Grid.cover((pictures.shape[-2], pictures.shape[-1]), patch, stride)
     if stride is not None and stride != patch:
@@ -30,7 +37,15 @@ def patchify(
 def unpatchify(
     patches: Float[Tensor, "b n p"], grid: Grid, patch: tuple[int, int]
 ) -> Float[Tensor, "b c H W"]:
-    """The inverse of `cut`."""
+    """Return pictures (b, c, H, W) from patch vectors (b, n, p): the inverse of `patchify` without a stride.
+
+    Example:
+
+        >>> import torch
+        >>> pictures = torch.rand(2, 3, 8, 12)
+        >>> torch.equal(unpatchify(patchify(pictures, (4, 4)), Grid(2, 3), (4, 4)), pictures)
+        True
+    """
     return rearrange(
         patches,
         "b (rows cols) (ph pw c) -> b c (rows ph) (cols pw)",
@@ -42,12 +57,28 @@ def unpatchify(
 
 
 def gather_tokens(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
-    """The tokens with the given numbers, row by row."""
+    """Return the tokens (b, k, d) with these `numbers` (b, k) from tokens (b, n, d), for each row.
+
+    Example:
+
+        >>> import torch
+        >>> gather_tokens(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([[0, 2]])).flatten().tolist()
+        [1.0, 3.0]
+    """
     return tokens.gather(1, numbers.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
 
 class PatchEmbedding(nn.Module):
-    """z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③)."""
+    """The patch embedding z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③).
+
+    `patch` and `stride` are (height, width) in pixels.
+
+    Example:
+
+        >>> import torch
+        >>> PatchEmbedding((4, 4), channels=3, width=8)(torch.zeros(1, 3, 8, 8)).shape
+        torch.Size([1, 4, 8])
+    """
 
     def __init__(
         self, patch: tuple[int, int], channels: int, width: int, stride: tuple[int, int] | None = None
@@ -59,6 +90,9 @@ class PatchEmbedding(nn.Module):
     def forward(
         self, pictures: Float[Tensor, "b c H W"], keep: Int[Tensor, "b k"] | None = None
     ) -> Float[Tensor, "b k d"]:
-        """All patches embedded, or only those whose numbers `keep` names: the rest cost nothing."""
+        """Return embedded patches (b, k, d) of pictures (b, c, H, W).
+
+        `keep` (b, k) are the numbers of the patches to embed, so other patches cost no time. None embeds all.
+        """
         vectors = patchify(pictures, self.patch, self.stride)
         return self.project(vectors if keep is None else gather_tokens(vectors, keep))

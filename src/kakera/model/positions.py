@@ -1,6 +1,6 @@
-"""Where a patch stands: position vectors r_i (lecture L4 ④), made, learned, and resized to another grid.
+"""Position embeddings r_i of patches (lecture L4 ④): create them, and resize them to another grid.
 
-Row 0 belongs to the class token; patches follow row by row.
+Row 0 belongs to the class token. The patches follow row by row.
 """
 
 from __future__ import annotations
@@ -20,10 +20,17 @@ Resampling: TypeAlias = Literal["bicubic", "antialiased", "cut"]
 
 
 def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
-    """Two-dimensional sine and cosine vectors as in the MAE paper (App. A.1), class row of zeros first.
+    """Return two-dimensional sine and cosine position embeddings (1 + n, d), float32.
 
-    Each row is [sin w | cos w | sin h | cos h], d/4 frequencies each: ω_i = 10000^(−i / (d/4)).
-    Computed in float64, returned in float32; on the meta device only their shape.
+    They are those of the MAE paper (App. A.1): row 0, the class token, is zero. Each other row is [sin w |
+    cos w | sin h | cos h] with d/4 frequencies each: ω_i = 10000^(−i / (d/4)). The values are computed in
+    float64. On the meta device, the values are not computed. Raises OptionError if `width` is not a multiple
+    of 4.
+
+    Example:
+
+        >>> sincos(Grid(2, 3), 8).shape
+        torch.Size([7, 8])
     """
     if width % 4:
         raise OptionError("width", got=width, expected="a multiple of 4", do="choose another width")
@@ -48,10 +55,16 @@ def sincos(grid: Grid, width: int) -> Float[Tensor, "n d"]:
 def resize(
     positions: Float[Tensor, "n d"], old: Grid, new: Grid, how: Resampling = "bicubic"
 ) -> Float[Tensor, "m d"]:
-    """Position vectors for another grid: resized in two dimensions, the class row untouched.
+    """Return position embeddings (1 + m, d) for another grid, resized in two dimensions.
 
-    MAE resizes without antialiasing, timm with it ("antialiased"); AST cuts the middle out where the grid
-    gets shorter and is linear where it gets longer ("cut"; Gong et al. 2021, Sec. 2.2).
+    The row of the class token does not change. `how` is the method: "bicubic" without antialiasing as in MAE,
+    "antialiased" as in timm, or "cut" as in AST (Gong et al. 2021, Sec. 2.2). "cut" takes the middle of the
+    grid along a shorter axis, and interpolates linearly along a longer one.
+
+    Example:
+
+        >>> resize(sincos(Grid(2, 2), 8), Grid(2, 2), Grid(4, 3)).shape
+        torch.Size([13, 8])
     """
     if old == new:
         return positions
@@ -74,7 +87,7 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
     for axis, count in ((2, new.rows), (3, new.cols)):
         spare = field.shape[axis] - count
         if spare >= 0:
-            # Half of the old length less half of the new one, each rounded down.
+            # AST's start: half of the old length minus half of the new one, each rounded down.
             field = field.narrow(axis, field.shape[axis] // 2 - count // 2, count)
         else:
             size = (count, field.shape[3]) if axis == 2 else (field.shape[2], count)
@@ -83,10 +96,16 @@ def _cut(field: Float[Tensor, "1 d rows cols"], new: Grid) -> Float[Tensor, "1 d
 
 
 def crop_positions(positions: Float[Tensor, "n d"], old: Grid, new: Grid) -> Float[Tensor, "m d"]:
-    """Position vectors for a grid that begins where the old one does and ends earlier or later.
+    """Return position embeddings (1 + m, d) for a grid with the same top left corner and another end.
 
-    Each patch keeps its own: rows and columns are left out, or sine and cosine vectors go on. Where others
-    would have to go on, nothing is known of what comes, and they are resized.
+    Each patch keeps its embedding: rows and columns at the end are removed. In a larger grid, sine and cosine
+    embeddings are computed for the new patches. Other embeddings cannot be continued, so they are resized.
+
+    Example:
+
+        >>> old = sincos(Grid(2, 4), 8)
+        >>> torch.equal(crop_positions(old, Grid(2, 4), Grid(2, 3))[:4], old[:4])
+        True
     """
     if old == new:
         return positions

@@ -1,7 +1,8 @@
-"""ResNet: the convolutional network that the Transformer is compared with.
+"""ResNet, the convolutional network for comparison with the Transformer.
 
 He, Zhang, Ren and Sun 2016, "Deep Residual Learning for Image Recognition", section 3.3 and table 1. The
-bottleneck halves the picture in its 3 × 3 convolution, as most implementations now do, not in its first.
+bottleneck halves the picture in its 3 × 3 convolution and not in its first one, as most implementations do
+today.
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
 
 
 class ResidualBlock(nn.Module):
-    """x ↦ ReLU(shortcut(x) + branch(x)): two 3 × 3 convolutions, or 1 × 1, 3 × 3 and 1 × 1 (bottleneck)."""
+    """A residual block x ↦ ReLU(shortcut(x) + branch(x)).
+
+    The branch has two 3 × 3 convolutions, or 1 × 1, 3 × 3 and 1 × 1 convolutions (bottleneck). `entry` is the
+    number of input channels.
+
+    Example:
+
+        >>> ResidualBlock(4, 8, stride=2, bottleneck=False)(torch.zeros(1, 4, 6, 6)).shape
+        torch.Size([1, 8, 3, 3])
+    """
 
     def __init__(self, entry: int, width: int, *, stride: int, bottleneck: bool) -> None:
         super().__init__()
@@ -36,14 +46,17 @@ class ResidualBlock(nn.Module):
         self.branch = nn.Sequential(
             _narrow(entry, width, leave, stride) if bottleneck else _plain(entry, width, stride)
         )
-        # The identity wherever it fits; else a projection (the paper's option B).
+        # The identity if the shapes are equal, otherwise a projection (the paper's option B).
         fits = stride == 1 and entry == leave
         self.shortcut = nn.Sequential(OrderedDict() if fits else _conv_norm(entry, leave, 1, stride))
 
     def forward(
         self, x: Float[Tensor, "b c H W"], drop_path: Float[Tensor, " b"] | None = None
     ) -> Float[Tensor, "b d rows cols"]:
-        """`drop_path` multiplies the branch of each picture (stochastic depth)."""
+        """Return feature maps (b, d, rows, cols) from `x` (b, c, H, W).
+
+        `drop_path` (b,) multiplies the branch of each picture (stochastic depth).
+        """
         branch = self.branch(x)
         if drop_path is not None:
             branch = branch * rearrange(drop_path, "b -> b 1 1 1")
@@ -51,10 +64,16 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(Network):
-    """Stem, residual blocks in one flat list `layers`, global average, and `head`, one logit a class.
+    """A ResNet: a stem, residual blocks in one flat list `layers`, a global mean, and a linear `head`.
 
-    `shape` is a name of `RESNETS` or a ResNetShape; `seed` draws the weights: a number, a generator, or None
-    for PyTorch's global one. Raises OptionError for another name.
+    `config` is a name in `RESNETS` or a ResNetConfig. The head returns one logit for each class. `seed` draws
+    the weights: a number, a generator, or None for PyTorch's global generator. Raises OptionError for an
+    unknown name.
+
+    Example:
+
+        >>> ResNet("resnet-nano", channels=1, classes=10, seed=0)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
 
     kind = "cnn"
@@ -82,10 +101,11 @@ class ResNet(Network):
             self.reset_parameters(generator_of(seed))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Convolutions N(0, 2 / fan-out) (He et al. 2015, section 2.2), norms 1 and 0, and the head.
+        """Draw new weights for the convolutions, the norms and the head.
 
-        The last norm of a branch starts at 1, too: where it starts at 0 (Goyal et al. 2017, section 5.1), few
-        blocks in short trainings learn later (resnet-nano on 1 000 digits, 80 steps: 76 % instead of 96 %).
+        Convolutions are N(0, 2 / fan-out) (He et al. 2015, section 2.2), norms 1 and 0. The last norm of a
+        branch starts at 1, too. If it started at 0 (Goyal et al. 2017, section 5.1), networks with few blocks
+        would learn later in short trainings (resnet-nano on 1 000 digits, 80 steps: 76 % instead of 96 %).
         """
         for part in self.modules():
             if isinstance(part, nn.Conv2d):
@@ -95,22 +115,25 @@ class ResNet(Network):
         self.reset_head(generator)
 
     def reset_head(self, generator: torch.Generator | None = None) -> None:
-        """Draw a head that says almost nothing yet: truncated normal, std 2e-5, as the Transformer's."""
+        """Draw a head with logits near 0: truncated normal, std 2e-5, as for the Transformer."""
         nn.init.trunc_normal_(self.head.weight, std=2e-5, generator=generator)
         nn.init.zeros_(self.head.bias)
 
     def maps(
         self, pictures: Float[Tensor, "b c H W"], drop_path: Float[Tensor, "layers each b"] | None = None
     ) -> Float[Tensor, "b d rows cols"]:
-        """What the last block gives. Raises OptionError where the channels are not the model's."""
+        """Return the feature maps (b, d, rows, cols) of the last block for pictures (b, c, H, W).
+
+        Raises OptionError if the number of channels is not that of the model.
+        """
         if pictures.shape[1] != self.channels:
             raise OptionError(
                 "pictures",
                 got=f"{pictures.shape[1]} channels",
-                expected=self.channels,
-                do="convert them, or make a model for them",
+                expected=f"{self.channels} channels",
+                do="convert the pictures, or create a model with their number of channels",
             )
-        # Channels last, which the convolutions then keep: a fifth less time on CPUs, more on GPUs.
+        # Convolutions keep the channels-last format: a fifth less time on CPUs, and even less on GPUs.
         x = self.stem(pictures.contiguous(memory_format=torch.channels_last))
         for number, layer in enumerate(self.layers):
             x = layer(x, None if drop_path is None else drop_path[number, 0])
@@ -118,11 +141,11 @@ class ResNet(Network):
 
     @property
     def step(self) -> int:
-        """Pixels from one cell of the maps to the next."""
+        """Pixels from one cell of the feature maps to the next."""
         return (4 if self.config.stem == "large" else 1) * 2 ** (len(self.config.widths) - 1)
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
-        """Return the cells of the maps of pictures of (height, width) pixels."""
+        """Return the grid of cells of the feature maps, for pictures of (height, width) pixels."""
         return Grid(*(-(-side // self.step) for side in size))
 
     def features(
@@ -131,7 +154,10 @@ class ResNet(Network):
         drop_path: Float[Tensor, "layers each b"] | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        """What the head sees: the maps' mean over the picture, or over the cells that are not `padding_mask`."""
+        """Return the input of the head (b, d): the mean of the feature maps over the picture.
+
+        Cells with a True `padding_mask` (b, n) are not used.
+        """
         present = None if padding_mask is None else TokenIndex.of(~padding_mask).to(pictures.device)
         return self.features_from_index(pictures, present, drop_path)
 
@@ -141,7 +167,10 @@ class ResNet(Network):
         present: TokenIndex | None = None,
         drop_path: Float[Tensor, "layers each b"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        """What the head sees: the maps' mean over the cells that are `present`, or over all."""
+        """Return the input of the head (b, d): the mean of the feature maps over some cells.
+
+        `present` are the cells to use; None uses all.
+        """
         maps = self.maps(pictures, drop_path)
         if present is None:
             return reduce(maps, "b d rows cols -> b d", "mean")
@@ -153,26 +182,30 @@ class ResNet(Network):
         drop_path: Float[Tensor, "layers each b"] | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b classes"]:
-        """One logit a class; some `cells` may be `padding_mask`.
+        """Return logits (b, classes) for pictures (b, c, H, W) in the model's units.
 
-        `drop_path` is what `attention.drop_path_factors` gives. A block has one branch and takes the first
-        factor of `each`; the Transformer's layers have two.
+        `drop_path` (layers, each, b) are factors from `attention.drop_path_factors`. A block has one branch
+        and uses the first factor of `each`; the Transformer's layers have two branches. Cells with a True
+        `padding_mask` (b, n) are not used.
         """
         return self.head(self.features(pictures, drop_path, padding_mask))
 
     def resize(self, size: tuple[int, int], how: Resampling = "bicubic") -> None:
-        """Nothing: it takes pictures of any size."""
+        """Do nothing: a ResNet takes pictures of any size."""
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> ResNet:
-        """Return the same weights with a new head, which reads the maps' mean: `pool` is for tokens."""
-        found = ResNet(self.config, channels=self.channels, classes=classes, seed=0)
-        kept = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("head.")}
-        found.load_state_dict(kept, strict=False)
-        found.reset_head(generator_of(seed))
-        return found
+        """Return a ResNet with a copy of the weights and a new head.
+
+        The head reads the mean of the feature maps. `pool` has no effect, because it selects tokens.
+        """
+        model = ResNet(self.config, channels=self.channels, classes=classes, seed=0)
+        shared = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("head.")}
+        model.load_state_dict(shared, strict=False)
+        model.reset_head(generator_of(seed))
+        return model
 
     def describe(self) -> dict[str, Any]:
-        """Return kind and shape, by its name."""
+        """Return the kind and the name of the config."""
         name = next(name for name, shape in RESNETS.items() if shape == self.config)
         return {"kind": self.kind, "config": name}
 
@@ -185,7 +218,7 @@ _Parts = OrderedDict[str, nn.Module]
 
 
 def _conv_norm(entry: int, leave: int, kernel: int, stride: int = 1, number: str = "") -> _Parts:
-    # The norm's shift takes the place of a bias.
+    # No bias: the shift of the norm has the same effect.
     conv = nn.Conv2d(entry, leave, kernel, stride, padding=kernel // 2, bias=False)
     return OrderedDict({f"conv{number}": conv, f"norm{number}": nn.BatchNorm2d(leave)})
 

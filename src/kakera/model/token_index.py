@@ -1,8 +1,9 @@
-"""Which tokens take part, as index tensors: told to the model once for a batch, so that it never looks.
+"""Index tensors that select the tokens of a batch; they are computed once for each batch.
 
-A picture may end before its frame does. Patches beyond its end are `padding_mask` (True): neither attended to,
-nor predicted, nor pooled. Patches may also be `hidden` (True) from the encoder. Rows of a batch may then have
-different numbers of tokens, and shorter rows are filled up with padding.
+Models use index tensors and never read a mask on the CPU, so a GPU does not wait. A picture may end before
+its frame does, and patches beyond its end are padding (True in a padding mask): tokens do not attend to them,
+and they are neither predicted nor pooled. Patches may also be hidden (True) from the encoder. The rows of a
+batch may then have different numbers of tokens, and shorter rows are filled up with padding.
 """
 
 from __future__ import annotations
@@ -21,16 +22,26 @@ from kakera.model.patches import gather_tokens
 
 
 class TokenIndex(NamedTuple):
-    """Some places of each row, ascending. `padding` is None where every row has as many as the others."""
+    """The numbers of some patches in each row, in ascending order.
+
+    Example:
+
+        >>> index = TokenIndex.of(torch.tensor([[True, False, True], [False, True, False]]))
+        >>> index.ids.shape, index.total
+        (torch.Size([2, 2]), 3)
+    """
 
     ids: Int[Tensor, "b k"]
-    """Numbers of the places; a row with fewer than k is filled up with places that were not chosen."""
+    """The patch numbers; a row with fewer than k patches is filled up with patches that were not chosen."""
     padding: Bool[Tensor, "b k"] | None = None
-    """True where a row was filled up."""
+    """True where a row is filled up; None if all rows have the same number of patches."""
 
     @classmethod
     def of(cls, chosen: Bool[Tensor, "b n"]) -> TokenIndex:
-        """Turn a mask, True = chosen, into numbers; as many columns as the row with the most of them."""
+        """Return the index of a Boolean mask (b, n), True = chosen.
+
+        The number of columns k is that of the row with the most chosen patches.
+        """
         counts = chosen.sum(dim=1)
         most = int(counts.max()) if len(counts) else 0
         ids = torch.argsort((~chosen).to(torch.uint8), dim=1, stable=True)[:, :most]
@@ -40,23 +51,23 @@ class TokenIndex(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many places are chosen, of all rows together."""
+        """The number of chosen patches in all rows together."""
         return self.ids.numel() if self.padding is None else int((~self.padding).sum())
 
     def to(self, device: torch.device) -> TokenIndex:
-        """Copy to another device; a GPU fetches it by itself while the program goes on."""
+        """Return a copy on another device; a copy from CPU to GPU is asynchronous."""
         return TokenIndex(
             _sent(self.ids, device), None if self.padding is None else _sent(self.padding, device)
         )
 
     def gather(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b k d"]:
-        """Pick the chosen tokens."""
+        """Return the chosen tokens (b, k, d) of tokens (b, n, d)."""
         return gather_tokens(tokens, self.ids)
 
     def scatter(
         self, tokens: Float[Tensor, "b n d"], values: Float[Tensor, "b k d"]
     ) -> Float[Tensor, "b n d"]:
-        """Put values into the chosen places of the tokens; padding goes nowhere."""
+        """Return tokens (b, n, d) with `values` (b, k, d) at the chosen places; padding is ignored."""
         places = self.ids
         if self.padding is None:
             return torch.scatter(tokens, 1, places.unsqueeze(-1).expand_as(values), values)
@@ -66,43 +77,52 @@ class TokenIndex(NamedTuple):
         return torch.scatter(tokens, 1, places.unsqueeze(-1).expand_as(values), values)[:, :nowhere]
 
     def mean(self, values: Float[Tensor, "b k d"]) -> Float[Tensor, ""]:
-        """Average over all that was chosen, in whatever row it stands."""
+        """Return the mean of all chosen values, over all rows together; padding is ignored."""
         if self.padding is None:
             return values.mean()
         if not torch.compiler.is_compiling():
             return values[~self.padding].mean()
-        there = (~self.padding).unsqueeze(-1)  # a graph's shapes cannot depend on how many these are
-        return torch.where(there, values, 0.0).sum() / (there.sum() * values.shape[-1])
+        chosen = (~self.padding).unsqueeze(-1)  # the shapes of a compiled graph cannot depend on their number
+        return torch.where(chosen, values, 0.0).sum() / (chosen.sum() * values.shape[-1])
 
     def mean_per_row(self, values: Float[Tensor, "b k d"]) -> Float[Tensor, "b d"]:
-        """Average over what was chosen of each row."""
+        """Return the mean of the chosen values of each row (b, d); padding is ignored."""
         if self.padding is None:
             return values.mean(dim=1)
-        there = (~self.padding).unsqueeze(-1)
-        return torch.where(there, values, 0.0).sum(dim=1) / there.sum(dim=1)
+        chosen = (~self.padding).unsqueeze(-1)
+        return torch.where(chosen, values, 0.0).sum(dim=1) / chosen.sum(dim=1)
 
     def key_padding(self, first: int) -> Bool[Tensor, "b m"] | None:
-        """`padding` of rows that have `first` other tokens in front, such as the class token."""
+        """Return the key padding mask (b, first + k) of rows with `first` other tokens in front.
+
+        Such tokens are, for example, the class token. Returns None if there is no padding.
+        """
         if self.padding is None:
             return None
         return torch.nn.functional.pad(self.padding, (first, 0), value=False)
 
 
 class MaskIndex(NamedTuple):
-    """What each patch of a batch is to a masked autoencoder: a mask as index tensors.
+    """A mask for a masked autoencoder, as index tensors: the role of each patch of a batch.
 
-    A tuple of tensors, so that wrappers around a model (DistributedDataParallel, Lightning Fabric,
-    torch.compile) pass it through.
+    It is a tuple of tensors, so that wrappers of a model (DistributedDataParallel, Lightning Fabric,
+    torch.compile) accept it.
+
+    Example:
+
+        >>> index = MaskIndex.of(torch.tensor([[True, False, True, False]]))
+        >>> index.visible.ids, index.predicted.ids
+        (tensor([[1, 3]]), tensor([[0, 2]]))
     """
 
     visible: TokenIndex
-    """The encoder gets these."""
+    """The patches that the encoder receives."""
     predicted: TokenIndex
-    """These are to be guessed."""
+    """The patches that the decoder predicts."""
     present: TokenIndex | None = None
-    """The decoder has a token for these; None for all."""
+    """The patches that the decoder has a token for; None for all."""
     query: TokenIndex | None = None
-    """Where those to guess stand among the present; None where that is their own number."""
+    """The places of the predicted patches among the `present` ones; None if these are the patch numbers."""
 
     @classmethod
     def of(
@@ -111,25 +131,27 @@ class MaskIndex(NamedTuple):
         padding_mask: Bool[Tensor, "b n"] | None = None,
         predict_mask: Bool[Tensor, "b n"] | None = None,
     ) -> MaskIndex:
-        """Make one of Boolean masks; to guess are the hidden patches that are `predict_mask` for, all if None.
+        """Return the index of Boolean masks (b, n).
 
-        Masks may lie on the CPU while the model does not: how many patches there are is then known without
-        waiting for the device. Raises OptionError where none is absent and the rows differ in number all the
-        same, or where nothing is hidden or everything.
+        The predicted patches are those with True in both `hidden` and `predict_mask`; without a
+        `predict_mask`, all hidden patches. `padding_mask` is True for padding. Masks on the CPU avoid waiting
+        for a GPU, which would otherwise have to report the number of patches. Raises OptionError if there is
+        no `padding_mask` and rows have different numbers of hidden patches, or if no patch or every patch is
+        hidden.
         """
-        wanted = hidden if predict_mask is None else hidden & predict_mask
+        predicted = hidden if predict_mask is None else hidden & predict_mask
         if padding_mask is None:
-            return cls(_equal(~hidden, "visible"), _equal(wanted, "hidden"))
+            return cls(_equal(~hidden, "visible"), _equal(predicted, "hidden"))
         padding_mask = padding_mask.to(hidden.device)
         return cls.joined(
-            TokenIndex.of(~(hidden | padding_mask)), TokenIndex.of(wanted & ~padding_mask), padding_mask
+            TokenIndex.of(~(hidden | padding_mask)), TokenIndex.of(predicted & ~padding_mask), padding_mask
         )
 
     @classmethod
     def joined(
         cls, visible: TokenIndex, predicted: TokenIndex, padding_mask: Bool[Tensor, "b n"] | None = None
     ) -> MaskIndex:
-        """Make one of patches that are visible, those to guess, and those that are `padding_mask`."""
+        """Return the index of visible patches, predicted patches and a padding mask (b, n)."""
         if padding_mask is None:
             return cls(visible, predicted)
         places = ((~padding_mask).cumsum(dim=1) - 1).clamp(min=0).gather(1, predicted.ids)
@@ -139,9 +161,9 @@ class MaskIndex(NamedTuple):
     def random(
         cls, batch: int, grid: Grid, ratio: float, generator: torch.Generator | None, device: torch.device
     ) -> MaskIndex:
-        """Draw a uniform mask, all on the device; without a generator PyTorch's global one draws.
+        """Draw a uniformly random mask on the device; None uses PyTorch's global generator.
 
-        Raises OptionError for a ratio that hides nothing or everything.
+        Raises OptionError if the ratio hides no patch or every patch.
         """
         drawing = device if generator is None else generator.device
         noise = torch.rand(batch, grid.count, generator=generator, device=drawing).to(device)
@@ -149,7 +171,7 @@ class MaskIndex(NamedTuple):
         return cls(*(TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:])))
 
     def to(self, device: torch.device) -> MaskIndex:
-        """Copy to another device."""
+        """Return a copy on another device."""
         return MaskIndex(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
 
 
@@ -158,25 +180,43 @@ def visible_index(
     padding_mask: Bool[Tensor, "b n"] | None,
     device: torch.device | None = None,
 ) -> TokenIndex | None:
-    """Return the patches that the encoder gets; None for all. Raises OptionError as `MaskIndex.of` does."""
+    """Return the patches that the encoder receives, from Boolean masks (b, n); None means all patches.
+
+    Raises OptionError if there is no `padding_mask` and rows have different numbers of hidden patches, or if
+    every patch is hidden.
+
+    Example:
+
+        >>> visible_index(torch.tensor([[True, False, True, False]]), None).ids
+        tensor([[1, 3]])
+    """
     if padding_mask is not None:
-        found = TokenIndex.of(~padding_mask if hidden is None else ~(hidden | padding_mask))
+        index = TokenIndex.of(~padding_mask if hidden is None else ~(hidden | padding_mask))
     elif hidden is not None:
-        found = _equal(~hidden, "visible")
+        index = _equal(~hidden, "visible")
     else:
         return None
-    return found if device is None else found.to(device)
+    return index if device is None else index.to(device)
 
 
 def padding_patches(widths: Int[Tensor, " b"], grid: Grid, step: int) -> Bool[Tensor, "b n"]:
-    """Tell the patches that begin where a picture of its own width has ended, one every `step` pixels."""
+    """Return a padding mask (b, n): True for patches that begin after the end of their picture.
+
+    `widths` (b,) are the widths of the pictures in pixels; patches begin every `step` pixels.
+
+    Example:
+
+        >>> padding_patches(torch.tensor([8, 3]), Grid(1, 2), step=4)
+        tensor([[False, False],
+                [False,  True]])
+    """
     starts = step * torch.arange(grid.cols, device=widths.device)
     past = starts >= rearrange(widths, "b -> b 1")
     return past.repeat(1, grid.rows)
 
 
 def _equal(chosen: Bool[Tensor, "b n"], kind: str) -> TokenIndex:
-    """The chosen places. Raises OptionError where there are none or rows differ."""
+    """Return the index of the chosen patches. Raises OptionError if rows differ or have none."""
     counts = chosen.sum(dim=1)
     each = int(counts[0])
     if each == 0 or not bool((counts == each).all()):
@@ -187,7 +227,7 @@ def _equal(chosen: Bool[Tensor, "b n"], kind: str) -> TokenIndex:
             do="hide the same number of patches in each",
         )
     ids = chosen.nonzero()[:, 1].view(len(chosen), each)
-    return TokenIndex(ids.contiguous())  # else gathering takes longer
+    return TokenIndex(ids.contiguous())  # `gather` is faster with contiguous numbers
 
 
 def _sent(tensor: Tensor, device: torch.device) -> Tensor:

@@ -1,6 +1,6 @@
-"""What was seen inside: attention and tokens, recorded only for the layers that were asked for.
+"""A recorder of attention and tokens inside a network, for the requested layers only.
 
-Layers are counted as in the lecture: z^(0) enters the first layer, z^(l) leaves layer l.
+Layers are counted as in the lecture: z^(0) enters the first layer, and z^(l) leaves layer l.
 """
 
 from __future__ import annotations
@@ -13,11 +13,23 @@ from torch import Tensor
 
 
 class Trace:
-    """Hand one to an encoder's `forward`, read `attention` and `tokens` afterwards.
+    """A recorder that an encoder's `forward` fills; read `attention` and `tokens` afterwards.
 
-    `attention[l]` is a_ij of layer l = 1 … L, (b, heads, n, n), rows summing to 1, class token first;
-    `tokens[l]` is z^(l), l = 0 … L, (b, n, d), before the final norm. `values[l]` and `pooled[l]` are v_j
-    and h_i of layer l, (b, heads, n, e): what ∂y/∂a_ij = (∂y/∂h_i)ᵀ v_j takes.
+    The arguments are the numbers of the layers to record.
+
+    - `attention[l]` is a_ij of layer l = 1 … L, (b, heads, n, n), class token first. Rows sum to 1.
+    - `tokens[l]` is z^(l), l = 0 … L, (b, n, d), before the final norm.
+    - `values[l]` and `pooled[l]` are v_j and h_i of the layers in `pooling`, (b, heads, n, e). They give the
+      gradient ∂y/∂a_ij = (∂y/∂h_i)ᵀ v_j.
+
+    Example:
+
+        >>> import torch
+        >>> from kakera.model.vit import ViT
+        >>> trace, model = Trace(attention=[3]), ViT("nano", channels=1, image_size=28, seed=0)
+        >>> tokens = model(torch.zeros(2, 1, 28, 28), trace=trace)
+        >>> trace.attention[3].shape
+        torch.Size([2, 2, 50, 50])
     """
 
     def __init__(
@@ -40,7 +52,10 @@ class Trace:
         keys: Float[Tensor, "b h n e"],
         key_padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> None:
-        """Keep softmax_j(q_iᵀ k_j / √D_k) of a layer, if it was asked for (lecture L5 ②); 0 for a void j."""
+        """Store softmax_j(q_iᵀ k_j / √D_k) of a requested layer (lecture L5 ②); tokens with padding get 0.
+
+        `queries` and `keys` are (b, h, n, e); `key_padding_mask` (b, n) is True for padding.
+        """
         if layer in self._attention:
             scores = queries @ keys.transpose(-2, -1) * queries.shape[-1] ** -0.5
             if key_padding_mask is not None:
@@ -50,11 +65,11 @@ class Trace:
     def record_pooling(
         self, layer: int, values: Float[Tensor, "b h n e"], pooled: Float[Tensor, "b h n e"]
     ) -> None:
-        """Keep v_j and h_i = Σ_j a_ij v_j of a layer, if they were asked for (lecture L5 ③)."""
+        """Store v_j and h_i = Σ_j a_ij v_j, (b, h, n, e), of a requested layer (lecture L5 ③)."""
         if layer in self._pooling:
             self.values[layer], self.pooled[layer] = values, pooled
 
     def record_tokens(self, layer: int, tokens: Float[Tensor, "b n d"]) -> None:
-        """Keep z^(layer), if it was asked for."""
+        """Store z^(layer), (b, n, d), of a requested layer."""
         if layer in self._tokens:
             self.tokens[layer] = tokens

@@ -1,4 +1,4 @@
-"""The Vision Transformer's encoder: from pictures to tokens (lecture L4, L5)."""
+"""The Vision Transformer's encoder, which turns pictures into tokens (lecture L4, L5)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 
 
 class ViT(Network):
-    """Patches, positions, class token, L layers, final norm.
+    """A Vision Transformer encoder: patch embedding, position embeddings, class token, L layers, final norm.
 
-    `config` is a name of `SIZES` or a ViTConfig; `image_size` is (height, width) in pixels, or one number for
-    both, `patch` likewise in place of the config's. `learned` chooses learned positions (Dosovitskiy et al.
-    2021) over fixed sine and cosine ones (He et al. 2022). `seed` draws the weights: a number, a generator,
-    or None for PyTorch's global one. Raises OptionError where the patches do not divide the picture.
+    `config` is a name in `SIZES` or a ViTConfig. `image_size` is (height, width) in pixels, or one number for
+    both. `patch` replaces the patch size of the config, in the same form. `learned` uses learned position
+    embeddings (Dosovitskiy et al. 2021) instead of fixed sine and cosine ones (He et al. 2022). `seed` draws
+    the weights: a number, a generator, or None for PyTorch's global generator. Raises OptionError if the
+    patches do not divide the picture.
+
+    Example:
+
+        >>> model = ViT("nano", channels=1, image_size=28, seed=0)
+        >>> model(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 50, 64])
     """
 
     kind = "encoder"
@@ -75,17 +82,17 @@ class ViT(Network):
         patch: int | tuple[int, int] | None,
         generator: torch.Generator | None,
     ) -> ViT:
-        """Return the encoder itself, or make one of a name or a config. Raises OptionError."""
-        given = {"channels": channels, "image_size": image_size, "patch": patch}
+        """Return the encoder itself, or create one from a name or a config. Raises OptionError."""
+        options = {"channels": channels, "image_size": image_size, "patch": patch}
         if isinstance(encoder, ViT):
-            more = [name for name, value in given.items() if value is not None]
+            more = [name for name, value in options.items() if value is not None]
             if more:
                 do = "leave it out: the encoder has its own"
-                raise OptionError(more[0], got="one beside an encoder", expected="none", do=do)
+                raise OptionError(more[0], got="a value together with an encoder", expected="none", do=do)
             return encoder
         for name in ("channels", "image_size"):
-            if given[name] is None:
-                do = f"give {name}="
+            if options[name] is None:
+                do = f"pass {name}="
                 raise OptionError(name, got="none", expected="that of the pictures", do=do)
         assert channels is not None
         assert image_size is not None
@@ -93,7 +100,7 @@ class ViT(Network):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Xavier-uniform linear maps, zero biases, N(0, .02²) class token (MAE paper, App. A.1)."""
+        """Draw new weights: Xavier-uniform, zero biases, class token N(0, .02²) (MAE paper, App. A.1)."""
         reset_layers(self, generator)
         nn.init.normal_(self.class_token, std=0.02, generator=generator)
         if self.registers is not None:
@@ -104,17 +111,19 @@ class ViT(Network):
             self.positions.copy_(positions.sincos(self.grid, self.config.width))
 
     def embed(self, pictures: Float[Tensor, "b c H W"], keep: Tensor | None = None) -> Float[Tensor, "b k d"]:
-        """z^(0): patches embedded, positions added, class token first (lecture L4 ①–⑤), then registers.
+        """Return the input of the first layer z^(0) (b, 1 + registers + k, d) (lecture L4 ①–⑤).
 
-        Only the patches whose numbers stand in `keep` are embedded, or all.
+        The class token comes first, then the registers, then the patches with their position embeddings.
+        `keep` (b, k) are the numbers of the patches to embed; None embeds all. Raises OptionError if the
+        channels or the size of the pictures are not those of the model.
         """
         b, c, *size = pictures.shape
         if c != self.channels or tuple(size) != self.size:
             raise OptionError(
                 "pictures",
                 got=f"{c} channels of {size[0]} x {size[1]}",
-                expected=f"{self.channels} of {self.size[0]} x {self.size[1]}",
-                do="resize them, or resize the model's positions first",
+                expected=f"{self.channels} channels of {self.size[0]} x {self.size[1]}",
+                do="resize the pictures, or the model's position embeddings",
             )
         where = self.positions[1:].unsqueeze(0).expand(b, -1, -1)
         z = self.patches(pictures, keep) + (where if keep is None else gather_tokens(where, keep))
@@ -131,10 +140,11 @@ class ViT(Network):
         trace: Trace | None = None,
         first: int = 0,
     ) -> Float[Tensor, "b k d"]:
-        """z^(L), before the final norm, of the patches in `chosen` (`visible_index`): no others ever enter.
+        """Return the tokens z^(L) before the final norm, for the patches in `chosen` (see `visible_index`).
 
-        Only the `first` tokens, the class token before all, where that is not 0: the last layer then computes
-        no others.
+        No other patch is computed; None uses all patches. `drop_path` (layers, 2, b) are factors of
+        stochastic depth, see `drop_path_factors`. A `trace` records its layers. With `first` above 0, the
+        last layer computes only the first tokens, from the class token on, and only these are returned.
         """
         z = self.embed(pictures, None if chosen is None else chosen.ids)
         key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.config.registers)
@@ -163,20 +173,22 @@ class ViT(Network):
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
     ) -> Float[Tensor, "b k d"]:
-        """y = LN(z^(L)) (lecture L5 ⑦), class token first.
+        """Return the tokens y = LN(z^(L)) (b, 1 + registers + k, d), class token first (lecture L5 ⑦).
 
-        Patches that are `hidden` (lecture L8) or `padding_mask` never enter. Where some are absent, rows may have
-        different numbers of tokens: what fills them up is the padding of `visible_index(hidden, padding_mask)`.
+        `pictures` (b, c, H, W) are in the model's input units. Patches with True in `hidden` (lecture L8) or
+        `padding_mask`, both (b, n), are not computed. With a `padding_mask`, rows may have different numbers
+        of tokens. Shorter rows are filled up, and `visible_index(hidden, padding_mask)` has their padding
+        mask.
         """
         return self.norm(
             self.tokens(pictures, visible_index(hidden, padding_mask, pictures.device), drop_path, trace)
         )
 
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
-        """Take pictures of another size from now on: the positions are resized in two dimensions.
+        """Change the picture size to (height, width) and resize the position embeddings.
 
-        They are a new Parameter: make an optimizer afterwards. Raises OptionError where the patches do not
-        divide it.
+        They become a new Parameter, so create the optimizer afterwards. Raises OptionError if the patches do
+        not divide the picture.
         """
         grid = Grid.cover(size, self.config.patch, self.config.stride)
         resized = positions.resize(self.positions.detach(), self.grid, grid, how)
@@ -184,41 +196,48 @@ class ViT(Network):
         self.grid, self.size = grid, size
 
     def crop_positions(self, size: tuple[int, int]) -> None:
-        """Take pictures that end earlier or later from now on: patches keep their positions.
+        """Change the picture size to (height, width); patches keep their position embeddings.
 
-        They are a new Parameter: make an optimizer afterwards.
+        The top left corner stays the same, see `positions.crop_positions`. The position embeddings become a
+        new Parameter, so create the optimizer afterwards.
         """
         grid = Grid.cover(size, self.config.patch, self.config.stride)
-        found = positions.crop_positions(self.positions.detach(), self.grid, grid)
-        self.positions = nn.Parameter(found, requires_grad=self.positions.requires_grad)
+        cropped = positions.crop_positions(self.positions.detach(), self.grid, grid)
+        self.positions = nn.Parameter(cropped, requires_grad=self.positions.requires_grad)
         self.grid, self.size = grid, size
 
     @property
     def backbone(self) -> ViT:
-        """Itself."""
+        """The network itself."""
         return self
 
     @property
     def step(self) -> int:
-        """Pixels across from one patch to the next."""
+        """Horizontal pixels from one patch to the next."""
         return self.config.step[1]
 
     def grid_for(self, size: tuple[int, int]) -> Grid:
-        """Return the grid of the patches of pictures of (height, width) pixels. Raises OptionError."""
+        """Return the grid of patches of pictures with `size` (height, width) in pixels.
+
+        Raises OptionError if the patches do not divide the picture.
+        """
         return Grid.cover(size, self.config.patch, self.config.stride)
 
     def with_head(self, classes: int, pool: Pooling | None = None, seed: Seed = None) -> Classifier:
-        """Return a classifier of this encoder; its head reads the mean of the patches, or `pool`."""
+        """Return a classifier with this encoder and a new head.
+
+        The head reads `pool`, by default the mean of the patch tokens.
+        """
         from kakera.model.classifier import Classifier
 
         return Classifier(self, classes, pool or "mean", seed=seed)
 
     def position_embeddings(self) -> dict[str, Tensor]:
-        """Return its positions (1 + n, d)."""
+        """Return the position embeddings (1 + n, d)."""
         return {"encoder": self.positions}
 
     def describe(self) -> dict[str, Any]:
-        """Return kind, shape, and whether positions are learned."""
+        """Return the kind, the config, and whether the position embeddings are learned."""
         return {
             "kind": self.kind,
             "config": asdict(self.config),
@@ -230,7 +249,7 @@ class ViT(Network):
         return f"encoder: {self.size_in_words(inputs)}"
 
     def size_in_words(self, inputs: str) -> str:
-        """Return layers, patches and `inputs`, as all networks with this encoder begin to describe it."""
+        """Return layers, patches and `inputs` as text, the first part of the description of every network."""
         config = self.config
         patches = f"patches of {config.patch[0]} × {config.patch[1]}"
         return f"{config.depth} layers of {config.width} with {config.heads} heads, {patches}, {inputs}"

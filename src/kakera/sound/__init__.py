@@ -1,1 +1,1 @@
-"""From a waveform to a picture of it: rate, frames, mel bands. Tensors and numbers; no files here."""
+"""Log-mel spectrograms of waveforms: sample rate, frames, mel bands. This room reads no files."""

@@ -1,4 +1,4 @@
-"""Mel bands and windows, as arrays in float64. No torch here."""
+"""Mel filters and windows as float64 arrays. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -11,24 +11,50 @@ Array = NDArray[np.float64]
 
 
 def mel(hertz: Array | float) -> Array:
-    """The HTK scale: 1127 · ln(1 + f / 700) (O'Shaughnessy 1987)."""
+    """Return frequencies on the HTK mel scale: 1127 · ln(1 + f / 700), f in hertz (O'Shaughnessy 1987).
+
+    Example:
+
+        >>> round(float(mel(700.0)), 2)
+        781.18
+    """
     return 1127.0 * np.log1p(np.asarray(hertz, dtype=np.float64) / 700.0)
 
 
 def hertz(mels: Array | float) -> Array:
-    """The inverse of `mel`."""
+    """Return frequencies in hertz from mel values: the inverse of `mel`.
+
+    Example:
+
+        >>> round(float(hertz(mel(440.0))), 6)
+        440.0
+    """
     return 700.0 * np.expm1(np.asarray(mels, dtype=np.float64) / 1127.0)
 
 
 def edges(spec: SoundSpec) -> Array:
-    """Where bands begin, peak and end, in hertz, (bins + 2,): band i has the edges i, i + 1, i + 2."""
+    """Return the band edges in hertz, (bins + 2,).
+
+    Band i begins at edge i, has its peak at edge i + 1, and ends at edge i + 2.
+
+    Example:
+
+        >>> edges(SoundSpec(bins=4, low=20.0)).round().tolist()
+        [20.0, 485.0, 1251.0, 2511.0, 4585.0, 8000.0]
+    """
     return hertz(np.linspace(mel(spec.low), mel(spec.highest), spec.bins + 2))
 
 
 def filters(spec: SoundSpec) -> Array:
-    """(bins, points / 2 + 1): triangles that rise and fall linearly in mel, 1 at the peak, 0 at the edges.
+    """Return the mel filters (bins, points / 2 + 1): triangles with height 1.
 
-    A band narrower than the distance of two frequencies may hold none: its row is zero.
+    A triangle rises and falls linearly in mel. It is 1 at the peak and 0 at the edges. A band that is
+    narrower than the distance between two frequencies may contain no frequency; its row is then zero.
+
+    Example:
+
+        >>> filters(SoundSpec(bins=40)).shape
+        (40, 257)
     """
     marks = np.linspace(mel(spec.low), mel(spec.highest), spec.bins + 2)
     width = marks[1] - marks[0]
@@ -38,7 +64,13 @@ def filters(spec: SoundSpec) -> Array:
 
 
 def window(name: Window, length: int) -> Array:
-    """A symmetric window, (length,): its last value equals its first."""
+    """Return a symmetric window (length,): its last value equals its first.
+
+    Example:
+
+        >>> window("hann", 5).round(3).tolist()
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
     turn = 2 * np.pi * np.arange(length) / (length - 1)
     match name:
         case "hann":

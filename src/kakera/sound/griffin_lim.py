@@ -1,7 +1,8 @@
-"""From a log-mel spectrogram back to something that can be heard: phases are estimated, detail is gone.
+"""Estimate a waveform from a log-mel spectrogram, to listen to it; phases are estimated, and detail is lost.
 
-Bands are spread over frequencies (non-negative factors, Lee and Seung 2001), then phases are looked for with
-which the frames fit together: Griffin and Lim 1984, in the fast form of Perraudin et al. 2013.
+First, the energies of the mel bands are spread over frequencies (non-negative factors, Lee and Seung 2001).
+Then an iteration finds phases with which the frames are consistent: Griffin and Lim 1984, in the fast form of
+Perraudin et al. 2013.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from kakera.sound.bank import filters, window
 from kakera.sound.spec import SoundSpec
 
 SPREADINGS = (
-    60  # rounds of the multiplicative update: bands of noise are then met to 0.1 per cent, on average
+    60  # rounds of the multiplicative update: the energies of noise are then within 0.1 %, on average
 )
 ROUNDS = 60
-MOMENTUM = 0.99  # α of Perraudin et al., their choice
-LEAST = 1e-2  # share of the windows' largest sum of squares that a sample near the ends is divided by
+MOMENTUM = 0.99  # α, the value that Perraudin et al. chose
+LEAST = 1e-2  # smallest divisor of samples near the ends, as a share of the largest sum of squared windows
 
 
 def waveform(
@@ -32,9 +33,17 @@ def waveform(
     rounds: int = ROUNDS,
     momentum: float = MOMENTUM,
 ) -> NDArray[np.float32]:
-    """(samples,) at the spec's rate, within ±1, whose log-mel spectrogram is about the given one.
+    """Return a waveform whose log-mel spectrogram is close to `log_mel`.
 
-    The same for the same input; `momentum` 0 is the algorithm of Griffin and Lim itself.
+    `log_mel` is (bins, frames), natural logarithm. The result is deterministic: float32 (samples,) at the
+    sample rate of `spec`, within ±1. `rounds` is the number of iterations. `momentum` 0 gives the original
+    algorithm of Griffin and Lim.
+
+    Example:
+
+        >>> spec = SoundSpec(bins=8)
+        >>> waveform(torch.zeros(8, 5), spec, rounds=1).shape == (spec.samples(5),)
+        True
     """
     sizes = magnitudes(log_mel.double().exp(), spec)
     frames = _Frames(spec, log_mel.shape[-1])
@@ -46,28 +55,35 @@ def waveform(
         moved = fitting + momentum * (fitting - last)
         last = fitting
     raised = frames.synthesise(_with(sizes, moved)).numpy()
-    heard = lfilter([1.0], [1.0, -spec.preemphasis], raised)
-    below = np.exp(-2 * np.pi * spec.low / spec.rate)  # what no band hears is not known, and not kept
-    heard = lfilter([1.0, -1.0], [1.0, -below], heard) if spec.low else heard
-    return np.clip(heard, -1.0, 1.0).astype(np.float32)
+    samples = lfilter([1.0], [1.0, -spec.preemphasis], raised)
+    # A high-pass filter: nothing is known about frequencies below the lowest band.
+    below = np.exp(-2 * np.pi * spec.low / spec.rate)
+    samples = lfilter([1.0, -1.0], [1.0, -below], samples) if spec.low else samples
+    return np.clip(samples, -1.0, 1.0).astype(np.float32)
 
 
 def magnitudes(energies: Float[Tensor, "bins frames"], spec: SoundSpec) -> Float[Tensor, "points frames"]:
-    """Magnitudes of the Fourier transform whose bands have these energies, 0 where no band hears.
+    """Return the Fourier magnitudes (points / 2 + 1, frames) whose mel bands have these energies.
 
-    x ← x · Fᵀ(e / Fx) / Fᵀ1 brings Fx towards e in relative terms, and keeps x ≥ 0.
+    `energies` is (bins, frames), not logarithmic. Frequencies outside of all bands get 0. The iteration x ← x
+    · Fᵀ(e / Fx) / Fᵀ1 reduces the relative difference between Fx and e, and keeps x ≥ 0.
+
+    Example:
+
+        >>> magnitudes(torch.ones(8, 5, dtype=torch.float64), SoundSpec(bins=8)).shape
+        torch.Size([257, 5])
     """
     bank = torch.from_numpy(filters(spec))
-    heard = bank.sum(dim=0).unsqueeze(1)
-    guess = (bank.T @ energies) * (heard > 0)
+    weight = bank.sum(dim=0).unsqueeze(1)
+    guess = (bank.T @ energies) * (weight > 0)
     tiny = torch.finfo(torch.float64).tiny
     for _ in range(SPREADINGS):
-        guess = guess * (bank.T @ (energies / (bank @ guess).clamp_min(tiny))) / heard.clamp_min(tiny)
+        guess = guess * (bank.T @ (energies / (bank @ guess).clamp_min(tiny))) / weight.clamp_min(tiny)
     return guess ** (1 / spec.power)
 
 
 class _Frames:
-    """Between a waveform and the transforms of its frames."""
+    """The conversions between a waveform and the Fourier transforms of its frames."""
 
     def __init__(self, spec: SoundSpec, count: int) -> None:
         self.spec, self.samples = spec, spec.samples(count)
@@ -76,22 +92,22 @@ class _Frames:
         self.weight = squares.clamp_min(LEAST * float(squares.max()))
 
     def analyse(self, wave: Float[Tensor, " samples"]) -> Complex[Tensor, "points frames"]:
-        """The transforms of the windowed frames."""
+        """Return the transforms of the windowed frames."""
         frames = wave.unfold(-1, self.spec.frame_samples, self.spec.hop_samples) * self.window
         return torch.fft.rfft(frames, self.spec.points).T
 
     def synthesise(self, transforms: Complex[Tensor, "points frames"]) -> Float[Tensor, " samples"]:
-        """The waveform whose transforms are nearest (Griffin and Lim, eq. 6)."""
+        """Return the waveform whose transforms are nearest to these (Griffin and Lim, eq. 6)."""
         frames = torch.fft.irfft(transforms.T, self.spec.points)[:, : self.spec.frame_samples]
         return self._added(frames * self.window) / self.weight
 
     def _added(self, frames: Float[Tensor, "frames length"]) -> Float[Tensor, " samples"]:
-        """Frames laid over each other, each a hop after the one before."""
+        """Return the sum of the frames, each one a hop after the frame before it."""
         size, hop = (1, self.samples), (1, self.spec.hop_samples)
         shape = (1, self.spec.frame_samples)
         return torch.nn.functional.fold(frames.T.unsqueeze(0), size, shape, stride=hop).flatten()
 
 
 def _with(sizes: Tensor, transforms: Tensor) -> Tensor:
-    """The phases of the transforms with other magnitudes."""
+    """Return transforms with the magnitudes `sizes` and the phases of `transforms`."""
     return torch.polar(sizes, transforms.angle())

@@ -1,8 +1,8 @@
-"""The log-mel spectrogram of waveforms: frames, one real Fourier transform, one matrix product.
+"""Log-mel spectrograms of waveforms: frames, one real Fourier transform, one matrix product.
 
-All that precedes the transform is linear in the frame, so it is done where it is cheapest: pre-emphasis once
-on the waveform instead of in each overlapping frame, and a frame's mean m is taken out afterwards, as what
-pre-emphasis leaves of a constant, m · (1 − preemphasis).
+All steps before the transform are linear, so each is done where it is cheapest. Pre-emphasis is applied once
+to the waveform, and not in each overlapping frame. The mean m of a frame is subtracted afterwards, as the
+value that pre-emphasis makes of a constant: m · (1 − preemphasis).
 """
 
 from __future__ import annotations
@@ -18,11 +18,19 @@ from kakera.errors import DataError
 from kakera.sound.bank import filters, window
 from kakera.sound.spec import SoundSpec
 
-CACHED = 1 << 18  # samples that are worked on at a time on a CPU, so that their frames stay in its cache
+CACHED = 1 << 18  # samples that a CPU processes at a time, so that their frames fit into its cache
 
 
 class LogMel(nn.Module):
-    """Waveforms to pictures, row 0 the lowest band. Plain operations on tensors: it exports."""
+    """A module that turns waveforms into log-mel spectrograms, lowest mel band in row 0.
+
+    It uses plain tensor operations only, so it can be exported.
+
+    Example:
+
+        >>> LogMel(SoundSpec(bins=40))(torch.zeros(1, 16_000)).shape
+        torch.Size([1, 1, 40, 98])
+    """
 
     def __init__(self, spec: SoundSpec, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -35,24 +43,28 @@ class LogMel(nn.Module):
         self.register_buffer("filters", torch.from_numpy(filters(spec)).to(dtype), persistent=False)
 
     def forward(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b 1 bins frames"]:
-        """Natural logarithms of the bands' energies; samples are 1 at full scale.
+        """Return the natural logarithms of band energies (b, 1, bins, frames) of waveforms (b, samples).
 
-        Computed in the waveforms' precision, which is that of the module. Where a band holds 10^-10 of its
-        frame's energy, float32 knows its logarithm to about 1e-2. Raises DataError for less than a frame.
+        Samples are 1 at full scale. The dtype of the waveforms must be that of the module. If a band has
+        10^-10 of the energy of its frame, its logarithm in float32 is accurate to about 1e-2. Raises
+        DataError for a waveform shorter than a frame.
         """
         if waveforms.shape[-1] < self.spec.frame_samples:
             raise DataError(
                 "waveform",
                 got=f"{waveforms.shape[-1]} samples",
                 expected=f"at least a frame of {self.spec.frame_samples}",
-                do="give a longer recording, or zeros at its end",
+                do="pass a longer recording, or add zeros at its end",
             )
         bands = self.filters @ rearrange(self._spectrum(waveforms), "b frames points -> b points frames")
         return rearrange(bands.clamp_min(self.spec.floor).log(), "b bins frames -> b 1 bins frames")
 
     def in_parts(self, waveforms: Float[Tensor, "b samples"]) -> Float[Tensor, "b 1 bins frames"]:
-        """The same of any number of waveforms, also none; on a CPU a few at a time. Raises DataError."""
-        if not len(waveforms):  # the transform refuses none
+        """Return the same as `forward`; a CPU computes a few waveforms at a time, and the batch may be empty.
+
+        Raises DataError for a waveform shorter than a frame.
+        """
+        if not len(waveforms):  # rfft raises an error for an empty batch
             return waveforms.new_zeros(0, 1, self.spec.bins, self.spec.frames(waveforms.shape[-1]))
         if waveforms.device.type != "cpu":
             return self(waveforms)
@@ -60,7 +72,7 @@ class LogMel(nn.Module):
         return torch.cat([self(part) for part in waveforms.split(together)])
 
     def _framed(self, waveforms: Tensor) -> Tensor:
-        """Windowed frames, (b, frames, frame)."""
+        """Return windowed frames (b, frames, frame)."""
         length, hop = self.spec.frame_samples, self.spec.hop_samples
         remainder = 1 - self.spec.preemphasis
         frames = waveforms.unfold(-1, length, hop)
@@ -68,13 +80,13 @@ class LogMel(nn.Module):
         first, before, after = waveforms[..., :1], waveforms[..., :-1], waveforms[..., 1:]
         raised = torch.cat([first * remainder, after - self.spec.preemphasis * before], dim=-1)
         framed = (raised.unfold(-1, length, hop) - mean * remainder) * self.window
-        if self.edge:  # the first sample of a frame is its own predecessor; most windows drop it anyway
+        if self.edge:  # the first sample of a frame is its own predecessor; most windows are 0 there
             start = (frames[..., :1] - mean) * remainder * self.edge
             framed = torch.cat([start, framed[..., 1:]], dim=-1)
         return framed
 
     def _spectrum(self, waveforms: Tensor) -> Tensor:
-        """Magnitudes to the power that is asked for, (b, frames, points / 2 + 1)."""
+        """Return magnitudes to the power of the spec, (b, frames, points / 2 + 1)."""
         transformed = torch.fft.rfft(self._framed(waveforms), self.spec.points)
         squares = torch.view_as_real(transformed).square()
         energy = squares[..., 0] + squares[..., 1]  # four times as fast as abs()
@@ -83,20 +95,42 @@ class LogMel(nn.Module):
 
 @lru_cache(maxsize=8)
 def front_end(spec: SoundSpec, device: torch.device) -> LogMel:
-    """The front end of a spec, made once a device."""
+    """Return the LogMel module of a spec on a device; it is cached.
+
+    Example:
+
+        >>> spec = SoundSpec(bins=40)
+        >>> front_end(spec, torch.device("cpu")) is front_end(spec, torch.device("cpu"))
+        True
+    """
     return LogMel(spec).to(device)
 
 
 @torch.no_grad()
 def log_mel(waveforms: Float[Tensor, "b samples"], spec: SoundSpec) -> Float[Tensor, "b 1 bins frames"]:
-    """`LogMel.in_parts`, its module made once a device. Raises DataError as it does."""
+    """Return the log-mel spectrograms (b, 1, bins, frames) of waveforms (b, samples), without gradients.
+
+    The result is that of `LogMel.in_parts` with a cached module. Raises DataError for a waveform shorter than
+    a frame.
+
+    Example:
+
+        >>> log_mel(torch.zeros(2, 16_000), SoundSpec(bins=40)).shape
+        torch.Size([2, 1, 40, 98])
+    """
     return front_end(spec, waveforms.device).in_parts(waveforms)
 
 
 def blank_after(
     pictures: Float[Tensor, "b c H frames"], frames: Int[Tensor, " b"], value: float
 ) -> Float[Tensor, "b c H frames"]:
-    """The pictures with `value` in all columns from their own number of frames on."""
+    """Return the pictures (b, c, H, W) with `value` in all columns after their number of `frames` (b,).
+
+    Example:
+
+        >>> blank_after(torch.zeros(1, 1, 1, 4), torch.tensor([3]), 9.0)
+        tensor([[[[0., 0., 0., 9.]]]])
+    """
     columns = torch.arange(pictures.shape[-1], device=pictures.device)
     beyond = rearrange(columns, "w -> 1 1 1 w") >= rearrange(frames, "b -> b 1 1 1").to(
         pictures.device, non_blocking=True

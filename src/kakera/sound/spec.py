@@ -1,4 +1,4 @@
-"""How a recording becomes a picture: every number of the log-mel spectrogram. No torch here."""
+"""The specification of a log-mel spectrogram: all its numbers. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -28,35 +28,42 @@ def _require(holds: bool, name: str, value: object, expected: str) -> None:
 class SoundSpec:
     """A Kaldi-compatible log-mel spectrogram (Povey et al. 2011); the defaults are AST's (Gong et al. 2021).
 
-    Frames that would reach over the end are left out ("snip edges"); there is no dither and no energy band.
+    Frames that would extend beyond the end are left out ("snip edges"). There is no dither and no energy
+    band. Raises OptionError for values that cannot be used.
+
+    Example:
+
+        >>> spec = SoundSpec()
+        >>> spec.frames(16_000), spec.frame_samples, spec.hop_samples
+        (98, 400, 160)
     """
 
     rate: int = 16_000
-    """Samples a second that recordings are brought to, in hertz."""
+    """Sample rate in hertz; recordings are resampled to it."""
     channel: int = MIX
-    """The channel that is taken, counted from 0; −1 is the mean of all (by name: left, right, mix)."""
+    """The channel to use, counted from 0; −1 is the mean of all channels (by name: left, right, mix)."""
     frame: float = 25.0
-    """Length of a frame in milliseconds; a part of a sample is dropped."""
+    """Length of a frame in milliseconds, rounded down to whole samples."""
     hop: float = 10.0
-    """From one frame to the next, in milliseconds."""
+    """Time from one frame to the next, in milliseconds."""
     fft: int = 0
-    """Points of the Fourier transform; 0 takes the next power of two above a frame."""
+    """Points of the Fourier transform; 0 selects the smallest power of two that holds a frame."""
     window: Window = "hann"
-    """Symmetric; povey is hann to the power of 0.85."""
+    """The window function, symmetric; povey is hann to the power of 0.85."""
     preemphasis: float = 0.97
-    """y_j = x_j − preemphasis · x_(j−1) within a frame, whose first sample is its own predecessor."""
+    """y_j = x_j − preemphasis · x_(j−1) within a frame; the first sample is its own predecessor."""
     centred: bool = True
-    """Take the mean out of each frame."""
+    """True subtracts the mean from each frame."""
     power: float = 2.0
     """Exponent of the magnitudes: 2 for a power spectrum."""
     bins: int = 128
-    """Mel bands: triangles on the HTK scale, linear in mel, of height 1."""
+    """Number of mel bands: triangles on the HTK scale, linear in mel, with height 1."""
     low: float = 20.0
-    """Where the lowest band begins, in hertz."""
+    """Lower edge of the lowest band, in hertz."""
     high: float = 0.0
-    """Where the highest band ends, in hertz; 0 is half the rate, and less counts down from there."""
+    """Upper edge of the highest band, in hertz; 0 is half the sample rate, and less counts down from it."""
     floor: float = FLOOR
-    """What the logarithm sees at least."""
+    """Smallest energy; lower energies are raised to it before the logarithm."""
 
     def __post_init__(self) -> None:
         _require(LEAST_RATE <= self.rate <= MOST_RATE, "rate", self.rate, f"{LEAST_RATE} to {MOST_RATE} Hz")
@@ -76,42 +83,42 @@ class SoundSpec:
 
     @property
     def frame_samples(self) -> int:
-        """Samples in a frame."""
+        """The number of samples in a frame."""
         return int(self.rate * self.frame / 1000)
 
     @property
     def hop_samples(self) -> int:
-        """Samples from one frame to the next."""
+        """The number of samples from one frame to the next."""
         return int(self.rate * self.hop / 1000)
 
     @property
     def points(self) -> int:
-        """Points of the Fourier transform."""
+        """The number of points of the Fourier transform."""
         return self.fft or 1 << (self.frame_samples - 1).bit_length()
 
     @property
     def highest(self) -> float:
-        """Where the highest band ends, in hertz."""
+        """The upper edge of the highest band, in hertz."""
         return self.high if self.high > 0 else self.rate / 2 + self.high
 
     def frames(self, samples: int) -> int:
-        """How many whole frames so many samples hold."""
+        """Return the number of whole frames in this number of samples."""
         return max(0, self.frames_within(samples))
 
     def frames_within(self, samples: Samples) -> Samples:
-        """As `frames`, of a number or of integers in a tensor or array; below 1 where not one frame fits."""
+        """Return the same as `frames` for an integer, a tensor or an array; below 1 if no frame fits."""
         return 1 + (samples - self.frame_samples) // self.hop_samples
 
     def samples(self, frames: int) -> int:
-        """How many samples so many frames reach over."""
+        """Return the number of samples that this number of frames covers."""
         return self.frame_samples + (frames - 1) * self.hop_samples if frames > 0 else 0
 
     def seconds(self, samples: int) -> float:
-        """Samples in seconds."""
+        """Return the duration of this number of samples, in seconds."""
         return samples / self.rate
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return a dictionary of plain values."""
         return asdict(self)
 
 
@@ -126,7 +133,15 @@ PRESETS: dict[str, SoundSpec] = {
 
 
 def preset(words: str) -> SoundSpec:
-    """The row of a name, with changes where there are any: "speech,bins=64,high=7000". Raises OptionError."""
+    """Return the preset with this name, with changes if there are any: "speech,bins=64,high=7000".
+
+    Raises OptionError for an unknown name, an unknown option or a value that cannot be used.
+
+    Example:
+
+        >>> preset("speech,bins=64").bins
+        64
+    """
     name, *changes = (word.strip() for word in words.split(","))
     if name not in PRESETS:
         raise OptionError(

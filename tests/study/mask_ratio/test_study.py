@@ -103,7 +103,7 @@ def test_ratios_that_hide_as_many_patches_are_one() -> None:
 
 
 def test_a_ratio_that_leaves_nothing_to_see_is_refused() -> None:
-    with refused("hidden share", got="0.9, which keeps 0 of 4 patches"):
+    with refused("mask ratio", got="0.9, which leaves 0 of 4 patches"):
         study(patch=14, mask_ratios=(0.5, 0.9)).shares()
 
 
