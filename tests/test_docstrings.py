@@ -15,9 +15,21 @@ VERBS = frozenset((WORDS / "verbs.txt").read_text().split())
 VOCABULARY = frozenset((WORDS / "vocabulary.txt").read_text().split())
 PRIVATE = frozenset((WORDS / "private.txt").read_text().split())
 OPENINGS = re.compile(r"(Of|What|Whether|Where|Which|How|As|All|From|By|Its|Those|So|Both) ")
-SENTENCE = re.compile(r"(?:^|[.;:] )(Of (?:a|an|the|this|these|all|pictures|recordings)|What|Whether) [^.?]*\.")
+SENTENCE = re.compile(
+    r"(?:^|[.;:] )(Of (?:a|an|the|this|these|all|pictures|recordings)|What|Whether) [^.?]*\."
+)
 TECHNICAL = re.compile(r"\b(told|heard|wanted|begun|gone on|goes on)\b", re.IGNORECASE)
-EXAMPLES = ("model", "explain", "sound", "masking.py", "inputs.py", "frontend.py", "grid.py", "seeding.py", "errors.py")
+EXAMPLES = (
+    "model",
+    "explain",
+    "sound",
+    "masking.py",
+    "inputs.py",
+    "frontend.py",
+    "grid.py",
+    "seeding.py",
+    "errors.py",
+)
 
 
 def places(found: list[Item]) -> list[str]:
@@ -84,16 +96,16 @@ def test_the_vocabulary_has_no_private_word() -> None:
 def test_every_public_function_and_class_of_a_room_has_an_example(room: str) -> None:
     own = [item for item in PUBLIC if item.path.relative_to(SOURCE).parts[0] == room]
     needed = [item for item in own if item.kind in ("function", "class")]
-    assert not places([item for item in needed if ">>>" not in item.docstring and "See `" not in item.docstring])
+    assert not places(
+        [item for item in needed if ">>>" not in item.docstring and "See `" not in item.docstring]
+    )
 
 
 WITH_EXAMPLES = sorted({item.path for item in ALL if ">>>" in item.docstring})
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_the_examples_of_a_module_run(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_examples_of_a_module_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     parts = path.relative_to(SOURCE.parent).with_suffix("").parts
     module = importlib.import_module(".".join(part for part in parts if part != "__init__"))

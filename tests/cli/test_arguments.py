@@ -87,7 +87,10 @@ def test_without_data_the_help_does_not_promise_what_a_recipe_changes() -> None:
     parser.add_recipe("finetune", "scratch")
     parser.add_options(FinetuneOptions)
     said = printed_help(parser, "--help")
-    assert "number of passes over the training data (default: chosen from the data; see docs/defaults.md)" in said
+    assert (
+        "number of passes over the training data (default: chosen from the data; see docs/defaults.md)"
+        in said
+    )
     assert "seconds between two checkpoints; the same command resumes from the last one (default: 60)" in said
 
 

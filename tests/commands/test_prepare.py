@@ -115,7 +115,7 @@ def test_a_line_of_every_training_counts_what_was_taken_and_what_was_not(
     prepare(FinetuneOptions, tmp_path, "micro", {"out": str(tmp_path / "run")})
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(f"{tmp_path}: ")]
     assert len(lines) == 1
-    assert "6 pictures (6 .png); not read: 3 .cr2 (a camera's raw file)" in lines[0]
+    assert "6 pictures (6 .png); not read: 3 .cr2 (a camera raw file)" in lines[0]
     assert "class without readable files: c" in lines[0]
     assert "unreadable: 1 (" in lines[0]
     assert "broken.jpg: got a text file" in lines[0]
