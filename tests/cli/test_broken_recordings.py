@@ -31,7 +31,7 @@ WAYS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no-samples": (lambda p: record(p, np.zeros(0, np.float32), RATE), "got no samples"),
     "one-sample": (lambda p: record(p, np.zeros(1, np.float32), RATE), "expected at least a frame"),
     "too-short": (lambda p: record(p, tone(300, 0.02), RATE), "got 20 ms, expected at least a frame"),
-    "nan": (nan, "got a value that is no number"),
+    "nan": (nan, "got a NaN or infinite value"),
     "1-hz": (lambda p: float_wav(p, tone(300, 0.5), 1), "got a rate of 1 Hz"),
 }
 FINE: dict[str, Callable[[Path], object]] = {

@@ -202,7 +202,8 @@ def test_a_server_that_does_not_give_the_file_is_one_line_and_leaves_nothing(
         checksums = {"missing.gz": "0" * 32}
     with served(tmp_path / "site", handler) as address:
         said = refused(tmp_path / "to", address, checksums)
-    assert said.startswith(f"{address}/{next(iter(checksums))}: got no ")
+    got = "no file (" if handler is Quiet else "an incomplete download ("
+    assert said.startswith(f"{address}/{next(iter(checksums))}: got {got}")
     assert words in said
     assert f"set {FOLDER_VARIABLE} to a folder" in said
 
