@@ -77,8 +77,8 @@ def test_uneven_is_more_than_half_as_many_again_as_in_the_smallest_class_that_th
 
 def test_without_labels_there_is_one_sentence_with_what_to_do() -> None:
     (said,) = data_warnings(replace(pictures(), labels=None, classes=()))
-    assert said.startswith("no labels: these pictures can be pretrained on")
-    assert "folder of its own" in said
+    assert said.startswith("no labels: these pictures can only be used for pretraining")
+    assert "into its own folder" in said
 
 
 def test_labels_that_are_all_missing_are_no_labels() -> None:

@@ -104,7 +104,7 @@ def test_another_plan_needs_another_folder(pictures: Path, tmp_path: Path) -> No
     pack(pictures, tmp_path / "shards", side=16, workers=1)
     with pytest.raises(OptionError, match="got shards packed with another side, expected the same"):
         pack(pictures, tmp_path / "shards", side=17, workers=1)
-    with pytest.raises(OptionError, match="begun with another pictures, source, classes"):
+    with pytest.raises(OptionError, match="packed with another pictures, source, classes"):
         pack(folder(tmp_path / "p", count=3, classes=("a", "b")), tmp_path / "shards", side=16, workers=1)
 
 

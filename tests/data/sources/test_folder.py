@@ -154,7 +154,7 @@ def test_a_picture_that_is_a_dangling_link_is_kept_to_be_named(tmp_path: Path) -
 def test_a_folder_without_pictures_is_one_line(files: list[str], tmp_path: Path) -> None:
     with pytest.raises(
         DataError,
-        match="got no picture and no recording(, but .*)?, expected files ending in .*[.]bmp, .*; name",
+        match="got no picture and no recording(, but .*)?, expected files ending in .*[.]bmp, .*; choose",
     ) as caught:
         open_folder(tree(tmp_path, *files), None)
     assert "\n" not in str(caught.value)
@@ -216,11 +216,13 @@ def test_of_two_kinds_one_is_taken_and_the_other_named(
     dataset = open_dataset(tmp_path, kind=kind)
     assert len(dataset) == count
     flag = "--kind recordings" if kind == "pictures" else "--kind pictures"
-    assert [why for _, why in dataset.left_out] == [f"{flag} takes these"] * other
+    assert [why for _, why in dataset.left_out] == [f"use {flag} to read these"] * other
 
 
 def test_a_kind_that_is_not_there_is_one_line_that_says_what_is(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"got no picture, but not read: 1 \.wav \(--kind recordings takes"):
+    with pytest.raises(
+        DataError, match=r"got no picture, but not read: 1 \.wav \(use --kind recordings to read"
+    ):
         open_dataset(tree(tmp_path, "a/1.wav"), kind="pictures")
     with pytest.raises(DataError, match="got recordings, expected pictures|no picture"):
         open_dataset(tmp_path / "a", kind="pictures")

@@ -44,7 +44,7 @@ def test_arrays_come_back_exactly_plain_and_packed_whatever_the_name(
         (idx(LABELS), "got magic number 00000801, expected 00000803"),
         (bytes([0, 0, 0x0D, 3]) + bytes(40), "got magic number 00000d03"),
         (idx(IMAGES)[:10], "got a header of 10 bytes, expected 16"),
-        (idx(IMAGES)[:-1], "got 59 bytes after the header, expected 60 for 5 x 3 x 4"),
+        (idx(IMAGES)[:-1], "got 59 bytes after the header, expected 60 bytes for 5 x 3 x 4"),
         (idx(IMAGES)[:16], "got 0 bytes after the header, expected 60"),
         (idx(IMAGES) + b"\0", "got more than 60 bytes after the header, expected 60"),
         (bytes([0, 0, 8, 3]) + struct.pack(">3I", *[2**32 - 1] * 3) + bytes(9), "got 9 bytes after"),

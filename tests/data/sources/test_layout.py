@@ -85,11 +85,11 @@ def test_a_class_that_has_the_name_of_a_part_is_said() -> None:
 
 def test_what_lies_beside_the_parts_is_left_out_by_name() -> None:
     found = laid("train/a/1", "test/a/1", "extra/c/1", "extra/c/2", "poster")
-    beside = "beside train, test"
+    beside = "outside the parts train, test"
     assert found.left == [
-        ("extra/c/1", f"in extra/, which is no part, {beside}"),
-        ("extra/c/2", f"in extra/, which is no part, {beside}"),
-        ("poster", f"at the top, {beside}"),
+        ("extra/c/1", f"in extra/, {beside}"),
+        ("extra/c/2", f"in extra/, {beside}"),
+        ("poster", f"at the top level, {beside}"),
     ]
 
 
@@ -109,8 +109,11 @@ def test_a_folder_around_all_is_said() -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (("train/a/1", "test/a/1", "eval/a/1"), "got folders test and eval, expected one test part; rename"),
-        (("train/a/1", "Training/a/1"), "got folders train and Training, expected one train part"),
+        (
+            ("train/a/1", "test/a/1", "eval/a/1"),
+            "got folders test and eval, expected one test folder; rename",
+        ),
+        (("train/a/1", "Training/a/1"), "got folders train and Training, expected one train folder"),
         (
             ("a/train/1", "a/test/1", "b/1"),
             "got test, train inside some classes, but not for b/1, expected the parts",

@@ -79,7 +79,7 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
 
     Each file is written whole, after its MD5 checksum is compared. Raises DataError, StorageError.
     """
-    do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to their folder"
+    do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to a folder"
     for name, checksum in checksums.items():
         fetched(f"{address}/{name}", folder / name, md5=checksum, do=do)
     return folder
