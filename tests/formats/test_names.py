@@ -97,7 +97,7 @@ def test_a_model_is_filled_whole_or_not_at_all() -> None:
     model = Model()
     with pytest.raises(RunError, match=r"1 missing \(other\)"):
         names.fill(model, {"token": torch.ones(4)}, ROWS, source="file")
-    with pytest.raises(RunError, match="cls as 3, expected 4"):
+    with pytest.raises(RunError, match="cls of shape 3, expected 4"):
         names.fill(model, {"token": torch.ones(3), "other": torch.ones(4)}, ROWS, source="file")
     assert not model.token.any()
     names.fill(model, {"token": torch.ones(4).half(), "other": torch.ones(4)}, ROWS, source="file")

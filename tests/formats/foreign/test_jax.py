@@ -66,7 +66,7 @@ def test_a_head_behind_a_tanh_layer_is_left_behind_and_that_is_said(tmp_path: Pa
     [
         ({"Transformer/encoder_norm/gain": np.zeros(1)}, "1 unknown (Transformer/encoder_norm/gain)"),
         ({"cls": np.zeros((1, 12), np.float32)}, "cls of shape 1 x 12"),
-        ({"head/kernel": np.zeros((3, 12), np.float32)}, "head/kernel as"),
+        ({"head/kernel": np.zeros((3, 12), np.float32)}, "head/kernel of shape"),
     ],
     ids=["unknown", "axes", "swapped"],
 )

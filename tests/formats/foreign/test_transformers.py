@@ -269,7 +269,7 @@ def changed(folder: Path, **values: Any) -> Path:
         ({"model_type": "bert"}, "a model of type bert"),
         ({"num_hidden_layers": 3}, "12 missing (encoder.layer.2"),
         ({"num_hidden_layers": 1}, "12 unknown (encoder.layer.1"),
-        ({"intermediate_size": 41}, "as 40, expected 41"),
+        ({"intermediate_size": 41}, "of shape 40, expected 41"),
         ({"image_size": 16}, "position_embeddings of shape 13 x 24, expected 33 x 24"),
         ({"num_channels": 3}, "2"),
         ({"num_attention_heads": 5}, "5 for width 24"),
