@@ -1,4 +1,4 @@
-"""Lists the docstrings of `src/kakera`: `python -m tests.docstrings --sample 40` prints public ones, drawn by a seed."""
+"""Lists the docstrings of `src/kakera`: `python -m tests.docstrings --sample 40` prints a sample."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ ASK = {"model": "mae", "picture": "sample-1"}
 
 def test_the_models_say_what_can_be_asked_of_them(web: TestClient) -> None:
     mae, classifier, cnn = web.get("/api/models").json()
-    assert [mae[can] for can in ("attends", "reconstructs", "predicts")] == [True, True, False]
-    assert [classifier[can] for can in ("attends", "reconstructs", "predicts")] == [True, False, True]
-    assert [cnn[can] for can in ("attends", "reconstructs", "predicts")] == [False, False, True]
+    assert [mae[can] for can in ("has_attention", "reconstructs", "predicts")] == [True, True, False]
+    assert [classifier[can] for can in ("has_attention", "reconstructs", "predicts")] == [True, False, True]
+    assert [cnn[can] for can in ("has_attention", "reconstructs", "predicts")] == [False, False, True]
     assert (mae["rows"], mae["cols"], mae["patch"], mae["layers"], mae["heads"]) == (7, 7, [4, 4], 3, 2)
     assert "raw pixels" in mae["about"]
 

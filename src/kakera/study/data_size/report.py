@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kakera.option_fields import or_none
 from kakera.reports import html
 from kakera.reports.curves import Curve, draw
 from kakera.reports.intervals import interval
@@ -102,7 +103,7 @@ def _page(
 
 
 def _epochs(school: Trainer, chosen: dict[str, Any]) -> float:
-    return chosen["pretrain_epochs"] or school.material.recipes[PRETRAIN].epochs
+    return or_none(chosen["pretrain_epochs"]) or school.material.recipes[PRETRAIN].epochs
 
 
 def _changes(school: Trainer, chosen: dict[str, Any]) -> str:

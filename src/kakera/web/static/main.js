@@ -50,7 +50,7 @@ function drawControls(models) {
   const classes = [...new Set(models.flatMap((each) => (each.predicts && each.has_attention ? each.classes : [])))];
   offer(at("target"), [["", "predicted"], ...classes.map((name) => [name, name])], state.target);
   at("target").disabled = classes.length === 0;
-  for (const id of ["layer", "from", "near"]) at(id).disabled = !models.some(({ attends }) => attends);
+  for (const id of ["layer", "from", "near"]) at(id).disabled = !models.some(({ has_attention }) => has_attention);
   at("head").disabled = at("layer").disabled || state.layer === "rollout";
   at("from").value = state.fromClass ? "class" : "patch";
   at("beneath").checked = state.beneath;
