@@ -160,7 +160,7 @@ def heif(values: Any) -> bytes:
 
 def jxl(values: Any) -> bytes:
     """Write a lossless JPEG XL file."""
-    kinds.plugged("pillow_jxl")
+    kinds.load_plugins("pillow_jxl")
     return pillow(values, "JXL", lossless=True)
 
 

@@ -59,12 +59,16 @@ def _below(path: Path, node: ast.Module | ast.ClassDef, prefix: str) -> Iterator
             name = f"{prefix}{child.name}"
             yield Item(path, child.lineno, "class", name, ast.get_docstring(child) or "", frozenset(), ())
             yield from _below(path, child, f"{name}.")
-        elif isinstance(child, FUNCTIONS):
+        elif isinstance(child, FUNCTIONS) and not _is_overload(child):
             kind = _kind(child, in_class=bool(prefix))
             arguments = (*child.args.posonlyargs, *child.args.args, *child.args.kwonlyargs)
             names = tuple(arg.arg for arg in arguments if arg.arg not in ("self", "cls"))
             text = ast.get_docstring(child) or ""
             yield Item(path, child.lineno, kind, f"{prefix}{child.name}", text, _raised(child), names)
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list)
 
 
 def _kind(node: ast.FunctionDef | ast.AsyncFunctionDef, *, in_class: bool) -> str:
@@ -75,9 +79,25 @@ def _kind(node: ast.FunctionDef | ast.AsyncFunctionDef, *, in_class: bool) -> st
 
 
 def _raised(node: ast.AST) -> frozenset[str]:
-    raised = (each.exc for each in ast.walk(node) if isinstance(each, ast.Raise) and each.exc is not None)
-    calls = (each.func if isinstance(each, ast.Call) else each for each in raised)
-    return frozenset(each.id for each in calls if isinstance(each, ast.Name) and each.id.endswith("Error"))
+    """Return the names of the errors that leave a function, by its own `raise` statements."""
+    caught: set[int] = set()
+    for block in ast.walk(node):
+        if isinstance(block, ast.Try):
+            names = {
+                part.id
+                for h in block.handlers
+                for part in ast.walk(h.type or h)
+                if isinstance(part, ast.Name)
+            }
+            inner = [part for line in block.body for part in ast.walk(line) if isinstance(part, ast.Raise)]
+            caught |= {id(each) for each in inner if _error(each) in names}
+    raised = (each for each in ast.walk(node) if isinstance(each, ast.Raise) and id(each) not in caught)
+    return frozenset(name for each in raised if (name := _error(each)).endswith("Error"))
+
+
+def _error(node: ast.Raise) -> str:
+    call = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return call.id if isinstance(call, ast.Name) else ""
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kakera.errors import OutOfMemoryError, RunError
-from kakera.out_of_memory import memory_for, out_of_memory, raise_lack
+from kakera.out_of_memory import memory_for, out_of_memory, raise_out_of_memory
 
 CPU = (
     "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
@@ -116,8 +116,8 @@ def test_what_was_named_once_is_not_named_again() -> None:
 
 def test_a_broken_file_is_not_taken_for_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kakera.out_of_memory.memory_here", lambda: (8e9, 4e9))
-    raise_lack(MemoryError())
+    raise_out_of_memory(MemoryError())
     monkeypatch.setattr("kakera.out_of_memory.memory_here", lambda: (8e9, 4e7))
     with pytest.raises(MemoryError):
-        raise_lack(MemoryError())
-    raise_lack(ValueError("broken"))
+        raise_out_of_memory(MemoryError())
+    raise_out_of_memory(ValueError("broken"))

@@ -15,7 +15,7 @@ from kakera.data.checks.inspect import inspect_dataset
 from kakera.data.packing.pack import pack
 from kakera.data.preload.preload import preload
 from kakera.data.sources.open import open_dataset
-from kakera.progress import Progress, opening, with_progress
+from kakera.progress import Progress, print_if_slow, with_progress
 from tests.small import folder
 
 
@@ -114,10 +114,10 @@ def test_what_takes_long_to_open_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "FIRST", 0.05)
-    with opening("inspect", "pictures"):
+    with print_if_slow("inspect", "pictures"):
         time.sleep(0.5)
     monkeypatch.setattr(progress, "FIRST", 60.0)
-    with opening("inspect", "others"):
+    with print_if_slow("inspect", "others"):
         pass
     time.sleep(0.1)
     assert capsys.readouterr().err == "inspect: opening pictures …\n"

@@ -43,7 +43,7 @@ class Bounds:
 
         >>> Bounds(0, 1).holds(1), Bounds(0, 1, open=True).holds(1)
         (True, False)
-        >>> Bounds(0, 1).words()
+        >>> Bounds(0, 1).describe()
         'a number from 0 to 1'
     """
 
@@ -57,7 +57,7 @@ class Bounds:
         """Return True if the range contains `value`; it never contains NaN."""
         return self.low < value < self.high if self.open else self.low <= value <= self.high
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return the range as text for error messages, such as "a number from 0 to 1"."""
         if math.isinf(self.high):
             return f"a number {'above' if self.open else 'from'} {self.low:g}"
@@ -186,7 +186,7 @@ def check_number(name: str, value: Any, kind: type[Any], bounds: Bounds, *, auto
     more, kinds = f", or {AUTO}" if auto else "", int if kind is int else (int, float)
     number = isinstance(value, kinds) and not isinstance(value, bool)
     _require(number, name, value, ("a whole number" if kind is int else "a number") + more)
-    _require(bounds.holds(value), name, value, bounds.words() + more)
+    _require(bounds.holds(value), name, value, bounds.describe() + more)
 
 
 def _require(holds: bool, name: str, value: object, expected: str, *, quoted: bool = True) -> None:

@@ -75,7 +75,7 @@ def _is_lack(error: BaseException, text: str) -> bool:
     return TEXTS.search(text) is not None
 
 
-def raise_lack(error: Exception) -> None:
+def raise_out_of_memory(error: Exception) -> None:
     """Raise `error` again if it is a lack of memory, so that no caller reports a broken file.
 
     A broken file can request any amount of memory. So with SCARCE free bytes or more, the file is the cause

@@ -132,14 +132,14 @@ class Counting:
 
 
 @contextmanager
-def opening(verb: str, subject: str) -> Generator[None]:
+def print_if_slow(verb: str, subject: str) -> Generator[None]:
     """Print one line on stderr if the `with` block takes longer than 1.5 seconds.
 
     The line is "VERB: opening SUBJECT …". Use it for work in which no items can be counted yet.
 
     Example:
 
-        >>> with opening("pretrain", "flowers"):
+        >>> with print_if_slow("pretrain", "flowers"):
         ...     pass
     """
     line = f"{verb}: opening {subject} …"

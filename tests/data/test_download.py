@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kakera.data import download
+from kakera.data import download as download_module
 from kakera.data.batch import Augmentation
-from kakera.data.download import VARIABLE, cache_folder, fetched
+from kakera.data.download import VARIABLE, cache_folder, download
 from kakera.data.loader import training_batches
 from kakera.data.packing.pack import pack
 from kakera.data.sources.open import open_dataset
@@ -57,7 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(download_module, "PAUSE", 0.0)
     ASKED.clear()
     return tmp_path / "cache"
 
@@ -114,7 +114,7 @@ def test_a_server_that_always_breaks_off_is_one_line_and_leaves_nothing(world: P
             match=r"^http://[^\n]+\.tar: got an incomplete download \(1000 of \d+ bytes\), expected the c",
         ):
             found.pictures.read(0)
-    assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == download.ATTEMPTS
+    assert max(count for name, count in ASKED.items() if name.endswith(".tar")) == download_module.ATTEMPTS
     assert not [name for name in files(cache) if ".tar" in name]
 
 
@@ -163,7 +163,7 @@ def test_a_list_of_addresses_is_indexed_here(world: Path) -> None:
 def test_many_who_want_one_file_fetch_it_once(world: Path, tmp_path: Path) -> None:
     with served(world / "shards", Counting) as address:
         threads = [
-            threading.Thread(target=fetched, args=(f"{address}/000000.tar", tmp_path / "x.tar"))
+            threading.Thread(target=download, args=(f"{address}/000000.tar", tmp_path / "x.tar"))
             for _ in range(4)
         ]
         for thread in threads:
@@ -177,12 +177,12 @@ def test_many_who_want_one_file_fetch_it_once(world: Path, tmp_path: Path) -> No
 def test_no_room_is_not_the_server_s_fault(world: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with served(world / "shards") as address, pytest.raises(StorageError, match="expected room to write"):
-        fetched(f"{address}/000000.tar", tmp_path / "file" / "x.tar")
+        download(f"{address}/000000.tar", tmp_path / "file" / "x.tar")
 
 
 def test_the_cache_is_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv(VARIABLE)
-    monkeypatch.setattr(download.sys, "platform", "linux")
+    monkeypatch.setattr(download_module.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/kakera")

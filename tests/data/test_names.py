@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kakera.data import names as module
 from kakera.data.folders.tree import suffix_of
-from kakera.data.names import Names, NamesBuilder, Paths, taken
+from kakera.data.names import Names, NamesBuilder, Paths, take_rows
 
 # What the names of files may be: a byte that is no UTF-8 is a lone surrogate.
 texts = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=12).map(os.fsdecode))
@@ -82,4 +82,4 @@ def test_many_names_go_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_cannot_be_taken_at_once_is_taken_one_by_one() -> None:
-    assert taken("abc", np.array([2, 0])) == ["c", "a"]
+    assert take_rows("abc", np.array([2, 0])) == ["c", "a"]

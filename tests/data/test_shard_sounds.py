@@ -32,7 +32,7 @@ from tests.data.shards.test_tar import require_one_line_each, tar
 from tests.data.sources.test_builtin import served
 
 RATES = {"wav": 44_100, "flac": 22_050, "ogg": 16_000, "mp3": 24_000, "opus": 48_000, "aiff": 11_025}
-AUGMENTED = Augmentation(roll=0.1, gain=6.0, noise=0.1)
+AUGMENTED = Augmentation(time_shift=0.1, gain=6.0, noise=0.1)
 
 
 @pytest.fixture(scope="module")

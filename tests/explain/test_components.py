@@ -3,7 +3,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from kakera.explain.activations import RAW
-from kakera.explain.components import filters, principal, principal_filters, token_colours
+from kakera.explain.components import patch_filters, principal, principal_filters, token_colours
 from tests.explain.views import view
 from tests.model.models import encoder
 
@@ -45,7 +45,7 @@ def test_colours_order_patches_as_their_first_component_does() -> None:
 
 def test_filters_are_the_columns_of_the_embedding() -> None:
     model = encoder()
-    found = filters(model)
+    found = patch_filters(model)
     assert found.shape == (12, 2, 3, 3)
     ones = np.zeros(18)
     ones[(1 * 3 + 2) * 3 + 0] = 1  # row 1, column 2, red

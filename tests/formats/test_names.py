@@ -8,12 +8,12 @@ from torch import nn
 
 from kakera.errors import RunError
 from kakera.formats import names
-from kakera.formats.names import CONVOLUTION, ROW, Row, below
+from kakera.formats.names import CONVOLUTION, ROW, Row, with_prefix
 
 ROWS = (
     Row("token", "cls", ROW),
     Row("project.weight", "conv.weight", CONVOLUTION),
-    *below("layers.{}.", "block{}/", (Row("qkv.*", ("q.*", "k.*", "v.*")), Row("out.*", "proj.*"))),
+    *with_prefix("layers.{}.", "block{}/", (Row("qkv.*", ("q.*", "k.*", "v.*")), Row("out.*", "proj.*"))),
 )
 AXES = {"ph": 2, "pw": 3, "c": 2}
 

@@ -20,7 +20,7 @@ def test_tokens_with_their_positions_stay_what_they_are(owned: bool, registers: 
     tokens = torch.cat([drawn(1, 0)] * owned + [drawn(registers, 1)])
     where = drawn(PATCHES + (len(tokens) if rows == "each" else 0), 2)
     found = {"registers": tokens[owned:], "positions": where} | ({"class_token": tokens[0]} if owned else {})
-    prefix_tokens.settle(found, "", PATCHES)
+    prefix_tokens.convert_tokens(found, "", PATCHES)
     first = found["class_token"] + found["positions"][0]
     sums = torch.cat([first[None], found["registers"]]) if "registers" in found else first[None]
     expected = tokens + where[: len(tokens)] if rows == "each" else tokens
@@ -31,7 +31,7 @@ def test_tokens_with_their_positions_stay_what_they_are(owned: bool, registers: 
 def test_a_row_for_the_class_token_alone_stays_its_row() -> None:
     where = drawn(1 + PATCHES, 2)
     found = {"class_token": drawn(1, 0)[0], "registers": drawn(2, 1), "positions": where}
-    prefix_tokens.settle(found, "", PATCHES)
+    prefix_tokens.convert_tokens(found, "", PATCHES)
     assert torch.equal(found["positions"], where)
     assert torch.equal(found["registers"], drawn(2, 1))
 
@@ -40,13 +40,13 @@ def test_rows_that_are_put_in_are_taken_out_again() -> None:
     ours = {"class_token": drawn(1, 0)[0], "registers": drawn(2, 1), "positions": drawn(1 + PATCHES, 2)}
     back = prefix_tokens.with_rows(ours, "")
     assert len(back["positions"]) == 1 + 2 + PATCHES
-    prefix_tokens.settle(back, "", PATCHES)
+    prefix_tokens.convert_tokens(back, "", PATCHES)
     assert all(torch.equal(back[name], ours[name]) for name in ours)
 
 
 def test_two_heads_and_the_one_on_both_tokens_halved_are_inverse_and_give_their_mean() -> None:
     one = {"head.weight": drawn(2, 0).repeat(1, 2), "head.bias": torch.tensor([1.0, 2.0])}
-    parted = prefix_tokens.part_heads(one)
+    parted = prefix_tokens.split_heads(one)
     tokens = drawn(2, 5)
     scores = [tokens[n] @ parted[f"heads.{w}.weight"].T + parted[f"heads.{w}.bias"]
               for n, w in enumerate(("class", "distilled"))]  # fmt: skip

@@ -39,7 +39,7 @@ def model_at(step: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 def life(folder: Path) -> None:
     """A run from its birth on, with a checkpoint a step."""
     run = Run(folder, {"seed": 1})
-    with run.held():
+    with run.locked():
         for step in STEPS:
             model, optimizer = model_at(step)
             run.save_checkpoint(step, model, optimizer, average=copy.deepcopy(model))
@@ -50,7 +50,7 @@ def reopened(folder: Path) -> tuple[int, nn.Module]:
     """The step that the folder opens on, and the model."""
     run = Run(folder, {"seed": 1})
     model, optimizer = model_at(99)
-    with run.held():
+    with run.locked():
         return run.load_checkpoint(model, optimizer, average=copy.deepcopy(model)), model
 
 

@@ -97,7 +97,7 @@ def test_a_finished_run_is_opened_without_a_write(tmp_path: Path) -> None:
 def test_a_configuration_that_changed_before_the_lock_is_noticed(tmp_path: Path) -> None:
     run = Run(tmp_path, {"seed": 1})
     (tmp_path / "config.json").write_text('{"seed": 2}')
-    with pytest.raises(RunError, match="seed 2 in the run, 1 now"), run.held():
+    with pytest.raises(RunError, match="seed 2 in the run, 1 now"), run.locked():
         pass
 
 
@@ -106,6 +106,6 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     for name in (".config.json.0123abcd", "checkpoints/.step-000000001.safetensors.0123abcd"):
         (tmp_path / name).write_bytes(b"half")
-    with run.held():
+    with run.locked():
         assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "checkpoints", "config.json"]
         assert not list((tmp_path / "checkpoints").iterdir())

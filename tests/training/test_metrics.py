@@ -72,7 +72,7 @@ def test_unlabelled_samples_are_dropped_and_counted() -> None:
 def test_balanced_accuracy_is_over_the_classes_present() -> None:
     found = evaluate(np.eye(3)[[0, 0, 0, 1]], np.array([0, 0, 1, 1]), ABC)
     assert found.balanced_accuracy == pytest.approx(0.75)
-    assert found.absent == ("c",)
+    assert found.classes_without_samples == ("c",)
     assert "1 of 3 classes without a sample" in found.summary()
 
 
@@ -116,7 +116,7 @@ def test_no_test_set_is_too_small_or_too_uneven(seed: int, count: int, classes: 
     found, labels, _ = single(seed, count, classes)
     assert found.confusion is not None
     assert sum(map(sum, found.confusion)) == count
-    assert len(found.absent) == classes - len(set(labels))
+    assert len(found.classes_without_samples) == classes - len(set(labels))
 
 
 def test_average_precision_agrees_with_scikit_learn() -> None:
@@ -139,7 +139,7 @@ def test_classes_without_a_positive_are_excluded_and_said() -> None:
     labels[:, 0] = False
     found = evaluate(scores, labels, names(4))
     assert found.mean_average_precision == rest.mean_average_precision
-    assert found.absent == ("class 0",)
+    assert found.classes_without_samples == ("class 0",)
     assert "1 of 4 classes" in found.summary()
 
 

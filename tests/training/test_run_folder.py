@@ -31,7 +31,7 @@ WRITES: dict[str, Callable[[Run], object]] = {
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_no_write_brings_a_deleted_folder_back(write: Callable[[Run], object], tmp_path: Path) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    with run.held():
+    with run.locked():
         shutil.rmtree(tmp_path / "run")
         with pytest.raises(RunError, match="no config.json: the folder was deleted") as caught:
             write(run)
@@ -41,17 +41,17 @@ def test_no_write_brings_a_deleted_folder_back(write: Callable[[Run], object], t
 
 def test_a_folder_in_its_place_that_another_training_began_is_left_alone(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    with run.held():
+    with run.locked():
         (tmp_path / "run").rename(tmp_path / "moved")
         other = Run(tmp_path / "run", {"seed": 1})
-        with other.held(), pytest.raises(RunError, match="another run's folder in its place"):
+        with other.locked(), pytest.raises(RunError, match="another run's folder in its place"):
             run.log({"step": 1})
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
 def test_a_folder_in_its_place_with_another_configuration_is_left_alone(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    with run.held():
+    with run.locked():
         (tmp_path / "run").rename(tmp_path / "moved")
         Run(tmp_path / "run", {"seed": 2})
         with pytest.raises(RunError, match="seed 2 in the run, 1 now"):
@@ -60,7 +60,7 @@ def test_a_folder_in_its_place_with_another_configuration_is_left_alone(tmp_path
 
 def test_a_configuration_deleted_by_hand_is_written_again(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    with run.held():
+    with run.locked():
         (tmp_path / "run" / "config.json").unlink()
         run.log({"step": 1})
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 1
@@ -68,7 +68,7 @@ def test_a_configuration_deleted_by_hand_is_written_again(tmp_path: Path) -> Non
 
 def test_a_lock_deleted_by_hand_does_not_end_the_training(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", {"seed": 1})
-    with run.held():
+    with run.locked():
         (tmp_path / "run" / ".lock").unlink()
         run.save_checkpoint(1, *model_at(1))
     assert (tmp_path / "run" / "checkpoints" / "step-000000001.safetensors").exists()
@@ -133,7 +133,7 @@ def test_a_read_only_folder_is_one_line_that_says_so(tmp_path: Path, monkeypatch
     def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    with run.held():
+    with run.locked():
         monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(
             StorageError, match="got Permission denied, .*allow kakera to write there; nothing is lost"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kakera.cli.arguments import KIND_HELP, KINDS, READING, WRITING, Arguments, add_channels, add_ranges
 from kakera.option_fields import or_none
-from kakera.progress import opening
+from kakera.progress import print_if_slow
 
 
 def run(words: Sequence[str]) -> int:
@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     add_ranges(parser)
     parser.group(WRITING).add_argument("--json", action="store_true", default=False, help="print JSON")
     given = parser.parse_args(words)
-    with opening("inspect", given.data):
+    with print_if_slow("inspect", given.data):
         from kakera.data.checks.inspect import Inspection, inspect_dataset
         from kakera.data.images import value_range
         from kakera.data.sources.open import open_dataset

@@ -20,7 +20,9 @@ SHOWN, CARD = 3, 3  # number of classes in a row of the table, and on a card of 
 
 
 def run(words: Sequence[str]) -> int:
-    """Print predictions; return 2 if a file is unreadable, after all other predictions are printed."""
+    """Print predictions; return 2 if a file is unreadable, after all other predictions are printed.
+
+    Raises OptionError if options contradict each other."""
     parser = Arguments("predict", "Predict the labels of pictures or recordings, with probabilities.")
     parser.add_argument(
         "model", metavar="MODEL", help="a fine-tuned run folder, or an ONNX folder written by kakera convert"
@@ -79,7 +81,7 @@ def run(words: Sequence[str]) -> int:
     from kakera.data.checks.findings import left_lines
     from kakera.data.images import value_range
     from kakera.data.sources.files import open_files
-    from kakera.data.sources.measured_range import doubts
+    from kakera.data.sources.measured_range import range_warnings
     from kakera.training.planning.next_commands import after_predict
 
     model = open_model(given.model)
@@ -87,7 +89,9 @@ def run(words: Sequence[str]) -> int:
         model = replace(model, inputs=replace(model.inputs, values=ranges))
     dataset = open_files(given.files, model.inputs)
     seen = seen_files(given.model, dataset)
-    for line in doubts(dataset, model.inputs.values) + left_lines(dataset.left_out, ()) + [seen] * bool(seen):
+    for line in (
+        range_warnings(dataset, model.inputs.values) + left_lines(dataset.left_out, ()) + [seen] * bool(seen)
+    ):
         print(f"kakera: {line}", file=sys.stderr)
     counts = LabelCounts()
     broken: list[Prediction] = []

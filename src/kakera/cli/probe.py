@@ -12,7 +12,7 @@ from kakera.training.options import ProbeOptions
 
 
 def run(words: Sequence[str]) -> int:
-    """Train classifiers on frozen tokens and print the table."""
+    """Train classifiers on frozen tokens and print the table. Raises OptionError without --init-from."""
     parser = Arguments(
         "probe", "Train simple classifiers on frozen tokens, and compare them with fine-tuning."
     )

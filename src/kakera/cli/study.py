@@ -25,7 +25,7 @@ STUDIES: dict[str, tuple[type[StudyOptions], str]] = {
 
 
 def run(words: Sequence[str]) -> int:
-    """Run a study and print its answer and the path of its report."""
+    """Run a study; print its answer and the path of its report. Raises OptionError for an unknown study."""
     if not words or words[0] in ("-h", "--help"):
         parser = Arguments("study", "Run one of two experiments on your data, with a report.")
         parser.epilog = "\n".join(

@@ -14,7 +14,7 @@ from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
-from kakera.commands.watch import Watch
+from kakera.commands.watch import AccuracyMonitor
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
@@ -101,7 +101,7 @@ def finetune_result(
     measured = (held_out(prepared.dataset)[1], prepared.workers, chosen.device, page)
     if run.finished:
         return reopen(run, require_classifier, *measured)
-    with run.held():
+    with run.locked():
         run.describe(saved)
         if before and chosen.head == "ridge" and saved.model.has_attention and not run.has_started():
             classifier, device = require_token_classifier(saved), chosen.device
@@ -109,7 +109,7 @@ def finetune_result(
         task = Classification(
             saved.model, inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
         )
-        watch = Watch(saved, prepared.dataset, plan, run)
+        watch = AccuracyMonitor(saved, prepared.dataset, plan, run)
         model = train(task, plan, run, verb="finetune", each_epoch=watch)
         return finish(run, replace(saved, model=model), *measured)
 

@@ -19,7 +19,7 @@ from kakera.inputs import InputSpec
 from kakera.model.configs import ViTConfig
 from kakera.option_fields import AUTO
 from kakera.progress import is_follower
-from kakera.training.configuration import chosen_before
+from kakera.training.configuration import stored_choices
 from kakera.training.distributed import Distributed
 from kakera.training.launch import processes
 from kakera.training.loop import Task
@@ -75,7 +75,7 @@ class TrainingJob(Generic[Chosen]):
         options, prepared = resolve(kind, data, recipe, given, start)
         free = announce and not recipe and given.get("epochs") is None
         limit = duration.seconds(options.time) if options.time != AUTO else LIMIT if free else 0.0
-        resumes = chosen_before(kind, options.out, recipe) is not None
+        resumes = stored_choices(kind, options.out, recipe) is not None
         return cls(options, prepared, announce, limit, resumes, started, {"recipe": recipe, **given})
 
     def forecast(

@@ -22,7 +22,7 @@ from kakera.machine import this_machine, usable_cores
 from kakera.model.configs import ViTConfig
 from kakera.option_fields import AUTO, Auto, or_none
 from kakera.sound.spec import preset
-from kakera.training.configuration import chosen_before
+from kakera.training.configuration import stored_choices
 from kakera.training.launch import processes
 from kakera.training.options import (
     DataOptions,
@@ -99,7 +99,7 @@ def resolve(
     if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
         span = duration.seconds(options.time) if options.time != AUTO else 0.0
         choice = choose(verb_of(options), facts, machine, span, given)
-    before = chosen_before(kind, getattr(options, "out", ""), recipe)
+    before = stored_choices(kind, getattr(options, "out", ""), recipe)
     if before is not None and not isinstance(options, ProbeOptions):
         choice = Recommendation(choice.recipe, before, choice.reasons)
     if choice.recipe or choice.values:
@@ -136,7 +136,7 @@ def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
         crop=(options.crop_min_scale, 1.0),
         shift=options.shift,
         flip=options.flip,
-        roll=options.time_shift,
+        time_shift=options.time_shift,
         gain=options.gain,
         noise=options.noise,
     )

@@ -92,7 +92,7 @@ def pretrain(
     page = PretrainPage(plan.train, chosen, situation)
     if run.finished:
         return reopen(run, require_mae, page=page)
-    with run.held():
+    with run.locked():
         saved = Pretrained(model, inputs)
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)

@@ -80,7 +80,8 @@ def probe(
     `ProbeOptions`. `announce` prints the plan on stderr before the start, and sets a time limit of 30
     minutes, unless `time` or `finetune_recipe` is passed.
 
-    Return a `ProbeReport` with the results of all probes. Raises DataError, OptionError, RunError.
+    Return a `ProbeReport` with the results of all probes. Raises DataError, OptionError, RunError, and
+    StoppedError after SIGTERM or Ctrl-C.
 
     Example:
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.labelled import labelled_part
-from kakera.data.audio.source import Stored
+from kakera.data.audio.source import AudioSource
 from kakera.data.checks.digest import SPLIT, digest
 from kakera.data.dataset import Dataset
 from kakera.data.shards.open import is_address
@@ -64,7 +64,7 @@ def _places(dataset: Dataset) -> Iterator[str]:
     for source in files.paths:
         if isinstance(source, Path):
             yield os.path.abspath(source)  # noqa: PTH100  # a Path costs ten times the call
-        elif isinstance(source, Stored):
+        elif isinstance(source, AudioSource):
             yield source.identity()
     if files.records() is not None:
         yield from (os.path.abspath(files.location(row)) for row in range(len(files)))  # noqa: PTH100  # as above

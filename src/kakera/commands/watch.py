@@ -40,7 +40,7 @@ class Sample:
     labels: Tensor
 
 
-class Watch:
+class AccuracyMonitor:
     """A callback after each epoch that measures accuracy and loss for the metrics."""
 
     def __init__(self, saved: Pretrained[WithHead], data: Dataset, plan: TrainingPlan, run: Run) -> None:

@@ -20,7 +20,7 @@ class Augmentation:
     smallest and largest aspect ratio. `shift` is the largest shift in pixels. With `flip`, half of the
     pictures are mirrored.
 
-    Recordings are shifted circularly by up to `roll` seconds, made louder or softer by up to `gain` decibels,
+    Recordings are shifted circularly by up to `time_shift` seconds, made louder or softer by up to `gain` decibels,
     and mixed with white noise of up to `noise` times their root mean square.
 
     Example:
@@ -33,7 +33,7 @@ class Augmentation:
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     shift: int = 0
     flip: bool = False
-    roll: float = 0.0
+    time_shift: float = 0.0
     gain: float = 0.0
     noise: float = 0.0
 

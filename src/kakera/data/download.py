@@ -39,7 +39,7 @@ def cache_folder() -> Path:
     return base / "kakera"
 
 
-def fetched(
+def download(
     address: str, path: Path, *, sha256: str = "", md5: str = "", again: bool = False, do: str = ADVICE
 ) -> Path:
     """Download a file to `path` if it does not exist there, and return `path`.

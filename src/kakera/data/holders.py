@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kakera.data.blocks import Blocks, shape_of
 from kakera.data.images.decode import decode, header, with_depth
 from kakera.data.images.value_range import Ranges
-from kakera.data.names import Paths, taken
+from kakera.data.names import Paths, take_rows
 from kakera.data.pictures import Pictures
 from kakera.errors import UnreadableFileError, printable
 
@@ -76,7 +76,7 @@ class ArrayPictures(Pictures):
 
     @property
     def block(self) -> NDArray[np.uint8] | Blocks | None:
-        """All stored pictures (n, H, W, C), to be indexed by `rows`; None if their sizes differ."""
+        """The stored pictures (n, H, W, C), for indexing by `rows`; None if their sizes differ."""
         if isinstance(self.arrays, Blocks):
             return self.arrays if self.arrays.same else None
         return self.arrays if isinstance(self.arrays, np.ndarray) else None
@@ -143,7 +143,7 @@ class FilePictures(Pictures):
 
     def take(self, rows: NDArray[np.int64]) -> FilePictures:
         """Return the files at `rows`."""
-        return FilePictures(taken(self.paths, rows), self.channels, self.ranges)
+        return FilePictures(take_rows(self.paths, rows), self.channels, self.ranges)
 
     def with_channels(self, channels: int) -> FilePictures:
         """Return the same files, decoded with 1 or 3 channels."""

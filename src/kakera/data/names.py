@@ -172,7 +172,7 @@ def are_odd(names: Sequence[str]) -> bool:
     return any(odd in joined for odd in ("//", "/.", "\0.", "/\0", "\0\0"))
 
 
-def taken(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
+def take_rows(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
     """Return the items at `rows`: for names and paths without a copy, for others as a list."""
     take = getattr(things, "take", None)
     return take(rows) if take is not None else [things[row] for row in rows.tolist()]

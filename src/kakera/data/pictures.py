@@ -97,7 +97,7 @@ class Pictures(ABC):
         """Return the record of one picture in the index of shards; None without shards."""
         return None
 
-    def is_here(self, index: int) -> bool:
+    def is_local(self, index: int) -> bool:
         """Return True if the picture is on this machine, False if it must still be downloaded."""
         return True
 

@@ -31,7 +31,7 @@ class Header:
     Example:
 
         >>> header = Header("WAV", 44_100, 2, 88_200)
-        >>> header.seconds, header.at(16_000)
+        >>> header.seconds, header.samples_at_rate(16_000)
         (2.0, 32000)
     """
 
@@ -47,7 +47,7 @@ class Header:
         """The duration in seconds."""
         return self.samples / self.rate
 
-    def at(self, rate: int) -> int:
+    def samples_at_rate(self, rate: int) -> int:
         """Return the number of samples at another sample rate in Hz."""
         return self.samples * rate // self.rate
 

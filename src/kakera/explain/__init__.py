@@ -25,7 +25,7 @@ from kakera.explain.attention import (
     rollout,
     rollout_map,
 )
-from kakera.explain.components import filters, principal_filters, token_colours
+from kakera.explain.components import patch_filters, principal_filters, token_colours
 from kakera.explain.lines import LineSimilarity, patch_lines, picture_lines
 from kakera.explain.receptive import ReceptiveFields, cnn_fields, transformer_fields
 from kakera.explain.reconstruct import Reconstruction, describe_kind, reconstruct
@@ -45,9 +45,9 @@ __all__ = [
     "describe_kind",
     "encode",
     "even_distance",
-    "filters",
     "head_maps",
     "masks",
+    "patch_filters",
     "patch_lines",
     "picture_lines",
     "plots",

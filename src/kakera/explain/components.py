@@ -59,12 +59,12 @@ def token_colours(activations: Sequence[Activations], layer: int = -1) -> list[A
     return [each.on_grid(part.T).transpose(1, 2, 0) for each, part in zip(activations, parts, strict=True)]
 
 
-def filters(encoder: ViT) -> Array:
+def patch_filters(encoder: ViT) -> Array:
     """Return the filters of the patch embedding (d, ph, pw, c): the columns of E (lecture L4 ③).
 
     Example:
 
-        >>> filters(ViT("nano", channels=1, image_size=8, seed=0)).shape
+        >>> patch_filters(ViT("nano", channels=1, image_size=8, seed=0)).shape
         (64, 4, 4, 1)
     """
     weight = encoder.patches.project.weight.detach().cpu().numpy()
@@ -81,6 +81,6 @@ def principal_filters(encoder: ViT, count: int = 28) -> Array:
         >>> principal_filters(ViT("nano", channels=1, image_size=8, seed=0), 5).shape
         (5, 4, 4, 1)
     """
-    vectors = filters(encoder).reshape(encoder.config.width, -1)
+    vectors = patch_filters(encoder).reshape(encoder.config.width, -1)
     axes, _ = principal(vectors, min(count, vectors.shape[1]))
     return axes.reshape(-1, *encoder.config.patch, encoder.channels)

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 CHECKSUM = "sha256"
 
@@ -33,7 +33,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             texts: dict[str, str] = dict(file.metadata() or {})
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except Exception as error:  # safetensors and the system raise errors of different types
-        raise_lack(error)
+        raise_out_of_memory(error)
         raise ValueError(f"{path.name}: {str(error).splitlines()[0]}") from error
     expected = texts.pop(CHECKSUM, None)
     if expected is not None and digest(tensors, texts) != expected:

@@ -7,7 +7,7 @@ from torch import Tensor
 from kakera.model.network import Network
 
 
-def alike(model: Network) -> tuple[str, ...]:
+def position_warning(model: Network) -> tuple[str, ...]:
     """Return a warning if all patches have the same position embedding, or an empty tuple.
 
     transformers 5.24 makes such a ViTMAE from a configuration: its sine and cosine positions stay zero.

@@ -47,11 +47,11 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
             name,
             got=f"no such file or folder, and from the hub {_reason(error)}",
             expected="a run, a folder or file of weights, or owner/model on the hub",
-            do=f"check the path or the name, the network and the token{meant(Path(name))}",
+            do=f"check the path or the name, the network and the token{suggestion(Path(name))}",
         ) from error
 
 
-def meant(path: Path) -> str:
+def suggestion(path: Path) -> str:
     """Return "; did you mean …?" with the most similar name beside `path`, or an empty string."""
     near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = difflib.get_close_matches(path.name, near, n=1)

@@ -15,7 +15,7 @@ from kakera.formats import hub
 from kakera.formats.adapt import Classes, Size, adapt
 from kakera.formats.bundle import Pretrained
 from kakera.formats.detect import read_file
-from kakera.formats.doubts import alike
+from kakera.formats.doubts import position_warning
 from kakera.formats.foreign import jax, timm, transformers
 from kakera.formats.foreign.image_processors import cropped
 from kakera.formats.native import DESCRIPTION, WEIGHTS, load_model
@@ -65,7 +65,7 @@ def load(
         note = f"weights converted from {before} to {after}"
         saved = replace(saved, notes=(*saved.notes, note))
     saved.model.eval()
-    saved = replace(saved, notes=(*saved.notes, *alike(saved.model)))
+    saved = replace(saved, notes=(*saved.notes, *position_warning(saved.model)))
     return adapt(saved, size=image_size, channels=channels, classes=classes)
 
 
@@ -134,7 +134,7 @@ def _file(path: Path) -> Pretrained:
 
 def _missing(path: Path) -> RunError:
     got, expected = "no such file or folder", "a run, a folder or file of weights, or owner/model on the hub"
-    return RunError(str(path), got=got, expected=expected, do=f"check the path{hub.meant(path)}")
+    return RunError(str(path), got=got, expected=expected, do=f"check the path{hub.suggestion(path)}")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -48,12 +48,12 @@ class Row:
         return (self.theirs,) if isinstance(self.theirs, str) else self.theirs
 
 
-def below(ours: str, theirs: str, rows: Sequence[Row]) -> tuple[Row, ...]:
+def with_prefix(ours: str, theirs: str, rows: Sequence[Row]) -> tuple[Row, ...]:
     """Return the same rows with a prefix before both names.
 
     Example:
 
-        >>> below("layers.{}.", "blocks.{}.", [Row("norm1.*", "norm1.*")])[0].ours
+        >>> with_prefix("layers.{}.", "blocks.{}.", [Row("norm1.*", "norm1.*")])[0].ours
         'layers.{}.norm1.*'
     """
     return tuple(Row(ours + row.ours, tuple(theirs + part for part in row.parts), row.form) for row in rows)

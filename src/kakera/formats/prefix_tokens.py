@@ -12,7 +12,7 @@ from torch import Tensor
 Tensors = dict[str, Tensor]
 
 
-def settle(tensors: Tensors, ours: str, patches: int) -> None:
+def convert_tokens(tensors: Tensors, ours: str, patches: int) -> None:
     """Change tokens and position embeddings in `tensors`, in place, to kakera's layout.
 
     `ours` is the prefix of the encoder's names, `patches` the number of patches. The position embedding of a
@@ -22,7 +22,7 @@ def settle(tensors: Tensors, ours: str, patches: int) -> None:
     Example:
 
         >>> tensors = {"class_token": torch.ones(2), "positions": torch.ones(4, 2)}
-        >>> settle(tensors, "", patches=4)
+        >>> convert_tokens(tensors, "", patches=4)
         >>> tensors["positions"].shape
         torch.Size([5, 2])
     """
@@ -79,12 +79,12 @@ def join_heads(tensors: Tensors) -> None:
     tensors |= {"head.weight": torch.cat(weights, dim=1), "head.bias": (biases[0] + biases[1]) / 2}
 
 
-def part_heads(tensors: Tensors) -> Tensors:
+def split_heads(tensors: Tensors) -> Tensors:
     """Split one head on two tokens into two heads with the same bias: the inverse of `join_heads`.
 
     Example:
 
-        >>> sorted(part_heads({"head.weight": torch.ones(5, 6), "head.bias": torch.ones(5)}))[:2]
+        >>> sorted(split_heads({"head.weight": torch.ones(5, 6), "head.bias": torch.ones(5)}))[:2]
         ['heads.class.bias', 'heads.class.weight']
     """
     parted = dict(tensors)

@@ -128,14 +128,14 @@ SMALL = 64  # pixels: on pictures up to this size a model without published weig
 ENOUGH = 20_000  # training files: from this number on, pretraining on them alone is worth its hours
 
 
-def knows_more(kind: str, count: int, side: int) -> bool:
+def is_recommended(kind: str, count: int, side: int) -> bool:
     """Return True if published weights are better than pretraining on `count` own files.
 
     `kind` is "pictures", of `side` pixels, or "recordings".
 
     Example:
 
-        >>> knows_more("pictures", 1_000, 224), knows_more("pictures", 1_000, 32)
+        >>> is_recommended("pictures", 1_000, 224), is_recommended("pictures", 1_000, 32)
         (True, False)
     """
     return count < ENOUGH and (kind != "pictures" or side > SMALL)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kakera.errors import RunError
 from kakera.formats.wrappers import contents, unwrapped
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 PICKLE = "pytorch_model.bin"
@@ -65,7 +65,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except Exception as error:  # safetensors and the system raise errors of different types
-        raise_lack(error)
+        raise_out_of_memory(error)
         raise RunError(
             str(path),
             got=str(error).splitlines()[0],
@@ -120,7 +120,7 @@ def read_pickle(path: Path) -> Any:
         got = f"a pickle that would call {code[1]}" if code else "an incomplete pickle, or another file"
         raise _refusal(path, got) from error
     except Exception as error:  # a damaged pickle can raise any error
-        raise_lack(error)
+        raise_out_of_memory(error)
         got = (str(error).splitlines() or ["nothing"])[0]
         raise _refusal(path, got) from error
 

@@ -156,7 +156,7 @@ class Classifier(Network):
 
     @property
     def pool(self) -> Pooling:
-        """What the head reads."""
+        """The pooling of the head."""
         return self._pool
 
     @property

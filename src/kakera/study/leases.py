@@ -60,7 +60,7 @@ class Lease:
 
 
 class Leases:
-    """All leases in a folder."""
+    """The leases in a folder."""
 
     def __init__(self, folder: Path, dead: float = DEAD) -> None:
         self.folder, self.dead = folder, dead

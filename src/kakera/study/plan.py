@@ -111,7 +111,7 @@ class StudyPlan:
         write_atomically(folder / PLAN, json.dumps(asdict(self), indent=1).encode() + b"\n")
 
 
-def draw_up(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPlan]:
+def make_plan(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPlan]:
     """Measure the costs, make the study smaller until it fits its budget, and return the study and its plan.
 
     `say` receives progress lines. Raises OptionError if even the smallest plan does not fit.

@@ -15,7 +15,7 @@ from kakera import duration
 from kakera.errors import RunError
 from kakera.storage import write_atomically
 from kakera.study.leases import Leases
-from kakera.study.plan import PLAN, RESULT, Results, Study, StudyPlan, WorkUnit, draw_up, read_plan
+from kakera.study.plan import PLAN, RESULT, Results, Study, StudyPlan, WorkUnit, make_plan, read_plan
 from kakera.training.configuration import CONFIG, VERSION, require_same
 
 CLAIMS, UNITS = "claims", "units"
@@ -72,7 +72,7 @@ def _planned(study: Study, folder: Path, claims: Leases) -> StudyPlan:
             continue
         with claim:
             if not (folder / PLAN).exists():
-                plan = draw_up(study, print_line)[1]
+                plan = make_plan(study, print_line)[1]
                 config = json.dumps({VERSION: kakera.__version__, **study.config()}, indent=2).encode()
                 write_atomically(folder / CONFIG, config + b"\n")
                 plan.write(folder)

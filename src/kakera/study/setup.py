@@ -130,6 +130,7 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
     """Return the labelled training pictures with a val part and without a test part, and a description.
 
     The val part is that of the data set, or `share` of each class of the labelled training pictures.
+    Raises DataError if that is less than one picture.
     """
     train, own = labelled_part(dataset, "train"), labelled_part(dataset, "val")
     if len(own):

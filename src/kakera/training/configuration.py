@@ -124,7 +124,7 @@ def _counted(path: Path, now: Rows | None, kinds: list[str]) -> str:
     return "" if before is None or now is None else ", ".join(changes(before, now, kinds))
 
 
-def chosen_before(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:
+def stored_choices(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | None:
     """Return the options that the rules chose when the run in `out` started; None if there is no run.
 
     `kind` is the option dataclass. With them the same command resumes with the same choice, even if the

@@ -63,7 +63,7 @@ class Evaluation:
         return self.accuracy is None
 
     @property
-    def absent(self) -> tuple[str, ...]:
+    def classes_without_samples(self) -> tuple[str, ...]:
         """The classes without a true sample, which no mean over classes includes."""
         return tuple(row.name for row in self.per_class if not row.count)
 
@@ -88,8 +88,9 @@ class Evaluation:
             parts += [f"log loss {self.log_loss:.3f}"] if self.log_loss is not None else []
         notes = [f"{self.count} sample{'' if self.count == 1 else 's'}"]
         notes += [f"{self.unlabelled} without a label left out"] if self.unlabelled else []
-        if self.absent:
-            notes.append(f"{len(self.absent)} of {len(self.per_class)} classes without a sample left out")
+        if self.classes_without_samples:
+            count = len(self.classes_without_samples)
+            notes.append(f"{count} of {len(self.per_class)} classes without a sample left out")
         return f"{', '.join(parts)} ({'; '.join(notes)})"
 
     def table(self) -> list[tuple[str, ...]]:

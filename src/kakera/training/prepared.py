@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from kakera.data.checks.digest import digest
-from kakera.data.checks.findings import emptied, taken_line
+from kakera.data.checks.findings import folders_without_files, taken_line
 from kakera.data.checks.leaks import Leaks
 from kakera.data.checks.warnings import data_warnings, leak_warning, measured_part
 from kakera.data.dataset import Dataset
@@ -140,7 +140,7 @@ class Prepared:
         if not len(dataset.part("train")):
             raise no_training(dataset)
         if not quiet:
-            self.print_summary(replace(dataset, emptied=emptied(self.dataset, dataset)))
+            self.print_summary(replace(dataset, emptied=folders_without_files(self.dataset, dataset)))
         workers = 0 if is_decoded(dataset) and self.workers_chosen_automatically else self.workers
         facts = self.facts if quiet else counted(self.facts, dataset)
         return replace(self, dataset=dataset, workers=workers, digest=digests, facts=facts)

@@ -93,7 +93,7 @@ class Run:
             self._write_config()
 
     @contextmanager
-    def held(self) -> Generator[None, None, None]:
+    def locked(self) -> Generator[None, None, None]:
         """Lock the folder for this process inside the `with` block.
 
         Removes temporary files of a killed process. Raises RunError if another process trains in the folder.

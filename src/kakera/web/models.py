@@ -104,7 +104,7 @@ class Opened:
 
 
 class Models:
-    """All open models, by id."""
+    """The open models, by id."""
 
     def __init__(self, folders: Sequence[str | Path]) -> None:
         """Open all run folders.

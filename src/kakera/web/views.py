@@ -60,7 +60,7 @@ class Views:
             ("framed", state.id, picture.id), make, lambda model_input: model_input.values.nbytes
         )
 
-    def seen(self, state: State, picture: Item) -> Activations:
+    def activations(self, state: State, picture: Item) -> Activations:
         """Return the activations of the encoder for the picture. Raises RunError for a CNN."""
         encoder, model_input = state.saved.encoder, self.model_input(state, picture)
 
@@ -116,7 +116,7 @@ class Views:
 
         `layer` counts from 1 and −1 is the last. Head 0 is the mean. Raises OptionError, RunError.
         """
-        seen = self.seen(state, picture)
+        seen = self.activations(state, picture)
         heads = seen.attention_of(layer)
         rows = heads[seen.head(head)] if head else heads.mean(axis=0)
         rows = rows if token is None else rows[seen.token(token)][None]
@@ -124,7 +124,7 @@ class Views:
 
     def rollout(self, state: State, picture: Item) -> dict[str, Array]:
         """Return attention rollout (`explain.rollout`) over the patches, (1 + n, n). Raises RunError."""
-        seen = self.seen(state, picture)
+        seen = self.activations(state, picture)
         reach = self.memory.get(
             ("rollout", *state.key, picture.id), lambda: rollout(seen), lambda array: array.nbytes
         )
@@ -132,7 +132,7 @@ class Views:
 
     def similarity(self, state: State, picture: Item, layer: int | Literal["raw"]) -> dict[str, Array]:
         """Return the cosine similarities of all patches, (n, n). Raises OptionError, RunError."""
-        seen = self.seen(state, picture)
+        seen = self.activations(state, picture)
         number = RAW if layer == "raw" else layer
         return {"similarity": np.clip(similarities(seen, seen, number), -1, 1)}
 
@@ -177,7 +177,7 @@ class Views:
 
         Raises OptionError, RunError.
         """
-        tokens = torch.from_numpy(self.seen(state, picture).tokens_of(layer).copy())
+        tokens = torch.from_numpy(self.activations(state, picture).tokens_of(layer).copy())
         with torch.inference_mode():
             return {"embedding": pool_tokens(state.saved.encoder, tokens[None], pool)[0].numpy()}
 

@@ -70,7 +70,7 @@ def test_a_crop_is_a_piece_of_the_recording_and_starts_vary() -> None:
 
 
 def test_crops_are_the_same_from_any_step_on_and_with_workers() -> None:
-    kind = Augmentation(roll=0.02, gain=6.0, noise=0.3)
+    kind = Augmentation(time_shift=0.02, gain=6.0, noise=0.3)
     whole = crops(kind=kind)
     for found in (crops(start=30, kind=kind), crops(start=30, workers=2, kind=kind)):
         for one, other in zip(found, whole[30:], strict=True):

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from kakera.data.audio.mpeg import begin_of_sound, end_of_sound, frame_header, promise, scan
+from kakera.data.audio.mpeg import begin_of_sound, end_of_sound, frame_header, scan, xing_header
 from tests.data.odd_recordings import frames_of, id3, mp3
 
 HEADERS = [  # bytes; layer, rate, channels, samples, size
@@ -35,10 +35,10 @@ def test_what_the_standard_reserves_is_no_header(word: str) -> None:
 
 def test_the_first_frame_says_how_many_follow_and_in_how_many_bytes() -> None:
     content = mp3()
-    found = promise(frames_of(content)[0])
+    found = xing_header(frames_of(content)[0])
     assert found is not None
     assert (found.frames, found.size) == (len(frames_of(content)) - 1, len(content))
-    assert promise(frames_of(content)[1]) is None
+    assert xing_header(frames_of(content)[1]) is None
 
 
 def test_tags_are_before_and_behind_the_sound() -> None:

@@ -55,5 +55,5 @@ def test_heic_is_read_with_its_extra_under_any_suffix(tmp_path: Path) -> None:
 
 def test_jpeg_xl_is_read_with_its_extra() -> None:
     pytest.importorskip("pillow_jxl", reason="not installed: pip install 'kakera[jxl]'")
-    assert kinds.plugged("pillow_jxl")
+    assert kinds.load_plugins("pillow_jxl")
     assert np.array_equal(decode(encoded(VALUES, "JXL", lossless=True), 3), VALUES)

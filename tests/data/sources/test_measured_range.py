@@ -10,7 +10,7 @@ from kakera.data.images.value_range import range_from_options
 from kakera.data.packing.pack import pack
 from kakera.data.preload.preload import preload
 from kakera.data.sources.files import open_files
-from kakera.data.sources.measured_range import doubts
+from kakera.data.sources.measured_range import range_warnings
 from kakera.data.sources.open import open_dataset
 from kakera.inputs import InputSpec
 from kakera.web.pictures import PictureStore
@@ -95,8 +95,8 @@ def test_without_a_range_16_bits_are_all_of_them_and_a_doubt_is_said(tmp_path: P
     inputs = InputSpec(1, 12, 16, (0.5,), (0.5,))
     dataset = open_files(root, inputs)
     assert dataset.pictures.read(0).max() == 16
-    assert "--bits 12" in doubts(dataset, inputs.values)[0]
-    assert doubts(dataset, range_from_options(12)) == []
+    assert "--bits 12" in range_warnings(dataset, inputs.values)[0]
+    assert range_warnings(dataset, range_from_options(12)) == []
 
 
 def test_the_explorer_sees_what_the_model_sees(tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ def test_a_budget_leaves_longer_pretrainings_out_first() -> None:
 
 def test_rates_are_never_chosen_by_test_pictures() -> None:
     ours = study()
-    assert set(ours.school.pool.split) == {"train", "val"}
-    test = {ours.school.material.test.pictures.name(i) for i in range(20)}
-    pool = ours.school.pool
+    assert set(ours.trainer.pool.split) == {"train", "val"}
+    test = {ours.trainer.material.test.pictures.name(i) for i in range(20)}
+    pool = ours.trainer.pool
     assert test.isdisjoint(pool.pictures.name(i) for i in range(len(pool)))
 
 
@@ -126,12 +126,12 @@ def test_the_data_s_own_val_part_is_used_where_there_is_one() -> None:
     split = data.split.copy()
     split[:15] = "val"
     ours = study(replace(data, split=split))
-    assert (ours.school.pool.split == "val").sum() == 15
+    assert (ours.trainer.pool.split == "val").sum() == 15
     assert "own val part" in ours.validation
 
 
 def test_subsets_are_nested_and_balanced() -> None:
-    train = study().school.pool.part("train")
+    train = study().trainer.pool.part("train")
     assert train.labels is not None
     small, large = (set(few(train.labels, count, 1)) for count in (20, 100))
     assert small < large
@@ -159,7 +159,7 @@ def test_shares_too_small_for_one_a_class_are_left_out_and_named() -> None:
 
 def test_a_limit_of_steps_is_kept_and_named() -> None:
     ours = study(sizes=("all",), max_steps=7, scratch_epochs=100.0)
-    assert ours.school.steps(CNN, 180) == (7, 2)
+    assert ours.trainer.steps(CNN, 180) == (7, 2)
     assert "cnn with 180 labels: 7 of 300 steps" in ours.notes()
 
 
@@ -172,9 +172,9 @@ def test_a_rate_at_which_training_diverges_counts_as_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Classification, "loss", lambda *_: torch.tensor(torch.nan, requires_grad=True))
-    school = study(scratch_epochs=1.0, scratch_min_steps=40).school
+    trainer = study(scratch_epochs=1.0, scratch_min_steps=40).trainer
     values = {"model": VIT, "labels": 20, "seed": 0, "rate": 1.0}
-    assert tuned(school, tmp_path / "run", values, None)["validation"] == 0.0
+    assert tuned(trainer, tmp_path / "run", values, None)["validation"] == 0.0
 
 
 def test_a_seed_that_was_tuned_is_not_trained_again() -> None:

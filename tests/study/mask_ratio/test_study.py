@@ -6,7 +6,12 @@ import pytest
 
 from kakera.errors import DataError, OptionError, RunError
 from kakera.study.mask_ratio.answer import TUNED, Answer
-from kakera.study.mask_ratio.study import MaskRatio, dispensable, plan_mask_ratio, study_mask_ratio
+from kakera.study.mask_ratio.study import (
+    MaskRatio,
+    least_informative_ratio,
+    plan_mask_ratio,
+    study_mask_ratio,
+)
 from kakera.study.setup import study_data
 from kakera.study.study_options import MaskRatioOptions, study_options
 from kakera.training.recipes import read_recipe
@@ -98,13 +103,13 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_ratios_that_hide_as_many_patches_are_one() -> None:
     ours = study(patch=14, mask_ratios=(0.3, 0.5, 0.55, 0.75))
     # Of 4 patches they keep 2, 2, 1 and 1; the truth is 1/2 and 3/4.
-    assert ours.shares() == {0.5: 2, 0.75: 1}
+    assert ours.visible_counts() == {0.5: 2, 0.75: 1}
     assert "ratio 0.3: 2 of 4 patches visible, the same as 0.5; runs once" in ours.notes()
 
 
 def test_a_ratio_that_leaves_nothing_to_see_is_refused() -> None:
     with refused("mask ratio", got="0.9, which leaves 0 of 4 patches"):
-        study(patch=14, mask_ratios=(0.5, 0.9)).shares()
+        study(patch=14, mask_ratios=(0.5, 0.9)).visible_counts()
 
 
 def test_more_labels_than_there_are_mean_all() -> None:
@@ -120,13 +125,13 @@ def test_a_smaller_plan_loses_seeds_then_ratios_then_epochs() -> None:
         said.append(text)
     assert said[:3] == ["seed 2", "ratio 0.3", "ratio 0.5"]
     assert [text.split(" (")[0] for text in said[3:]] == ["half of the pretraining epochs"] * 3
-    assert (ours.options.seeds, list(ours.shares()), ours.epochs) == (2, [0.1, 0.75, 0.9], EPOCHS / 8)
+    assert (ours.options.seeds, list(ours.visible_counts()), ours.epochs) == (2, [0.1, 0.75, 0.9], EPOCHS / 8)
 
 
 def test_the_ends_and_three_quarters_are_never_dispensable() -> None:
     ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9]
     while len(ratios) > 3:
-        ratios.remove(dispensable(ratios))
+        ratios.remove(least_informative_ratio(ratios))
     assert ratios == [0.1, 0.75, 0.9]
 
 

@@ -10,7 +10,7 @@ import pytest
 from kakera.errors import OptionError
 from kakera.machine import Machine
 from kakera.model.configs import SIZES
-from kakera.training.configuration import chosen_before
+from kakera.training.configuration import stored_choices
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.costs import PROCESS, classifier_cost, mae_cost
 from kakera.training.planning.fit import CPU_PIECE, fit_to_memory
@@ -133,15 +133,15 @@ def test_a_cnn_gets_a_smaller_batch_instead_of_pieces() -> None:
 def test_a_run_that_goes_on_keeps_what_was_chosen_for_it(tmp_path: Path) -> None:
     config = {"chosen": {"epochs": 3.5, "patch": [8], "model": "micro"}, "epochs": 3.5, "seed": 4}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    assert chosen_before(PretrainOptions, str(tmp_path), "") == {
+    assert stored_choices(PretrainOptions, str(tmp_path), "") == {
         "epochs": 3.5,
         "patch": (8,),
         "model": "micro",
     }
-    assert chosen_before(PretrainOptions, str(tmp_path / "none"), "") is None
+    assert stored_choices(PretrainOptions, str(tmp_path / "none"), "") is None
 
 
 def test_a_run_from_before_there_were_rules_keeps_its_options(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"verb": "pretrain", "epochs": 9, "patch": [4]}))
-    assert chosen_before(PretrainOptions, str(tmp_path), "") == {"epochs": 9, "patch": (4,)}
-    assert chosen_before(PretrainOptions, str(tmp_path), "paper") == {}
+    assert stored_choices(PretrainOptions, str(tmp_path), "") == {"epochs": 9, "patch": (4,)}
+    assert stored_choices(PretrainOptions, str(tmp_path), "paper") == {}

@@ -14,7 +14,7 @@ from kakera.explain import plots
 from kakera.explain.activations import Activations
 from kakera.explain.attention import attention_distances, even_distance
 from kakera.explain.axes import Measure, axes_of
-from kakera.explain.components import filters, principal_filters
+from kakera.explain.components import patch_filters, principal_filters
 from kakera.explain.extent import ValidArea
 from kakera.explain.lines import patch_lines, picture_lines
 from kakera.explain.receptive import ReceptiveFields, cnn_fields, transformer_fields
@@ -74,7 +74,7 @@ def model_figures(
         "Filters of the first layer",
         "The principal components of the patch embedding, the most important first; grey is 0.",
         plots.filters(principal_filters(encoder), upwards=axes.upwards),
-        {"filters": filters(encoder)},
+        {"filters": patch_filters(encoder)},
     )
     yield _line_plate(saved)
 

@@ -63,7 +63,7 @@ def _starts(options: FinetuneOptions, situation: Situation) -> list[str]:
     if is_published(options.init_from):
         return []
     found: list[str] = []
-    if situation.wants_published:
+    if situation.needs_published:
         first = published(FIRST[situation.kind])
         found.append(f"Start from published weights: --init-from {first.name} ({first.facts()}).")
     if not options.init_from:

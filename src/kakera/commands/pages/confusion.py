@@ -12,7 +12,7 @@ CONFUSED = 16  # most classes in the drawn confusion matrix, so that it stays re
 PAIRS = 15  # most pairs of classes in the table, the most confused pair first
 
 
-def confused(dataset: Dataset, predictions: Predictions) -> list[str]:
+def confusion_parts(dataset: Dataset, predictions: Predictions) -> list[str]:
     """Return the page parts of the confusion matrix; with many classes, only the most confused ones.
 
     Return an empty list for a multi-label data set, which has no confusion matrix.

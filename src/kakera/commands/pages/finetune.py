@@ -16,7 +16,7 @@ from kakera.commands.labelled import held_out, labelled_part
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages import samples
 from kakera.commands.pages.advice import next_steps
-from kakera.commands.pages.confusion import confused
+from kakera.commands.pages.confusion import confusion_parts
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
 from kakera.commands.result import TrainResult, predict_part
 from kakera.data.dataset import Dataset
@@ -150,10 +150,9 @@ class FinetunePage:
                     f"{_some(few)}: at most {FEW} {PARTS[part]} files per class, so their accuracy is "
                     "unreliable"
                 )
-            if evaluation.absent:
-                found.append(
-                    f"{_some(evaluation.absent)}: no {PARTS[part]} file, so their accuracy is unknown"
-                )
+            if evaluation.classes_without_samples:
+                names = _some(evaluation.classes_without_samples)
+                found.append(f"{names}: no {PARTS[part]} file, so their accuracy is unknown")
         if evaluation is not None and part == "val":
             found.append("the data have no test files, so the accuracy is that on the validation files")
         return [html.warning(text) for text in found if text]
@@ -185,7 +184,7 @@ class FinetunePage:
         sounds, inputs = unseen.sounds is not None, trained.saved.inputs
         wrong = samples.mistakes(unseen, predictions, inputs)
         right = samples.successes(unseen, predictions, inputs)
-        parts = [*confused(unseen, predictions), html.heading("The worst mistakes")]
+        parts = [*confusion_parts(unseen, predictions), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
         parts.append(html.heading("The most confident correct predictions"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))

@@ -115,7 +115,7 @@ class ProbePlan:
             return self
         started = [tuning for tuning in self.tunings if tuning.started]
         if started:
-            share = min(1.0, started[0].share)
+            share = min(1.0, started[0].fraction)
             note = f"unfinished fine-tunings resume, so each fine-tuning is shortened{_percent(share)}"
             return self.cut(share, note) if share < 1 else self
         if not self.limit or self.seconds <= self.limit:

@@ -13,7 +13,7 @@ from kakera.commands.job import TrainingJob, finished
 from kakera.commands.result import TrainResult
 from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
-from kakera.training.configuration import chosen_before
+from kakera.training.configuration import stored_choices
 from kakera.training.options import FinetuneOptions, ProbeOptions
 from kakera.training.planning.forecast import Forecast
 from kakera.training.prepared import Prepared
@@ -52,7 +52,7 @@ class Tuning:
         return self.forecast.plan.steps
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Steps as a share of the steps without a time limit, 0 to 1."""
         return self.steps / self.whole
 
@@ -127,7 +127,7 @@ def _as_it_began(
 ) -> Tuning:
     """Return the fine-tuning with the options that an earlier call chose, if such a call started it."""
     out = str(Path(options.out) / tuning.folder) if options.out else ""
-    if chosen_before(FinetuneOptions, out, options.finetune_recipe) is None:
+    if stored_choices(FinetuneOptions, out, options.finetune_recipe) is None:
         return tuning
     given = {**given, "out": out, "seed": tuning.seed, "label_seed": tuning.seed}
     job = _resolved(options, prepared, given, saved)

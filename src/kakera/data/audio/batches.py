@@ -56,8 +56,8 @@ class Crops(TorchDataset[Any]):
         with sounds.opened(index) as sound:
             start = int(draws[0] * (max(0, sound.length - self.samples) + 1))
             wave = sound.piece(start, self.samples)
-        if self.kind.roll:
-            wave = time_shift(wave, round(self.kind.roll * sounds.spec.rate), draws[1])
+        if self.kind.time_shift:
+            wave = time_shift(wave, round(self.kind.time_shift * sounds.spec.rate), draws[1])
         if self.kind.gain:
             wave = change_gain(wave, self.kind.gain, draws[2])
         if self.kind.noise:

@@ -15,10 +15,10 @@ from kakera.data.audio import errors
 from kakera.data.audio.decoder import Decoder, FaultError, extra
 from kakera.data.audio.open_decoder import open_decoder
 from kakera.data.audio.sndfile import Sndfile
-from kakera.data.audio.source import Source, Stored, held
+from kakera.data.audio.source import AudioSource, Source, held
 from kakera.data.sounds import WHOLE, Header, Span, Waveform
 from kakera.errors import KakeraError, UnreadableFileError, printable
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 from kakera.sound.spec import MIX
 
 _PLAIN = ".wav .wave .flac .ogg .oga .opus .mp3 .mp2 .aif .aiff .aifc .au .snd .caf .w64 .rf64"
@@ -49,7 +49,9 @@ class OpenRecording:
             got = f"got {found.channels} channels"
             reason = f"{got}, expected a channel number {channel}; choose another channel"
             raise UnreadableFileError(name(self._source), reason)
-        stop = found.at(rate) if count is None else min(start + count, found.at(rate))
+        stop = (
+            found.samples_at_rate(rate) if count is None else min(start + count, found.samples_at_rate(rate))
+        )
         if stop <= start:
             return np.zeros(0, np.float32)
         common = gcd(found.rate, rate)
@@ -137,7 +139,7 @@ def name(source: Source) -> str:
 
 
 def _check(source: Source) -> None:
-    if isinstance(source, Stored):
+    if isinstance(source, AudioSource):
         source.check()
 
 
@@ -194,7 +196,7 @@ def _faults(source: Source) -> Generator[None]:
     except KakeraError:
         raise
     except Exception as error:  # decoders raise several kinds of error on broken files
-        raise_lack(error)
+        raise_out_of_memory(error)
         if type(error).__module__ == "builtins" and isinstance(error, OSError) and error.strerror:
             reason = errors.unopened(error)
         else:

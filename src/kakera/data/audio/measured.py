@@ -86,7 +86,8 @@ def forget() -> None:
 def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: int) -> bool:
     """Write decoded samples to a file, to be mapped later; return False if there is no room.
 
-    `least` is the smallest number of bytes to expect. Raises the errors of decoding.
+    `least` is the smallest number of bytes to expect. Raises StorageError if the file cannot be written,
+    and the errors of decoding.
     """
     path = _samples_path(source)
     if path is None or not _room(least):

@@ -80,7 +80,7 @@ def frame_header(word: bytes) -> FrameHeader | None:
 
 
 @dataclass(frozen=True)
-class Promise:
+class XingHeader:
     """The contents of an information frame: the number of frames, their size, and the encoder's padding.
 
     `delay` and `padding` are the samples that the encoder added at the start and the end.
@@ -93,13 +93,13 @@ class Promise:
     padding: int
 
 
-def promise(frame: bytes) -> Promise | None:
+def xing_header(frame: bytes) -> XingHeader | None:
     """Return the contents of an information frame; None if the frame contains sound."""
     header = frame_header(frame[:4])
     if header is None or header.layer != 3:
         return None
     if frame[36:40] == b"VBRI":
-        return Promise(int.from_bytes(frame[50:54]), int.from_bytes(frame[46:50]), 0, 0)
+        return XingHeader(int.from_bytes(frame[50:54]), int.from_bytes(frame[46:50]), 0, 0)
     for at in (4 + header.side, header.data):
         if frame[at : at + 4] in (b"Xing", b"Info"):
             break
@@ -113,7 +113,7 @@ def promise(frame: bytes) -> Promise | None:
             at += 4
     at += 100 * bool(flags & 4) + 4 * bool(flags & 8)
     lame = int.from_bytes(frame[at + 21 : at + 24]) if len(frame) >= at + 24 else 0
-    return Promise(values[0], values[1], lame >> 12, lame & 0xFFF)
+    return XingHeader(values[0], values[1], lame >> 12, lame & 0xFFF)
 
 
 def begin_of_sound(file: BinaryIO) -> int:

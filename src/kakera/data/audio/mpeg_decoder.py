@@ -58,7 +58,7 @@ def _promised_header(source: Source) -> Header | None:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         end = mpeg.end_of_sound(file.read(), size)
-    first, promise = mpeg.frame_header(frame[:4]), mpeg.promise(frame)
+    first, promise = mpeg.frame_header(frame[:4]), mpeg.xing_header(frame)
     if first is None or promise is None or not promise.frames or promise.size != end - begin:
         return None
     samples = promise.frames * first.samples - promise.delay - promise.padding
@@ -73,7 +73,7 @@ def _measure(source: Source, start: int, end: int | None) -> Arrays:
         frames, kinds = mpeg.scan(content, first, last)
         if len(frames):
             offset, size = (int(frames[0][name]) for name in ("offset", "size"))
-            promised = mpeg.promise(content[offset : offset + size])
+            promised = mpeg.xing_header(content[offset : offset + size])
         else:
             promised = None
     expected, skip, lost = 0, 0, 0

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.audio import decode
-from kakera.data.audio.source import Source, Stored
+from kakera.data.audio.source import AudioSource, Source
 from kakera.data.audio.wav import as_file, wav
-from kakera.data.names import taken
+from kakera.data.names import take_rows
 from kakera.data.sounds import WHOLE, Header, RecordingReader, Sounds, Span, Waveform
 from kakera.errors import DataError, UnreadableFileError
 from kakera.sound.spec import SoundSpec
@@ -42,7 +42,7 @@ class FileSounds(Sounds):
         """Open a recording, to read several pieces. Raises UnreadableFileError if it is below one frame."""
         with _named(self.name(index)), decode.opened(self.paths[index], self.spans[index]) as recording:
             self._note(index, recording.header)
-            samples = recording.header.at(self.spec.rate)
+            samples = recording.header.samples_at_rate(self.spec.rate)
             if samples < self.spec.frame_samples:
                 got = f"{samples / self.spec.rate * 1000:.3g} ms"
                 if self.spans[index][0] > 0:
@@ -81,14 +81,14 @@ class FileSounds(Sounds):
         """Return the path, with the span in brackets if there is one."""
         return spanned(decode.name(self.paths[index]), self.spans[index])
 
-    def is_here(self, index: int) -> bool:
+    def is_local(self, index: int) -> bool:
         """Return True if the file is on this machine, False if its shard must still be downloaded."""
         source = self.paths[index]
-        return source.is_here() if isinstance(source, Stored) else True
+        return source.is_local() if isinstance(source, AudioSource) else True
 
     def take(self, rows: NDArray[np.int64]) -> FileSounds:
         """Return the recordings at `rows`."""
-        return FileSounds(taken(self.paths, rows), self.spec, taken(self.spans, rows))
+        return FileSounds(take_rows(self.paths, rows), self.spec, take_rows(self.spans, rows))
 
     def with_spec(self, spec: SoundSpec) -> FileSounds:
         """Return the same recordings for another `SoundSpec`; nothing is read yet."""

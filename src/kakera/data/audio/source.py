@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 
-class Stored(ABC):
+class AudioSource(ABC):
     """A file inside a larger file, such as a shard; `str` returns its name for messages."""
 
     @abstractmethod
@@ -22,7 +22,7 @@ class Stored(ABC):
     def check(self) -> None:
         """Check that the bytes are those that were stored. Raises UnreadableFileError if they differ."""
 
-    def is_here(self) -> bool:
+    def is_local(self) -> bool:
         """Return True if the larger file is on this machine, False if it must still be downloaded."""
         return True
 
@@ -31,7 +31,7 @@ class Stored(ABC):
         return ""
 
 
-class Content(Stored):
+class Content(AudioSource):
     """The bytes of a file in memory, with a name for messages."""
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -48,15 +48,15 @@ class Content(Stored):
         return self.name
 
 
-Source: TypeAlias = Path | bytes | Stored
+Source: TypeAlias = Path | bytes | AudioSource
 """A path, the bytes of a file, or a part of a larger file."""
 
 
 def opened(source: Source) -> BinaryIO:
-    """Open a source for reading, at its beginning. Raises OSError, and the errors of `Stored.open`."""
+    """Open a source for reading, at its beginning. Raises OSError, and the errors of `AudioSource.open`."""
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    return source.open() if isinstance(source, Stored) else source.open("rb")
+    return source.open() if isinstance(source, AudioSource) else source.open("rb")
 
 
 class ReadOnlyFile(io.RawIOBase):
@@ -99,7 +99,7 @@ class ViewFile(ReadOnlyFile):
         return len(found)
 
 
-class HeldFile(Stored):
+class HeldFile(AudioSource):
     """An open file on disk, which decoders can read several times at any position."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:

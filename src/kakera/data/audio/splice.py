@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, BinaryIO, TypeAlias, cast
 
-from kakera.data.audio.source import ReadOnlyFile, Source, Stored, opened
+from kakera.data.audio.source import AudioSource, ReadOnlyFile, Source, opened
 
 Part: TypeAlias = bytes | tuple[int, int]
 """Bytes, or the byte range (first, end) of the other file."""
 
 
-class Splice(Stored):
+class Splice(AudioSource):
     """A file made of parts of `source`, one after another; only the requested bytes are read."""
 
     def __init__(self, source: Source, parts: Sequence[Part]) -> None:
@@ -26,7 +26,7 @@ class Splice(Stored):
 
     def check(self) -> None:
         """Check that the other file's bytes are those that were stored. Raises UnreadableFileError."""
-        if isinstance(self.source, Stored):
+        if isinstance(self.source, AudioSource):
             self.source.check()
 
     def __str__(self) -> str:

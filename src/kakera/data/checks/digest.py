@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kakera.data.audio.source import Source
 from kakera.data.dataset import Dataset
-from kakera.data.folders.listing import LARGE, keep_digest, recalled_digest
+from kakera.data.folders.listing import LARGE, recalled_digest, store_digest
 from kakera.data.names import BLOCK, Paths, relative
 from kakera.data.pictures import Pictures
 from kakera.data.shards.reader import ShardRecording
@@ -89,7 +89,7 @@ def _kept(dataset: Dataset) -> str:
     found = recalled_digest(key)
     if not found:
         found = _hash(_files(dataset))
-        keep_digest(key, found)
+        store_digest(key, found)
     return found
 
 

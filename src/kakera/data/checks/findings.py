@@ -115,7 +115,7 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
     return f"{dataset.name}: " + "; ".join([*words, *dataset.notes])
 
 
-def emptied(before: Dataset, kept: Dataset) -> tuple[str, ...]:
+def folders_without_files(before: Dataset, kept: Dataset) -> tuple[str, ...]:
     """Return the folders and classes without a file, including classes without a readable file."""
     full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
     gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]

@@ -13,9 +13,9 @@ import numpy as np
 from kakera.data.checks.findings import (
     class_lines,
     classes_of,
-    emptied,
     equals,
     finding_lines,
+    folders_without_files,
     listed,
     none_notes,
 )
@@ -161,7 +161,7 @@ def inspect_dataset(
         ranges=dataset.ranges,
         clipped=dict(sorted(dataset.pictures.clipped.items())),
         left_out=dataset.left_out,
-        emptied=emptied(dataset, kept),
+        emptied=folders_without_files(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
         warnings=(*data_warnings(kept), *([ONE_COLOUR] if len(kept) > 1 and max(std) <= FLAT else [])),
     )

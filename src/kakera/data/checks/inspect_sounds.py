@@ -15,9 +15,9 @@ from kakera.data.checks.findings import (
     Pairs,
     class_lines,
     classes_of,
-    emptied,
     equals,
     finding_lines,
+    folders_without_files,
     listed,
     none_notes,
 )
@@ -185,7 +185,7 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
         contradictions=contradictions,
         overlaps=overlaps(kept),
         left_out=dataset.left_out,
-        emptied=emptied(dataset, kept),
+        emptied=folders_without_files(dataset, kept),
         notes=(*dataset.notes, *none_notes(kept)),
         warnings=tuple(data_warnings(kept)),
     )

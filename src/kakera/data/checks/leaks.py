@@ -96,7 +96,7 @@ def _equal(
 
 def _size(samples: Pictures, row: int) -> Hashable:
     """Return the facts that need no reading; None for an empty or remote file, or another kind of source."""
-    if not samples.is_here(row):  # nothing is downloaded for this check
+    if not samples.is_local(row):  # nothing is downloaded for this check
         return None
     if samples.paths:
         span = samples.spans[row] if isinstance(samples, Sounds) else ()

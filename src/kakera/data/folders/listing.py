@@ -149,14 +149,14 @@ def _store(root: Path, lists: dict[str, Listed]) -> None:
 
 
 def recalled_digest(key: str) -> str:
-    """Return the digest that `keep_digest` stored under this key; "" if there is none."""
+    """Return the digest that `store_digest` stored under this key; "" if there is none."""
     try:
         return (cache_folder() / "listings" / f"{key}.digest").read_text()
     except (OSError, ValueError):
         return ""
 
 
-def keep_digest(key: str, digest: str) -> None:
+def store_digest(key: str, digest: str) -> None:
     """Store a digest that takes long to compute."""
     with suppress(StorageError):  # a failure only costs time later
         write_atomically(cache_folder() / "listings" / f"{key}.digest", digest.encode())

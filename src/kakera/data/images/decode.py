@@ -32,7 +32,7 @@ from kakera.data.images.tiff import RGB, TiffHeader, read_header
 from kakera.data.images.tiff_values import Clipped, many_channels, read_values, to_eight
 from kakera.data.images.value_range import Extremes, Ranges
 from kakera.errors import UnreadableFileError
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 SUFFIXES = suffixes()
 GREY_OR_COLOUR = (1, 3)  # channels; only TIFFs can have others
@@ -88,7 +88,7 @@ def decode(
     except UnreadableFileError:
         raise
     except Exception as error:  # decoders raise nearly every kind of error on broken files
-        raise_lack(error)
+        raise_out_of_memory(error)
         header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if header is not None:
             return _foreign(source, channels, header, most_pixels, ranges, clipped)
@@ -173,7 +173,7 @@ def extremes(source: Source, most_pixels: int = MOST_PIXELS) -> Extremes | None:
     except UnreadableFileError:
         raise
     except Exception as error:
-        raise_lack(error)
+        raise_out_of_memory(error)
         header = read_header(source) if isinstance(error, UnidentifiedImageError) else None
         if header is None:
             raise UnreadableFileError(name(source), reason(source, error)) from error

@@ -75,7 +75,7 @@ HOW = {"an HEIC file": "heif", "a JPEG XL file": "jxl"}
 
 
 @cache
-def plugged(package: str) -> bool:
+def load_plugins(package: str) -> bool:
     """Return True if a package that adds a format to Pillow is installed, and register it once."""
     if importlib.util.find_spec(package) is None:
         return False
@@ -88,7 +88,7 @@ def plugged(package: str) -> bool:
 @cache
 def suffixes() -> frozenset[str]:
     """Return the suffixes of all formats that can be read here, including those of installed extras."""
-    return frozenset({*READ, *(suffix for suffix, (_, package, _) in EXTRA.items() if plugged(package))})
+    return frozenset({*READ, *(suffix for suffix, (_, package, _) in EXTRA.items() if load_plugins(package))})
 
 
 @cache
@@ -96,7 +96,7 @@ def formats() -> tuple[str, ...]:
     """Return Pillow's names of all formats that can be read here. MPO (stereo cameras) counts as JPEG."""
     return (
         *dict.fromkeys(READ.values()),
-        *sorted({f for f, package, _ in EXTRA.values() if plugged(package)}),
+        *sorted({f for f, package, _ in EXTRA.values() if load_plugins(package)}),
     )
 
 

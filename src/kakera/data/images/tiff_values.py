@@ -45,6 +45,7 @@ def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray
     """Return the deep values of a TIFF.
 
     Pillow reads the file if it can do so after a change of one tag; otherwise tifffile reads it.
+    Raises UnreadableFileError.
     """
     if header.inverted and header.place:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()

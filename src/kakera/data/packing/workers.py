@@ -16,7 +16,7 @@ from kakera.progress import Progress
 
 
 def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
-    """Write these shards in `workers` processes. Raises StorageError, and other errors of a worker."""
+    """Write these shards in `workers` processes. Raises StorageError and DataError."""
     total = sum(len(job.rows(number)) for number in numbers)
     progress = Progress("pack", total=total, kind=job.dataset.kind)
     if workers == 1:

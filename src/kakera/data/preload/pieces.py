@@ -115,7 +115,7 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
 
 
 def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return, for each of `count` pictures, the number of its piece (−1 for none) and its `ENTRY`."""
+    """Return the piece number (−1 for none) and the `ENTRY` of each of `count` pictures."""
     places, entries = np.full(count, -1, np.int64), np.zeros(count, cache.ENTRY)
     for number, piece in enumerate(pieces):
         if piece.index is not None:

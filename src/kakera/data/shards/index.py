@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kakera.data.dataset import PICTURES, RECORDINGS
 from kakera.errors import DataError
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 VERSION = 1
 SUFFIX = ".index.npz"
@@ -106,7 +106,7 @@ def read_index(content: bytes, path: Path | str) -> ShardIndex:
         )
         fault = "another version of the index" if facts.pop("version") != VERSION else _fault(index)
     except Exception as error:  # zip files and arrays raise nearly every kind of error on broken bytes
-        raise_lack(error)
+        raise_out_of_memory(error)
         fault, index = f"a damaged index ({' '.join(str(error).split())[:80]})", None
     if fault or index is None:
         raise DataError(

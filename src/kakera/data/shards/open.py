@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from kakera.data.dataset import Dataset
-from kakera.data.download import cache_folder, fetched
+from kakera.data.download import cache_folder, download
 from kakera.data.folders.media import SUFFIXES
 from kakera.data.folders.tree import suffix_of, tree
 from kakera.data.names import natural
@@ -88,7 +88,7 @@ def open_shards(source: str | Path, channels: int | None) -> tuple[Dataset, bool
     files = expanded(name)
     if is_address(source):
         home = cache_folder() / "shards" / hashlib.sha256(name.encode()).hexdigest()[:16]
-        files = [str(fetched(file, home / file.rpartition("/")[2])) for file in files]
+        files = [str(download(file, home / file.rpartition("/")[2])) for file in files]
     return joined(name, [_own(Path(file)) for file in files], channels)
 
 
@@ -130,7 +130,7 @@ def _has_pictures(folder: Path) -> bool:
 def _latest(address: str, path: Path) -> Path:
     """Return the newest table of contents; without a network, the stored one."""
     try:
-        return fetched(address, path, again=True)
+        return download(address, path, again=True)
     except DataError:
         if path.exists():
             return path
@@ -174,7 +174,7 @@ def _index_of(folder: Path, file: str, sha256: str, address: str) -> ShardIndex:
     title = Path(file).stem + SUFFIX
     path = folder / (f"{Path(file).stem}-{sha256[:12]}{SUFFIX}" if address else title)
     if address:
-        fetched(f"{address}/{title}", path, sha256=sha256)
+        download(f"{address}/{title}", path, sha256=sha256)
     try:
         content = path.read_bytes()
     except OSError as error:

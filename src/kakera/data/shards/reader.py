@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from kakera.data.audio.source import Stored, ViewFile
-from kakera.data.download import fetched
+from kakera.data.audio.source import AudioSource, ViewFile
+from kakera.data.download import download
 from kakera.data.images.decode import decode, header, with_depth
 from kakera.data.images.value_range import Ranges
 from kakera.data.pictures import Pictures
@@ -95,7 +95,7 @@ class Shards:
         """Return the shard and the name of a row, for messages."""
         return f"{self.shards[int(self.places[row, 0])].path}: {self.name(row)}"
 
-    def is_here(self, row: int) -> bool:
+    def is_local(self, row: int) -> bool:
         """Return True if the shard is on this machine, False if it must be downloaded first."""
         return self.shards[int(self.places[row, 0])].path.exists()
 
@@ -114,7 +114,7 @@ class Shards:
 
 def _mapped(shard: Shard) -> mmap.mmap:
     if shard.address:
-        fetched(shard.address, shard.path, sha256=shard.sha256)
+        download(shard.address, shard.path, sha256=shard.sha256)
     try:
         with shard.path.open("rb") as file:
             found = file.seek(0, 2)
@@ -129,7 +129,7 @@ def _mapped(shard: Shard) -> mmap.mmap:
 
 
 @dataclass(frozen=True, slots=True)
-class ShardRecording(Stored):
+class ShardRecording(AudioSource):
     """A recording in a shard. It has no bytes of its own: each process reads from its own memory map."""
 
     shards: Shards
@@ -150,9 +150,9 @@ class ShardRecording(Stored):
                 self, f"got a damaged recording in {shard}, expected the packed bytes; copy or pack it again"
             )
 
-    def is_here(self) -> bool:
+    def is_local(self) -> bool:
         """Return True if the shard is on this machine."""
-        return self.shards.is_here(self.row)
+        return self.shards.is_local(self.row)
 
     def identity(self) -> str:
         """Return the shard, the position in it, and the checksum, as one text."""
@@ -241,9 +241,9 @@ class ShardPictures(Pictures):
         """Return the `RECORD` of one picture."""
         return self.shards.table[int(self.rows[index])]
 
-    def is_here(self, index: int) -> bool:
+    def is_local(self, index: int) -> bool:
         """Return True if the shard is on this machine."""
-        return self.shards.is_here(int(self.rows[index]))
+        return self.shards.is_local(int(self.rows[index]))
 
     def depth(self, index: int) -> int:
         """Return 1 for grey, 3 for colour, or the channels of a TIFF, without decoding. Raises as `read`."""

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from kakera.data.dataset import Dataset
-from kakera.data.download import cache_folder, fetched
+from kakera.data.download import cache_folder, download
 from kakera.data.sources.fillets import open_fillets
 from kakera.data.sources.idx import find_images, open_idx
 from kakera.errors import DataError
@@ -81,5 +81,5 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
     """
     do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to a folder"
     for name, checksum in checksums.items():
-        fetched(f"{address}/{name}", folder / name, md5=checksum, do=do)
+        download(f"{address}/{name}", folder / name, md5=checksum, do=do)
     return folder

@@ -23,7 +23,7 @@ from kakera.data.sources.builtin import open_builtin
 from kakera.data.sources.folder import pictures_below
 from kakera.data.sources.items import Files, items, picture, recording
 from kakera.data.sources.joined import MemoryPictures, joined
-from kakera.data.sources.measured_range import completed
+from kakera.data.sources.measured_range import with_missing_ranges
 from kakera.errors import DataError
 from kakera.inputs import InputSpec
 from kakera.sound.spec import SoundSpec
@@ -57,12 +57,12 @@ def open_pictures(files: Files, channels: int, ranges: Ranges = ()) -> Dataset:
         _pictures(item, channels, f"picture[{number}]", ranges, left) for number, item in _numbered(files)
     ]
     if len(found) == 1 and isinstance(found[0], Dataset):
-        return found[0].with_ranges(completed(found[0], ranges))
+        return found[0].with_ranges(with_missing_ranges(found[0], ranges))
     parts = [each.pictures if isinstance(each, Dataset) else each for each in found]
     together = joined(parts, channels)
     split = np.full(len(together), "test")
     dataset = Dataset("pictures", together, channels, split, left_out=tuple(left))
-    return dataset.with_ranges(completed(dataset, ranges))
+    return dataset.with_ranges(with_missing_ranges(dataset, ranges))
 
 
 def open_recordings(files: Files, spec: SoundSpec) -> Dataset:

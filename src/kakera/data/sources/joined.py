@@ -13,7 +13,7 @@ from kakera.data.audio.source import Content
 from kakera.data.holders import FilePictures
 from kakera.data.images.decode import decode, with_depth
 from kakera.data.images.value_range import Ranges
-from kakera.data.names import taken
+from kakera.data.names import take_rows
 from kakera.data.pictures import Pictures
 from kakera.data.sources.items import Picture
 from kakera.errors import UnreadableFileError
@@ -55,7 +55,9 @@ class MemoryPictures(Pictures):
 
     def take(self, rows: NDArray[np.int64]) -> MemoryPictures:
         """Return the pictures at `rows`; undecoded files stay undecoded."""
-        return MemoryPictures(taken(self.found, rows), taken(self.names, rows), self.channels, self.ranges)
+        return MemoryPictures(
+            take_rows(self.found, rows), take_rows(self.names, rows), self.channels, self.ranges
+        )
 
     def with_channels(self, channels: int) -> MemoryPictures:
         """Return the same pictures with 1 or 3 channels; decoded pictures are converted now."""

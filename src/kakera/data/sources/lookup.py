@@ -18,12 +18,12 @@ MOST = 1_000_000  # rows up to which every file is looked up: a million calls ta
 
 
 @dataclass(frozen=True)
-class Found:
+class LookedUpFiles:
     """The n files of a table. See `look_up`."""
 
     files: Names
     """Names to open, with mistakes in the table corrected."""
-    there: NDArray[np.bool_]
+    exists: NDArray[np.bool_]
     """(n,) True if the file exists, or was not looked up."""
     keys: NDArray[np.int64]
     """(n, 2) Inode and device of each file; or (n, 1) a hash of its name if not all files were looked up."""
@@ -40,7 +40,7 @@ class Found:
         ]
 
 
-def look_up(rows: Rows) -> Found:
+def look_up(rows: Rows) -> LookedUpFiles:
     """Look up the files of up to a million rows; of a larger table only the files with a suspicious name.
 
     Example:
@@ -48,7 +48,7 @@ def look_up(rows: Rows) -> Found:
         >>> from kakera.data.sources.rows import rows_of
         >>> _ = Path("a.png").touch()
         >>> _ = Path("one.csv").write_text(chr(10).join(["file", "a.png", "missing.png"]))
-        >>> look_up(rows_of(Path("one.csv"))).there.tolist()
+        >>> look_up(rows_of(Path("one.csv"))).exists.tolist()
         [True, False]
     """
     folder, count = rows.table.parent, len(rows)
@@ -71,7 +71,7 @@ def look_up(rows: Rows) -> Found:
                 others[row] = name
             if place % BLOCK == BLOCK - 1:
                 progress.advance(BLOCK)
-    return Found(rows.files.replaced(others), there, keys, every)
+    return LookedUpFiles(rows.files.replaced(others), there, keys, every)
 
 
 def _file(folder: Path, before: str, name: str) -> tuple[str, tuple[int, int] | None]:

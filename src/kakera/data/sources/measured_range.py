@@ -31,7 +31,7 @@ def measured(dataset: Dataset) -> Ranges:
     return choose_ranges(_sample(dataset))
 
 
-def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
+def with_missing_ranges(dataset: Dataset, ranges: Ranges) -> Ranges:
     """Return `ranges` and the measured ranges of the other kinds, except of 16-bit values.
 
     A few files do not show how many bits the pictures of the training had.
@@ -39,7 +39,7 @@ def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
-        >>> completed(open_dataset("demo"), (("uint16", 0.0, 4095.0),))
+        >>> with_missing_ranges(open_dataset("demo"), (("uint16", 0.0, 4095.0),))
         (('uint16', 0.0, 4095.0),)
     """
     known = {kind for kind, *_ in ranges}
@@ -49,7 +49,7 @@ def completed(dataset: Dataset, ranges: Ranges) -> Ranges:
     return (*ranges, *more)
 
 
-def doubts(dataset: Dataset, ranges: Ranges) -> list[str]:
+def range_warnings(dataset: Dataset, ranges: Ranges) -> list[str]:
     """Return a sentence if 16-bit files seem to use fewer bits and `ranges` has no range for them."""
     if any(kind == "uint16" for kind, *_ in ranges):
         return []

@@ -23,7 +23,7 @@ from kakera.data.dataset import PARTS, Dataset
 from kakera.data.mapped import MappedArray, state_of
 from kakera.data.sources.arrays import Piece, join_parts
 from kakera.errors import DataError
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 _IMAGES = ("images", "x", "data", "arr_0")
 _LABELS = ("labels", "y", "target", "arr_1")
@@ -95,7 +95,7 @@ def _load(path: Path) -> dict[str, Array]:
                     found[key] = values
             return found
     except Exception as error:  # broken archives raise nearly every kind of error
-        raise_lack(error)
+        raise_out_of_memory(error)
         raise _error(path, f"a file that cannot be read ({error})", "a .npz file of plain arrays") from error
 
 

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.data.dataset import PARTS
-from kakera.data.sources.lookup import Found
+from kakera.data.sources.lookup import LookedUpFiles
 from kakera.data.sources.rows import Rows, error, plain
 
 
 def require_once(
     rows: Rows,
     chosen: NDArray[np.int64],
-    found: Found,
+    found: LookedUpFiles,
     parts: NDArray[np.int8],
     spans: NDArray[np.float64] | None,
 ) -> None:

@@ -20,7 +20,7 @@ from kakera.data.folders.media import Kind, kind_of, kind_suffixes, opened, othe
 from kakera.data.folders.part_names import part_of
 from kakera.data.names import Paths
 from kakera.data.sources.folder import alike
-from kakera.data.sources.lookup import Found, look_up
+from kakera.data.sources.lookup import LookedUpFiles, look_up
 from kakera.data.sources.once import require_once
 from kakera.data.sources.rows import Rows, error, rows_of
 from kakera.errors import UnreadableFileError, printable
@@ -47,7 +47,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
     found = look_up(rows)
     kind = kind_of(rows.files, kind)
     other = rows.files.with_suffix(kind_suffixes("pictures" if kind == "recordings" else "recordings"))
-    chosen = np.flatnonzero(found.there & ~other)
+    chosen = np.flatnonzero(found.exists & ~other)
     if not len(chosen):
         raise error(table, f"{len(rows)} rows, but none of their files", "paths relative to the table")
     parts = splits if splits is not None else np.zeros(len(rows), np.int8)
@@ -67,7 +67,7 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
         unreadable=_missing(found, table.parent),
         left_out=tuple(
             (printable(table.parent / name), why)
-            for name, why in other_kind(rows.files.take(np.flatnonzero(other & found.there)), kind)
+            for name, why in other_kind(rows.files.take(np.flatnonzero(other & found.exists)), kind)
         ),
         emptied=tuple(sorted({word for words in rows.label_sets for word in words} - {*classes})),
         notes=(*_notes(rows, splits is not None), *found.notes, *alike(classes)),
@@ -75,9 +75,9 @@ def open_table(table: Path, channels: int | None, kind: Kind = "any") -> tuple[D
     return dataset, splits is not None
 
 
-def _missing(found: Found, folder: Path) -> tuple[UnreadableFileError, ...]:
+def _missing(found: LookedUpFiles, folder: Path) -> tuple[UnreadableFileError, ...]:
     reason = "got no file of this name, expected a file"
-    names = found.files.take(np.flatnonzero(~found.there))
+    names = found.files.take(np.flatnonzero(~found.exists))
     return tuple(UnreadableFileError(folder / name, reason) for name in names)
 
 

@@ -17,8 +17,8 @@ from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae, timm
-from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
-from kakera.formats.names import Row, below
+from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, is_multi_label, spectrograms
+from kakera.formats.names import Row, with_prefix
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import ViTConfig, decoder_for
@@ -32,7 +32,7 @@ DROPPED = (
     "v.head_dist.*",
 )  # heads of the DeiT that AST was initialised from, which it never uses
 ROWS = (
-    *below("encoder.", "v.", (*timm.ENCODER, timm.DISTILLED, Row("norm.*", "norm.*"))),
+    *with_prefix("encoder.", "v.", (*timm.ENCODER, timm.DISTILLED, Row("norm.*", "norm.*"))),
     Row("head_norm.*", "mlp_head.0.*"),
     Row("head.*", "mlp_head.1.*"),
 )
@@ -45,7 +45,7 @@ def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": 1}
     mapped = names.read(tensors, ROWS, source=str(path), axes=axes, dropped=DROPPED)
-    prefix_tokens.settle(mapped, "encoder.", saved.encoder.grid.count)
+    prefix_tokens.convert_tokens(mapped, "encoder.", saved.encoder.grid.count)
     names.fill(saved.model, mapped, ROWS, source=str(path))
     return saved
 
@@ -67,7 +67,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     assumed = (
         f"{frames} frames, stride {stride[0]} × {stride[1]}, mean and standard deviation of {data} assumed"
     )
-    multi_label, more = several_of(len(classes))
+    multi_label, more = is_multi_label(len(classes))
     notes = ("a file of AST's code", assumed, *more)
     return Pretrained(model, inputs, classes, multi_label, notes=notes, resampling="cut")
 

@@ -32,7 +32,7 @@ def spectrograms(frames: int, mean: float, std: float, bins: int = BINS) -> Inpu
     return InputSpec(1, bins, frames, (mean,), (2 * std,), scale=1.0, axes=AXES, sound=sound, blank=PADDING)
 
 
-def several_of(classes: int) -> tuple[bool, tuple[str, ...]]:
+def is_multi_label(classes: int) -> tuple[bool, tuple[str, ...]]:
     """Return True and a note if this number of classes means multi-label, as AudioSet's 527 do."""
     if classes != SEVERAL:
         return False, ()

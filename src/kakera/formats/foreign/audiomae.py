@@ -18,7 +18,7 @@ from kakera.formats import names
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.foreign import mae, timm
-from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, several_of, spectrograms
+from kakera.formats.foreign.ast_inputs import AUDIOSET, BINS, STATISTICS, is_multi_label, spectrograms
 from kakera.model.classifier import Classifier
 from kakera.model.configs import ViTConfig, decoder_for
 from kakera.model.network import Network
@@ -76,7 +76,7 @@ def _build(tensors: Mapping[str, Tensor]) -> Pretrained:
     pool = "mean" if "fc_norm.weight" in tensors else "class"
     model: Network = Classifier(encoder, len(classes), pool) if classes else encoder
     assumed = f"{inputs.width} frames and the mean and standard deviation of {data} assumed"
-    multi_label, more = several_of(len(classes))
+    multi_label, more = is_multi_label(len(classes))
     return Pretrained(
         model, inputs, classes, multi_label, notes=("a file of AudioMAE's code", assumed, *more)
     )

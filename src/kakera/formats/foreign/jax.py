@@ -20,7 +20,7 @@ from kakera.errors import RunError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
-from kakera.formats.names import ROW, ROWS, Row, below
+from kakera.formats.names import ROW, ROWS, Row, with_prefix
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.model.configs import BlockConfig, ViTConfig, decoder_for
@@ -53,7 +53,7 @@ ENCODER = (
     Row("positions", "Transformer/posembed_input/pos_embedding", ROWS),
     Row("patches.project.weight", "embedding/kernel", ("ph pw c d", "d (ph pw c)")),
     Row("patches.project.bias", "embedding/bias"),
-    *below("layers.{}.", "Transformer/encoderblock_{}/", LAYER),
+    *with_prefix("layers.{}.", "Transformer/encoderblock_{}/", LAYER),
     Row("norm.weight", "Transformer/encoder_norm/scale"),
     Row("norm.bias", "Transformer/encoder_norm/bias"),
 )
@@ -63,7 +63,7 @@ BEFORE_HEAD = ("pre_logits/kernel", "pre_logits/bias")
 
 def table(ours: str) -> tuple[Row, ...]:
     """Return all rows; `ours` is the prefix of the encoder's names in kakera."""
-    return (*below(ours, "", ENCODER), *HEAD)
+    return (*with_prefix(ours, "", ENCODER), *HEAD)
 
 
 def read(path: Path) -> Pretrained:
@@ -81,7 +81,7 @@ def read(path: Path) -> Pretrained:
     shape = saved.encoder.config
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels, "h": shape.heads}
     mapped = names.read(tensors, table(ours), source=str(path), axes=axes)
-    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    prefix_tokens.convert_tokens(mapped, ours, saved.encoder.grid.count)
     names.fill(saved.model, mapped, table(ours), source=str(path))
     return saved
 

@@ -21,7 +21,7 @@ from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, mapping, whole, words
-from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, with_prefix
 from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import InputSpec
@@ -50,13 +50,13 @@ ENCODER = (
     Row("positions", "pos_embed", ROWS),
     Row("patches.project.weight", "patch_embed.proj.weight", CONVOLUTION),
     Row("patches.project.bias", "patch_embed.proj.bias"),
-    *below("layers.{}.", "blocks.{}.", LAYER),
+    *with_prefix("layers.{}.", "blocks.{}.", LAYER),
 )
 DECODER = (
     Row("embed.*", "decoder_embed.*"),
     Row("mask_token", "mask_token", ROW),
     Row("positions", "decoder_pos_embed", ROWS),
-    *below("layers.{}.", "decoder_blocks.{}.", LAYER),
+    *with_prefix("layers.{}.", "decoder_blocks.{}.", LAYER),
     Row("norm.*", "decoder_norm.*"),
     Row("predict.*", "decoder_pred.*"),
 )
@@ -68,7 +68,7 @@ def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
     `norm` is the name of the final norm: `fc_norm` in a classifier that averages patches.
     """
     encoder = (*ENCODER, Row("norm.*", f"{norm}.*"))
-    return (*below(ours, "", encoder), *below("decoder.", "", DECODER), Row("head.*", "head.*"))
+    return (*with_prefix(ours, "", encoder), *with_prefix("decoder.", "", DECODER), Row("head.*", "head.*"))
 
 
 def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:

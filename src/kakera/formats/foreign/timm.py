@@ -21,7 +21,7 @@ from kakera.formats.description import inputs_of
 from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.transformers_names import TOKENS
-from kakera.formats.names import ROW, ROWS, Row, below
+from kakera.formats.names import ROW, ROWS, Row, with_prefix
 from kakera.formats.old_names import current
 from kakera.grid import Grid
 from kakera.inputs import INTERPOLATIONS, InputSpec
@@ -45,7 +45,7 @@ ENCODER = (
     Row("positions", "pos_embed", ROWS),
     Row("patches.project.weight", "patch_embed.proj.weight", names.CONVOLUTION),
     Row("patches.project.bias", "patch_embed.proj.bias"),
-    *below("layers.{}.", "blocks.{}.", LAYER),
+    *with_prefix("layers.{}.", "blocks.{}.", LAYER),
 )
 HEAD = (Row("head.*", "head.*"),)
 TWO_HEADS = (Row("heads.class.*", "head.*"), Row("heads.distilled.*", "head_dist.*"))
@@ -61,7 +61,7 @@ def table(
     """
     register = DISTILLED if distilled else REGISTERS
     encoder = (*ENCODER, register, Row("norm.*", f"{norm}.*"))
-    return (*below(ours, "", encoder), *(TWO_HEADS if two_heads else HEAD))
+    return (*with_prefix(ours, "", encoder), *(TWO_HEADS if two_heads else HEAD))
 
 
 def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Pretrained:
@@ -82,7 +82,7 @@ def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] |
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     mapped = names.read(tensors, rows, source=source, axes=axes)
     prefix_tokens.join_heads(mapped)
-    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    prefix_tokens.convert_tokens(mapped, ours, saved.encoder.grid.count)
     names.fill(saved.model, mapped, rows, source=source)
     return saved
 

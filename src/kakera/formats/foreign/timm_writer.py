@@ -38,7 +38,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     elif _apart(saved):
         tensors[f"{ours}positions"] = tensors[f"{ours}positions"][1:]
     if distilled:
-        tensors = prefix_tokens.part_heads(tensors)
+        tensors = prefix_tokens.split_heads(tensors)
     patch = saved.encoder.config.patch
     axes = {"ph": patch[0], "pw": patch[1], "c": saved.inputs.channels}
     rows = table(ours, norm="fc_norm" if mean else "norm", distilled=distilled, two_heads=distilled)

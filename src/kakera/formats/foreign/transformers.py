@@ -17,7 +17,7 @@ from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
 from kakera.formats.description import CHANNELS, require_values
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
-from kakera.formats.foreign.ast_inputs import recordings, several_of
+from kakera.formats.foreign.ast_inputs import is_multi_label, recordings
 from kakera.formats.foreign.image_processors import crop_of
 from kakera.formats.foreign.transformers_defaults import DEFAULTS, OF_KIND
 from kakera.formats.foreign.transformers_names import (
@@ -65,7 +65,7 @@ def read(
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}
     mapped = names.read(tensors, rows, source=source, axes=axes, dropped=dropped)
     prefix_tokens.join_heads(mapped)
-    prefix_tokens.settle(mapped, ours, saved.encoder.grid.count)
+    prefix_tokens.convert_tokens(mapped, ours, saved.encoder.grid.count)
     names.fill(saved.model, mapped, rows, source=source)
     return saved
 
@@ -128,7 +128,7 @@ def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, 
     """Return True for a multi-label model, and a note if this follows only from the number of classes."""
     problem = config.get("problem_type")
     if problem is None:
-        return several_of(classes) if config["model_type"] == AST else (False, ())
+        return is_multi_label(classes) if config["model_type"] == AST else (False, ())
     return one_of("problem_type", problem, (ONE, MANY)) == MANY, ()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, below
+from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, with_prefix
 from kakera.model.vit import ViT
 
 TOKENS = ("1 r d", "r d")
@@ -89,11 +89,11 @@ def table(
     with mean pooling.
     """
     inner = VERSION_5 if modern else HUB
-    layers = below("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
+    layers = with_prefix("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
     return (
-        *below(ours, pre, (*ENCODER, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
-        *below("decoder.", "decoder.", DECODER),
-        *below("decoder.layers.{}.", f"decoder.{decoder}.{{}}.", inner),
+        *with_prefix(ours, pre, (*ENCODER, Row("norm.*", f"{norm}.*"), DISTILLED, *layers)),
+        *with_prefix("decoder.", "decoder.", DECODER),
+        *with_prefix("decoder.layers.{}.", f"decoder.{decoder}.{{}}.", inner),
         *heads,
     )
 
@@ -104,8 +104,8 @@ def dinov2_table(
     """Return the rows of DINOv2, with or without registers; the arguments are as in `table`."""
     mlp = (DINOV2_GATED_5 if modern else DINOV2_GATED) if gated else DINOV2_MLP
     inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
-    layers = below("layers.{}.", "encoder.layer.{}.", inner)
-    return (*below(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
+    layers = with_prefix("layers.{}.", "encoder.layer.{}.", inner)
+    return (*with_prefix(ours, pre, (*ENCODER, Row("norm.*", f"{NORM}.*"), REGISTERS, *layers)), *HEADS)
 
 
 def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:

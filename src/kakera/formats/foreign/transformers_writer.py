@@ -52,7 +52,7 @@ def files(saved: Pretrained) -> dict[str, bytes]:
     if kind in (SOUND, DEIT):
         tensors = prefix_tokens.with_rows(tensors, ours)
     if saved.model.pool == "distilled":
-        tensors = prefix_tokens.part_heads(tensors)
+        tensors = prefix_tokens.split_heads(tensors)
     if kind in (DINOV2, DINOV2_REGISTERS) and not shape.block.layer_scale:
         tensors |= unscaled(saved.encoder, ours)
     axes = {"ph": shape.patch[0], "pw": shape.patch[1], "c": saved.inputs.channels}

@@ -25,7 +25,7 @@ from kakera.formats.onnx.inputs import Axes, input_of
 from kakera.formats.onnx.int8 import Feeds
 from kakera.formats.verify import session_of
 from kakera.inputs import InputSpec
-from kakera.out_of_memory import raise_lack
+from kakera.out_of_memory import raise_out_of_memory
 
 CONFIG = "config.json"
 
@@ -87,7 +87,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
     except ImportError as error:
         raise missing_extra("onnxruntime", "onnx") from error
     except Exception as error:  # ONNX Runtime raises its own error types
-        raise_lack(error)
+        raise_out_of_memory(error)
         raise _unfit(file, error, "an ONNX graph") from error
     _require_fit(file, session, inputs, len(classes))
     return OnnxModel(session, inputs, classes, multi_label)

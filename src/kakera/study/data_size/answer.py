@@ -39,7 +39,7 @@ class Comparison:
         """Return first − second at each number of labels, paired by seed."""
         return [paired(self.scores[first][count], self.scores[second][count]) for count in self.counts]
 
-    def surely_behind(self, count: int) -> list[str]:
+    def significantly_worse(self, count: int) -> list[str]:
         """Return the networks that are significantly worse than the best one (Holm correction)."""
         best = self.best(count)
         others = [model for model in self.scores if model != best]
@@ -52,7 +52,7 @@ class Comparison:
 
     def at(self, count: int) -> str:
         """Return a clause: the best network at `count` labels, and those without significant difference."""
-        best, behind = self.best(count), self.surely_behind(count)
+        best, behind = self.best(count), self.significantly_worse(count)
         value = per_cent(interval(self.scores[best][count]))
         opening = f"with {count} labels {TITLES[best]} has the highest mean ({value} %)"
         if self.seeds < 2:
@@ -88,7 +88,7 @@ class Comparison:
     def recommendation(self) -> str:
         """Return the recommendation for the largest number of labels, and how certain it is."""
         count = self.counts[-1]
-        best, behind = self.best(count), self.surely_behind(count)
+        best, behind = self.best(count), self.significantly_worse(count)
         opening = f"For these pictures, with {count} labels: take {TITLES[best]}."
         gaps = {m: paired(self.scores[best][count], self.scores[m][count]) for m in self.scores if m != best}
         texts = [f"{points(gaps[model])} points compared with {TITLES[model]}" for model in gaps]

@@ -22,7 +22,7 @@ from kakera.study.study_page import settings, time_and_command, write_costs
 TUNE, FINAL, LONGER = "tune", "final", "longer"
 
 
-def write(finished: StudyResult, school: Trainer, options: DataSizeOptions, validation: str) -> Comparison:
+def write(finished: StudyResult, trainer: Trainer, options: DataSizeOptions, validation: str) -> Comparison:
     """Write `results.csv`, `costs.csv` and `report.html`, and return the comparison of the networks."""
     finals = [
         Final(u.values["model"], u.values["labels"], u.values["seed"], finished.results[u.name])
@@ -37,7 +37,7 @@ def write(finished: StudyResult, school: Trainer, options: DataSizeOptions, vali
     header = ("network", "labels", "seed", "rate", "measure", "value")
     write_csv(finished.folder / RESULTS, header, _records(finished, finals))
     write_costs(finished)
-    page = _page(finished, school, options, validation, comparison, finals)
+    page = _page(finished, trainer, options, validation, comparison, finals)
     write_atomically(finished.folder / "report.html", page.encode())
     return comparison
 
@@ -68,13 +68,13 @@ def _longer(finished: StudyResult) -> list[tuple[dict[str, Any], dict[str, Any]]
 
 def _page(
     finished: StudyResult,
-    school: Trainer,
+    trainer: Trainer,
     options: DataSizeOptions,
     validation: str,
     comparison: Comparison,
     finals: list[Final],
 ) -> str:
-    measure = "mean average precision" if school.material.dataset.multi_label else "accuracy"
+    measure = "mean average precision" if trainer.material.dataset.multi_label else "accuracy"
     ends, crossed, advice = comparison.sentences()
     counts, chosen = comparison.counts, finished.plan.chosen
     curves = [
@@ -84,36 +84,36 @@ def _page(
     picture = draw(curves, x="labels", y=f"test {measure}, per cent", logarithmic=len(counts) > 1, scale=100)
     caption = f"Means and 95 % intervals over {comparison.seeds} seeds."
     return html.page(
-        f"CNN, Transformer or masked autoencoder? {school.material.dataset.name}",
+        f"CNN, Transformer or masked autoencoder? {trainer.material.dataset.name}",
         html.paragraph("Question: which network is best for these pictures, at each number of labels?"),
         html.paragraph(f"Answer: {ends} {crossed}"),
         html.paragraph(f"Recommendation: {advice}"),
         html.drawing(picture, caption=caption),
         *tables.numbers(comparison, measure),
-        *tables.longer(comparison, _longer(finished), measure, _epochs(school, chosen)),
+        *tables.longer(comparison, _longer(finished), measure, _epochs(trainer, chosen)),
         *tables.saturation(finals),
         *tables.shifted(finals, comparison, measure),
-        *tables.networks(school, finals, finished),
-        *tables.tuning(school, finals, validation, chosen),
+        *tables.networks(trainer, finals, finished),
+        *tables.tuning(trainer, finals, validation, chosen),
         html.heading("What would change the answer"),
-        html.paragraph(_changes(school, chosen)),
-        *settings(school.material, chosen),
+        html.paragraph(_changes(trainer, chosen)),
+        *settings(trainer.material, chosen),
         *time_and_command(finished, "data-size", options),
     )
 
 
-def _epochs(school: Trainer, chosen: dict[str, Any]) -> float:
-    return or_none(chosen["pretrain_epochs"]) or school.material.recipes[PRETRAIN].epochs
+def _epochs(trainer: Trainer, chosen: dict[str, Any]) -> float:
+    return or_none(chosen["pretrain_epochs"]) or trainer.material.recipes[PRETRAIN].epochs
 
 
-def _changes(school: Trainer, chosen: dict[str, Any]) -> str:
+def _changes(trainer: Trainer, chosen: dict[str, Any]) -> str:
     shared = chosen["pretrainings"]
     spread = (
         "All seeds share one pretraining, so the intervals do not include its variation. "
         if shared == 1
         else f"The seeds share {shared} pretrainings. "
     )
-    head = getattr(school.material.recipes[FINETUNE], "head", "zero")
+    head = getattr(trainer.material.recipes[FINETUNE], "head", "zero")
     start = "Its head starts from ridge regression on frozen tokens. " if head == "ridge" else ""
     return (
         "Longer pretraining, or more pictures without labels, helps only the ViT after the MAE. Longer "

@@ -16,7 +16,7 @@ from kakera.study.data_size.answer import Comparison
 from kakera.study.data_size.report import write
 from kakera.study.data_size.sizes import count_of
 from kakera.study.data_size.work import MAE, MODELS, Trainer, nearest_cnn
-from kakera.study.plan import Results, StudyPlan, WorkUnit, draw_up
+from kakera.study.plan import Results, StudyPlan, WorkUnit, make_plan
 from kakera.study.scheduler import StudyResult, print_line, run_study
 from kakera.study.setup import PRETRAIN, cut_validation, study_data
 from kakera.study.study_args import DataSizeArgs
@@ -31,7 +31,7 @@ class DataSize:
     """The data-size study: for each size and network, choose a rate, then train and measure for each seed."""
 
     options: DataSizeOptions
-    school: Trainer
+    trainer: Trainer
     validation: str
     """A description of the pictures used for choosing rates."""
     halved: int = 0
@@ -39,11 +39,14 @@ class DataSize:
 
     def config(self) -> dict[str, Any]:
         """Return the settings that must be equal when a study folder is resumed."""
-        return {"study": self.name, **asdict(self.options), **self.school.material.describe()}
+        return {"study": self.name, **asdict(self.options), **self.trainer.material.describe()}
 
     def counts(self) -> list[int]:
-        """Return the numbers of labels in ascending order, without shares below one picture per class."""
-        most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
+        """Return the numbers of labels in ascending order, without sizes below one picture per class.
+
+        Raises OptionError if no size is left.
+        """
+        most, classes = len(self.trainer.pool.part("train")), len(self.trainer.pool.classes)
         sizes = {count_of(size, most, classes) for size in self.options.sizes}
         counts = sorted(count for count in sizes if count)
         if not counts:
@@ -57,7 +60,7 @@ class DataSize:
 
     def notes(self) -> list[str]:
         """Return notes on the options: validation pictures, skipped sizes, shortened trainings."""
-        most, classes = len(self.school.pool.part("train")), len(self.school.pool.classes)
+        most, classes = len(self.trainer.pool.part("train")), len(self.trainer.pool.classes)
         found = [f"rates are chosen on {self.validation}; {most} labelled pictures remain for training"]
         for size in self.options.sizes:
             count = count_of(size, most, classes)
@@ -67,7 +70,7 @@ class DataSize:
                 found.append(f"{size} labels: only {count} remain for training, all are used")
         for model in MODELS:
             for count in self.counts() if self.options.max_steps else ():
-                full = self.school.material.steps(self.school.kind(model), count)[0]
+                full = self.trainer.material.steps(self.trainer.kind(model), count)[0]
                 if full > self.options.max_steps:
                     found.append(f"{model} with {count} labels: {self.options.max_steps} of {full} steps")
         return found
@@ -123,35 +126,35 @@ class DataSize:
     @property
     def epochs(self) -> float:
         """The epochs of a pretraining."""
-        return or_none(self.options.pretrain_epochs) or self.school.material.recipes[PRETRAIN].epochs
+        return or_none(self.options.pretrain_epochs) or self.trainer.material.recipes[PRETRAIN].epochs
 
     def measure(self) -> dict[str, float]:
         """Measure the seconds of the parts of the work."""
-        return times.measure(self.school, self.counts(), self.epochs)
+        return times.measure(self.trainer, self.counts(), self.epochs)
 
     def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
         """Return the estimated seconds of a unit."""
-        return times.seconds(self.school, unit, costs, self.counts(), self.epochs)
+        return times.seconds(self.trainer, unit, costs, self.counts(), self.epochs)
 
     def work(self, unit: WorkUnit, folder: Path, results: Results, units: Path) -> dict[str, Any]:
         """Do the work of a unit and return its result."""
-        school, values = self.school, unit.values
+        trainer, values = self.trainer, unit.values
         if unit.kind == PRETRAIN:
             epochs = values.get("epochs", self.epochs)
-            trained = school.material.pretrain(folder, seed=values["seed"], epochs=epochs)
-            return work.pretrained(school, trained)
+            trained = trainer.material.pretrain(folder, seed=values["seed"], epochs=epochs)
+            return work.pretrained(trainer, trained)
         starts = self._start(values["model"], values["seed"], values.get("epochs"))
         start = units / starts[0] if starts else None
         if unit.kind == TUNE:
-            return work.tuned(school, folder, values, start)
+            return work.tuned(trainer, folder, values, start)
         rate, run = self._chosen(values, results), folder
         if unit.kind == LONGER:
-            return work.tested(school, school.trained(values, folder, start, rate), rate)
+            return work.tested(trainer, trainer.trained(values, folder, start, rate), rate)
         if values["trains"]:
-            school.trained(values, folder, start, rate)
+            trainer.trained(values, folder, start, rate)
         else:
             run = units / self._trial(values["model"], values["labels"], values["seed"], rate).name
-        return work.measured(school, run, values, rate)
+        return work.measured(trainer, run, values, rate)
 
     def _longer(self) -> list[WorkUnit]:
         """Return longer pretrainings and the trainings after them, at the rates that are already chosen."""
@@ -191,7 +194,7 @@ class DataSize:
 
     def _with(self, **changes: Any) -> DataSize:
         options = replace(self.options, **changes)
-        return replace(self, options=options, school=replace(self.school, options=options))
+        return replace(self, options=options, trainer=replace(self.trainer, options=options))
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ def study_data_size(
     study = _opened(data, {**options, "out": str(out)})
     finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
-    answer = write(finished, revised.school, study.options, revised.validation)
+    answer = write(finished, revised.trainer, study.options, revised.validation)
     return DataSizeResult(Path(out), answer, finished)
 
 
@@ -225,7 +228,7 @@ def plan_data_size(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[DataSizeArgs]
 ) -> StudyPlan:
     """Return the plan of `study_data_size`: its work units and estimated times. It writes no files."""
-    return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
+    return make_plan(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
 def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
@@ -244,4 +247,4 @@ def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> DataSize:
 def _revised(study: DataSize, chosen: dict[str, Any]) -> DataSize:
     """Return the study for the options of a plan."""
     options = study_options(DataSizeOptions, chosen)
-    return replace(study, options=options, school=replace(study.school, options=options))
+    return replace(study, options=options, trainer=replace(study.trainer, options=options))

@@ -163,7 +163,7 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
     ]
 
 
-def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
+def networks(trainer: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
     """Return the section with parameters, FLOPs and training seconds."""
     rows = [("", "parameters", "FLOPs per picture", "training, s (longest)")]
     sizes: dict[str, int] = {}
@@ -171,7 +171,7 @@ def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> lis
         found = [f.result for f in finals if f.model == model]
         sizes[model] = found[0]["parameters"]
         seconds = max(result["training_seconds"] for result in found)
-        name = f"{TITLES[model]} ({school.cnn})" if model == CNN else TITLES[model]
+        name = f"{TITLES[model]} ({trainer.cnn})" if model == CNN else TITLES[model]
         rows.append((name, amount(sizes[model]), amount(found[0]["flops"]), f"{seconds:.0f}"))
     pretrained = next(finished.results[u.name] for u in finished.plan.units if u.kind == PRETRAIN)
     rows.append(
@@ -192,7 +192,7 @@ def networks(school: Trainer, finals: list[Final], finished: StudyResult) -> lis
     return [html.heading("The networks"), html.table(rows), html.paragraph(text)]
 
 
-def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
+def tuning(trainer: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
     """Return the section on the tried and the chosen learning rates."""
     rates = sorted(set(chosen["rates"]))
     rows: list[tuple[str, ...]] = [("labels", *(TITLES[model] for model in MODELS))]
@@ -202,7 +202,7 @@ def tuning(school: Trainer, finals: list[Final], validation: str, chosen: dict[s
         for model in MODELS:
             rate = next(f.result["rate"] for f in finals if (f.model, f.labels) == (model, count))
             edge |= len(rates) > 1 and rate in (rates[0], rates[-1])
-            cells.append(f"x {rate:g} = {school.rate(model, rate):.2g}")
+            cells.append(f"x {rate:g} = {trainer.rate(model, rate):.2g}")
         rows.append((str(count), *cells))
     texts = [
         f"The tried rates are {listed([f'{r:g}' for r in rates])} times the base rate of the recipe, for "

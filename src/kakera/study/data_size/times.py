@@ -19,9 +19,9 @@ from kakera.study.setup import FINETUNE, PRETRAIN
 LOOKED = 1000  # pictures for measuring the speed of predictions
 
 
-def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, float]:
+def measure(trainer: Trainer, counts: list[int], epochs: float) -> dict[str, float]:
     """Measure seconds for start and step of pretraining and of each network, and for a prediction of each."""
-    material, found, trained = school.material, dict[str, float](), list[TrainResult]()
+    material, found, trained = trainer.material, dict[str, float](), list[TrainResult]()
     steps, epoch = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
     test = material.test.take(np.arange(min(len(material.test), LOOKED)))
     with tempfile.TemporaryDirectory() as temporary:
@@ -34,14 +34,14 @@ def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, floa
         found |= {f"{PRETRAIN} start": measured.start, f"{PRETRAIN} step": measured.step}
         start = trained[-1].folder
         for model in MODELS:
-            count = reference(school, model, counts)
-            steps, per_epoch = school.steps(model, count)
+            count = reference(trainer, model, counts)
+            steps, per_epoch = trainer.steps(model, count)
 
             def train(
                 folder: Path, steps: int, model: str = model, count: int = count, each: int = per_epoch
             ) -> None:
                 length = {"epochs": steps / each, "min_steps": 0}
-                trained.append(school.train(model, folder, start, labels=count, **length))
+                trained.append(trainer.train(model, folder, start, labels=count, **length))
 
             measured = pace(train, steps, room / model)
             saved = trained[-1].saved
@@ -50,17 +50,17 @@ def measure(school: Trainer, counts: list[int], epochs: float) -> dict[str, floa
     return found
 
 
-def reference(school: Trainer, model: str, counts: list[int]) -> int:
+def reference(trainer: Trainer, model: str, counts: list[int]) -> int:
     """Return the smallest number of labels that fills a batch, else the largest number."""
-    batch = school.material.recipes[school.kind(model)].batch_size
+    batch = trainer.material.recipes[trainer.kind(model)].batch_size
     return next((count for count in sorted(counts) if count >= batch), max(counts))
 
 
 def seconds(
-    school: Trainer, unit: WorkUnit, costs: Mapping[str, float], counts: list[int], epochs: float
+    trainer: Trainer, unit: WorkUnit, costs: Mapping[str, float], counts: list[int], epochs: float
 ) -> float:
     """Return the estimated seconds of a unit; `counts` are the numbers of labels of the measurement."""
-    material = school.material
+    material = trainer.material
     if unit.kind == PRETRAIN:
         epochs = unit.values.get("epochs", epochs)
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
@@ -68,10 +68,10 @@ def seconds(
     model, count = unit.values["model"], unit.values["labels"]
     training = 0.0
     if unit.kind == "tune" or unit.values["trains"]:
-        measured = reference(school, model, counts)
-        batch = material.recipes[school.kind(model)].batch_size
+        measured = reference(trainer, model, counts)
+        batch = material.recipes[trainer.kind(model)].batch_size
         share = min(batch, count) / min(batch, measured)
-        training = costs[f"{model} start"] + share * school.steps(model, count)[0] * costs[f"{model} step"]
+        training = costs[f"{model} start"] + share * trainer.steps(model, count)[0] * costs[f"{model} step"]
         if model == MAE and getattr(material.recipes[FINETUNE], "head", "") == "ridge":
             training += max(0, count - measured) * costs[f"{model} answer"]
     if unit.kind == "tune":
@@ -79,6 +79,6 @@ def seconds(
     if unit.kind == "longer":
         return training + costs[f"{model} answer"] * len(material.test)
     moving = min(len(material.test), MOST) * (
-        len(directions(material.inputs)) * len(school.options.shifts) + 3
+        len(directions(material.inputs)) * len(trainer.options.shifts) + 3
     )
     return training + costs[f"{model} answer"] * (len(material.test) + min(count, SAMPLE) + moving)

@@ -86,19 +86,19 @@ class Trainer:
         return used if count <= SAMPLE else used.take(few(used.labels, SAMPLE, seed))
 
 
-def pretrained(school: Trainer, trained: TrainResult[mae.MAE]) -> dict[str, Any]:
+def pretrained(trainer: Trainer, trained: TrainResult[mae.MAE]) -> dict[str, Any]:
     """Return the costs of a pretraining: parameters, FLOPs and seconds."""
     return {
         "parameters": costs.size(trained.saved),
-        "flops": costs.step_flops(trained.saved, school.options.mask_ratio),
+        "flops": costs.step_flops(trained.saved, trainer.options.mask_ratio),
         "training_seconds": costs.training_seconds(trained.folder),
     }
 
 
-def tuned(school: Trainer, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
+def tuned(trainer: Trainer, folder: Path, values: dict[str, Any], start: Path | None) -> dict[str, Any]:
     """Train at one rate and return the score on the val part; 0 if the training diverged."""
     try:
-        trained = school.trained(values, folder, start, values["rate"])
+        trained = trainer.trained(values, folder, start, values["rate"])
     except DivergedError:
         return {"validation": 0.0, "training_seconds": costs.training_seconds(folder)}
     assert trained.evaluation is not None
@@ -116,11 +116,11 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
     return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
 
 
-def measured(school: Trainer, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
+def measured(trainer: Trainer, run: Path, values: dict[str, Any], rate: float) -> dict[str, Any]:
     """Measure a trained network on test pictures, on its training pictures, and on shifted pictures."""
     saved, count, seed = require_classifier(load_model(run)), values["labels"], values["seed"]
-    device = school.options.device
-    test, sample = school.material.test, school.sample(count, seed)
+    device = trainer.options.device
+    test, sample = trainer.material.test, trainer.sample(count, seed)
     score, train_score = (measure(saved, part, device=device).score for part in (test, sample))
     some = test
     if len(test) > MOST:
@@ -131,19 +131,19 @@ def measured(school: Trainer, run: Path, values: dict[str, Any], rate: float) ->
         "test": score,
         "train": train_score,
         "late_gain": late_gain(run),
-        "moved": moved(saved, some, school.options.shifts, device),
+        "moved": moved(saved, some, trainer.options.shifts, device),
         "parameters": costs.size(saved),
         "flops": costs.forward_flops(saved),
-        "steps": school.steps(values["model"], count)[0],
+        "steps": trainer.steps(values["model"], count)[0],
         "training_seconds": costs.training_seconds(run),
     }
 
 
-def tested(school: Trainer, trained: TrainResult, rate: float) -> dict[str, Any]:
+def tested(trainer: Trainer, trained: TrainResult, rate: float) -> dict[str, Any]:
     """Measure a network on test pictures only."""
     return {
         "rate": rate,
-        "test": measure(trained.saved, school.material.test, device=school.options.device).score,
+        "test": measure(trained.saved, trainer.material.test, device=trainer.options.device).score,
         "training_seconds": costs.training_seconds(trained.folder),
     }
 

@@ -1,1 +1,1 @@
-"""Which share of the patches to hide."""
+"""The study of the mask ratio."""

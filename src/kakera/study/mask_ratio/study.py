@@ -13,7 +13,7 @@ from kakera.option_fields import or_none
 from kakera.study.mask_ratio import work
 from kakera.study.mask_ratio.answer import Answer
 from kakera.study.mask_ratio.report import write
-from kakera.study.plan import Results, StudyPlan, WorkUnit, draw_up
+from kakera.study.plan import Results, StudyPlan, WorkUnit, make_plan
 from kakera.study.scheduler import StudyResult, print_line, run_study
 from kakera.study.setup import FINETUNE, PRETRAIN, StudyData, study_data
 from kakera.study.study_args import MaskRatioArgs
@@ -36,7 +36,7 @@ class MaskRatio:
         """Return the settings that must be equal when a study folder is resumed."""
         return {"study": self.name, **asdict(self.options), **self.material.describe()}
 
-    def shares(self) -> dict[float, int]:
+    def visible_counts(self) -> dict[float, int]:
         """Return the number of visible patches of each ratio.
 
         Of ratios with the same number, only the one nearest to the true share remains.
@@ -57,7 +57,7 @@ class MaskRatio:
 
     def notes(self) -> list[str]:
         """Return notes on the options: equal ratios, and numbers of labels above the available ones."""
-        shares, count, found = self.shares(), self.material.grid.count, list[str]()
+        shares, count, found = self.visible_counts(), self.material.grid.count, list[str]()
         for ratio in sorted(set(self.options.mask_ratios) - set(shares)):
             keep = num_visible(count, ratio)
             twin = next(other for other, k in shares.items() if k == keep)
@@ -72,7 +72,7 @@ class MaskRatio:
         """Return a pretraining, its probe and its fine-tunings for each seed and ratio."""
         found: list[WorkUnit] = []
         for seed in range(self.options.seed, self.options.seed + self.options.seeds):
-            for ratio in self.shares():
+            for ratio in self.visible_counts():
                 at, end = {"ratio": ratio, "seed": seed}, f"{ratio:g}-s{seed}"
                 needs = (f"pretrain-{end}",)
                 found += [WorkUnit(needs[0], PRETRAIN, at), WorkUnit(f"probe-{end}", PROBE, at, needs)]
@@ -86,12 +86,12 @@ class MaskRatio:
 
         The order: fewer seeds, down to 2; fewer ratios, down to 3; fewer epochs, down to an eighth.
         """
-        options, ratios = self.options, list(self.shares())
+        options, ratios = self.options, list(self.visible_counts())
         if options.seeds > 2:
             last = options.seed + options.seeds - 1
             return replace(self, options=replace(options, seeds=options.seeds - 1)), f"seed {last}"
         if len(ratios) > LEAST_RATIOS:
-            dropped = dispensable(ratios)
+            dropped = least_informative_ratio(ratios)
             left = tuple(ratio for ratio in ratios if ratio != dropped)
             return replace(self, options=replace(options, mask_ratios=left)), f"ratio {dropped:g}"
         if self.halved < HALVINGS:
@@ -108,7 +108,9 @@ class MaskRatio:
 
     def measure(self) -> dict[str, float]:
         """Measure the seconds of the parts of the work."""
-        return work.measure(self.material, list(self.shares()), max(self.counts(probe=False)), self.epochs)
+        return work.measure(
+            self.material, list(self.visible_counts()), max(self.counts(probe=False)), self.epochs
+        )
 
     def seconds(self, unit: WorkUnit, costs: Mapping[str, float]) -> float:
         """Return the estimated seconds of a unit."""
@@ -125,7 +127,7 @@ class MaskRatio:
         return work.finetuned(self.material, folder, start, unit.values)
 
 
-def dispensable(ratios: list[float]) -> float:
+def least_informative_ratio(ratios: list[float]) -> float:
     """Return the ratio whose two neighbours are closest together.
 
     The first and the last ratio, and the one nearest to 75 %, are never returned.
@@ -162,7 +164,7 @@ def study_mask_ratio(
     study = _opened(data, {**options, "out": str(out)})
     finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))
     revised = _revised(study, finished.plan.chosen)
-    answer = write(finished, revised.material, study.options, revised.shares())
+    answer = write(finished, revised.material, study.options, revised.visible_counts())
     return MaskRatioResult(Path(out), answer, finished)
 
 
@@ -170,14 +172,14 @@ def plan_mask_ratio(
     data: str | Path | Dataset, *, out: str | Path = "", **options: Unpack[MaskRatioArgs]
 ) -> StudyPlan:
     """Return the plan of `study_mask_ratio`: its work units and estimated times. It writes no files."""
-    return draw_up(_opened(data, {**options, "out": str(out)}), print_line)[1]
+    return make_plan(_opened(data, {**options, "out": str(out)}), print_line)[1]
 
 
 def _opened(data: str | Path | Dataset, given: dict[str, Any]) -> MaskRatio:
     name = data.name if isinstance(data, Dataset) else str(data)
     chosen = study_options(MaskRatioOptions, {**given, "data": name})
     study = MaskRatio(chosen, study_data(data, chosen))
-    study.shares()  # raises OptionError for a ratio without visible patches
+    study.visible_counts()  # raises OptionError for a ratio without visible patches
     return study
 
 

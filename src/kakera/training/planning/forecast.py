@@ -95,7 +95,7 @@ class Forecast:
         if not broken:
             return self
         looked, facts = len(sample.dataset) + broken, self.prepared.facts
-        note = f"{broken} of {looked} {facts.things} checked are unreadable"
+        note = f"{broken} of {looked} {facts.noun} checked are unreadable"
         if looked == facts.count:
             facts = replace(facts, count=facts.count - broken)
         return replace(self, prepared=replace(self.prepared, facts=facts), notes=(*self.notes, note))
@@ -175,7 +175,7 @@ class Forecast:
         return f" ({reason})" if reason else ""
 
     def _length(self) -> str:
-        plan, things = self.plan, self.prepared.facts.things
+        plan, things = self.plan, self.prepared.facts.noun
         epochs = plan.steps / plan.steps_per_epoch
         counted = f"{plan.steps:,} step{'' if plan.steps == 1 else 's'} of {plan.batch} {things}"
         return f"{counted}, {epochs:.3g} epoch{'' if epochs == 1 else 's'}{self._why('length')}"
@@ -190,7 +190,7 @@ class Forecast:
         if self.limit and self.seconds > self.limit:
             limit += " (training will be shortened)"
         rate = f"{self.rate:.0f}" if self.rate >= 10 else f"{self.rate:.2g}"
-        return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.things}/s, {how}){limit}"
+        return f"about {duration.words(self.seconds)} ({rate} {self.prepared.facts.noun}/s, {how}){limit}"
 
     def _pieces(self) -> str:
         if self.fit.pieces == 1:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kakera.data.shards.index import PICTURES
-from kakera.formats.published import FIRST, LIGHT, SMALL, knows_more, published
+from kakera.formats.published import FIRST, LIGHT, SMALL, is_recommended, published
 from kakera.training.folders import default_folder
 
 PUBLISHED = "-published"  # suffix of the run folder of a fine-tuning from published weights
@@ -45,9 +45,9 @@ class Situation:
         return self.classes > 1 and self.labelled > 0
 
     @property
-    def wants_published(self) -> bool:
+    def needs_published(self) -> bool:
         """True if published weights are a better start than pretraining on these files alone."""
-        return knows_more(self.kind, self.count, self.side)
+        return is_recommended(self.kind, self.count, self.side)
 
 
 def command(*words: str) -> str:
@@ -75,7 +75,7 @@ def after_inspect(s: Situation) -> list[str]:
     """Return the suggestions after `inspect`: the reason, the recommended command, up to three others."""
     if s.kind == PICTURES and s.side <= SMALL:
         why, commands = "small pictures need no published weights; training takes minutes", _alone(s)
-    elif not s.wants_published:
+    elif not s.needs_published:
         why = f"{s.count} {s.kind} are enough for pretraining without published weights"
         commands = [*_alone(s), *_from_hub(s)][:MOST] if s.classifiable else _alone(s)
     elif not s.classifiable:
@@ -176,7 +176,7 @@ def start_published(s: Situation) -> str:
 
 
 def _published_instead(s: Situation) -> list[str]:
-    return [start_published(s)] if s.wants_published and s.classifiable else []
+    return [start_published(s)] if s.needs_published and s.classifiable else []
 
 
 def _next(commands: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kakera.formats.published import FIRST, knows_more, published
+from kakera.formats.published import FIRST, is_recommended, published
 from kakera.training.planning.next_commands import command
 from kakera.training.planning.rules import DataFacts, Verb
 
@@ -19,7 +19,7 @@ def plan_warnings(
     `tokens` is the number of patches per sample, `rate` the number of samples per second, `epochs` the
     number of passes over the data.
     """
-    things, warnings = facts.things, dict[str, str]()
+    things, warnings = facts.noun, dict[str, str]()
     smaller = _smaller(verb, facts)
     if tokens > MOST_TOKENS:
         warnings["patches"] = f"{tokens:,} patches per {things.removesuffix('s')} are too many: use {smaller}"
@@ -40,10 +40,10 @@ def plan_warnings(
 
 def _start(facts: DataFacts, data: str) -> dict[str, str]:
     side = max(facts.size)
-    if not knows_more(facts.things, facts.count, side):
+    if not is_recommended(facts.noun, facts.count, side):
         return {}
     first = published(FIRST["recordings" if facts.recordings else "pictures"])
-    many = _counted(facts.count, facts.things.removesuffix("s"))
+    many = _counted(facts.count, facts.noun.removesuffix("s"))
     many += f" of about {side} pixels" if side else ""
     instead = f"{command('finetune', data, '--init-from', first.name)} ({first.facts()})"
     return {"start": f"{many} are few for training from scratch; start from published weights: {instead}"}

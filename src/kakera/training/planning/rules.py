@@ -38,7 +38,7 @@ class DataFacts:
 
     Example:
 
-        >>> DataFacts(1000, size=(28, 28)).things
+        >>> DataFacts(1000, size=(28, 28)).noun
         'pictures'
     """
 
@@ -55,7 +55,7 @@ class DataFacts:
     """True if at least one of the checked headers is readable."""
 
     @property
-    def things(self) -> str:
+    def noun(self) -> str:
         """The word for the samples: pictures or recordings."""
         return "recordings" if self.recordings else "pictures"
 
@@ -236,7 +236,7 @@ def _lengthened(
     epochs = MOST_EPOCHS if time else min(MOST_EPOCHS, max(own, round(seen / max(facts.count, 1))))
     if epochs == own:
         return choice
-    why = "uses the whole time limit" if time else f"repeats {facts.count:,} {facts.things}"
+    why = "uses the whole time limit" if time else f"repeats {facts.count:,} {facts.noun}"
     return Recommendation(
         choice.recipe, {**choice.values, "epochs": epochs}, {**choice.reasons, "length": why}
     )
