@@ -20,8 +20,8 @@ class Augmentation:
     smallest and largest aspect ratio. `shift` is the largest shift in pixels. With `flip`, half of the
     pictures are mirrored.
 
-    Recordings are shifted circularly by up to `time_shift` seconds, made louder or softer by up to `gain` decibels,
-    and mixed with white noise of up to `noise` times their root mean square.
+    Recordings are shifted circularly by up to `time_shift` seconds, made louder or softer by up to `gain`
+    decibels, and mixed with white noise of up to `noise` times their root mean square.
 
     Example:
 
