@@ -108,7 +108,7 @@ def test_the_legend_names_what_is_borrowed_and_only_then() -> None:
     plain, borrowing = (legend(autoencoder(norm_pix_loss=normalised)) for normalised in (False, True))
     assert plain == "original, visible patches, prediction"
     assert borrowing.startswith(plain)
-    assert "borrowed from the original" in borrowing
+    assert "copied from the original" in borrowing
 
 
 def test_one_picture_under_several_masks_is_what_a_batch_of_it_gives() -> None:
@@ -154,7 +154,7 @@ def test_a_checkpoint_says_of_which_kind_it_is() -> None:
     assert describe_kind(autoencoder(norm_pix_loss=True)).startswith(
         "masked autoencoder of normalised pixels"
     )
-    assert "borrowed from the original" in describe_kind(autoencoder(norm_pix_loss=True))
+    assert "copied from the original" in describe_kind(autoencoder(norm_pix_loss=True))
     assert describe_kind(autoencoder().encoder).startswith("encoder only")
 
 

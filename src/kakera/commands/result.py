@@ -47,7 +47,7 @@ class TrainResult(Generic[M_co]):
     evaluation: Evaluation | None = None
     """Evaluation on the test or val part; None for a pretraining, and for data without such labels."""
     is_main: bool = True
-    """True if this process wrote the run folder; the other processes of a team should print nothing."""
+    """True if this process wrote the run folder; the other processes of a training should print nothing."""
 
 
 Page = Callable[[TrainResult, Predictions | None], str]

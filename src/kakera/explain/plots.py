@@ -75,7 +75,7 @@ def summary(
 def reconstruction(result: Reconstruction) -> Image.Image:
     """Plot a row for each mask: original, visible patches, prediction and error.
 
-    A note below names the values that are borrowed from the original.
+    A note below names the values that are copied from the original.
 
     Example:
 

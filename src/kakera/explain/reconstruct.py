@@ -19,7 +19,7 @@ from kakera.model.mae import MAE
 from kakera.model.network import Network
 
 GREY = 0.5  # the value of a hidden patch, as a share of the range
-BORROWED = "mean and contrast of each hidden patch are borrowed from the original"
+BORROWED = "mean and contrast of each hidden patch are copied from the original"
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def _shares(
 
 
 def legend(model: MAE) -> str:
-    """Return the caption of a sheet of reconstructions; it names values that are borrowed from the original.
+    """Return the caption of a sheet of reconstructions; it names values that are copied from the original.
 
     Example:
 
@@ -160,16 +160,16 @@ def legend(model: MAE) -> str:
 
 
 def describe_kind(model: Network) -> str:
-    """Describe the kind of a model: whether it can reconstruct pictures, and which values it borrows.
+    """Describe the kind of a model: whether it can reconstruct pictures, and which values it copies.
 
     Example:
 
         >>> describe_kind(MAE("nano", channels=1, image_size=8, norm_pix_loss=False, seed=0))
-        'masked autoencoder of raw pixels: its predictions borrow nothing from the original'
+        'masked autoencoder of raw pixels: its predictions copy nothing from the original'
     """
     if not isinstance(model, MAE):
         return "encoder only, without a decoder: it cannot predict hidden patches"
     more = " and oriented gradients" if model.hog_target else ""
     if model.norm_pix_loss:
         return f"masked autoencoder of normalised pixels{more}: in its predictions, {BORROWED}"
-    return f"masked autoencoder of raw pixels{more}: its predictions borrow nothing from the original"
+    return f"masked autoencoder of raw pixels{more}: its predictions copy nothing from the original"

@@ -58,7 +58,7 @@ class ConvertResult:
 
 
 @renamed(size="image_size")
-@memory_for("convert", "end other programs, or give a lower --image-size")
+@memory_for("convert", "close other programs, or lower --image-size")
 def convert(
     source: str | Path,
     target: str | Path,
