@@ -1,10 +1,12 @@
 import doctest
 import importlib
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import kakera
 from kakera import errors
 from tests.docstrings import SOURCE, Item, items
 from tests.messages import messages
@@ -22,15 +24,9 @@ SENTENCE = re.compile(
 TECHNICAL = re.compile(r"\b(told|heard|wanted|begun|gone on|goes on)\b", re.IGNORECASE)
 ERRORS = frozenset(name for name, kind in vars(errors).items() if isinstance(kind, type))
 EXAMPLES = (
-    "model",
-    "explain",
-    "sound",
-    "masking.py",
-    "inputs.py",
-    "frontend.py",
-    "grid.py",
-    "seeding.py",
-    "errors.py",
+    *("model", "explain", "sound", "reports"),
+    *("masking.py", "inputs.py", "frontend.py", "grid.py", "seeding.py", "errors.py"),
+    *("duration.py", "option_fields.py", "progress.py", "storage.py"),
 )
 
 
@@ -92,6 +88,11 @@ def test_public_names_are_made_of_words_of_the_field() -> None:
 
 def test_the_vocabulary_has_no_private_word() -> None:
     assert not VOCABULARY & PRIVATE
+
+
+@pytest.mark.parametrize("name", kakera.__all__)
+def test_every_name_of_the_package_has_an_example(name: str) -> None:
+    assert ">>>" in (inspect.getdoc(getattr(kakera, name)) or "")
 
 
 @pytest.mark.parametrize("room", EXAMPLES)

@@ -69,7 +69,7 @@ def gather_tokens(tokens: Float[Tensor, "b n d"], numbers: Int[Tensor, "b k"]) -
 
 
 class PatchEmbedding(nn.Module):
-    """The patch embedding z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③).
+    """The patch embedding z̃_iᵀ = x_iᵀ E + bias, E ∈ R^(ph·pw·C × D) (lecture L4 ③); timm calls it PatchEmbed.
 
     `patch` and `stride` are (height, width) in pixels.
 

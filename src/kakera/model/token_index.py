@@ -105,6 +105,8 @@ class TokenIndex(NamedTuple):
 class MaskIndex(NamedTuple):
     """A mask for a masked autoencoder, as index tensors: the role of each patch of a batch.
 
+    Other code calls the patch numbers `ids_keep` and `ids_restore`.
+
     It is a tuple of tensors, so that wrappers of a model (DistributedDataParallel, Lightning Fabric,
     torch.compile) accept it.
 

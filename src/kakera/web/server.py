@@ -27,6 +27,11 @@ def serve(models: Sequence[str | Path], **options: Unpack[ServeArgs]) -> None:
 
     Raises RunError if a run cannot be opened, DataError if no picture can be read, and OptionError for an
     invalid option or an address that is not free.
+
+    Example:
+
+        >>> serve(["runs/mae", "runs/classifier"], port=8421)  # doctest: +SKIP
+        http://127.0.0.1:8421/ : open this address in a browser; Ctrl-C stops the server
     """
     asked = build_options(ServeOptions, {**options})
     allowed = [name.strip() for name in asked.allow_host.split(",") if name.strip()]

@@ -216,6 +216,10 @@ def study_data_size(
     processes may work on it at the same time. At the end the study writes its report.
 
     Raises DataError, OptionError, RunError, StorageError.
+
+    Example:
+
+        >>> study_data_size("pictures", out="studies/size", sizes=["100", "all"])  # doctest: +SKIP
     """
     study = _opened(data, {**options, "out": str(out)})
     finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))

@@ -160,6 +160,10 @@ def study_mask_ratio(
     processes may work on it at the same time. At the end the study writes its report.
 
     Raises DataError, OptionError, RunError, StorageError.
+
+    Example:
+
+        >>> study_mask_ratio("pictures", out="studies/ratio", mask_ratios=[0.5, 0.75])  # doctest: +SKIP
     """
     study = _opened(data, {**options, "out": str(out)})
     finished = run_study(study, Path(out), lambda chosen: _revised(study, chosen))
