@@ -145,7 +145,9 @@ class Masking:
 
 @Masking
 def random(noise: Noise, grid: Grid, keep: Counts, padding_mask: BoolMask | None) -> Noise:
-    """Rank patches by their noise, so that the hidden patches are uniformly random (`random_masking` elsewhere).
+    """Rank patches by their noise, so that the hidden patches are uniformly random.
+
+    Other code calls it `random_masking`.
 
     Example:
 

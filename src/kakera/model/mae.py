@@ -27,7 +27,7 @@ VARIANCE_FLOOR = 1e-6
 class MAE(Network):
     """A masked autoencoder: the encoder reads the visible patches, the decoder predicts the hidden ones.
 
-    transformers calls it ViTMAE. The loss is the mean squared error on the hidden patches. `encoder` is a ViT, or the name or config of a
+    The loss is the mean squared error on the hidden patches. `encoder` is a ViT, or the name or config of a
     new one with its `channels` and `image_size`. `decoder` is a config; the default is the decoder of the
     encoder's config. `mask_ratio` is used when `forward` gets no mask. `seed` draws a new encoder, then the
     decoder.
@@ -42,6 +42,8 @@ class MAE(Network):
 
     Raises OptionError if patches overlap (parts of hidden patches would be visible), if the encoder has
     registers, or if `norm_pix_loss` is on and a patch is a single value.
+
+    transformers calls it ViTMAE.
 
     Example:
 
