@@ -45,7 +45,7 @@ def test_the_pipeline_of_transformers_gives_the_same_labels_and_probabilities(
     assert main(["convert", str(trained), str(tmp_path / "hf"), "--to", "transformers"]) == 0
     said = capsys.readouterr().out
     assert "run by transformers" in said
-    assert "written for colour" in said
+    assert "written with three channels" in said
     test = pictures(0, 40).part("test")
     files: list[Path] = []
     for number in range(len(test)):

@@ -83,7 +83,7 @@ def swapped(place: Place, draw: random.Random) -> str:
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
     other.write_bytes(content)
-    return "1 file of other|2 files of "
+    return "[12] files? with (another size|changed content)"
 
 
 def gone(place: Place, draw: random.Random) -> str:

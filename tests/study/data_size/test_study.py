@@ -127,7 +127,7 @@ def test_the_data_s_own_val_part_is_used_where_there_is_one() -> None:
     split[:15] = "val"
     ours = study(replace(data, split=split))
     assert (ours.trainer.pool.split == "val").sum() == 15
-    assert "own val part" in ours.validation
+    assert "of the val part" in ours.validation
 
 
 def test_subsets_are_nested_and_balanced() -> None:
