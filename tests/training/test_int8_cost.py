@@ -119,7 +119,7 @@ def test_where_no_label_is_known_the_share_of_equal_labels_decides(
 ) -> None:
     plain = replace(open_dataset(str(trained[1])), labels=None, classes=())
     without_protection(monkeypatch)
-    with pytest.raises(RunError, match=r"got only [\d.]+ % get the same label, .* expected at least 95 %"):
+    with pytest.raises(RunError, match=r"got only [\d.]+ % have the same label, .* expected at least 95 %"):
         convert_int8(trained[0], tmp_path / "again", calibrate=plain)
 
 
@@ -156,7 +156,7 @@ def test_the_measures_are_accuracy_and_of_several_labels_mean_average_precision(
         ((0.9, 0.95), 0.5, False, ""),
         ((0.9, 0.8), 1.0, True, "10.00 points of mean average precision lost"),
         (None, 0.95, False, ""),
-        (None, 0.94, False, "only 94.0 % get the same label"),
+        (None, 0.94, False, "only 94.0 % have the same label"),
         (None, 0.94, True, "only 94.0 % of the labels are the same"),
     ],
 )

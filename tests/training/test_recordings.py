@@ -192,7 +192,7 @@ def test_what_changes_pictures_only_is_refused(name: str, world: Path, tmp_path:
 
 
 def test_recordings_and_pictures_are_not_mixed_up(world: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="demo: got pictures, expected recordings, as in the run"):
+    with pytest.raises(DataError, match="demo: got pictures, expected recordings, as in --init-from"):
         finetune("demo", init_from=world / "mae", out=tmp_path / "run")
     with pytest.raises(DataError, match="demo: got pictures, expected recordings, which the model reads"):
         predict(world / "tuned", ["demo"])
