@@ -74,7 +74,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
             ["study", "mask-ratio", "demo", "--mask-ratios", "1.5"],
             "mask_ratios: got 1.5, expected a number between",
         ),
-        (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a time"),
+        (["study", "data-size", "demo", "--budget", "soon"], "budget: got 'soon', expected a duration"),
         (["study", "data-size", "nowhere"], "nowhere: got no such file or folder"),
         (["inspect", "nowhere"], "nowhere: got no such file or folder"),
     ],

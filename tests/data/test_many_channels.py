@@ -116,7 +116,7 @@ def test_a_folder_has_the_channels_of_its_files_and_their_mean(tmp_path: Path) -
 def test_other_numbers_of_channels_beside_them_are_refused_by_name(
     tmp_path: Path, others: tuple[int, ...]
 ) -> None:
-    with pytest.raises(DataError, match=r"\.tif: got \d channels?, expected \d, as .*\.tif has; put files"):
+    with pytest.raises(DataError, match=r"\.tif: got \d channels?, expected \d, as in .*\.tif; put them"):
         open_dataset(folder(tmp_path, *others))
 
 
