@@ -123,4 +123,4 @@ def test_the_speed_of_the_loader_is_that_of_its_json() -> None:
         assert f"{found['ratios'][name]['MAE recipe in Pillow'][0]:.1f} × {words}" in page
     apart = found["difference to the peer, of 255"]
     assert f"{apart['mean']:.2f} of 255 on" in page
-    assert f"at most {apart['most']}" in page
+    assert f"by {apart['most']} at most" in page
