@@ -42,7 +42,8 @@ class Camera:
         with urlopen(f"{address}api/samples") as answer:
             self.sample = json.load(answer)[-1]["id"]
         self.autoencoder = next(model["id"] for model in models if model["reconstructs"])
-        self.classifier = next(model["id"] for model in models if model["has_attention"] and model["predicts"])
+        classifiers = (model["id"] for model in models if model["has_attention"] and model["predicts"])
+        self.classifier = next(classifiers)
 
     def size(self, width: int, height: int) -> None:
         """Of the window; narrow ones are telephones."""

@@ -57,5 +57,6 @@ def test_pictures_of_one_size_are_one_block(other: np.ndarray, block: bool) -> N
 
 def test_grey_and_colour_are_not_mixed() -> None:
     colour = np.repeat(B, 3, axis=-1)
-    with pytest.raises(DataError, match="d: got parts of 1 and 3 channels, expected only grey or only colour pictures"):
+    expected = "expected only grey or only colour pictures"
+    with pytest.raises(DataError, match=f"d: got parts of 1 and 3 channels, {expected}"):
         join_parts("d", [("train", "one", A, None), ("test", "two", colour, None)])
