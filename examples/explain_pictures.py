@@ -22,14 +22,14 @@ APART = (0, 1, 2, 3, 4, 8, 10, 14, 27)  # rows
 
 
 def draw(autoencoder: str, classifier: str, folder: Path) -> None:
-    """Explain the demo's pictures with both, and copy some of the plates to `folder`."""
+    """Explain the demo's pictures with both, and copy some of the figures to `folder`."""
     place = folder / "explained"
     try:
         names = kakera.explain_files(classifier, ["demo"], out=str(place)).written
-        for plate in OF_CLASSIFIER:
-            copy(place, names, f"{SAMPLE:02d}-", plate, folder)
-        for plate in OF_ITS_MODEL:
-            copy(place, names, "model-", plate, folder)
+        for figure in OF_CLASSIFIER:
+            copy(place, names, f"{SAMPLE:02d}-", figure, folder)
+        for figure in OF_ITS_MODEL:
+            copy(place, names, "model-", figure, folder)
         names = kakera.explain_files(autoencoder, ["demo"], out=str(place)).written
         copy(place, names, f"{SAMPLE:02d}-", "reconstruction", folder)
         copy(place, names, "model-", "lines", folder)
@@ -37,11 +37,11 @@ def draw(autoencoder: str, classifier: str, folder: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def copy(place: Path, names: tuple[str, ...], prefix: str, plate: str, folder: Path) -> None:
-    """One plate, in at most 256 colours."""
-    (name,) = (name for name in names if name.startswith(prefix) and name.endswith(f"-{plate}.png"))
+def copy(place: Path, names: tuple[str, ...], prefix: str, figure: str, folder: Path) -> None:
+    """One figure, in at most 256 colours."""
+    (name,) = (name for name in names if name.startswith(prefix) and name.endswith(f"-{figure}.png"))
     with Image.open(place / name) as image:
-        image.convert("RGB").quantize(256).save(folder / f"explain-{plate}.png", optimize=True)
+        image.convert("RGB").quantize(256).save(folder / f"explain-{figure}.png", optimize=True)
 
 
 def table(run: str) -> str:

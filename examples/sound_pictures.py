@@ -50,7 +50,7 @@ def choir(root: Path, count: int) -> Path:
 
 
 def draw(root: Path, count: int, epochs: float, out: Path) -> None:
-    """Learn in a folder, and copy plates out of it."""
+    """Learn in a folder, and copy figures out of it."""
     data, mae, named = choir(root / "choir", count), root / "mae", root / "named"
     size = {"model": "nano", "patch": (16, 8)}
     kakera.pretrain(data, out=mae, epochs=epochs, warmup_epochs=epochs / 10, **HEARD, **size)
@@ -58,10 +58,10 @@ def draw(root: Path, count: int, epochs: float, out: Path) -> None:
         data, init_from=mae, out=named, recipe="audio-micro", epochs=epochs / 4, min_steps=60, batch_size=32
     )
     clip = data / "ah" / "0.wav"
-    for run, plate in ((mae, "reconstruction"), (named, "summary")):
+    for run, figure in ((mae, "reconstruction"), (named, "summary")):
         kakera.explain_files(run, [clip], out=str(root / "out"), masking="cross", mask_ratio=0.5, samples=2)
-        with Image.open(root / "out" / f"01-0-{plate}.png") as image:
-            image.convert("RGB").quantize(256).save(out / f"sound-{plate}.png", optimize=True)
+        with Image.open(root / "out" / f"01-0-{figure}.png") as image:
+            image.convert("RGB").quantize(256).save(out / f"sound-{figure}.png", optimize=True)
 
 
 def main(words: list[str] | None = None) -> int:
