@@ -139,7 +139,15 @@ def _files(dataset: Dataset) -> Iterator[bytes | bytearray]:
 
 
 def relative_names(pictures: Pictures) -> Iterator[list[str]]:
-    """Yield names block by block: paths without the folder that all of them share, other names unchanged."""
+    """Yield names block by block: paths without the folder that all of them share, other names unchanged.
+
+    Example:
+
+        >>> from kakera.data.holders import FilePictures
+        >>> paths = [Path("/data/cats/1.png"), Path("/data/dogs/1.png")]
+        >>> next(relative_names(FilePictures(paths, 3)))
+        ['cats/1.png', 'dogs/1.png']
+    """
     return relative(lambda: names_of(pictures)) if _are_paths(pictures) else names_of(pictures)
 
 

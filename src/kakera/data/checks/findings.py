@@ -116,14 +116,32 @@ def taken_line(dataset: Dataset, clipped: Mapping[str, int], noted: Mapping[str,
 
 
 def folders_without_files(before: Dataset, kept: Dataset) -> tuple[str, ...]:
-    """Return the folders and classes without a file, including classes without a readable file."""
+    """Return the folders and classes without a file, including classes without a readable file.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> demo = open_dataset("demo")
+        >>> without_bags = demo.take(np.flatnonzero(demo.labels != demo.classes.index("Bag")))
+        >>> folders_without_files(demo, without_bags)
+        ('Bag',)
+    """
     full = {name for name, counts in classes_of(kept).items() if any(counts.values())}
     gone = [name for name, counts in classes_of(before).items() if any(counts.values()) and name not in full]
     return (*before.emptied, *gone)
 
 
 def none_notes(dataset: Dataset) -> list[str]:
-    """Return a sentence about multi-label files with no class at all, in a list; or an empty list."""
+    """Return a sentence about multi-label files with no class at all, in a list; or an empty list.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((3, 8, 8, 1), np.uint8))
+        >>> labels = np.array([[True], [False], [False]])
+        >>> none_notes(Dataset("cats", pictures, 1, np.full(3, "train"), ("cat",), labels))
+        ['2 pictures have none of the classes']
+    """
     if not dataset.multi_label or dataset.labels is None:
         return []
     none = int((~dataset.labels[dataset.labelled].any(axis=1)).sum())
@@ -199,7 +217,13 @@ def listed(title: str, found: Sequence[str]) -> list[str]:
 
 
 def is_too_large(reason: str) -> bool:
-    """Return True if the reason of an unreadable file is that it has too many pixels."""
+    """Return True if the reason of an unreadable file is that it has too many pixels.
+
+    Example:
+
+        >>> is_too_large(f"got 90000 x 90000 {TOO_MANY} 1,000"), is_too_large("got 0 bytes")
+        (True, False)
+    """
     return TOO_MANY in reason
 
 

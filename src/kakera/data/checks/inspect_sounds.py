@@ -192,7 +192,17 @@ def inspect_sounds(dataset: Dataset) -> SoundInspection:
 
 
 def overlaps(dataset: Dataset) -> Pairs:
-    """Return pairs of names of spans of one file that overlap in time and are in different parts."""
+    """Return pairs of names of spans of one file that overlap in time and are in different parts.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.audio.recordings import FileSounds
+        >>> from kakera.sound.spec import SoundSpec
+        >>> sounds = FileSounds([Path("a.wav")] * 2, SoundSpec(), [(0, 2), (1, 3)])
+        >>> overlaps(Dataset("birds", sounds, 1, np.array(["train", "test"])))
+        (('a.wav[0–2 s]', 'a.wav[1–3 s]'),)
+    """
     sounds = dataset.sounds
     if sounds is None:
         return ()

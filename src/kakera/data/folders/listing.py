@@ -33,7 +33,14 @@ SETTLED = 2.0  # seconds after a change until the next one surely changes the ti
 
 @dataclass
 class Listed:
-    """The content of one folder: lists of names joined by "/", which no name contains."""
+    """The content of one folder: lists of names joined by "/", which no name contains.
+
+    Example:
+
+        >>> listed = Listed((1, 2, 0, 0), files="a.png/b.png", folders="birds")
+        >>> listed.settled(began=time.time())
+        True
+    """
 
     stamp: tuple[int, int, int, int]
     """Device, inode, and the times of change of the content and of the folder itself, in nanoseconds."""
@@ -50,7 +57,14 @@ class Listed:
 
 
 class Listings:
-    """The lists of all folders below a root, by their names relative to the root."""
+    """The lists of all folders below a root, by their names relative to the root.
+
+    Example:
+
+        >>> lists = Listings(Path("."))
+        >>> lists.known("birds", Path(".").stat()) is None
+        True
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.abspath(root))  # noqa: PTH100  # resolving would follow links
@@ -102,6 +116,14 @@ def kept_device(root: Path, mounts: Path = MOUNTS) -> int | None:
     """Return the device number of a folder if its file system updates the times of folders; else None.
 
     Also return None if the system has no list of mounts (any system but Linux).
+
+    Example:
+
+        >>> device = Path(".").stat().st_dev
+        >>> line = f"1 0 {os.major(device)}:{os.minor(device)} / /data rw - ext4 /dev/sda rw"
+        >>> _ = Path("mounts").write_text(line)
+        >>> kept_device(Path("."), Path("mounts")) == device
+        True
     """
     try:
         device = root.stat().st_dev
@@ -114,7 +136,15 @@ def kept_device(root: Path, mounts: Path = MOUNTS) -> int | None:
 
 
 def stamp(stat: os.stat_result) -> tuple[int, int, int, int]:
-    """Return the values that change with a folder's content."""
+    """Return the values that change with a folder's content.
+
+    Example:
+
+        >>> _ = Path("cats").mkdir(), Path("dogs").mkdir()
+        >>> cats, dogs = (stamp(Path(name).stat()) for name in ("cats", "dogs"))
+        >>> cats == dogs, cats == stamp(Path("cats").stat())
+        (False, True)
+    """
     return stat.st_dev, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns
 
 
@@ -149,7 +179,13 @@ def _store(root: Path, lists: dict[str, Listed]) -> None:
 
 
 def recalled_digest(key: str) -> str:
-    """Return the digest that `store_digest` stored under this key; "" if there is none."""
+    """Return the digest that `store_digest` stored under this key; "" if there is none.
+
+    Example:
+
+        >>> recalled_digest("no such key")
+        ''
+    """
     try:
         return (cache_folder() / "listings" / f"{key}.digest").read_text()
     except (OSError, ValueError):
@@ -157,7 +193,16 @@ def recalled_digest(key: str) -> str:
 
 
 def store_digest(key: str, digest: str) -> None:
-    """Store a digest that takes long to compute."""
+    """Store a digest that takes long to compute.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     store_digest("birds", "4f2a")
+        ...     recalled_digest("birds")
+        '4f2a'
+    """
     with suppress(StorageError):  # a failure only costs time later
         write_atomically(cache_folder() / "listings" / f"{key}.digest", digest.encode())
 

@@ -140,6 +140,14 @@ def opened(
     """Return pictures or recordings, and their number of channels.
 
     `channels` None detects the number. `spans` are (start, end) of each recording in seconds.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> Image.new("RGB", (8, 6)).save("a.png")
+        >>> pictures, channels = opened([Path("a.png")], None)
+        >>> pictures.read(0).shape, channels
+        ((6, 8, 3), 3)
     """
     if kind == "recordings" or (kind == "any" and is_sound(paths)):
         return FileSounds(paths, SoundSpec(), spans), 1
@@ -162,6 +170,15 @@ def channels_of(pictures: Pictures, tiffs: Sequence[int] | None = None, most: in
 
     `tiffs` are more rows to check: empty if there are no TIFFs, None if that is unknown. Raises DataError,
     which names a picture, if other numbers of channels occur together.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> Image.new("L", (4, 4)).save("grey.bmp")
+        >>> Image.new("RGB", (4, 4)).save("colour.bmp")
+        >>> pictures = FilePictures([Path("grey.bmp"), Path("colour.bmp")], 3)
+        >>> channels_of(pictures), channels_of(pictures.take(np.array([0])))
+        (3, 1)
     """
     found: dict[int, str] = {}
     for row in (*range(0, len(pictures), max(1, len(pictures) // most)), *(tiffs or ())):

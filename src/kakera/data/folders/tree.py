@@ -75,6 +75,13 @@ def tree(root: Path) -> Tree:
     Folders are read before links to folders, so that real files have their own names. Dangling links are in
     the names, and are reported as unreadable later. A folder that did not change is not read again. See
     `Tree`.
+
+    Example:
+
+        >>> Path("data/owls").mkdir(parents=True)
+        >>> _ = Path("data/owls/10.wav").touch(), Path("data/owls/2.wav").touch()
+        >>> tree(Path("data")).folders
+        {'owls': '2.wav/10.wav'}
     """
     walk = _Walk(root)
     walk.enter("")

@@ -39,8 +39,8 @@ _LEFTOVER = re.compile(r"\.\d{6}(\.tar|\.index\.npz)\.[0-9a-f]{8}")
 class PackResult:
     """The result of `pack`: the content of the folder. `kept` shards come from an earlier run.
 
-    `count` is the number of pictures or recordings, `size` is in bytes, `unreadable` are (name, reason). See
-    `pack`.
+    `count` is the number of pictures or recordings, `size` is in bytes, `unreadable` are (name, reason).
+    See `pack`.
     """
 
     folder: Path

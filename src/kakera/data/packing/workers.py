@@ -16,7 +16,18 @@ from kakera.progress import Progress
 
 
 def pack_shards(job: PackingJob, numbers: Sequence[int], workers: int) -> None:
-    """Write these shards in `workers` processes. Raises StorageError and DataError."""
+    """Write these shards in `workers` processes. Raises StorageError and DataError.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.sources.open import open_dataset
+        >>> five = open_dataset("demo").take(range(5))
+        >>> job = PackingJob(five, Path("shards"), divided=True, side=0, files=False, shard_size=3)
+        >>> pack_shards(job, range(job.count), workers=1)
+        >>> sorted(path.name for path in Path("shards").glob("*.tar"))
+        ['000000.tar', '000001.tar']
+    """
     total = sum(len(job.rows(number)) for number in numbers)
     progress = Progress("pack", total=total, kind=job.dataset.kind)
     if workers == 1:

@@ -27,6 +27,15 @@ def write_shard(job: PackingJob, number: int, tell: Callable[[int], None] = lamb
     """Write the tar file, then its index; each file appears only when it is complete. Raises StorageError.
 
     `tell` is called with the number of pictures or recordings written since its last call.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.sources.open import open_dataset
+        >>> two = open_dataset("demo").take([0, 1])
+        >>> write_shard(PackingJob(two, Path("shards"), True, side=0, files=False, shard_size=2), 0)
+        >>> sorted(path.name for path in Path("shards").iterdir())
+        ['000000.index.npz', '000000.tar']
     """
     rows = job.rows(number)
     records, kept, names = np.zeros(len(rows), RECORD), [], []

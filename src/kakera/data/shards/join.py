@@ -21,7 +21,18 @@ from kakera.sound.spec import SoundSpec
 
 @dataclass(frozen=True)
 class Part:
-    """A shard and its index."""
+    """A shard and its index.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.shards.index import RECORD
+        >>> index = ShardIndex(np.zeros(1, RECORD), None, (), b"owl.png", 1536)
+        >>> part = Part(Shard(Path("000000.tar"), 1536, index.names), index)
+        >>> dataset, has_split = joined("birds", [part], channels=1)
+        >>> dataset.pictures.name(0), has_split
+        ('owl.png', False)
+    """
 
     shard: Shard
     index: ShardIndex

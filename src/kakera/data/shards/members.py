@@ -26,6 +26,8 @@ class Sample:
     """One picture or recording, with the facts from the other members of its key.
 
     `offset` and `length` are in bytes, `shape` is (H, W, C) of raw pixels or zeros.
+
+    See `members_of`.
     """
 
     key: str
@@ -41,7 +43,10 @@ class Sample:
 
 @dataclass
 class Members:
-    """The samples of a tar file, and its other members."""
+    """The samples of a tar file, and its other members.
+
+    See `members_of`.
+    """
 
     samples: list[Sample]
     left: list[tuple[str, str]]
@@ -55,6 +60,14 @@ def members_of(tar: tarfile.TarFile, name: str) -> Members:
     A second picture of a key (img.0.png, img.1.png) is a sample of its own. But if all keys have the same
     ones (img.jpg, img.mask.png), only the one with the shortest name is read. See
     `kakera.data.shards.tar.index_tar`.
+
+    Example:
+
+        >>> with tarfile.open("birds.tar", "w") as tar:
+        ...     tar.addfile(tarfile.TarInfo("owl.png"))
+        >>> with tarfile.open("birds.tar") as tar:
+        ...     [sample.key for sample in members_of(tar, "birds.tar").samples]
+        ['owl']
     """
     media: dict[str, list[tarfile.TarInfo]] = {}
     texts: dict[str, list[tarfile.TarInfo]] = {}

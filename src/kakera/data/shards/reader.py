@@ -29,6 +29,8 @@ class Shard:
     """A tar file of `size` bytes, on disk at `path`, or at `address` until it is first read.
 
     `names` are as in its index. An empty `address` means a local file, an empty `sha256` an unknown checksum.
+
+    See `Shards`.
     """
 
     path: Path
@@ -39,7 +41,17 @@ class Shard:
 
 
 class Shards:
-    """The tar files, and their open memory maps in this process; another process opens its own."""
+    """The tar files, and their open memory maps in this process; another process opens its own.
+
+    Example:
+
+        >>> from kakera.data.shards.index import RECORD
+        >>> size = Path("one.tar").write_bytes(b"pixels")
+        >>> table = np.array([(0, 0, size, 0, 0, 0, 0, 0)], RECORD)
+        >>> shards = Shards([Shard(Path("one.tar"), size, b"owl.png")], table, np.array([[0, 0]]))
+        >>> shards.name(0), bytes(shards.content(0))
+        ('owl.png', b'pixels')
+    """
 
     def __init__(self, shards: Sequence[Shard], table: NDArray[Any], places: NDArray[np.int64]) -> None:
         """Store the shards.
@@ -130,7 +142,17 @@ def _mapped(shard: Shard) -> mmap.mmap:
 
 @dataclass(frozen=True, slots=True)
 class ShardRecording(AudioSource):
-    """A recording in a shard. It has no bytes of its own: each process reads from its own memory map."""
+    """A recording in a shard. It has no bytes of its own: each process reads from its own memory map.
+
+    Example:
+
+        >>> from kakera.data.shards.index import RECORD
+        >>> size = Path("two.tar").write_bytes(b"samples")
+        >>> table = np.array([(0, 0, size, 0, 0, 0, 0, 0)], RECORD)
+        >>> shards = Shards([Shard(Path("two.tar"), size, b"owl.wav")], table, np.array([[0, 0]]))
+        >>> str(ShardRecording(shards, 0)), ShardRecording(shards, 0).open().read()
+        ('owl.wav', b'samples')
+    """
 
     shards: Shards
     row: int

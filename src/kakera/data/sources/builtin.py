@@ -78,6 +78,13 @@ def fetch(folder: Path, address: str = PUBLISHED, checksums: dict[str, str] = MD
     """Download the files that the folder does not have yet, and return the folder.
 
     Each file is written whole, after its MD5 checksum is compared. Raises DataError, StorageError.
+
+    Example:
+
+        >>> import hashlib
+        >>> _ = Path("labels.gz").write_bytes(b"labels")
+        >>> fetch(Path("copy"), Path.cwd().as_uri(), {"labels.gz": hashlib.md5(b"labels").hexdigest()}).name
+        'copy'
     """
     do = f"try again, install Debian's dataset-fashion-mnist, or set {FOLDER_VARIABLE} to a folder"
     for name, checksum in checksums.items():

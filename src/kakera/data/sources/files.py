@@ -30,7 +30,14 @@ from kakera.sound.spec import SoundSpec
 
 
 def open_files(files: Files, inputs: InputSpec) -> Dataset:
-    """Open files of the kind that a model expects: see `open_pictures` and `open_recordings`."""
+    """Open files of the kind that a model expects: see `open_pictures` and `open_recordings`.
+
+    Example:
+
+        >>> dataset = open_files([np.zeros((8, 6), np.uint8)], InputSpec(1, 8, 8, mean=(0.5,), std=(0.25,)))
+        >>> dataset.kind, dataset.pictures.read(0).shape
+        ('pictures', (8, 6, 1))
+    """
     if inputs.sound is not None:
         return open_recordings(files, inputs.sound)
     return open_pictures(files, inputs.channels, inputs.values)

@@ -34,6 +34,15 @@ def open_fillets(name: str) -> Dataset:
     """Open `fillets`, with the four speakers as classes, or `fillets-language`, with the two languages.
 
     The split is by level, so that no scene is in both train and test, in either language. Raises DataError.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> Path("cave/cs").mkdir(parents=True)
+        >>> Path("cave/cs/cave-m-ahoj.ogg").touch()
+        >>> with patch.dict(os.environ, KAKERA_FILLETS="."):
+        ...     open_fillets("fillets").classes
+        ('Czech small fish',)
     """
     root = _folder()
     paths = [path for path in files_below(root, {".ogg"}) if path.parent.name in LANGUAGES]

@@ -156,5 +156,13 @@ def _nothing(folder: Path, kind: Kind, names: Sequence[str], left: Sequence[tupl
 
 
 def pictures_below(root: Path) -> Paths:
-    """Return the files below `root` that have a picture's suffix, in natural order, without hidden files."""
+    """Return the files below `root` that have a picture's suffix, in natural order, without hidden files.
+
+    Example:
+
+        >>> Path("mixed").mkdir()
+        >>> _ = Path("mixed/a.png").touch(), Path("mixed/b.wav").touch()
+        >>> [path.name for path in pictures_below(Path("mixed"))]
+        ['a.png']
+    """
     return files_below(root, decode.SUFFIXES)

@@ -82,7 +82,16 @@ def _error(path: Path, got: str, expected: str) -> DataError:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return the IDX files of images in a folder, sorted; if a file also exists as .gz, the plain one."""
+    """Return the IDX files of images in a folder, sorted; if a file also exists as .gz, the plain one.
+
+    Example:
+
+        >>> Path("mnist").mkdir()
+        >>> for name in ("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"):
+        ...     Path("mnist", name).touch()
+        >>> [path.name for path in find_images(Path("mnist"))]
+        ['train-images-idx3-ubyte']
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if _IMAGES.search(path.name) and path.is_file() and not path.name.startswith("."):
@@ -95,6 +104,14 @@ def open_idx(images: list[Path], name: str, classes: tuple[str, ...] = ()) -> tu
 
     The file of labels is next to the file of images. The file name tells the part (train; t10k or test; val).
     `classes` names the labels. Raises DataError.
+
+    Example:
+
+        >>> images = Path("train-images-idx3-ubyte")
+        >>> _ = images.write_bytes(struct.pack(">4B3I2B", 0, 0, 8, 3, 2, 1, 1, 0, 255))
+        >>> dataset, has_split = open_idx([images], "tiny")
+        >>> len(dataset), has_split, dataset.pictures.read(1).tolist()
+        (2, True, [[[255]]])
     """
     parts = [(_part(path), path) for path in images]
     if len({part for part, _ in parts}) != len(parts):

@@ -112,7 +112,15 @@ class JoinedPictures(Pictures):
 
 
 def joined(parts: Sequence[Pictures], channels: int) -> Pictures:
-    """Return all pictures of the parts; if all are files, or if there are none, as one `FilePictures`."""
+    """Return all pictures of the parts; if all are files, or if there are none, as one `FilePictures`.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> one, two = FilePictures([Path("a.png")], 3), FilePictures([Path("b.png")], 3)
+        >>> [path.name for path in joined([one, two], 3).paths]
+        ['a.png', 'b.png']
+    """
     if all(len(part.paths) == len(part) for part in parts):
         if len(parts) == 1:
             return FilePictures(parts[0].paths, channels, parts[0].ranges)

@@ -50,7 +50,16 @@ def with_missing_ranges(dataset: Dataset, ranges: Ranges) -> Ranges:
 
 
 def range_warnings(dataset: Dataset, ranges: Ranges) -> list[str]:
-    """Return a sentence if 16-bit files seem to use fewer bits and `ranges` has no range for them."""
+    """Return a sentence if 16-bit files seem to use fewer bits and `ranges` has no range for them.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> from kakera.data.sources.files import open_pictures
+        >>> Image.fromarray(np.full((4, 4), 4000, np.uint16)).save("dark.png")
+        >>> range_warnings(open_pictures("dark.png", 1), ())[0].split(", but")[0]
+        '16-bit files have values up to about 4095'
+    """
     if any(kind == "uint16" for kind, *_ in ranges):
         return []
     return [

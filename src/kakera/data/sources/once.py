@@ -26,6 +26,16 @@ def require_once(
     Only the `chosen` rows count. Two rows have the same file if `found` and `spans` (k, 2) of the chosen rows
     are equal. Equal files with different names, such as hard links, may share part and label. `parts` has the
     number in PARTS of each row of the table.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.sources import lookup, rows
+        >>> _ = Path("a.png").touch(), Path("one.csv").write_text(chr(10).join(["file", "a.png", "a.png"]))
+        >>> table = rows.rows_of(Path("one.csv"))
+        >>> require_once(table, np.arange(2), lookup.look_up(table), np.zeros(2, np.int8), None)
+        Traceback (most recent call last):
+        kakera.errors.DataError: one.csv: got a.png more than once (lines 2 and 3), expected ...
     """
     folder = os.path.abspath(rows.table.parent)  # noqa: PTH100  # a Path keeps ..
     keys = [*found.keys[chosen].T, *([] if spans is None else spans.T)]

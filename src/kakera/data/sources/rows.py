@@ -225,5 +225,11 @@ def _labels(cell: str) -> list[str]:
 
 
 def error(table: Path, got: str, expected: str) -> DataError:
-    """Return the error for a table."""
+    """Return the error for a table.
+
+    Example:
+
+        >>> str(error(Path("birds.csv"), "no rows", "at least one"))
+        'birds.csv: got no rows, expected at least one; correct the table'
+    """
     return DataError(str(table), got=got, expected=expected, do="correct the table")
