@@ -16,7 +16,14 @@ CHECKSUM = "sha256"
 
 
 def sealed(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
-    """Return the bytes of a safetensors file with tensors, texts and the checksum of both."""
+    """Return the bytes of a safetensors file with tensors, texts and the checksum of both.
+
+    Example:
+
+        >>> from safetensors.torch import load
+        >>> load(sealed({"bias": torch.zeros(2)}))
+        {'bias': tensor([0., 0.])}
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     texts = metadata or {}
     return save(plain, {**texts, CHECKSUM: digest(plain, texts)})
@@ -27,6 +34,12 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     A file without a checksum, such as a file of another library, is read without this check. Raises
     ValueError with a short message if the file is damaged or incomplete.
+
+    Example:
+
+        >>> size = Path("weights.safetensors").write_bytes(sealed({"bias": torch.zeros(2)}, {"kind": "mae"}))
+        >>> read_sealed(Path("weights.safetensors"))
+        ({'bias': tensor([0., 0.])}, {'kind': 'mae'})
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -42,7 +55,13 @@ def read_sealed(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def digest(tensors: dict[str, Tensor], texts: dict[str, str]) -> str:
-    """Return the SHA-256 of the names, types, shapes and bytes of tensors, and of the texts, both sorted."""
+    """Return the SHA-256 of the names, types, shapes and bytes of tensors, and of the texts, both sorted.
+
+    Example:
+
+        >>> digest({"bias": torch.zeros(2)}, {}) == digest({"bias": torch.ones(2)}, {})
+        False
+    """
     checksum = hashlib.sha256()
     for name, text in sorted(texts.items()):
         checksum.update(f"{name}={text}\0".encode())

@@ -25,6 +25,14 @@ def check(content: object, tensors: Collection[str]) -> None:
     """Check each value of a description; `tensors` are the names of its weights.
 
     Raises OptionError that names the wrong value, and KeyError for a missing value.
+
+    Example:
+
+        >>> try:
+        ...     check({"kind": "tree"}, ())
+        ... except OptionError as error:
+        ...     print(error)
+        kind: got 'tree', expected one of mae, classifier, encoder, cnn; correct it
     """
     values = mapping("description", content)
     kind = one_of("kind", values["kind"], KINDS)
@@ -49,7 +57,13 @@ def check(content: object, tensors: Collection[str]) -> None:
 
 
 def inputs_of(content: object) -> InputSpec:
-    """Return the input specification of a description. Raises OptionError for a wrong value."""
+    """Return the input specification of a description. Raises OptionError for a wrong value.
+
+    Example:
+
+        >>> inputs_of(InputSpec(1, 8, 8, (0.5,), (0.5,)).to_json()).size
+        (8, 8)
+    """
     values = mapping("inputs", content)
     channels = whole("channels", values["channels"], most=CHANNELS)
     height, width = (whole(side, values[side]) for side in ("height", "width"))
@@ -70,7 +84,16 @@ def inputs_of(content: object) -> InputSpec:
 
 
 def require_values(channels: int, size: tuple[int, int]) -> None:
-    """Check that an input has at most 2^28 values. Raises OptionError for a larger one."""
+    """Check that an input has at most 2^28 values. Raises OptionError for a larger one.
+
+    Example:
+
+        >>> try:
+        ...     require_values(3, (100_000, 100_000))
+        ... except OptionError as error:
+        ...     print(error)
+        size: got 3 channels of 100000 x 100000, expected at most 268435456 values; choose a smaller size
+    """
     if channels * size[0] * size[1] > VALUES:
         got, most = f"{channels} channels of {size[0]} x {size[1]}", f"at most {VALUES} values"
         raise OptionError("size", got=got, expected=most, do="choose a smaller size")

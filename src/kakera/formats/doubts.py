@@ -11,6 +11,14 @@ def position_warning(model: Network) -> tuple[str, ...]:
     """Return a warning if all patches have the same position embedding, or an empty tuple.
 
     transformers 5.24 makes such a ViTMAE from a configuration: its sine and cosine positions stay zero.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> _ = encoder.positions.data.zero_()
+        >>> position_warning(encoder)
+        ('warning: all position embeddings of the encoder are equal, so it cannot locate patches',)
     """
     parts = model.position_embeddings()
     equal = [name for name, positions in parts.items() if _same(positions.detach())]

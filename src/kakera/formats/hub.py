@@ -20,7 +20,13 @@ TEXTS = ["config.json", "preprocessor_config.json", "kakera.json", "README.md"]
 
 
 def is_name(source: str) -> bool:
-    """Return True if `source` has the form `owner/model`, and no file or folder has this path."""
+    """Return True if `source` has the form `owner/model`, and no file or folder has this path.
+
+    Example:
+
+        >>> is_name("facebook/vit-mae-base"), is_name("runs/first/model.pth")
+        (True, False)
+    """
     return NAME.fullmatch(source) is not None and not Path(source).exists()
 
 
@@ -52,7 +58,14 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
 
 
 def suggestion(path: Path) -> str:
-    """Return "; did you mean …?" with the most similar name beside `path`, or an empty string."""
+    """Return "; did you mean …?" with the most similar name beside `path`, or an empty string.
+
+    Example:
+
+        >>> Path("model.pth").touch()
+        >>> suggestion(Path("modle.pth"))
+        '; did you mean model.pth?'
+    """
     near = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
     alike = difflib.get_close_matches(path.name, near, n=1)
     return f"; did you mean {path.parent / alike[0]}?" if alike else ""

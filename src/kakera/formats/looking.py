@@ -22,7 +22,15 @@ from kakera.model.mae import MAE
 
 
 def reconstruct(saved: Pretrained[MAE], files: Files, mask_ratio: float, seed: int = 0) -> NDArray[np.uint8]:
-    """Return the reconstructions (n, 3, H, W, c) of `Pretrained.reconstruct`."""
+    """Return the reconstructions (n, 3, H, W, c) of `Pretrained.reconstruct`.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> saved = Pretrained(MAE("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> reconstruct(saved, np.zeros((8, 8), np.uint8), mask_ratio=0.5).shape
+        (1, 3, 8, 8, 1)
+    """
     inputs = saved.inputs
     rows = [np.zeros((0, 3, *inputs.size, inputs.channels), np.uint8)]
     for batch in readable(files, inputs):
@@ -45,6 +53,13 @@ def sheet_rows(
     `padding` (b, n) is True for padding patches. The mask of a picture depends only on `seed` and its number
     in `samples` (b,), so it is the same at every call. `masking` is a name in `MASKINGS`. Raises OptionError
     for a wrong mask ratio.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> saved = Pretrained(MAE("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> sheet_rows(saved, torch.zeros(2, 1, 8, 8), None, np.arange(2), mask_ratio=0.5, seed=0).shape
+        (2, 3, 8, 8, 1)
     """
     grid, device = saved.encoder.grid, saved.device
     noise = seeding.uniform(seed, 0, samples, "shown mask", grid.count)
@@ -55,7 +70,15 @@ def sheet_rows(
 
 
 def attention(saved: Pretrained, files: Files, layer: int) -> list[NDArray[np.floating]]:
-    """Return the weights (heads, 1 + N, 1 + N) of `Pretrained.attention`, for each picture or window."""
+    """Return the weights (heads, 1 + N, 1 + N) of `Pretrained.attention`, for each picture or window.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> saved = Pretrained(MAE("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> attention(saved, np.zeros((8, 8), np.uint8), layer=1)[0].shape
+        (2, 5, 5)
+    """
     encoder, inputs = saved.encoder, saved.inputs
     weights: list[NDArray[np.floating]] = []
     for batch in readable(files, inputs):

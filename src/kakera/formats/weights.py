@@ -28,8 +28,9 @@ INDEX = ".index.json"  # suffix of a JSON file that maps each tensor to one of s
 class Weights:
     """The content of a weights file: `tensors` by name, the values around them, and notes.
 
-    `around` are the other values of a pickle; `notes` describe removed name parts and skipped tensors. See
-    `read_weights`.
+    `around` are the other values of a pickle; `notes` describe removed name parts and skipped tensors.
+
+    See `read_weights`.
     """
 
     tensors: dict[str, Tensor]

@@ -27,6 +27,11 @@ def contents(content: object) -> tuple[object, Notes]:
 
     If a checkpoint has a teacher and a student (self-distillation as in DINO, Caron et al. 2021), the
     weights of the teacher are returned, because the method evaluates the teacher.
+
+    Example:
+
+        >>> contents({"epoch": 3, "model": {"scale": 1.0}})
+        ({'scale': 1.0}, ())
     """
     notes: Notes = ()
     for key in (*KEYS, TEACHER, STUDENT, *KEYS):
@@ -42,6 +47,12 @@ def unwrapped(tensors: Mapping[str, Tensor], source: str) -> tuple[Tensors, Note
 
     Parts such as `module.` and `_orig_mod.` are removed anywhere in a name. Raises RunError if two names
     become equal.
+
+    Example:
+
+        >>> import torch
+        >>> unwrapped({"module.bias": torch.zeros(2)}, "model.pth")
+        ({'bias': tensor([0., 0.])}, ('removed "module." from the tensor names',))
     """
     plain, off = Tensors(), set[str]()
     for name, tensor in tensors.items():
@@ -62,6 +73,13 @@ def inside(tensors: Mapping[str, Tensor]) -> tuple[Tensors, Notes]:
     """Return the tensors of the Vision Transformer inside a larger model, under its own names, and notes.
 
     From a teacher and a student the teacher is used; from a backbone with pretraining heads, the backbone.
+
+    Example:
+
+        >>> import torch
+        >>> inner, notes = inside({"backbone.patch_embed.proj.weight": torch.zeros(64, 1, 4, 4)})
+        >>> list(inner), notes
+        (['patch_embed.proj.weight'], ('removed "backbone." from the tensor names',))
     """
     inner, notes = dict(tensors), Notes()
     for prefix in (f"{TEACHER}.", f"{STUDENT}.", *INSIDE):

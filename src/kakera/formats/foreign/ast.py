@@ -39,7 +39,17 @@ ROWS = (
 
 
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
-    """Read the classifier of a state dict. Raises RunError."""
+    """Read the classifier of a state dict. Raises RunError.
+
+    Example:
+
+        >>> shape = ViTConfig(192, 1, 3, (16, 16), decoder_for(192), registers=1, stride=(10, 10))
+        >>> encoder = ViT(shape, channels=1, image_size=(128, 128), learned=True)
+        >>> ours = prefix_tokens.with_rows(Classifier(encoder, 50, "halves", 1e-5).state_dict(), "encoder.")
+        >>> tensors = names.write(ours, ROWS, source="ast", axes={"ph": 16, "pw": 16, "c": 1})
+        >>> read(Path("model.pth"), tensors).inputs.size
+        (128, 128)
+    """
     with without_memory(str(path), expected="weights named as in AST's code", do="name another file"):
         saved = _build(tensors)
     patch = saved.encoder.config.patch

@@ -27,13 +27,25 @@ PADDING = 0.0  # log-mel value of the frames after a recording's end, which the 
 
 
 def spectrograms(frames: int, mean: float, std: float, bins: int = BINS) -> InputSpec:
-    """Return the inputs of windows of `frames` frames of AST's front end; `std` is one standard deviation."""
+    """Return the inputs of windows of `frames` frames of AST's front end; `std` is one standard deviation.
+
+    Example:
+
+        >>> spectrograms(1024, mean=-4.25, std=4.5).std
+        (9.0,)
+    """
     sound = replace(PRESETS["ast"], bins=bins)
     return InputSpec(1, bins, frames, (mean,), (2 * std,), scale=1.0, axes=AXES, sound=sound, blank=PADDING)
 
 
 def is_multi_label(classes: int) -> tuple[bool, tuple[str, ...]]:
-    """Return True and a note if this number of classes means multi-label, as AudioSet's 527 do."""
+    """Return True and a note if this number of classes means multi-label, as AudioSet's 527 do.
+
+    Example:
+
+        >>> is_multi_label(50)
+        (False, ())
+    """
     if classes != SEVERAL:
         return False, ()
     return True, ("multi-label assumed, as in AudioSet: a sigmoid for each class",)
@@ -43,6 +55,12 @@ def recordings(preprocessing: Mapping[str, Any], bins: int, frames: int) -> tupl
     """Return the inputs that a feature extractor's `preprocessor_config.json` describes, and notes.
 
     Raises OptionError for another front end, or if it contradicts the configuration of the model.
+
+    Example:
+
+        >>> inputs, notes = recordings({"mean": -4.25, "std": 4.5}, bins=128, frames=1024)
+        >>> inputs.size, inputs.mean
+        ((128, 1024), (-4.25,))
     """
     notes = (
         ()

@@ -32,6 +32,12 @@ def is_audiomae(tensors: Mapping[str, Tensor]) -> bool:
     """Return True if these are tensors of AudioMAE and not of MAE.
 
     Their inputs have one channel and 128 bands, and are not square, unlike MAE's pictures.
+
+    Example:
+
+        >>> patches, positions = torch.zeros(8, 1, 16, 16), torch.zeros(1, 513, 8)
+        >>> is_audiomae({"patch_embed.proj.weight": patches, "pos_embed": positions})
+        True
     """
     weight, count = tensors["patch_embed.proj.weight"], tensors["pos_embed"].shape[1] - 1
     if weight.ndim != 4 or weight.shape[1] != 1 or BINS % weight.shape[3] or count < 1:
@@ -40,7 +46,17 @@ def is_audiomae(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def read(path: Path, tensors: Mapping[str, Tensor]) -> Pretrained:
-    """Read the encoder, or the classifier, without the decoder. Raises RunError."""
+    """Read the encoder, or the classifier, without the decoder. Raises RunError.
+
+    Example:
+
+        >>> shape = ViTConfig(192, 1, 3, (16, 16), decoder_for(192))
+        >>> encoder = ViT(shape, channels=1, image_size=(128, 208))
+        >>> axes = {"ph": 16, "pw": 16, "c": 1}
+        >>> tensors = names.write(encoder.state_dict(), mae.table(""), source="mae", axes=axes)
+        >>> read(Path("model.pth"), tensors).inputs.size
+        (128, 208)
+    """
     left = {name: tensor for name, tensor in tensors.items() if not name.startswith(DECODER)}
     expected = "weights named as in AudioMAE's code"
     with without_memory(str(path), expected=expected, do="name another file"):

@@ -23,6 +23,12 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
     """Return the centre crop of a model with inputs of `size` (height, width), and notes on assumptions.
 
     The `size` in the file is one number, {"height", "width"}, which stretches, or {"shortest_edge"}.
+
+    Example:
+
+        >>> crop, notes = crop_of({"image_processor_type": "DeiTImageProcessor"}, (224, 224))
+        >>> crop.size, crop.resize
+        ((224, 224), (256, 256))
     """
     if not preprocessing:
         return CenterCrop(size), ()
@@ -46,7 +52,13 @@ def crop_of(preprocessing: Mapping[str, Any], size: tuple[int, int]) -> tuple[Ce
 
 
 def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the crop size (height, width) of the file, or None if it does not crop."""
+    """Return the crop size (height, width) of the file, or None if it does not crop.
+
+    Example:
+
+        >>> cropped({"image_processor_type": "DeiTImageProcessor", "crop_size": 192})
+        (192, 192)
+    """
     _, (_, crops, _, default) = _kind(preprocessing)
     if not preprocessing or not preprocessing.get("do_center_crop", crops):
         return None
@@ -55,7 +67,13 @@ def cropped(preprocessing: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def described(crop: CenterCrop, channels: int) -> dict[str, Any]:
-    """Return the fields of `preprocessor_config.json` for a crop; if they cannot express it, they stretch."""
+    """Return the fields of `preprocessor_config.json` for a crop; if they cannot express it, they stretch.
+
+    Example:
+
+        >>> described(CenterCrop((224, 224), resize=(256,)), channels=3)["size"]
+        {'shortest_edge': 256}
+    """
     resize, (height, width) = crop.resize, crop.size
     if not resize and height == width:
         resize = (round(height / crop.crop_pct),)

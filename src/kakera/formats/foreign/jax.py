@@ -62,7 +62,13 @@ BEFORE_HEAD = ("pre_logits/kernel", "pre_logits/bias")
 
 
 def table(ours: str) -> tuple[Row, ...]:
-    """Return all rows; `ours` is the prefix of the encoder's names in kakera."""
+    """Return all rows; `ours` is the prefix of the encoder's names in kakera.
+
+    Example:
+
+        >>> table("encoder.")[0].ours, table("encoder.")[0].theirs
+        ('encoder.class_token', ('cls',))
+    """
     return (*with_prefix(ours, "", ENCODER), *HEAD)
 
 
@@ -70,6 +76,15 @@ def read(path: Path) -> Pretrained:
     """Read the model of an `.npz` file. Raises RunError.
 
     Image sizes are assumed to be square. A head behind a tanh layer is not used.
+
+    Example:
+
+        >>> encoder = ViT("nano", channels=1, image_size=8)
+        >>> axes = {"ph": 4, "pw": 4, "c": 1, "h": 2}
+        >>> arrays = names.write(encoder.state_dict(), table(""), source="jax", axes=axes)
+        >>> np.savez("model.npz", **{name: array.numpy() for name, array in arrays.items()})
+        >>> read(Path("model.npz")).inputs.size
+        (8, 8)
     """
     tensors = _tensors(path)
     # kakera has no head behind a tanh layer, so only the encoder is read.

@@ -66,6 +66,11 @@ def table(ours: str = "encoder.", *, norm: str = "norm") -> tuple[Row, ...]:
     """Return all rows; `ours` is the prefix of the encoder's names in kakera.
 
     `norm` is the name of the final norm: `fc_norm` in a classifier that averages patches.
+
+    Example:
+
+        >>> table()[0].ours, table()[0].theirs
+        ('encoder.class_token', ('cls_token',))
     """
     encoder = (*ENCODER, Row("norm.*", f"{norm}.*"))
     return (*with_prefix(ours, "", encoder), *with_prefix("decoder.", "", DECODER), Row("head.*", "head.*"))
@@ -77,6 +82,11 @@ def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     `content` is the content of the file around its tensors. Return "" if nothing indicates MAE. DeiT's code
     wraps its weights like MAE's code and has a head on the class token. MAE's code can have such a head too:
     then the stored options name a model that is not a DeiT.
+
+    Example:
+
+        >>> detect({}, {"decoder_embed.weight": torch.zeros(32, 64)})
+        'detected by its decoder'
     """
     if "kakera" in content:
         return "written by kakera"
@@ -100,7 +110,15 @@ def detect(content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
 
 
 def read(path: Path, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pretrained:
-    """Build the model of a `.pth` file with this content and these tensors. Raises RunError."""
+    """Build the model of a `.pth` file with this content and these tensors. Raises RunError.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> content = torch.load(io.BytesIO(write(saved)))
+        >>> read(Path("model.pth"), content, content["model"]).inputs.size
+        (8, 8)
+    """
     why, expected = detect(content, tensors), "weights named as those of the MAE paper's code"
     with without_memory(str(path), expected=expected, do="name another file"):
         own = mapping("kakera", current(content.get("kakera", {})))
@@ -117,6 +135,13 @@ def write(saved: Pretrained) -> bytes:
 
     The key "kakera" contains the heads, inputs and classes, which MAE's layout does not have. Raises RunError
     for a model that MAE's code cannot express.
+
+    Example:
+
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> content = torch.load(io.BytesIO(write(saved)))
+        >>> content["model"]["pos_embed"].shape
+        torch.Size([1, 5, 64])
     """
     _require_expressible(saved)
     tensors = names.write(saved.model.state_dict(), _rows(saved), source="mae", axes=_axes(saved))
@@ -188,7 +213,14 @@ def _axes(saved: Pretrained) -> dict[str, int]:
 
 
 def depth_of(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """Return the number of layers, from the tensor names. Raises OptionError for more layers than tensors."""
+    """Return the number of layers, from the tensor names. Raises OptionError for more layers than tensors.
+
+    Example:
+
+        >>> tensors = {f"blocks.{number}.norm1.bias": torch.zeros(64) for number in range(3)}
+        >>> depth_of(tensors, "blocks.")
+        3
+    """
     return require_layers(
         1 + max(int(name.split(".")[1]) for name in tensors if name.startswith(prefix)), tensors
     )

@@ -58,6 +58,11 @@ def table(
 
     `norm` is the name of the final norm: `fc_norm` in a classifier that averages patches. `distilled` is
     True for a distillation token, `two_heads` for a second head on it.
+
+    Example:
+
+        >>> table("encoder.")[0].ours, table("encoder.")[0].theirs
+        ('encoder.class_token', ('cls_token',))
     """
     register = DISTILLED if distilled else REGISTERS
     encoder = (*ENCODER, register, Row("norm.*", f"{norm}.*"))
@@ -65,7 +70,17 @@ def table(
 
 
 def read(tensors: Mapping[str, Tensor], source: str, config: Mapping[str, Any] | None = None) -> Pretrained:
-    """Build the model of a state dict, with its `config.json` if available. Raises RunError."""
+    """Build the model of a state dict, with its `config.json` if available. Raises RunError.
+
+    Example:
+
+        >>> from safetensors.torch import load
+        >>> from kakera.formats.foreign.timm_writer import configuration, files
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> tensors = load(files(saved)["model.safetensors"])
+        >>> read(tensors, "model", configuration(saved)).encoder.config.heads
+        2
+    """
     tensors = dict(tensors)
     for pattern in DROPPED:
         tensors.pop(pattern, None)
@@ -131,7 +146,13 @@ def _pool(tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> Pooling:
 
 
 def heads_of(width: int) -> int:
-    """Return the number of heads for a width. Raises OptionError if timm has no size of this width."""
+    """Return the number of heads for a width. Raises OptionError if timm has no size of this width.
+
+    Example:
+
+        >>> heads_of(768)
+        12
+    """
     if width not in HEADS:
         widths = ", ".join(map(str, sorted(HEADS)))
         raise OptionError("width", got=width, expected=widths, do="add its config.json with num_heads")
@@ -195,7 +216,14 @@ def _inputs(
 
 
 def crop_of(pretrained_cfg: Mapping[str, Any], size: tuple[int, int]) -> tuple[CenterCrop, tuple[str, ...]]:
-    """Return the centre crop of a `pretrained_cfg` (the largest without one), and notes on unused fields."""
+    """Return the centre crop of a `pretrained_cfg` (the largest without one), and notes on unused fields.
+
+    Example:
+
+        >>> crop, notes = crop_of({"crop_pct": 0.9}, (224, 224))
+        >>> crop.resize
+        (248,)
+    """
     if not pretrained_cfg:
         return CenterCrop(size), ()
     share, mode = float(pretrained_cfg.get("crop_pct") or 0.875), pretrained_cfg.get("crop_mode") or "center"

@@ -28,7 +28,15 @@ DISTILLED = "deit_base_distilled_patch16_224"
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
-    """Return the content of each file of the folder. Raises RunError, with the reason, for other models."""
+    """Return the content of each file of the folder. Raises RunError, with the reason, for other models.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> sorted(files(saved))
+        ['README.md', 'config.json', 'model.safetensors']
+    """
     _require_expressible(saved)
     ours = saved.model.prefix
     distilled, mean = _distilled(saved), _pool(saved) == "avg"
@@ -51,7 +59,15 @@ def files(saved: Pretrained) -> dict[str, bytes]:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """Return `config.json` with every argument, because none follows from the architecture's name."""
+    """Return `config.json` with every argument, because none follows from the architecture's name.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> configuration(saved)["model_args"]["patch_size"]
+        [4, 4]
+    """
     shape, inputs = saved.encoder.config, saved.inputs
     kind, count = shape.block, len(saved.classes)
     inside = round(shape.width * kind.ratio) * (2 if kind.gated else 1)
@@ -98,7 +114,15 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
 
 
 def card(saved: Pretrained) -> str:
-    """Return `README.md`, the model card that the hub shows."""
+    """Return `README.md`, the model card that the hub shows.
+
+    Example:
+
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> "library_name: timm" in card(saved)
+        True
+    """
     inputs, classes = saved.inputs, saved.classes
     head = ["---", "library_name: timm", "tags: [vision, timm, kakera]"]
     head += ["pipeline_tag: image-classification"] if classes else []

@@ -51,7 +51,17 @@ RESAMPLING: dict[str, Resampling] = {"dinov2_with_registers": "antialiased", AST
 def read(
     config: Mapping[str, Any], preprocessing: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str
 ) -> Pretrained:
-    """Build the model of a configuration and fill it with these weights. Raises RunError."""
+    """Build the model of a configuration and fill it with these weights. Raises RunError.
+
+    Example:
+
+        >>> from safetensors.torch import load
+        >>> from kakera.formats.foreign.transformers_writer import configuration, files, preprocessing
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> tensors = load(files(saved)["model.safetensors"])
+        >>> read(configuration(saved), preprocessing(saved), tensors, "model").encoder.config.heads
+        2
+    """
     kind = config["model_type"]
     pre = next((f"{p}." for p in PREFIXES if any(n.startswith(f"{p}.") for n in tensors)), "")
     with without_memory(source, expected=f"the configuration of {', '.join(KINDS)}", do="correct it"):
@@ -157,7 +167,13 @@ def _pool(config: Mapping[str, Any], present: set[str]) -> Pooling:
 
 
 def vit_config(config: Mapping[str, Any]) -> ViTConfig:
-    """Return the encoder's configuration. Raises OptionError for an activation that is not GELU."""
+    """Return the encoder's configuration. Raises OptionError for an activation that is not GELU.
+
+    Example:
+
+        >>> vit_config({**DEFAULTS, "model_type": "vit", "hidden_size": 384, "num_attention_heads": 6}).depth
+        12
+    """
     act = config["hidden_act"]
     width, heads = (whole(name, config[name]) for name in ("hidden_size", "num_attention_heads"))
     if act not in EXACT + TANH:
@@ -205,6 +221,11 @@ def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
     """Return the hidden width of DINOv2's MLPs.
 
     Gated MLPs have two thirds of `width` times `ratio`, rounded up to a multiple of 8.
+
+    Example:
+
+        >>> dinov2_inside(384, 4, gated=False), dinov2_inside(1536, 4, gated=True)
+        (1536, 4096)
     """
     inside = int(width * ratio)
     return -(-(inside * 2 // 3) // 8) * 8 if gated else inside
@@ -213,7 +234,14 @@ def dinov2_inside(width: int, ratio: float, *, gated: bool) -> int:
 def inputs_of(
     preprocessing: Mapping[str, Any], channels: int, size: tuple[int, int]
 ) -> tuple[InputSpec, tuple[str, ...]]:
-    """Return the inputs that `preprocessor_config.json` describes, and notes on assumed values."""
+    """Return the inputs that `preprocessor_config.json` describes, and notes on assumed values.
+
+    Example:
+
+        >>> inputs, notes = inputs_of({"image_mean": 0.25, "image_std": 0.5}, 3, (224, 224))
+        >>> inputs.mean
+        (0.25, 0.25, 0.25)
+    """
     require_values(channels, size)
     notes = () if preprocessing else ("no preprocessor_config.json: mean and standard deviation 0.5 assumed",)
     normalize, rescale = (

@@ -16,7 +16,10 @@ from kakera.sound.spec import PRESETS
 
 @dataclass(frozen=True)
 class Kind:
-    """A model type of transformers: its class without a head, and its classes with a head by pooling."""
+    """A model type of transformers: its class without a head, and its classes with a head by pooling.
+
+    See `kind_of`.
+    """
 
     model_type: str
     bare: str
@@ -46,7 +49,16 @@ SOUND = Kind(AST, "ASTModel", {"halves": "ASTForAudioClassification"})
 
 
 def kind_of(saved: Pretrained) -> Kind:
-    """Return the type that expresses a model completely. Raises RunError, with the reason, if none does."""
+    """Return the type that expresses a model completely. Raises RunError, with the reason, if none does.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> kind_of(saved).architecture(saved)
+        'ViTModel'
+    """
     if not saved.model.has_attention:
         _refuse("a CNN")
     kind = _likely(saved)
@@ -103,7 +115,16 @@ def _require_mae(saved: Pretrained, model: MAE) -> None:
 
 
 def dinov2_ratio(saved: Pretrained) -> int | None:
-    """Return the whole `mlp_ratio` of DINOv2 for the width of the MLPs, or None if no ratio matches."""
+    """Return the whole `mlp_ratio` of DINOv2 for the width of the MLPs, or None if no ratio matches.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> dinov2_ratio(saved)
+        4
+    """
     shape = saved.encoder.config
     inside, gated = round(shape.width * shape.block.ratio), shape.block.gated
     ratios = (ratio for ratio in range(1, 17) if dinov2_inside(shape.width, ratio, gated=gated) == inside)

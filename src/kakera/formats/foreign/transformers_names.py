@@ -87,6 +87,11 @@ def table(
     `pre` is the prefix of the encoder's names in transformers, `ours` in kakera. `modern` chooses the names
     of version 5. `decoder` is the name of the decoder's layers; `heads` differ in AST, and `norm` in BEiT
     with mean pooling.
+
+    Example:
+
+        >>> table("vit.")[0].ours, table("vit.")[0].theirs
+        ('encoder.class_token', ('vit.embeddings.cls_token',))
     """
     inner = VERSION_5 if modern else HUB
     layers = with_prefix("layers.{}.", "layers.{}." if modern else "encoder.layer.{}.", inner)
@@ -101,7 +106,13 @@ def table(
 def dinov2_table(
     pre: str, ours: str = "encoder.", *, modern: bool = False, gated: bool = False
 ) -> tuple[Row, ...]:
-    """Return the rows of DINOv2, with or without registers; the arguments are as in `table`."""
+    """Return the rows of DINOv2, with or without registers; the arguments are as in `table`.
+
+    Example:
+
+        >>> [row.theirs for row in dinov2_table("dinov2.") if row.ours == "encoder.registers"]
+        [('dinov2.embeddings.register_tokens',)]
+    """
     mlp = (DINOV2_GATED_5 if modern else DINOV2_GATED) if gated else DINOV2_MLP
     inner = (*_DINOV2, *(_VERSION_5_ATTENTION if modern else _HUB_ATTENTION), *mlp)
     layers = with_prefix("layers.{}.", "encoder.layer.{}.", inner)
@@ -109,7 +120,13 @@ def dinov2_table(
 
 
 def unscaled(encoder: ViT, ours: str) -> dict[str, Tensor]:
-    """Return layer scales of 1, for model types that always have layer scales."""
+    """Return layer scales of 1, for model types that always have layer scales.
+
+    Example:
+
+        >>> sorted(unscaled(ViT("nano", channels=1, image_size=8), "encoder."))[:2]
+        ['encoder.layers.0.scale1', 'encoder.layers.0.scale2']
+    """
     ones = torch.ones_like(encoder.class_token)
     return {f"{ours}layers.{n}.scale{k}": ones.clone() for n in range(encoder.config.depth) for k in (1, 2)}
 
@@ -120,7 +137,13 @@ _QUERY_5, _KEY_5 = "attention.q_proj.bias", "attention.k_proj.bias"
 
 
 def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with key biases of zero."""
+    """Return the tensors with key biases of zero.
+
+    Example:
+
+        >>> list(with_key_biases({"attention.q_proj.bias": torch.ones(2)}))
+        ['attention.q_proj.bias', 'attention.k_proj.bias']
+    """
     result = dict(tensors)
     for name, tensor in tensors.items():
         for query, key in ((_QUERY, _KEY), (_QUERY_5, _KEY_5)):
@@ -130,5 +153,12 @@ def with_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors, under the hub's names, without key biases."""
+    """Return the tensors, under the hub's names, without key biases.
+
+    Example:
+
+        >>> biases = {f"attention.attention.{part}.bias": torch.zeros(2) for part in ("query", "key")}
+        >>> list(without_key_biases(biases))
+        ['attention.attention.query.bias']
+    """
     return {name: tensor for name, tensor in tensors.items() if not name.endswith(_KEY)}

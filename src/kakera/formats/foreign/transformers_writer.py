@@ -45,7 +45,16 @@ PREFIX = {
 
 
 def files(saved: Pretrained) -> dict[str, bytes]:
-    """Return the content of each file of the folder. Raises RunError, with the reason, for other models."""
+    """Return the content of each file of the folder. Raises RunError, with the reason, for other models.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> sorted(files(saved))
+        ['README.md', 'config.json', 'model.safetensors', 'preprocessor_config.json']
+    """
     kind = kind_of(saved)
     shape, ours = saved.encoder.config, saved.model.prefix
     tensors = dict(saved.model.state_dict())
@@ -84,7 +93,16 @@ def _rows(saved: Pretrained, kind: Kind, ours: str) -> tuple[Row, ...]:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """Return `config.json`. It always contains epsilon, because the default of transformers is 1e-12."""
+    """Return `config.json`. It always contains epsilon, because the default of transformers is 1e-12.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> configuration(saved)["architectures"]
+        ['ViTModel']
+    """
     encoder, kind = saved.encoder, kind_of(saved)
     shape = encoder.config
     content: dict[str, Any] = {
@@ -140,7 +158,16 @@ def _layers(saved: Pretrained, kind: Kind) -> dict[str, Any]:
 
 
 def preprocessing(saved: Pretrained) -> dict[str, Any]:
-    """Return `preprocessor_config.json`: the same centre crop, mean and standard deviation."""
+    """Return `preprocessor_config.json`: the same centre crop, mean and standard deviation.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> preprocessing(saved)["image_mean"]
+        [0.5]
+    """
     inputs = saved.inputs
     if kind_of(saved) is SOUND:
         return {
@@ -166,7 +193,16 @@ def preprocessing(saved: Pretrained) -> dict[str, Any]:
 
 
 def card(saved: Pretrained) -> str:
-    """Return `README.md`, the model card that the hub shows."""
+    """Return `README.md`, the model card that the hub shows.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> "library_name: transformers" in card(saved)
+        True
+    """
     inputs, sound = saved.inputs, kind_of(saved) is SOUND
     classifies = saved.model.classifies
     head = ["---", "library_name: transformers", f"tags: [{'audio' if sound else 'vision'}, kakera]"]

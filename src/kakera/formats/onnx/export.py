@@ -65,7 +65,16 @@ def require_packages() -> None:
 
 
 def configuration(saved: Pretrained) -> dict[str, Any]:
-    """Return `config.json`: the names of inputs and outputs, the input specification and the classes."""
+    """Return `config.json`: the names of inputs and outputs, the input specification and the classes.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> configuration(saved)["input_names"], configuration(saved)["output_names"]
+        (['pictures'], ['tokens'])
+    """
     ports = graph_of(saved)
     content: dict[str, Any] = {
         "library": f"kakera {kakera.__version__}",
@@ -80,7 +89,16 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
 
 
 def card(saved: Pretrained) -> str:
-    """Return `README.md`, the model card."""
+    """Return `README.md`, the model card.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> print(card(saved).splitlines()[7])
+        From `pictures` to `tokens`, for any batch size.
+    """
     ports = graph_of(saved)
     masked = (
         ["`hidden` is the mask: True for each hidden patch, row by row."]

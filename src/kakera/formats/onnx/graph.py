@@ -19,7 +19,16 @@ from kakera.model.token_index import TokenIndex
 
 
 class Graph(nn.Module):
-    """The front end of a pretrained model, followed by the model."""
+    """The front end of a pretrained model, followed by the model.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> Graph(saved).input_names
+        ('pictures',)
+    """
 
     output_names: ClassVar[tuple[str, ...]]
     """The names of the outputs."""
@@ -43,7 +52,16 @@ class Graph(nn.Module):
 
 
 class Tokens(Graph):
-    """A graph from stored values to normalised tokens (b, 1 + n, d) of an encoder, class token first."""
+    """A graph from stored values to normalised tokens (b, 1 + n, d) of an encoder, class token first.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> Tokens(saved)(torch.zeros(2, 1, 8, 8)).shape
+        torch.Size([2, 5, 64])
+    """
 
     output_names = ("tokens",)
 
@@ -63,7 +81,17 @@ class Tokens(Graph):
 
 
 class Labels(Graph):
-    """A graph from stored values to logits and probabilities (b, classes)."""
+    """A graph from stored values to logits and probabilities (b, classes).
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.classifier import Classifier
+        >>> model = Classifier("nano", 2, channels=1, image_size=8)
+        >>> saved = Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> [values.shape for values in Labels(saved)(torch.zeros(3, 1, 8, 8))]
+        [torch.Size([3, 2]), torch.Size([3, 2])]
+    """
 
     output_names = ("logits", "probabilities")
 
@@ -86,7 +114,17 @@ class Labels(Graph):
 
 
 class Reconstructions(Graph):
-    """A graph that predicts hidden patches of stored pictures (b, c, H, W); the mask is its last input."""
+    """A graph that predicts hidden patches of stored pictures (b, c, H, W); the mask is its last input.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.mae import MAE
+        >>> saved = Pretrained(MAE("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> hidden = torch.tensor([[True, False, False, True]])
+        >>> Reconstructions(saved)(torch.zeros(1, 1, 8, 8), hidden).shape
+        torch.Size([1, 1, 8, 8])
+    """
 
     output_names = ("reconstructions",)
 
@@ -139,12 +177,27 @@ GRAPHS: dict[str, type[Graph]] = {
 
 
 def graph_of(saved: Pretrained) -> Graph:
-    """Return the graph for the kind of a pretrained model."""
+    """Return the graph for the kind of a pretrained model.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> saved = Pretrained(ViT("nano", channels=1, image_size=8), InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> graph_of(saved).output_names
+        ('tokens',)
+    """
     return GRAPHS[saved.model.kind](saved)
 
 
 def all_patches(unseen: Tensor | None) -> TokenIndex | None:
-    """Return the index of all patches in order, with `unseen` patches (b, n) marked as padding."""
+    """Return the index of all patches in order, with `unseen` patches (b, n) marked as padding.
+
+    Example:
+
+        >>> all_patches(torch.tensor([[False, False, True]])).ids
+        tensor([[0, 1, 2]])
+    """
     if unseen is None:
         return None
     return TokenIndex(torch.arange(unseen.shape[1], device=unseen.device).expand_as(unseen), unseen)

@@ -15,7 +15,13 @@ Axes: TypeAlias = tuple[int | None, ...]
 
 
 class PictureInput:
-    """The input of a graph of pictures: (b, c, H, W), stored values from 0 to the scale."""
+    """The input of a graph of pictures: (b, c, H, W), stored values from 0 to the scale.
+
+    Example:
+
+        >>> PictureInput(InputSpec(1, 8, 8, (0.5,), (0.5,))).axes
+        {'pictures': (None, 1, 8, 8)}
+    """
 
     def __init__(self, inputs: InputSpec) -> None:
         self.inputs = inputs
@@ -53,7 +59,15 @@ class PictureInput:
 
 
 class RecordingInput(PictureInput):
-    """The inputs of a graph of recordings: waveforms (b, samples), and their lengths (b,) in samples."""
+    """The inputs of a graph of recordings: waveforms (b, samples), and their lengths (b,) in samples.
+
+    Example:
+
+        >>> from kakera.formats.foreign.ast_inputs import spectrograms
+        >>> inputs = spectrograms(98, mean=-4.25, std=4.5)
+        >>> RecordingInput(inputs, inputs.sound).axes
+        {'waveforms': (None, 15920), 'lengths': (None,)}
+    """
 
     def __init__(self, inputs: InputSpec, spec: SoundSpec) -> None:
         super().__init__(inputs)
@@ -88,5 +102,12 @@ class RecordingInput(PictureInput):
 
 
 def input_of(inputs: InputSpec) -> PictureInput:
-    """Return the graph input for an input specification."""
+    """Return the graph input for an input specification.
+
+    Example:
+
+        >>> from kakera.formats.foreign.ast_inputs import spectrograms
+        >>> list(input_of(spectrograms(98, mean=-4.25, std=4.5)).axes)
+        ['waveforms', 'lengths']
+    """
     return PictureInput(inputs) if inputs.sound is None else RecordingInput(inputs, inputs.sound)

@@ -28,7 +28,16 @@ Feeds = dict[str, NDArray[np.generic]]
 
 
 class Reader:
-    """An iterator over calibration inputs, in the form that ONNX Runtime needs."""
+    """An iterator over calibration inputs, in the form that ONNX Runtime needs.
+
+    Example:
+
+        >>> reader = Reader([{"pictures": np.zeros((1, 1, 8, 8))}])
+        >>> reader.get_next()["pictures"].shape
+        (1, 1, 8, 8)
+        >>> reader.get_next() is None
+        True
+    """
 
     def __init__(self, batches: Iterable[Feeds]) -> None:
         self.batches: Iterator[Feeds] = iter(batches)

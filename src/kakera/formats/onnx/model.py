@@ -32,7 +32,10 @@ CONFIG = "config.json"
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """An ONNX classifier: a session of ONNX Runtime, its input specification and its classes."""
+    """An ONNX classifier: a session of ONNX Runtime, its input specification and its classes.
+
+    See `open_onnx`.
+    """
 
     session: Any
     inputs: InputSpec
@@ -46,7 +49,13 @@ class OnnxModel:
 
 
 def feeds(values: Tensor, lengths: Tensor | None) -> Feeds:
-    """Return the inputs of a graph by name: stored pictures, or waveforms and their `lengths` in samples."""
+    """Return the inputs of a graph by name: stored pictures, or waveforms and their `lengths` in samples.
+
+    Example:
+
+        >>> feeds(torch.zeros(2, 1, 8, 8), None)["pictures"].shape
+        (2, 1, 8, 8)
+    """
     floats: NDArray[np.float32] = values.numpy().astype(np.float32)
     if lengths is None:
         return {"pictures": floats}
@@ -54,7 +63,14 @@ def feeds(values: Tensor, lengths: Tensor | None) -> Feeds:
 
 
 def is_onnx(source: str | Path) -> bool:
-    """Return True if a path is an `.onnx` file, or a folder with `model.onnx`."""
+    """Return True if a path is an `.onnx` file, or a folder with `model.onnx`.
+
+    Example:
+
+        >>> Path("model.onnx").touch()
+        >>> is_onnx("model.onnx"), is_onnx("model.pth")
+        (True, False)
+    """
     path = Path(source)
     return path.is_file() if path.suffix == ".onnx" else (path / FILE).is_file()
 
