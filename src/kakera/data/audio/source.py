@@ -32,7 +32,14 @@ class AudioSource(ABC):
 
 
 class Content(AudioSource):
-    """The bytes of a file in memory, with a name for messages."""
+    """The bytes of a file in memory, with a name for messages.
+
+    Example:
+
+        >>> source = Content(b"RIFF", "bird.wav")
+        >>> str(source), source.open().read()
+        ('bird.wav', b'RIFF')
+    """
 
     def __init__(self, content: bytes, name: str) -> None:
         self.content, self.name = content, name
@@ -53,7 +60,13 @@ Source: TypeAlias = Path | bytes | AudioSource
 
 
 def opened(source: Source) -> BinaryIO:
-    """Open a source for reading, at its beginning. Raises OSError, and the errors of `AudioSource.open`."""
+    """Open a source for reading, at its beginning. Raises OSError, and the errors of `AudioSource.open`.
+
+    Example:
+
+        >>> opened(b"RIFF").read(2)
+        b'RI'
+    """
     if isinstance(source, bytes):
         return io.BytesIO(source)
     return source.open() if isinstance(source, AudioSource) else source.open("rb")
@@ -85,7 +98,14 @@ class ReadOnlyFile(io.RawIOBase):
 
 
 class ViewFile(ReadOnlyFile):
-    """A read-only file of the bytes of a memoryview; only the requested bytes are copied."""
+    """A read-only file of the bytes of a memoryview; only the requested bytes are copied.
+
+    Example:
+
+        >>> file = ViewFile(memoryview(b"RIFF"))
+        >>> file.seek(2), file.read()
+        (2, b'FF')
+    """
 
     def __init__(self, view: memoryview) -> None:
         super().__init__(len(view))
@@ -100,7 +120,10 @@ class ViewFile(ReadOnlyFile):
 
 
 class HeldFile(AudioSource):
-    """An open file on disk, which decoders can read several times at any position."""
+    """An open file on disk, which decoders can read several times at any position.
+
+    See `held`.
+    """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.descriptor = path, file.fileno()
@@ -135,6 +158,13 @@ def held(source: Source) -> Generator[Source]:
     """Open a path once for the whole `with` block, and yield a `HeldFile`.
 
     Other sources are yielded unchanged, and so are paths on systems without `os.preadv`. Raises OSError.
+
+    Example:
+
+        >>> size = Path("bird.wav").write_bytes(b"RIFF")
+        >>> with held(Path("bird.wav")) as source:
+        ...     print(source, source.open().read())
+        bird.wav b'RIFF'
     """
     if isinstance(source, Path) and hasattr(os, "preadv"):
         with source.open("rb", buffering=0) as file:
