@@ -30,11 +30,11 @@ class Crops(TorchDataset[Any]):
 
     Example:
 
-        >>> from kakera.data.audio.recordings import ArraySounds, SoundSpec
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
         >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
-        >>> dataset = Dataset("birds", sounds, 1, np.array(["train"]))
-        >>> crops = Crops(dataset, 1000, Augmentation(), seed=0, whole=1)
-        >>> crops.__getitems__([(0, 0, 0, 0)]).pictures.shape
+        >>> data = Dataset("birds", sounds, 1, np.array(["train"]))
+        >>> Crops(data, 1000, Augmentation(), seed=0, whole=1).__getitems__([(0, 0, 0, 0)]).pictures.shape
         torch.Size([1, 1000])
     """
 
@@ -83,7 +83,8 @@ class Windows(TorchDataset[Any]):
 
     Example:
 
-        >>> from kakera.data.audio.recordings import ArraySounds, SoundSpec
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
         >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
         >>> windows = Windows(Dataset("birds", sounds, 1, np.array(["test"])), 1000)
         >>> windows.table.tolist()
@@ -141,7 +142,8 @@ def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
 
     Example:
 
-        >>> from kakera.data.audio.recordings import ArraySounds, SoundSpec
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
         >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
         >>> dataset = Dataset("birds", sounds, 1, np.array(["test"]))
         >>> windows_at(dataset, 1000, start=800).lengths

@@ -26,7 +26,8 @@ def open_decoder(source: Source) -> Decoder:
 
     Example:
 
-        >>> from kakera.data.audio.wav import audible_wav, np
+        >>> import numpy as np
+        >>> from kakera.data.audio.wav import audible_wav
         >>> decoder = open_decoder(audible_wav(np.zeros(100, np.float32), 16_000))
         >>> decoder.header.kind, decoder.read(20, 30).shape
         ('WAV', (10, 1))

@@ -18,7 +18,8 @@ def open_wave(source: Source) -> Decoder:
 
     Example:
 
-        >>> from kakera.data.audio.wav import audible_wav, np
+        >>> import numpy as np
+        >>> from kakera.data.audio.wav import audible_wav
         >>> decoder = open_wave(audible_wav(np.zeros(100, np.float32), 16_000))
         >>> decoder.subtype, decoder.header.samples
         ('PCM_16', 100)
