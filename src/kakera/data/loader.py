@@ -32,8 +32,10 @@ class Reader(TorchDataset[Any]):
 
     Example:
 
-        >>> from kakera.data.sources.open import open_dataset
-        >>> reader = Reader(open_dataset("demo"), CenterCrop((8, 8)), None, seed=0, whole=2)
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((9, 8, 8, 1), np.uint8))
+        >>> dataset = Dataset("digits", pictures, 1, np.array(["train"] * 9))
+        >>> reader = Reader(dataset, CenterCrop((8, 8)), None, seed=0, whole=2)
         >>> reader.__getitems__([(0, 0, 5, 0), (0, 0, 7, 1)]).samples
         tensor([5, 7])
     """
@@ -139,8 +141,8 @@ class MaskedReader(TorchDataset[Any]):
         >>> from kakera.data.sources.open import open_dataset
         >>> reader = Reader(open_dataset("demo"), CenterCrop((8, 8)), None, seed=0, whole=1)
         >>> masked = MaskedReader(reader, lambda batch: torch.ones(len(batch.samples), 4))
-        >>> masked.__getitems__([(0, 0, 5, 0)]).mask.shape
-        torch.Size([1, 4])
+        >>> masked.__getitems__([(0, 0, 5, 0)]).mask
+        tensor([[1., 1., 1., 1.]])
     """
 
     def __init__(self, reader: Reader | Crops, masks: Masks) -> None:

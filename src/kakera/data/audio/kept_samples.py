@@ -26,6 +26,8 @@ class KeptSamples(Decoder):
     """A decoder that stores the samples of `pieces`.
 
     If there is no room to store them, each `read` decodes again up to the requested samples.
+
+    See `Onwards`.
     """
 
     def __init__(self, source: Source, what: str) -> None:

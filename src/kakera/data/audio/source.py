@@ -12,7 +12,14 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 
 class AudioSource(ABC):
-    """A file inside a larger file, such as a shard; `str` returns its name for messages."""
+    """A file inside a larger file, such as a shard; `str` returns its name for messages.
+
+    Example:
+
+        >>> source: AudioSource = Content(b"RIFF", "bird.wav")
+        >>> str(source), source.open().read(), source.is_local()
+        ('bird.wav', b'RIFF', True)
+    """
 
     @abstractmethod
     def open(self) -> BinaryIO:
@@ -73,7 +80,14 @@ def opened(source: Source) -> BinaryIO:
 
 
 class ReadOnlyFile(io.RawIOBase):
-    """A read-only file of `size` bytes; subclasses define `readinto`, which reads from `_place` on."""
+    """A read-only file of `size` bytes; subclasses define `readinto`, which reads from `_place` on.
+
+    Example:
+
+        >>> file: ReadOnlyFile = ViewFile(memoryview(b"RIFF"))
+        >>> file.seek(-1, os.SEEK_END), file.tell(), file.read()
+        (3, 3, b'F')
+    """
 
     def __init__(self, size: int) -> None:
         self._size, self._place = size, 0

@@ -199,6 +199,14 @@ def check(record: NDArray[np.uint8]) -> int:
 
 
 def print_line(line: str) -> None:
-    """Print one line on stderr, but only in the first process of a distributed run."""
+    """Print one line on stderr, but only in the first process of a distributed run.
+
+    Example:
+
+        >>> import contextlib
+        >>> with contextlib.redirect_stderr(sys.stdout):
+        ...     print_line("cache: decoded pictures are not stored")
+        cache: decoded pictures are not stored
+    """
     if not is_follower():
         print(line, file=sys.stderr)
