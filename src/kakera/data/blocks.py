@@ -21,6 +21,12 @@ class Blocks:
     """The pictures of one or more arrays (n, H, W, C), which can differ in n, H and W.
 
     `depths` are numbers of channels. Each picture is converted to these, one after another, when it is read.
+
+    Example:
+
+        >>> blocks = Blocks([np.zeros((2, 8, 8, 1), np.uint8), np.zeros((3, 4, 6, 1), np.uint8)])
+        >>> len(blocks), blocks[2].shape, blocks.same
+        (5, (4, 6, 1), False)
     """
 
     def __init__(self, parts: Sequence[Block], depths: tuple[int, ...] = ()) -> None:
@@ -85,7 +91,13 @@ class Blocks:
 
 
 def shape_of(arrays: NDArray[Any] | Sequence[NDArray[Any]] | Blocks, row: int) -> tuple[int, ...]:
-    """Return the shape of one array, without reading it if it is mapped."""
+    """Return the shape of one array, without reading it if it is mapped.
+
+    Example:
+
+        >>> shape_of(np.zeros((3, 8, 4, 1), np.uint8), 0)
+        (8, 4, 1)
+    """
     return arrays.shape_of(row) if isinstance(arrays, Blocks) else arrays[row].shape
 
 

@@ -26,7 +26,15 @@ ADVICE = "check the address, or run the command again"
 
 
 def cache_folder() -> Path:
-    """Return the cache folder: the environment variable KAKERA_CACHE, else the platform's cache folder."""
+    """Return the cache folder: the environment variable KAKERA_CACHE, else the platform's cache folder.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     str(cache_folder())
+        'cache'
+    """
     chosen = os.environ.get(VARIABLE)
     if chosen:
         return Path(chosen)
@@ -48,6 +56,13 @@ def download(
     nothing is checked. `do` is the advice in errors. If several processes request the same file, one of them
     downloads it and the others wait. Raises DataError if the download fails, and StorageError if the file
     cannot be written.
+
+    Example:
+
+        >>> size = Path("original.txt").write_text("text")
+        >>> copy = download(Path("original.txt").absolute().as_uri(), Path("folder/copy.txt"))
+        >>> copy.name, copy.read_text()
+        ('copy.txt', 'text')
     """
     kind, checksum = ("md5", md5) if md5 else ("sha256", sha256)
     if path.exists() and not again:

@@ -28,7 +28,17 @@ HOPELESS = 10  # batches in a row without a readable picture, after which the ru
 
 
 class Reader(TorchDataset[Any]):
-    """A data set that reads whole batches of pictures, in the main process or in a worker."""
+    """A data set that reads whole batches of pictures, in the main process or in a worker.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((9, 8, 8, 1), np.uint8))
+        >>> dataset = Dataset("digits", pictures, 1, np.array(["train"] * 9))
+        >>> reader = Reader(dataset, CenterCrop((8, 8)), None, seed=0, whole=2)
+        >>> reader.__getitems__([(0, 0, 5, 0), (0, 0, 7, 1)]).samples
+        tensor([5, 7])
+    """
 
     def __init__(
         self,
@@ -124,7 +134,16 @@ class Reader(TorchDataset[Any]):
 
 
 class MaskedReader(TorchDataset[Any]):
-    """A data set that adds masks to the batches of another reader."""
+    """A data set that adds masks to the batches of another reader.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> reader = Reader(open_dataset("demo"), CenterCrop((8, 8)), None, seed=0, whole=1)
+        >>> masked = MaskedReader(reader, lambda batch: torch.ones(len(batch.samples), 4))
+        >>> masked.__getitems__([(0, 0, 5, 0)]).mask
+        tensor([[1., 1., 1., 1.]])
+    """
 
     def __init__(self, reader: Reader | Crops, masks: Masks) -> None:
         self.reader, self.masks = reader, masks
@@ -158,6 +177,14 @@ def training_batches(
 
     Unreadable files are listed in `Batch.unreadable`, so a batch can be smaller or empty. Raises DataError if
     10 batches in a row are empty.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> dataset = open_dataset("demo")
+        >>> batches = training_batches(dataset, (8, 8), Augmentation(), seed=0, batch=4, steps=3, start=1)
+        >>> [(batch.step, len(batch.samples)) for batch in batches]
+        [(1, 4), (2, 4)]
     """
     sounds, whole, crop = dataset.sounds, min(batch, len(dataset)), CenterCrop.of(size)
     reader = (
@@ -187,6 +214,13 @@ def evaluation_batches(
 
     The last batch can be smaller than `batch`. Recordings are cut into windows of as many frames as `size` is
     wide. `workers` is the number of worker processes, 0 for threads of this process.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> dataset = open_dataset("demo").take(np.arange(5))
+        >>> [batch.samples.tolist() for batch in evaluation_batches(dataset, (8, 8), batch=2)]
+        [[0, 1], [2, 3], [4]]
     """
     sounds, crop = dataset.sounds, CenterCrop.of(size)
     if sounds is not None:

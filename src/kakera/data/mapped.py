@@ -20,6 +20,14 @@ class MappedArray:
     `state` is the state of the file when it was opened (see `state_of`), so that no process maps a changed
     file. Do not change the file while it is mapped: if it is overwritten, the values change; if it is
     truncated, the process ends with SIGBUS. Replacing the file by a rename is safe.
+
+    Example:
+
+        >>> np.arange(6, dtype=np.uint8).tofile("values.bin")
+        >>> with Path("values.bin").open("rb") as file:
+        ...     state = state_of(file)
+        >>> MappedArray(Path("values.bin"), 2, (2, 2), np.dtype(np.uint8), state).values.tolist()
+        [[2, 3], [4, 5]]
     """
 
     def __init__(
@@ -65,6 +73,14 @@ class MappedArray:
 
 
 def state_of(file: BufferedReader) -> tuple[int, int]:
-    """Return the size of a file in bytes and its modification time in nanoseconds."""
+    """Return the size of a file in bytes and its modification time in nanoseconds.
+
+    Example:
+
+        >>> size = Path("a.txt").write_text("text")
+        >>> with Path("a.txt").open("rb") as file:
+        ...     state_of(file)[0]
+        4
+    """
     found = os.fstat(file.fileno())
     return found.st_size, found.st_mtime_ns

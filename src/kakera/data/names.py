@@ -29,6 +29,12 @@ class Names(Sequence[str]):
 
     `starts` and `ends` (n,) are byte positions in `buffer`; at least 8 other bytes must be before each start.
     Bytes of a file name that are not UTF-8 are preserved.
+
+    Example:
+
+        >>> names = Names.of(["a.png", "b.txt", "c.PNG"])
+        >>> names[1], names.with_suffix([".png"]).tolist()
+        ('b.txt', [True, False, True])
     """
 
     def __init__(self, buffer: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
@@ -103,7 +109,16 @@ class Names(Sequence[str]):
 
 
 class NamesBuilder:
-    """A builder of `Names` from blocks of texts."""
+    """A builder of `Names` from blocks of texts.
+
+    Example:
+
+        >>> builder = NamesBuilder()
+        >>> builder.extend(["a.png", "b.png"])
+        >>> builder.extend(["c.png"])
+        >>> list(builder.names())
+        ['a.png', 'b.png', 'c.png']
+    """
 
     def __init__(self) -> None:
         self._buffer, self._lengths = bytearray(WIDTH), array("i")
@@ -132,6 +147,12 @@ class Paths(Sequence[Path]):
 
     `mark` identifies the state of the folder if the sequence contains all its files of a kind; otherwise it
     is "".
+
+    Example:
+
+        >>> paths = Paths(Path("birds"), Names.of(["a.png", "b.png"]))
+        >>> paths[1].name, paths.texts()
+        ('b.png', ['birds/a.png', 'birds/b.png'])
     """
 
     def __init__(self, folder: Path, names: Names, mark: str = "") -> None:
@@ -167,13 +188,25 @@ class Paths(Sequence[Path]):
 
 
 def are_odd(names: Sequence[str]) -> bool:
-    """Return True if one of the paths may have a shorter form, as a//b, ./a, a/../b and a/ have."""
+    """Return True if one of the paths may have a shorter form, as a//b, ./a, a/../b and a/ have.
+
+    Example:
+
+        >>> are_odd(["a/b.png"]), are_odd(["a//b.png"])
+        (False, True)
+    """
     joined = "\0" + "\0".join(names) + "\0"
     return any(odd in joined for odd in ("//", "/.", "\0.", "/\0", "\0\0"))
 
 
 def take_rows(things: Sequence[T], rows: NDArray[np.int64]) -> Sequence[T]:
-    """Return the items at `rows`: for names and paths without a copy, for others as a list."""
+    """Return the items at `rows`: for names and paths without a copy, for others as a list.
+
+    Example:
+
+        >>> take_rows(["a", "b", "c"], np.array([2, 0]))
+        ['c', 'a']
+    """
     take = getattr(things, "take", None)
     return take(rows) if take is not None else [things[row] for row in rows.tolist()]
 
@@ -199,7 +232,13 @@ def _number(found: re.Match[str]) -> str:
 
 
 def relative(blocks: Callable[[], Iterator[list[str]]]) -> Iterator[list[str]]:
-    """Yield blocks of paths relative to the folder that contains all of them, with / as separator."""
+    """Yield blocks of paths relative to the folder that contains all of them, with / as separator.
+
+    Example:
+
+        >>> list(relative(lambda: iter([["birds/a.png"], ["birds/owls/b.png"]])))
+        [['a.png'], ['owls/b.png']]
+    """
     shared = ""
     for names in blocks():
         inside = os.path.join(shared, "")  # noqa: PTH118  # a Path is ten times as slow

@@ -18,7 +18,15 @@ if TYPE_CHECKING:  # Pillow is loaded where pictures are decoded, not here
 
 
 class Pictures(ABC):
-    """A collection of n pictures in files, in shards or in memory, or of recordings (see `sounds.Sounds`)."""
+    """A collection of n pictures in files, in shards or in memory, or of recordings (see `sounds.Sounds`).
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((2, 8, 6, 1), np.uint8), ["a", "b"])
+        >>> pictures.names_between(0, 2), pictures.size(0), pictures.depth(0)
+        (['a', 'b'], (8, 6), 1)
+    """
 
     ranges: Ranges = ()
     """The values of black and white in deep pictures."""

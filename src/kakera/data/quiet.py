@@ -32,7 +32,14 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Redirect C's `stderr` to /dev/null in the `with` block, in all threads; only possible with glibc."""
+    """Redirect C's `stderr` to /dev/null in the `with` block, in all threads; only possible with glibc.
+
+    Example:
+
+        >>> with quiet():
+        ...     print("the output of Python stays")
+        the output of Python stays
+    """
     global _depth, _before
     stream = _stream()
     with _lock:

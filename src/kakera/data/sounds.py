@@ -53,7 +53,16 @@ class Header:
 
 
 class RecordingReader(Protocol):
-    """An open recording, from which pieces are read without opening its file again."""
+    """An open recording, from which pieces are read without opening its file again.
+
+    Example:
+
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> sounds = ArraySounds([np.arange(5, dtype=np.float32)], SoundSpec())
+        >>> with sounds.opened(0) as sound:
+        ...     print(sound.length, sound.piece(1, 2))
+        5 [1. 2.]
+    """
 
     @property
     def length(self) -> int:
@@ -68,8 +77,9 @@ class RecordingReader(Protocol):
 class Sounds(Pictures):
     """A collection of n recordings.
 
-    Waveforms are float32 (samples,), one channel at the sample rate of `spec`, with 1 as full scale. See
-    `audio.recordings.ArraySounds` for an example.
+    Waveforms are float32 (samples,), one channel at the sample rate of `spec`, with 1 as full scale.
+
+    See `audio.recordings.ArraySounds`.
     """
 
     spec: SoundSpec

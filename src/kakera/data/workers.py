@@ -34,6 +34,15 @@ def read_batches(
     `workers` is the number of worker processes; with 0, threads of this process read a few batches in
     advance. With `pinned`, batches are in pinned memory for a GPU. Raises the errors of `reader`, in one
     line.
+
+    Example:
+
+        >>> from kakera.data.images.crop import CenterCrop
+        >>> from kakera.data.loader import Reader
+        >>> from kakera.data.sources.open import open_dataset
+        >>> reader = Reader(open_dataset("demo"), CenterCrop((8, 8)), None, seed=0, whole=5)
+        >>> [len(batch.samples) for batch in read_batches(reader, SequentialSampler(5, 2), workers=0)]
+        [2, 2, 1]
     """
     if not workers:
         return _by_threads(reader, order, pinned)

@@ -27,6 +27,15 @@ class Crops(TorchDataset[Any]):
 
     Recordings that are shorter than `samples` are used as a whole. `whole` is the number of samples in a step
     over all processes.
+
+    Example:
+
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
+        >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
+        >>> data = Dataset("birds", sounds, 1, np.array(["train"]))
+        >>> Crops(data, 1000, Augmentation(), seed=0, whole=1).__getitems__([(0, 0, 0, 0)]).pictures.shape
+        torch.Size([1, 1000])
     """
 
     def __init__(
@@ -71,6 +80,15 @@ class Windows(TorchDataset[Any]):
     """A data set of windows: each recording is cut into windows of `samples` samples.
 
     The last window ends at the end of the recording, so it can overlap the window before it.
+
+    Example:
+
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
+        >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
+        >>> windows = Windows(Dataset("birds", sounds, 1, np.array(["test"])), 1000)
+        >>> windows.table.tolist()
+        [[0, 0], [0, 600]]
     """
 
     def __init__(self, dataset: Dataset, samples: int) -> None:
@@ -121,6 +139,15 @@ def windows_at(dataset: Dataset, samples: int, start: int = 0) -> Batch:
 
     A window has `samples` samples, or fewer at the end of the recording. Recordings that cannot be read, or
     that have less than one frame after `start`, are listed in `Batch.unreadable`.
+
+    Example:
+
+        >>> from kakera.data.audio.recordings import ArraySounds
+        >>> from kakera.sound.spec import SoundSpec
+        >>> sounds = ArraySounds([np.zeros(1600, np.float32)], SoundSpec())
+        >>> dataset = Dataset("birds", sounds, 1, np.array(["test"]))
+        >>> windows_at(dataset, 1000, start=800).lengths
+        tensor([800])
     """
     sounds, found, broken = _sounds(dataset), list[tuple[int, int, Wave]](), list[UnreadableFileError]()
     for index in range(len(dataset)):

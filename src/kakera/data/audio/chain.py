@@ -18,7 +18,16 @@ Opener = Callable[[int], Decoder]
 
 
 class Chain(Decoder):
-    """A chain of recordings ("links") with the same sample rate and channels; one link is open at a time."""
+    """A chain of recordings ("links") with the same sample rate and channels; one link is open at a time.
+
+    Example:
+
+        >>> from kakera.data.audio.sndfile import Sndfile
+        >>> from kakera.data.audio.wav import wav
+        >>> content = wav(np.zeros((100, 1), np.float32), 16_000, "FLOAT")
+        >>> Chain(content, 2, lambda number: Sndfile(content), "wav").header.samples
+        200
+    """
 
     def __init__(self, source: Source, count: int, opener: Opener, what: str) -> None:
         """Open the first of `count` links, and measure the lengths of all links once.
@@ -69,7 +78,13 @@ class Chain(Decoder):
 
 
 def differing(rates: Sequence[int] | set[int], channels: Sequence[int] | set[int]) -> str:
-    """Return the reason for a file whose parts have different sample rates or channels."""
+    """Return the reason for a file whose parts have different sample rates or channels.
+
+    Example:
+
+        >>> differing({8_000, 16_000}, {1}).split(", ")[0]
+        'got 8000 and 16000 Hz one after another in one file'
+    """
     of_rates = " and ".join(str(rate) for rate in sorted(rates))
     of_channels = " and ".join(str(count) for count in sorted(channels))
     got = f"{of_rates} Hz" if len(rates) > 1 else f"{of_channels} channels"

@@ -31,7 +31,10 @@ MARGIN = 256  # samples at the lower rate: twice the reach of the resampling fil
 
 
 class OpenRecording:
-    """An open span of a recording: `header` is the header of the span, `whole` that of the file."""
+    """An open span of a recording: `header` is the header of the span, `whole` that of the file.
+
+    See `opened`.
+    """
 
     def __init__(self, source: Source, file: Decoder, whole: Header, span: Span) -> None:
         self._source, self._file, self.whole = source, file, whole
@@ -75,13 +78,29 @@ def opened(source: Source, span: Span = WHOLE) -> Generator[OpenRecording]:
     """Open a span of a recording, and open its file only once.
 
     Raises UnreadableFileError, MissingExtraError.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> content = wav(np.zeros((1600, 1), np.float32), 16_000, "FLOAT")
+        >>> with opened(content, (0.0, 0.05)) as recording:
+        ...     print(recording.header.samples, recording.read(16_000, start=10, count=4))
+        800 [0. 0. 0. 0.]
     """
     with _opened(source) as (file, found):
         yield OpenRecording(source, file, found, span)
 
 
 def header(source: Source, span: Span = WHOLE) -> Header:
-    """Return the header of a span, without decoding it. Raises UnreadableFileError, MissingExtraError."""
+    """Return the header of a span, without decoding it. Raises UnreadableFileError, MissingExtraError.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> found = header(wav(np.zeros((1600, 2), np.float32), 16_000, "FLOAT"))
+        >>> found.kind, found.channels, found.seconds
+        ('WAV', 2, 0.1)
+    """
     with opened(source, span) as recording:
         return recording.header
 
@@ -103,6 +122,13 @@ def read(
     Only this piece is decoded. It equals the same piece of the whole resampled span to 1e-6, because the
     samples around it are resampled too, and because it starts at a time at which both rates have a sample.
     Raises UnreadableFileError, MissingExtraError.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> content = wav(np.ones((1600, 2), np.float32), 16_000, "FLOAT")
+        >>> read(content, 16_000, count=3), read(content, 8_000).shape
+        (array([1., 1., 1.], dtype=float32), (800,))
     """
     with opened(source, span) as recording:
         return recording.read(rate, channel, start, count)
@@ -115,6 +141,13 @@ def blocks(
 
     With an integer `dtype`, samples use the full range of that type. Raises UnreadableFileError,
     MissingExtraError.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> content = wav(np.zeros((1600, 2), np.float32), 16_000, "FLOAT")
+        >>> [piece.shape for piece in blocks(content, seconds=0.04)]
+        [(640, 2), (640, 2), (320, 2)]
     """
     with _opened(source) as (file, found):
         _check(source)
@@ -128,13 +161,26 @@ def subtype(source: Source) -> str:
     """Return libsndfile's name of the sample format, such as PCM_16 or VORBIS.
 
     Raises UnreadableFileError, MissingExtraError.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> subtype(wav(np.zeros((100, 1), np.int32), 16_000, "PCM_24"))
+        'PCM_24'
     """
     with _opened(source) as (file, _):
         return file.subtype
 
 
 def name(source: Source) -> str:
-    """Return the name of a source for messages: its path, or "recording" for bytes."""
+    """Return the name of a source for messages: its path, or "recording" for bytes.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> name(Path("bird.wav")), name(b"bytes of a file")
+        ('bird.wav', 'recording')
+    """
     return "recording" if isinstance(source, bytes) else printable(source)
 
 

@@ -13,11 +13,22 @@ from kakera.errors import MissingExtraError
 
 
 class FaultError(Exception):
-    """An error for a file that is not a readable recording; its text is the reason without the file name."""
+    """An error for a file that is not a readable recording; its text is the reason without the file name.
+
+    Example:
+
+        >>> from kakera.data.audio.open_decoder import open_decoder
+        >>> open_decoder(b"<html>")
+        Traceback (most recent call last):
+        kakera.data.audio.decoder.FaultError: got an HTML or XML file, expected a WAV, FLAC, Ogg, ...
+    """
 
 
 class Decoder(ABC):
-    """An open recording."""
+    """An open recording.
+
+    See `open_decoder`.
+    """
 
     header: Header
     subtype: str
@@ -37,7 +48,13 @@ class Decoder(ABC):
 
 
 def extra(module: str, name: str) -> Any:
-    """Import a module that the extra `name` installs. Raises MissingExtraError if it is not installed."""
+    """Import a module that the extra `name` installs. Raises MissingExtraError if it is not installed.
+
+    Example:
+
+        >>> extra("soundfile", "audio").__name__
+        'soundfile'
+    """
     try:
         return importlib.import_module(module)
     except (ImportError, OSError) as error:  # OSError: the C library of the module is not installed

@@ -37,7 +37,13 @@ _SIZES = re.compile(r"^\s*(?:data|SSND)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.M
 
 
 def for_av(start: bytes) -> str:
-    """Describe a file that only FFmpeg's libraries read, from its first bytes; return "" for other files."""
+    """Describe a file that only FFmpeg's libraries read, from its first bytes; return "" for other files.
+
+    Example:
+
+        >>> for_av(b"wvpk"), for_av(b"RIFF")
+        ('a WavPack file', '')
+    """
     for place, word, name in _AV:
         if start[place : place + len(word)] == word:
             return name
@@ -50,6 +56,11 @@ def inside(rate: int, samples: int, log: str) -> str:
     """Return the reason why a header is wrong, or "" if it is correct.
 
     `rate` is in Hz, `samples` is the length; `log` is the log of libsndfile.
+
+    Example:
+
+        >>> inside(16_000, 0, "")
+        'got no samples, expected at least one frame; leave it out'
     """
     if not LEAST_RATE <= rate <= MOST_RATE:
         return f"got a rate of {rate} Hz, expected {LEAST_RATE} to {MOST_RATE} Hz; correct the header"
@@ -62,7 +73,13 @@ def inside(rate: int, samples: int, log: str) -> str:
 
 
 def note(log: str) -> str:
-    """Return a note if the header has more bytes than the file, although the samples can be read."""
+    """Return a note if the header has more bytes than the file, although the samples can be read.
+
+    Example:
+
+        >>> note("data : 100 (should be 40)")
+        '100 bytes of samples in the header, 40 in the file: read to its end'
+    """
     for expected, available in _sizes(log):
         return f"{expected} bytes of samples in the header, {available} in the file: read to its end"
     return ""
@@ -74,19 +91,37 @@ def _sizes(log: str) -> list[tuple[int, int]]:
 
 
 def cut_short(available: int, stated: int, unit: str = "samples") -> str:
-    """Return the reason for a file that ends early: it has `available` of `stated` samples or bytes."""
+    """Return the reason for a file that ends early: it has `available` of `stated` samples or bytes.
+
+    Example:
+
+        >>> cut_short(100, 400)
+        'got 100 of 400 samples, expected a complete recording; copy or export it again'
+    """
     return f"got {available} of {stated} {unit}, expected a complete recording; copy or export it again"
 
 
 def damage(error: Exception) -> str:
-    """Return the reason for data that the decoder cannot decode."""
+    """Return the reason for data that the decoder cannot decode.
+
+    Example:
+
+        >>> damage(ValueError("bad frame"))
+        'got a damaged recording (bad frame), expected an undamaged one; copy or export it again'
+    """
     message = getattr(error, "error_string", "") or getattr(error, "strerror", "") or error
     detail = " ".join(str(message).split()) or type(error).__name__
     return f"got a damaged recording ({detail[:80]}), expected an undamaged one; copy or export it again"
 
 
 def unopened(error: OSError) -> str:
-    """Return the reason for a file that the system cannot open."""
+    """Return the reason for a file that the system cannot open.
+
+    Example:
+
+        >>> unopened(FileNotFoundError())
+        'got no file of this name, expected a recording'
+    """
     if isinstance(error, FileNotFoundError):
         return "got no file of this name, expected a recording"
     if isinstance(error, IsADirectoryError):
@@ -97,7 +132,13 @@ def unopened(error: OSError) -> str:
 
 
 def content(start: bytes) -> str:
-    """Describe a file that is not a recording, from its first bytes."""
+    """Describe a file that is not a recording, from its first bytes.
+
+    Example:
+
+        >>> content(b""), content(b"<html>"), content(b"a list of birds")
+        ('an empty file', 'an HTML or XML file', 'a text file')
+    """
     if not start:
         return "an empty file"
     if start.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8")):

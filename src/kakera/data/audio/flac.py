@@ -21,7 +21,10 @@ _BLOCKS = {
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """The contents of a STREAMINFO block: `block` is the samples of a frame, `rate` is in Hz."""
+    """The contents of a STREAMINFO block: `block` is the samples of a frame, `rate` is in Hz.
+
+    See `stream_info`.
+    """
 
     block: int
     rate: int
@@ -32,7 +35,17 @@ class StreamInfo:
 
 
 def stream_info(head: bytes) -> StreamInfo | None:
-    """Return the STREAMINFO block in the first 42 bytes; None if they are not from a FLAC file."""
+    """Return the STREAMINFO block in the first 42 bytes; None if they are not from a FLAC file.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.flac", [0.0] * 100, 16_000)
+        >>> with open("a.flac", "rb") as file:
+        ...     info = stream_info(file.read(HEAD))
+        >>> info.rate, info.channels, info.samples
+        (16000, 1, 100)
+    """
     if len(head) < HEAD or head[:4] != b"fLaC" or head[4] & 0x7F:
         return None
     word = int.from_bytes(head[18:26])
@@ -46,13 +59,30 @@ def stream_info(head: bytes) -> StreamInfo | None:
 
 
 def with_samples(head: bytes, samples: int) -> bytes:
-    """Return the first 42 bytes with another number of samples."""
+    """Return the first 42 bytes with another number of samples.
+
+    Example:
+
+        >>> head = BEGIN + bytes(34)
+        >>> stream_info(head).samples, stream_info(with_samples(head, 100)).samples
+        (0, 100)
+    """
     word = int.from_bytes(head[18:26])
     return head[:18] + (word >> 36 << 36 | samples).to_bytes(8) + head[26:]
 
 
 def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
-    """Return the number of samples up to the last frame, which ends at byte `end`; 0 without a frame."""
+    """Return the number of samples up to the last frame, which ends at byte `end`; 0 without a frame.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.flac", [0.0] * 100, 16_000)
+        >>> with open("a.flac", "rb") as file:
+        ...     info = stream_info(file.read(HEAD))
+        ...     samples_at_end(file, file.seek(0, os.SEEK_END), info)
+        100
+    """
     longest = info.block * info.channels * (info.bits // 8 + 1) + 256  # bytes of a frame without compression
     start = max(0, end - longest)
     file.seek(start)
@@ -66,7 +96,15 @@ def samples_at_end(file: BinaryIO, end: int, info: StreamInfo) -> int:
 
 
 def begins(file: BinaryIO, info: StreamInfo) -> list[int]:
-    """Return the byte offsets of all FLAC files that are joined in this file."""
+    """Return the byte offsets of all FLAC files that are joined in this file.
+
+    Example:
+
+        >>> import io
+        >>> head = BEGIN + bytes(34)
+        >>> begins(io.BytesIO(head + head), stream_info(head))
+        [0, 42]
+    """
     size = file.seek(0, os.SEEK_END)
     if size > MOST_SEARCHED and samples_at_end(file, size, info) in (0, info.samples):
         return [0]

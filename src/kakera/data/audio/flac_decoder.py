@@ -18,7 +18,17 @@ NO_LENGTH = "no length in the header, probably written to a pipe: read to its en
 
 
 def open_flac(source: Source) -> Decoder:
-    """Open a FLAC file. Raises FaultError, and the errors of soundfile."""
+    """Open a FLAC file. Raises FaultError, and the errors of soundfile.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.flac", np.zeros(100), 16_000)
+        >>> with open("a.flac", "rb") as file:
+        ...     decoder = open_flac(file.read())
+        >>> decoder.header.samples, decoder.read(20, 30).shape
+        (100, (10, 1))
+    """
     with opened(source) as file:
         info = flac.stream_info(file.read(flac.HEAD))
     if info is None:

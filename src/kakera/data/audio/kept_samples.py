@@ -26,6 +26,8 @@ class KeptSamples(Decoder):
     """A decoder that stores the samples of `pieces`.
 
     If there is no room to store them, each `read` decodes again up to the requested samples.
+
+    See `Onwards`.
     """
 
     def __init__(self, source: Source, what: str) -> None:
@@ -129,7 +131,16 @@ def _nothing() -> Generator[Values, None, Header]:
 
 
 class Onwards(KeptSamples):
-    """A decoder that reads another decoder from the beginning, and stores its samples at the first seek."""
+    """A decoder that reads another decoder from the beginning, and stores its samples at the first seek.
+
+    Example:
+
+        >>> from kakera.data.audio.sndfile import Sndfile
+        >>> from kakera.data.audio.wav import wav
+        >>> content = wav(np.zeros((1600, 1), np.float32), 16_000, "FLOAT")
+        >>> Onwards(content, Sndfile(content), "samples").read(100, 200).shape
+        (100, 1)
+    """
 
     def __init__(self, source: Source, other: Decoder, what: str) -> None:
         """Wrap the decoder `other`, which `close` closes too; `what` is the name of the cached samples."""

@@ -51,7 +51,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def folder() -> Path:
-    """Return the folder of the measurements."""
+    """Return the folder of the measurements.
+
+    Example:
+
+        >>> folder().name
+        'recordings'
+    """
     return cache_folder() / "recordings"
 
 
@@ -59,6 +65,11 @@ def measured(source: Source, what: str, measure: Callable[[], Arrays]) -> Arrays
     """Return the arrays of `measure` for this file, from the cache if it contains them.
 
     `what` is the name of the measurement. Raises the errors of `measure`; errors are not cached.
+
+    Example:
+
+        >>> measured(b"bytes of a file", "length", lambda: {"length": np.array(15)})
+        {'length': array(15)}
     """
     name = _name(source, what)
     if not name:
@@ -78,7 +89,15 @@ def measured(source: Source, what: str, measure: Callable[[], Arrays]) -> Arrays
 
 
 def forget() -> None:
-    """Delete all measurements in memory; those on disk stay."""
+    """Delete all measurements in memory; those on disk stay.
+
+    Example:
+
+        >>> first = measured(b"bytes of a file", "length", lambda: {"length": np.array(15)})
+        >>> forget()
+        >>> measured(b"bytes of a file", "length", lambda: {"length": np.array(15)}) is first
+        False
+    """
     with _lock:
         _kept.clear()
 
@@ -88,6 +107,13 @@ def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: 
 
     `least` is the smallest number of bytes to expect. Raises StorageError if the file cannot be written,
     and the errors of decoding.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     store_samples(b"bytes of a file", [np.ones((3, 1), np.float32)], least=12)
+        True
     """
     path = _samples_path(source)
     if path is None or not _room(least):
@@ -106,7 +132,16 @@ def store_samples(source: Source, pieces: Iterable[NDArray[np.float32]], least: 
 
 
 def mapped_samples(source: Source, samples: int, channels: int) -> NDArray[np.float32] | None:
-    """Map stored samples into memory, read-only, float32 (samples, channels); None if they are not stored."""
+    """Map stored samples into memory, read-only, float32 (samples, channels); None if they are not stored.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     stored = store_samples(b"bytes of a file", [np.ones((3, 1), np.float32)], least=12)
+        ...     mapped_samples(b"bytes of a file", 3, 1).tolist()
+        [[1.0], [1.0], [1.0]]
+    """
     path = _samples_path(source)
     if path is None:
         return None

@@ -37,6 +37,8 @@ class FrameHeader:
 
     `samples` is the number of samples of a channel, `rate` is in Hz. `size` is the frame's size in bytes, or
     0 in "free format", where the header does not contain it.
+
+    See `frame_header`.
     """
 
     layer: int
@@ -62,7 +64,14 @@ class FrameHeader:
 
 @lru_cache(maxsize=4096)
 def frame_header(word: bytes) -> FrameHeader | None:
-    """Return the frame header in four bytes; None if they are not a frame header."""
+    """Return the frame header in four bytes; None if they are not a frame header.
+
+    Example:
+
+        >>> header = frame_header(bytes.fromhex("fffb9064"))
+        >>> header.layer, header.rate, header.channels, header.samples, header.size
+        (3, 44100, 2, 1152, 417)
+    """
     if len(word) < 4 or word[0] != 0xFF or word[1] & 0xE0 != 0xE0:
         return None
     version, layer = word[1] >> 3 & 3, 4 - (word[1] >> 1 & 3)
@@ -84,6 +93,8 @@ class XingHeader:
     """The contents of an information frame: the number of frames, their size, and the encoder's padding.
 
     `delay` and `padding` are the samples that the encoder added at the start and the end.
+
+    See `xing_header`.
     """
 
     frames: int
@@ -94,7 +105,14 @@ class XingHeader:
 
 
 def xing_header(frame: bytes) -> XingHeader | None:
-    """Return the contents of an information frame; None if the frame contains sound."""
+    """Return the contents of an information frame; None if the frame contains sound.
+
+    Example:
+
+        >>> frame = bytes.fromhex("fffb9064") + bytes(32) + b"Info" + bytes([0, 0, 0, 1, 0, 0, 0, 7])
+        >>> xing_header(frame).frames
+        7
+    """
     header = frame_header(frame[:4])
     if header is None or header.layer != 3:
         return None
@@ -117,7 +135,14 @@ def xing_header(frame: bytes) -> XingHeader | None:
 
 
 def begin_of_sound(file: BinaryIO) -> int:
-    """Return the byte offset of the first frame of a file, after its ID3v2 tags."""
+    """Return the byte offset of the first frame of a file, after its ID3v2 tags.
+
+    Example:
+
+        >>> import io
+        >>> begin_of_sound(io.BytesIO(b"ID3" + bytes(7) + b"sound"))
+        10
+    """
     at = 0
     while True:
         file.seek(at)
@@ -132,6 +157,11 @@ def end_of_sound(tail: bytes, size: int) -> int:
     """Return the byte offset of the end of the sound: before the tags ID3v1, Lyrics3 and APE.
 
     `tail` are the last bytes of a file of `size` bytes.
+
+    Example:
+
+        >>> end_of_sound(b"sound" + b"TAG" + bytes(125), size=133)
+        5
     """
     while True:
         before = len(tail)
@@ -153,6 +183,13 @@ def scan(
     """Return the complete frames between two byte offsets, (n,) of `FRAME`, and the set of their kinds.
 
     Bytes that are not frames are skipped.
+
+    Example:
+
+        >>> frame = bytes.fromhex("fffb9064") + bytes(413)
+        >>> frames, kinds = scan(b"other bytes" + frame + frame, 0, 845)
+        >>> frames["offset"].tolist(), kinds
+        ([11, 428], {(3, 44100, 2)})
     """
     found: list[tuple[int, int]] = []
     kinds: set[tuple[int, int, int]] = set()

@@ -31,6 +31,15 @@ def open_mpeg(source: Source, start: int = 0, end: int | None = None) -> Decoder
     """Open the MPEG stream between the bytes `start` and `end` of a file.
 
     Raises FaultError, and the errors of soundfile.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.mp3", np.zeros(1600), 16_000)
+        >>> with open("a.mp3", "rb") as file:
+        ...     decoder = open_mpeg(file.read())
+        >>> decoder.header.kind, decoder.header.rate, decoder.read(100, 200).shape
+        ('MP3', 16000, (100, 1))
     """
     promised = _promised_header(source) if end is None else None
     if promised is not None:
@@ -90,7 +99,10 @@ def _measure(source: Source, start: int, end: int | None) -> Arrays:
 
 
 class Mpeg(Decoder):
-    """A decoder of frames anywhere in a file; libsndfile receives only the frames that a piece needs."""
+    """A decoder of frames anywhere in a file; libsndfile receives only the frames that a piece needs.
+
+    See `open_mpeg`.
+    """
 
     def __init__(self, source: Source, kind: str, found: Arrays) -> None:
         """Open a file of format `kind` with the measured frames `found`.
@@ -160,7 +172,10 @@ class Mpeg(Decoder):
 
 
 class Promised(Decoder):
-    """A decoder of a file whose header has the correct length: its frames are found at the first `read`."""
+    """A decoder of a file whose header has the correct length: its frames are found at the first `read`.
+
+    See `open_mpeg`.
+    """
 
     def __init__(self, source: Source, header: Header) -> None:
         self._source, self.header, self.subtype = source, header, "MPEG_LAYER_III"

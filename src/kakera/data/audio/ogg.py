@@ -25,7 +25,10 @@ CODECS = {
 
 @dataclass(frozen=True)
 class Page:
-    """The header of a page: byte offset `start`, flags, stream number `serial`, and size in bytes."""
+    """The header of a page: byte offset `start`, flags, stream number `serial`, and size in bytes.
+
+    See `page`.
+    """
 
     start: int
     flags: int
@@ -44,6 +47,12 @@ def page(content: bytes, at: int = 0, start: int = 0) -> Page | None:
     """Return the page at offset `at` of `content`; None if there is no page.
 
     `start` is the byte offset of `content` in the file.
+
+    Example:
+
+        >>> found = page(BEGIN + bytes(21), start=100)
+        >>> found.start, found.end, found.flags == FIRST
+        (100, 127, True)
     """
     head = content[at : at + 27]
     if len(head) < 27 or head[:5] != b"OggS\0":
@@ -58,7 +67,15 @@ def page(content: bytes, at: int = 0, start: int = 0) -> Page | None:
 
 
 def begins(file: BinaryIO) -> list[int]:
-    """Return the byte offsets of the first pages of all streams, in order."""
+    """Return the byte offsets of the first pages of all streams, in order.
+
+    Example:
+
+        >>> import io
+        >>> first, last = BEGIN + bytes(21), b"OggS" + bytes([0, LAST]) + bytes(21)
+        >>> begins(io.BytesIO(first + last + first + last))
+        [0, 54]
+    """
     found: list[int] = []
     file.seek(0)
     tail, start = b"", 0
@@ -74,7 +91,15 @@ def begins(file: BinaryIO) -> list[int]:
 
 
 def links(file: BinaryIO) -> list[tuple[int, int]]:
-    """Return the byte range (first, end) of each link; streams that start together are one link."""
+    """Return the byte range (first, end) of each link; streams that start together are one link.
+
+    Example:
+
+        >>> import io
+        >>> first, last = BEGIN + bytes(21), b"OggS" + bytes([0, LAST]) + bytes(21)
+        >>> links(io.BytesIO(first + last + first + last))
+        [(0, 54), (54, 108)]
+    """
     starts: list[int] = []
     end = 0
     for at in begins(file):
@@ -90,7 +115,15 @@ def links(file: BinaryIO) -> list[tuple[int, int]]:
 
 
 def has_speech_frames(file: BinaryIO) -> bool:
-    """Return True if a packet uses Opus's speech codec SILK, alone or with CELT (RFC 6716, Sec. 3.1)."""
+    """Return True if a packet uses Opus's speech codec SILK, alone or with CELT (RFC 6716, Sec. 3.1).
+
+    Example:
+
+        >>> import io
+        >>> speech, other = (b"OggS" + bytes(22) + bytes([1, 1, number << 3]) for number in (1, 31))
+        >>> has_speech_frames(io.BytesIO(other + speech)), has_speech_frames(io.BytesIO(other))
+        (True, False)
+    """
     size, at = file.seek(0, os.SEEK_END), 0
     content, start = b"", 0
     while at < size:
@@ -122,7 +155,14 @@ def _speech(content: bytes, head: Page) -> bool:
 
 
 def codecs(file: BinaryIO, start: int) -> list[str]:
-    """Return the codecs of the streams that start at byte `start`."""
+    """Return the codecs of the streams that start at byte `start`.
+
+    Example:
+
+        >>> import io
+        >>> codecs(io.BytesIO(BEGIN + bytes(20) + bytes([1, 8]) + b"OpusHead"), 0)
+        ['Opus']
+    """
     found: list[str] = []
     while True:
         file.seek(start)
@@ -136,7 +176,16 @@ def codecs(file: BinaryIO, start: int) -> list[str]:
 
 
 def without_skeleton(file: BinaryIO) -> list[tuple[int, int]]:
-    """Return the byte ranges of the file without its Skeleton streams (tables of contents, RFC 3533)."""
+    """Return the byte ranges of the file without its Skeleton streams (tables of contents, RFC 3533).
+
+    Example:
+
+        >>> import io
+        >>> contents = BEGIN + bytes(20) + bytes([1, 7]) + b"fishead"
+        >>> sound = BEGIN + bytes(8) + bytes([1]) + bytes(12)
+        >>> without_skeleton(io.BytesIO(contents + sound))
+        [(35, 62)]
+    """
     size, at, begin = file.seek(0, os.SEEK_END), 0, 0
     parts: list[tuple[int, int]] = []
     skeletons: set[int] = set()
@@ -159,6 +208,13 @@ def last_pages(file: BinaryIO, start: int, end: int) -> list[Page]:
     """Return the last pages of a link, in order: if possible at least two with different positions.
 
     The last page may end after `end` if the file was cut.
+
+    Example:
+
+        >>> import io
+        >>> first, last = BEGIN + bytes(21), b"OggS" + bytes([0, LAST]) + bytes(21)
+        >>> [found.start for found in last_pages(io.BytesIO(first + last), 0, 54)]
+        [0, 27]
     """
     reach = 2 * LARGEST_PAGE
     while True:
@@ -183,7 +239,13 @@ def _pages(content: bytes, start: int) -> list[Page]:
 
 
 def ended(content: bytes) -> bytes:
-    """Return the bytes of a page with the flag for the last page, and with the new checksum."""
+    """Return the bytes of a page with the flag for the last page, and with the new checksum.
+
+    Example:
+
+        >>> page(ended(b"OggS" + bytes(23))).flags == LAST
+        True
+    """
     changed = bytearray(content)
     changed[5] |= LAST
     changed[22:26] = bytes(4)

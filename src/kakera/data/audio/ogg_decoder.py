@@ -22,6 +22,15 @@ def open_ogg(source: Source) -> Decoder:
     """Open an Ogg file.
 
     Raises FaultError, the errors of soundfile, and MissingExtraError if another decoder must be installed.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.ogg", np.zeros(1600), 16_000)
+        >>> with open("a.ogg", "rb") as file:
+        ...     decoder = open_ogg(file.read())
+        >>> decoder.subtype, decoder.header.samples
+        ('VORBIS', 1600)
     """
     found = measured(source, "ogg", lambda: _links(source))["links"].tolist()
     if not found:

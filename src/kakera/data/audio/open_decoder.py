@@ -23,6 +23,14 @@ def open_decoder(source: Source) -> Decoder:
     """Open a recording with the decoder for its format.
 
     Raises FaultError, OSError, and the errors of the decoder's library.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from kakera.data.audio.wav import audible_wav
+        >>> decoder = open_decoder(audible_wav(np.zeros(100, np.float32), 16_000))
+        >>> decoder.header.kind, decoder.read(20, 30).shape
+        ('WAV', (10, 1))
     """
     with opened(source) as file:
         tag, size = (

@@ -25,6 +25,13 @@ class FileSounds(Sounds):
 
     `paths` are paths, bytes or stored files. `spans` has one (start, end) in seconds for each path; the
     default is the whole recording.
+
+    Example:
+
+        >>> content = wav(np.zeros((1600, 1), np.float32), 16_000, "FLOAT")
+        >>> sounds = FileSounds([content], SoundSpec(), [(0.0, 0.05)])
+        >>> sounds.read(0).shape, sounds.name(0)
+        ((800,), 'recording[0–0.05 s]')
     """
 
     on_disk = True
@@ -118,7 +125,13 @@ def _named(name: str) -> Generator[None]:
 
 
 def spanned(name: str, span: Span) -> str:
-    """Return the name of a span for messages, such as "a.wav[0–2.5 s]"."""
+    """Return the name of a span for messages, such as "a.wav[0–2.5 s]".
+
+    Example:
+
+        >>> spanned("bird.wav", (0.0, 2.5))
+        'bird.wav[0–2.5 s]'
+    """
     start, end = span
     return name if span == WHOLE else f"{name}[{start:.10g}–{'' if math.isinf(end) else f'{end:.10g}'} s]"
 
@@ -209,7 +222,14 @@ class ArraySounds(Sounds):
 
 
 class Spans(Sequence[Span]):
-    """A sequence of spans, stored as starts and ends in seconds (n, 2), with 16 bytes per span."""
+    """A sequence of spans, stored as starts and ends in seconds (n, 2), with 16 bytes per span.
+
+    Example:
+
+        >>> spans = Spans(np.array([[0.0, 1.0], [2.0, 2.5]]))
+        >>> len(spans), spans[1]
+        (2, (2.0, 2.5))
+    """
 
     def __init__(self, seconds: NDArray[np.float64]) -> None:
         self.seconds = seconds

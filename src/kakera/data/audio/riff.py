@@ -17,7 +17,10 @@ MOST_CHUNKS = 1000
 
 @dataclass(frozen=True)
 class Wave:
-    """The format tag and the position of the samples in a WAV file; `start` is their byte offset."""
+    """The format tag and the position of the samples in a WAV file; `start` is their byte offset.
+
+    See `wave`.
+    """
 
     tag: int
     start: int
@@ -34,6 +37,15 @@ def wave(file: BinaryIO) -> Wave | None:
     """Return the format and position of the samples in a RIFF, RIFX or RF64 file.
 
     Returns None if the file has no samples or another format.
+
+    Example:
+
+        >>> import soundfile
+        >>> soundfile.write("a.wav", [0.0] * 100, 16_000)
+        >>> with open("a.wav", "rb") as file:
+        ...     found = wave(file)
+        >>> found.tag, found.start, found.stated
+        (1, 44, 200)
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -66,6 +78,12 @@ def wave64_of_floats(head: bytes) -> int:
     """Return the byte offset of the format tag of an extensible Wave64 file of floats; 0 for other files.
 
     libsndfile reads such floats as whole numbers by mistake.
+
+    Example:
+
+        >>> form = EXTENSIBLE.to_bytes(2, "little") + bytes(22) + bytes([FLOAT, 0])
+        >>> wave64_of_floats(bytes(40) + b"fmt " + bytes(12) + (50).to_bytes(8, "little") + form)
+        64
     """
     at = 40
     while at + 24 <= len(head):
@@ -79,5 +97,11 @@ def wave64_of_floats(head: bytes) -> int:
 
 
 def is_chunk(name: bytes) -> bool:
-    """Return True if four bytes can be the name of a chunk."""
+    """Return True if four bytes can be the name of a chunk.
+
+    Example:
+
+        >>> is_chunk(b"LIST"), is_chunk(bytes(4))
+        (True, False)
+    """
     return len(name) == 4 and all(32 <= byte < 127 for byte in name)

@@ -26,7 +26,15 @@ STEP = 1 << 20  # samples read at a time if a file cannot seek
 
 
 class Sndfile(Decoder):
-    """A decoder of a file that libsndfile opens and whose length is known; channels are in WAV's order."""
+    """A decoder of a file that libsndfile opens and whose length is known; channels are in WAV's order.
+
+    Example:
+
+        >>> from kakera.data.audio.wav import wav
+        >>> file = Sndfile(wav(np.zeros((100, 2), np.float32), 16_000, "FLOAT"))
+        >>> file.header.channels, file.read(20, 30).shape
+        (2, (10, 2))
+    """
 
     def __init__(self, source: Source, note: str = "", most: int | None = None) -> None:
         """Open a file. Raises the errors of soundfile.

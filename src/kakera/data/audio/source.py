@@ -12,7 +12,14 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 
 class AudioSource(ABC):
-    """A file inside a larger file, such as a shard; `str` returns its name for messages."""
+    """A file inside a larger file, such as a shard; `str` returns its name for messages.
+
+    Example:
+
+        >>> source: AudioSource = Content(b"RIFF", "bird.wav")
+        >>> str(source), source.open().read(), source.is_local()
+        ('bird.wav', b'RIFF', True)
+    """
 
     @abstractmethod
     def open(self) -> BinaryIO:
@@ -32,7 +39,14 @@ class AudioSource(ABC):
 
 
 class Content(AudioSource):
-    """The bytes of a file in memory, with a name for messages."""
+    """The bytes of a file in memory, with a name for messages.
+
+    Example:
+
+        >>> source = Content(b"RIFF", "bird.wav")
+        >>> str(source), source.open().read()
+        ('bird.wav', b'RIFF')
+    """
 
     def __init__(self, content: bytes, name: str) -> None:
         self.content, self.name = content, name
@@ -53,14 +67,27 @@ Source: TypeAlias = Path | bytes | AudioSource
 
 
 def opened(source: Source) -> BinaryIO:
-    """Open a source for reading, at its beginning. Raises OSError, and the errors of `AudioSource.open`."""
+    """Open a source for reading, at its beginning. Raises OSError, and the errors of `AudioSource.open`.
+
+    Example:
+
+        >>> opened(b"RIFF").read(2)
+        b'RI'
+    """
     if isinstance(source, bytes):
         return io.BytesIO(source)
     return source.open() if isinstance(source, AudioSource) else source.open("rb")
 
 
 class ReadOnlyFile(io.RawIOBase):
-    """A read-only file of `size` bytes; subclasses define `readinto`, which reads from `_place` on."""
+    """A read-only file of `size` bytes; subclasses define `readinto`, which reads from `_place` on.
+
+    Example:
+
+        >>> file: ReadOnlyFile = ViewFile(memoryview(b"RIFF"))
+        >>> file.seek(-1, os.SEEK_END), file.tell(), file.read()
+        (3, 3, b'F')
+    """
 
     def __init__(self, size: int) -> None:
         self._size, self._place = size, 0
@@ -85,7 +112,14 @@ class ReadOnlyFile(io.RawIOBase):
 
 
 class ViewFile(ReadOnlyFile):
-    """A read-only file of the bytes of a memoryview; only the requested bytes are copied."""
+    """A read-only file of the bytes of a memoryview; only the requested bytes are copied.
+
+    Example:
+
+        >>> file = ViewFile(memoryview(b"RIFF"))
+        >>> file.seek(2), file.read()
+        (2, b'FF')
+    """
 
     def __init__(self, view: memoryview) -> None:
         super().__init__(len(view))
@@ -100,7 +134,10 @@ class ViewFile(ReadOnlyFile):
 
 
 class HeldFile(AudioSource):
-    """An open file on disk, which decoders can read several times at any position."""
+    """An open file on disk, which decoders can read several times at any position.
+
+    See `held`.
+    """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path, self.descriptor = path, file.fileno()
@@ -135,6 +172,13 @@ def held(source: Source) -> Generator[Source]:
     """Open a path once for the whole `with` block, and yield a `HeldFile`.
 
     Other sources are yielded unchanged, and so are paths on systems without `os.preadv`. Raises OSError.
+
+    Example:
+
+        >>> size = Path("bird.wav").write_bytes(b"RIFF")
+        >>> with held(Path("bird.wav")) as source:
+        ...     print(source, source.open().read())
+        bird.wav b'RIFF'
     """
     if isinstance(source, Path) and hasattr(os, "preadv"):
         with source.open("rb", buffering=0) as file:

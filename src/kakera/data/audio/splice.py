@@ -15,7 +15,13 @@ Part: TypeAlias = bytes | tuple[int, int]
 
 
 class Splice(AudioSource):
-    """A file made of parts of `source`, one after another; only the requested bytes are read."""
+    """A file made of parts of `source`, one after another; only the requested bytes are read.
+
+    Example:
+
+        >>> Splice(b"0123456789", [b"ab", (2, 5)]).open().read()
+        b'ab234'
+    """
 
     def __init__(self, source: Source, parts: Sequence[Part]) -> None:
         self.source, self.parts = source, parts

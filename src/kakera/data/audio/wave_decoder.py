@@ -14,7 +14,16 @@ UNFINISHED = "0 bytes of samples in the header, probably an interrupted recorder
 
 
 def open_wave(source: Source) -> Decoder:
-    """Open a WAV file. Raises FaultError, and the errors of soundfile."""
+    """Open a WAV file. Raises FaultError, and the errors of soundfile.
+
+    Example:
+
+        >>> import numpy as np
+        >>> from kakera.data.audio.wav import audible_wav
+        >>> decoder = open_wave(audible_wav(np.zeros(100, np.float32), 16_000))
+        >>> decoder.subtype, decoder.header.samples
+        ('PCM_16', 100)
+    """
     with opened(source) as file:
         found = riff.wave(file)
         if found is None:

@@ -20,7 +20,13 @@ MOST_CHANNELS = 16
 
 
 def kind_of(image: Image.Image) -> str:
-    """Return "uint16", "int32" or "float"; "" if Pillow returns 8-bit values."""
+    """Return "uint16", "int32" or "float"; "" if Pillow returns 8-bit values.
+
+    Example:
+
+        >>> [kind_of(Image.new(mode, (4, 2))) for mode in ("I;16", "F", "RGB")]
+        ['uint16', 'float', '']
+    """
     if image.mode == "F":
         return "float"
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in SCALED):
@@ -29,12 +35,26 @@ def kind_of(image: Image.Image) -> str:
 
 
 def is_scaled(image: Image.Image) -> bool:
-    """Return True if the file's header defines the value of white."""
+    """Return True if the file's header defines the value of white.
+
+    Example:
+
+        >>> file = io.BytesIO()
+        >>> Image.new("L", (4, 2)).save(file, "PPM")
+        >>> is_scaled(Image.open(file))
+        True
+    """
     return image.format in SCALED and image.mode != "F"
 
 
 def bits_of_jpeg2000(start: bytes) -> int:
-    """Return the bits of the widest channel from the SIZ segment of the codestream; 8 without one."""
+    """Return the bits of the widest channel from the SIZ segment of the codestream; 8 without one.
+
+    Example:
+
+        >>> bits_of_jpeg2000(bytes.fromhex("ff4fff51") + bytes(37) + bytes([1, 15, 1, 1]))
+        16
+    """
     place = start.find(b"\xff\x4f\xff\x51")
     if place < 0 or place + 43 > len(start):
         return 8
@@ -57,7 +77,13 @@ def require_readable(image: Image.Image, source: Source) -> None:
 
 
 def is_wide(image: Image.Image) -> bool:
-    """Return True if the colours have 16 bits; Pillow keeps only the upper 8."""
+    """Return True if the colours have 16 bits; Pillow keeps only the upper 8.
+
+    Example:
+
+        >>> is_wide(Image.new("RGB", (4, 2)))
+        False
+    """
     if image.mode not in ("RGB", "RGBA"):
         return False
     arguments = [tile[3] for tile in getattr(image, "tile", [])[:1]]  # some formats have no tiles
@@ -69,6 +95,11 @@ def grey(image: Image.Image, header: TiffHeader | None) -> NDArray[Any]:
     """Return the values (H, W) of a deep grey picture.
 
     Values are inverted if zero is white, and transparent pixels become white.
+
+    Example:
+
+        >>> grey(Image.fromarray(np.array([[0, 40_000]], np.uint16)), None)
+        array([[    0, 40000]], dtype=uint16)
     """
     values = np.asarray(image)
     clear = image.info.get("transparency")
@@ -162,7 +193,13 @@ def _turned(values: NDArray[Any], name: str, header: TiffHeader) -> NDArray[Any]
 
 
 def kind_of_values(values: NDArray[Any]) -> str:
-    """Return the kind of an array's values, with the same names as `kind_of`."""
+    """Return the kind of an array's values, with the same names as `kind_of`.
+
+    Example:
+
+        >>> kind_of_values(np.zeros((4, 2), np.float32)), kind_of_values(np.zeros((4, 2), np.uint16))
+        ('float', 'uint16')
+    """
     if values.dtype.kind == "f":
         return "float"
     return {"u1": "", "u2": "uint16"}.get(values.dtype.str[1:], "int32")

@@ -27,6 +27,12 @@ def plain_jpeg(source: Path | str | bytes, channels: int, most_pixels: int) -> N
 
     Pillow decodes all files that are not grey or colour JPEGs with 8 bits, and JPEGs that are rotated, that
     contain several pictures, that have more than `most_pixels` pixels, that are damaged, or that are missing.
+
+    Example:
+
+        >>> content = simplejpeg.encode_jpeg(np.zeros((8, 16, 3), np.uint8))
+        >>> plain_jpeg(content, channels=1, most_pixels=1000).shape
+        (8, 16, 1)
     """
     try:
         content = source if isinstance(source, bytes) else _read(source)

@@ -76,7 +76,13 @@ HOW = {"an HEIC file": "heif", "a JPEG XL file": "jxl"}
 
 @cache
 def load_plugins(package: str) -> bool:
-    """Return True if a package that adds a format to Pillow is installed, and register it once."""
+    """Return True if a package that adds a format to Pillow is installed, and register it once.
+
+    Example:
+
+        >>> load_plugins("package_that_is_not_installed")
+        False
+    """
     if importlib.util.find_spec(package) is None:
         return False
     module = importlib.import_module(package)  # pillow_jxl registers itself
@@ -87,13 +93,25 @@ def load_plugins(package: str) -> bool:
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Return the suffixes of all formats that can be read here, including those of installed extras."""
+    """Return the suffixes of all formats that can be read here, including those of installed extras.
+
+    Example:
+
+        >>> ".png" in suffixes(), ".txt" in suffixes()
+        (True, False)
+    """
     return frozenset({*READ, *(suffix for suffix, (_, package, _) in EXTRA.items() if load_plugins(package))})
 
 
 @cache
 def formats() -> tuple[str, ...]:
-    """Return Pillow's names of all formats that can be read here. MPO (stereo cameras) counts as JPEG."""
+    """Return Pillow's names of all formats that can be read here. MPO (stereo cameras) counts as JPEG.
+
+    Example:
+
+        >>> formats()[:3]
+        ('JPEG', 'PNG', 'TIFF')
+    """
     return (
         *dict.fromkeys(READ.values()),
         *sorted({f for f, package, _ in EXTRA.values() if load_plugins(package)}),

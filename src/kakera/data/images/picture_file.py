@@ -36,6 +36,13 @@ def opened(source: Source, most_pixels: int = MOST_PIXELS) -> Image.Image:
 
     A JPEG with too many pixels is set to be decoded at a smaller size. Raises UnreadableFileError if more
     than `most_pixels` pixels remain, and the errors of Pillow.
+
+    Example:
+
+        >>> Image.new("RGB", (4, 2)).save("a.png")
+        >>> with opened("a.png") as image:
+        ...     print(image.format, image.size)
+        PNG (4, 2)
     """
     _hush()
     image = _image(source)
@@ -80,7 +87,14 @@ def _shrink(image: JpegImageFile, most_pixels: int) -> None:
 
 
 def require_few_pixels(image: Image.Image, name: str, most_pixels: int) -> None:
-    """Raise UnreadableFileError if an image has more than `most_pixels` pixels."""
+    """Raise UnreadableFileError if an image has more than `most_pixels` pixels.
+
+    Example:
+
+        >>> require_few_pixels(Image.new("L", (4, 2)), "a.png", most_pixels=6)
+        Traceback (most recent call last):
+        kakera.errors.UnreadableFileError: a.png: got 4 x 2 pixels, expected at most 6; make it smaller
+    """
     width, height = image.size
     if width * height > most_pixels:
         reason = f"got {width} x {height} {TOO_MANY} {most_pixels:,}; make it smaller"
@@ -99,12 +113,24 @@ def _hush() -> None:
 
 
 def name(source: Source) -> str:
-    """Return the name of a source for messages: its path, or "picture" for bytes."""
+    """Return the name of a source for messages: its path, or "picture" for bytes.
+
+    Example:
+
+        >>> name(Path("a.png")), name(b"bytes of a file")
+        ('a.png', 'picture')
+    """
     return "picture" if isinstance(source, bytes) else os.fspath(source)
 
 
 def reason(source: Source, error: Exception) -> str:
-    """Return the reason why a file cannot be read, as a short phrase without the file's name."""
+    """Return the reason why a file cannot be read, as a short phrase without the file's name.
+
+    Example:
+
+        >>> reason("a.png", FileNotFoundError())
+        'got no file of this name, expected a picture'
+    """
     if isinstance(error, FileNotFoundError):
         return "got no file of this name, expected a picture"
     if isinstance(error, IsADirectoryError):
@@ -125,7 +151,13 @@ def reason(source: Source, error: Exception) -> str:
 
 
 def first_bytes(source: Source) -> bytes:
-    """Return the first 64 KiB of a file."""
+    """Return the first 64 KiB of a file.
+
+    Example:
+
+        >>> len(first_bytes(bytes(100_000)))
+        65536
+    """
     if isinstance(source, bytes):
         return source[:_HEAD]
     with Path(source).open("rb") as file:

@@ -25,6 +25,8 @@ class TiffHeader:
     `width` and `height` are in pixels as stored; `bits` is the size of a value, and `format` its type (1
     unsigned, 2 signed, 3 float). `samples` is the number of channels. `separate` is True if the file stores
     one channel after another. `order` is "<" (little-endian) or ">" (big-endian).
+
+    See `read_header`.
     """
 
     width: int
@@ -186,7 +188,17 @@ def _entries(
 
 
 def as_black_is_zero(content: bytes, header: TiffHeader) -> bytes:
-    """Return the file with PhotometricInterpretation 1 (zero is black), which Pillow always reads."""
+    """Return the file with PhotometricInterpretation 1 (zero is black), which Pillow always reads.
+
+    Example:
+
+        >>> from PIL import Image
+        >>> Image.new("L", (4, 2)).save("a.tif", tiffinfo={262: 0})
+        >>> content = Path("a.tif").read_bytes()
+        >>> changed = as_black_is_zero(content, read_header(content))
+        >>> read_header(content).photometric, read_header(changed).photometric
+        (0, 1)
+    """
     changed = bytearray(content)
     changed[header.place : header.place + 2] = struct.pack(header.order + "H", 1)
     return bytes(changed)

@@ -46,6 +46,14 @@ def read_values(source: Source, header: TiffHeader, most_pixels: int) -> NDArray
 
     Pillow reads the file if it can do so after a change of one tag; otherwise tifffile reads it.
     Raises UnreadableFileError.
+
+    Example:
+
+        >>> from kakera.data.images.tiff import read_header
+        >>> from PIL import Image
+        >>> Image.new("I;16", (2, 1), 1000).save("a.tif", tiffinfo={262: 0})
+        >>> read_values("a.tif", read_header("a.tif"), most_pixels=2)
+        array([[64535, 64535]], dtype=uint16)
     """
     if header.inverted and header.place:
         content = source if isinstance(source, bytes) else Path(source).read_bytes()

@@ -45,6 +45,8 @@ class Index:
     In an entry, `row` is the number of the file in the piece. The `length` bytes from `start` on are the
     picture (height, width, channels). If the picture is `shrunken`, the centre crop of the original picture
     follows. `bytes` is the size of all pictures.
+
+    See `find`.
     """
 
     entries: NDArray[Any]
@@ -54,12 +56,24 @@ class Index:
 
 
 def folder() -> Path:
-    """Return the folder of the pieces."""
+    """Return the folder of the pieces.
+
+    Example:
+
+        >>> folder().name
+        'pictures'
+    """
     return cache_folder() / "pictures"
 
 
 def name_of(paths: Sequence[Path], cache_format: Sequence[int | str]) -> str:
-    """Return the name of a piece: a digest of the current state of the files and of `cache_format`."""
+    """Return the name of a piece: a digest of the current state of the files and of `cache_format`.
+
+    Example:
+
+        >>> len(name_of([Path("a.png")], (8, 0, 0, 1)))
+        32
+    """
     digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *cache_format)).encode(), digest_size=16)
     for path in paths:
         try:
@@ -73,7 +87,16 @@ def name_of(paths: Sequence[Path], cache_format: Sequence[int | str]) -> str:
 
 
 def find(name: str) -> Index | None:
-    """Return the index of a complete piece; None without one. Print a line if the piece is damaged."""
+    """Return the index of a complete piece; None without one. Print a line if the piece is damaged.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     store("a", [np.arange(4, dtype=np.uint8)], Index(np.zeros(0, ENTRY), (), bytes=4))
+        ...     find("a").bytes, find("b")
+        (4, None)
+    """
     described, pixels = folder() / f"{name}.json", folder() / f"{name}.pixels"
     try:
         content = json.loads(described.read_bytes())
@@ -93,7 +116,16 @@ def find(name: str) -> Index | None:
 
 
 def mapped(name: str) -> NDArray[np.uint8]:
-    """Map the bytes of a piece into memory, read-only. Raises OSError, ValueError."""
+    """Map the bytes of a piece into memory, read-only. Raises OSError, ValueError.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     store("a", [np.arange(4, dtype=np.uint8)], Index(np.zeros(0, ENTRY), (), bytes=4))
+        ...     mapped("a").tolist()
+        [0, 1, 2, 3]
+    """
     path = folder() / f"{name}.pixels"
     if not path.stat().st_size:
         return np.zeros(0, np.uint8)
@@ -101,7 +133,16 @@ def mapped(name: str) -> NDArray[np.uint8]:
 
 
 def store(name: str, records: Sequence[NDArray[np.uint8]], index: Index) -> None:
-    """Write a piece: the bytes of its pictures, then its index. Raises StorageError."""
+    """Write a piece: the bytes of its pictures, then its index. Raises StorageError.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     store("a", [np.arange(4, dtype=np.uint8)], Index(np.zeros(0, ENTRY), (), bytes=4))
+        >>> sorted(path.name for path in Path("cache/pictures").glob("a.*"))
+        ['a.json', 'a.pixels']
+    """
     with whole_file(folder() / f"{name}.pixels") as file:
         for record in records:
             file.write(record.data)
@@ -114,7 +155,15 @@ def store(name: str, records: Sequence[NDArray[np.uint8]], index: Index) -> None
 
 
 def make_room(needed: int) -> bool:
-    """Return True if `needed` bytes may be added; delete old pieces if that is necessary."""
+    """Return True if `needed` bytes may be added; delete old pieces if that is necessary.
+
+    Example:
+
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, KAKERA_CACHE="cache"):
+        ...     make_room(needed=1000), make_room(needed=MOST + 1)
+        (True, False)
+    """
     try:
         folder().mkdir(parents=True, exist_ok=True)
         for path in folder().glob(".*"):  # temporary files of processes that were killed while writing
@@ -139,11 +188,25 @@ def _size(path: Path) -> int:
 
 
 def check(record: NDArray[np.uint8]) -> int:
-    """Return the CRC-32 checksum of an entry."""
+    """Return the CRC-32 checksum of an entry.
+
+    Example:
+
+        >>> check(np.zeros(4, np.uint8))
+        558161692
+    """
     return zlib.crc32(record.data)
 
 
 def print_line(line: str) -> None:
-    """Print one line on stderr, but only in the first process of a distributed run."""
+    """Print one line on stderr, but only in the first process of a distributed run.
+
+    Example:
+
+        >>> import contextlib
+        >>> with contextlib.redirect_stderr(sys.stdout):
+        ...     print_line("cache: decoded pictures are not stored")
+        cache: decoded pictures are not stored
+    """
     if not is_follower():
         print(line, file=sys.stderr)

@@ -24,6 +24,11 @@ def in_order(
 
     `cost(index)` is the memory in bytes of one call. All running calls together need at most `budget` bytes;
     a call that needs more runs alone. Raises the errors of `work`.
+
+    Example:
+
+        >>> list(in_order(lambda index: index**2, 4, cost=lambda index: 0))
+        [0, 1, 4, 9]
     """
     threads = usable_cores()
     pending: deque[tuple[Future[T], int]] = deque()
@@ -45,7 +50,17 @@ def in_order(
 
 
 def decoding_bytes(pictures: Pictures) -> Callable[[int], int]:
-    """Return a function that estimates the bytes for decoding a picture; 0 without a readable header."""
+    """Return a function that estimates the bytes for decoding a picture; 0 without a readable header.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.data.holders import FilePictures
+        >>> from PIL import Image
+        >>> Image.new("L", (4, 2)).save("a.png")
+        >>> decoding_bytes(FilePictures([Path("a.png")], channels=1))(0)
+        80
+    """
 
     def cost(index: int) -> int:
         try:

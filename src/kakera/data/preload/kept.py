@@ -22,6 +22,15 @@ class CachedPictures(Pictures):
     which each process maps for itself. For each picture of the source, `places` is the number of its piece
     (−1 for none) and `entries` its position in the piece. A picture that is in no piece, or is damaged, is
     decoded again at each read; its values are the same.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> source = ArrayPictures(np.zeros((1, 8, 8, 1), np.uint8), ["a"])
+        >>> places, entries = np.array([-1]), np.zeros(1, cache.ENTRY)
+        >>> pictures = CachedPictures(source, np.arange(1), 4, None, [], places, entries, channels=1)
+        >>> pictures.read(0).shape, pictures.size(0), pictures.decoded
+        ((4, 4, 1), (8, 8), False)
     """
 
     def __init__(

@@ -30,6 +30,11 @@ class CacheFormat:
     """The storage format of pictures.
 
     `shorter` is the largest shorter side in pixels, 0 for no limit. `crop` is the centre crop of evaluation.
+
+    Example:
+
+        >>> CacheFormat(shorter=8, crop=None, channels=3).numbers()
+        (8, 0, 0, 3)
     """
 
     shorter: int
@@ -45,7 +50,10 @@ class CacheFormat:
 
 @dataclass
 class CachePiece:
-    """A range of pictures: their bytes in memory, or their name in the cache."""
+    """A range of pictures: their bytes in memory, or their name in the cache.
+
+    See `split_into_pieces`.
+    """
 
     rows: range
     name: str
@@ -63,12 +71,27 @@ class CachePiece:
 
 
 def is_unchanged(pieces: list[CachePiece]) -> bool:
-    """Return True if all pieces are decoded and no picture was scaled down."""
+    """Return True if all pieces are decoded and no picture was scaled down.
+
+    Example:
+
+        >>> is_unchanged([CachePiece(range(3), "")])
+        False
+    """
     return all(piece.index is not None and not piece.index.entries["shrunken"].any() for piece in pieces)
 
 
 def split_into_pieces(pictures: Pictures, cache_format: CacheFormat, average: float) -> list[CachePiece]:
-    """Split pictures of `average` bytes into pieces, and load the index of each piece in the cache."""
+    """Split pictures of `average` bytes into pieces, and load the index of each piece in the cache.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.zeros((3, 8, 8, 1), np.uint8))
+        >>> found = split_into_pieces(pictures, CacheFormat(4, None, 1), average=BYTES / 2)
+        >>> [piece.rows for piece in found]
+        [range(0, 2), range(2, 3)]
+    """
     each = int(min(max(BYTES / max(average, 1.0), 1.0), MOST))
     each = 1 << (each.bit_length() - 1)  # a power of 2, so that a few changed files do not move the borders
     pieces: list[CachePiece] = []
@@ -88,6 +111,15 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
 
     If the cache cannot be written, print one line. Then the pieces stay in memory; with `to_disk` they are
     not stored at all, and their pictures are decoded at each read.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pieces = [CachePiece(range(2), "")]
+        >>> pictures = ArrayPictures(np.zeros((2, 8, 8, 1), np.uint8))
+        >>> decode(pictures, pieces, CacheFormat(4, None, 1), to_disk=False)
+        >>> pieces[0].index.entries["height"].tolist(), pieces[0].index.bytes
+        ([4, 4], 32)
     """
     missing = [piece for piece in pieces if not piece.found]
     rows = [row for piece in missing for row in piece.rows]
@@ -115,7 +147,16 @@ def decode(pictures: Pictures, pieces: list[CachePiece], cache_format: CacheForm
 
 
 def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the piece number (−1 for none) and the `ENTRY` of each of `count` pictures."""
+    """Return the piece number (−1 for none) and the `ENTRY` of each of `count` pictures.
+
+    Example:
+
+        >>> entries = np.zeros(2, cache.ENTRY)
+        >>> entries["row"] = [0, 2]
+        >>> places, entries = table([CachePiece(range(3), "", cache.Index(entries, (), bytes=0))], count=4)
+        >>> places
+        array([ 0, -1,  0, -1])
+    """
     places, entries = np.full(count, -1, np.int64), np.zeros(count, cache.ENTRY)
     for number, piece in enumerate(pieces):
         if piece.index is not None:
@@ -125,7 +166,14 @@ def table(pieces: list[CachePiece], count: int) -> tuple[NDArray[np.int64], NDAr
 
 
 def unreadable(pieces: list[CachePiece]) -> list[tuple[int, UnreadableFileError]]:
-    """Return the numbers of the unreadable files, and their errors."""
+    """Return the numbers of the unreadable files, and their errors.
+
+    Example:
+
+        >>> index = cache.Index(np.zeros(0, cache.ENTRY), ((1, "b.png", "got a folder"),), bytes=0)
+        >>> unreadable([CachePiece(range(4, 6), "", index)])
+        [(5, UnreadableFileError('b.png: got a folder'))]
+    """
     return [
         (piece.rows[row], UnreadableFileError(file, reason))
         for piece in pieces

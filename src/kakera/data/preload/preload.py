@@ -46,6 +46,15 @@ def preload(
 
     Unreadable files are removed from the data set and listed in `Dataset.unreadable`. Raises DataError if no
     file can be read.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from PIL import Image
+        >>> Image.new("L", (4, 2)).save("a.png")
+        >>> dataset = open_dataset(".")
+        >>> dataset.pictures.on_disk, preload(dataset).pictures.in_memory
+        (True, True)
     """
     files = dataset.pictures
     if not files.on_disk or not len(dataset):
@@ -72,7 +81,14 @@ def preload(
 
 
 def is_decoded(dataset: Dataset) -> bool:
-    """Return True if training batches need no decoding, so that worker processes would only copy bytes."""
+    """Return True if training batches need no decoding, so that worker processes would only copy bytes.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> is_decoded(open_dataset("demo"))
+        True
+    """
     return dataset.pictures.decoded
 
 

@@ -19,7 +19,13 @@ Sums = NDArray[np.int64]
 
 
 def sums(picture: NDArray[np.uint8]) -> Sums:
-    """Return the pixel count, sum and sum of squares of each channel of a picture (H, W, C), int64 (3, C)."""
+    """Return the pixel count, sum and sum of squares of each channel of a picture (H, W, C), int64 (3, C).
+
+    Example:
+
+        >>> sums(np.full((2, 2, 1), 3, np.uint8)).tolist()
+        [[4], [12], [36]]
+    """
     values = picture.reshape(-1, picture.shape[-1])
     found = np.zeros((3, values.shape[1]), np.int64)
     found[0] = len(values)
@@ -31,7 +37,13 @@ def sums(picture: NDArray[np.uint8]) -> Sums:
 
 
 def chosen(count: int, sample: int = SAMPLE) -> NDArray[np.int64]:
-    """Return the numbers of the pictures to measure: all `count`, or `sample` evenly spaced ones."""
+    """Return the numbers of the pictures to measure: all `count`, or `sample` evenly spaced ones.
+
+    Example:
+
+        >>> chosen(10, sample=3)
+        array([0, 4, 9])
+    """
     return np.linspace(0, count - 1, min(sample, count)).astype(int)
 
 
@@ -41,6 +53,11 @@ def mean_std_of(
     """Compute mean and standard deviation as `mean_std`, from the `sums` of pictures.
 
     `name` is the subject of error messages. Raises DataError, with the reason `why`, if there is no picture.
+
+    Example:
+
+        >>> mean_std_of([sums(np.array([[[0], [255]]], np.uint8))], "pictures")
+        ((0.5,), (0.5,))
     """
     everything = sum(found, np.zeros((3, 1), np.int64))
     count, total, squares = everything
@@ -57,6 +74,13 @@ def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...],
 
     At most `sample` evenly spaced pictures are measured. The sums are whole numbers, so they are exact. Each
     standard deviation is at least 1/255. Raises DataError if no picture can be read.
+
+    Example:
+
+        >>> from kakera.data.holders import ArrayPictures
+        >>> pictures = ArrayPictures(np.array([[[[0], [255]]]], np.uint8))
+        >>> mean_std(Dataset("pixels", pictures, 1, np.array(["train"])))
+        ((0.5,), (0.5,))
     """
     measured = chosen(len(dataset), sample)
     cost = decoding_bytes(dataset.pictures)
