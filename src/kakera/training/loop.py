@@ -36,7 +36,17 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Task(Protocol[M]):
-    """A learning task: a model and the loss of a batch."""
+    """A learning task: a model and the loss of a batch.
+
+    Example:
+
+        >>> class Regression:
+        ...     model = nn.Linear(1, 1)
+        ...     def loss(self, model, batch):
+        ...         return (model(batch.pictures) - batch.labels).square().mean()
+        ...     def weight(self, batch):
+        ...         return len(batch.samples)
+    """
 
     model: M
 
