@@ -97,8 +97,9 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
 
         >>> for step in (10, 20):
         ...     write(Path(), step, {}, {"note": "done"}, require=lambda: None)
-        >>> newest(Path())
-        (20, {}, {'note': 'done', 'step': '20'})
+        >>> step, tensors, texts = newest(Path())
+        >>> step, texts["note"]
+        (20, 'done')
         >>> newest(Path("elsewhere")) is None
         True
     """
