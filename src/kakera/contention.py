@@ -35,6 +35,13 @@ def waits_by_load() -> Generator[None]:
 
     A daemon thread measures the load during the `with` block. It does nothing on systems other than Linux, or
     if PyTorch computes with one thread.
+
+    Example:
+
+        >>> with waits_by_load():
+        ...     total = sum(range(1000))  # here usually a training
+        >>> total
+        499500
     """
     if seconds_without_a_core() is None:
         yield
@@ -59,7 +66,15 @@ def threads_by_quota() -> None:
 
 
 def seconds_without_a_core(tasks: Path = TASKS) -> float | None:
-    """Return the total seconds that threads of this process waited for a core; None if unknown."""
+    """Return the total seconds that threads of this process waited for a core; None if unknown.
+
+    Example:
+
+        >>> Path("1").mkdir()
+        >>> _ = Path("1/schedstat").write_text("70000 2000000000 9")
+        >>> seconds_without_a_core(Path())
+        2.0
+    """
     waited, found = 0, False
     try:
         for task in tasks.iterdir():
@@ -79,6 +94,14 @@ def one_blas_thread(numbers: int) -> AbstractContextManager[Any]:
     Logistic regression computes many small products. For 3 704 × 400 elements it took 0.08 s with one thread
     and 0.21 s with two; beside a busy process 0.16 s and 0.4 s. For 20 000 × 768 elements it took 0.5 s and
     0.9 s; beside a busy process 0.5 s and 1.4 s. Larger matrices (above 2²⁵ elements) use all threads.
+
+    Example:
+
+        >>> import numpy as np
+        >>> with one_blas_thread(numbers=6):
+        ...     product = np.ones((2, 3)) @ np.ones((3, 2))
+        >>> product.shape
+        (2, 2)
     """
     if numbers > FEW:
         return nullcontext()

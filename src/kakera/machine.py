@@ -21,6 +21,13 @@ class Machine:
     `cores` is the number of usable cores. `memory` and `gpu_memory` are the free bytes now. `gflops` is the
     rate of large matrix products (of the GPU if one is used). `gpu` is the name of the GPU, "" if the CPU
     computes.
+
+    Example:
+
+        >>> Machine(cores=2, memory=8 * 2**30, gflops=160.0).training_memory // 2**30
+        8
+        >>> Machine(2, 8 * 2**30, 50_000.0, gpu="H200", gpu_memory=139 * 2**30).training_memory // 2**30
+        139
     """
 
     cores: int
@@ -45,6 +52,12 @@ def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
     `device` is "auto", "cpu", "cuda" or "mps"; with "cpu" a GPU is ignored. With `measure` (the default) a
     matrix product is timed and the load of other processes is measured, for 0.1 s each. Without `measure`
     the result contains nominal rates.
+
+    Example:
+
+        >>> machine = this_machine("cpu", measure=False)
+        >>> machine.gpu, machine.gflops == machine.cores * CPU_GFLOPS
+        ('', True)
     """
     import torch
 
@@ -64,12 +77,24 @@ def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup
     taskset, SLURM and containers can make it smaller than the number of cores of the machine. The CPU limit
     of a container is rounded down, because with more threads than allowed cores the system stops all threads
     for the rest of each period.
+
+    Example:
+
+        >>> _ = Path("cpu.max").write_text("150000 100000")  # a container with one and a half cores
+        >>> usable_cores(cgroup=Path())
+        1
     """
     return max(1, int(min(granted_cores(), _quota(proc, cgroup))))
 
 
 def granted_cores() -> int:
-    """Return the number of cores in the CPU affinity of this process, without the time limits of cgroups."""
+    """Return the number of cores in the CPU affinity of this process, without the time limits of cgroups.
+
+    Example:
+
+        >>> 1 <= usable_cores() <= granted_cores()
+        True
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -80,6 +105,11 @@ def busy_cores(stat: Path = Path("/proc/stat"), seconds: float = LOOK) -> float:
 
     It is measured from /proc/stat before and after `seconds`, minus the processor time of this process. If
     the file does not exist, the result is the system's load average of the last minute, or 0 without one.
+
+    Example:
+
+        >>> 0 <= busy_cores(seconds=0.01) <= usable_cores()
+        True
     """
     before, own, began = _seconds_at_work(stat), time.process_time(), time.monotonic()
     if before is None:
@@ -111,6 +141,12 @@ def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup"
 
     It is the smallest of three values: the free memory in /proc/meminfo, the rest below the limits of cgroups
     (version 2 and 1), and the rest below `ulimit -v`. If none of these can be read, the result is 4 GiB.
+
+    Example:
+
+        >>> _ = Path("meminfo").write_text("MemAvailable: 1024 kB")
+        >>> free_memory(proc=Path(), cgroup=Path())
+        1048576
     """
     found = [*_available(proc / "meminfo"), *_below_ulimit(proc / "self" / "statm")]
     for group in _groups(proc, cgroup, "memory"):

@@ -31,6 +31,13 @@ def memory_for(work: str, do: str | Callable[[], str]) -> Generator[None]:
     """Convert every lack of memory in the `with` block to an OutOfMemoryError.
 
     `work` is the subject of the message, `do` its advice (or a function that returns the advice).
+
+    Example:
+
+        >>> with memory_for("training", "lower --batch-size"):
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        kakera.errors.OutOfMemoryError: training: got too little memory, expected work that fits into ...
     """
     try:
         yield
@@ -42,7 +49,15 @@ def memory_for(work: str, do: str | Callable[[], str]) -> Generator[None]:
 
 
 def out_of_memory(error: BaseException, work: str, do: str) -> OutOfMemoryError | None:
-    """Return an OutOfMemoryError if `error` or one of its causes is a lack of memory; else None."""
+    """Return an OutOfMemoryError if `error` or one of its causes is a lack of memory; else None.
+
+    Example:
+
+        >>> print(out_of_memory(MemoryError(), "training", "lower --batch-size"))
+        training: got too little memory, expected work that fits into ...; lower --batch-size
+        >>> out_of_memory(ValueError("not a number"), "training", "lower --batch-size") is None
+        True
+    """
     if isinstance(error, KakeraError):
         return error if isinstance(error, OutOfMemoryError) else None
     for cause in _causes(error):
@@ -80,6 +95,10 @@ def raise_out_of_memory(error: Exception) -> None:
 
     A broken file can request any amount of memory. So with SCARCE free bytes or more, the file is the cause
     and nothing is raised.
+
+    Example:
+
+        >>> raise_out_of_memory(ValueError("not a picture"))  # returns: the caller reports the file
     """
     if _is_lack(error, str(error)) and memory_here()[1] < SCARCE:
         raise error
@@ -109,6 +128,12 @@ def memory_here() -> tuple[float, float]:
 
     Each is the smallest of three: the memory of the machine, the limit of the control group, and the limit
     on the address space (`ulimit -v`).
+
+    Example:
+
+        >>> total, free = memory_here()
+        >>> 0 <= free <= total
+        True
     """
     limits = [found for found in (_machine(), _group(), _addresses()) if found is not None]
     if not limits:

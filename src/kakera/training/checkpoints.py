@@ -17,12 +17,26 @@ KEPT = 2  # checkpoints; the older one is a reserve if the newest is damaged
 
 
 def paths(folder: Path) -> list[Path]:
-    """Return the checkpoint files, the newest last."""
+    """Return the checkpoint files, the newest last.
+
+    Example:
+
+        >>> for step in (10, 20):
+        ...     write(Path(), step, {}, {}, require=lambda: None)
+        >>> [path.name for path in paths(Path())]
+        ['step-000000010.safetensors', 'step-000000020.safetensors']
+    """
     return sorted((folder / "checkpoints").glob("step-*.safetensors"))
 
 
 def step_of(path: Path) -> int:
-    """Return the number of completed steps of a checkpoint file."""
+    """Return the number of completed steps of a checkpoint file.
+
+    Example:
+
+        >>> step_of(Path("checkpoints/step-000000020.safetensors"))
+        20
+    """
     return int(path.stem.removeprefix("step-"))
 
 
@@ -32,6 +46,13 @@ def write(
     """Write a checkpoint with `texts` in its header, then remove all but the last two. Raises StorageError.
 
     `require` is called just before writing and may raise.
+
+    Example:
+
+        >>> import torch
+        >>> write(Path(), 20, {"model.weight": torch.ones(2)}, {}, require=lambda: None)
+        >>> newest(Path())
+        (20, {'model.weight': tensor([1., 1.])}, {'step': '20'})
     """
     content = sealed(tensors, {**texts, "step": str(step)})
     require()
@@ -42,7 +63,15 @@ def write(
 
 
 def read(folder: Path, step: int) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint. Raises RunError if it is unreadable, as in an unshared folder."""
+    """Return the tensors of a checkpoint. Raises RunError if it is unreadable, as in an unshared folder.
+
+    Example:
+
+        >>> import torch
+        >>> write(Path(), 20, {"model.weight": torch.ones(2)}, {}, require=lambda: None)
+        >>> read(Path(), 20)
+        {'model.weight': tensor([1., 1.])}
+    """
     try:
         return read_sealed(_path(folder, step))[0]
     except ValueError as error:
@@ -63,6 +92,16 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
 
     Prints a warning for each damaged checkpoint. `set_aside` renames damaged files, so that they do not count
     as the newest any more. Raises RunError if all are damaged.
+
+    Example:
+
+        >>> for step in (10, 20):
+        ...     write(Path(), step, {}, {"note": "done"}, require=lambda: None)
+        >>> step, tensors, texts = newest(Path())
+        >>> step, texts["note"]
+        (20, 'done')
+        >>> newest(Path("elsewhere")) is None
+        True
     """
     files, reasons = paths(folder), list[str]()
     for path in reversed(files):
@@ -88,7 +127,15 @@ def newest(folder: Path, *, set_aside: bool = False) -> tuple[int, dict[str, Ten
 
 
 def delete(folder: Path) -> None:
-    """Remove all checkpoints, including damaged ones."""
+    """Remove all checkpoints, including damaged ones.
+
+    Example:
+
+        >>> write(Path(), 20, {}, {}, require=lambda: None)
+        >>> delete(Path())
+        >>> paths(Path())
+        []
+    """
     for path in (folder / "checkpoints").glob("step-*"):
         with suppress(OSError):  # the run is finished anyway
             path.unlink()

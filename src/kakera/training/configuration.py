@@ -66,7 +66,13 @@ AUTOMATIC: dict[str, Any] = {  # by new names: the value that version 0.1.0 wrot
 
 
 def current(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration with the current names and values; converts those of version 0.1.0."""
+    """Return a configuration with the current names and values; converts those of version 0.1.0.
+
+    Example:
+
+        >>> current({"hide": 0.75, "batch": 64, "workers": -1})
+        {'mask_ratio': 0.75, 'batch_size': 64, 'workers': 'auto'}
+    """
     if VERSION in config or not NAMES.keys() & config.keys():
         return config
     new = {NAMES.get(name, name): value for name, value in config.items()}
@@ -78,7 +84,14 @@ def current(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a configuration file and return it with the current names. Raises OSError, ValueError."""
+    """Read a configuration file and return it with the current names. Raises OSError, ValueError.
+
+    Example:
+
+        >>> _ = Path("config.json").write_text('{"version": "1.0", "epochs": 10}')
+        >>> read_config(Path("config.json"))
+        {'version': '1.0', 'epochs': 10}
+    """
     config: Any = json.loads(path.read_text())
     if not isinstance(config, dict):
         raise ValueError(f"got a {type(config).__name__}, expected a JSON object")
@@ -90,6 +103,14 @@ def require_same(path: Path, config: dict[str, Any], files: Callable[[], Rows | 
 
     Options in `FREE` may differ. If the data changed, `files` is called for the current files, to count the
     changes.
+
+    Example:
+
+        >>> _ = Path("config.json").write_text('{"version": "1.0", "epochs": 10}')
+        >>> require_same(Path("config.json"), {"epochs": 10, "workers": 2})
+        >>> require_same(Path("config.json"), {"epochs": 20})
+        Traceback (most recent call last):
+        kakera.errors.RunError: .: got a run of another configuration (epochs 10 in the run, 20 now), ...
     """
     try:
         here, there = json.loads(json.dumps(config)), read_config(path)
@@ -130,6 +151,14 @@ def stored_choices(kind: type[Any], out: str, recipe: str) -> dict[str, Any] | N
     `kind` is the option dataclass. With them the same command resumes with the same choice, even if the
     machine is faster or slower now. A run from before the rules existed returns all its options, unless a
     recipe is named.
+
+    Example:
+
+        >>> from kakera.training.options import PretrainOptions
+        >>> Path("run").mkdir()
+        >>> _ = Path("run/config.json").write_text('{"version": "1.0", "chosen": {"model": "nano"}}')
+        >>> stored_choices(PretrainOptions, "run", recipe="")
+        {'model': 'nano'}
     """
     try:
         config = read_config(Path(out) / CONFIG) if out else {}

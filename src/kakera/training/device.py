@@ -15,6 +15,11 @@ def device_of(name: str) -> torch.device:
     """Return the device with this name: cpu, cuda, mps or auto.
 
     "auto" is a GPU of NVIDIA or AMD if available, else the CPU. Raises RunError for an unavailable device.
+
+    Example:
+
+        >>> device_of("cpu")
+        device(type='cpu')
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -26,7 +31,17 @@ def device_of(name: str) -> torch.device:
 
 @contextmanager
 def moved_to_device(saved: Pretrained, name: str) -> Generator[torch.device, None, None]:
-    """Move the model to a device inside the `with` block, then back. Raises RunError as `device_of` does."""
+    """Move the model to a device inside the `with` block, then back. Raises RunError as `device_of` does.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> model = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> with moved_to_device(Pretrained(model, InputSpec(1, 8, 8, (0.5,), (0.5,))), "cpu") as device:
+        ...     device
+        device(type='cpu')
+    """
     device, before = device_of(name), saved.device
     saved.model.to(device)
     try:

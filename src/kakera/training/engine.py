@@ -19,7 +19,13 @@ from kakera.training.options import LearningOptions
 
 
 def engine(options: LearningOptions) -> Fabric:
-    """Start and connect all processes. Raises RunError if a device or a process is not available."""
+    """Start and connect all processes. Raises RunError if a device or a process is not available.
+
+    Example:
+
+        >>> engine(LearningOptions(device="cpu")).world_size
+        1
+    """
     device = device_of(options.device).type
     precision: Any = options.precision
     if precision == "auto":

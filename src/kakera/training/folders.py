@@ -11,6 +11,11 @@ def default_folder(verb: str, data: str) -> str:
     """Return the default run folder: `runs/pretrain-flowers` for `pretrain pictures/flowers`.
 
     Raises OptionError if the data has no name.
+
+    Example:
+
+        >>> default_folder("pretrain", "pictures/flowers")
+        'runs/pretrain-flowers'
     """
     name = Path(data).resolve().stem
     if not name:

@@ -10,7 +10,15 @@ from kakera.training.options import LearningOptions
 
 
 def processes(options: LearningOptions, env: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Return the number of processes per machine and the number of machines."""
+    """Return the number of processes per machine and the number of machines.
+
+    Example:
+
+        >>> processes(LearningOptions(), {"SLURM_NTASKS": "8", "SLURM_NNODES": "2"})
+        (4, 2)
+        >>> processes(LearningOptions(devices=2), {})
+        (2, 1)
+    """
     devices, nodes = 1, 1
     if "TORCHELASTIC_RUN_ID" in env:  # torchrun's
         devices = int(env["LOCAL_WORLD_SIZE"])

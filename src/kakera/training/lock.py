@@ -33,6 +33,12 @@ def locked(folder: Path) -> Generator[int, None, None]:
 
     Raises RunError if another process or thread holds the lock. Prints a warning on a file system without
     locks.
+
+    Example:
+
+        >>> with locked(Path()):
+        ...     Path(".lock").exists()
+        True
     """
     with _one_at_a_time:
         place, key = _taken(folder)

@@ -36,7 +36,17 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Task(Protocol[M]):
-    """A learning task: a model and the loss of a batch."""
+    """A learning task: a model and the loss of a batch.
+
+    Example:
+
+        >>> class Regression:
+        ...     model = nn.Linear(1, 1)
+        ...     def loss(self, model, batch):
+        ...         return (model(batch.pictures) - batch.labels).square().mean()
+        ...     def weight(self, batch):
+        ...         return len(batch.samples)
+    """
 
     model: M
 
@@ -172,7 +182,17 @@ def _backward(
 def adamw_or_muon(
     model: nn.Module, plan: TrainingPlan, peak: float, device: torch.device
 ) -> torch.optim.Optimizer:
-    """Return the optimiser of the options, with parameter groups by depth and weight decay."""
+    """Return the optimiser of the options, with parameter groups by depth and weight decay.
+
+    Example:
+
+        >>> from kakera.data.batch import Augmentation
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.training.options import LearningOptions
+        >>> plan = TrainingPlan(open_dataset("demo"), (28, 28), Augmentation(), LearningOptions(), 0, 0)
+        >>> type(adamw_or_muon(nn.Linear(2, 3), plan, 1e-3, torch.device("cpu"))).__name__
+        'AdamW'
+    """
     options = plan.options
     parts = parameter_groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]

@@ -15,6 +15,15 @@ def noted(saved: Pretrained, source: str | Path) -> Pretrained:
 
     The notes of a source are printed once per process, warnings first. With several processes only the main
     process prints.
+
+    Example:
+
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.vit import ViT
+        >>> encoder = ViT("nano", channels=1, image_size=8, seed=0)
+        >>> saved = Pretrained(encoder, InputSpec(1, 8, 8, (0.5,), (0.5,)))
+        >>> noted(saved, "runs/flowers") is saved  # prints nothing: there are no notes
+        True
     """
     if saved.notes and not is_follower():
         _print(str(source), saved.notes)

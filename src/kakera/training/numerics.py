@@ -19,6 +19,12 @@ def numerics(dist: Distributed, config: dict[str, Any]) -> dict[str, str]:
     """Return the settings on which sums depend in this process, by name. `config` is that of the run.
 
     On a CPU they include the number of threads and the instruction set that PyTorch uses ("capability").
+
+    Example:
+
+        >>> settings = numerics(Distributed(), {"precision": "32-true"})
+        >>> settings["device"], settings["precision"], settings["processes"]
+        ('cpu', '32-true', '1')
     """
     fabric = dist.fabric
     device = torch.device("cpu") if fabric is None else fabric.device
@@ -42,6 +48,13 @@ def describe_change(before: str, now: dict[str, str]) -> str:
     """Return a line about settings that differ from `before`, the JSON of a checkpoint; "" if all are equal.
 
     Settings that only one of the two has do not count, and neither does a checkpoint without settings.
+
+    Example:
+
+        >>> print(describe_change('{"threads": "2"}', {"threads": "4"}))
+        was trained with threads 2 and resumes with threads 4: the weights will differ in the last digits ...
+        >>> describe_change('{"threads": "2"}', {"threads": "2"})
+        ''
     """
     try:
         there: dict[str, str] = json.loads(before)

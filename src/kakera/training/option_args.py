@@ -14,7 +14,15 @@ from kakera.training.options import Pooling, Probe
 
 
 class DataArgs(TypedDict, total=False):
-    """Data options."""
+    """Data options.
+
+    Example:
+
+        >>> from kakera.training.options import DataOptions
+        >>> changes: DataArgs = {"image_size": 64, "seed": 1}
+        >>> DataOptions("pictures", **changes).image_size
+        64
+    """
 
     image_size: int | Auto
     """side of the square model input in pixels; auto: the pictures' own size up to 64, else 224"""
@@ -35,7 +43,15 @@ class DataArgs(TypedDict, total=False):
 
 
 class LearningArgs(TypedDict, total=False):
-    """Training options."""
+    """Training options.
+
+    Example:
+
+        >>> from kakera.training.options import LearningOptions
+        >>> changes: LearningArgs = {"epochs": 20, "optimizer": "muon"}
+        >>> LearningOptions(**changes).optimizer
+        'muon'
+    """
 
     time: str
     """time limit, such as 10m or 2h30m; sets model size and epochs; auto: at most 30 minutes"""
@@ -82,7 +98,15 @@ class LearningArgs(TypedDict, total=False):
 
 
 class SoundArgs(TypedDict, total=False):
-    """Options for recordings."""
+    """Options for recordings.
+
+    Example:
+
+        >>> from kakera.training.options import SoundOptions
+        >>> changes: SoundArgs = {"sound": "speech", "gain": 6.0}
+        >>> SoundOptions(**changes).sound
+        'speech'
+    """
 
     sound: str
     """spectrogram type: ast, speech or music; may include changes, such as speech,bins=64"""
@@ -97,7 +121,15 @@ class SoundArgs(TypedDict, total=False):
 
 
 class DemoArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """The options that pretraining and fine-tuning share."""
+    """The options that pretraining and fine-tuning share.
+
+    Example:
+
+        >>> from kakera.training.options import FinetuneOptions, PretrainOptions
+        >>> changes: DemoArgs = {"model": "nano", "flip": False}
+        >>> PretrainOptions("pictures", **changes).model, FinetuneOptions("pictures", **changes).model
+        ('nano', 'nano')
+    """
 
     model: str
     """size of the Vision Transformer: nano, micro, mini, tiny, small, base, large or huge"""
@@ -112,7 +144,15 @@ class DemoArgs(SoundArgs, LearningArgs, DataArgs, total=False):
 
 
 class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """Pretraining options (defaults: MAE paper, App. A.1)."""
+    """Pretraining options (defaults: MAE paper, App. A.1).
+
+    Example:
+
+        >>> from kakera.training.options import PretrainOptions
+        >>> changes: PretrainArgs = {"model": "nano", "mask_ratio": 0.6}
+        >>> PretrainOptions("pictures", **changes).mask_ratio
+        0.6
+    """
 
     model: str
     """size of the Vision Transformer: nano, micro, mini, tiny, small, base, large or huge"""
@@ -139,7 +179,15 @@ class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
 
 
 class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
-    """Fine-tuning options, also for training from scratch (defaults: MAE paper, App. A.1, Table 9)."""
+    """Fine-tuning options, also for training from scratch (defaults: MAE paper, App. A.1, Table 9).
+
+    Example:
+
+        >>> from kakera.training.options import FinetuneOptions
+        >>> changes: FinetuneArgs = {"labels": 100, "head": "ridge"}
+        >>> FinetuneOptions("pictures", **changes).head
+        'ridge'
+    """
 
     model: str
     """from scratch: size of the Vision Transformer, or a ResNet such as resnet-18"""
@@ -188,7 +236,15 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
 
 
 class ProbeArgs(DataArgs, total=False):
-    """Probe options."""
+    """Probe options.
+
+    Example:
+
+        >>> from kakera.training.options import ProbeOptions
+        >>> changes: ProbeArgs = {"finetune": False, "seeds": 5}
+        >>> ProbeOptions("pictures", **changes).seeds
+        5
+    """
 
     time: str
     """time limit, such as 10m; shortens the fine-tuning; auto: at most 30 minutes"""

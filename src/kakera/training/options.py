@@ -17,7 +17,14 @@ Pooling: TypeAlias = Literal["mean", "class", "class and mean"]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Data options."""
+    """Data options.
+
+    Example:
+
+        >>> options = DataOptions("pictures", image_size=64)
+        >>> options.image_size, options.channels
+        (64, 'auto')
+    """
 
     data: str
     """folder, table (CSV, TSV), IDX or .npz files, or a built-in name: demo, fashion-mnist, fillets"""
@@ -41,7 +48,14 @@ class DataOptions:
 
 @dataclass(frozen=True)
 class LearningOptions:
-    """Training options."""
+    """Training options.
+
+    Example:
+
+        >>> options = LearningOptions(epochs=20)
+        >>> options.epochs, options.batch_size
+        (20, 1024)
+    """
 
     time: str = "auto"
     """time limit, such as 10m or 2h30m; sets model size and epochs; auto: at most 30 minutes"""
@@ -89,7 +103,13 @@ class LearningOptions:
 
 @dataclass(frozen=True)
 class SoundOptions:
-    """Options for recordings."""
+    """Options for recordings.
+
+    Example:
+
+        >>> SoundOptions("speech", seconds=2.5)
+        SoundOptions(sound='speech', seconds=2.5, time_shift=0.0, gain=0.0, noise=0.0)
+    """
 
     sound: str = "ast"
     """spectrogram type: ast, speech or music; may include changes, such as speech,bins=64"""
@@ -105,7 +125,14 @@ class SoundOptions:
 
 @dataclass(frozen=True)
 class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
-    """Pretraining options (defaults: MAE paper, App. A.1)."""
+    """Pretraining options (defaults: MAE paper, App. A.1).
+
+    Example:
+
+        >>> options = PretrainOptions("pictures", mask_ratio=0.6)
+        >>> options.mask_ratio, options.epochs, options.norm_pix_loss
+        (0.6, 800, True)
+    """
 
     out: str = ""
     """run folder"""
@@ -140,7 +167,14 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
 
 @dataclass(frozen=True)
 class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
-    """Fine-tuning options, also for training from scratch (defaults: MAE paper, App. A.1, Table 9)."""
+    """Fine-tuning options, also for training from scratch (defaults: MAE paper, App. A.1, Table 9).
+
+    Example:
+
+        >>> options = FinetuneOptions("pictures", init_from="runs/pretrain-pictures", labels=100)
+        >>> options.labels, options.pool, options.layer_decay
+        (100, 'mean', 0.65)
+    """
 
     out: str = ""
     """run folder"""
@@ -194,7 +228,14 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
 
 @dataclass(frozen=True)
 class ProbeOptions(DataOptions):
-    """Probe options."""
+    """Probe options.
+
+    Example:
+
+        >>> options = ProbeOptions("pictures", init_from="runs/pretrain-pictures")
+        >>> options.probes, options.labels
+        (('ridge', 'logistic', 'nearest'), (100, 1000, 0))
+    """
 
     init_from: str = ""
     """run folder or weights to probe"""

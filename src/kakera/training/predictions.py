@@ -32,6 +32,12 @@ class Predictions:
 
     `rows` (n,) has the fields of `ROW`. For multi-label data it is empty, and `probabilities` float32
     (n, classes) has all values, because average precision needs them.
+
+    Example:
+
+        >>> scores = np.array([[0.9, 0.1], [0.2, 0.8]])
+        >>> Predictions.of(scores, labels=np.array([0, 0]), numbers=np.arange(2)).guesses
+        array([0, 1])
     """
 
     numbers: NDArray[np.int64]
@@ -56,7 +62,14 @@ class Predictions:
 
 
 def judged(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Rows:
-    """Compare scores (n, classes) with labels int (n,) and return rows of `ROW`; −1 means no label."""
+    """Compare scores (n, classes) with labels int (n,) and return rows of `ROW`; −1 means no label.
+
+    Example:
+
+        >>> rows = judged(np.array([[0.7, 0.3], [0.4, 0.6]]), np.array([0, 0]))
+        >>> rows["guess"], rows["of_truth"], rows["above"]
+        (array([0, 1]), array([0.7, 0.4]), array([0, 1]))
+    """
     rows = np.empty(len(scores), ROW)
     step = max(1, BLOCK // max(1, scores.shape[1]))
     for start in range(0, len(scores), step):

@@ -28,7 +28,16 @@ SHARE = 0.25  # the same limit as a share of the free memory
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set, stored in memory if it is small, with the reasons for its automatic options."""
+    """A data set, stored in memory if it is small, with the reasons for its automatic options.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> machine = Machine(cores=2, memory=8 * 2**30, gflops=160.0)
+        >>> data = Prepared(open_dataset("demo"), side=28, workers=0, facts=DataFacts(400), machine=machine)
+        >>> data.size("auto", patch=(8, 8)), data.size(64, patch=(8, 8))
+        ((32, 32), (64, 64))
+    """
 
     dataset: Dataset
     side: int
@@ -152,11 +161,25 @@ class Prepared:
 
 
 def counted(facts: DataFacts, dataset: Dataset) -> DataFacts:
-    """Return the facts with new file counts, after unreadable files were dropped."""
+    """Return the facts with new file counts, after unreadable files were dropped.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> counted(DataFacts(1_000_000), open_dataset("demo").part("train").take(range(20))).count
+        20
+    """
     held_out = len(dataset.part("test")) or len(dataset.part("val"))
     return replace(facts, count=min(facts.count, len(dataset.part("train"))), held_out=held_out)
 
 
 def no_training(dataset: Dataset) -> DataError:
-    """Return the error for a data set without training files."""
+    """Return the error for a data set without training files.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> print(no_training(open_dataset("demo").part("test")))
+        demo: got no training pictures, expected at least one; check the split
+    """
     return DataError(dataset.name, got="no training pictures", expected="at least one", do="check the split")

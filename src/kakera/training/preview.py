@@ -19,7 +19,7 @@ from kakera.frontend import FrontEnd
 class Preview:
     """Stored values (b, c, H, W), and the width in pixels of each sample before its padding.
 
-    A width is None for a sample without padding.
+    A width is None for a sample without padding. See `preview`.
     """
 
     pictures: Num[Tensor, "b c H W"]
@@ -37,6 +37,15 @@ def preview(dataset: Dataset, front: FrontEnd, start: float = 0.0) -> Preview:
     """Return the model input of all samples of a data set.
 
     For recordings it is the window that starts at `start` seconds. The batch lists unreadable files.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.inputs import InputSpec
+        >>> front = FrontEnd(InputSpec(1, 28, 28, (0.5,), (0.25,)))
+        >>> shown = preview(open_dataset("demo").take([0, 1]), front)
+        >>> shown.pictures.shape, shown.widths
+        (torch.Size([2, 1, 28, 28]), (None, None))
     """
     inputs = front.inputs
     if inputs.sound is None:

@@ -43,6 +43,15 @@ class Run:
     """A run folder. Opening it again with the same configuration resumes the run.
 
     With several processes, only the main process writes; all processes call the same methods.
+
+    Example:
+
+        >>> run = Run("run", {"epochs": 10})
+        >>> run.log({"step": 1, "loss": 0.5})
+        >>> json.loads((run.folder / METRICS).read_text())
+        {'step': 1, 'loss': 0.5}
+        >>> run.finished, run.has_started()
+        (False, False)
     """
 
     def __init__(

@@ -21,6 +21,12 @@ def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
     `lock` is the file descriptor of the lock of this training. The folder belongs to this training if `.lock`
     is that file, or if there is no lock and the configuration is the same. Raises RunError if the folder was
     deleted, moved or replaced.
+
+    Example:
+
+        >>> _ = Path("config.json").write_text('{"epochs": 10}')
+        >>> require_own(Path(), {"epochs": 10}, lock=None)
+        True
     """
     there = (folder / CONFIG).exists()
     try:
@@ -38,7 +44,16 @@ def require_own(folder: Path, config: dict[str, Any], lock: int | None) -> bool:
 
 
 def holds_something(folder: Path) -> bool:
-    """Return True if the folder contains files of something else than a run killed right after its start."""
+    """Return True if the folder contains files of something else than a run killed right after its start.
+
+    Example:
+
+        >>> Path("new").mkdir()
+        >>> before = holds_something(Path("new"))
+        >>> _ = Path("new/notes.txt").write_text("mine")
+        >>> before, holds_something(Path("new"))
+        (False, True)
+    """
     return any(
         path.name not in (LOCK, INVENTORY) and not UNFINISHED.fullmatch(path.name)
         for path in folder.iterdir()

@@ -23,6 +23,11 @@ def frames(seconds: float | Auto, spec: SoundSpec, patch: tuple[int, int]) -> in
     """Return the width of a window of `seconds` in frames, rounded to whole patches.
 
     "auto" is 10.24 seconds. Raises OptionError for less than 0.1 or more than 120 seconds.
+
+    Example:
+
+        >>> frames(2.5, SoundSpec(), patch=(16, 16)), frames("auto", SoundSpec(), patch=(16, 16))
+        (256, 1024)
     """
     seconds = SECONDS if seconds == AUTO else seconds
     if not LEAST <= seconds <= MOST:
@@ -36,6 +41,15 @@ def spectrogram_inputs(dataset: Dataset, seconds: float | Auto, patch: tuple[int
     """Return the model input for windows of `seconds`, with mean and standard deviation of the training part.
 
     Raises DataError, OptionError.
+
+    Example:
+
+        >>> from dataclasses import replace
+        >>> from kakera.data.sources.files import open_recordings
+        >>> data = open_recordings((np.full(8000, 0.1, np.float32), 8000), SoundSpec())
+        >>> data = replace(data, split=np.array(["train"]))
+        >>> spectrogram_inputs(data, 1.0, patch=(16, 16)).size
+        (128, 96)
     """
     sounds = dataset.sounds
     assert sounds is not None
@@ -50,6 +64,14 @@ def loudness(dataset: Dataset, samples: int) -> tuple[float, float]:
     Measures `samples` waveform samples from the middle of each. The results have four decimals, so that they
     do not depend on the order of a sum. AST divides by two standard deviations; this corresponds to an
     `InputSpec` with doubled `std`. Raises DataError if no recording is readable.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_recordings
+        >>> wave = np.sin(np.arange(8000)).astype(np.float32)
+        >>> quiet, loud = (open_recordings((gain * wave, 8000), SoundSpec()) for gain in (0.1, 0.5))
+        >>> loudness(quiet, 8000)[0] < loudness(loud, 8000)[0]
+        True
     """
     sounds = dataset.sounds
     assert sounds is not None

@@ -18,6 +18,13 @@ class StopSignal:
     """A handler of SIGTERM and SIGINT, used as `with stop: …`.
 
     A signal raises StoppedError in the main thread. Inside `defer` the first signal only sets `received`.
+
+    Example:
+
+        >>> with StopSignal() as stop:
+        ...     steps = sum(1 for _ in range(10) if not stop.received)
+        >>> steps, stop.received
+        (10, 0)
     """
 
     def __init__(self) -> None:

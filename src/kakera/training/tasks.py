@@ -31,6 +31,14 @@ class Masks:
 
     The mask of a sample depends only on (seed, epoch, sample). It is called when the batch is read, on the
     CPU, in any process.
+
+    Example:
+
+        >>> inputs, options = InputSpec(1, 8, 8, (0.5,), (0.5,)), PretrainOptions("pictures", mask_ratio=0.5)
+        >>> batch = Batch(torch.zeros(2, 1, 8, 8), None, torch.arange(2), epoch=0, step=0)
+        >>> masks = Masks(FrontEnd.of(MAE("nano", channels=1, image_size=8), inputs), options)
+        >>> masks(batch).visible.ids.shape
+        torch.Size([2, 2])
     """
 
     front: FrontEnd
@@ -60,7 +68,15 @@ def _tensors(places: PatchIds) -> TokenIndex:
 
 
 class Pretraining:
-    """The pretraining task: predict the hidden patches of a batch."""
+    """The pretraining task: predict the hidden patches of a batch.
+
+    Example:
+
+        >>> inputs, model = InputSpec(1, 8, 8, (0.5,), (0.5,)), MAE("nano", channels=1, image_size=8, seed=0)
+        >>> batch = Batch(torch.zeros(2, 1, 8, 8), None, torch.arange(2), epoch=0, step=0)
+        >>> Pretraining(model, inputs, PretrainOptions("pictures")).loss(model, batch).shape
+        torch.Size([])
+    """
 
     def __init__(self, model: MAE, inputs: InputSpec, options: PretrainOptions) -> None:
         self.model = model
@@ -89,6 +105,14 @@ class Classification:
     """The classification task: cross-entropy on soft targets, or binary cross-entropy for multi-label data.
 
     `labels` (n,) are those of all training files; `class_balance` adjusts the logits for their shares.
+
+    Example:
+
+        >>> inputs, options = InputSpec(1, 8, 8, (0.5,), (0.5,)), FinetuneOptions("pictures")
+        >>> model = Classifier("nano", 3, channels=1, image_size=8, seed=0)
+        >>> batch = Batch(torch.zeros(2, 1, 8, 8), torch.tensor([0, 2]), torch.arange(2), epoch=0, step=0)
+        >>> Classification(model, inputs, options, multi_label=False).loss(model, batch).shape
+        torch.Size([])
     """
 
     def __init__(

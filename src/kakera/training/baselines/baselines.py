@@ -56,6 +56,7 @@ class Baseline:
     """The measures of one baseline on the test files; None for measures that do not apply.
 
     `hits` has one character per test file, "1" for a correct prediction; it is empty for multi-label data.
+    See `measure_baselines`.
     """
 
     name: str
@@ -67,7 +68,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The measures of several baselines, the numbers of files, and notes on baselines that were left out."""
+    """The measures of several baselines, the numbers of files, and notes on baselines that were left out.
+
+    See `measure_baselines`.
+    """
 
     train: int
     train_of: int
@@ -104,6 +108,14 @@ def measure_baselines(
     Uses at most `MOST` files of each part, drawn with a fixed seed. `start` returns the encoder from which
     fine-tuning started; its frozen tokens are computed for at most `frozen` files of both parts together.
     Raises DataError if no file is readable.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> demo = open_dataset("demo")
+        >>> result = measure_baselines(demo.part("train").take(range(20)), demo.part("test").take(range(10)))
+        >>> [one.name for one in result.found][:3]
+        ['majority class', '16 x 16 pixels, ridge', '16 x 16 pixels, nearest']
     """
     began = time.monotonic()
     whole = Baselines(0, len(train), len(test), (), ())
@@ -145,6 +157,12 @@ def nearest(train: Features, labels: Labels, test: Features, classes: int) -> An
 
     `train` is (n, d), `test` (m, d), labels are int (n,) or bool (n, classes). For multi-label data the
     result is (m, classes): the share of the `NEIGHBOURS` nearest files that have each label.
+
+    Example:
+
+        >>> train, labels = np.array([[0.0], [1.0]]), np.array([0, 1])
+        >>> nearest(train, labels, np.array([[0.2], [0.9]]), classes=2)
+        array([0, 1])
     """
     multi_label = labels.dtype == np.bool_
     count = min(NEIGHBOURS, len(train))
@@ -166,6 +184,12 @@ def balanced_logistic(train: Features, labels: Labels, test: Features, classes: 
     """Return probabilities (m, classes) of logistic regression in which all classes have the same weight.
 
     `train` is (n, d), `test` (m, d), `labels` int (n,). A class without a training file gets 0.
+
+    Example:
+
+        >>> train, labels = np.array([[0.0], [0.1], [1.0]]), np.array([0, 0, 1])
+        >>> balanced_logistic(train, labels, np.array([[0.2], [0.9]]), classes=2).argmax(axis=1)
+        array([0, 1])
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression

@@ -56,6 +56,15 @@ def sound_features(dataset: Dataset) -> tuple[dict[str, Features], NDArray[np.in
 
     The feature is `spectrum` (n, 2 · bands): mean and standard deviation over time of the log-mel
     spectrogram.
+
+    Example:
+
+        >>> from kakera.data.sources.files import open_recordings
+        >>> from kakera.sound.spec import SoundSpec
+        >>> second = np.full(8000, 0.1, np.float32), 8000
+        >>> features, numbers = sound_features(open_recordings(second, SoundSpec()))
+        >>> features["spectrum"].shape, len(numbers)
+        ((1, 256), 1)
     """
     sounds = dataset.sounds
     assert sounds is not None

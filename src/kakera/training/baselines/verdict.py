@@ -39,7 +39,14 @@ class Verdict:
 
 
 def last_verdict(folder: Path) -> str:
-    """Return the verdict of the run in `folder`; "" if it has none."""
+    """Return the verdict of the run in `folder`; "" if it has none.
+
+    Example:
+
+        >>> _ = Path("verdict.json").write_text('{"text": "Better than the best baseline."}')
+        >>> last_verdict(Path())
+        'Better than the best baseline.'
+    """
     try:
         return str(json.loads((folder / VERDICT).read_text())["text"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -50,6 +57,14 @@ def judge(held_out: Dataset, part: str, predictions: Predictions, baselines: Bas
     """Compare the predictions for a labelled part with the baselines on the same files.
 
     `part` is "test" or "val". Returns the verdict for the report.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> test = open_dataset("demo").part("test").take(range(10))
+        >>> predictions = Predictions.of(np.eye(10)[test.labels], test.labels, np.arange(10))
+        >>> print(judge(test, "test", predictions, None).text)
+        Balanced accuracy 100.0 % (95 % interval 69.7 to 100.0 %) on 10 test files; no baseline was measured.
     """
     assert held_out.labels is not None
     labels = held_out.labels[predictions.numbers]
@@ -83,6 +98,11 @@ def measure_of(labels: NDArray[np.int64] | NDArray[np.bool_]) -> str:
     """Return the measure for a comparison with these labels.
 
     It is mean average precision for multi-label data, balanced accuracy for uneven classes, else accuracy.
+
+    Example:
+
+        >>> measure_of(np.array([0, 1])), measure_of(np.array([0, 0, 0, 1]))
+        ('accuracy', 'balanced accuracy')
     """
     if labels.ndim == 2:
         return "mean average precision"
@@ -90,12 +110,24 @@ def measure_of(labels: NDArray[np.int64] | NDArray[np.bool_]) -> str:
 
 
 def score_of(baseline: Baseline, measure: str) -> float | None:
-    """Return a measure of a baseline by its name."""
+    """Return a measure of a baseline by its name.
+
+    Example:
+
+        >>> score_of(Baseline("majority class", 0.75, 0.5, None), "balanced accuracy")
+        0.5
+    """
     return getattr(baseline, measure.replace(" ", "_"))
 
 
 def method_of(measure: str) -> str:
-    """Return a sentence that explains how the interval of a measure was computed."""
+    """Return a sentence that explains how the interval of a measure was computed.
+
+    Example:
+
+        >>> print(method_of("mean average precision"))
+        The interval is a percentile bootstrap over the files (500 draws, fixed seed).
+    """
     if measure == "mean average precision":
         return "The interval is a percentile bootstrap over the files (500 draws, fixed seed)."
     kind = "Wilson's interval" if measure == "accuracy" else "Wilson's interval for the variance of that mean"

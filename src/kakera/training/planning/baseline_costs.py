@@ -21,6 +21,11 @@ def baseline_seconds(train: int, test: int, classes: int, *, recordings: bool) -
     """Return the seconds that all baselines except the frozen encoder take, for decoded files.
 
     `train` and `test` are numbers of files, `classes` the number of classes.
+
+    Example:
+
+        >>> round(baseline_seconds(train=1000, test=200, classes=10, recordings=False), 1)
+        3.0
     """
     train, test = min(train, MOST), min(test, MOST)
     each = RECORDING if recordings else PICTURE
@@ -31,6 +36,11 @@ def frozen_limit(training: float, limit: float = 0.0) -> float:
     """Return the seconds that computing the tokens of the frozen encoder may take.
 
     `training` is the time of the training and `limit` the time limit in seconds; 0 means no limit.
+
+    Example:
+
+        >>> frozen_limit(600.0), frozen_limit(60.0), frozen_limit(60.0, limit=60.0)
+        (60.0, 10.0, 6.0)
     """
     least = min(FROZEN_SECONDS, FROZEN_SHARE * limit) if limit else FROZEN_SECONDS
     return max(least, FROZEN_SHARE * training)
@@ -40,5 +50,10 @@ def frozen_seconds(train: int, test: int, each: float, allowed: float) -> float:
     """Return the seconds to compute the tokens of all files, at most `allowed`.
 
     `train` and `test` are numbers of files. A file takes `each` seconds.
+
+    Example:
+
+        >>> frozen_seconds(train=1000, test=200, each=0.001, allowed=10.0)
+        1.2
     """
     return min(each * (min(train, MOST) + min(test, MOST)), allowed)

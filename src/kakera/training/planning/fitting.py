@@ -12,6 +12,13 @@ def fitting(config: dict[str, Any]) -> AbstractContextManager[None]:
     """Return a context manager that turns a lack of memory into an OutOfMemoryError with advice.
 
     `config` is the configuration of the run: its options by name.
+
+    Example:
+
+        >>> with fitting({"verb": "pretrain", "batch_size": 64}):
+        ...     raise MemoryError
+        Traceback (most recent call last):
+        kakera.errors.OutOfMemoryError: pretrain with --batch-size 64 --grad-accum 1: got too little memory...
     """
     what = config.get("verb", "training")
     if config.get("batch_size"):
@@ -23,6 +30,11 @@ def advice(config: dict[str, Any]) -> str:
     """Return the advice: which options to lower.
 
     The same run can resume with another --grad-accum, --activation-checkpointing or --workers.
+
+    Example:
+
+        >>> advice({"model": "resnet-18"})
+        'start again with a lower --batch-size or --image-size, or fewer --workers, and another --out'
     """
     if str(config.get("model", "")).startswith("resnet"):
         return "start again with a lower --batch-size or --image-size, or fewer --workers, and another --out"

@@ -28,6 +28,7 @@ class Forecast:
     """A plan to print.
 
     `step_seconds` is the time of a step. It is an estimate from the speed of the machine unless `measured`.
+    See `forecast_of`.
     """
 
     verb: Verb

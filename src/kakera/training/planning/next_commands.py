@@ -23,7 +23,13 @@ NAMED = 3  # most files that a command lists by name
 
 @dataclass(frozen=True)
 class Situation:
-    """The facts that the suggestions depend on: the name of the data and numbers of files."""
+    """The facts that the suggestions depend on: the name of the data and numbers of files.
+
+    Example:
+
+        >>> Situation("flowers", count=200, classes=5, labelled=150).classifiable
+        True
+    """
 
     data: str
     kind: str = PICTURES
@@ -51,12 +57,24 @@ class Situation:
 
 
 def command(*words: str) -> str:
-    """Return a `kakera` command line; words with spaces are quoted."""
+    """Return a `kakera` command line; words with spaces are quoted.
+
+    Example:
+
+        >>> command("pretrain", "my pictures", "--epochs", "10")
+        "kakera pretrain 'my pictures' --epochs 10"
+    """
     return shlex.join(["kakera", *words])
 
 
 def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str:
-    """Return the command of a training with the passed options and `changes`; None removes an option."""
+    """Return the command of a training with the passed options and `changes`; None removes an option.
+
+    Example:
+
+        >>> again("pretrain", "flowers", {"epochs": 10, "flip": False}, out="runs/flowers")
+        'kakera pretrain flowers --epochs 10 --no-flip --out runs/flowers'
+    """
     words: list[str] = []
     for name, value in {**given, **changes}.items():
         flag = "--" + name.replace("_", "-")
@@ -72,7 +90,15 @@ def again(verb: str, data: str, given: Mapping[str, Any], **changes: Any) -> str
 
 
 def after_inspect(s: Situation) -> list[str]:
-    """Return the suggestions after `inspect`: the reason, the recommended command, up to three others."""
+    """Return the suggestions after `inspect`: the reason, the recommended command, up to three others.
+
+    Example:
+
+        >>> for line in after_inspect(Situation("flowers", count=50_000, side=32)):
+        ...     print(line)
+        start: small pictures need no published weights; training takes minutes
+        next: kakera pretrain flowers --out runs/pretrain-flowers
+    """
     if s.kind == PICTURES and s.side <= SMALL:
         why, commands = "small pictures need no published weights; training takes minutes", _alone(s)
     elif not s.needs_published:
@@ -92,6 +118,11 @@ def after_pretrain(s: Situation, run: str | Path) -> list[str]:
     """Return the suggestions after pretraining: fine-tuning, a probe, and published weights if better.
 
     Without labels, they are `explain` or `convert`.
+
+    Example:
+
+        >>> after_pretrain(Situation("flowers", files="flowers"), "runs/flowers")
+        ['next: kakera explain runs/flowers flowers']
     """
     if s.classifiable:
         lines = [
@@ -110,6 +141,11 @@ def after_finetune(
     """Return the suggestions after fine-tuning: `predict`, `explain`, and published weights if better.
 
     `transformer` is False for a CNN. `from_hub` is True if the run started from published weights.
+
+    Example:
+
+        >>> after_finetune(Situation("flowers", files="flowers"), "runs/flowers", transformer=False)
+        ['next: kakera predict runs/flowers flowers']
     """
     if not s.files:
         lines = [command("convert", str(run), f"{run}-onnx", "--to", "onnx")]
@@ -123,26 +159,51 @@ def after_probe(data: str, start: str | Path, *, from_hub: bool = False) -> list
     """Return the suggestion after a probe: fine-tuning from the same weights.
 
     `from_hub` is True for published weights.
+
+    Example:
+
+        >>> after_probe("flowers", "runs/pretrain")
+        ['next: kakera finetune flowers --init-from runs/pretrain --out runs/finetune-flowers']
     """
     out = default_folder("finetune", data) + (PUBLISHED if from_hub else "")
     return _next([command("finetune", data, "--init-from", str(start), "--out", out)])
 
 
 def after_predict(model: str, files: Sequence[str], *, page: str = "") -> list[str]:
-    """Return the suggestions after predictions: a page (unless one exists) and a table of probabilities."""
+    """Return the suggestions after predictions: a page (unless one exists) and a table of probabilities.
+
+    Example:
+
+        >>> for line in after_predict("runs/flowers", ["rose.jpg"]):
+        ...     print(line)
+        next: kakera predict runs/flowers rose.jpg --page predictions.html
+        or:   kakera predict runs/flowers rose.jpg --csv > predictions.csv
+    """
     same = command("predict", model, *files) if len(files) <= NAMED else "the same command with"
     lines = [] if page else [f"{same} --page predictions.html"]
     return _next([*lines, f"{same} --csv > predictions.csv"])
 
 
 def after_study(data: str, hide: float | None = None) -> list[str]:
-    """Return the suggestion after a study: pretraining, with the mask ratio `hide` that the study chose."""
+    """Return the suggestion after a study: pretraining, with the mask ratio `hide` that the study chose.
+
+    Example:
+
+        >>> after_study("flowers", hide=0.6)
+        ['next: kakera pretrain flowers --mask-ratio 0.6 --out runs/pretrain-flowers']
+    """
     chosen = [] if hide is None else ["--mask-ratio", f"{hide:g}"]
     return _next([command("pretrain", data, *chosen, "--out", default_folder("pretrain", data))])
 
 
 def after_pack(shards: str) -> list[str]:
-    """Return the suggestion after packing: pretraining on the shards."""
+    """Return the suggestion after packing: pretraining on the shards.
+
+    Example:
+
+        >>> after_pack("shards")
+        ['next: kakera pretrain shards --out runs/pretrain-shards']
+    """
     return _next([command("pretrain", shards, "--out", default_folder("pretrain", shards))])
 
 
@@ -150,6 +211,11 @@ def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, 
     """Return the suggestion after a conversion: try the new model on its training data, if known.
 
     `classifier` is True if the model has a head, `graph` if the result is a graph such as ONNX.
+
+    Example:
+
+        >>> after_convert(Situation("flowers", files="flowers"), "flowers-onnx", classifier=True, graph=True)
+        ['next: kakera predict flowers-onnx flowers']
     """
     if s is None:
         return []
@@ -161,7 +227,14 @@ def after_convert(s: Situation | None, target: str | Path, *, classifier: bool, 
 
 
 def bare(lines: Sequence[str]) -> str:
-    """Return the commands without their prefixes, one per line, for a page."""
+    """Return the commands without their prefixes, one per line, for a page.
+
+    Example:
+
+        >>> print(bare(["next: kakera pretrain flowers", "or:   kakera inspect flowers"]))
+        kakera pretrain flowers
+        kakera inspect flowers
+    """
     return "\n".join(line.removeprefix("next: ").removeprefix("or:   ") for line in lines)
 
 
@@ -169,6 +242,12 @@ def start_published(s: Situation) -> str:
     """Return the command that fine-tunes the recommended published weights.
 
     A comment gives download size and licence.
+
+    Example:
+
+        >>> line = start_published(Situation("flowers", count=200, classes=5, labelled=200))
+        >>> line.partition("  # ")[0]
+        'kakera finetune flowers --init-from facebook/dinov2-small --out runs/finetune-flowers-published'
     """
     first = published(FIRST[s.kind])
     out = default_folder("finetune", s.data) + PUBLISHED

@@ -18,6 +18,12 @@ def plan_warnings(
 
     `tokens` is the number of patches per sample, `rate` the number of samples per second, `epochs` the
     number of passes over the data.
+
+    Example:
+
+        >>> facts = DataFacts(60_000, size=(28, 28))
+        >>> plan_warnings("pretrain", facts, "flowers", tokens=49, rate=100.0, steps=50, epochs=1)
+        {'steps': '50 steps are too few to learn: raise --epochs or --time'}
     """
     things, warnings = facts.noun, dict[str, str]()
     smaller = _smaller(verb, facts)

@@ -19,7 +19,15 @@ from kakera.training.planning.next_commands import Situation
 
 
 def situation_of(dataset: Dataset, data: str | Path, *, side: int = 0) -> Situation:
-    """Return the facts of a data set that was opened as `data`, without reading a picture."""
+    """Return the facts of a data set that was opened as `data`, without reading a picture.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> facts = situation_of(open_dataset("demo"), "demo")
+        >>> facts.kind, facts.classes, facts.classifiable
+        ('pictures', 10, True)
+    """
     known, name = dataset.split[dataset.labelled], str(data)
     return Situation(
         data=named(name),
@@ -37,6 +45,11 @@ def situation(data: str) -> Situation:
     """Open a data set by its name and return its facts; reads a few headers.
 
     If the data set cannot be opened any more, the result contains only its name.
+
+    Example:
+
+        >>> situation("demo").side, situation("no such folder").side
+        (28, 0)
     """
     try:
         dataset = open_dataset(data)
@@ -46,23 +59,51 @@ def situation(data: str) -> Situation:
 
 
 def named(data: str) -> str:
-    """Return the name of the data for a command; `DATA` for objects in memory, which have no path."""
+    """Return the name of the data for a command; `DATA` for objects in memory, which have no path.
+
+    Example:
+
+        >>> named("demo"), named("an array")
+        ('demo', 'DATA')
+    """
     return data if _there(data) else "DATA"
 
 
 def trained_on(run: str | Path) -> str:
-    """Return the name of the data of a run; "" if it is unknown or does not exist any more."""
+    """Return the name of the data of a run; "" if it is unknown or does not exist any more.
+
+    Example:
+
+        >>> Path("trained").mkdir()
+        >>> _ = Path("trained/config.json").write_text('{"verb": "pretrain", "data": "demo"}')
+        >>> trained_on("trained")
+        'demo'
+    """
     data = str(config_of(run).get("data", ""))
     return data if _there(data) else ""
 
 
 def is_published(start: str | Path) -> bool:
-    """Return True if `start` names the weights of another library, not a run of kakera."""
+    """Return True if `start` names the weights of another library, not a run of kakera.
+
+    Example:
+
+        >>> is_published("timm/vit_small_patch16_224"), is_published("")
+        (True, False)
+    """
     return bool(str(start)) and not config_of(start)
 
 
 def config_of(run: str | Path) -> dict[str, Any]:
-    """Return the configuration (`config.json`) of a run; empty if the folder is not a run."""
+    """Return the configuration (`config.json`) of a run; empty if the folder is not a run.
+
+    Example:
+
+        >>> Path("run").mkdir()
+        >>> _ = Path("run/config.json").write_text('{"verb": "pretrain", "epochs": 10}')
+        >>> config_of("run"), config_of("elsewhere")
+        ({'verb': 'pretrain', 'epochs': 10}, {})
+    """
     try:
         config = read_config(Path(run) / CONFIG)
     except (OSError, ValueError):

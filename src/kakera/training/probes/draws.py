@@ -16,7 +16,7 @@ from kakera.training.options import ProbeOptions
 class Draw:
     """A random draw of `labels` labelled training files with `seed`.
 
-    `rows` are their numbers among all labelled training files.
+    `rows` are their numbers among all labelled training files. See `draws_of`.
     """
 
     labels: int
@@ -28,6 +28,14 @@ def draws_of(train: Dataset, options: ProbeOptions) -> list[Draw]:
     """Return one draw for each number of labels and each seed; only one draw if it contains all labels.
 
     Numbers above the number of training files are cut to it.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> train = open_dataset("demo").part("train").take(range(20))
+        >>> draws = draws_of(train, ProbeOptions("demo", labels=(10, 0), seeds=2))
+        >>> [(draw.labels, draw.seed) for draw in draws]
+        [(10, 0), (10, 1), (20, 0)]
     """
     assert train.labels is not None
     counts = sorted({min(count or len(train), len(train)) for count in options.labels})

@@ -33,7 +33,14 @@ BLOCK = 256  # test samples at once, so that similarities to 60 000 training sam
 
 
 class Probe(Protocol):
-    """The signature of all probes: see `ridge`, `logistic`, `nearest` and `linear`."""
+    """The signature of all probes: see `ridge`, `logistic`, `nearest` and `linear`.
+
+    Example:
+
+        >>> probe: Probe = PROBES["nearest"]
+        >>> probe(np.eye(2), np.array([0, 1]), np.array([[2.0, 0.1]]), classes=2, seed=0).argmax(axis=1)
+        array([0])
+    """
 
     def __call__(self, train: Features, labels: Labels, test: Features, *, classes: int, seed: int) -> Array:
         """Fit to `train` (n, d) and its labels; return predictions (m, classes) for `test` (m, d).

@@ -15,6 +15,11 @@ class ProbeResult:
 
     The measure is accuracy. It is balanced accuracy if a class has more than 1.5 times the test files of
     another class, and mean average precision for multi-label data.
+
+    Example:
+
+        >>> ProbeResult("ridge", layer=-1, pool="mean", labels=100, seed=0, score=0.9).name
+        'ridge on mean tokens of the last layer'
     """
 
     probe: str
@@ -35,7 +40,14 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """The results of one call of `kakera probe`."""
+    """The results of one call of `kakera probe`.
+
+    Example:
+
+        >>> draws = [ProbeResult("ridge", -1, "mean", 100, seed, 0.9 - seed / 10) for seed in (0, 1)]
+        >>> ProbeReport(tuple(draws)).table()
+        [('probe', 'tokens', '100 labels'), ('ridge', 'mean, layer last', '85.0 ± 7.1')]
+    """
 
     results: tuple[ProbeResult, ...]
 
@@ -74,12 +86,24 @@ class ProbeReport:
 
 
 def layer_name(layer: int) -> str:
-    """Return the name of a layer for a sentence."""
+    """Return the name of a layer for a sentence.
+
+    Example:
+
+        >>> layer_name(-1), layer_name(3)
+        ('the last layer', 'layer 3')
+    """
     return "the last layer" if layer == -1 else f"layer {layer}"
 
 
 def spread(scores: Sequence[float]) -> str:
-    """Return mean ± standard deviation in per cent as text; "–" for no values."""
+    """Return mean ± standard deviation in per cent as text; "–" for no values.
+
+    Example:
+
+        >>> spread([0.9, 0.8]), spread([0.9])
+        ('85.0 ± 7.1', '90.0')
+    """
     if not scores:
         return "–"
     mean = f"{100 * fmean(scores):.1f}"
