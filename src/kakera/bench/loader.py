@@ -73,7 +73,15 @@ def photographs(folder: Path, count: int) -> None:
 
 
 class Recipe(TorchDataset[Tensor]):
-    """The data set of the peer, as in the MAE recipe."""
+    """The data set of the peer, as in the MAE recipe.
+
+    Example:
+
+        >>> Image.new("RGB", FILE_SIZE[::-1]).save("0.jpg")
+        >>> recipe = Recipe([Path("0.jpg")])
+        >>> [batch.shape for batch in recipe.epoch(0, batch=1)]
+        [torch.Size([1, 3, 224, 224])]
+    """
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths

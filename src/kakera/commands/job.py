@@ -198,7 +198,13 @@ def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
 
 
 def finished(out: str | Path) -> bool:
-    """Return True if a run folder holds a finished model."""
+    """Return True if a run folder holds a finished model.
+
+    Example:
+
+        >>> finished("run-1")
+        False
+    """
     return (Path(out) / WEIGHTS).exists()
 
 

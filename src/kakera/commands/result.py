@@ -146,6 +146,12 @@ def write_page(folder: Path, make: Callable[[], str]) -> None:
     """Write `report.html` into a folder; if this fails, print one line on stderr and raise nothing.
 
     All other files are saved by then, and the same command writes a missing page.
+
+    Example:
+
+        >>> write_page(Path(), lambda: "<h1>Report</h1>")
+        >>> Path("report.html").read_text()
+        '<h1>Report</h1>'
     """
     path = folder / REPORT
     try:
@@ -169,7 +175,18 @@ def predict_part(
     dist: Distributed | None = None,
     device: str = "auto",
 ) -> Predictions:
-    """Predict all readable files of a labelled data set; each of n processes predicts every n-th file."""
+    """Predict all readable files of a labelled data set; each of n processes predicts every n-th file.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> files = open_dataset("demo").part("test").take(np.arange(4))
+        >>> predict_part(saved, files, device="cpu").numbers.tolist()
+        [0, 1, 2, 3]
+    """
     assert dataset.labels is not None
     dist, began = dist or Distributed(), time.monotonic()
     mine = dist.own_rows(len(dataset))
@@ -200,6 +217,16 @@ def measure(
 
     `workers` is the number of processes that read files. With several training processes (`dist`), each
     predicts a part of the files, and each file counts once. `device` is cpu, cuda, mps or auto.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> files = open_dataset("demo").part("test").take(np.arange(4))
+        >>> 0 <= measure(saved, files, device="cpu").score <= 1
+        True
     """
     return _evaluated(predict_part(saved, dataset, workers, dist, device), dataset, saved)
 

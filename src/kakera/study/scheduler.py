@@ -24,7 +24,7 @@ PAUSE = 1.0  # seconds between two checks for a free unit
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study: its folder, its plan, and the result of each unit."""
+    """A finished study: its folder, its plan, and the result of each unit. See `run_study`."""
 
     folder: Path
     plan: StudyPlan
@@ -40,6 +40,8 @@ def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Stu
 
     Raises RunError if the folder contains something else or a study with other options, and the errors of
     the units.
+
+    See `study_mask_ratio` and `study_data_size`.
     """
     claims = Leases(folder / CLAIMS)
     plan = _planned(study, folder, claims)

@@ -199,7 +199,10 @@ class DataSize:
 
 @dataclass(frozen=True)
 class DataSizeResult:
-    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
+    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores.
+
+    See `study_data_size`.
+    """
 
     folder: Path
     answer: Comparison

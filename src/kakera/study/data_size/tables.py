@@ -21,7 +21,14 @@ ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are n
 
 @dataclass(frozen=True)
 class Final:
-    """The results of one trained network."""
+    """The results of one trained network.
+
+    Example:
+
+        >>> result = {"train": 1.0, "late_gain": 0.0, "steps": 100}
+        >>> Final(VIT, labels=100, seed=0, result=result).labels
+        100
+    """
 
     model: str
     labels: int
@@ -30,7 +37,14 @@ class Final:
 
 
 def numbers(comparison: Comparison, measure: str) -> list[str]:
-    """Return the section with scores, paired differences, and crossings."""
+    """Return the section with scores, paired differences, and crossings.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5, 0.6]} for model in MODELS})
+        >>> "Results" in numbers(comparison, "accuracy")[0]
+        True
+    """
     counts = comparison.counts
     header = ("", *(f"{count} labels" for count in counts))
     rows = [
@@ -63,6 +77,13 @@ def longer(
     """Return the section on longer pretrainings and their advantage over the other networks.
 
     It is empty without longer pretrainings.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5, 0.6]} for model in MODELS})
+        >>> found = [({"epochs": 200.0, "labels": 10}, {"test": score}) for score in (0.6, 0.7)]
+        >>> "Effect of longer pretraining" in longer(comparison, found, "accuracy", epochs=100.0)[0]
+        True
     """
     if not found:
         return []
@@ -93,7 +114,14 @@ def longer(
 
 
 def saturation(finals: list[Final]) -> list[str]:
-    """Return the section on trainings that were too short."""
+    """Return the section on trainings that were too short.
+
+    Example:
+
+        >>> final = Final(VIT, 100, 0, {"train": 0.5, "late_gain": 0.1, "steps": 100})
+        >>> "Warning: trainings that were too short" in saturation([final])[1]
+        True
+    """
     short = [f for f in finals if cut_short(f.result["train"], f.result["late_gain"])]
     places = dict.fromkeys((f.model, f.labels) for f in short)
     rows = [("", "labels", "steps", f"training pictures correct, % (of at most {SAMPLE})", "late gain")]
@@ -122,7 +150,16 @@ def saturation(finals: list[Final]) -> list[str]:
 
 
 def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[str]:
-    """Return the section on the effect of shifts of the test pictures."""
+    """Return the section on the effect of shifts of the test pictures.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5]} for model in MODELS})
+        >>> moved = {"scores": {"1": 0.4}, "features": {"1": 0.1}, "maps": 0.2, "cell": 4}
+        >>> finals = [Final(model, 10, 0, {"test": 0.5, "moved": moved}) for model in MODELS]
+        >>> "Effect of a shift (10 labels)" in shifted(finals, comparison, "accuracy")[0]
+        True
+    """
     count = comparison.counts[-1]
     group = {m: [f.result for f in finals if (f.model, f.labels) == (m, count)] for m in MODELS}
     shifts = list(group[MAE][0]["moved"]["scores"])

@@ -112,6 +112,11 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
     """Return the multiple with the highest mean score on the val part.
 
     For equal scores, it is the one nearest to 1, the rate of the recipe.
+
+    Example:
+
+        >>> best_rate({0.5: [0.8, 0.9], 1.0: [0.9, 0.9], 2.0: [0.9, 0.9]})
+        1.0
     """
     return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
 
@@ -172,7 +177,15 @@ FLAT = 0.02  # smallest relative change of the loss in the last quarter that cou
 
 
 def late_gain(folder: Path) -> float | None:
-    """Return the share by which the last quarter of a run lowered the loss; None with too few metrics."""
+    """Return the share by which the last quarter of a run lowered the loss; None with too few metrics.
+
+    Example:
+
+        >>> rows = [{"step": step, "loss": 1 / step} for step in (1, 2, 3, 4)]
+        >>> _ = Path("metrics.jsonl").write_text(chr(10).join(map(json.dumps, rows)))
+        >>> f"{late_gain(Path()):.2f}"
+        '0.25'
+    """
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rows = [row for row in rows if "loss" in row]
     if not rows:
@@ -189,5 +202,10 @@ def cut_short(train_score: float, gain: float | None) -> bool:
     """Return True if more training would probably change the result.
 
     This is the case if the training accuracy is below 0.9, or below 0.99 while the loss still falls.
+
+    Example:
+
+        >>> cut_short(1.0, None), cut_short(0.95, 0.1), cut_short(0.95, 0.0)
+        (False, True, False)
     """
     return train_score < BARELY or (train_score < LEARNED and (gain is None or gain > FLAT))

@@ -131,6 +131,11 @@ def least_informative_ratio(ratios: list[float]) -> float:
     """Return the ratio whose two neighbours are closest together.
 
     The first and the last ratio, and the one nearest to 75 %, are never returned.
+
+    Example:
+
+        >>> least_informative_ratio([0.25, 0.5, 0.6, 0.75])
+        0.5
     """
     centre = min(ratios[1:-1], key=lambda ratio: abs(ratio - 0.75))
     gaps = {
@@ -143,7 +148,10 @@ def least_informative_ratio(ratios: list[float]) -> float:
 
 @dataclass(frozen=True)
 class MaskRatioResult:
-    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
+    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores.
+
+    See `study_mask_ratio`.
+    """
 
     folder: Path
     answer: Answer
