@@ -112,7 +112,15 @@ class Recipe(TorchDataset[Tensor]):
 
 
 def ours(dataset: Dataset, turn: int, batch: int, steps: int) -> Iterator[Tensor]:
-    """Return the batches of kakera for one epoch."""
+    """Return the batches of kakera for one epoch.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> pictures = open_dataset("demo").part("test").take(range(4))
+        >>> [batch.shape for batch in ours(pictures, turn=0, batch=2, steps=1)]
+        [torch.Size([2, 1, 224, 224])]
+    """
     batches = training_batches(
         dataset, SIZE, RECIPE, seed=0, batch=batch, steps=(turn + 1) * steps, start=turn * steps
     )

@@ -40,8 +40,6 @@ def run_study(study: Study, folder: Path, revise: Callable[[dict[str, Any]], Stu
 
     Raises RunError if the folder contains something else or a study with other options, and the errors of
     the units.
-
-    See `study_mask_ratio` and `study_data_size`.
     """
     claims = Leases(folder / CLAIMS)
     plan = _planned(study, folder, claims)

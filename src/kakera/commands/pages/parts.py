@@ -94,7 +94,15 @@ def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None
 
 
 def network(saved: Pretrained) -> str:
-    """Return a sentence about the network and its input size."""
+    """Return a sentence about the network and its input size.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> model = Classifier("nano", 2, channels=1, image_size=28)
+        >>> network(Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,))))[:72]
+        'The network is a Vision Transformer with 3 layers, width 64 and 2 heads.'
+    """
     inputs, encoder = saved.inputs, saved.model.backbone
     seen = f"{inputs.height} x {inputs.width} pixels"
     if inputs.sound is not None:
@@ -126,7 +134,14 @@ def settings(options: Mapping[str, Any]) -> str:
 
 
 def skipped(folder: Path) -> str:
-    """Return a warning with the number of skipped files; an empty string if no file was skipped."""
+    """Return a warning with the number of skipped files; an empty string if no file was skipped.
+
+    Example:
+
+        >>> _ = Path("unreadable.csv").write_text("path,reason" + chr(10) + "a.png,empty file")
+        >>> "1 unreadable file skipped" in skipped(Path())
+        True
+    """
     path = folder / UNREADABLE
     if not path.exists():
         return ""

@@ -21,10 +21,10 @@ class Comparison:
 
     Example:
 
-        >>> c = Comparison({CNN: {10: [0.5]}, VIT: {10: [0.4]}, MAE: {10: [0.7]}})
-        >>> c.best(10)
+        >>> comparison = Comparison({CNN: {10: [0.5]}, VIT: {10: [0.4]}, MAE: {10: [0.7]}})
+        >>> comparison.best(10)
         'mae'
-        >>> c.counts, c.seeds
+        >>> comparison.counts, comparison.seeds
         ([10], 1)
     """
 

@@ -201,7 +201,18 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
 
 
 def networks(trainer: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
-    """Return the section with parameters, FLOPs and training seconds."""
+    """Return the section with parameters, FLOPs and training seconds.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.study.plan import StudyPlan, WorkUnit
+        >>> result = {"parameters": 1e6, "flops": 1e7, "training_seconds": 60.0}
+        >>> finals = [Final(model, 10, 0, result) for model in MODELS]
+        >>> plan = SimpleNamespace(plan=StudyPlan((WorkUnit("p", PRETRAIN, {}),)), results={"p": result})
+        >>> networks(SimpleNamespace(cnn="resnet-micro"), finals, plan)[-1]
+        '<p>Parameters differ by a factor of 1.00: about equal.</p>'
+    """
     rows = [("", "parameters", "FLOPs per picture", "training, s (longest)")]
     sizes: dict[str, int] = {}
     for model in MODELS:
@@ -230,7 +241,17 @@ def networks(trainer: Trainer, finals: list[Final], finished: StudyResult) -> li
 
 
 def tuning(trainer: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
-    """Return the section on the tried and the chosen learning rates."""
+    """Return the section on the tried and the chosen learning rates.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> trainer = SimpleNamespace(rate=lambda model, multiple: 0.001 * multiple)
+        >>> finals = [Final(model, 10, 0, {"rate": 1.0}) for model in MODELS]
+        >>> chosen = {"rates": [1.0], "tuning_seeds": 1, "seeds": 1}
+        >>> "Learning rates" in tuning(trainer, finals, "the val part", chosen)[0]
+        True
+    """
     rates = sorted(set(chosen["rates"]))
     rows: list[tuple[str, ...]] = [("labels", *(TITLES[model] for model in MODELS))]
     edge = False

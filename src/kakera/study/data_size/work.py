@@ -36,7 +36,15 @@ SAMPLE = 2000  # largest number of training pictures that are evaluated
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Train the three networks on subsets of the training pictures, with the val part."""
+    """Train the three networks on subsets of the training pictures, with the val part.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> trainer = Trainer(None, open_dataset("demo"), "resnet-micro", DataSizeOptions("demo"))
+        >>> trainer.kind(MAE), len(trainer.sample(count=20, seed=0))
+        ('finetune', 20)
+    """
 
     material: StudyData
     pool: Dataset
@@ -157,6 +165,16 @@ def nearest_cnn(material: StudyData) -> str:
     """Return the name of the ResNet whose number of parameters is nearest to that of the Transformer.
 
     Only ResNets with the stem for this picture size are considered.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.configs import vit_config
+        >>> facts = {"shape": vit_config("micro"), "inputs": InputSpec(1, 28, 28, (0.5,), (0.5,))}
+        >>> nearest_cnn(SimpleNamespace(dataset=open_dataset("demo"), **facts))
+        'resnet-micro'
     """
     classes, channels = len(material.dataset.classes), material.dataset.channels
     stem = "small" if max(material.inputs.size) <= SMALL else "large"

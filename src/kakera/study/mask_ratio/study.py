@@ -25,7 +25,16 @@ LEAST_RATIOS, HALVINGS = 3, 3  # limits of a budget: at least 3 ratios, and an e
 
 @dataclass(frozen=True)
 class MaskRatio:
-    """The mask-ratio study: pretrain at each ratio, then probe and fine-tune, for each seed."""
+    """The mask-ratio study: pretrain at each ratio, then probe and fine-tune, for each seed.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.grid import Grid
+        >>> options = MaskRatioOptions("demo", mask_ratios=(0.5, 0.75))
+        >>> MaskRatio(options, SimpleNamespace(grid=Grid(7, 7))).visible_counts()
+        {0.5: 24, 0.75: 12}
+    """
 
     options: MaskRatioOptions
     material: StudyData
