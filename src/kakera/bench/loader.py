@@ -128,7 +128,16 @@ def ours(dataset: Dataset, turn: int, batch: int, steps: int) -> Iterator[Tensor
 
 
 def differences(recipe: Recipe, dataset: Dataset, batch: int, steps: int) -> dict[str, Any]:
-    """Return the differences between the peer and kakera for the same crops of the same files."""
+    """Return the differences between the peer and kakera for the same crops of the same files.
+
+    Example:
+
+        >>> Path("photos").mkdir()
+        >>> Image.new("RGB", FILE_SIZE[::-1]).save("photos/0.jpg")
+        >>> recipe = Recipe([Path("photos/0.jpg")])
+        >>> differences(recipe, open_dataset("photos"), batch=1, steps=1)["most"]
+        0
+    """
     pairs = zip(recipe.epoch(0, batch), ours(dataset, 0, batch, steps), strict=True)
     gaps = np.concatenate([(a.int() - b.int()).abs().numpy().ravel() for a, b in pairs])
     return {

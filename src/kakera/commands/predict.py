@@ -189,7 +189,8 @@ def readers(dataset: Dataset, workers: int | Auto) -> int:
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
-        >>> readers(open_dataset("demo"), "auto"), readers(open_dataset("demo"), 2)
+        >>> files = open_dataset("demo")
+        >>> readers(files, "auto"), readers(files, 2)
         (0, 2)
     """
     if workers != AUTO:

@@ -66,6 +66,15 @@ def finish(
 
     The run is finished once the weights are written. If a later part fails, the same command tries that
     part again. Raises RunError for such a failure.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> run = Run("run-finish", {"verb": "finetune"})
+        >>> finish(run, saved).folder.name
+        'run-finish'
     """
     run.dist.on_rank_zero(lambda: _write(run, saved))
     return _complete(run, saved, held_out, workers, device, page)
@@ -82,6 +91,15 @@ def reopen(
     """Return the result of a finished run; evaluate it and write its page if they are missing.
 
     `narrowed` checks the kind of network, as `require_mae` does. Raises RunError if the evaluation fails.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> finished = finish(Run("run-reopen", {"verb": "finetune"}), saved)
+        >>> reopen(Run("run-reopen", {"verb": "finetune"}), lambda saved: saved).saved.classes
+        ('cat', 'dog')
     """
     return _complete(run, narrowed(load_model(run.folder)), held_out, workers, device, page)
 

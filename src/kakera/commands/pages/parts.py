@@ -73,8 +73,11 @@ def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None
 
     Example:
 
-        >>> compared({"ViT": 0.9}, "accuracy", None, "ViT")
-        []
+        >>> from kakera.training.baselines.baselines import Baseline
+        >>> known = Baseline("mean colour", 0.5, 0.5, None)
+        >>> baselines = Baselines(train=100, train_of=100, test_of=2, rows=(0, 1), found=(known,))
+        >>> compared({"ViT": 0.9}, "accuracy", baselines, "ViT")[0]
+        '<h2>Comparison with simple classifiers, on the same files</h2>'
     """
     if baselines is None:
         return []
