@@ -19,7 +19,7 @@ from kakera.training.device import device_of
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The results of `bench`: the machine, its limit in operations per second, and each case."""
+    """The results of `bench`: the machine, its limit in operations per second, and each case. See `bench`."""
 
     machine: dict[str, Any]
     limit: float

@@ -19,7 +19,13 @@ from kakera.errors import OptionError
 
 @dataclass(frozen=True)
 class Case:
-    """A case: its work, its sizes, and the smallest sizes, which only test that it runs."""
+    """A case: its work, its sizes, and the smallest sizes, which only test that it runs.
+
+    Example:
+
+        >>> Case("start of Python", lambda place: None, quick={"batch": 2}).quick
+        {'batch': 2}
+    """
 
     title: str
     build: Callable[..., Work]
@@ -106,7 +112,13 @@ ON_GPU: dict[str, Case] = {
 
 
 def case_of(name: str, table: Mapping[str, Case]) -> Case:
-    """Return the case with a name from CASES or ON_GPU. Raises OptionError for an unknown name."""
+    """Return the case with a name from CASES or ON_GPU. Raises OptionError for an unknown name.
+
+    Example:
+
+        >>> case_of("log-mel", CASES).sizes
+        {'clips': 16, 'seconds': 10.0}
+    """
     if name not in table:
         raise OptionError("case", got=name, expected="one of " + ", ".join(table), do="choose one of them")
     return table[name]

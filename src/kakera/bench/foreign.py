@@ -25,6 +25,13 @@ def add_peers_folder(folder: str) -> None:
     """Add a folder with libraries, installed by `pip install --no-deps --target FOLDER …`.
 
     Raises OptionError if the folder does not exist.
+
+    Example:
+
+        >>> add_peers_folder(".")
+        >>> peers_folder() == str(Path.cwd())
+        True
+        >>> _apart.clear()
     """
     if not Path(folder).is_dir():
         raise OptionError(
@@ -42,6 +49,11 @@ def library(name: str) -> Any:
     """Import a library or one of its modules.
 
     Raises ImportError if it is missing or does not work with this version of torch.
+
+    Example:
+
+        >>> library("json.decoder").__name__
+        'json.decoder'
     """
     try:
         return importlib.import_module(name)

@@ -73,7 +73,15 @@ def photographs(folder: Path, count: int) -> None:
 
 
 class Recipe(TorchDataset[Tensor]):
-    """The data set of the peer, as in the MAE recipe."""
+    """The data set of the peer, as in the MAE recipe.
+
+    Example:
+
+        >>> Image.new("RGB", FILE_SIZE[::-1]).save("0.jpg")
+        >>> recipe = Recipe([Path("0.jpg")])
+        >>> [batch.shape for batch in recipe.epoch(0, batch=1)]
+        [torch.Size([1, 3, 224, 224])]
+    """
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -104,7 +112,15 @@ class Recipe(TorchDataset[Tensor]):
 
 
 def ours(dataset: Dataset, turn: int, batch: int, steps: int) -> Iterator[Tensor]:
-    """Return the batches of kakera for one epoch."""
+    """Return the batches of kakera for one epoch.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> pictures = open_dataset("demo").part("test").take(range(4))
+        >>> [batch.shape for batch in ours(pictures, turn=0, batch=2, steps=1)]
+        [torch.Size([2, 1, 224, 224])]
+    """
     batches = training_batches(
         dataset, SIZE, RECIPE, seed=0, batch=batch, steps=(turn + 1) * steps, start=turn * steps
     )
@@ -112,7 +128,16 @@ def ours(dataset: Dataset, turn: int, batch: int, steps: int) -> Iterator[Tensor
 
 
 def differences(recipe: Recipe, dataset: Dataset, batch: int, steps: int) -> dict[str, Any]:
-    """Return the differences between the peer and kakera for the same crops of the same files."""
+    """Return the differences between the peer and kakera for the same crops of the same files.
+
+    Example:
+
+        >>> Path("photos").mkdir()
+        >>> Image.new("RGB", FILE_SIZE[::-1]).save("photos/0.jpg")
+        >>> recipe = Recipe([Path("photos/0.jpg")])
+        >>> differences(recipe, open_dataset("photos"), batch=1, steps=1)["most"]
+        0
+    """
     pairs = zip(recipe.epoch(0, batch), ours(dataset, 0, batch, steps), strict=True)
     gaps = np.concatenate([(a.int() - b.int()).abs().numpy().ravel() for a, b in pairs])
     return {

@@ -20,7 +20,13 @@ SECONDS = 1.0
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Return the processor, its instructions, cores, threads, versions and the day; also the GPU if used."""
+    """Return the processor, its instructions, cores, threads, versions and the day; also the GPU if used.
+
+    Example:
+
+        >>> sorted(describe())[:3]
+        ['cores', 'day', 'instructions']
+    """
     gpu = {} if device == "cpu" else {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return {
         "processor": _processor(),

@@ -31,7 +31,13 @@ FAST = f"{OURS}, fast decoder"
 
 
 def vit(size: str, patch: int) -> ViTConfig:
-    """Return the configuration of a model size with another patch."""
+    """Return the configuration of a model size with another patch.
+
+    Example:
+
+        >>> vit("nano", 8).patch
+        (8, 8)
+    """
     return SIZES[size].with_patch((patch, patch))
 
 

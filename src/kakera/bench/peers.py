@@ -15,7 +15,14 @@ from kakera.model.configs import ViTConfig
 
 @dataclass(frozen=True)
 class Peer:
-    """A network of another library, and a function that returns its loss or its logits."""
+    """A network of another library, and a function that returns its loss or its logits.
+
+    Example:
+
+        >>> network = nn.Linear(4, 2)
+        >>> Peer("torch", network, network).run(torch.zeros(1, 4)).shape
+        torch.Size([1, 2])
+    """
 
     name: str
     model: nn.Module
@@ -94,7 +101,13 @@ CLASSIFIERS: dict[str, Maker] = {
 
 
 def installed(names: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Return the libraries that can be imported, and those that cannot."""
+    """Return the libraries that can be imported, and those that cannot.
+
+    Example:
+
+        >>> installed(["json", "no-such-library"])
+        (['json'], ('no-such-library',))
+    """
     available: list[str] = []
     absent: list[str] = []
     for name in names:
@@ -132,7 +145,17 @@ def _vit_pytorch(shape: ViTConfig, side: int, classes: int = 1000) -> Any:
 
 
 def steps(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:
-    """Return a training step: forward, backward, and fused AdamW, the same for every library."""
+    """Return a training step: forward, backward, and fused AdamW, the same for every library.
+
+    Example:
+
+        >>> network = nn.Linear(4, 1)
+        >>> step = steps(network, lambda: network(torch.ones(2, 4)).square().mean())
+        >>> before = network.bias.item()
+        >>> step()
+        >>> network.bias.item() == before
+        False
+    """
     optimizer = torch.optim.AdamW(
         [part for part in model.parameters() if part.requires_grad], lr=1e-4, fused=True
     )

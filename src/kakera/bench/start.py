@@ -28,6 +28,12 @@ def start(_: Path) -> Work:
 
 
 def process(words: list[str]) -> Callable[[], object]:
-    """Return a function that runs Python with arguments until it ends."""
+    """Return a function that runs Python with arguments until it ends.
+
+    Example:
+
+        >>> process(["-c", "pass"])().returncode
+        0
+    """
     command = [sys.executable, *words]
     return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -21,7 +21,13 @@ T = TypeVar("T", bound=nn.Module | Tensor)
 
 @dataclass(frozen=True)
 class Device:
-    """A device, and the common settings of all contenders on it."""
+    """A device, and the common settings of all contenders on it.
+
+    Example:
+
+        >>> CPU.is_gpu, CPU.variants("timm")
+        (False, ('timm',))
+    """
 
     device: torch.device
 

@@ -33,7 +33,16 @@ LONG = 20  # number of options above which the usage line does not list them
 
 
 class Arguments(argparse.ArgumentParser):
-    """An ArgumentParser that raises OptionError: one line on stderr, exit code 2."""
+    """An ArgumentParser that raises OptionError: one line on stderr, exit code 2.
+
+    Example:
+
+        >>> parser = Arguments("bench", "Measure the speed.")
+        >>> parser.group("output").add_argument("--out").dest
+        'out'
+        >>> vars(parser.parse_args(["--out", "speed.json"]))
+        {'out': 'speed.json'}
+    """
 
     def __init__(self, verb: str, purpose: str) -> None:
         self.resolve: Resolve | None = None
@@ -186,7 +195,14 @@ def _kind_of(hint: Any) -> dict[str, Any]:
 
 
 def or_auto(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a type for argparse that accepts "auto", or a text that `kind` can read."""
+    """Return a type for argparse that accepts "auto", or a text that `kind` can read.
+
+    Example:
+
+        >>> read = or_auto(int)
+        >>> read("4"), read("auto")
+        (4, 'auto')
+    """
 
     def read(text: str) -> Any:
         return AUTO if text == AUTO else kind(text)
@@ -196,7 +212,14 @@ def or_auto(kind: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def help_texts(kind: type[Any]) -> dict[str, str]:
-    """Return the string below each field of a dataclass and of its base classes, by field name."""
+    """Return the string below each field of a dataclass and of its base classes, by field name.
+
+    Example:
+
+        >>> from kakera.training.options import PretrainOptions
+        >>> help_texts(PretrainOptions)["mask_ratio"]
+        'share of the patches to hide'
+    """
     texts: dict[str, str] = {}
     for part in reversed(kind.__mro__[:-1]):
         body = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
@@ -213,7 +236,15 @@ def help_texts(kind: type[Any]) -> dict[str, str]:
 
 
 def add_ranges(parser: Arguments) -> None:
-    """Add `--bits` and `--value-range`: the values of black and white in pictures of more than 8 bits."""
+    """Add `--bits` and `--value-range`: the values of black and white in pictures of more than 8 bits.
+
+    Example:
+
+        >>> parser = Arguments("check", "Check a data set.")
+        >>> add_ranges(parser)
+        >>> parser.parse_args(["--value-range", "0", "1000"]).value_range
+        [0.0, 1000.0]
+    """
     place = parser.group(READING)
     place.add_argument(
         "--bits",
@@ -235,7 +266,15 @@ def add_ranges(parser: Arguments) -> None:
 
 
 def add_channels(parser: Arguments) -> None:
-    """Add `--channels`: the number of channels to read pictures with."""
+    """Add `--channels`: the number of channels to read pictures with.
+
+    Example:
+
+        >>> parser = Arguments("check", "Check a data set.")
+        >>> add_channels(parser)
+        >>> parser.parse_args(["--channels", "1"]).channels
+        1
+    """
     parser.group(READING).add_argument(
         "--channels",
         type=or_auto(int),
@@ -246,7 +285,15 @@ def add_channels(parser: Arguments) -> None:
 
 
 def add_workers(parser: Arguments) -> None:
-    """Add `--workers`: the number of processes that read files."""
+    """Add `--workers`: the number of processes that read files.
+
+    Example:
+
+        >>> parser = Arguments("check", "Check a data set.")
+        >>> add_workers(parser)
+        >>> parser.parse_args(["--workers", "auto"]).workers
+        'auto'
+    """
     parser.group(READING).add_argument(
         "--workers",
         type=or_auto(int),

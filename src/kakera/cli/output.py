@@ -15,7 +15,18 @@ from rich.text import Text
 
 
 class Printable(Protocol):
-    """The plan of a verb."""
+    """The plan of a verb.
+
+    Example:
+
+        >>> class Sentence:
+        ...     def lines(self):
+        ...         return ["time: 2 minutes"]
+        >>> print_plan(Sentence(), ["probe"])
+        time: 2 minutes
+        next: kakera probe
+        0
+    """
 
     def lines(self) -> list[str]:
         """Return the lines to print."""
@@ -23,7 +34,17 @@ class Printable(Protocol):
 
 
 def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
-    """Print rows of text; the first row is the header, and all columns but the first are right-aligned."""
+    """Print rows of text; the first row is the header, and all columns but the first are right-aligned.
+
+    Example:
+
+        >>> print_table([("file", "label"), ("a.png", "cat")])
+        <BLANKLINE>
+          file    label
+         ───────────────
+          a.png     cat
+        <BLANKLINE>
+    """
     header, *body = rows
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
     for number, name in enumerate(header):
@@ -36,7 +57,17 @@ def print_table(rows: Sequence[Sequence[str]], *, title: str = "") -> None:
 
 
 def print_plan(plan: Printable, words: Sequence[str]) -> int:
-    """Print the plan of a verb, and the command that starts it: `words` without `--plan`; return 0."""
+    """Print the plan of a verb, and the command that starts it: `words` without `--plan`; return 0.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> plan = SimpleNamespace(lines=lambda: ["time: 2 minutes"])
+        >>> print_plan(plan, ["pretrain", "--data", "my pictures", "--plan"])
+        time: 2 minutes
+        next: kakera pretrain --data 'my pictures'
+        0
+    """
     print("\n".join(plan.lines()))
     print(f"next: {shlex.join(['kakera', *(word for word in words if word != '--plan')])}")
     return 0
@@ -54,7 +85,16 @@ WRITTEN = (
 
 
 def print_written(folder: Path) -> None:
-    """Print the names of the files that a run has written, and the number of skipped files."""
+    """Print the names of the files that a run has written, and the number of skipped files.
+
+    Example:
+
+        >>> run = Path("run-1")
+        >>> run.mkdir()
+        >>> _ = (run / "report.html").write_text("")
+        >>> print_written(run)
+        run-1: report.html
+    """
     print(f"{folder}: {', '.join(name for name in WRITTEN if (folder / name).exists())}")
     skipped = folder / "unreadable.csv"
     if skipped.exists():
@@ -66,7 +106,14 @@ def print_written(folder: Path) -> None:
 
 
 def print_report(folder: Path) -> None:
-    """Print the path of `report.html`, if the run has one."""
+    """Print the path of `report.html`, if the run has one.
+
+    Example:
+
+        >>> _ = Path("report.html").write_text("")
+        >>> print_report(Path())
+        report.html: open it in a browser
+    """
     path = folder / "report.html"
     if path.exists():
         print(f"{path}: open it in a browser")

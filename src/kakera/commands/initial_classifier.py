@@ -72,7 +72,13 @@ def _from_scratch(
 
 
 def scratch_shape(options: FinetuneOptions) -> ViTConfig:
-    """Return the configuration of a Vision Transformer to train from scratch. Raises OptionError."""
+    """Return the configuration of a Vision Transformer to train from scratch. Raises OptionError.
+
+    Example:
+
+        >>> scratch_shape(FinetuneOptions("pictures", model="nano", patch=(8,))).patch
+        (8, 8)
+    """
     if options.model not in SIZES:
         names = ", ".join([*SIZES, *RESNETS])
         raise OptionError("model", got=options.model, expected=names, do="choose one of these")

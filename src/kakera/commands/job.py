@@ -189,7 +189,15 @@ def sample(prepared: Prepared, *, labelled: bool) -> Prepared:
 
 
 def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
-    """Return a text with the number of parameters, the input size and the patch size of a network."""
+    """Return a text with the number of parameters, the input size and the patch size of a network.
+
+    Example:
+
+        >>> from kakera.model.configs import vit_config
+        >>> cost = StepCost(0.0, 0.0, parameters=5_400_000, width=192, tokens=196)
+        >>> described(cost, (224, 224), vit_config("tiny"))
+        '5.4 million parameters, 224 x 224 in patches of 16 x 16'
+    """
     count = cost.parameters / 1e6
     many = f"{count:.1f}" if count < 10 else f"{count:.0f}"
     return (
@@ -198,7 +206,13 @@ def described(cost: StepCost, size: tuple[int, int], shape: ViTConfig) -> str:
 
 
 def finished(out: str | Path) -> bool:
-    """Return True if a run folder holds a finished model."""
+    """Return True if a run folder holds a finished model.
+
+    Example:
+
+        >>> finished("run-1")
+        False
+    """
     return (Path(out) / WEIGHTS).exists()
 
 

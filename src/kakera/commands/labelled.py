@@ -7,7 +7,14 @@ from kakera.errors import DataError
 
 
 def labelled_part(dataset: Dataset, part: str) -> Dataset:
-    """Return the labelled files of a part ("train", "val" or "test")."""
+    """Return the labelled files of a part ("train", "val" or "test").
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> len(labelled_part(open_dataset("demo"), "train"))
+        8000
+    """
     chosen = dataset.part(part)
     return chosen.take(chosen.labelled)
 
@@ -16,13 +23,26 @@ def held_out(dataset: Dataset) -> tuple[str, Dataset]:
     """Return the name and the labelled files of the part to evaluate on: test, or else val.
 
     The files may be empty.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> name, files = held_out(open_dataset("demo"))
+        >>> name, len(files)
+        ('test', 1500)
     """
     test = labelled_part(dataset, "test")
     return ("test", test) if len(test) else ("val", labelled_part(dataset, "val"))
 
 
 def require_classes(dataset: Dataset) -> None:
-    """Raise DataError if there are fewer than two classes, or no labelled training files."""
+    """Raise DataError if there are fewer than two classes, or no labelled training files.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> require_classes(open_dataset("demo"))
+    """
     known = labelled_part(dataset, "train")
     if len(dataset.classes) < 2 or not len(known):
         raise DataError(

@@ -11,7 +11,13 @@ from kakera.training import checkpoints
 
 
 def step_reached(folder: Path) -> int | None:
-    """Return the step of a run's newest checkpoint; None if the run is finished or has no checkpoint."""
+    """Return the step of a run's newest checkpoint; None if the run is finished or has no checkpoint.
+
+    Example:
+
+        >>> step_reached(Path()) is None
+        True
+    """
     found = [] if (folder / WEIGHTS).exists() else checkpoints.paths(folder)
     return checkpoints.step_of(found[-1]) if found else None
 
@@ -21,6 +27,16 @@ def open_run(folder: str | Path) -> tuple[Pretrained, int | None]:
 
     For a run in training, the weights are those of the newest checkpoint. If the run has a moving average
     of the weights, return that, as a finished run does. Raises RunError.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.formats.native import save_model
+        >>> inputs = InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> save_model(Path("run-1"), Pretrained(network, inputs, ("cat", "dog")))
+        >>> open_run("run-1")[1] is None
+        True
     """
     folder = Path(folder)
     if (folder / WEIGHTS).exists() or not checkpoints.paths(folder):

@@ -166,7 +166,16 @@ def _placed(saved: Pretrained | OnnxModel, device: str) -> AbstractContextManage
 
 
 def open_model(model: Source) -> Pretrained | OnnxModel:
-    """Load a run folder or an ONNX folder; return a loaded model as it is. Raises RunError."""
+    """Load a run folder or an ONNX folder; return a loaded model as it is. Raises RunError.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> model = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> open_model(model) is model
+        True
+    """
     if isinstance(model, Pretrained | OnnxModel):
         return model
     return open_onnx(model) if is_onnx(model) else noted(load(model), model)
@@ -176,6 +185,13 @@ def readers(dataset: Dataset, workers: int | Auto) -> int:
     """Return the number of processes that read files. Raises OptionError for a wrong number.
 
     "auto" means one per CPU core, or none for at most 256 files and for arrays in memory.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> files = open_dataset("demo")
+        >>> readers(files, "auto"), readers(files, 2)
+        (0, 2)
     """
     if workers != AUTO:
         check_number("workers", workers, int, Bounds(0), auto=True)

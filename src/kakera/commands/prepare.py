@@ -119,7 +119,13 @@ def resolve(
 
 
 def chosen_kind(options: DataOptions, data: str, start: InputSpec | None) -> Kind:
-    """Return the requested kind of files; for "any" in a folder or table, the kind of the model `start`."""
+    """Return the requested kind of files; for "any" in a folder or table, the kind of the model `start`.
+
+    Example:
+
+        >>> chosen_kind(PretrainOptions("pictures", kind="recordings"), "pictures", None)
+        'recordings'
+    """
     if options.kind != "any" or start is None or not Path(data).exists() or is_shards(data):
         return options.kind
     return "recordings" if start.sound else "pictures"
@@ -131,7 +137,13 @@ def _alone(options: DataOptions) -> bool:
 
 
 def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
-    """Return the random changes of pictures or recordings, drawn again in each epoch."""
+    """Return the random changes of pictures or recordings, drawn again in each epoch.
+
+    Example:
+
+        >>> augmentation(PretrainOptions("pictures", flip=False)).flip
+        False
+    """
     return Augmentation(
         crop=(options.crop_min_scale, 1.0),
         shift=options.shift,
@@ -145,7 +157,14 @@ def augmentation(options: PretrainOptions | FinetuneOptions) -> Augmentation:
 def require_patches(
     shape: ViTConfig, patch: tuple[int, ...] | Auto, stride: tuple[int, ...] = ()
 ) -> ViTConfig:
-    """Return the configuration with the requested patch size and stride. Raises OptionError."""
+    """Return the configuration with the requested patch size and stride. Raises OptionError.
+
+    Example:
+
+        >>> from kakera.model.configs import vit_config
+        >>> require_patches(vit_config("nano"), (8,)).patch
+        (8, 8)
+    """
     sides = pair("patch", patch) or shape.patch
     return shape.with_patch(sides, pair("stride", stride))
 

@@ -176,7 +176,17 @@ def _plan(
 
 
 def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: PretrainOptions) -> bytes:
-    """Return a PNG of some pictures: original, masked, predicted; the masks are the same in each call."""
+    """Return a PNG of some pictures: original, masked, predicted; the masks are the same in each call.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> config, files = vit_config("nano"), open_dataset("demo").take(range(2))
+        >>> model = MAE(ViT(config, channels=1, image_size=28), config.decoder)
+        >>> saved = Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))
+        >>> reconstruction_sheet(saved, files, PretrainOptions("demo"))[1:4]
+        b'PNG'
+    """
     looked = preview(pictures, saved.front_end)
     saved.model.eval()
     samples, chosen = looked.batch.samples.numpy(), (options.mask_ratio, options.seed, options.masking)

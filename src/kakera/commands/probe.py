@@ -53,7 +53,7 @@ MEMORY = "pass fewer --layers or --pools, or lower --workers"
 
 @dataclass(frozen=True, eq=False)
 class ProbeOutcome:
-    """The results of all fits, and the logits of the fits that the page shows."""
+    """The results of all fits, and the logits of the fits that the page shows. See `probe`."""
 
     results: list[ProbeResult]
     scores: dict[str, NDArray[np.float64]]

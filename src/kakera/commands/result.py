@@ -66,6 +66,15 @@ def finish(
 
     The run is finished once the weights are written. If a later part fails, the same command tries that
     part again. Raises RunError for such a failure.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> run = Run("run-finish", {"verb": "finetune"})
+        >>> finish(run, saved).folder.name
+        'run-finish'
     """
     run.dist.on_rank_zero(lambda: _write(run, saved))
     return _complete(run, saved, held_out, workers, device, page)
@@ -82,6 +91,15 @@ def reopen(
     """Return the result of a finished run; evaluate it and write its page if they are missing.
 
     `narrowed` checks the kind of network, as `require_mae` does. Raises RunError if the evaluation fails.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> finished = finish(Run("run-reopen", {"verb": "finetune"}), saved)
+        >>> reopen(Run("run-reopen", {"verb": "finetune"}), lambda saved: saved).saved.classes
+        ('cat', 'dog')
     """
     return _complete(run, narrowed(load_model(run.folder)), held_out, workers, device, page)
 
@@ -146,6 +164,12 @@ def write_page(folder: Path, make: Callable[[], str]) -> None:
     """Write `report.html` into a folder; if this fails, print one line on stderr and raise nothing.
 
     All other files are saved by then, and the same command writes a missing page.
+
+    Example:
+
+        >>> write_page(Path(), lambda: "<h1>Report</h1>")
+        >>> Path("report.html").read_text()
+        '<h1>Report</h1>'
     """
     path = folder / REPORT
     try:
@@ -169,7 +193,18 @@ def predict_part(
     dist: Distributed | None = None,
     device: str = "auto",
 ) -> Predictions:
-    """Predict all readable files of a labelled data set; each of n processes predicts every n-th file."""
+    """Predict all readable files of a labelled data set; each of n processes predicts every n-th file.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> files = open_dataset("demo").part("test").take(np.arange(4))
+        >>> predict_part(saved, files, device="cpu").numbers.tolist()
+        [0, 1, 2, 3]
+    """
     assert dataset.labels is not None
     dist, began = dist or Distributed(), time.monotonic()
     mine = dist.own_rows(len(dataset))
@@ -200,6 +235,16 @@ def measure(
 
     `workers` is the number of processes that read files. With several training processes (`dist`), each
     predicts a part of the files, and each file counts once. `device` is cpu, cuda, mps or auto.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> files = open_dataset("demo").part("test").take(np.arange(4))
+        >>> 0 <= measure(saved, files, device="cpu").score <= 1
+        True
     """
     return _evaluated(predict_part(saved, dataset, workers, dist, device), dataset, saved)
 

@@ -33,6 +33,14 @@ def start_from_ridge(
 
     `pictures` are labelled training files. With n processes (`dist`), each computes the tokens of every n-th
     file, and all processes set the same head. The head of `saved` is changed in place.
+
+    Example:
+
+        >>> from kakera import InputSpec
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> start_from_ridge(saved, open_dataset("demo").part("train").take(range(20)), device="cpu")
     """
     dist, model = dist or Distributed(), saved.model
     assert pictures.labels is not None

@@ -28,6 +28,12 @@ def seen_files(run: str | Path, dataset: Dataset) -> str:
 
     The run's `config.json` names its data set. Its files are listed again, but not read. If the data set has
     changed since, the training files are unknown, and the sentence mentions the change.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> seen_files("run-1", open_dataset("demo"))
+        ''
     """
     config, data = config_of(run), trained_on(run)
     if config.get("verb") != "finetune" or not data or is_address(data):

@@ -33,7 +33,13 @@ CHUNK = 64  # files per forward pass
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Stored values (n, c, H, W), the padding mask of the patches, and the labels of a fixed set of files."""
+    """Stored values (n, c, H, W), the padding mask of the patches, and the labels of a fixed set of files.
+
+    Example:
+
+        >>> Sample(torch.zeros(2, 1, 28, 28), None, torch.tensor([0, 1])).labels.tolist()
+        [0, 1]
+    """
 
     pictures: Tensor
     padding: Tensor | None
@@ -112,7 +118,17 @@ class AccuracyMonitor:
 
 
 def measured(saved: Pretrained, sample: Sample) -> tuple[float, float]:
-    """Return the accuracy (0 to 1) and the mean loss of a sample, rounded to four decimals."""
+    """Return the accuracy (0 to 1) and the mean loss of a sample, rounded to four decimals.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> accuracy, loss = measured(saved, Sample(torch.zeros(2, 1, 28, 28), None, torch.tensor([0, 1])))
+        >>> accuracy
+        0.5
+    """
     rows = list[Tensor]()
     for start in range(0, len(sample.pictures), CHUNK):
         part = slice(start, start + CHUNK)

@@ -28,7 +28,14 @@ DEAD = 60.0  # seconds without refresh after which a lease is dead
 
 
 class Lease:
-    """A lease of this process: `with lease: …` refreshes it, and releases it also after an error."""
+    """A lease of this process: `with lease: …` refreshes it, and releases it also after an error.
+
+    Example:
+
+        >>> with Leases(Path("units")).take("pretrain") as lease:
+        ...     print(lease.path.name)
+        pretrain.0
+    """
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self.path, self.content = path, content
@@ -60,7 +67,19 @@ class Lease:
 
 
 class Leases:
-    """The leases in a folder."""
+    """The leases in a folder.
+
+    Example:
+
+        >>> leases = Leases(Path("leases"))
+        >>> lease = leases.take("pretrain")
+        >>> leases.take("pretrain") is None
+        True
+        >>> with lease:
+        ...     pass
+        >>> leases.take("pretrain") is None
+        False
+    """
 
     def __init__(self, folder: Path, dead: float = DEAD) -> None:
         self.folder, self.dead = folder, dead
@@ -131,7 +150,13 @@ class Leases:
 
 
 def machine() -> str:
-    """Return an identifier of this machine or container, within which process numbers are unique."""
+    """Return an identifier of this machine or container, within which process numbers are unique.
+
+    Example:
+
+        >>> machine() == machine()
+        True
+    """
     try:
         room = Path("/proc/self/ns/pid").stat().st_ino
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

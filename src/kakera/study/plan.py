@@ -26,6 +26,12 @@ class WorkUnit:
     """A work unit of a study, done once in a folder with its name. A `result.json` marks it as finished.
 
     `values` are the settings of the work; `needs` are the units that must be finished before.
+
+    Example:
+
+        >>> unit = WorkUnit("probe-0", "probe", {"seed": 0}, needs=("pretrain-0",), seconds=60.0)
+        >>> unit.needs
+        ('pretrain-0',)
     """
 
     name: str
@@ -75,7 +81,17 @@ class Study(Protocol):
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The plan of a study: units in order, the final options `chosen`, and what the budget left out."""
+    """The plan of a study: units in order, the final options `chosen`, and what the budget left out.
+
+    Example:
+
+        >>> units = (WorkUnit("a", "probe", {}, seconds=60.0), WorkUnit("b", "probe", {}, seconds=60.0))
+        >>> plan = StudyPlan(units)
+        >>> plan.seconds
+        120.0
+        >>> plan.lines()
+        ['probe: 2 x 60 s, 2 min', 'total: about 2 min for one process']
+    """
 
     units: tuple[WorkUnit, ...]
     chosen: dict[str, Any] = field(default_factory=dict)
@@ -137,7 +153,14 @@ def make_plan(study: Study, say: Callable[[str], None]) -> tuple[Study, StudyPla
 
 
 def read_plan(folder: Path) -> StudyPlan:
-    """Read the plan of a study folder. Raises RunError if it is missing or invalid."""
+    """Read the plan of a study folder. Raises RunError if it is missing or invalid.
+
+    Example:
+
+        >>> StudyPlan((WorkUnit("a", "probe", {}),), chosen={"seeds": 3}).write(Path())
+        >>> read_plan(Path()).units[0].name
+        'a'
+    """
     path = folder / PLAN
     try:
         values = json.loads(path.read_text())

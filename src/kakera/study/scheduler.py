@@ -24,7 +24,7 @@ PAUSE = 1.0  # seconds between two checks for a free unit
 
 @dataclass(frozen=True)
 class StudyResult:
-    """A finished study: its folder, its plan, and the result of each unit."""
+    """A finished study: its folder, its plan, and the result of each unit. See `run_study`."""
 
     folder: Path
     plan: StudyPlan

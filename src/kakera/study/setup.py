@@ -34,7 +34,10 @@ SHOWN = 6  # pictures in the report with their reconstructions
 
 @dataclass(frozen=True, eq=False)
 class StudyData:
-    """The data set (in memory if it is small), the network, and the options of the recipes."""
+    """The data set (in memory if it is small), the network, and the options of the recipes.
+
+    See `study_data`.
+    """
 
     dataset: Dataset
     shape: ViTConfig
@@ -131,6 +134,13 @@ def cut_validation(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, 
 
     The val part is that of the data set, or `share` of each class of the labelled training pictures.
     Raises DataError if that is less than one picture.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> dataset, text = cut_validation(open_dataset("demo"), share=0.1, seed=0)
+        >>> text
+        '800 of 8000 labelled training pictures'
     """
     train, own = labelled_part(dataset, "train"), labelled_part(dataset, "val")
     if len(own):

@@ -9,7 +9,13 @@ from kakera.training.option_args import DataArgs
 
 
 class StudyArgs(DataArgs, total=False):
-    """Options of both studies: repetitions, time, and training."""
+    """Options of both studies: repetitions, time, and training.
+
+    Example:
+
+        >>> sorted(StudyArgs.__optional_keys__)[:2]
+        ['bits', 'budget']
+    """
 
     seeds: int
     """number of repetitions; each draws its own labels and initial weights"""
@@ -40,7 +46,14 @@ class StudyArgs(DataArgs, total=False):
 
 
 class MaskRatioArgs(StudyArgs, total=False):
-    """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11)."""
+    """Options of the mask-ratio study (MAE paper, Fig. 5; lecture L11).
+
+    Example:
+
+        >>> options: MaskRatioArgs = {"mask_ratios": [0.5, 0.75], "seeds": 3}
+        >>> options["seeds"]
+        3
+    """
 
     mask_ratios: float | Sequence[float]
     """mask ratios to compare; ratios that hide the same number of patches run once"""
@@ -51,7 +64,14 @@ class MaskRatioArgs(StudyArgs, total=False):
 
 
 class DataSizeArgs(StudyArgs, total=False):
-    """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7)."""
+    """Options of the data-size study: CNN, Vision Transformer or masked autoencoder (lecture L7).
+
+    Example:
+
+        >>> options: DataSizeArgs = {"sizes": ["10%", "all"], "seeds": 3}
+        >>> options["sizes"]
+        ['10%', 'all']
+    """
 
     sizes: str | Sequence[str]
     """numbers of labels, or shares of all labels, such as 100, 10% or all"""

@@ -24,7 +24,14 @@ OWN = {
 
 
 def command(name: str, options: StudyOptions) -> str:
-    """Return the command line of this study, with the options that differ from the defaults."""
+    """Return the command line of this study, with the options that differ from the defaults.
+
+    Example:
+
+        >>> from kakera.study.study_options import MaskRatioOptions
+        >>> command("mask-ratio", MaskRatioOptions("pictures", seeds=2))
+        'kakera study mask-ratio pictures --seeds 2'
+    """
     words = ["kakera", "study", name, options.data]
     for field in fields(options):
         value = getattr(options, field.name)
@@ -36,7 +43,17 @@ def command(name: str, options: StudyOptions) -> str:
 
 
 def time_and_command(finished: StudyResult, name: str, options: StudyOptions) -> list[str]:
-    """Return the section with estimated and real time, what the budget left out, and the command."""
+    """Return the section with estimated and real time, what the budget left out, and the command.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.study.plan import StudyPlan
+        >>> from kakera.study.study_options import MaskRatioOptions
+        >>> finished = StudyResult(Path(), StudyPlan(()), {}, {})
+        >>> time_and_command(finished, "mask-ratio", MaskRatioOptions("pictures"))[-1]
+        '<pre><code>kakera study mask-ratio pictures</code></pre>'
+    """
     spent = sum(finished.spent.values())
     return [
         html.heading("Plan, time and command"),
@@ -77,7 +94,17 @@ def settings(material: StudyData, chosen: dict[str, Any]) -> list[str]:
 
 
 def write_costs(finished: StudyResult) -> None:
-    """Write `costs.csv`: the estimated and real seconds of each unit."""
+    """Write `costs.csv`: the estimated and real seconds of each unit.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.study.plan import StudyPlan, WorkUnit
+        >>> unit = WorkUnit("a", "probe", {}, seconds=60.0)
+        >>> write_costs(StudyResult(Path(), StudyPlan((unit,)), {"a": {}}, {"a": 55.0}))
+        >>> print(Path("costs.csv").read_text().splitlines()[1])
+        a,probe,60.000000,55.000000,
+    """
     rows = [
         (
             unit.name,

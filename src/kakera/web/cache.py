@@ -16,7 +16,16 @@ T = TypeVar("T")
 
 
 class Cache:
-    """A cache of values by key, up to `limit_bytes`; the least recently used values are removed first."""
+    """A cache of values by key, up to `limit_bytes`; the least recently used values are removed first.
+
+    Example:
+
+        >>> cache = Cache(limit_bytes=1000)
+        >>> cache.get("a", lambda: "computed", size=len)
+        'computed'
+        >>> cache.get("a", lambda: "not called again", size=len)
+        'computed'
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit = limit_bytes
@@ -65,6 +74,13 @@ class Limiter:
     """A limit of concurrent computations: by default one for each core.
 
     A request that waits longer than `patience_seconds` is refused.
+
+    Example:
+
+        >>> limiter = Limiter(patience_seconds=1.0, at_a_time=2)
+        >>> with limiter.slot():
+        ...     print("computing")
+        computing
     """
 
     def __init__(self, patience_seconds: float = 30.0, at_a_time: int | None = None) -> None:

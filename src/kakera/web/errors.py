@@ -24,24 +24,56 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class UnknownError(LookupError):
-    """An id that no model and no picture has."""
+    """An id that no model and no picture has.
+
+    Example:
+
+        >>> str(UnknownError("no picture has the id 7"))
+        'no picture has the id 7'
+    """
 
 
 class BusyError(Exception):
-    """Too many requests are waiting."""
+    """Too many requests are waiting.
+
+    Example:
+
+        >>> from kakera.web.cache import Limiter
+        >>> limiter = Limiter(patience_seconds=0.0, at_a_time=1)
+        >>> with limiter.slot():
+        ...     try:
+        ...         limiter.slot().__enter__()
+        ...     except BusyError:
+        ...         print("too many requests")
+        too many requests
+    """
 
 
 def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return an error answer: one sentence as JSON.
 
     Characters that UTF-8 cannot encode, such as half of a UTF-16 surrogate pair, become "?".
+
+    Example:
+
+        >>> answer = refusal(404, "no picture has the id 7")
+        >>> answer.status_code, answer.body
+        (404, b'{"detail":"no picture has the id 7"}')
     """
     detail = detail.encode(errors="replace").decode()
     return Response(orjson.dumps({"detail": detail}), status, headers, "application/json")
 
 
 def refuse_in_one_sentence(app: FastAPI) -> None:
-    """Add a handler for every error that a request can cause."""
+    """Add a handler for every error that a request can cause.
+
+    Example:
+
+        >>> app = FastAPI()
+        >>> refuse_in_one_sentence(app)
+        >>> BusyError in app.exception_handlers
+        True
+    """
 
     @app.exception_handler(InputError)
     def of_input(request: Request, error: InputError) -> Response:

@@ -44,6 +44,13 @@ class Guard:
 
     Such a host name would give a page of another site the origin of this server (DNS rebinding). `allowed`
     are further host names by which visitors call the server, for example behind a proxy.
+
+    Example:
+
+        >>> async def app(scope, receive, send): ...
+        >>> guard = Guard(app, "localhost", allowed=["Explorer.example.org"])
+        >>> "explorer.example.org" in guard.names
+        True
     """
 
     def __init__(
@@ -159,6 +166,11 @@ def own_names(host: str) -> frozenset[str]:
     """Return the host names that the server accepts.
 
     A server that other machines can reach also accepts the name of this machine and any IP address.
+
+    Example:
+
+        >>> sorted(own_names("127.0.0.1"))
+        ['127.0.0.1', '::1', 'localhost']
     """
     if is_local(host):
         return LOCAL | {host}
@@ -166,7 +178,13 @@ def own_names(host: str) -> frozenset[str]:
 
 
 def is_local(host: str) -> bool:
-    """Return True if only this machine can reach the address `host`."""
+    """Return True if only this machine can reach the address `host`.
+
+    Example:
+
+        >>> is_local("127.0.0.1"), is_local("::1"), is_local("0.0.0.0")
+        (True, True, False)
+    """
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -18,7 +18,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Refusal(BaseModel):
-    """The reason why a request was refused."""
+    """The reason why a request was refused.
+
+    Example:
+
+        >>> Refusal(detail="No picture has the id 7.").model_dump()
+        {'detail': 'No picture has the id 7.'}
+    """
 
     detail: str = Field(description="One sentence: what was wrong, and what to do.")
 
@@ -47,21 +53,40 @@ class ModelAnswer(BaseModel):
 
 
 class PictureAnswer(BaseModel):
-    """A picture or recording: a sample or an upload."""
+    """A picture or recording: a sample or an upload.
+
+    Example:
+
+        >>> PictureAnswer(id="0", name="cat.png").model_dump_json()
+        '{"id":"0","name":"cat.png"}'
+    """
 
     id: str
     name: str
 
 
 class Tick(BaseModel):
-    """A labelled position on an axis."""
+    """A labelled position on an axis.
+
+    Example:
+
+        >>> Tick(at=0.5, text="112").model_dump()
+        {'at': 0.5, 'text': '112'}
+    """
 
     at: Share = Field(description="Position on the axis: 0 is the beginning, 1 the end.")
     text: str
 
 
 class AxisAnswer(BaseModel):
-    """The axis of rows or columns: name, unit and positions."""
+    """The axis of rows or columns: name, unit and positions.
+
+    Example:
+
+        >>> axis = AxisAnswer(name="down", unit="px", ticks=[Tick(at=0, text="0")], edges=[0, 8, 16])
+        >>> axis.model_dump()
+        {'name': 'down', 'unit': 'px', 'ticks': [{'at': 0.0, 'text': '0'}], 'edges': [0.0, 8.0, 16.0]}
+    """
 
     name: str
     unit: str
@@ -70,7 +95,16 @@ class AxisAnswer(BaseModel):
 
 
 class SceneAnswer(BaseModel):
-    """A picture or recording as a model receives it: size, grid of patches and axes, without padding."""
+    """A picture or recording as a model receives it: size, grid of patches and axes, without padding.
+
+    Example:
+
+        >>> axis = AxisAnswer(name="", unit="px", ticks=[], edges=[0, 8, 16])
+        >>> facts = {"down": axis, "across": axis, "upwards": False, "start": 0, "end": 0}
+        >>> scene = SceneAnswer(size=(16, 16), rows=2, cols=2, window=1, windows=1, **facts)
+        >>> scene.size
+        (16, 16)
+    """
 
     size: tuple[int, int] = Field(description="Height and width without padding, in pixels.")
     rows: int = Field(description="Rows of patches without padding; 1 for a CNN.")
@@ -85,46 +119,90 @@ class SceneAnswer(BaseModel):
 
 
 class AttentionAnswer(BaseModel):
-    """Attention weights a_ij over the patches: from the class token and each patch, or from one token."""
+    """Attention weights a_ij over the patches: from the class token and each patch, or from one token.
+
+    Example:
+
+        >>> AttentionAnswer(attention=[[0.25, 0.75]]).model_dump()
+        {'attention': [[0.25, 0.75]]}
+    """
 
     attention: list[list[Share]] = Field(description="Shape (1 + N, N), or (1, N) for one token.")
 
 
 class SimilarityAnswer(BaseModel):
-    """Cosine similarities of all pairs of patches."""
+    """Cosine similarities of all pairs of patches.
+
+    Example:
+
+        >>> SimilarityAnswer(similarity=[[1, 0.5], [0.5, 1]]).model_dump()
+        {'similarity': [[1.0, 0.5], [0.5, 1.0]]}
+    """
 
     similarity: list[list[float]] = Field(description="Shape (N, N), values −1 … 1.")
 
 
 class RelevanceAnswer(BaseModel):
-    """The relevance of each patch for a class."""
+    """The relevance of each patch for a class.
+
+    Example:
+
+        >>> RelevanceAnswer(target="cat", relevance=[0, 0.3]).model_dump()
+        {'target': 'cat', 'relevance': [0.0, 0.3]}
+    """
 
     target: str
     relevance: list[Annotated[float, Field(ge=0)]] = Field(description="Shape (N), row by row.")
 
 
 class Probability(BaseModel):
-    """The probability of one class."""
+    """The probability of one class.
+
+    Example:
+
+        >>> Probability(name="cat", probability=0.9)
+        Probability(name='cat', probability=0.9)
+    """
 
     name: str
     probability: Share
 
 
 class PredictionAnswer(BaseModel):
-    """The probabilities of all classes, the most probable first."""
+    """The probabilities of all classes, the most probable first.
+
+    Example:
+
+        >>> PredictionAnswer(multi_label=False, probabilities=[Probability(name="cat", probability=1)])
+        PredictionAnswer(multi_label=False, probabilities=[Probability(name='cat', probability=1.0)])
+    """
 
     multi_label: bool = Field(description="True if a picture can have more than one class.")
     probabilities: list[Probability]
 
 
 class EmbeddingAnswer(BaseModel):
-    """The embedding of a picture, one vector."""
+    """The embedding of a picture, one vector.
+
+    Example:
+
+        >>> EmbeddingAnswer(embedding=[0.5, -1]).model_dump()
+        {'embedding': [0.5, -1.0]}
+    """
 
     embedding: list[float]
 
 
 class Mask(BaseModel):
-    """A mask: a list of hidden patches, or the settings of a random mask."""
+    """A mask: a list of hidden patches, or the settings of a random mask.
+
+    Example:
+
+        >>> Mask(model="cats", picture="0", hidden=[1, 4]).hidden
+        [1, 4]
+        >>> Mask(model="cats", picture="0").ratio
+        0.75
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -144,13 +222,25 @@ class Mask(BaseModel):
 
 
 class ReconstructionRequest(Mask):
-    """A request to reconstruct a picture: the mask, and the channels to show."""
+    """A request to reconstruct a picture: the mask, and the channels to show.
+
+    Example:
+
+        >>> ReconstructionRequest(model="cats", picture="0", hidden=[1, 4], shown=[3, 2, 1]).shown
+        [3, 2, 1]
+    """
 
     shown: Shown = []
 
 
 class AudioRequest(Mask):
-    """A request to convert a spectrogram to audio."""
+    """A request to convert a spectrogram to audio.
+
+    Example:
+
+        >>> AudioRequest(model="birds", picture="0", of="original").of
+        'original'
+    """
 
     of: Literal["guess", "original"] = Field(
         "guess", description="guess: the hidden patches are predicted; original: the full spectrogram."
@@ -158,7 +248,13 @@ class AudioRequest(Mask):
 
 
 class ReconstructionAnswer(BaseModel):
-    """A picture reconstructed from its visible patches."""
+    """A picture reconstructed from its visible patches.
+
+    Example:
+
+        >>> sorted(ReconstructionAnswer.model_fields)
+        ['borrowed', 'error', 'errors', 'hidden', 'masked', 'prediction']
+    """
 
     hidden: list[int] = Field(description="The numbers of the hidden patches.")
     masked: str = Field(description="The visible patches, as a data URL of a PNG.")

@@ -9,7 +9,13 @@ from kakera.option_fields import within
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """The address of the explorer, and its sample pictures."""
+    """The address of the explorer, and its sample pictures.
+
+    Example:
+
+        >>> ServeOptions(port=9000).port
+        9000
+    """
 
     host: str = "127.0.0.1"
     """address to listen on; with any but 127.0.0.1, localhost or ::1, other machines can connect"""

@@ -24,7 +24,15 @@ KEPT_BYTES = 96 << 20  # bytes of all uploads together; the least recently used 
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """The input of a model: stored values (c, H, W), and the position of the window of a recording."""
+    """The input of a model: stored values (c, H, W), and the position of the window of a recording.
+
+    Example:
+
+        >>> import torch
+        >>> looked = ModelInput(torch.zeros(1, 28, 28))
+        >>> looked.values.shape, looked.windows
+        (torch.Size([1, 28, 28]), 1)
+    """
 
     values: Num[Tensor, "c H W"]
     width: int | None = None
@@ -39,7 +47,15 @@ class ModelInput:
 
 
 class Item(Protocol):
-    """A picture or a recording of the explorer."""
+    """A picture or a recording of the explorer.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> item = SimpleNamespace(id="0", name="cat.png", model_input=lambda inputs: None)
+        >>> answer(item).name
+        'cat.png'
+    """
 
     @property
     def id(self) -> str:
@@ -57,7 +73,18 @@ class Item(Protocol):
 
 
 class Store(ABC):
-    """Samples that everyone can list, and uploads. The id of an upload is the hash of its content."""
+    """Samples that everyone can list, and uploads. The id of an upload is the hash of its content.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> class Texts(Store):
+        ...     def opened(self, content, identity):
+        ...         return SimpleNamespace(id=identity, name=content.decode())
+        >>> store = Texts([])
+        >>> store.picture(store.add(b"hello").id).name
+        'hello'
+    """
 
     kind: str
 
@@ -98,5 +125,12 @@ class Store(ABC):
 
 
 def answer(subject: Item) -> PictureAnswer:
-    """Return the id and the name of an item as an answer of the server."""
+    """Return the id and the name of an item as an answer of the server.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> answer(SimpleNamespace(id="0", name="cat.png"))
+        PictureAnswer(id='0', name='cat.png')
+    """
     return PictureAnswer(id=subject.id, name=subject.name)

@@ -8,7 +8,14 @@ from kakera.option_fields import Auto
 
 
 class ExplainArgs(TypedDict, total=False):
-    """The options of `explain_files`."""
+    """The options of `explain_files`.
+
+    Example:
+
+        >>> options: ExplainArgs = {"layer": 2, "mask_ratio": 0.5}
+        >>> options["layer"]
+        2
+    """
 
     layer: int
     """Layer whose class-token attention is shown over the picture, 1 … L; -1 is the last layer."""

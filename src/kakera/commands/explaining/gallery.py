@@ -20,7 +20,17 @@ PAGE, NUMBERS = "index.html", "numbers.npz"
 
 
 class Gallery:
-    """A writer of figures; it writes each PNG at once, and the numbers and the page at the end."""
+    """A writer of figures; it writes each PNG at once, and the numbers and the page at the end.
+
+    Example:
+
+        >>> gallery = Gallery(Path("page"))
+        >>> figure = Figure("black", "A black picture", "Black is 0.", Image.new("L", (8, 8)))
+        >>> gallery.section("Pictures", "first-", [figure])
+        >>> gallery.finish("Figures", "One picture.")
+        >>> gallery.written
+        ['first-black.png', 'numbers.npz', 'index.html']
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -60,6 +70,11 @@ class Figure:
     """A figure of the page, with its file name (`name`) and the arrays for `numbers.npz` (`numbers`).
 
     `caption` explains how to read a figure of this kind; `facts` are numbers of this figure.
+
+    Example:
+
+        >>> Figure("black", "A black picture", "Black is 0.", Image.new("L", (8, 8))).numbers
+        {}
     """
 
     name: str

@@ -153,14 +153,33 @@ def _line_plate(saved: Pretrained) -> Figure:
 
 
 def untrained_cnn(saved: Pretrained) -> Pretrained[ResNet]:
-    """Return a ResNet with initial weights for the same input as the model."""
+    """Return a ResNet with initial weights for the same input as the model.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> untrained_cnn(saved).inputs.size
+        (28, 28)
+    """
     name = "resnet-micro" if max(saved.inputs.size) <= SMALL else "resnet-18"
     model = ResNet(name, channels=saved.inputs.channels, classes=1, seed=0)
     return Pretrained(model.eval(), saved.inputs)
 
 
 def require_cnn(cnn: Pretrained, saved: Pretrained) -> Pretrained[ResNet]:
-    """Return `cnn` itself. Raises OptionError if it is not a CNN for the channels and data of `saved`."""
+    """Return `cnn` itself. Raises OptionError if it is not a CNN for the channels and data of `saved`.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> cnn = untrained_cnn(saved)
+        >>> require_cnn(cnn, saved) is cnn
+        True
+    """
     same = (cnn.inputs.channels, cnn.inputs.sound) == (saved.inputs.channels, saved.inputs.sound)
     if cnn.model.has_attention or not same:
         kind = "another network" if cnn.model.has_attention else "a ResNet"

@@ -10,7 +10,13 @@ from kakera.option_fields import Auto, within
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """Options of the figures."""
+    """Options of the figures.
+
+    Example:
+
+        >>> ExplainOptions(layer=2).mask_ratio
+        0.75
+    """
 
     out: str = "explained"
     """Folder for the page, the figures and the numbers."""

@@ -15,6 +15,12 @@ def spread(dataset: Dataset, most: int) -> NDArray[np.int64]:
 
     The class of a file is its label, or the name of its folder if the data set has no labels. If a class has
     too few files for its share of the page, the other classes fill the share.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> len(spread(open_dataset("demo"), 20))
+        20
     """
     groups = _groups(dataset)
     if len(groups) > most:

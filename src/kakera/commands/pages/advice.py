@@ -27,7 +27,17 @@ def next_steps(
     situation: Situation,
     given: Mapping[str, Any],
 ) -> list[str]:
-    """Return sentences of advice, the most promising first; `given` are the options that the user passed."""
+    """Return sentences of advice, the most promising first; `given` are the options that the user passed.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.training.planning.situation import situation_of
+        >>> options, data = FinetuneOptions("demo", out="run-1"), open_dataset("demo")
+        >>> situation = situation_of(data, "demo", side=28)
+        >>> next_steps(options, data, History(()), None, situation, {})[-1]
+        'To train with other options, use another run folder, such as --out run-1-2.'
+    """
     trained, watched = history.values("train_accuracy"), history.values("val_accuracy")
     learned = bool(trained) and trained[-1] >= PERFECT
     found: list[str] = []

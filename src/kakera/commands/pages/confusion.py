@@ -16,6 +16,15 @@ def confusion_parts(dataset: Dataset, predictions: Predictions) -> list[str]:
     """Return the page parts of the confusion matrix; with many classes, only the most confused ones.
 
     Return an empty list for a multi-label data set, which has no confusion matrix.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.training.predictions import judged
+        >>> test = open_dataset("demo").part("test")
+        >>> rows = judged(np.eye(10, dtype=np.float32)[test.labels], test.labels)
+        >>> confusion_parts(test, Predictions(np.arange(len(test)), rows))[0]
+        '<h2>Confused classes</h2>'
     """
     if dataset.multi_label:
         return []

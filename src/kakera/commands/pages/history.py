@@ -23,7 +23,15 @@ Points = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class History:
-    """The records of finished epochs, in order."""
+    """The records of finished epochs, in order.
+
+    Example:
+
+        >>> _ = Path("metrics.jsonl").write_text('{"epoch": 1, "loss": 2.3, "step": 40}')
+        >>> history = History.of(Path())
+        >>> history.points("loss"), history.steps
+        ([(1, 2.3)], 40)
+    """
 
     records: tuple[dict[str, float], ...]
 
@@ -68,6 +76,13 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
 
     `losses` has one value per epoch. The mean of the last quarter must be below the mean of the first
     quarter by 2 % of it. A loss below half of `chance`, the loss of random guessing, never causes a warning.
+
+    Example:
+
+        >>> stalled([2.3, 1.2, 0.6, 0.3])
+        ''
+        >>> stalled([2.3, 2.3, 2.3, 2.3])[:21]
+        'the loss did not fall'
     """
     finite = [loss for loss in losses if math.isfinite(loss)]
     if len(finite) < LEAST:
@@ -83,7 +98,16 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
 
 
 def chance_loss(saved: Pretrained) -> float:
-    """Return the cross-entropy of random guessing, in nats; 0 for a multi-label model."""
+    """Return the cross-entropy of random guessing, in nats; 0 for a multi-label model.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> network = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
+        >>> f"{chance_loss(saved):.3f}"
+        '0.693'
+    """
     return 0.0 if saved.multi_label else math.log(max(len(saved.classes), 2))
 
 
@@ -100,6 +124,13 @@ def memorised(train: Points, val: Points, files: int) -> str:
 
     The warning needs a training accuracy of 100 % (at least 99.5 %) and a validation accuracy that fell from
     its best value. `files` is the number of validation files; with few files, a small fall may be chance.
+
+    Example:
+
+        >>> memorised([(3, 0.9)], [(1, 0.7), (2, 0.8), (3, 0.9)], files=1000)
+        ''
+        >>> memorised([(3, 1.0)], [(1, 0.7), (2, 0.9), (3, 0.8)], files=1000)[:20]
+        'the network overfits'
     """
     if len(val) < 3 or not train or train[-1][1] < PERFECT:
         return ""

@@ -21,7 +21,14 @@ from kakera.training.run import UNREADABLE
 
 
 def loss_curves(history: History) -> str:
-    """Return a plot of the loss in training, and on the samples measured during training."""
+    """Return a plot of the loss in training, and on the samples measured during training.
+
+    Example:
+
+        >>> history = History(({"epoch": 1, "loss": 2.3}, {"epoch": 2, "loss": 1.1}))
+        >>> "Loss after each epoch." in loss_curves(history)
+        True
+    """
     lines = [Line("training loss, with augmentation", history.points("loss"))]
     names = {"train_loss": "training files without augmentation", "val_loss": "validation files"}
     lines += [Line(name, history.points(key)) for key, name in names.items()]
@@ -35,6 +42,15 @@ def cost(history: History, saved: Pretrained, options: LearningOptions, pictures
     """Return a table of training time, steps, speed, device and number of weights.
 
     `pictures` is the number of training files, and `kind` the plural noun for them.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> model = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))
+        >>> history = History(({"epoch": 1, "seconds": 2.0, "step": 40},))
+        >>> "2 seconds" in cost(history, saved, LearningOptions("pictures", device="cpu"), 1000, "pictures")
+        True
     """
     batch, steps, seconds = min(options.batch_size, pictures), history.steps, history.seconds
     weights = count_parameters(saved.model)
@@ -54,6 +70,14 @@ def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None
 
     `own` are the scores of the trained classifiers by name, 0 to 1; `marked` is the name to highlight.
     Return an empty list without baselines.
+
+    Example:
+
+        >>> from kakera.training.baselines.baselines import Baseline
+        >>> known = Baseline("mean colour", 0.5, 0.5, None)
+        >>> baselines = Baselines(train=100, train_of=100, test_of=2, rows=(0, 1), found=(known,))
+        >>> compared({"ViT": 0.9}, "accuracy", baselines, "ViT")[0]
+        '<h2>Comparison with simple classifiers, on the same files</h2>'
     """
     if baselines is None:
         return []
@@ -73,7 +97,15 @@ def compared(own: Mapping[str, float], measure: str, baselines: Baselines | None
 
 
 def network(saved: Pretrained) -> str:
-    """Return a sentence about the network and its input size."""
+    """Return a sentence about the network and its input size.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> model = Classifier("nano", 2, channels=1, image_size=28)
+        >>> network(Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,))))[:72]
+        'The network is a Vision Transformer with 3 layers, width 64 and 2 heads.'
+    """
     inputs, encoder = saved.inputs, saved.model.backbone
     seen = f"{inputs.height} x {inputs.width} pixels"
     if inputs.sound is not None:
@@ -90,7 +122,13 @@ def network(saved: Pretrained) -> str:
 
 
 def settings(options: Mapping[str, Any]) -> str:
-    """Return a table of all options, closed until the reader opens it."""
+    """Return a table of all options, closed until the reader opens it.
+
+    Example:
+
+        >>> "<td>epochs</td>" in settings({"epochs": 10})
+        True
+    """
     rows = [
         (name, " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
         for name, value in options.items()
@@ -99,7 +137,14 @@ def settings(options: Mapping[str, Any]) -> str:
 
 
 def skipped(folder: Path) -> str:
-    """Return a warning with the number of skipped files; an empty string if no file was skipped."""
+    """Return a warning with the number of skipped files; an empty string if no file was skipped.
+
+    Example:
+
+        >>> _ = Path("unreadable.csv").write_text("path,reason" + chr(10) + "a.png,empty file")
+        >>> "1 unreadable file skipped" in skipped(Path())
+        True
+    """
     path = folder / UNREADABLE
     if not path.exists():
         return ""
@@ -111,7 +156,13 @@ def skipped(folder: Path) -> str:
 
 
 def words(seconds: float) -> str:
-    """Return a duration in words, in seconds, minutes or hours, with three digits."""
+    """Return a duration in words, in seconds, minutes or hours, with three digits.
+
+    Example:
+
+        >>> words(12.3), words(600), words(7200)
+        ('12.3 seconds', '10 minutes', '2 hours')
+    """
     if seconds < 90:
         return f"{seconds:.3g} seconds"
     if seconds < 5400:

@@ -36,6 +36,15 @@ def write_prediction_page(
     `predictions` has one prediction for each file of the data set, in the same order. `order` sorts the
     cards: "surest" by the probability of the label, highest first; "given" as in `predictions`. The page
     shows the first 500 pictures or 100 recordings in this order, and the total number. Raises StorageError.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> files = open_dataset("demo").take([0])
+        >>> found = [Prediction("a.png", ("cat",), {"cat": 0.9, "dog": 0.1})]
+        >>> write_prediction_page("page.html", "digits", files, InputSpec(1, 28, 28, (0.5,), (0.5,)), found)
+        >>> "Most confident first" in Path("page.html").read_text()
+        True
     """
     known = [number for number, found in enumerate(predictions) if not found.unreadable]
     if order == "surest":

@@ -24,14 +24,34 @@ THRESHOLD = 0.5
 
 
 def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
-    """Return cards of the wrong predictions, the highest probability first."""
+    """Return cards of the wrong predictions, the highest probability first.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.training.predictions import judged
+        >>> test, inputs = open_dataset("demo").part("test"), InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> rows = judged(np.eye(10, dtype=np.float32)[(test.labels + 1) % 10], test.labels)
+        >>> len(mistakes(test, Predictions(np.arange(len(test)), rows), inputs))
+        12
+    """
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(wrong)
     return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
 
 
 def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
-    """Return cards of the correct predictions, the highest probability first."""
+    """Return cards of the correct predictions, the highest probability first.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.training.predictions import judged
+        >>> test, inputs = open_dataset("demo").part("test"), InputSpec(1, 28, 28, (0.5,), (0.5,))
+        >>> rows = judged(np.eye(10, dtype=np.float32)[test.labels], test.labels)
+        >>> len(successes(test, Predictions(np.arange(len(test)), rows), inputs))
+        12
+    """
     wrong, sureness = _judged(dataset, predictions)
     rows = np.flatnonzero(~wrong)
     return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
@@ -96,6 +116,12 @@ def media(dataset: Dataset, number: int, inputs: InputSpec) -> str:
     """Return HTML tags: a thumbnail of a picture, or a spectrogram and a player of a recording.
 
     The player plays the first seconds of the recording. Raises UnreadableFileError.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> media(open_dataset("demo"), 0, InputSpec(1, 28, 28, (0.5,), (0.5,)))[:4]
+        '<img'
     """
     name = dataset.pictures.name(number)
     if dataset.sounds is None:

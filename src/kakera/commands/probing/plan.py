@@ -24,7 +24,10 @@ FORWARD = 1 / 3  # cost of a forward pass as a share of a training step: the bac
 
 @dataclass(frozen=True)
 class ProbePlan:
-    """A plan to print; its seconds are estimated from the speed of the machine unless `measured`."""
+    """A plan to print; its seconds are estimated from the speed of the machine unless `measured`.
+
+    See `plan_probe`.
+    """
 
     options: ProbeOptions
     prepared: Prepared

@@ -22,7 +22,7 @@ from kakera.training.probes.draws import Draw
 
 @dataclass(frozen=True)
 class Tuning:
-    """One planned fine-tuning, with `labels` labels drawn with `seed`."""
+    """One planned fine-tuning, with `labels` labels drawn with `seed`. See `tunings_of`."""
 
     labels: int
     seed: int

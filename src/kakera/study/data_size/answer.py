@@ -17,7 +17,16 @@ PAIRS = tuple(combinations((MAE, VIT, CNN), 2))
 
 @dataclass(frozen=True)
 class Comparison:
-    """Test scores (0 … 1) of each network at each number of labels, one for each seed, seeds in order."""
+    """Test scores (0 … 1) of each network at each number of labels, one for each seed, seeds in order.
+
+    Example:
+
+        >>> comparison = Comparison({CNN: {10: [0.5]}, VIT: {10: [0.4]}, MAE: {10: [0.7]}})
+        >>> comparison.best(10)
+        'mae'
+        >>> comparison.counts, comparison.seeds
+        ([10], 1)
+    """
 
     scores: dict[str, dict[int, list[float]]]
 

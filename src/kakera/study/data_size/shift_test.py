@@ -29,7 +29,13 @@ MOST = 2000  # largest number of test pictures
 
 
 def directions(inputs: InputSpec) -> tuple[tuple[int, int], ...]:
-    """Return unit shifts (down, across): four for pictures; forward and backward in time for recordings."""
+    """Return unit shifts (down, across): four for pictures; forward and backward in time for recordings.
+
+    Example:
+
+        >>> directions(InputSpec(1, 28, 28, (0.5,), (0.5,)))
+        ((1, 0), (-1, 0), (0, 1), (0, -1))
+    """
     in_time = (0, 1), (0, -1)
     return in_time if inputs.sound is not None else ((1, 0), (-1, 0), *in_time)
 
@@ -44,6 +50,16 @@ def moved(
     difference between the new maps and the shifted maps, for a shift of one cell), `cell` (pixels of a cell)
     and `unit`. A difference is 0 for equal values and about 1 for unrelated ones (`difference`). For
     recordings, the first window is shifted by frames, the mean fills the border, and the end shifts too.
+
+    Example:
+
+        >>> from kakera import Classifier
+        >>> from kakera.data.sources.open import open_dataset
+        >>> network = Classifier("nano", 10, channels=1, image_size=28).eval()
+        >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), tuple("0123456789"))
+        >>> found = moved(saved, open_dataset("demo").part("test").take(np.arange(4)), [1], device="cpu")
+        >>> sorted(found)
+        ['cell', 'features', 'maps', 'scores', 'unit']
     """
     with moved_to_device(saved, device):
         return _moves(saved, dataset, shifts)
@@ -67,6 +83,12 @@ def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> flo
     """Return ‖a − b‖² / (‖a − m‖² + ‖b − m‖²), where m is the mean of both.
 
     The value is 0 for equal rows and about 1 for unrelated rows.
+
+    Example:
+
+        >>> rows = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+        >>> difference(rows, rows), difference(rows, -rows)
+        (0.0, 2.0)
     """
     centre = torch.cat([first, second]).mean(dim=0)
     apart = (first - second).square().sum()
@@ -77,7 +99,13 @@ def difference(first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> flo
 def shifted(
     pictures: Num[Tensor, "b c H W"], shift: int, direction: tuple[int, int], fill: float = 0.0
 ) -> Num[Tensor, "b c H W"]:
-    """Shift pictures by `shift` pixels in `direction` (down, across); `fill` is the value of new pixels."""
+    """Shift pictures by `shift` pixels in `direction` (down, across); `fill` is the value of new pixels.
+
+    Example:
+
+        >>> shifted(torch.tensor([[[[1, 2, 3]]]]), 1, (0, 1)).tolist()
+        [[[[0, 1, 2]]]]
+    """
     down, across = (shift * step for step in direction)
     height, width = pictures.shape[-2:]
     result = torch.full_like(pictures, fill)

@@ -10,6 +10,11 @@ def count_of(size: str, most: int, classes: int) -> int:
 
     A share with fewer than one label per class gives 0. Raises OptionError for other text, and for a number
     below `classes`.
+
+    Example:
+
+        >>> count_of("5%", 1000, 10), count_of("100", 1000, 10), count_of("all", 1000, 10)
+        (50, 100, 1000)
     """
     if size == "all":
         return most

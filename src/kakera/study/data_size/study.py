@@ -28,7 +28,17 @@ LEAST_SIZES, HALVINGS = 2, 3  # limits of a budget: at least 2 sizes, and an eig
 
 @dataclass(frozen=True)
 class DataSize:
-    """The data-size study: for each size and network, choose a rate, then train and measure for each seed."""
+    """The data-size study: for each size and network, choose a rate, then train and measure for each seed.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.data.sources.open import open_dataset
+        >>> options = DataSizeOptions("demo", sizes=("100", "10%", "all"))
+        >>> trainer = SimpleNamespace(pool=open_dataset("demo"))
+        >>> DataSize(options, trainer, validation="the val part").counts()
+        [100, 800, 8000]
+    """
 
     options: DataSizeOptions
     trainer: Trainer
@@ -199,7 +209,10 @@ class DataSize:
 
 @dataclass(frozen=True)
 class DataSizeResult:
-    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
+    """A finished data-size study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores.
+
+    See `study_data_size`.
+    """
 
     folder: Path
     answer: Comparison

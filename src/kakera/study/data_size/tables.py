@@ -21,7 +21,14 @@ ROUGHLY = 1.2  # networks whose parameters differ by more than this factor are n
 
 @dataclass(frozen=True)
 class Final:
-    """The results of one trained network."""
+    """The results of one trained network.
+
+    Example:
+
+        >>> result = {"train": 1.0, "late_gain": 0.0, "steps": 100}
+        >>> Final(VIT, labels=100, seed=0, result=result).labels
+        100
+    """
 
     model: str
     labels: int
@@ -30,7 +37,14 @@ class Final:
 
 
 def numbers(comparison: Comparison, measure: str) -> list[str]:
-    """Return the section with scores, paired differences, and crossings."""
+    """Return the section with scores, paired differences, and crossings.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5, 0.6]} for model in MODELS})
+        >>> "Results" in numbers(comparison, "accuracy")[0]
+        True
+    """
     counts = comparison.counts
     header = ("", *(f"{count} labels" for count in counts))
     rows = [
@@ -63,6 +77,13 @@ def longer(
     """Return the section on longer pretrainings and their advantage over the other networks.
 
     It is empty without longer pretrainings.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5, 0.6]} for model in MODELS})
+        >>> found = [({"epochs": 200.0, "labels": 10}, {"test": score}) for score in (0.6, 0.7)]
+        >>> "Effect of longer pretraining" in longer(comparison, found, "accuracy", epochs=100.0)[0]
+        True
     """
     if not found:
         return []
@@ -93,7 +114,14 @@ def longer(
 
 
 def saturation(finals: list[Final]) -> list[str]:
-    """Return the section on trainings that were too short."""
+    """Return the section on trainings that were too short.
+
+    Example:
+
+        >>> final = Final(VIT, 100, 0, {"train": 0.5, "late_gain": 0.1, "steps": 100})
+        >>> "Warning: trainings that were too short" in saturation([final])[1]
+        True
+    """
     short = [f for f in finals if cut_short(f.result["train"], f.result["late_gain"])]
     places = dict.fromkeys((f.model, f.labels) for f in short)
     rows = [("", "labels", "steps", f"training pictures correct, % (of at most {SAMPLE})", "late gain")]
@@ -122,7 +150,16 @@ def saturation(finals: list[Final]) -> list[str]:
 
 
 def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[str]:
-    """Return the section on the effect of shifts of the test pictures."""
+    """Return the section on the effect of shifts of the test pictures.
+
+    Example:
+
+        >>> comparison = Comparison({model: {10: [0.5]} for model in MODELS})
+        >>> moved = {"scores": {"1": 0.4}, "features": {"1": 0.1}, "maps": 0.2, "cell": 4}
+        >>> finals = [Final(model, 10, 0, {"test": 0.5, "moved": moved}) for model in MODELS]
+        >>> "Effect of a shift (10 labels)" in shifted(finals, comparison, "accuracy")[0]
+        True
+    """
     count = comparison.counts[-1]
     group = {m: [f.result for f in finals if (f.model, f.labels) == (m, count)] for m in MODELS}
     shifts = list(group[MAE][0]["moved"]["scores"])
@@ -164,7 +201,18 @@ def shifted(finals: list[Final], comparison: Comparison, measure: str) -> list[s
 
 
 def networks(trainer: Trainer, finals: list[Final], finished: StudyResult) -> list[str]:
-    """Return the section with parameters, FLOPs and training seconds."""
+    """Return the section with parameters, FLOPs and training seconds.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.study.plan import StudyPlan, WorkUnit
+        >>> result = {"parameters": 1e6, "flops": 1e7, "training_seconds": 60.0}
+        >>> finals = [Final(model, 10, 0, result) for model in MODELS]
+        >>> plan = SimpleNamespace(plan=StudyPlan((WorkUnit("p", PRETRAIN, {}),)), results={"p": result})
+        >>> networks(SimpleNamespace(cnn="resnet-micro"), finals, plan)[-1]
+        '<p>Parameters differ by a factor of 1.00: about equal.</p>'
+    """
     rows = [("", "parameters", "FLOPs per picture", "training, s (longest)")]
     sizes: dict[str, int] = {}
     for model in MODELS:
@@ -193,7 +241,17 @@ def networks(trainer: Trainer, finals: list[Final], finished: StudyResult) -> li
 
 
 def tuning(trainer: Trainer, finals: list[Final], validation: str, chosen: dict[str, Any]) -> list[str]:
-    """Return the section on the tried and the chosen learning rates."""
+    """Return the section on the tried and the chosen learning rates.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> trainer = SimpleNamespace(rate=lambda model, multiple: 0.001 * multiple)
+        >>> finals = [Final(model, 10, 0, {"rate": 1.0}) for model in MODELS]
+        >>> chosen = {"rates": [1.0], "tuning_seeds": 1, "seeds": 1}
+        >>> "Learning rates" in tuning(trainer, finals, "the val part", chosen)[0]
+        True
+    """
     rates = sorted(set(chosen["rates"]))
     rows: list[tuple[str, ...]] = [("labels", *(TITLES[model] for model in MODELS))]
     edge = False

@@ -51,7 +51,16 @@ def measure(trainer: Trainer, counts: list[int], epochs: float) -> dict[str, flo
 
 
 def reference(trainer: Trainer, model: str, counts: list[int]) -> int:
-    """Return the smallest number of labels that fills a batch, else the largest number."""
+    """Return the smallest number of labels that fills a batch, else the largest number.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> recipes = {"scratch": SimpleNamespace(batch_size=64)}
+        >>> trainer = SimpleNamespace(material=SimpleNamespace(recipes=recipes), kind=lambda model: "scratch")
+        >>> reference(trainer, "vit", [10, 100, 1000])
+        100
+    """
     batch = trainer.material.recipes[trainer.kind(model)].batch_size
     return next((count for count in sorted(counts) if count >= batch), max(counts))
 
@@ -59,7 +68,17 @@ def reference(trainer: Trainer, model: str, counts: list[int]) -> int:
 def seconds(
     trainer: Trainer, unit: WorkUnit, costs: Mapping[str, float], counts: list[int], epochs: float
 ) -> float:
-    """Return the estimated seconds of a unit; `counts` are the numbers of labels of the measurement."""
+    """Return the estimated seconds of a unit; `counts` are the numbers of labels of the measurement.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> material = SimpleNamespace(test=range(1000))
+        >>> unit = WorkUnit("longer", "longer", {"model": MAE, "labels": 100, "trains": False})
+        >>> trainer = SimpleNamespace(material=material)
+        >>> seconds(trainer, unit, {"mae answer": 0.01}, [100], epochs=10)
+        10.0
+    """
     material = trainer.material
     if unit.kind == PRETRAIN:
         epochs = unit.values.get("epochs", epochs)

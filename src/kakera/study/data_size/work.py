@@ -36,7 +36,15 @@ SAMPLE = 2000  # largest number of training pictures that are evaluated
 
 @dataclass(frozen=True, eq=False)
 class Trainer:
-    """Train the three networks on subsets of the training pictures, with the val part."""
+    """Train the three networks on subsets of the training pictures, with the val part.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> trainer = Trainer(None, open_dataset("demo"), "resnet-micro", DataSizeOptions("demo"))
+        >>> trainer.kind(MAE), len(trainer.sample(count=20, seed=0))
+        ('finetune', 20)
+    """
 
     material: StudyData
     pool: Dataset
@@ -112,6 +120,11 @@ def best_rate(found: Mapping[float, list[float]]) -> float:
     """Return the multiple with the highest mean score on the val part.
 
     For equal scores, it is the one nearest to 1, the rate of the recipe.
+
+    Example:
+
+        >>> best_rate({0.5: [0.8, 0.9], 1.0: [0.9, 0.9], 2.0: [0.9, 0.9]})
+        1.0
     """
     return max(found, key=lambda rate: (fmean(found[rate]), -abs(math.log(rate))))
 
@@ -152,6 +165,16 @@ def nearest_cnn(material: StudyData) -> str:
     """Return the name of the ResNet whose number of parameters is nearest to that of the Transformer.
 
     Only ResNets with the stem for this picture size are considered.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.inputs import InputSpec
+        >>> from kakera.model.configs import vit_config
+        >>> facts = {"shape": vit_config("micro"), "inputs": InputSpec(1, 28, 28, (0.5,), (0.5,))}
+        >>> nearest_cnn(SimpleNamespace(dataset=open_dataset("demo"), **facts))
+        'resnet-micro'
     """
     classes, channels = len(material.dataset.classes), material.dataset.channels
     stem = "small" if max(material.inputs.size) <= SMALL else "large"
@@ -172,7 +195,15 @@ FLAT = 0.02  # smallest relative change of the loss in the last quarter that cou
 
 
 def late_gain(folder: Path) -> float | None:
-    """Return the share by which the last quarter of a run lowered the loss; None with too few metrics."""
+    """Return the share by which the last quarter of a run lowered the loss; None with too few metrics.
+
+    Example:
+
+        >>> rows = [{"step": step, "loss": 1 / step} for step in (1, 2, 3, 4)]
+        >>> _ = Path("metrics.jsonl").write_text(chr(10).join(map(json.dumps, rows)))
+        >>> f"{late_gain(Path()):.2f}"
+        '0.25'
+    """
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     rows = [row for row in rows if "loss" in row]
     if not rows:
@@ -189,5 +220,10 @@ def cut_short(train_score: float, gain: float | None) -> bool:
     """Return True if more training would probably change the result.
 
     This is the case if the training accuracy is below 0.9, or below 0.99 while the loss still falls.
+
+    Example:
+
+        >>> cut_short(1.0, None), cut_short(0.95, 0.1), cut_short(0.95, 0.0)
+        (False, True, False)
     """
     return train_score < BARELY or (train_score < LEARNED and (gain is None or gain > FLAT))

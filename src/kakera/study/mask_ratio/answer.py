@@ -17,7 +17,16 @@ Method = tuple[str, int]
 
 @dataclass(frozen=True)
 class Answer:
-    """Test scores (0 … 1) of each method at each mask ratio, one for each seed."""
+    """Test scores (0 … 1) of each method at each mask ratio, one for each seed.
+
+    Example:
+
+        >>> answer = Answer({("fine-tuned", 100): {0.5: [0.80], 0.75: [0.85]}})
+        >>> answer.best(("fine-tuned", 100))
+        0.75
+        >>> answer.advised()
+        0.75
+    """
 
     scores: dict[Method, dict[float, list[float]]]
 
@@ -74,5 +83,11 @@ class Answer:
 
 
 def title(method: Method) -> str:
-    """Return a method as text."""
+    """Return a method as text.
+
+    Example:
+
+        >>> title(("fine-tuned", 100))
+        'fine-tuned, 100 labels'
+    """
     return f"{method[0]}, {method[1]} labels"

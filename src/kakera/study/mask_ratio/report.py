@@ -28,7 +28,17 @@ from kakera.training.preview import preview
 
 
 def gather(finished: StudyResult) -> Answer:
-    """Collect the scores from the results, seeds in order."""
+    """Collect the scores from the results, seeds in order.
+
+    Example:
+
+        >>> from pathlib import Path
+        >>> from kakera.study.plan import StudyPlan, WorkUnit
+        >>> unit = WorkUnit("tuned", "finetune", {"ratio": 0.75, "labels": 100, "seed": 0})
+        >>> finished = StudyResult(Path(), StudyPlan((unit,)), {"tuned": {"score": 0.9}}, {})
+        >>> gather(finished).scores
+        {('fine-tuned', 100): {0.75: [0.9]}}
+    """
     scores: dict[Method, dict[float, list[float]]] = {}
     for row in _records(finished):
         scores.setdefault((row["method"], row["labels"]), {}).setdefault(row["ratio"], []).append(

@@ -25,7 +25,16 @@ LEAST_RATIOS, HALVINGS = 3, 3  # limits of a budget: at least 3 ratios, and an e
 
 @dataclass(frozen=True)
 class MaskRatio:
-    """The mask-ratio study: pretrain at each ratio, then probe and fine-tune, for each seed."""
+    """The mask-ratio study: pretrain at each ratio, then probe and fine-tune, for each seed.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> from kakera.grid import Grid
+        >>> options = MaskRatioOptions("demo", mask_ratios=(0.5, 0.75))
+        >>> MaskRatio(options, SimpleNamespace(grid=Grid(7, 7))).visible_counts()
+        {0.5: 24, 0.75: 12}
+    """
 
     options: MaskRatioOptions
     material: StudyData
@@ -131,6 +140,11 @@ def least_informative_ratio(ratios: list[float]) -> float:
     """Return the ratio whose two neighbours are closest together.
 
     The first and the last ratio, and the one nearest to 75 %, are never returned.
+
+    Example:
+
+        >>> least_informative_ratio([0.25, 0.5, 0.6, 0.75])
+        0.5
     """
     centre = min(ratios[1:-1], key=lambda ratio: abs(ratio - 0.75))
     gaps = {
@@ -143,7 +157,10 @@ def least_informative_ratio(ratios: list[float]) -> float:
 
 @dataclass(frozen=True)
 class MaskRatioResult:
-    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores."""
+    """A finished mask-ratio study: the folder (`report.html`, `results.csv`, `costs.csv`) and the scores.
+
+    See `study_mask_ratio`.
+    """
 
     folder: Path
     answer: Answer

@@ -106,7 +106,16 @@ def measure(material: StudyData, ratios: list[float], labels: int, epochs: float
 
 
 def seconds(material: StudyData, unit: WorkUnit, costs: Mapping[str, float], epochs: float) -> float:
-    """Return the estimated seconds of a unit."""
+    """Return the estimated seconds of a unit.
+
+    Example:
+
+        >>> from types import SimpleNamespace
+        >>> material = SimpleNamespace(steps=lambda kind, count: (100, 10))
+        >>> unit = WorkUnit("tuned", "finetune", {"labels": 100})
+        >>> seconds(material, unit, {"finetune start": 5.0, "finetune step": 0.1}, epochs=10)
+        15.0
+    """
     if unit.kind == PRETRAIN:
         steps, _ = material.steps(PRETRAIN, len(material.dataset.part("train")), epochs=epochs)
         return costs[f"{PRETRAIN} start"] + steps * costs[f"{PRETRAIN} step {unit.values['ratio']:g}"]
