@@ -73,7 +73,7 @@ def _places(dataset: Dataset) -> Iterator[str]:
         elif isinstance(source, AudioSource):
             yield source.identity()
     if files.records() is not None:
-        yield from (os.path.abspath(files.location(row)) for row in range(len(files)))  # noqa: PTH100  # as above
+        yield from (os.path.abspath(files.location(row)) for row in range(len(files)))  # noqa: PTH100  # a Path costs several times the call
 
 
 def _hashes(dataset: Dataset) -> NDArray[np.int64]:

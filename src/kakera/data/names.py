@@ -253,6 +253,6 @@ def _absolute(names: Sequence[str]) -> list[str]:
     """Return absolute paths, without . and .. in them."""
     rooted = sum(name.startswith("/") for name in names)
     if os.sep != "/" or 0 < rooted < len(names) or are_odd(names):
-        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # as above
-    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # as above
+        return [os.path.abspath(name) for name in names]  # noqa: PTH100  # a Path costs several times the call
+    before = "" if rooted else os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  # a Path costs several times the call
     return [before + name for name in names]

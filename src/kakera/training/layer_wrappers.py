@@ -89,17 +89,17 @@ def _compiler() -> bool:
     return any(shutil.which(name) for name in ("g++", "clang++", "c++"))
 
 
-def activation_checkpointing(model: nn.Module, wanted: bool = True) -> AbstractContextManager[None]:
+def activation_checkpointing(model: nn.Module, enabled: bool = True) -> AbstractContextManager[None]:
     """Recompute the layers of a model in the backward pass instead of storing activations.
 
-    This holds inside the `with` block, if `wanted`. Layers must not draw random numbers.
+    This holds inside the `with` block, if `enabled`. Layers must not draw random numbers.
 
     Example:
 
         >>> with activation_checkpointing(nn.Linear(2, 2)):
         ...     pass
     """
-    if not wanted:
+    if not enabled:
         return nullcontext()
     return wrap_layers(
         layers_of(model),

@@ -110,7 +110,7 @@ class _Walk:
             name = folders.pop()
             path = os.path.join(self.found.root, name)  # noqa: PTH118  # a Path costs several times the call
             try:
-                stat = os.stat(path)  # noqa: PTH116  # as above
+                stat = os.stat(path)  # noqa: PTH116  # a Path costs several times the call
                 if stat.st_ino and (stat.st_dev, stat.st_ino) in self.entered:
                     if name != start:
                         self.found.again.append(name)
@@ -160,11 +160,11 @@ class _Walk:
     def _is_file(self, name: str) -> bool:
         """Return True if a link counts as a file; a link to a folder waits, a link to a pipe is odd."""
         path = os.path.join(self.found.root, name)  # noqa: PTH118  # a Path costs several times the call
-        if os.path.isdir(path):  # noqa: PTH112  # as above
+        if os.path.isdir(path):  # noqa: PTH112  # a Path costs several times the call
             self.links.append(name)
             return False
         # A link to itself, or to nothing, is reported as unreadable later.
-        if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113  # as above
+        if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113  # a Path costs several times the call
             return True
         self.found.odd.append(name)
         return False

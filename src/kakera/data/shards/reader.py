@@ -83,8 +83,8 @@ class Shards:
     def whole(self, row: int) -> bool:
         """Return True if the bytes of a row have the index's checksum; check once per process."""
         if not self._checked[row]:  # a shard is never changed, so one check is enough
-            wanted = int(self.table[row]["crc"])
-            self._checked[row] = not wanted or zlib.crc32(self.view(row)) == wanted
+            expected = int(self.table[row]["crc"])
+            self._checked[row] = not expected or zlib.crc32(self.view(row)) == expected
         return bool(self._checked[row])
 
     def content(self, row: int) -> memoryview:
