@@ -6,6 +6,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Unpack
 
+import torch
+from torch import Tensor
+
 from kakera import duration, seeding
 from kakera.commands.job import TrainingJob, described
 from kakera.commands.pages.history import warn_if_stalled
@@ -15,6 +18,7 @@ from kakera.commands.result import TrainResult, finish, reopen
 from kakera.data.checks.digest import LABELS
 from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
+from kakera.data.preload.statistics import chosen as chosen_samples
 from kakera.explain.picture import png, sheet, upright
 from kakera.formats.bundle import Pretrained, require_mae
 from kakera.formats.looking import sheet_rows
@@ -41,6 +45,8 @@ from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
 
 SHOWN = 12  # number of pictures on a sheet of reconstructions
+FITTED = 2048  # pictures that define the components of a global target
+READ = 256  # of these pictures at a time, to save memory
 DRAWN = 10  # number of sheets in a run, about evenly spaced over the epochs
 
 
@@ -82,6 +88,7 @@ def pretrain(
     model = _model(chosen, inputs)
     dist = Distributed(engine(chosen))
     task = Pretraining(model, inputs, chosen)
+    fit_global_head(task, prepared.dataset.part("train"))
     plan = _plan(chosen, prepared, inputs.size, task)
     forecast = job.timed(forecast, task, plan, prepared, dist)
     chosen, plan = _options(forecast), forecast.plan
@@ -157,7 +164,33 @@ def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
     encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
     target = {"norm_pix_loss": chosen.norm_pix_loss, "hog_target": chosen.hog_target}
-    return MAE(encoder, decoder, mask_ratio=chosen.mask_ratio, **target, seed=draws)
+    components = chosen.global_target
+    return MAE(
+        encoder, decoder, mask_ratio=chosen.mask_ratio, **target, global_target=components, seed=draws
+    )
+
+
+def fit_global_head(task: Pretraining, pictures: Dataset) -> None:
+    """Compute the components of the global target from some evenly spaced pictures, if the model has one.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> model = MAE("nano", channels=1, image_size=28, global_target=4, seed=0)
+        >>> task = Pretraining(model, InputSpec(1, 28, 28, (0.5,), (0.5,)), PretrainOptions("demo"))
+        >>> fit_global_head(task, open_dataset("demo").take(range(40)))
+        >>> bool(model.global_head.projection.any())
+        True
+    """
+    head = task.model.global_head
+    if head is None:
+        return
+    numbers = chosen_samples(len(pictures), FITTED)
+    features: list[Tensor] = []
+    for start in range(0, len(numbers), READ):
+        looked = preview(pictures.take(numbers[start : start + READ]), task.front)
+        features.append(head.features(task.front.inputs.normalize(looked.pictures)))
+    head.fit(torch.cat(features))
 
 
 def _plan(

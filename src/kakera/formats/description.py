@@ -15,6 +15,7 @@ from kakera.model.configs import RESNETS, BlockConfig
 from kakera.sound.spec import PRESETS, SoundSpec
 
 KINDS = ("mae", "classifier", "encoder", "cnn")
+COMPONENTS = 4096  # of a global target, as in the options
 CHANNELS = 4096  # the most channels of an input
 VALUES = 2**28  # the largest input: 1 GiB in float32
 POINTS = 2**20  # the longest Fourier transform
@@ -54,6 +55,8 @@ def check(content: object, tensors: Collection[str]) -> None:
         flag("decoder's cross", values["decoder"].get("cross", False))
         flag("norm_pix_loss", values["norm_pix_loss"])
         flag("hog_target", values.get("hog_target", False))
+        if "global_target" in values:
+            whole("global_target", values["global_target"], most=COMPONENTS)
 
 
 def inputs_of(content: object) -> InputSpec:

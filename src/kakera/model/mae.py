@@ -16,12 +16,14 @@ from kakera.model import patches, positions
 from kakera.model.classifier import Classifier, Pooling
 from kakera.model.configs import DecoderConfig, ViTConfig
 from kakera.model.decoder import Decoder
+from kakera.model.global_head import GlobalHead
 from kakera.model.initialize import Seed, generator_of
 from kakera.model.network import Network
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.model.vit import ViT
 
 VARIANCE_FLOOR = 1e-6
+GLOBAL_WEIGHT = 2.0  # of the global head's loss beside that of the patches
 
 
 class MAE(Network):
@@ -35,6 +37,9 @@ class MAE(Network):
     With `norm_pix_loss`, the target of each patch is its pixels minus their mean, divided by their standard
     deviation (Sec. 4.1, "reconstruction target"); otherwise the target is pixels in the model's input units.
     With `hog_target`, the model also predicts oriented gradients after the pixels (Wei et al. 2022).
+
+    With `global_target` above 0, class token and mean token also predict this number of main components of
+    the whole picture's gradients, see `GlobalHead`; `global_head.fit` must see pictures first.
 
     Methods accept a mask as a Boolean tensor (b, n), True = hidden, or as a MaskIndex. With a Boolean mask,
     two more Boolean masks are possible: `padding_mask` (True = padding), and `predict_mask`, which limits the
@@ -67,6 +72,7 @@ class MAE(Network):
         mask_ratio: float = 0.75,
         norm_pix_loss: bool = True,
         hog_target: bool = False,
+        global_target: int = 0,
         seed: Seed = None,
     ) -> None:
         super().__init__()
@@ -78,11 +84,19 @@ class MAE(Network):
         self.pixels = encoder.patches.project.in_features
         more = oriented.feature_size(encoder.config.patch, encoder.channels) if hog_target else 0
         self.decoder = Decoder(encoder, decoder or encoder.config.decoder, self.pixels + more, generator)
+        self.global_head: GlobalHead | None = None
+        if global_target:
+            config, channels = encoder.config, encoder.channels
+            self.global_head = GlobalHead(
+                config.width, global_target, encoder.grid, config.patch, channels, generator
+            )
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw new weights for the encoder and the decoder."""
+        """Draw new weights for the encoder, the decoder and the global head."""
         self.encoder.reset_parameters(generator)
         self.decoder.reset_parameters(generator)
+        if self.global_head is not None:
+            self.global_head.reset_parameters(generator)
 
     def target(
         self, pictures: Float[Tensor, "b c H W"], index: TokenIndex | None = None
@@ -128,8 +142,8 @@ class MAE(Network):
     ) -> Float[Tensor, ""]:
         """Return the loss: the mean squared error of the predicted patches (Sec. 3).
 
-        The mean is taken over the values of each patch, then over the predicted patches. `pictures` (b, c, H,
-        W) are in the model's input units. Without a mask, `mask_ratio` of the patches are hidden at random;
+        The mean is taken over the values of each patch, then over the predicted patches. With a global head,
+        `GLOBAL_WEIGHT` times its loss is added. `pictures` (b, c, H, W) are in the model's input units. Without a mask, `mask_ratio` of the patches are hidden at random;
         `generator` draws them, or PyTorch's global generator if it is None. Raises OptionError for a mask
         that hides no patch, or that hides more patches in one picture than in another.
         """
@@ -138,12 +152,25 @@ class MAE(Network):
                 len(pictures), self.encoder.grid, self.mask_ratio, generator, pictures.device
             )
         index = _index(mask, padding_mask, predict_mask, pictures.device)
-        error = self._predict(pictures, index) - self.target(pictures, index.predicted)
-        return index.predicted.mean(error.square())
+        latent = self._encode(pictures, index)
+        decoded = pictures if index.rows is None else pictures[index.rows]
+        error = self._decode(latent, index) - self.target(decoded, index.predicted)
+        loss = index.predicted.mean(error.square())
+        if self.global_head is None:
+            return loss
+        mean = index.visible.mean_per_row(latent[:, 1:])
+        return loss + GLOBAL_WEIGHT * self.global_head(latent[:, 0], mean, pictures)
 
     def _predict(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
-        latent = self.encoder.norm(self.encoder.tokens(pictures, index.visible))
-        return self.decoder(latent, index)
+        return self._decode(self._encode(pictures, index), index)
+
+    def _encode(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b k d"]:
+        return self.encoder.norm(self.encoder.tokens(pictures, index.visible))
+
+    def _decode(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "r m p"]:
+        """Return the predictions for the rows that the decoder receives."""
+        latent = latent if index.rows is None else latent[index.rows]
+        return self.decoder(latent, index.for_decoder())
 
     @torch.no_grad()
     def reconstruct(
@@ -169,7 +196,7 @@ class MAE(Network):
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Change the picture size to (height, width) and resize the position embeddings.
 
-        Those of encoder and decoder become new Parameters, so create the optimizer afterwards. `how` is the
+        The global head is dropped. Those of encoder and decoder become new Parameters, so create the optimizer afterwards. `how` is the
         method, see `positions.resize`.
         """
         old = self.encoder.grid
@@ -177,6 +204,7 @@ class MAE(Network):
         resized = positions.resize(self.decoder.positions.detach(), old, self.encoder.grid, how)
         self.decoder.positions = nn.Parameter(resized, requires_grad=self.decoder.positions.requires_grad)
         self.decoder.grid = self.encoder.grid
+        self.global_head = None  # its components belong to the old size
 
     @property
     def backbone(self) -> ViT:
@@ -209,6 +237,8 @@ class MAE(Network):
     def describe(self) -> dict[str, Any]:
         """Return the configs of encoder and decoder, and the prediction target."""
         target = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
+        if self.global_head is not None:
+            target["global_target"] = self.global_head.components
         decoder = asdict(self.decoder.config)
         return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
 

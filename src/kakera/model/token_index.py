@@ -60,6 +60,10 @@ class TokenIndex(NamedTuple):
             _sent(self.ids, device), None if self.padding is None else _sent(self.padding, device)
         )
 
+    def take(self, rows: Int[Tensor, " r"]) -> TokenIndex:
+        """Return the index of some rows of the batch."""
+        return TokenIndex(self.ids[rows], None if self.padding is None else self.padding[rows])
+
     def gather(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b k d"]:
         """Return the chosen tokens (b, k, d) of tokens (b, n, d)."""
         return gather_tokens(tokens, self.ids)
@@ -125,6 +129,9 @@ class MaskIndex(NamedTuple):
     """The patches that the decoder has a token for; None for all."""
     query: TokenIndex | None = None
     """The places of the predicted patches among the `present` ones; None if these are the patch numbers."""
+    rows: Int[Tensor, " r"] | None = None
+    """The rows of the batch that the decoder receives; `predicted`, `present` and `query` have only these
+    rows. None for all rows."""
 
     @classmethod
     def of(
@@ -172,9 +179,27 @@ class MaskIndex(NamedTuple):
         order, keep = noise.argsort(dim=1), num_visible(grid.count, ratio)
         return cls(*(TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:])))
 
+    def decoded(self, rows: Int[Tensor, " r"]) -> MaskIndex:
+        """Return the same mask for a decoder that receives only some rows of the batch.
+
+        Example:
+
+            >>> index = MaskIndex.of(torch.tensor([[True, False], [False, True]]))
+            >>> index.decoded(torch.tensor([1])).predicted.ids
+            tensor([[1]])
+        """
+        parts = (None if part is None else part.take(rows) for part in (self.present, self.query))
+        return MaskIndex(self.visible, self.predicted.take(rows), *parts, rows)
+
+    def for_decoder(self) -> MaskIndex:
+        """Return the mask of the rows that the decoder receives, as a mask of a batch of these rows."""
+        return self if self.rows is None else self._replace(visible=self.visible.take(self.rows), rows=None)
+
     def to(self, device: torch.device) -> MaskIndex:
         """Return a copy on another device."""
-        return MaskIndex(*(None if part is None else part.to(device) for part in self))  # type: ignore[arg-type]
+        rows = None if self.rows is None else _sent(self.rows, device)
+        parts = (None if part is None else part.to(device) for part in self[:4])
+        return MaskIndex(*parts, rows)  # type: ignore[arg-type]
 
 
 def visible_index(

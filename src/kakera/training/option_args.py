@@ -166,6 +166,10 @@ class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """joint: all patches attend to all; cross (cheaper): hidden ones to encoder tokens (Fu et al. 2024)"""
     predicted: float
     """share of the hidden patches to predict, drawn anew at each step"""
+    decoded: float
+    """share of the pictures of each step that the decoder predicts; the encoder reads all of them"""
+    global_target: int
+    """components of the whole picture's gradients that class and mean token also predict; 0: none"""
     norm_pix_loss: bool
     """predict pixels normalised by the mean and standard deviation of each patch; otherwise raw pixels"""
     hog_target: bool

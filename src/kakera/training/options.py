@@ -148,6 +148,10 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     """joint: all patches attend to all; cross (cheaper): hidden ones to encoder tokens (Fu et al. 2024)"""
     predicted: float = within(1.0, 1e-3, 1.0)
     """share of the hidden patches to predict, drawn anew at each step"""
+    decoded: float = within(1.0, 1e-3, 1.0)
+    """share of the pictures of each step that the decoder predicts; the encoder reads all of them"""
+    global_target: int = within(0, 0, 4096)
+    """components of the whole picture's gradients that class and mean token also predict; 0: none"""
     norm_pix_loss: bool = True
     """predict pixels normalised by the mean and standard deviation of each patch; otherwise raw pixels"""
     hog_target: bool = False

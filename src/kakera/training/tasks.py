@@ -55,7 +55,15 @@ class Masks:
         predicted = split.hidden
         if options.predicted < 1:
             predicted = choose_subset_ids(self._noise(batch, "predicted"), predicted, options.predicted)
-        return MaskIndex.joined(_tensors(split.visible), _tensors(predicted), padding_mask)
+        index = MaskIndex.joined(_tensors(split.visible), _tensors(predicted), padding_mask)
+        return index if options.decoded == 1 else index.decoded(self._rows(batch))
+
+    def _rows(self, batch: Batch) -> Tensor:
+        """Return the rows for the decoder: evenly spaced in the whole step, and at least one."""
+        places, _ = batch.places
+        share = self.options.decoded
+        chosen = ((places + 1) * share).floor() > (places * share).floor()
+        return chosen.nonzero()[:, 0] if bool(chosen.any()) else torch.zeros(1, dtype=torch.int64)
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()
