@@ -106,7 +106,7 @@ def test_the_hidden_pixels_are_what_the_loss_compares_with(normalised: bool) -> 
     model, batch = mae(norm_pix_loss=normalised), pictures()
     hidden = hidden_in(model.encoder.grid)
     vectors = model.target(batch).detach().requires_grad_()
-    model.target = lambda _, index: index.gather(
+    model.target = lambda _, index, __: index.gather(
         vectors
     )  # the visible patches enter the encoder, not the comparison
     model(batch, hidden).backward()

@@ -43,6 +43,13 @@ def test_the_singular_vectors_stay_and_the_values_become_about_one(shape: tuple[
     assert values.max() < 1.25
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (32, 128)])
+def test_bf16_gives_the_same_steps_but_for_its_rounding(shape: tuple[int, int]) -> None:
+    given = matrix(*shape)
+    (exact,), (found,) = orthogonal([given]), orthogonal([given], bf16=True)
+    assert torch.nn.functional.cosine_similarity(exact.flatten(), found.float().flatten(), dim=0) > 0.999
+
+
 def test_the_size_of_a_matrix_does_not_matter_and_a_matrix_of_zeros_stays() -> None:
     given = matrix(8, 16)
     for scale in (1e-6, 1e6):

@@ -165,9 +165,7 @@ def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
     decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
     target = {"norm_pix_loss": chosen.norm_pix_loss, "hog_target": chosen.hog_target}
     components = chosen.global_target
-    return MAE(
-        encoder, decoder, mask_ratio=chosen.mask_ratio, **target, global_target=components, seed=draws
-    )
+    return MAE(encoder, decoder, mask_ratio=chosen.mask_ratio, **target, global_target=components, seed=draws)
 
 
 def fit_global_head(task: Pretraining, pictures: Dataset) -> None:
@@ -189,7 +187,8 @@ def fit_global_head(task: Pretraining, pictures: Dataset) -> None:
     features: list[Tensor] = []
     for start in range(0, len(numbers), READ):
         looked = preview(pictures.take(numbers[start : start + READ]), task.front)
-        features.append(head.features(task.front.inputs.normalize(looked.pictures)))
+        gradients = task.model.gradients(task.front.inputs.normalize(looked.pictures))
+        features.append(head.features(gradients))
     head.fit(torch.cat(features))
 
 

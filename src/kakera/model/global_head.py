@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kakera.grid import Grid
-from kakera.model.hog import feature_size, oriented_gradients
 from kakera.model.initialize import Seed, generator_of, reset_layers
 from kakera.model.linear import Linear
 
@@ -26,34 +25,27 @@ SMALLEST = 1e-6  # variances below this share of the largest one count as this s
 class GlobalHead(nn.Module):
     """Two linear maps from the class token and from the mean of the visible tokens to `components` numbers.
 
-    `width` is that of the tokens, `grid` and `patch` those of the encoder. The components are unknown until
-    `fit` has seen pictures; until then, targets are 0. `seed` draws the weights.
+    `width` is that of the tokens, `grid` that of the patches. `values` is the number of oriented gradients of
+    a patch, see `hog.feature_size`. The components are unknown until `fit` has seen pictures; until then,
+    targets are 0. `seed` draws the weights.
 
     Example:
 
-        >>> head = GlobalHead(8, 5, Grid(2, 2), (4, 4), channels=1, seed=0)
-        >>> pictures = torch.rand(20, 1, 8, 8)
-        >>> head.fit(head.features(pictures))
-        >>> head.target(pictures).shape, head(torch.zeros(20, 8), torch.zeros(20, 8), pictures).shape
+        >>> head = GlobalHead(8, 5, Grid(2, 2), values=9, seed=0)
+        >>> gradients = torch.rand(20, 4, 9)
+        >>> head.fit(head.features(gradients))
+        >>> head.target(gradients).shape, head(torch.zeros(20, 8), torch.zeros(20, 8), gradients).shape
         (torch.Size([20, 5]), torch.Size([]))
     """
 
     mean: Tensor
     projection: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        components: int,
-        grid: Grid,
-        patch: tuple[int, int],
-        channels: int,
-        seed: Seed = None,
-    ) -> None:
+    def __init__(self, width: int, components: int, grid: Grid, values: int, seed: Seed = None) -> None:
         super().__init__()
-        self.grid, self.patch, self.components = grid, patch, components
+        self.grid, self.components = grid, components
         self.cells = (min(grid.rows, MOST_CELLS), min(grid.cols, MOST_CELLS))
-        features = self.cells[0] * self.cells[1] * feature_size(patch, channels)
+        features = self.cells[0] * self.cells[1] * values
         self.from_class, self.from_mean = Linear(width, components), Linear(width, components)
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("projection", torch.zeros(features, components))
@@ -74,47 +66,43 @@ class GlobalHead(nn.Module):
         mean = features.mean(dim=0)
         centred = features - mean
         few = len(centred) < centred.shape[1]
-        spread, axes = torch.linalg.eigh(
-            (centred @ centred.T if few else centred.T @ centred) / len(centred)
-        )
+        spread, axes = torch.linalg.eigh((centred @ centred.T if few else centred.T @ centred) / len(centred))
         order = spread.argsort(descending=True)[: self.components]
         spread, axes = spread[order], axes[:, order]
         known = spread > SMALLEST * spread[:1].clamp(min=torch.finfo(spread.dtype).tiny)
         spread, axes = spread[known], axes[:, known]
         if few:
             axes = functional.normalize(centred.T @ axes, dim=0)
-        axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()  # one sign on all machines
+        axes = (
+            axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
+        )  # one sign on all machines
         scaled = axes * spread**-WHITENING
         size = (spread ** (1 - 2 * WHITENING)).mean().sqrt() if len(spread) else 1.0
         self.mean.copy_(mean)
         self.projection.zero_()
         self.projection[:, : scaled.shape[1]] = (scaled / size).to(self.projection.dtype)
 
-    def target(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b k"]:
-        """Return the components (b, k) of whole pictures in the model's input units.
+    def target(self, gradients: Float[Tensor, "b n p"]) -> Float[Tensor, "b k"]:
+        """Return the components (b, k) of the gradients of all patches of pictures.
 
         Their mean square over the fitted pictures is 1.
         """
-        return (self.features(pictures) - self.mean) @ self.projection
+        return (self.features(gradients) - self.mean) @ self.projection
 
     def forward(
         self,
         class_token: Float[Tensor, "b d"],
         mean_token: Float[Tensor, "b d"],
-        pictures: Float[Tensor, "b c H W"],
+        gradients: Float[Tensor, "b n p"],
     ) -> Float[Tensor, ""]:
         """Return the loss: the mean squared errors of the predictions from both tokens, added."""
-        target = self.target(pictures)
+        target = self.target(gradients)
         of_class, of_mean = self.from_class(class_token) - target, self.from_mean(mean_token) - target
         return of_class.square().mean() + of_mean.square().mean()
 
-    def features(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b f"]:
-        """Return the oriented gradients (b, f) of pictures on a grid of at most 8 × 8 cells.
-
-        `pictures` (b, c, H, W) are in the model's input units.
-        """
-        cells = oriented_gradients(pictures, self.patch)
+    def features(self, gradients: Float[Tensor, "b n p"]) -> Float[Tensor, "b f"]:
+        """Return the gradients (b, n, p) of all patches as vectors (b, f), on at most 8 × 8 cells."""
         if self.cells != (self.grid.rows, self.grid.cols):
-            maps = cells.mT.unflatten(2, (self.grid.rows, self.grid.cols))
-            cells = functional.adaptive_avg_pool2d(maps, self.cells).flatten(2).mT
-        return cells.flatten(1)
+            maps = gradients.mT.unflatten(2, (self.grid.rows, self.grid.cols))
+            gradients = functional.adaptive_avg_pool2d(maps, self.cells).flatten(2).mT
+        return gradients.flatten(1)

@@ -82,14 +82,13 @@ class MAE(Network):
         self.encoder, self.norm_pix_loss, self.hog_target = encoder, norm_pix_loss, hog_target
         self.mask_ratio = mask_ratio
         self.pixels = encoder.patches.project.in_features
-        more = oriented.feature_size(encoder.config.patch, encoder.channels) if hog_target else 0
+        gradients = oriented.feature_size(encoder.config.patch, encoder.channels)
+        more = gradients if hog_target else 0
         self.decoder = Decoder(encoder, decoder or encoder.config.decoder, self.pixels + more, generator)
         self.global_head: GlobalHead | None = None
         if global_target:
-            config, channels = encoder.config, encoder.channels
-            self.global_head = GlobalHead(
-                config.width, global_target, encoder.grid, config.patch, channels, generator
-            )
+            width, grid = encoder.config.width, encoder.grid
+            self.global_head = GlobalHead(width, global_target, grid, gradients, generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw new weights for the encoder, the decoder and the global head."""
@@ -99,11 +98,15 @@ class MAE(Network):
             self.global_head.reset_parameters(generator)
 
     def target(
-        self, pictures: Float[Tensor, "b c H W"], index: TokenIndex | None = None
+        self,
+        pictures: Float[Tensor, "b c H W"],
+        index: TokenIndex | None = None,
+        gradients: Float[Tensor, "b n p"] | None = None,
     ) -> Float[Tensor, "b m p"]:
         """Return the prediction target (b, m, p) of the patches in `index`, or of all patches.
 
-        The values of a patch are its pixels, then its oriented gradients if `hog_target` is on.
+        The values of a patch are its pixels, then its oriented gradients if `hog_target` is on. `gradients`
+        are those of `pictures`, if they are known.
         """
         vectors = patches.patchify(pictures, self.encoder.config.patch)
         vectors = vectors if index is None else index.gather(vectors)
@@ -114,8 +117,13 @@ class MAE(Network):
             vectors = (vectors - mean) / (variance + VARIANCE_FLOOR).sqrt()
         if not self.hog_target:
             return vectors
-        edges = oriented.oriented_gradients(pictures, self.encoder.config.patch)
-        return torch.cat([vectors, edges if index is None else index.gather(edges)], dim=-1)
+        gradients = self.gradients(pictures) if gradients is None else gradients
+        edges = gradients if index is None else index.gather(gradients)
+        return torch.cat([vectors, edges], dim=-1)
+
+    def gradients(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b n p"]:
+        """Return the oriented gradients (b, n, p) of all patches, see `hog.oriented_gradients`."""
+        return oriented.oriented_gradients(pictures, self.encoder.config.patch)
 
     def predict(
         self,
@@ -143,9 +151,10 @@ class MAE(Network):
         """Return the loss: the mean squared error of the predicted patches (Sec. 3).
 
         The mean is taken over the values of each patch, then over the predicted patches. With a global head,
-        `GLOBAL_WEIGHT` times its loss is added. `pictures` (b, c, H, W) are in the model's input units. Without a mask, `mask_ratio` of the patches are hidden at random;
-        `generator` draws them, or PyTorch's global generator if it is None. Raises OptionError for a mask
-        that hides no patch, or that hides more patches in one picture than in another.
+        `GLOBAL_WEIGHT` times its loss is added. `pictures` (b, c, H, W) are in the model's input units.
+        Without a mask, `mask_ratio` of the patches are hidden at random; `generator` draws them, or PyTorch's
+        global generator if it is None. Raises OptionError for a mask that hides no patch, or that hides more
+        patches in one picture than in another.
         """
         if mask is None and padding_mask is None and predict_mask is None:
             mask = MaskIndex.random(
@@ -153,13 +162,18 @@ class MAE(Network):
             )
         index = _index(mask, padding_mask, predict_mask, pictures.device)
         latent = self._encode(pictures, index)
-        decoded = pictures if index.rows is None else pictures[index.rows]
-        error = self._decode(latent, index) - self.target(decoded, index.predicted)
+        decoded, gradients, rows = pictures, None, index.rows
+        if self.global_head is not None:
+            gradients = self.gradients(pictures)
+        known = gradients
+        if rows is not None:
+            decoded, known = pictures[rows], None if gradients is None else gradients[rows]
+        error = self._decode(latent, index) - self.target(decoded, index.predicted, known)
         loss = index.predicted.mean(error.square())
         if self.global_head is None:
             return loss
         mean = index.visible.mean_per_row(latent[:, 1:])
-        return loss + GLOBAL_WEIGHT * self.global_head(latent[:, 0], mean, pictures)
+        return loss + GLOBAL_WEIGHT * self.global_head(latent[:, 0], mean, gradients)
 
     def _predict(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
         return self._decode(self._encode(pictures, index), index)
@@ -196,8 +210,8 @@ class MAE(Network):
     def resize(self, size: tuple[int, int], how: positions.Resampling = "bicubic") -> None:
         """Change the picture size to (height, width) and resize the position embeddings.
 
-        The global head is dropped. Those of encoder and decoder become new Parameters, so create the optimizer afterwards. `how` is the
-        method, see `positions.resize`.
+        Those of encoder and decoder become new Parameters, so create the optimizer afterwards. `how` is the
+        method, see `positions.resize`. The global head is dropped.
         """
         old = self.encoder.grid
         self.encoder.resize(size, how)

@@ -198,7 +198,8 @@ def adamw_or_muon(
     parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
     betas, fused = (0.9, options.beta2), device.type in ("cpu", "cuda")
     if options.optimizer == "muon":
-        return Muon(parts, lr=peak, betas=betas, fused=fused)
+        bf16 = options.precision.startswith("bf16")
+        return Muon(parts, lr=peak, betas=betas, fused=fused, bf16=bf16)
     return torch.optim.AdamW(parts, lr=peak, betas=betas, fused=fused)
 
 

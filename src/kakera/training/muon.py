@@ -31,8 +31,8 @@ class Muon(torch.optim.Optimizer):
     """The Muon optimiser for parameter groups with `lr`, `weight_decay` and `maps`.
 
     `maps` is the number of matrices stacked in each parameter of the group, or 0 for parameters that AdamW
-    updates: see `linear_layers`. `betas` and `fused` are those of AdamW. The state of a matrix is its
-    momentum.
+    updates: see `linear_layers`. `betas` and `fused` are those of AdamW. With `bf16`, matrices are
+    orthogonalised in bfloat16 also on a CPU. The state of a matrix is its momentum.
 
     Example:
 
@@ -45,10 +45,16 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float], fused: bool
+        self,
+        parameters: Iterable[dict[str, Any]],
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        fused: bool,
+        bf16: bool = False,
     ) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": 0.0, "maps": 0})
-        self._betas, self._fused = betas, fused
+        self._betas, self._fused, self._bf16 = betas, fused, bf16
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] # torch's overloads give the closure's loss
@@ -77,7 +83,7 @@ class Muon(torch.optim.Optimizer):
     def _turn(self, turned: list[tuple[Tensor, Tensor, float, int]]) -> None:
         """Update matrices; those of the same shape in one batch."""
         maps = [piece for _, momentum, _, count in turned for piece in momentum.chunk(count)]
-        moves = iter(orthogonal(maps))
+        moves = iter(orthogonal(maps, bf16=self._bf16))
         for parameter, _, rate, count in turned:
             pieces = [next(moves) for _ in range(count)]
             size = RMS * math.sqrt(max(pieces[0].shape))
@@ -108,12 +114,12 @@ class Muon(torch.optim.Optimizer):
         )
 
 
-def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
+def orthogonal(matrices: list[Tensor], *, bf16: bool = False) -> list[Tensor]:
     """Return approximately U Vᵀ for each matrix U S Vᵀ.
 
     The singular values are between about 0.7 and 1.2; very small ones stay below. Uses five steps of the
     Newton-Schulz iteration (Jordan et al. 2024), in batches of matrices of the same shape, in float32 on a
-    CPU and in bfloat16 on other devices.
+    CPU without `bf16`, and in bfloat16 otherwise.
 
     Example:
 
@@ -124,7 +130,7 @@ def orthogonal(matrices: list[Tensor]) -> list[Tensor]:
     result = list(matrices)
     for numbers in _batches(matrices):
         batch = torch.stack([_wide(matrices[number]) for number in numbers])
-        for number, move in zip(numbers, _iterate(batch), strict=True):
+        for number, move in zip(numbers, _iterate(batch, bf16), strict=True):
             result[number] = move if matrices[number].shape == move.shape else move.T
     return result
 
@@ -145,9 +151,9 @@ def _wide(matrix: Float[Tensor, "r c"]) -> Float[Tensor, "m n"]:
     return matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
 
 
-def _iterate(batch: Float[Tensor, "k m n"]) -> Float[Tensor, "k m n"]:
+def _iterate(batch: Float[Tensor, "k m n"], bf16: bool = False) -> Float[Tensor, "k m n"]:
     """Apply x ← (a + b xxᵀ + c (xxᵀ)²) x five times."""
-    x = batch.float() if batch.device.type == "cpu" else batch.bfloat16()
+    x = batch.float() if batch.device.type == "cpu" and not bf16 else batch.bfloat16()
     x = x / x.flatten(1).norm(dim=1).clamp(min=1e-7)[:, None, None]
     if x.dtype == torch.float32 and x.shape[2] >= WIDE * x.shape[1]:
         return _factor(x @ x.mT) @ x

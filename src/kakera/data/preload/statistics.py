@@ -13,6 +13,7 @@ from kakera.errors import DataError, UnreadableFileError
 from kakera.progress import with_progress
 
 SAMPLE = 10_000  # pictures
+TOGETHER = 500  # pictures in memory to measure at a time
 BLOCK = 1 << 15  # pixels at a time, to save memory
 
 Sums = NDArray[np.int64]
@@ -83,6 +84,11 @@ def mean_std(dataset: Dataset, sample: int = SAMPLE) -> tuple[tuple[float, ...],
         ((0.5,), (0.5,))
     """
     measured = chosen(len(dataset), sample)
+    if dataset.pictures.in_memory and dataset.pictures.common_size is not None:
+        parts = np.array_split(measured, -(-len(measured) // TOGETHER))
+        return mean_std_of(
+            (sums(np.concatenate(dataset.pictures.stack(part))) for part in parts), dataset.name
+        )
     cost = decoding_bytes(dataset.pictures)
 
     def read(number: int) -> Sums:
