@@ -101,7 +101,7 @@ class MAE(Network):
         self,
         pictures: Float[Tensor, "b c H W"],
         index: TokenIndex | None = None,
-        gradients: Float[Tensor, "b n p"] | None = None,
+        gradients: Float[Tensor, "b n g"] | None = None,
     ) -> Float[Tensor, "b m p"]:
         """Return the prediction target (b, m, p) of the patches in `index`, or of all patches.
 
