@@ -89,3 +89,22 @@ def test_a_batch_of_recordings_weighs_what_it_has_to_guess(
         assert task.weight(batch) == expected
         late = replace(batch, mask=None)
         assert torch.equal(task.loss(task.model, batch), task.loss(task.model, late))
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_the_decoder_reads_every_fourth_picture_of_a_step_in_whatever_piece_it_comes(pieces: int) -> None:
+    task = seeing(decoded=0.25)
+    found: dict[int, list[int]] = {}
+    for batch in read(task, share=BatchSlice(0, pieces, pieces)):
+        places, _ = batch.places
+        assert len(batch.mask.visible.ids) == len(batch.samples)
+        assert len(batch.mask.predicted.ids) == len(batch.mask.rows)
+        found.setdefault(batch.step, []).extend(places[batch.mask.rows].tolist())
+    assert [sorted(rows) for rows in found.values()] == [[3, 7]] * len(found)
+
+
+def test_a_small_piece_still_has_a_picture_for_the_decoder() -> None:
+    task = seeing(decoded=0.25)
+    batch = Batch(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), None, torch.arange(2), epoch=0, step=0)
+    assert task.masks(batch).rows.tolist() == [0]
+    assert torch.isfinite(task.loss(task.model, batch))

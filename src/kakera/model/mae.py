@@ -250,7 +250,7 @@ class MAE(Network):
 
     def describe(self) -> dict[str, Any]:
         """Return the configs of encoder and decoder, and the prediction target."""
-        target = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
+        target: dict[str, Any] = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
         if self.global_head is not None:
             target["global_target"] = self.global_head.components
         decoder = asdict(self.decoder.config)

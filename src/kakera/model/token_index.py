@@ -177,7 +177,8 @@ class MaskIndex(NamedTuple):
         drawing = device if generator is None else generator.device
         noise = torch.rand(batch, grid.count, generator=generator, device=drawing).to(device)
         order, keep = noise.argsort(dim=1), num_visible(grid.count, ratio)
-        return cls(*(TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:])))
+        visible, hidden = (TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:]))
+        return cls(visible, hidden)
 
     def decoded(self, rows: Int[Tensor, " r"]) -> MaskIndex:
         """Return the same mask for a decoder that receives only some rows of the batch.
@@ -188,8 +189,9 @@ class MaskIndex(NamedTuple):
             >>> index.decoded(torch.tensor([1])).predicted.ids
             tensor([[1]])
         """
-        parts = (None if part is None else part.take(rows) for part in (self.present, self.query))
-        return MaskIndex(self.visible, self.predicted.take(rows), *parts, rows)
+        present = None if self.present is None else self.present.take(rows)
+        query = None if self.query is None else self.query.take(rows)
+        return MaskIndex(self.visible, self.predicted.take(rows), present, query, rows)
 
     def for_decoder(self) -> MaskIndex:
         """Return the mask of the rows that the decoder receives, as a mask of a batch of these rows."""
@@ -197,9 +199,14 @@ class MaskIndex(NamedTuple):
 
     def to(self, device: torch.device) -> MaskIndex:
         """Return a copy on another device."""
+        visible, predicted, present, query = (
+            None if part is None else part.to(device)
+            for part in (self.visible, self.predicted, self.present, self.query)
+        )
+        assert visible is not None
+        assert predicted is not None
         rows = None if self.rows is None else _sent(self.rows, device)
-        parts = (None if part is None else part.to(device) for part in self[:4])
-        return MaskIndex(*parts, rows)  # type: ignore[arg-type]
+        return MaskIndex(visible, predicted, present, query, rows)
 
 
 def visible_index(
