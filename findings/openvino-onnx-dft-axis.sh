@@ -1,13 +1,14 @@
 #!/bin/sh
-# OpenVINO 2026.4.1 (CPU): an ONNX DFT of opset 20 or later is taken along axis 1, whatever axis the model names, and a
-# one-sided DFT of a real signal gains a dimension.
+# OpenVINO 2026.4.1 (CPU): an ONNX DFT of opset 20 or later is taken along axis 1, whatever axis the model names, and
+# a one-sided DFT of a real signal gains a dimension.
 #
 # Input: one DFT node on real signals of shape (2, 6, 8, 1), with axis 1 or 2, full or one-sided, in opsets 17 and 20.
 #   onnx.checker accepts each graph.
 # Expected: numpy's fft or rfft along that axis, with real and imaginary parts last: (2, 6, 8, 2) or (2, 6, 5, 2) for
-#   axis 2. ONNX made `axis` an input in opset 20 (before, it was an attribute). ONNX Runtime 1.32.0 agrees with numpy.
-# Seen: in opset 20 axis 2 gives the transform along axis 1: a result of the right shape with the wrong numbers, without
-#   a message. A one-sided transform gives a shape with an extra 1, such as (2, 6, 5, 1, 2), in both opsets.
+#   axis 2. ONNX made `axis` an input in opset 20 (before, it was an attribute). ONNX Runtime 1.32.0 agrees with
+#   numpy.
+# Seen: in opset 20 axis 2 gives the transform along axis 1: a result of the right shape with the wrong numbers,
+#   without a message. A one-sided transform gives a shape with an extra 1, such as (2, 6, 5, 1, 2), in both opsets.
 #
 # Exit code 0: as described. 1: the behaviour has changed. 2: it could not be tried.
 set -eu

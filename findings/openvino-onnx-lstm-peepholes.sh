@@ -3,9 +3,10 @@
 #
 # Input: one LSTM node (opset 14), 3 steps, batch 2, 4 inputs, 5 hidden units, random weights; plain, with peephole
 #   weights P, and with input_forget=1. onnx.checker accepts each graph.
-# Expected: with P the cell state enters the input, output and forget gates, as the ONNX specification says; the numbers
-#   are those of the formulas, computed below in float64, and of ONNX Runtime 1.32.0. With input_forget=1 the input and
-#   forget gates are coupled. What is unsupported raises an error, as OpenVINO does for the activation HardSigmoid.
+# Expected: with P the cell state enters the input, output and forget gates, as the ONNX specification says; the
+#   numbers are those of the formulas, computed below in float64, and of ONNX Runtime 1.32.0. With input_forget=1 the
+#   input and forget gates are coupled. What is unsupported raises an error, as OpenVINO does for the activation
+#   HardSigmoid.
 # Seen: both results equal the plain one, bit for bit, without a message, and are wrong by about 0.3 on a scale of 1.
 #
 # Exit code 0: as described. 1: the behaviour has changed. 2: it could not be tried.
@@ -76,7 +77,8 @@ assert np.allclose(formulas(True), peep_runtime, atol=1e-5)
 print("openvino", openvino.__version__)
 print(f"plain: difference to the formulas {np.abs(plain - formulas(False)).max():.1e}")
 print(f"peepholes: difference to the formulas {np.abs(peep - formulas(True)).max():.2f}"
-      f" (ONNX Runtime {np.abs(peep_runtime - formulas(True)).max():.1e}), to the plain result {np.abs(peep - plain).max()}")
+      f" (ONNX Runtime {np.abs(peep_runtime - formulas(True)).max():.1e}),"
+      f" to the plain result {np.abs(peep - plain).max()}")
 print(f"input_forget: difference to ONNX Runtime {np.abs(coupled - coupled_runtime).max():.2f},"
       f" to the plain result {np.abs(coupled - plain).max()}")
 seen = (

@@ -1,13 +1,15 @@
 #!/bin/sh
-# OpenVINO 2026.4.1 (CPU): three options of ONNX Resize do nothing: antialias, exclude_outside, keep_aspect_ratio_policy.
+# OpenVINO 2026.4.1 (CPU): three options of ONNX Resize do nothing: antialias, exclude_outside,
+# keep_aspect_ratio_policy.
 #
 # Input: one Resize node (opset 19) on random values of shape (1, 1, 16, 12). onnx.checker accepts each graph.
 # Expected: as the ONNX specification says and ONNX Runtime 1.32.0 does: antialias widens the filter when the picture
 #   shrinks; exclude_outside gives weight 0 to places outside the picture and renews the sum of the others;
 #   keep_aspect_ratio_policy "not_larger" makes 16 by 12 fit in 8 by 8 as 8 by 6. What is unsupported raises an error,
 #   as OpenVINO does for coordinate_transformation_mode "half_pixel_symmetric".
-# Seen: each result equals, bit for bit, that of the same node without the option; with keep_aspect_ratio_policy it also
-#   has a shape other than the one that the model declares. There is no message. (antialias is publicly reported.)
+# Seen: each result equals, bit for bit, that of the same node without the option; with keep_aspect_ratio_policy it
+#   also has a shape other than the one that the model declares. There is no message. (antialias is publicly
+#   reported.)
 #
 # Exit code 0: as described. 1: the behaviour has changed. 2: it could not be tried.
 set -eu
