@@ -11,8 +11,8 @@
 #   own limit is 4096 multiplications in all, oneDNN has others. So a check on single rows, or the last short batch of
 #   an evaluation, measures another network than the full batches; the getter says "medium" throughout.
 #
-# Needs a processor with bfloat16 units to show it; elsewhere it says so. Exit code 0: as described, or such a
-# processor. 1: the behaviour has changed. 2: it could not be tried.
+# Needs a processor with bfloat16 units; without them it says so. Exit code 0: as described, or no such units.
+# 1: the behaviour has changed. 2: it could not be tried.
 set -eu
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

@@ -11,8 +11,8 @@
 #   "bf16". With mkldnn.matmul "bf16" nn.GRU moves by thousandths and nn.LSTM not at all. So no setting reaches
 #   nn.LSTM, although oneDNN computes it, and who sets "rnn" to save time gets neither the time nor a message.
 #
-# Needs a processor with bfloat16 units to show it; elsewhere it says so. Exit code 0: as described, or such a
-# processor. 1: the behaviour has changed. 2: it could not be tried.
+# Needs a processor with bfloat16 units; without them it says so. Exit code 0: as described, or no such units.
+# 1: the behaviour has changed. 2: it could not be tried.
 set -eu
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
