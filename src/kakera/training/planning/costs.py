@@ -47,11 +47,18 @@ class StepCost:
 
 
 def mae_cost(
-    shape: ViTConfig, size: tuple[int, int], channels: int, mask_ratio: float, *, hog_target: bool = False
+    shape: ViTConfig,
+    size: tuple[int, int],
+    channels: int,
+    mask_ratio: float,
+    *,
+    hog_target: bool = False,
+    decoded: float = 1.0,
 ) -> StepCost:
     """Return the cost of a masked autoencoder: the encoder reads visible patches, the decoder all patches.
 
-    `size` is (H, W) in pixels. `hog_target` adds the memory of the HOG target.
+    `size` is (H, W) in pixels. `hog_target` adds the memory of the HOG target. `decoded` is the share of the
+    pictures that the decoder reads.
 
     Example:
 
@@ -62,15 +69,15 @@ def mae_cost(
     n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
     visible, places = 1 + max(1, int(n * (1 - mask_ratio))), 1 + n
     decoder = shape.decoder
-    flops = _layers(shape.width, shape.depth, visible) + _layers(decoder.width, decoder.depth, places)
-    flops += 2 * visible * pixels * shape.width + 2 * places * decoder.width * pixels
+    flops = _layers(shape.width, shape.depth, visible) + 2 * visible * pixels * shape.width
+    decoding = _layers(decoder.width, decoder.depth, places) + 2 * places * decoder.width * pixels
     memory = _kept(shape.width, shape.depth, shape.heads, visible)
-    memory += _kept(decoder.width, decoder.depth, decoder.heads, places)
+    memory += decoded * _kept(decoder.width, decoder.depth, decoder.heads, places)
     values = size[0] * size[1] * channels
     memory += values * (8 + ORIENTED * hog_target)
     parameters = _parameters(shape, pixels) + 12 * decoder.depth * decoder.width**2
     parameters += decoder.width * (pixels + shape.width + n)
-    return StepCost(3 * flops, FLOAT * memory, parameters, shape.width, visible)
+    return StepCost(3 * (flops + decoded * decoding), FLOAT * memory, parameters, shape.width, visible)
 
 
 def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
