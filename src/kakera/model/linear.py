@@ -44,6 +44,11 @@ class Linear(nn.Linear):
         """Return x Wᵀ + b; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
         return linear(input, self.weight, self.bias, then)
 
+    def rows(self, input: Float[Tensor, "... i"], which: slice) -> Float[Tensor, "... o"]:
+        """Return some of the outputs: those of the rows `which` of the weight."""
+        bias: Tensor | None = self.bias  # pyright: ignore[reportAssignmentType]
+        return linear(input, self.weight[which], None if bias is None else bias[which])
+
 
 def linear(
     x: Float[Tensor, "... i"],
