@@ -53,7 +53,8 @@ class Int8Linear(nn.Module):
         self.packed = torch.ops.onednn.qlinear_prepack(eight, None)
         self.scales = scales
         self.zeros = torch.zeros(self.out_features, dtype=torch.int32)
-        self.bias = None if layer.bias is None else layer.bias.detach().float()
+        bias: Tensor | None = layer.bias
+        self.bias = None if bias is None else bias.detach().float()
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
         """Return x Wᵀ + b in the type of the input; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
@@ -95,7 +96,8 @@ class Int8MLP(nn.Module):
 
     def __init__(self, up: Int8Linear, down: Int8Linear, activation: Then) -> None:
         super().__init__()
-        self.up, self.down, self.activation = up, down, activation
+        self.up, self.down = up, down
+        self.activation: Then = activation
 
     def forward(self, z: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
         """Return tokens (b, n, d) from tokens (b, n, d), in the type of `z`."""

@@ -1,11 +1,11 @@
 """Token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"): fewer patch tokens in each layer.
 
-Between attention and MLP, each layer merges the r most similar pairs of patch tokens. Similarity is the cosine
-of the keys, averaged over the heads (Sec. 3, "Token Similarity"). Pairs come from bipartite soft matching:
-the tokens are split into two sets in turns, each token of the first set chooses the most similar token of the
-second, and the r best of these edges are merged ("Bipartite Soft Matching"). A merged token is the mean of
-its patches. In attention it counts as many times as it has patches ("Tracking Token Size", Eq. 1). The class
-token and the registers are never merged.
+Between attention and MLP, each layer merges the r most similar pairs of patch tokens. Similarity is the
+cosine of the keys, averaged over the heads (Sec. 3, "Token Similarity"). Pairs come from bipartite soft
+matching: the tokens are split into two sets in turns, each token of the first set chooses the most similar
+token of the second, and the r best of these edges are merged ("Bipartite Soft Matching"). A merged token is
+the mean of its patches. In attention it counts as many times as it has patches ("Tracking Token Size",
+Eq. 1). The class token and the registers are never merged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
@@ -122,7 +121,7 @@ def merged_tokens(
 
 
 def require_whole(*others: object) -> None:
-    """Check that tokens can be merged: no padding, no hidden patches, no stochastic depth. Raises OptionError.
+    """Check that nothing prevents merging: padding, hidden patches, stochastic depth. Raises OptionError.
 
     Example:
 
