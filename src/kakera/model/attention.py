@@ -36,9 +36,9 @@ def attend(
     `q` is (b, h, m, e), `k` and `v` are (b, h, n, e). Tokens with a True `key_padding_mask` (b, n) get no
     attention. `bias` (b, n) is added to the logits of each token; it replaces the mask. Returns (b, h, m, e).
 
-    On a CPU with at most `SHORT` tokens, two matrix products compute the formula. There, PyTorch's fused
-    kernel gains nothing from a second thread. In all other cases the fused kernel computes the result,
-    without an (m, n) matrix of attention logits in memory.
+    On a CPU with at most `SHORT` tokens, two matrix products compute the formula, except in bf16. There,
+    PyTorch's fused kernel gains nothing from a second thread. In all other cases the fused kernel computes
+    the result, without an (m, n) matrix of attention logits in memory.
 
     Example:
 
@@ -48,7 +48,8 @@ def attend(
     """
     allowed = None if key_padding_mask is None else rearrange(~key_padding_mask, "b n -> b 1 1 n")
     added = None if bias is None else rearrange(bias, "b n -> b 1 1 n")
-    if k.device.type != "cpu" or k.shape[-2] > SHORT or torch.compiler.is_compiling():
+    short = k.device.type == "cpu" and k.shape[-2] <= SHORT and k.dtype != torch.bfloat16
+    if not short or torch.compiler.is_compiling():
         return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed if added is None else added)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if allowed is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -122,7 +123,7 @@ def quantised(model: Network, run: Callable[[], object]) -> Network:
     """
     found: dict[nn.Module, list[float]] = {}
 
-    def look(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def look(layer: nn.Module, given: tuple[Any, ...]) -> None:
         low, high = found.get(layer, (0.0, 0.0))
         least, most = given[0].aminmax()
         found[layer] = [min(low, float(least)), max(high, float(most))]

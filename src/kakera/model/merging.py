@@ -84,11 +84,11 @@ def merge(
 
 def merged_tokens(
     encoder: ViT, z: Float[Tensor, "b n d"], count: int, first: int = 0
-) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b m"]]:
+) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b k"]]:
     """Return the tokens z^(L) before the final norm from z^(0), with `count` pairs merged in each layer.
 
-    Also return the number of patches in each token. With `first` above 0, the last layer merges nothing and
-    computes only the first tokens. A layer merges at most half of the patch tokens.
+    Also return the number of patches in each token (b, k). With `first` above 0, the last layer merges
+    nothing and computes only the first tokens, so k > m. A layer merges at most half of the patch tokens.
 
     Example:
 
