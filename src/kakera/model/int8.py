@@ -93,7 +93,15 @@ class Int8Linear(nn.Module):
 
 
 class Int8MLP(nn.Module):
-    """An MLP in int8: the GELU of the first map is written in int8, as the input of the second map."""
+    """An MLP in int8: the GELU of the first map is written in int8, as the input of the second map.
+
+    Example:
+
+        >>> first, second = Linear(4, 8), Linear(8, 4)
+        >>> if HAS_INT8:
+        ...     mlp = Int8MLP(Int8Linear(first, 0.0, 1.0), Int8Linear(second, 0.0, 1.0), "gelu")
+        ...     assert mlp(torch.rand(1, 5, 4)).shape == (1, 5, 4)
+    """
 
     def __init__(self, up: Int8Linear, down: Int8Linear, activation: Then) -> None:
         super().__init__()

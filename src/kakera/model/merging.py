@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 
 class Match(NamedTuple):
-    """The pairs of one layer. The first set has the even tokens, the second set the odd ones."""
+    """The pairs of one layer. The first set has the even tokens, the second set the odd ones.
+
+    Example:
+
+        >>> match(torch.eye(4).unsqueeze(0), 1).merged.shape
+        torch.Size([1, 1])
+    """
 
     kept: Int[Tensor, "b k"]
     """The numbers of the tokens of the first set that stay."""
