@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -54,7 +54,7 @@ class Int8Linear(nn.Module):
         self.packed = torch.ops.onednn.qlinear_prepack(eight, None)
         self.scales = scales
         self.zeros = torch.zeros(self.out_features, dtype=torch.int32)
-        bias: Tensor | None = layer.bias
+        bias = cast("Tensor | None", layer.bias)
         self.bias = None if bias is None else bias.detach().float()
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from jaxtyping import Float
@@ -46,7 +46,7 @@ class Linear(nn.Linear):
 
     def rows(self, input: Float[Tensor, "... i"], which: slice) -> Float[Tensor, "... o"]:
         """Return some of the outputs: those of the rows `which` of the weight."""
-        bias: Tensor | None = self.bias
+        bias = cast("Tensor | None", self.bias)
         return linear(input, self.weight[which], None if bias is None else bias[which])
 
 

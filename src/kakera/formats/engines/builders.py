@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import importlib.util
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -111,15 +112,15 @@ def _int8(saved: Pretrained, batch: Batch) -> Pretrained:
     pixels, padding = saved.front_end(batch.pictures, batch.lengths)
     # A trace lets the last layer compute all tokens, as calibration needs.
     model: Network = quantised(saved.model, lambda: saved.model(pixels, padding_mask=padding, trace=Trace()))
-    return replace(saved, model=model.bfloat16() if multiplies_bf16() else model)
+    return replace(saved, model=model.bfloat16() if is_bf16_supported() else model)
 
 
-def multiplies_bf16() -> bool:
+def is_bf16_supported() -> bool:
     """Return True if the CPU has instructions for products in bf16; else bf16 is slower than float32.
 
     Example:
 
-        >>> multiplies_bf16() in (True, False)
+        >>> is_bf16_supported() in (True, False)
         True
     """
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
@@ -142,7 +143,7 @@ def _onnxruntime(saved: Pretrained, batch: Batch) -> OnnxModel:
 
 
 def _openvino(saved: Pretrained, batch: Batch) -> OnnxModel:
-    return _graph(saved, export.graph(saved), OpenVinoSession)
+    return _graph(saved, export.graph(saved), OpenvinoSession)
 
 
 def _graph(saved: Pretrained, graph: bytes, start: Callable[[Path], Any]) -> OnnxModel:
@@ -152,7 +153,7 @@ def _graph(saved: Pretrained, graph: bytes, start: Callable[[Path], Any]) -> Onn
         return OnnxModel(start(file), saved.inputs, saved.classes, saved.multi_label)
 
 
-class OpenVinoSession:
+class OpenvinoSession:
     """A graph in OpenVINO on the CPU, in the precision that OpenVINO prefers there (bf16 with AMX)."""
 
     def __init__(self, file: Path) -> None:

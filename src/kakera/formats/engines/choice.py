@@ -107,7 +107,7 @@ def choose(
     kept = None if place is None else recalled(place)
     if kept is not None and kept.engine in available(saved):
         return build(saved, kept.engine, head(sample)), kept
-    candidates = {
+    candidates: dict[Engine, Model] = {
         name: build(saved, name, head(sample)) for name in (engines or available(saved)) if name != EXACT
     }
     model, choice = fastest(saved, candidates, sample, now)
@@ -125,7 +125,7 @@ def fastest(
     The engines are timed in turns, and the rates are medians. Then they are checked, the fastest first.
     """
     few = head(sample)
-    runs = {EXACT: saved, **candidates}
+    runs: dict[Engine, Model] = {EXACT: saved, **candidates}
     seconds: dict[Engine, list[float]] = {name: [] for name in runs}
     for number in range(1 + ROUNDS):
         for name, model in runs.items():
