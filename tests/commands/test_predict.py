@@ -150,3 +150,18 @@ def test_the_likeliest_classes_alone_are_kept_where_asked(model: Path, tmp_path:
     for few, all_of_them in zip(predict(model, root, top=3), predict(model, root), strict=True):
         assert list(few.probabilities.items()) == list(all_of_them.probabilities.items())[:3]
         assert few.labels == all_of_them.labels
+
+
+def test_an_engine_gives_the_same_labels_and_auto_says_what_it_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAKERA_CACHE", str(tmp_path / "cache"))
+    saved, root = classifier(), folder(tmp_path / "things", count=4)
+    expected = predict(saved, root)
+    assert predict(saved, root, engine="torch") == expected
+    for engine in ("bf16", "auto"):
+        found = predict(saved, root, engine=engine)
+        assert [each.labels for each in found] == [each.labels for each in expected]
+    said = [line for line in capsys.readouterr().err.splitlines() if "engine" in line]
+    assert len(said) == 1
+    assert said[0].startswith("kakera: engine ")

@@ -44,6 +44,13 @@ def run(words: Sequence[str]) -> int:
     parser.group("computing").add_argument(
         "--device", default="auto", help="cpu, cuda, mps or auto (default: auto)"
     )
+    parser.group("computing").add_argument(
+        "--engine",
+        default="torch",
+        metavar="NAME",
+        help="torch: exact float32 (the default); auto: the fastest that answers alike on your files; "
+        "or bf16, int8, 'bf16 merging', 'int8 merging', 'onnxruntime int8', openvino",
+    )
     writing.add_argument(
         "--windows",
         action="store_true",
@@ -111,7 +118,9 @@ def run(words: Sequence[str]) -> int:
     shown = given.top or SHOWN
     every = (given.json and given.top is None) or given.csv or model.multi_label
     top = 0 if every else max(shown, CARD)  # a card of the page needs CARD classes, whatever the table shows
-    found = counted(work(model, dataset, top=top, workers=given.workers, device=given.device))
+    found = counted(
+        work(model, dataset, top=top, workers=given.workers, device=given.device, engine=given.engine)
+    )
     if given.json:
         print_json(found, given.top)
     elif given.csv:

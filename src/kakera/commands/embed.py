@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.engine import ForVectors, encoder_in_engine
 from kakera.commands.predict import readers
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
@@ -44,6 +45,7 @@ def embed(
     layer: int = -1,
     workers: int | Auto = "auto",
     device: str = "auto",
+    engine: ForVectors = "torch",
 ) -> Embeddings:
     """Compute one embedding vector for each file, with a frozen encoder.
 
@@ -51,7 +53,8 @@ def embed(
     `files`, `workers` and `device` are as in `predict`. `pool` is "class", "mean" or "class and mean", as in
     `probe`; the default is the pool of the classifier, or "class" for a model without one. `layer` is a
     number from 0 (tokens before the first layer) to the depth; −1 is the last layer. The final norm is
-    applied. For a recording the vector is the mean over its windows.
+    applied. For a recording the vector is the mean over its windows. `engine` is "torch" (float32), "bf16"
+    or "int8", see docs/inference.md.
 
     Return the vectors (n, d) with their names. Raises OptionError for a wrong layer, RunError for the model
     or the device, and DataError as `predict` does.
@@ -71,7 +74,7 @@ def embed(
     dataset, broken = open_files(files, saved.inputs), list[UnreadableFileError]()
     with moved_to_device(saved, device):
         found, numbers = features(
-            saved,
+            encoder_in_engine(saved, dataset, engine),
             dataset,
             [layer],
             [chosen],

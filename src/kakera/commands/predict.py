@@ -11,11 +11,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from kakera.commands.engine import in_engine
 from kakera.data.dataset import Dataset
 from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained
+from kakera.formats.engines.builders import Engine
 from kakera.formats.inference import each_batch, each_file
 from kakera.formats.load import load
 from kakera.formats.onnx.model import OnnxModel, is_onnx, open_onnx
@@ -47,7 +49,13 @@ class Prediction:
 
 @memory_for("predict", "lower --workers, or pass fewer files")
 def predict(
-    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
+    model: Source,
+    files: Files,
+    *,
+    top: int = 0,
+    workers: int | Auto = "auto",
+    device: str = "auto",
+    engine: Engine | Auto = "torch",
 ) -> list[Prediction]:
     """Predict the labels of files, and return one prediction for each, in the order of the files.
 
@@ -61,6 +69,10 @@ def predict(
     `top` keeps the probabilities of the `top` most probable classes; 0 keeps all. `workers` is the number of
     processes that read files while the model computes; "auto" uses one per CPU core for many files, and none
     for few. `device` is cpu, cuda, mps or auto.
+
+    `engine` is "torch" (the default: PyTorch in float32), "bf16", "int8", "bf16 merging", "int8 merging",
+    "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this machine has on some
+    of the files, checks their answers against float32, and prints the choice.
 
     The probabilities of a recording are the mean over its windows. An unreadable file has a prediction
     without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError
@@ -77,11 +89,17 @@ def predict(
         >>> prediction.file, sorted(prediction.probabilities)
         ('picture[0]', ['left', 'right'])
     """
-    return list(iter_predict(model, files, top=top, workers=workers, device=device))
+    return list(iter_predict(model, files, top=top, workers=workers, device=device, engine=engine))
 
 
 def iter_predict(
-    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
+    model: Source,
+    files: Files,
+    *,
+    top: int = 0,
+    workers: int | Auto = "auto",
+    device: str = "auto",
+    engine: Engine | Auto = "torch",
 ) -> Iterator[Prediction]:
     """Predict like `predict`, but yield each prediction as soon as it is computed, in the order of the files.
 
@@ -108,8 +126,9 @@ def iter_predict(
 
     following = 0  # number of the next file to yield; a gap before a result means unreadable files
     with _placed(saved, device):
+        running = in_engine(saved, dataset, engine)
         for numbers, rows, broken in each_file(
-            saved, dataset, workers=readers(dataset, workers), progress="predict"
+            running, dataset, workers=readers(dataset, workers), progress="predict"
         ):
             reasons |= {error.path: error.reason for error in broken}
             for number, row in zip(numbers.tolist(), rows, strict=True):
@@ -120,7 +139,13 @@ def iter_predict(
 
 
 def predict_windows(
-    model: Source, files: Files, *, top: int = 0, workers: int | Auto = "auto", device: str = "auto"
+    model: Source,
+    files: Files,
+    *,
+    top: int = 0,
+    workers: int | Auto = "auto",
+    device: str = "auto",
+    engine: Engine | Auto = "torch",
 ) -> Iterator[Prediction]:
     """Predict each window of each recording, and yield each prediction as soon as it is computed.
 
@@ -148,7 +173,8 @@ def predict_windows(
         )
     dataset, broken = open_files(files, saved.inputs), set[str]()
     with _placed(saved, device):
-        for part, values in each_batch(saved, dataset, workers=readers(dataset, workers)):
+        running = in_engine(saved, dataset, engine)
+        for part, values in each_batch(running, dataset, workers=readers(dataset, workers)):
             assert part.starts is not None
             assert part.lengths is not None
             for error in part.unreadable:

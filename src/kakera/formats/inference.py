@@ -1,6 +1,6 @@
 """Inference over a whole data set: probabilities of each file, or embeddings at chosen layers.
 
-The model computes on its own device, in float32; the results are on the CPU.
+The model computes on its own device, in the type of its weights; the results are on the CPU.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def probabilities(
         >>> probabilities(saved, torch.zeros(3, 1, 8, 8)).shape
         torch.Size([3, 2])
     """
-    logits = require_classifier(saved).model(pixels, padding_mask=padding)
+    kind = next(saved.model.parameters()).dtype  # an engine can compute in bf16
+    logits = require_classifier(saved).model(pixels.to(kind), padding_mask=padding).float()
     return logits.sigmoid() if saved.multi_label else logits.softmax(dim=1)
 
 
@@ -170,9 +171,11 @@ def features(
     encoder = saved.encoder
     depth = encoder.config.depth
     require_layers(encoder, layers)
-    nothing = torch.zeros(0, 2 + encoder.config.registers, encoder.config.width, device=saved.device)
+    nothing = torch.zeros(0, 2 + encoder.config.registers, encoder.config.width).to(encoder.class_token)
     pooled: dict[tuple[int, Pooling], list[Tensor]] = {
-        (layer, pool): [pool_tokens(encoder, nothing, pool).cpu()] for layer in layers for pool in pools
+        (layer, pool): [pool_tokens(encoder, nothing, pool).float().cpu()]
+        for layer in layers
+        for pool in pools
     }
     numbers = [torch.zeros(0, dtype=torch.int64)]
     for part in _batches(saved.inputs, dataset, workers, progress):
@@ -182,10 +185,10 @@ def features(
         pixels, padding = saved.front_end(part.pictures.to(saved.device), part.lengths)
         trace = Trace(tokens=[layer % (depth + 1) for layer in layers])
         chosen = visible_index(None, padding, saved.device)
-        encoder.tokens(pixels, chosen, None, trace)
+        encoder.tokens(pixels.to(encoder.class_token.dtype), chosen, None, trace)
         for layer, pool in pooled:
             tokens = trace.tokens[layer % (depth + 1)]
-            pooled[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).cpu())
+            pooled[layer, pool].append(pool_tokens(encoder, tokens, pool, chosen).float().cpu())
     samples = torch.cat(numbers).numpy()
     means = {key: _means(samples, torch.cat(rows).numpy(), dataset) for key, rows in pooled.items()}
     return {key: values for key, (_, values) in means.items()}, np.unique(samples)

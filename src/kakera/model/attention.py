@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kakera.model.configs import PLAIN, BlockConfig
-from kakera.model.linear import Linear, Then, linear
+from kakera.model.linear import Linear, Then
 from kakera.model.trace import Trace
 
 Selection: TypeAlias = Callable[[Tensor], Tensor]
 """A function that picks tokens (b, m, d) from tokens (b, n, d)."""
+Heads: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Queries (b, h, m, e), keys and values (b, h, n, e)."""
 
 SHORT = 128  # tokens: up to this number, two batched products are faster than the fused kernel on a CPU
 
@@ -27,15 +29,16 @@ def attend(
     k: Float[Tensor, "b h n e"],
     v: Float[Tensor, "b h n e"],
     key_padding_mask: Bool[Tensor, "b n"] | None = None,
+    bias: Float[Tensor, "b n"] | None = None,
 ) -> Float[Tensor, "b h m e"]:
     """Return the attention output of each head: h_i = Σ_j softmax_j(q_iᵀ k_j / √e) v_j (lecture L5 ②–③).
 
     `q` is (b, h, m, e), `k` and `v` are (b, h, n, e). Tokens with a True `key_padding_mask` (b, n) get no
-    attention. Returns (b, h, m, e).
+    attention. `bias` (b, n) is added to the logits of each token; it replaces the mask. Returns (b, h, m, e).
 
-    On a CPU with at most `SHORT` tokens, two matrix products compute the formula. There, PyTorch's fused
-    kernel gains nothing from a second thread. In all other cases the fused kernel computes the result,
-    without an (m, n) matrix of attention logits in memory.
+    On a CPU with at most `SHORT` tokens, two matrix products compute the formula, except in bf16. There,
+    PyTorch's fused kernel gains nothing from a second thread. In all other cases the fused kernel computes
+    the result, without an (m, n) matrix of attention logits in memory.
 
     Example:
 
@@ -44,11 +47,15 @@ def attend(
         torch.Size([1, 2, 3, 4])
     """
     allowed = None if key_padding_mask is None else rearrange(~key_padding_mask, "b n -> b 1 1 n")
-    if k.device.type != "cpu" or k.shape[-2] > SHORT or torch.compiler.is_compiling():
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+    added = None if bias is None else rearrange(bias, "b n -> b 1 1 n")
+    short = k.device.type == "cpu" and k.shape[-2] <= SHORT and k.dtype != torch.bfloat16
+    if not short or torch.compiler.is_compiling():
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed if added is None else added)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if allowed is not None:
         scores = scores.masked_fill(~allowed, -math.inf)
+    if added is not None:
+        scores = scores + added
     return scores.softmax(dim=-1) @ v
 
 
@@ -66,7 +73,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, *, bias: bool = True) -> None:
         super().__init__()
-        self.heads, self.biased = heads, bias
+        self.heads = heads
         self.qkv = Linear(width, 3 * width, bias=bias)
         self.out = Linear(width, width)
 
@@ -84,23 +91,30 @@ class Attention(nn.Module):
         tokens of `z`: only these attend. By default all do. A `trace` records the attention of the layer with
         number `layer`, computed by the formula.
         """
-        if queries is None:
-            q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
-        else:
-            q, k, v = self._of_some(z, queries)
+        q, k, v = self.project(z, queries)
         if trace is not None:
             trace.record_attention(layer, q, k, key_padding_mask)
         pooled = attend(q, k, v, key_padding_mask)
         if trace is not None:
             trace.record_pooling(layer, v, pooled)
+        return self.join(pooled)
+
+    def project(self, z: Float[Tensor, "b n d"], queries: Float[Tensor, "b m d"] | None = None) -> Heads:
+        """Return queries (b, h, m, e), keys and values (b, h, n, e) of each head; see `forward`."""
+        if queries is not None:
+            return self._of_some(z, queries)
+        q, k, v = rearrange(self.qkv(z), "b n (three h e) -> three b h n e", three=3, h=self.heads)
+        return q, k, v
+
+    def join(self, pooled: Float[Tensor, "b h m e"]) -> Float[Tensor, "b m d"]:
+        """Return the outputs of all heads (b, h, m, e) as one vector for each token, times W_o (b, m, d)."""
         return self.out(rearrange(pooled, "b h n e -> b n (h e)"))
 
     def _of_some(self, z: Tensor, queries: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the queries of some tokens, and the keys and values of all."""
-        width, bias = self.out.in_features, self.qkv.bias
-        for_q, for_kv = (bias[:width], bias[width:]) if self.biased else (None, None)
-        q = rearrange(linear(queries, self.qkv.weight[:width], for_q), "b m (h e) -> b h m e", h=self.heads)
-        kv = linear(z, self.qkv.weight[width:], for_kv)
+        width = self.out.in_features
+        q = rearrange(self.qkv.rows(queries, slice(width)), "b m (h e) -> b h m e", h=self.heads)
+        kv = self.qkv.rows(z, slice(width, None))
         k, v = rearrange(kv, "b n (two h e) -> two b h n e", two=2, h=self.heads)
         return q, k, v
 
@@ -201,10 +215,28 @@ class Block(nn.Module):
         """
         normed = self.norm1(z)
         z, queries = (z, None) if select is None else (select(z), select(normed))
-        branch = self.attention(normed, trace, layer, key_padding_mask, queries)
+        z = self.after_attention(
+            z, self.attention(normed, trace, layer, key_padding_mask, queries), drop_path
+        )
+        return self.after_mlp(z, self.mlp(self.norm2(z)), drop_path)
+
+    def after_attention(
+        self,
+        z: Float[Tensor, "b n d"],
+        branch: Float[Tensor, "b n d"],
+        drop_path: Float[Tensor, "2 b"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """Return the sum of tokens and the output of attention (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale1 is None else branch * self.scale1
-        z = z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
-        branch = self.mlp(self.norm2(z))
+        return z + (branch if drop_path is None else branch * drop_path[0, :, None, None])
+
+    def after_mlp(
+        self,
+        z: Float[Tensor, "b n d"],
+        branch: Float[Tensor, "b n d"],
+        drop_path: Float[Tensor, "2 b"] | None = None,
+    ) -> Float[Tensor, "b n d"]:
+        """Return the sum of tokens and the output of the MLP (b, n, d); `drop_path` is as in `forward`."""
         branch = branch if self.scale2 is None else branch * self.scale2
         return z + (branch if drop_path is None else branch * drop_path[1, :, None, None])
 

@@ -14,6 +14,7 @@ from kakera.model import positions
 from kakera.model.configs import ViTConfig, require_count
 from kakera.model.initialize import Seed, allocate, generator_of
 from kakera.model.linear import Linear
+from kakera.model.merging import mean_of_patches, merged_tokens, require_whole
 from kakera.model.network import Network
 from kakera.model.token_index import TokenIndex, visible_index
 from kakera.model.trace import Trace
@@ -59,6 +60,8 @@ class Classifier(Network):
 
     kind = "classifier"
     classifies = True
+    merge: int = 0
+    """Pairs of patch tokens that each layer merges, for faster inference (see `merging`); not stored."""
 
     def __init__(
         self,
@@ -120,8 +123,13 @@ class Classifier(Network):
     ) -> Float[Tensor, "b e"]:
         """Return the input of the head (b, e) from the patches in `chosen`, or from all patches."""
         first = 0 if trace is not None else POOLED_TOKENS.get(self.pool, 0)
-        tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first)
-        pooled = pool_tokens(self.encoder, tokens, self.pool, chosen)
+        sizes = None
+        if self.merge and trace is None:
+            require_whole(chosen, drop_path)
+            tokens, sizes = merged_tokens(self.encoder, self.encoder.embed(pictures), self.merge, first)
+        else:
+            tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first)
+        pooled = pool_tokens(self.encoder, tokens, self.pool, chosen, sizes)
         return pooled if self.head_norm is None else self.head_norm(pooled)
 
     def forward(
@@ -203,11 +211,12 @@ def pool_tokens(
     tokens: Float[Tensor, "b k d"],
     pool: Pooling,
     chosen: TokenIndex | None = None,
+    sizes: Float[Tensor, "b k"] | None = None,
 ) -> Float[Tensor, "b e"]:
     """Return one vector for each picture (b, e), from tokens before the final norm.
 
-    `tokens` (b, k, d) are the encoder's output for the patches in `chosen`, or for all patches. See
-    `Classifier` for the values of `pool`.
+    `tokens` (b, k, d) are the encoder's output for the patches in `chosen`, or for all patches. `sizes`
+    (b, k) are the numbers of patches in merged tokens. See `Classifier` for the values of `pool`.
 
     Example:
 
@@ -224,6 +233,10 @@ def pool_tokens(
         return encoder.norm(tokens[:, :2]).mean(dim=1)
     both = pool == "class and mean"
     tokens = encoder.norm(tokens) if both else tokens
-    patches = tokens[:, 1 + encoder.config.registers :]
-    mean = patches.mean(dim=1) if chosen is None else chosen.mean_per_row(patches)
+    prefix = 1 + encoder.config.registers
+    if sizes is not None:
+        mean = mean_of_patches(tokens, sizes, prefix)
+    else:
+        patches = tokens[:, prefix:]
+        mean = patches.mean(dim=1) if chosen is None else chosen.mean_per_row(patches)
     return torch.cat([tokens[:, 0], mean], dim=1) if both else encoder.norm(mean)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import torch
 from jaxtyping import Float
@@ -43,6 +43,11 @@ class Linear(nn.Linear):
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
         """Return x Wᵀ + b; `then` applies a GELU to it ("gelu" or "tanh gelu")."""
         return linear(input, self.weight, self.bias, then)
+
+    def rows(self, input: Float[Tensor, "... i"], which: slice) -> Float[Tensor, "... o"]:
+        """Return some of the outputs: those of the rows `which` of the weight."""
+        bias = cast("Tensor | None", self.bias)
+        return linear(input, self.weight[which], None if bias is None else bias[which])
 
 
 def linear(
