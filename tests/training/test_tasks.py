@@ -76,6 +76,15 @@ def test_a_share_of_the_hidden_patches_is_predicted_drawn_for_itself() -> None:
     assert torch.equal(Pretraining(model, INPUTS, options).loss(model, found), expected)
 
 
+def test_dropped_patches_are_drawn_for_each_picture_and_never_seen() -> None:
+    task, found = classification(patch_dropout=0.5), batch()
+    noise = seeding.uniform(0, found.epoch, found.samples.numpy(), "patch-dropout", 49)
+    dropped = torch.from_numpy(random(noise, task.model.encoder.grid, 0.5))
+    assert (dropped.sum(dim=1) == 25).all()
+    logits = task.model(INPUTS.normalize(found.pictures), padding_mask=dropped)
+    assert torch.equal(task.loss(task.model, found), functional.cross_entropy(logits, found.labels))
+
+
 def test_without_any_augmentation_the_loss_is_the_cross_entropy() -> None:
     task, found = classification(), batch()
     assert found.labels is not None

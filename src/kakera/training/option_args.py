@@ -211,6 +211,8 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """learning rate factor from each layer to the layer below it (with --init-from only)"""
     drop_path: float
     """stochastic depth: probability of dropping the last layer; lower layers have lower probabilities"""
+    patch_dropout: float
+    """share of patches to leave out of each training picture (Liu et al. 2022, PatchDropout); 0: none"""
     label_smoothing: float
     """label smoothing; 0: none"""
     class_balance: float

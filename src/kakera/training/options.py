@@ -202,6 +202,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """learning rate factor from each layer to the layer below it (with --init-from only)"""
     drop_path: float = within(0.1, 0.0, 0.99)
     """stochastic depth: probability of dropping the last layer; lower layers have lower probabilities"""
+    patch_dropout: float = within(0.0, 0.0, 0.95)
+    """share of patches to leave out of each training picture (Liu et al. 2022, PatchDropout); 0: none"""
     label_smoothing: float = within(0.1, 0.0, 0.99)
     """label smoothing; 0: none"""
     class_balance: float = within(0.0, 0.0, 1.0)

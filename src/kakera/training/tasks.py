@@ -157,6 +157,8 @@ class Classification:
         """
         assert batch.labels is not None
         pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
+        if self.options.patch_dropout and self.model.has_attention:
+            padding = self._without_dropped(batch, padding)
         drop_path = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
         logits = model(pixels, drop_path, padding_mask=padding)
         if self.multi_label:
@@ -180,6 +182,14 @@ class Classification:
             frames = round(options.time_mask * 1000 / self.inputs.sound.hop)
             pixels = time_freq_masked(pixels, batch, options.seed, bands=options.freq_mask, frames=frames)
         return pixels, padding, targets
+
+    def _without_dropped(self, batch: Batch, padding: Tensor | None) -> Tensor:
+        """Return a padding mask that also leaves out random patches (Liu et al. 2022, PatchDropout)."""
+        grid, options = self.front.grid, self.options
+        noise = seeding.uniform(options.seed, batch.epoch, batch.samples.numpy(), "patch-dropout", grid.count)
+        known = None if padding is None else padding.cpu().numpy()
+        dropped = torch.from_numpy(MASKINGS["random"](noise, grid, options.patch_dropout, known))
+        return dropped if padding is None else padding | dropped.to(padding.device)
 
     def _targets(self, labels: Tensor) -> Tensor:
         if self.multi_label:
