@@ -25,9 +25,9 @@ def run(words: Sequence[str]) -> int:
 
     parser = Arguments(
         f"bench {NAME}",
-        "Pretrain equal networks without labels for given processor seconds on one core, with kakera and with\n"
-        "other libraries. Read their frozen tokens with the same ridge regression, and print accuracy against\n"
-        "time. This takes hours; a stopped comparison resumes with the same --out.",
+        "Pretrain equal networks without labels for given processor seconds on one core, with kakera and\n"
+        "with other libraries. Read their frozen tokens with the same ridge regression, and print accuracy\n"
+        "against time. This takes hours; a stopped comparison resumes with the same --out.",
     )
     compared = parser.group("compared")
     compared.add_argument(
@@ -38,7 +38,7 @@ def run(words: Sequence[str]) -> int:
         nargs="+",
         default=["kakera", "transformers"],
         metavar="NAME",
-        help="kakera or transformers; also with an ending such as transformers-bf16, for --options of its own",
+        help="kakera or transformers, also with an ending such as transformers-bf16, see --options",
     )
     compared.add_argument(
         "--kakera",

@@ -1,8 +1,8 @@
 """Pretraining of ViTMAE of transformers with the recipe of the MAE paper: a program for a child process.
 
-It imports nothing of kakera, so it pays for its own start only. Its argument is a JSON file with the fields of
-`TransformersJob`. The folder `out` receives a model in the format of transformers, of which kakera reads the
-encoder.
+It imports nothing of kakera, so it pays for its own start only. Its argument is a JSON file with the fields
+of `TransformersJob`. The folder `out` receives a model in the format of transformers, of which kakera reads
+the encoder.
 
 ViTMAE needs square patches. A patch of 16 x 8 pixels is passed as two channels of 8 x 8: a linear layer reads
 the same numbers in another order. The order is changed back before the model is saved.
@@ -158,7 +158,8 @@ def network(job: TransformersJob, arrays: dict[str, np.ndarray[Any, Any]]) -> An
     embeddings.position_embeddings = table(arrays["positions"])
     decoder.decoder_pos_embed = table(arrays["decoder_positions"])
     down, across = job.patch[0] // side, job.patch[1] // side
-    embeddings.patch_embeddings.image_size = (job.size[0] // down, job.size[1] // across)
+    embeddings.image_size = (job.size[0] // down, job.size[1] // across)
+    embeddings.patch_embeddings.image_size = embeddings.image_size
     embeddings.patch_embeddings.num_patches = count
     return model
 
