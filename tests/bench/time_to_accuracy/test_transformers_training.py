@@ -11,6 +11,7 @@ from torch.nn import functional
 from kakera.bench.time_to_accuracy.transformers_training import (
     Batches,
     TransformersJob,
+    loss_of_parts,
     network,
     optimizer,
     patch_weights,
@@ -125,6 +126,16 @@ def test_a_training_changes_the_weights_and_lowers_the_loss(tmp_path: Path) -> N
     noise = torch.rand(20, 4, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert after(pictures, noise=noise).loss < 0.98 * before(pictures, noise=noise).loss
+
+
+def test_the_parts_of_the_class_have_its_loss(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    job = a_job(tmp_path, (8, 8), (4, 4))
+    model, pictures = network(job, arrays_of(job)), torch.randn(3, 1, 8, 8)
+    torch.manual_seed(5)
+    expected = model(pictures).loss
+    torch.manual_seed(5)
+    assert torch.allclose(loss_of_parts(model, pictures), expected)
 
 
 def test_only_matrices_decay(tmp_path: Path) -> None:

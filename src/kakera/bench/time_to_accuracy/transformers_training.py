@@ -169,6 +169,17 @@ def table(positions: np.ndarray[Any, Any]) -> torch.nn.Parameter:
     return torch.nn.Parameter(torch.from_numpy(positions)[None], requires_grad=False)
 
 
+def loss_of_parts(model: Any, pictures: Tensor) -> Tensor:
+    """Return the loss on the hidden patches of pictures (b, c, H, W), which need not be square.
+
+    The class accepts only square pictures, or it resizes the positions. So its parts are called one after
+    another, as the class itself does for square pictures.
+    """
+    encoded = model.vit(pictures)
+    predicted = model.decoder(encoded.last_hidden_state, encoded.ids_restore).logits
+    return model.forward_loss(pictures, predicted, encoded.mask, interpolate_pos_encoding=True)
+
+
 def optimizer(model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
     """Return AdamW of the MAE paper (App. A.1): betas 0.9 and 0.95, weight decay 0.05 on matrices only."""
     trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
@@ -201,6 +212,7 @@ def train(job: TransformersJob) -> None:
     rule = optimizer(model.train(), job.lr)
     rows = batches.epoch()
     steps, each = max(1, round(job.epochs * len(rows))), len(rows)
+    is_square = job.size[0] == job.size[1] and job.patch[0] == job.patch[1]
     for step in range(steps):
         if step and step % each == 0:
             rows = batches.epoch()
@@ -208,7 +220,7 @@ def train(job: TransformersJob) -> None:
             group["lr"] = job.lr * share_of_peak(step + 1, steps)
         pictures = square(batches.read(rows[step % each]), job.patch)
         with torch.autocast("cpu", dtype=torch.bfloat16) if job.bf16 else nullcontext():
-            loss = model(pictures).loss
+            loss = model(pictures).loss if is_square else loss_of_parts(model, pictures)
         loss.backward()
         rule.step()
         rule.zero_grad()
@@ -221,7 +233,9 @@ def save(model: Any, job: TransformersJob) -> None:
 
     out = Path(job.out)
     out.mkdir(parents=True)
-    config = {**model.config.to_dict(), "image_size": job.size, "patch_size": job.patch}
+    sides = {"image_size": job.size, "patch_size": job.patch}
+    whole = {name: each[0] if each[0] == each[1] else each for name, each in sides.items()}
+    config = {**model.config.to_dict(), **whole}
     config |= {"num_channels": job.channels, "architectures": ["ViTMAEForPreTraining"]}
     (out / "config.json").write_text(json.dumps(config))
     tensors = {name: each.contiguous() for name, each in model.state_dict().items()}
