@@ -128,9 +128,10 @@ def test_a_training_changes_the_weights_and_lowers_the_loss(tmp_path: Path) -> N
         assert after(pictures, noise=noise).loss < 0.98 * before(pictures, noise=noise).loss
 
 
-def test_the_parts_of_the_class_have_its_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("normalised", [False, True])
+def test_the_parts_of_the_class_have_its_loss(tmp_path: Path, *, normalised: bool) -> None:
     pytest.importorskip("transformers")
-    job = a_job(tmp_path, (8, 8), (4, 4))
+    job = a_job(tmp_path, (8, 8), (4, 4), config={**CONFIG, "norm_pix_loss": normalised})
     model, pictures = network(job, arrays_of(job)), torch.randn(3, 1, 8, 8)
     torch.manual_seed(5)
     expected = model(pictures).loss

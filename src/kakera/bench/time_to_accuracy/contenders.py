@@ -10,7 +10,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,7 +78,7 @@ class OwnContender(Contender):
         """Load the run folder."""
         return load(out)
 
-    @cached_property
+    @property
     def versions(self) -> dict[str, str]:
         """The version of kakera, and a digest of its source code."""
         package, digest = self.build / "kakera", hashlib.sha256()
@@ -143,7 +142,7 @@ class TransformersContender(Contender):
         found = load(out)
         return Pretrained(found.model, setting.inputs)
 
-    @cached_property
+    @property
     def versions(self) -> dict[str, str]:
         """The version of transformers."""
         return {TRANSFORMERS: str(library(TRANSFORMERS).__version__)}

@@ -17,7 +17,7 @@ BENCHMARK = "time to accuracy"
 
 @dataclass
 class Record:
-    """All measured points and paces, and the machine. `file` is None if nothing is written.
+    """The measured points and paces, and the machine. `file` is None if nothing is written.
 
     Example:
 

@@ -175,9 +175,17 @@ def loss_of_parts(model: Any, pictures: Tensor) -> Tensor:
     The class accepts only square pictures, or it resizes the positions. So its parts are called one after
     another, as the class itself does for square pictures.
     """
-    encoded = model.vit(pictures)
+    encoded, config = model.vit(pictures), model.config
     predicted = model.decoder(encoded.last_hidden_state, encoded.ids_restore).logits
-    return model.forward_loss(pictures, predicted, encoded.mask, interpolate_pos_encoding=True)
+    b, c, height, width = pictures.shape
+    side = config.patch_size
+    parts = pictures.reshape(b, c, height // side, side, width // side, side)
+    target = parts.permute(0, 2, 4, 3, 5, 1).reshape(predicted.shape)
+    if config.norm_pix_loss:
+        variance = target.var(dim=-1, keepdim=True)
+        target = (target - target.mean(dim=-1, keepdim=True)) / (variance + 1e-6).sqrt()
+    error = (predicted - target).square().mean(dim=-1)
+    return (error * encoded.mask).sum() / encoded.mask.sum()
 
 
 def optimizer(model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
@@ -204,7 +212,7 @@ def share_of_peak(step: int, steps: int) -> float:
 
 
 def train(job: TransformersJob) -> None:
-    """Train, and save the model in the format of transformers."""
+    """Run the training, and save the model in the format of transformers."""
     torch.manual_seed(job.seed)
     with np.load(job.arrays) as file:
         arrays = dict(file)
@@ -245,5 +253,6 @@ def save(model: Any, job: TransformersJob) -> None:
 
 
 if __name__ == "__main__":
-    given = json.loads(Path(sys.argv[1]).read_text())
-    train(TransformersJob(**{**given, "size": tuple(given["size"]), "patch": tuple(given["patch"])}))
+    given: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
+    sides: dict[str, Any] = {name: tuple(given.pop(name)) for name in ("size", "patch")}
+    train(TransformersJob(**given, **sides))
