@@ -26,6 +26,7 @@ SHAPE = {
     "depth": 4,
     "heads": 4,
     "decoder": [64, 1, 1],
+    "reading_seconds": 1.5,
 }
 
 

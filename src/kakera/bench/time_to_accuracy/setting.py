@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -41,13 +42,15 @@ class Setting:
     labels: tuple[int, ...]
     count: int
     """Number of draws of each number of labels."""
+    reading: float
+    """Processor seconds in which the files were read and decoded here."""
 
     @classmethod
     def of(
         cls, data: str, shared: dict[str, Any], *, labels: tuple[int, ...], draws: int, recipe: str = ""
     ) -> Setting:
         """Open the data, and choose the options of kakera's recipe. Raises DataError, OptionError."""
-        recipe = recipe or RECIPES.get(data, RECIPE)
+        began, recipe = time.process_time(), recipe or RECIPES.get(data, RECIPE)
         options, prepared = resolve(PretrainOptions, data, recipe, shared)
         require_classes(prepared.dataset)
         shape = require_patches(vit_config(options.model), options.patch)
@@ -57,7 +60,9 @@ class Setting:
         train = len(labelled_part(prepared.dataset, "train"))
         if max(labels) > train or min(labels) < 1:
             raise OptionError("labels", got=labels, expected=f"1 to {train}", do="choose other numbers")
-        return cls(data, recipe, shared, options, prepared, shape, inputs, labels, draws)
+        return cls(
+            data, recipe, shared, options, prepared, shape, inputs, labels, draws, time.process_time() - began
+        )
 
     @property
     def train(self) -> Dataset:
@@ -107,5 +112,6 @@ class Setting:
             "width": shape.width,
             "depth": shape.depth,
             "heads": shape.heads,
+            "reading_seconds": round(self.reading, 1),
             "decoder": [decoder.width, decoder.depth, decoder.heads],
         }

@@ -41,12 +41,12 @@ def pairs(each: Mapping[str, Curve]) -> Iterator[tuple[str, str, Crossing]]:
                 yield ours, peer, crossing(each[ours], each[peer])
 
 
-def text(found: Crossing) -> str:
+def sentence(found: Crossing) -> str:
     """Return a crossing in words.
 
     Example:
 
-        >>> text(Crossing(70.0, 100.0, 20.0, ""))
+        >>> sentence(Crossing(70.0, 100.0, 20.0, ""))
         '20.0 s, 5.00 x'
     """
     return found.text if found.seconds is None else f"{found.seconds:.1f} s, {found.ratio:.2f} x"
@@ -71,7 +71,7 @@ def _section(setting: Mapping[str, Any], labels: int, each: Mapping[str, Curve])
         result.append(f"  {name:24} " + "  ".join(_point(point) for point in points))
     for ours, peer, found in pairs(each):
         result.append(
-            f"  {ours} reaches {found.accuracy:.2f} % of {peer} ({found.peer_seconds:.1f} s): {text(found)}"
+            f"  {ours} reaches {found.accuracy:.2f} % of {peer} ({found.peer_seconds:.1f} s): {sentence(found)}"
         )
     return result
 

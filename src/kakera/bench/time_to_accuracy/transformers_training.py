@@ -197,12 +197,12 @@ def optimizer(model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.95), fused=True)
 
 
-def share_of_peak(step: int, steps: int) -> float:
+def peak_ratio(step: int, steps: int) -> float:
     """Return the learning rate as a share of its peak: linear warm-up, then half a cosine.
 
     Example:
 
-        >>> [round(share_of_peak(step, 100), 2) for step in (0, 5, 100)]
+        >>> [round(peak_ratio(step, 100), 2) for step in (0, 5, 100)]
         [0.0, 1.0, 0.0]
     """
     warm = WARMUP * steps
@@ -225,7 +225,7 @@ def train(job: TransformersJob) -> None:
         if step and step % each == 0:
             rows = batches.epoch()
         for group in rule.param_groups:
-            group["lr"] = job.lr * share_of_peak(step + 1, steps)
+            group["lr"] = job.lr * peak_ratio(step + 1, steps)
         pictures = square(batches.read(rows[step % each]), job.patch)
         with torch.autocast("cpu", dtype=torch.bfloat16) if job.bf16 else nullcontext():
             loss = model(pictures).loss if is_square else loss_of_parts(model, pictures)
