@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from kakera.cli import time_to_accuracy
 from kakera.cli.arguments import WRITING, Arguments, or_auto
 from kakera.option_fields import AUTO
 
 
 def run(words: Sequence[str]) -> int:
     """Measure the speed of this machine and print it."""
+    if words and words[0] == time_to_accuracy.NAME:
+        return time_to_accuracy.run(words[1:])
     from kakera.bench.bench import bench
     from kakera.bench.cases import CASES, ON_GPU
     from kakera.bench.foreign import add_peers_folder
@@ -20,6 +23,8 @@ def run(words: Sequence[str]) -> int:
     )
     texts = "; ".join(f"{name}: {case.title}" for name, case in CASES.items())
     texts += "; on a GPU " + ", ".join(ON_GPU)
+    texts += f". Only if named, because it takes hours: {time_to_accuracy.NAME}, see kakera bench "
+    texts += f"{time_to_accuracy.NAME} --help"
     parser.add_argument(
         "cases", nargs="*", metavar="CASE", default=[], help=f"cases to run (default: all). {texts}"
     )

@@ -1,0 +1,1 @@
+"""Time to accuracy: processor seconds of pretraining that kakera and other libraries need."""
