@@ -68,7 +68,8 @@ def section(found: Mapping[str, Any], setting: Mapping[str, Any], counts: list[i
         f"{setting['train']:,} {setting['kind']} for training, {setting['test']:,} for the test, "
         f"{setting['classes']} classes; input {height} x {width}, patches of {down} x {across}; "
         f"encoder {setting['depth']} layers of {setting['width']}, "
-        f"decoder {setting['decoder'][1]} of {setting['decoder'][0]}. Reading and decoding all files once takes "
+        f"decoder {setting['decoder'][1]} of {setting['decoder'][0]}. "
+        "Reading and decoding all files once takes "
         f"{setting['reading_seconds']:.1f} processor seconds, which are in the times of kakera only.",
     ]
     for labels in counts:

@@ -70,9 +70,8 @@ def _section(setting: Mapping[str, Any], labels: int, each: Mapping[str, Curve])
     for name, points in each.items():
         result.append(f"  {name:24} " + "  ".join(_point(point) for point in points))
     for ours, peer, found in pairs(each):
-        result.append(
-            f"  {ours} reaches {found.accuracy:.2f} % of {peer} ({found.peer_seconds:.1f} s): {sentence(found)}"
-        )
+        best = f"{found.accuracy:.2f} % of {peer} ({found.peer_seconds:.1f} s)"
+        result.append(f"  {ours} reaches {best}: {sentence(found)}")
     return result
 
 
