@@ -153,10 +153,11 @@ def _pixels(dataset: Dataset) -> dict[str, NDArray[np.float32]]:
 
 
 def _tokens(pretrained: TrainResult, dataset: Dataset) -> dict[str, NDArray[np.float32]]:
-    return {
-        name: features(pretrained.saved, dataset.part(name), [-1], ["mean"])[0][-1, "mean"]
-        for name in ("train", "test")
-    }
+    found: dict[str, NDArray[np.float32]] = {}
+    for name in ("train", "test"):
+        tokens, _ = features(pretrained.saved, dataset.part(name), [-1], ["class", "mean"])
+        found[name] = np.concatenate([tokens[-1, "class"], tokens[-1, "mean"]], axis=1)
+    return found
 
 
 def _page(
