@@ -74,11 +74,17 @@ def test_no_thread_stays_behind(tmp_path: Path) -> None:
 
 
 def test_the_rate_warms_up_and_falls(tmp_path: Path) -> None:
-    train(Brightness(), plan(), Run(tmp_path, {}), verb="test")
-    # 12 steps, 4 of warm-up, peak 1.0 · 10 / 256; the rates of the last step of each epoch
+    train(Brightness(), plan(epochs=12.0), Run(tmp_path, {}), verb="test")
+    # 48 steps, 4 of warm-up, peak 1.0 · 10 / 256; the rates of the last step of each epoch
     peak = 10 / 256
-    cosine = [peak * 0.5 * (1 + math.cos(math.pi * (step - 4) / 8)) for step in (7, 11)]
+    cosine = [peak * 0.5 * (1 + math.cos(math.pi * (step - 4) / 44)) for step in range(7, 48, 4)]
     assert [line["rate"] for line in lines(tmp_path)] == pytest.approx([peak * 3 / 4, *cosine])
+
+
+def test_a_run_shorter_than_its_recipe_spends_at_most_an_eighth_on_warm_up() -> None:
+    shortened = plan(epochs=4.0, warmup_epochs=3.0)
+    assert (shortened.steps, shortened.warmup_steps) == (16, 2)
+    assert plan(epochs=4.0, warmup_epochs=0.25).warmup_steps == 1
 
 
 def test_a_run_cut_at_any_checkpoint_ends_with_the_same_weights(tmp_path: Path) -> None:

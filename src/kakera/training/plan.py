@@ -17,6 +17,9 @@ from kakera.training.distributed import Distributed
 from kakera.training.options import LearningOptions
 
 
+LEAST_STEPS_PER_WARMUP = 8  # steps of a run for each step of warm-up
+
+
 @dataclass(frozen=True)
 class TrainingPlan:
     """The data, options and length of a training.
@@ -65,8 +68,12 @@ class TrainingPlan:
 
     @property
     def warmup_steps(self) -> int:
-        """Number of warm-up steps, with the same share of the steps as of the epochs, at most half."""
-        return min(round(self.steps * self.options.warmup_epochs / self.options.epochs), self.steps // 2)
+        """Number of warm-up steps, with the same share of the steps as of the epochs, at most an eighth.
+
+        So a run with fewer epochs than its recipe is not spent on warm-up.
+        """
+        share = self.options.warmup_epochs / self.options.epochs
+        return min(round(self.steps * share), self.steps // LEAST_STEPS_PER_WARMUP)
 
     def batch_slice(self, dist: Distributed) -> BatchSlice:
         """Return the pieces of each batch for this process. Raises OptionError if a batch is too small."""
