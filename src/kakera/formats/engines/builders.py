@@ -37,6 +37,7 @@ Engine: TypeAlias = Literal[
 Model: TypeAlias = Pretrained | OnnxModel
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 EXACT: Engine = "torch"
+GRAPHS: tuple[Engine, ...] = ("onnxruntime int8", "openvino")
 MERGING = (1 / 6, 1 / 3, 1 / 2)  # the layers that merge, as shares of the depth
 
 
