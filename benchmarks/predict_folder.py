@@ -50,9 +50,8 @@ def picture(number: int) -> Image.Image:
     for _ in range(40):  # discs with their own colour and texture
         y, x, radius = draws.uniform(0, HEIGHT), draws.uniform(0, WIDTH), draws.uniform(8, 90)
         inside = ((rows - y) ** 2 + (columns - x) ** 2 < radius**2)[..., None]
-        wave = np.sin(
-            (rows * draws.uniform(-1, 1) + columns * draws.uniform(-1, 1)) * draws.uniform(0.1, 0.8)
-        )
+        down, across = draws.uniform(-0.8, 0.8, 2)
+        wave = np.sin(rows * down + columns * across)
         values = np.where(inside, draws.uniform(0, 255, 3) + 25 * wave[..., None], values)
     values = values + draws.normal(0, 3.4, (HEIGHT, WIDTH, 1))
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"): fewer patch tokens in later layers.
+"""Token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"): fewer tokens in later layers.
 
 Between attention and MLP, a layer merges the r most similar pairs of patch tokens. Similarity is the cosine
 of the keys, averaged over the heads (Sec. 3, "Token Similarity"). Pairs come from bipartite soft matching:

@@ -91,7 +91,7 @@ def build(saved: Pretrained, engine: Engine, batch: Batch) -> Model:
 
 
 def merged_pairs(model: Classifier) -> tuple[int, ...]:
-    """Return the number of pairs that each layer merges: in three layers, a third of the patches that are left.
+    """Return the number of pairs that each layer merges: in three layers a third of the patches.
 
     Example:
 

@@ -170,7 +170,7 @@ def compare(exact: Tensor, other: Tensor, multi_label: bool = False) -> tuple[fl
 
 
 def sample_of(saved: Pretrained, dataset: Dataset, count: int = CHECKED) -> Batch:
-    """Return up to `count` files of a data set, evenly spaced, as one batch of stored pictures or waveforms."""
+    """Return up to `count` files of a data set, evenly spaced, as one batch."""
     chosen = np.unique(np.linspace(0, max(0, len(dataset) - 1), min(count, len(dataset))).astype(np.int64))
     parts = [part for part in batches(dataset.take(chosen), saved.inputs) if len(part.samples)]
     if not parts:
