@@ -53,7 +53,7 @@ def picture(number: int) -> Image.Image:
         down, across = draws.uniform(-0.8, 0.8, 2)
         wave = np.sin(rows * down + columns * across)
         values = np.where(inside, draws.uniform(0, 255, 3) + 25 * wave[..., None], values)
-    values = values + draws.normal(0, 3.4, (HEIGHT, WIDTH, 1))
+    values = values + draws.normal(0, 2.6, (HEIGHT, WIDTH, 1))
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
@@ -130,7 +130,18 @@ def main(
         python = [sys.executable, "-m"]
         commands = {
             f"kakera {engine}": [
-                *(*python, "kakera", "predict", str(run), str(folder), "--engine", engine, "--top", "5"),
+                *(
+                    *python,
+                    "kakera",
+                    "predict",
+                    str(run),
+                    str(folder),
+                    "--engine",
+                    engine,
+                    "--json",
+                    "--top",
+                    "5",
+                ),
                 *options,
             ]
             for engine in engines
