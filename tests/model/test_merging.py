@@ -29,7 +29,7 @@ def _twins(depth: int) -> tuple[ViT, torch.Tensor]:
 @torch.inference_mode()
 def test_equal_tokens_merge_without_changing_the_class_token() -> None:
     encoder, pictures = _twins(depth=2)
-    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), count=8, first=1)
+    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), [8, 0], first=1)
     torch.testing.assert_close(merged[:, 0], encoder.tokens(pictures)[:, 0], atol=1e-5, rtol=1e-5)
     assert sizes.tolist() == [[1.0] + [2.0] * 8] * 3
 
@@ -37,7 +37,7 @@ def test_equal_tokens_merge_without_changing_the_class_token() -> None:
 @torch.inference_mode()
 def test_equal_tokens_merge_without_changing_the_mean_of_the_patches() -> None:
     encoder, pictures = _twins(depth=1)
-    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), count=8)
+    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), [8])
     expected = encoder.tokens(pictures)[:, 1:].mean(dim=1)
     torch.testing.assert_close(mean_of_patches(merged, sizes, 1), expected, atol=1e-5, rtol=1e-5)
 
@@ -46,7 +46,7 @@ def test_equal_tokens_merge_without_changing_the_mean_of_the_patches() -> None:
 def test_merging_nothing_changes_nothing() -> None:
     encoder = ViT(_shape(), channels=1, image_size=16, seed=0).eval()
     pictures = torch.rand(2, 1, 16, 16)
-    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), count=0)
+    merged, sizes = merged_tokens(encoder, encoder.embed(pictures), [0, 0])
     torch.testing.assert_close(merged, encoder.tokens(pictures), atol=1e-6, rtol=1e-6)
     assert (sizes == 1).all()
 
@@ -91,7 +91,7 @@ def test_several_tokens_can_merge_into_one() -> None:
 @torch.inference_mode()
 def test_a_layer_merges_at_most_half_of_the_patches_and_never_the_class_token() -> None:
     encoder = ViT(_shape(), channels=1, image_size=16, seed=0).eval()
-    merged, sizes = merged_tokens(encoder, encoder.embed(torch.rand(1, 1, 16, 16)), count=1000)
+    merged, sizes = merged_tokens(encoder, encoder.embed(torch.rand(1, 1, 16, 16)), [1000, 1000])
     assert merged.shape[1] == 1 + 16 // 2 // 2
     assert sizes[0, 0] == 1
 
@@ -101,7 +101,7 @@ def test_a_classifier_with_merging_explains_its_exact_attention() -> None:
     model = Classifier(ViT(_shape(), channels=1, image_size=16, seed=0), 2, seed=0).eval()
     pictures, before, after = torch.rand(1, 1, 16, 16), Trace(attention=[2]), Trace(attention=[2])
     model(pictures, trace=before)
-    model.merge = 4
+    model.merge = (4, 4)
     model(pictures, trace=after)
     assert torch.equal(before.attention[2], after.attention[2])
 
@@ -109,7 +109,7 @@ def test_a_classifier_with_merging_explains_its_exact_attention() -> None:
 @torch.inference_mode()
 def test_merging_refuses_padding() -> None:
     model = Classifier(ViT(_shape(), channels=1, image_size=16, seed=0), 2, seed=0).eval()
-    model.merge = 4
+    model.merge = (4, 4)
     padding = torch.zeros(2, 16, dtype=torch.bool)
     padding[0, 12:] = True
     with pytest.raises(OptionError, match="padding"):

@@ -9,7 +9,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained, require_classifier
 from kakera.formats.engines.builders import EXACT, Engine, build
-from kakera.formats.engines.choice import choose, head, sample_of
+from kakera.formats.engines.choice import TIMED, choose, sample_of
 from kakera.formats.onnx.model import OnnxModel
 from kakera.option_fields import AUTO, Auto
 from kakera.progress import is_follower
@@ -44,7 +44,7 @@ def in_engine(
         )
     require_classifier(saved)
     if engine != AUTO:
-        return build(saved, engine, head(sample_of(saved, dataset)))
+        return build(saved, engine, sample_of(saved, dataset, TIMED))
     model, choice = choose(saved, dataset)
     if not is_follower():
         print(f"kakera: {choice.line()}", file=sys.stderr, flush=True)
@@ -70,4 +70,4 @@ def encoder_in_engine(saved: Pretrained, dataset: Dataset, engine: ForVectors) -
     if engine not in ("bf16", "int8"):
         raise OptionError("engine", got=engine, expected="torch, bf16 or int8", do="choose one of these")
     encoder = Pretrained(saved.encoder, saved.inputs)
-    return cast("Pretrained", build(encoder, engine, head(sample_of(saved, dataset))))
+    return cast("Pretrained", build(encoder, engine, sample_of(saved, dataset, TIMED)))

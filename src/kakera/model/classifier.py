@@ -60,8 +60,9 @@ class Classifier(Network):
 
     kind = "classifier"
     classifies = True
-    merge: int = 0
-    """Pairs of patch tokens that each layer merges, for faster inference (see `merging`); not stored."""
+    merge: tuple[int, ...] = ()
+    """Pairs of patch tokens that each layer merges, for faster inference (see `merging`); () merges none.
+    Not stored."""
 
     def __init__(
         self,

@@ -63,7 +63,8 @@ class Int8Linear(nn.Module):
 
     def quantise(self, x: Tensor) -> Tensor:
         """Return inputs in uint8."""
-        scaled = torch.add(self.shift, x, alpha=1 / self.scale)  # in float32; truncation then rounds
+        # In float32; truncation then rounds. A cast first is faster than a sum of two types.
+        scaled = torch.add(self.shift, x.float(), alpha=1 / self.scale)
         return scaled.clamp_(0, HIGHEST).to(torch.uint8)
 
     def product(

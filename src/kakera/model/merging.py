@@ -1,15 +1,16 @@
-"""Token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"): fewer patch tokens in each layer.
+"""Token merging (Bolya et al. 2023, "Token Merging: Your ViT But Faster"): fewer tokens in later layers.
 
-Between attention and MLP, each layer merges the r most similar pairs of patch tokens. Similarity is the
-cosine of the keys, averaged over the heads (Sec. 3, "Token Similarity"). Pairs come from bipartite soft
-matching: the tokens are split into two sets in turns, each token of the first set chooses the most similar
-token of the second, and the r best of these edges are merged ("Bipartite Soft Matching"). A merged token is
-the mean of its patches. In attention it counts as many times as it has patches ("Tracking Token Size",
-Eq. 1). The class token and the registers are never merged.
+Between attention and MLP, a layer merges the r most similar pairs of patch tokens. Similarity is the cosine
+of the keys, averaged over the heads (Sec. 3, "Token Similarity"). Pairs come from bipartite soft matching:
+the tokens are split into two sets in turns, each token of the first set chooses the most similar token of the
+second, and the r best of these edges are merged ("Bipartite Soft Matching"). A merged token is the mean of
+its patches. In attention it counts as many times as it has patches ("Tracking Token Size", Eq. 1). The class
+token and the registers are never merged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -89,9 +90,9 @@ def merge(
 
 
 def merged_tokens(
-    encoder: ViT, z: Float[Tensor, "b n d"], count: int, first: int = 0
+    encoder: ViT, z: Float[Tensor, "b n d"], counts: Sequence[int], first: int = 0
 ) -> tuple[Float[Tensor, "b m d"], Float[Tensor, "b k"]]:
-    """Return the tokens z^(L) before the final norm from z^(0), with `count` pairs merged in each layer.
+    """Return the tokens z^(L) before the final norm from z^(0); layer l merges `counts[l − 1]` pairs.
 
     Also return the number of patches in each token (b, k). With `first` above 0, the last layer merges
     nothing and computes only the first tokens, so k > m. A layer merges at most half of the patch tokens.
@@ -100,28 +101,29 @@ def merged_tokens(
 
         >>> from kakera.model.vit import ViT
         >>> encoder = ViT("nano", channels=1, image_size=28, seed=0)
-        >>> tokens, sizes = merged_tokens(encoder, encoder.embed(torch.rand(1, 1, 28, 28)), 4)
-        >>> tokens.shape[1] == 50 - 4 * encoder.config.depth, sizes.sum().item()
+        >>> counts = [4] * encoder.config.depth
+        >>> tokens, sizes = merged_tokens(encoder, encoder.embed(torch.rand(1, 1, 28, 28)), counts)
+        >>> tokens.shape[1] == 50 - sum(counts), sizes.sum().item()
         (True, 50.0)
     """
     prefix = 1 + encoder.config.registers
-    sizes = z.new_ones(z.shape[:2], dtype=torch.float32)
-    for number, block in enumerate(encoder.layers, start=1):
+    sizes, bias = z.new_ones(z.shape[:2], dtype=torch.float32), None
+    for number, (block, count) in enumerate(zip(encoder.layers, counts, strict=True), start=1):
         assert isinstance(block, Block)
         last = bool(first) and number == len(encoder.layers)
         normed = block.norm1(z)
         queries = normed[:, :first] if last else None
         q, k, v = block.attention.project(normed, queries)
-        bias = None if number == 1 else sizes.log().to(z.dtype)
         z = block.after_attention(
             z[:, :first] if last else z, block.attention.join(attend(q, k, v, bias=bias))
         )
         fewer = 0 if last else min(count, (z.shape[1] - prefix) // 2)
         if fewer:
             pairs = match(k[:, :, prefix:].mean(dim=1), fewer)
-            patches, counts = merge(z[:, prefix:], sizes[:, prefix:], pairs)
+            patches, patch_sizes = merge(z[:, prefix:], sizes[:, prefix:], pairs)
             z = torch.cat([z[:, :prefix], patches], dim=1)
-            sizes = torch.cat([sizes[:, :prefix], counts], dim=1)
+            sizes = torch.cat([sizes[:, :prefix], patch_sizes], dim=1)
+            bias = sizes.log().to(z.dtype)  # before the first merge, all sizes are 1
         z = block.after_mlp(z, block.mlp(block.norm2(z)))
     return z, sizes
 
@@ -138,7 +140,7 @@ def require_whole(*others: object) -> None:
             "merge",
             got="padding, hidden patches or stochastic depth",
             expected="whole pictures at inference",
-            do="set merge to 0",
+            do="set merge to ()",
         )
 
 

@@ -6,7 +6,7 @@ import torch
 from kakera.data.batch import Batch
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.engines.builders import ENGINES, available, build, merged_per_layer
+from kakera.formats.engines.builders import ENGINES, available, build, merged_pairs
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from tests.refusals import refused
@@ -41,9 +41,10 @@ def test_every_engine_answers_nearly_like_float32(engine: str) -> None:
     assert all(torch.equal(before[name], each) for name, each in saved.model.state_dict().items())
 
 
-def test_over_all_layers_half_of_the_patches_merge() -> None:
-    model = Classifier("small", 2, channels=3, image_size=224)
-    assert merged_per_layer(model) * model.encoder.config.depth == 96  # of 196
+def test_three_layers_merge_a_third_of_the_patches_that_are_left() -> None:
+    counts = merged_pairs(Classifier("small", 2, channels=3, image_size=224))
+    assert [number for number, count in enumerate(counts, start=1) if count] == [2, 4, 6]
+    assert 196 - sum(counts) == round(196 * (2 / 3) ** 3) + 1  # each count is rounded down
 
 
 def test_an_unknown_engine_is_refused() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kakera.data.batch import Batch
 from kakera.data.sources.files import open_files
-from kakera.formats.engines.choice import Choice, choose, compare, fastest
+from kakera.formats.engines.choice import Choice, choose, compare, fastest, head
 from tests.formats.test_inference import classifier
 from tests.small import folder
 
@@ -102,3 +102,43 @@ def test_without_a_readable_file_float32_computes(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     saved = classifier()
     assert choose(saved, open_files(tmp_path / "broken.png", saved.inputs))[1].engine == "torch"
+
+
+def test_timing_and_calibration_use_files_from_the_whole_sample() -> None:
+    sample = Batch(torch.arange(96).view(96, 1), None, torch.arange(96), 0, 0)
+    numbers = head(sample).samples
+    assert len(numbers) == 16
+    assert numbers[0] == 0
+    assert numbers[-1] == 95
+    assert set(numbers.diff().tolist()) <= {6, 7}
+
+
+def test_slow_engines_are_timed_in_fewer_rounds() -> None:
+    clock, calls = Clock(), []
+
+    class Counted(Model):
+        def probabilities(self, pictures: Tensor, lengths: Tensor | None = None) -> Tensor:
+            calls.append(len(pictures))
+            return super().probabilities(pictures, lengths)
+
+    sample = Batch(torch.arange(16).view(16, 1), None, torch.arange(16), 0, 0)
+    fastest(Counted(clock, 10.0, EXACT), {"bf16": Model(clock, 9.5, EXACT)}, sample, clock)  # type: ignore[arg-type,dict-item]
+    assert len(calls) == 2  # one to warm up, one that is timed; the small gain needs no check
+
+
+def test_graphs_are_measured_only_without_int8_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, ...]] = []
+
+    def first(saved: object, candidates: dict[str, object], *others: object) -> tuple[object, Choice]:
+        tried.append(tuple(candidates))
+        return saved, Choice("torch")
+
+    monkeypatch.setattr("kakera.formats.engines.choice.fastest", first)
+    monkeypatch.setattr("kakera.formats.engines.choice.build", lambda saved, name, batch: saved)
+    monkeypatch.setattr("kakera.formats.engines.choice.recalled", lambda place: None)
+    saved = classifier()
+    files = open_files(torch.zeros(3, 28, 28, 1, dtype=torch.uint8).numpy(), saved.inputs)
+    for here in (("torch", "bf16", "int8", "openvino"), ("torch", "bf16", "openvino")):
+        monkeypatch.setattr("kakera.formats.engines.choice.available", lambda saved, here=here: here)
+        choose(saved, files)
+    assert tried == [("bf16", "int8"), ("bf16", "openvino")]

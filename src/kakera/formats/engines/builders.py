@@ -37,6 +37,8 @@ Engine: TypeAlias = Literal[
 Model: TypeAlias = Pretrained | OnnxModel
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 EXACT: Engine = "torch"
+GRAPHS: tuple[Engine, ...] = ("onnxruntime int8", "openvino")
+MERGING = (1 / 6, 1 / 3, 1 / 2)  # the layers that merge, as shares of the depth
 
 
 def available(saved: Pretrained) -> tuple[Engine, ...]:
@@ -88,16 +90,21 @@ def build(saved: Pretrained, engine: Engine, batch: Batch) -> Model:
     return _BUILDERS[engine](saved, batch)
 
 
-def merged_per_layer(model: Classifier) -> int:
-    """Return the number of pairs that each layer merges: over all layers, half of the patches.
+def merged_pairs(model: Classifier) -> tuple[int, ...]:
+    """Return the number of pairs that each layer merges: in three layers a third of the patches.
 
     Example:
 
-        >>> merged_per_layer(Classifier("base", 2, channels=3, image_size=224))
-        8
+        >>> merged_pairs(Classifier("base", 2, channels=3, image_size=224))
+        (0, 65, 0, 43, 0, 29, 0, 0, 0, 0, 0, 0)
     """
-    encoder = model.encoder
-    return max(1, encoder.grid.count // (2 * encoder.config.depth))
+    depth, patches = model.encoder.config.depth, model.encoder.grid.count
+    where = {max(1, round(share * depth)) for share in MERGING}
+    counts: list[int] = []
+    for number in range(1, depth + 1):
+        counts.append(patches // 3 if number in where else 0)
+        patches -= counts[-1]
+    return tuple(counts)
 
 
 def _installed(*names: str) -> bool:
@@ -131,7 +138,7 @@ def _merging(make: Callable[[Pretrained, Batch], Pretrained]) -> Callable[[Pretr
     def build_merging(saved: Pretrained, batch: Batch) -> Pretrained:
         made = make(saved, batch)
         assert isinstance(made.model, Classifier)
-        made.model.merge = merged_per_layer(made.model)
+        made.model.merge = merged_pairs(made.model)
         return made
 
     return build_merging

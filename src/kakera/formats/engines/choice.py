@@ -26,13 +26,14 @@ from kakera.data.download import cache_folder
 from kakera.errors import StorageError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import digest
-from kakera.formats.engines.builders import EXACT, Engine, Model, available, build
+from kakera.formats.engines.builders import EXACT, GRAPHS, Engine, Model, available, build
 from kakera.formats.preparation import batches
 from kakera.storage import write_atomically
 
 CHECKED = 96  # files that an engine must answer like float32
 TIMED = 16  # files of a batch that is timed; the same files calibrate int8
 ROUNDS = 3
+ENOUGH = 3.0  # seconds from which no further round starts
 ALIKE = 0.98  # smallest share of files with the same labels
 FARTHEST = 0.25  # largest difference of a probability
 WORTH = 1.2  # times the rate of float32 from which a change pays
@@ -86,8 +87,8 @@ def choose(
 ) -> tuple[Model, Choice]:
     """Return the model in the fastest engine that answers like float32, and what was measured.
 
-    `engines` are the candidates; None means those that this machine has. A choice that was stored for the
-    same model, machine and versions is used again.
+    `engines` are the candidates; None means those that this machine has. Graphs are left out where PyTorch
+    has int8. A choice that was stored for the same model, machine and versions is used again.
 
     Example:
 
@@ -108,7 +109,7 @@ def choose(
     if kept is not None and kept.engine in available(saved):
         return build(saved, kept.engine, head(sample)), kept
     candidates: dict[Engine, Model] = {
-        name: build(saved, name, head(sample)) for name in (engines or available(saved)) if name != EXACT
+        name: build(saved, name, head(sample)) for name in (engines or _tried(saved)) if name != EXACT
     }
     model, choice = fastest(saved, candidates, sample, now)
     if place is not None:
@@ -122,12 +123,16 @@ def fastest(
 ) -> tuple[Model, Choice]:
     """Return the fastest model that answers like `saved` on a sample, and the choice.
 
-    The engines are timed in turns, and the rates are medians. Then they are checked, the fastest first.
+    The engines are timed in turns, up to three rounds, and the rates are medians. Then they are checked, the
+    fastest first.
     """
     few = head(sample)
     runs: dict[Engine, Model] = {EXACT: saved, **candidates}
     seconds: dict[Engine, list[float]] = {name: [] for name in runs}
+    began = now()
     for number in range(1 + ROUNDS):
+        if number > 1 and now() - began > ENOUGH:
+            break
         for name, model in runs.items():
             start = now()
             model.probabilities(few.pictures, few.lengths)
@@ -164,9 +169,9 @@ def compare(exact: Tensor, other: Tensor, multi_label: bool = False) -> tuple[fl
     return float(same.float().mean()), float((exact - other).abs().max())
 
 
-def sample_of(saved: Pretrained, dataset: Dataset) -> Batch:
-    """Return up to 96 files of a data set, evenly spaced, as one batch of stored pictures or waveforms."""
-    chosen = np.unique(np.linspace(0, max(0, len(dataset) - 1), min(CHECKED, len(dataset))).astype(np.int64))
+def sample_of(saved: Pretrained, dataset: Dataset, count: int = CHECKED) -> Batch:
+    """Return up to `count` files of a data set, evenly spaced, as one batch."""
+    chosen = np.unique(np.linspace(0, max(0, len(dataset) - 1), min(count, len(dataset))).astype(np.int64))
     parts = [part for part in batches(dataset.take(chosen), saved.inputs) if len(part.samples)]
     if not parts:
         empty = torch.zeros(0, dtype=torch.int64)
@@ -174,16 +179,18 @@ def sample_of(saved: Pretrained, dataset: Dataset) -> Batch:
     lengths = [part.lengths for part in parts if part.lengths is not None]
     return replace(
         parts[0],
-        pictures=torch.cat([part.pictures for part in parts])[:CHECKED],
-        samples=torch.cat([part.samples for part in parts])[:CHECKED],
-        lengths=torch.cat(lengths)[:CHECKED] if lengths else None,
+        pictures=torch.cat([part.pictures for part in parts])[:count],
+        samples=torch.cat([part.samples for part in parts])[:count],
+        lengths=torch.cat(lengths)[:count] if lengths else None,
     )
 
 
 def head(batch: Batch) -> Batch:
-    """Return the first files of a batch, for timing and calibration."""
-    lengths = None if batch.lengths is None else batch.lengths[:TIMED]
-    return replace(batch, pictures=batch.pictures[:TIMED], samples=batch.samples[:TIMED], lengths=lengths)
+    """Return up to 16 files of a batch, evenly spaced, for timing and calibration."""
+    count = len(batch.samples)
+    rows = torch.linspace(0, max(0, count - 1), min(TIMED, count)).long()
+    lengths = None if batch.lengths is None else batch.lengths[rows]
+    return replace(batch, pictures=batch.pictures[rows], samples=batch.samples[rows], lengths=lengths)
 
 
 def recalled(place: Path) -> Choice | None:
@@ -200,6 +207,12 @@ def recalled(place: Path) -> Choice | None:
         return Choice(**fields)
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _tried(saved: Pretrained) -> tuple[Engine, ...]:
+    """Return the engines to measure. A graph takes seconds to export: only without int8 in torch."""
+    here = available(saved)
+    return tuple(name for name in here if name not in GRAPHS) if "int8" in here else here
 
 
 def _computed(model: Model, sample: Batch) -> Tensor:
