@@ -1,7 +1,7 @@
 """Write docs/speed.md and the section on speed in the README from the results of `kakera bench`.
 
 make speed                    # measure, then write both
-python -m benchmarks.speed    # write both again from docs/bench*.json and docs/equal-time.json
+python -m benchmarks.speed    # write both again from docs/bench*.json, equal-time.json, time-to-accuracy.json
 """
 
 import json
@@ -9,17 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kakera.bench.time_to_accuracy.curves import crossing
+from kakera.bench.time_to_accuracy.table import curves, label_counts
+
 ROOT = Path(__file__).parents[1]
 BENCH, EQUAL_TIME = ROOT / "docs" / "bench.json", ROOT / "docs" / "equal-time.json"
 WITHOUT_AVX512, ON_GPU = ROOT / "docs" / "bench-avx2.json", ROOT / "docs" / "bench-gpu.json"
+REACHED = ROOT / "docs" / "time-to-accuracy.json"
 PAGE, README = ROOT / "docs" / "speed.md", ROOT / "README.md"
 BEGIN, END = "<!-- speed: written by benchmarks/speed.py -->", "<!-- speed ends -->"
 
 # Lines of the README: the case, the contender, the library that it is compared with, and the text.
 SUMMARY = (
-    ("mae-step", "kakera", "transformers", "a pretraining step, ViT-B/16, {} as fast as transformers"),
-    ("mae-step", "kakera, fast decoder", "transformers", "with `--decoder cross --predicted 0.25` {}"),
-    ("mae-step-tiny", "kakera", "transformers", "a pretraining step, ViT-Ti/4, {} as fast as transformers"),
     (
         "inference-16",
         "kakera",
@@ -184,24 +185,15 @@ def equal_time(found: dict[str, Any]) -> list[str]:
 
 
 def summary(
-    found: dict[str, Any], avx2: dict[str, Any] | None = None, gpu: dict[str, Any] | None = None
+    found: dict[str, Any], reached: dict[str, Any] | None = None, gpu: dict[str, Any] | None = None
 ) -> str:
     """Return the section of the README."""
-    here, lines = found["machine"], []
+    here, lines = found["machine"], times(reached) if reached is not None else []
     for name, ours, to, text in SUMMARY:
         ratios = found["cases"].get(name, {}).get("ratios", {}).get(ours, {})
         peer = fastest(found["cases"][name]) if to == "the fastest" and ratios else to
         if peer in ratios:
             lines.append(f"- {text.format(f'**{ratios[peer][0]:.1f} ×**')}")
-    if avx2 is not None:
-        ratios = avx2["cases"]["mae-step"]["ratios"]
-        plain, fast = (
-            f"**{ratios[name]['transformers'][0]:.1f} ×**" for name in ("kakera", "kakera, fast decoder")
-        )
-        lines.append(
-            f"- a pretraining step, ViT-B/16, on a processor without AVX-512 ({avx2['machine']['day']}), "
-            f"{plain} as fast as transformers, {fast} with the fast decoder"
-        )
     if gpu is not None:
         ratios = gpu["cases"]["mae-step"]["ratios"]["kakera"]
         plain, compiled = (
@@ -214,8 +206,40 @@ def summary(
         )
     title = f"Compared with other libraries on {here['threads']} threads of one machine ({here['day']}):"
     return "\n".join(
-        ["## Speed", "", title, "", *lines, "", "All results: [docs/speed.md](docs/speed.md).", ""]
+        [
+            "## Speed",
+            "",
+            title,
+            "",
+            *lines,
+            "",
+            "All results: [docs/speed.md](docs/speed.md), and [time to the same accuracy]"
+            "(docs/time-to-accuracy.md).",
+            "",
+        ]
     )
+
+
+def times(found: dict[str, Any]) -> list[str]:
+    """Return a line for each data set: how much less processor time kakera needs for the same accuracy.
+
+    The ratio is the smallest over the numbers of labels.
+    """
+    lines: list[str] = []
+    for setting in found["settings"]:
+        pairs = [
+            crossing(each["kakera"], each["transformers"])
+            for labels in label_counts(found, setting)
+            if {"kakera", "transformers"} <= (each := curves(found, setting, labels)).keys()
+        ]
+        ratios = [pair.ratio for pair in pairs if pair.ratio is not None]
+        if pairs and len(ratios) == len(pairs):
+            name, day = Path(setting["data"]).stem, found["machine"]["day"]
+            lines.append(
+                f"- to the accuracy that transformers' autoencoder reaches in {pairs[0].peer_seconds:.0f} s "
+                f"of one core, {name} ({day}), **{min(ratios):.1f} ×** less processor time"
+            )
+    return lines
 
 
 def fastest(case: dict[str, Any]) -> str:
@@ -235,12 +259,12 @@ def main() -> int:
     if found["quick"]:
         print(f"{BENCH}: got results of --quick, expected real sizes; run make speed", file=sys.stderr)
         return 2
-    quality, avx2, gpu = (
+    quality, avx2, gpu, reached = (
         json.loads(path.read_text()) if path.exists() else None
-        for path in (EQUAL_TIME, WITHOUT_AVX512, ON_GPU)
+        for path in (EQUAL_TIME, WITHOUT_AVX512, ON_GPU, REACHED)
     )
     PAGE.write_text(page(found, quality, avx2, gpu))
-    README.write_text(with_summary(README.read_text(), summary(found, avx2, gpu)))
+    README.write_text(with_summary(README.read_text(), summary(found, reached, gpu)))
     return 0
 
 
