@@ -143,8 +143,8 @@ def _forecast(job: TrainingJob[PretrainOptions]) -> Forecast:
         Grid.cover(size, shape.patch).count, chosen.mask_ratio
     )  # raises OptionError for a mask ratio that leaves no visible patch
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
-    targets = {"hog_target": chosen.hog_target or bool(chosen.global_target), "decoded": chosen.decoded}
-    cost = mae_cost(shape, size, channels, chosen.mask_ratio, **targets)
+    gradients = chosen.hog_target or bool(chosen.global_target)
+    cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=gradients, decoded=chosen.decoded)
     name = chosen.model
     return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
 

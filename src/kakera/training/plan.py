@@ -16,7 +16,6 @@ from kakera.option_fields import or_none
 from kakera.training.distributed import Distributed
 from kakera.training.options import LearningOptions
 
-
 LEAST_STEPS_PER_WARMUP = 8  # steps of a run for each step of warm-up
 
 
