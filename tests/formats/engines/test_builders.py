@@ -6,7 +6,7 @@ import torch
 from kakera.data.batch import Batch
 from kakera.errors import RunError
 from kakera.formats.bundle import Pretrained
-from kakera.formats.engines.builders import ENGINES, available, build, merged_pairs
+from kakera.formats.engines.builders import ENGINES, available, build, merged_per_layer
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from tests.refusals import refused
@@ -42,7 +42,7 @@ def test_every_engine_answers_nearly_like_float32(engine: str) -> None:
 
 
 def test_three_layers_merge_a_third_of_the_patches_that_are_left() -> None:
-    counts = merged_pairs(Classifier("small", 2, channels=3, image_size=224))
+    counts = merged_per_layer(Classifier("small", 2, channels=3, image_size=224))
     assert [number for number, count in enumerate(counts, start=1) if count] == [2, 4, 6]
     assert 196 - sum(counts) == round(196 * (2 / 3) ** 3) + 1  # each count is rounded down
 

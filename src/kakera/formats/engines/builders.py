@@ -90,12 +90,12 @@ def build(saved: Pretrained, engine: Engine, batch: Batch) -> Model:
     return _BUILDERS[engine](saved, batch)
 
 
-def merged_pairs(model: Classifier) -> tuple[int, ...]:
+def merged_per_layer(model: Classifier) -> tuple[int, ...]:
     """Return the number of pairs that each layer merges: in three layers a third of the patches.
 
     Example:
 
-        >>> merged_pairs(Classifier("base", 2, channels=3, image_size=224))
+        >>> merged_per_layer(Classifier("base", 2, channels=3, image_size=224))
         (0, 65, 0, 43, 0, 29, 0, 0, 0, 0, 0, 0)
     """
     depth, patches = model.encoder.config.depth, model.encoder.grid.count
@@ -138,7 +138,7 @@ def _merging(make: Callable[[Pretrained, Batch], Pretrained]) -> Callable[[Pretr
     def build_merging(saved: Pretrained, batch: Batch) -> Pretrained:
         made = make(saved, batch)
         assert isinstance(made.model, Classifier)
-        made.model.merge = merged_pairs(made.model)
+        made.model.merge = merged_per_layer(made.model)
         return made
 
     return build_merging
