@@ -1,6 +1,6 @@
 """Compare `kakera predict` on a folder with timm's way of inference: whole commands, from start to last line.
 
-    OMP_NUM_THREADS=2 python -m benchmarks.predict_folder --peers /tmp/peers
+    OMP_NUM_THREADS=2 python -m benchmarks.predict_folder --peers peers
     OMP_NUM_THREADS=2 python -m benchmarks.predict_folder --files 2000 --engines auto int8
 
 The benchmark makes a folder of JPEG files (500 x 375, quality 90, 40 to 60 kB) and a run folder of a
