@@ -79,9 +79,9 @@ def test_from_small_pictures_to_a_conversion_each_verb_names_the_next(
     (again,) = follow(page, capsys)
     assert again == table
     assert table == [*predict, "--csv", ">", "predictions.csv"]
-    convert = ["kakera", "convert", "runs/finetune-things", "runs/timm", "--to", "timm"]
+    convert = ["kakera", "convert", "runs/finetune-things", "runs/hf", "--to", "transformers"]
     (predict,) = follow(convert, capsys)
-    assert predict == ["kakera", "predict", "runs/timm", "things"]
+    assert predict == ["kakera", "predict", "runs/hf", "things"]
     follow(predict, capsys)
 
 

@@ -97,4 +97,4 @@ def test_a_run_folder_of_another_configuration_is_refused(
     main(["pretrain", "things", "--out", "runs/p", *QUICK])
     capsys.readouterr()
     assert main(["pretrain", "things", "--out", "runs/p", *QUICK, "--mask-ratio", "0.5"]) == 2
-    assert "mask_ratio 0.75 in the run, 0.5 now" in capsys.readouterr().err
+    assert "mask_ratio 0.6 in the run, 0.5 now" in capsys.readouterr().err

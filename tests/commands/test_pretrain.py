@@ -32,7 +32,7 @@ def test_reconstructions_show_original_masked_and_predicted(mae: Path) -> None:
     first, masked = values[:28, :28], values[:28, 30:58]
     assert any(np.array_equal(first, original) for original in originals)
     hidden = [(masked[r : r + 4, c : c + 4] == 128).all() for r in range(0, 28, 4) for c in range(0, 28, 4)]
-    assert sum(hidden) == 37  # of 49 patches: int(49 · 0.25) = 12 stay
+    assert sum(hidden) == 30  # of 49 patches: int(49 · 0.4) = 19 stay
 
 
 def test_the_same_command_again_finds_the_run_finished(tmp_path: Path) -> None:
@@ -81,5 +81,5 @@ def test_options_that_do_not_fit_get_one_line_and_leave_no_folder(
 
 def test_a_folder_of_another_configuration_is_left_alone(tmp_path: Path) -> None:
     pretrain(pictures(), out=tmp_path / "run", **QUICK)
-    with pytest.raises(RunError, match=r"mask_ratio 0\.75 in the run, 0\.5 now"):
+    with pytest.raises(RunError, match=r"mask_ratio 0\.6 in the run, 0\.5 now"):
         pretrain(pictures(), out=tmp_path / "run", mask_ratio=0.5, **QUICK)

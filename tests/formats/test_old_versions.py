@@ -69,13 +69,18 @@ def test_a_configuration_of_an_earlier_version_is_read_in_todays_words(old: Path
 
 
 def test_a_stopped_pretraining_of_an_earlier_version_goes_on_to_its_end(
-    old: Path, monkeypatch: pytest.MonkeyPatch
+    old: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(old)
     path = old / "pretrain-stopped" / "config.json"
     path.write_text(path.read_text().replace('"epochs": 40.0', '"epochs": 1.4'))  # 40 take minutes
     command = ["pretrain", "demo", "--model", "nano", "--epochs", "1.4", "--out", "pretrain-stopped"]
-    assert main(command) == 0
+    assert main(command) == 2  # the recipe has changed since; the message names what to give
+    message = capsys.readouterr().err.splitlines()[-1]
+    for field in ("batch_size 128 in the run", "mask_ratio 0.75 in the run", "global_target 0 in the run"):
+        assert field in message
+    own = "--batch-size 128 --base-lr 8e-3 --mask-ratio 0.75 --global-target 0 --decoded 1 --warmup-epochs 1"
+    assert main([*command, *own.split()]) == 0
     log = [json.loads(line) for line in (path.parent / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in log] == [62, 87]  # it stopped after step 75
     assert json.loads(path.read_text())["version"] == kakera.__version__
