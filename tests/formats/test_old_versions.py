@@ -77,7 +77,7 @@ def test_a_stopped_pretraining_of_an_earlier_version_goes_on_to_its_end(
     command = ["pretrain", "demo", "--model", "nano", "--epochs", "1.4", "--out", "pretrain-stopped"]
     assert main(command) == 2  # the recipe has changed since; the message names what to give
     message = capsys.readouterr().err.splitlines()[-1]
-    for field in ("batch_size 128 in the run", "mask_ratio 0.75 in the run", "global_target 0 in the run"):
+    for field in ("base_lr 0.008 in the run", "batch_size 128 in the run"):
         assert field in message
     own = "--batch-size 128 --base-lr 8e-3 --mask-ratio 0.75 --global-target 0 --decoded 1 --warmup-epochs 1"
     assert main([*command, *own.split()]) == 0
