@@ -94,7 +94,10 @@ def run(words: Sequence[str]) -> int:
         recipe=given.recipe,
     )
     with tempfile.TemporaryDirectory() as work:
-        say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-        Comparison(setting, chosen, record, Path(work), say).run(given.seconds, given.seeds)
+        Comparison(setting, chosen, record, Path(work), _say).run(given.seconds, given.seeds)
     print("\n".join(lines(record.to_json())))
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -20,7 +20,10 @@ FREE = {  # may differ between a run and its resumption
     *("devices", "nodes", "strategy", "grad_accum", "activation_checkpointing", "timeout"),
     *("baselines", "chosen", "digest", VERSION),
 }
-NEW = {"decoded": 1.0, "global_target": 0, "patch_dropout": 0.0,   # options that old runs do not have, with the value that matches their behaviour
+NEW = {  # options that old runs do not have, with the value that matches their behaviour
+    "decoded": 1.0,
+    "global_target": 0,
+    "patch_dropout": 0.0,
     "time": AUTO,
     "kind": "any",
     "crop_pct": 1.0,

@@ -60,9 +60,9 @@ class Record:
 
     def find(self, name: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the entry of `settings`, `paces` or `points` that contains all values of `key`."""
-        wanted = json.loads(json.dumps(dict(key)))
+        expected = json.loads(json.dumps(dict(key)))
         for entry in getattr(self, name):
-            if all(entry.get(each) == value for each, value in wanted.items()):
+            if all(entry.get(each) == value for each, value in expected.items()):
                 return entry
         return None
 
