@@ -27,6 +27,7 @@ from kakera.formats.load import load
 KAKERA, TRANSFORMERS = "kakera", "transformers"
 KINDS = (KAKERA, TRANSFORMERS)
 LEFT_OUT = ("bench", "web", "cli/bench.py")  # files that do not change a pretraining
+MASK_RATIO = 0.75  # of the MAE paper
 LR, BATCH = 2e-3, 64  # the best learning rate of the peer for small networks
 
 
@@ -115,7 +116,7 @@ class TransformersContender(Contender):
             "decoder_num_attention_heads": decoder.heads,
             "decoder_intermediate_size": round(decoder.width * decoder.block.ratio),
             "layer_norm_eps": shape.block.epsilon,
-            "mask_ratio": given.mask_ratio or options.mask_ratio,
+            "mask_ratio": given.mask_ratio,
             "norm_pix_loss": given.norm_pix_loss,
             "attn_implementation": "sdpa",
         }
@@ -161,7 +162,7 @@ def _peer_options(words: Sequence[str]) -> argparse.Namespace:
     parser = _Words(add_help=False, allow_abbrev=False)
     parser.add_argument("--lr", type=float, default=LR)
     parser.add_argument("--batch-size", type=int, default=BATCH)
-    parser.add_argument("--mask-ratio", type=float, default=0.0)
+    parser.add_argument("--mask-ratio", type=float, default=MASK_RATIO)
     parser.add_argument("--norm-pix-loss", action="store_true")
     parser.add_argument("--bf16", action="store_true")
     return parser.parse_args(list(words))
