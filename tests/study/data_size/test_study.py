@@ -159,7 +159,7 @@ def test_shares_too_small_for_one_a_class_are_left_out_and_named() -> None:
 def test_a_limit_of_steps_is_kept_and_named() -> None:
     ours = study(sizes=("all",), max_steps=7, scratch_epochs=100.0)
     assert ours.trainer.steps(CNN, 180) == (7, 2)
-    assert "cnn with 180 labels: 7 of 200 steps" in ours.notes()
+    assert "cnn with 180 labels: 7 of 300 steps" in ours.notes()
 
 
 def test_the_best_rate_is_the_one_nearest_to_the_recipe_s_among_equals() -> None:
