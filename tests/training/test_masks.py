@@ -100,11 +100,27 @@ def test_the_decoder_reads_every_fourth_picture_of_a_step_in_whatever_piece_it_c
         assert len(batch.mask.visible.ids) == len(batch.samples)
         assert len(batch.mask.predicted.ids) == len(batch.mask.rows)
         found.setdefault(batch.step, []).extend(places[batch.mask.rows].tolist())
-    assert [sorted(rows) for rows in found.values()] == [[3, 7]] * len(found)
+    assert [sorted(rows) for rows in found.values()] == [[0, 4]] * len(found)
 
 
-def test_a_small_piece_still_has_a_picture_for_the_decoder() -> None:
+@pytest.mark.parametrize("pieces", [2, 4])
+def test_the_pieces_of_a_step_have_together_its_loss_with_any_share_for_the_decoder(pieces: int) -> None:
+    model = MAE("nano", channels=1, image_size=28, global_target=3, seed=0)
+    for decoded in (0.25, 0.4, 0.1):  # with 0.1 only one piece has a picture for the decoder
+        task = Pretraining(model, INPUTS, PretrainOptions("", decoded=decoded))
+        whole = [task.loss(model, batch).item() for batch in read(task)]
+        parts: dict[int, float] = {}
+        for batch in read(task, share=BatchSlice(0, pieces, pieces)):
+            part = task.loss(model, batch).item() * task.weight(batch) / 8
+            parts[batch.step] = parts.get(batch.step, 0.0) + part
+        assert list(parts.values()) == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_piece_without_a_picture_for_the_decoder_has_one_that_does_not_count() -> None:
     task = seeing(decoded=0.25)
-    batch = Batch(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), None, torch.arange(2), epoch=0, step=0)
+    images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+    rows = torch.tensor([2, 5])
+    batch = Batch(images, None, torch.arange(2), epoch=0, step=0, rows=rows, whole=8)
     assert task.masks(batch).rows.tolist() == [0]
-    assert torch.isfinite(task.loss(task.model, batch))
+    assert task.masks(batch).scale == 0
+    assert task.loss(task.model, batch) == 0

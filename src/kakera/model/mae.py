@@ -170,6 +170,7 @@ class MAE(Network):
             decoded, known = pictures[rows], None if gradients is None else gradients[rows]
         error = self._decode(latent, index) - self.target(decoded, index.predicted, known)
         loss = index.predicted.mean(error.square())
+        loss = loss if index.scale is None else loss * index.scale
         if self.global_head is None:
             return loss
         mean = index.visible.mean_per_row(latent[:, 1:])

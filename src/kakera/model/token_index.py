@@ -132,6 +132,9 @@ class MaskIndex(NamedTuple):
     rows: Int[Tensor, " r"] | None = None
     """The rows of the batch that the decoder receives; `predicted`, `present` and `query` have only these
     rows. None for all rows."""
+    scale: Float[Tensor, ""] | None = None
+    """A factor of the patches' loss, if `rows` is not None: the pieces of a step may have unlike shares of
+    its rows for the decoder. None for 1."""
 
     @classmethod
     def of(
@@ -180,8 +183,10 @@ class MaskIndex(NamedTuple):
         visible, hidden = (TokenIndex(ids.sort(dim=1).values) for ids in (order[:, :keep], order[:, keep:]))
         return cls(visible, hidden)
 
-    def decoded(self, rows: Int[Tensor, " r"]) -> MaskIndex:
+    def decoded(self, rows: Int[Tensor, " r"], scale: Float[Tensor, ""] | None = None) -> MaskIndex:
         """Return the same mask for a decoder that receives only some rows of the batch.
+
+        `scale` multiplies the loss of their patches.
 
         Example:
 
@@ -191,7 +196,7 @@ class MaskIndex(NamedTuple):
         """
         present = None if self.present is None else self.present.take(rows)
         query = None if self.query is None else self.query.take(rows)
-        return MaskIndex(self.visible, self.predicted.take(rows), present, query, rows)
+        return MaskIndex(self.visible, self.predicted.take(rows), present, query, rows, scale)
 
     def for_decoder(self) -> MaskIndex:
         """Return the mask of the rows that the decoder receives, as a mask of a batch of these rows."""
@@ -206,7 +211,8 @@ class MaskIndex(NamedTuple):
         assert visible is not None
         assert predicted is not None
         rows = None if self.rows is None else _sent(self.rows, device)
-        return MaskIndex(visible, predicted, present, query, rows)
+        scale = None if self.scale is None else _sent(self.scale, device)
+        return MaskIndex(visible, predicted, present, query, rows, scale)
 
 
 def visible_index(

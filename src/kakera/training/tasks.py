@@ -56,14 +56,26 @@ class Masks:
         if options.predicted < 1:
             predicted = choose_subset_ids(self._noise(batch, "predicted"), predicted, options.predicted)
         index = MaskIndex.joined(_tensors(split.visible), _tensors(predicted), padding_mask)
-        return index if options.decoded == 1 else index.decoded(self._rows(batch))
+        return index if options.decoded == 1 else index.decoded(*self._rows(batch))
 
-    def _rows(self, batch: Batch) -> Tensor:
-        """Return the rows for the decoder: evenly spaced in the whole step, and at least one."""
-        places, _ = batch.places
+    def _rows(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return the rows for the decoder, evenly spaced in the whole step, and the factor of their loss.
+
+        With the factor, the pieces of a step have together the loss of the whole step. A piece without such a
+        row has one with the factor 0. Recordings have no factor, because their pieces are weighted by
+        predicted patches; with a global target, pieces then change their loss a little.
+        """
+        places, whole = batch.places
+        step = int(self._decoded(torch.arange(whole)).sum())
+        chosen = self._decoded(places).nonzero()[:, 0]
+        scale = len(chosen) * whole / (len(places) * step)
+        rows = chosen if len(chosen) else torch.zeros(1, dtype=torch.int64)
+        return rows, torch.tensor(scale) if batch.lengths is None else None
+
+    def _decoded(self, places: Tensor) -> Tensor:
+        """Return True for the places in a step that the decoder receives: the first, then evenly spaced."""
         share = self.options.decoded
-        chosen = ((places + 1) * share).floor() > (places * share).floor()
-        return chosen.nonzero()[:, 0] if bool(chosen.any()) else torch.zeros(1, dtype=torch.int64)
+        return ((places + 1) * share).ceil() > (places * share).ceil()
 
     def _noise(self, batch: Batch, purpose: str) -> NDArray[np.float64]:
         samples = batch.samples.numpy()
