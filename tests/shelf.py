@@ -19,7 +19,7 @@ def make(name: str, out: Path) -> None:
     from tests.training.commands import PRETRAIN, finish, some_npz, start
 
     if name == "mae":
-        kakera.pretrain(pictures(), out=out, **QUICK)
+        kakera.pretrain(pictures(), out=out, model="nano", **QUICK)
     elif name == "classifier":
         kakera.finetune(pictures(), out=out, model="nano", **QUICK)
     elif name == "cnn":

@@ -30,7 +30,7 @@ COMMON = [
 COMMON += ["--epochs", str(STEPS), "--warmup-epochs", "5", "--timeout", "60", "--crop-min-scale", "0.5"]
 COMMON += ["--base-lr", "5e-3"]
 FINETUNE = ["--drop-path", "0.2", "--mixup", "0.8", "--cutmix", "1", "--randaugment", "9"]
-FINETUNE += ["--random-erasing", "0.25", "--ema-decay", "0.9"]
+FINETUNE += ["--random-erasing", "0.25", "--ema-decay", "0.9", "--patch-dropout", "0"]
 Environment = Callable[[int, int, int], Mapping[str, str]]
 FSDP = ["--strategy", "fsdp"]
 # name: verb, processes, who starts them, more options

@@ -66,7 +66,7 @@ def world(mae: Path, cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Wor
     for name, run in (("mae", mae), ("cnn", cnn)):
         shutil.copytree(run, runs / name)
     kakera.finetune(few, out=runs / "classifier", init_from=str(runs / "mae"), **QUICK)
-    kakera.pretrain(few, out=root / "whole", patch=7, norm_pix_loss=True, **quick)
+    kakera.pretrain(few, out=root / "whole", model="nano", patch=7, norm_pix_loss=True, **quick)
     growing = Run(runs / "growing", {"verb": "pretrain"})
     growing.describe(load_model(root / "whole"))
     checkpoint(root / "whole", runs / "growing", 10)
@@ -173,7 +173,7 @@ def said_largest(label: str) -> tuple[str, int]:
 
 def shown_as(value: float) -> str:
     """Three digits that count, as the page writes numbers."""
-    return f"{value:.3g}" if value >= 0.1 else f"{value:#.3g}"
+    return f"{value:#.3g}".rstrip(".")
 
 
 def assert_drawn(found: NDArray[np.uint8], wanted: NDArray[np.uint8], near: int = NEAR) -> None:
