@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import transformers as hf
@@ -107,6 +108,10 @@ def test_int8_is_written_with_what_it_costs(
     assert "points lost" in (tmp_path / "out" / "README.md").read_text()
     graph = (tmp_path / "out" / "model.onnx").read_bytes()
     assert b"DequantizeLinear" in graph
+    weights = [onnx.numpy_helper.to_array(each) for each in onnx.load_from_string(graph).graph.initializer]
+    matrices = [each.astype(int) for each in weights if each.dtype == np.int8 and each.ndim == 2]
+    assert len(matrices) >= 4
+    assert max(np.abs(each).max() for each in matrices) <= 64  # 7 bits: 255 * 64 * 2 < 2**15, on every CPU
     labels = json.loads((tmp_path / "out" / "config.json").read_text())["id2label"]
     assert list(labels.values()) == list(load(trained).classes)
 

@@ -1,11 +1,15 @@
 """Linear maps in int8: their error stays within the bounds of rounding."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn import functional
 
 from kakera.model.classifier import Classifier
-from kakera.model.int8 import HAS_INT8, Int8Linear, Int8MLP, quantised
+from kakera.model.int8 import HAS_INT8, Int8Linear, Int8MLP, largest_weight, quantised
 from kakera.model.linear import Linear
 from kakera.model.trace import Trace
 
@@ -27,11 +31,26 @@ def test_the_error_is_at_most_that_of_rounding_inputs_and_weights(low: float, hi
     x = low + (high - low) * torch.rand(2, 50, 48)
     error = (Int8Linear(layer, low, high)(x) - functional.linear(x, layer.weight, layer.bias)).abs()
     weights = layer.weight.abs()
-    half_input, half_weight = (high - low) / 255, weights.amax(dim=1) / 127 / 2
+    half_input, half_weight = (high - low) / 255, weights.amax(dim=1) / largest_weight() / 2
     # 1.001: sums in float32; a whole input step: the zero point is rounded too
     bound = 1.001 * (half_input * weights.sum(dim=1) + half_weight * (x.abs().amax() + half_input) * 48)
     assert (error <= bound).all()
     assert error.mean() < bound.mean() / 4
+
+
+@torch.inference_mode()
+def test_a_sum_of_the_largest_products_does_not_saturate() -> None:
+    layer = Linear(96, 4, bias=False)
+    torch.nn.init.ones_(layer.weight)
+    torch.testing.assert_close(Int8Linear(layer, 0.0, 1.0)(torch.ones(2, 96)), torch.full((2, 4), 96.0))
+
+
+def test_weights_have_seven_bits_on_a_cpu_without_vnni_and_products_are_right_there() -> None:
+    this = test_a_sum_of_the_largest_products_does_not_saturate
+    code = f"from {__name__} import *; {this.__name__}(); print(largest_weight())"
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "64\n", done.stderr
 
 
 @torch.inference_mode()

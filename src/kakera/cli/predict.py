@@ -49,7 +49,7 @@ def run(words: Sequence[str]) -> int:
         default="torch",
         metavar="NAME",
         help="torch: exact float32 (the default); auto: the fastest that answers alike on your files; "
-        "or bf16, int8, 'bf16 merging', 'int8 merging', 'onnxruntime int8', openvino",
+        "or bf16, int8, merging, 'bf16 merging', 'int8 merging', 'onnxruntime int8', openvino",
     )
     writing.add_argument(
         "--windows",

@@ -70,9 +70,9 @@ def predict(
     processes that read files while the model computes; "auto" uses one per CPU core for many files, and none
     for few. `device` is cpu, cuda, mps or auto.
 
-    `engine` is "torch" (the default: PyTorch in float32), "bf16", "int8", "bf16 merging", "int8 merging",
-    "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this machine has on some
-    of the files, checks their answers against float32, and prints the choice.
+    `engine` is "torch" (the default: PyTorch in float32), "bf16", "int8", "merging", "bf16 merging",
+    "int8 merging", "onnxruntime int8" or "openvino"; see docs/inference.md. "auto" times those that this
+    machine has on some of the files, checks their answers against float32, and prints the choice.
 
     The probabilities of a recording are the mean over its windows. An unreadable file has a prediction
     without labels, with the reason in `unreadable`. Raises RunError for the model or the device, DataError

@@ -3,11 +3,15 @@
 Weights have one scale for each output, symmetric around 0. Inputs have one scale and one zero point, from the
 smallest and largest calibration value (Nagel et al. 2021, "A White Paper on Neural Network Quantization",
 Sec. 2 and 3). Products are summed in int32; the output is in the type of the input.
+
+A CPU without VNNI adds two products in int16, which saturates: 255 · 127 · 2 > 32 767, and nothing says so
+(oneDNN 3, "Nuances of int8 Computations"). There the weights have 7 bits: 255 · 64 · 2 fits.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -26,6 +30,24 @@ _ALGORITHM: dict[Then, tuple[str, str]] = {
     "gelu": ("gelu", "none"),
     "tanh gelu": ("gelu", "tanh"),
 }
+
+
+@functools.cache
+def largest_weight() -> int:
+    """Return the largest weight in int8 that this CPU multiplies without saturation, by a trial: 127 or 64.
+
+    Example:
+
+        >>> largest_weight() in (127, 64) if HAS_INT8 else True
+        True
+    """
+    count, full, seven_bits = 64, 127, 64
+    inputs = torch.full((count, count), HIGHEST, dtype=torch.uint8)
+    packed = torch.ops.onednn.qlinear_prepack(torch.full((count, count), full, dtype=torch.int8), None)
+    ones, zeros = torch.ones(count), torch.zeros(count, dtype=torch.int32)
+    options = (None, 1.0, 0, torch.float32, "none", [], "none")
+    found = torch.ops.onednn.qlinear_pointwise(inputs, 1.0, 0, packed, ones, zeros, *options)
+    return full if bool((found == count * HIGHEST * full).all()) else seven_bits
 
 
 class Int8Linear(nn.Module):
@@ -49,7 +71,7 @@ class Int8Linear(nn.Module):
         self.shift = torch.tensor([self.zero + 0.5])
         self.in_features, self.out_features = layer.in_features, layer.out_features
         weight = layer.weight.detach().float()
-        scales = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
+        scales = weight.abs().amax(dim=1).clamp(min=1e-12) / largest_weight()
         eight = (weight / scales.unsqueeze(1)).round().to(torch.int8)
         self.packed = torch.ops.onednn.qlinear_prepack(eight, None)
         self.scales = scales

@@ -31,7 +31,7 @@ from kakera.model.trace import Trace
 from kakera.model.vit import ViT
 
 Engine: TypeAlias = Literal[
-    "torch", "bf16", "int8", "bf16 merging", "int8 merging", "onnxruntime int8", "openvino"
+    "torch", "bf16", "int8", "merging", "bf16 merging", "int8 merging", "onnxruntime int8", "openvino"
 ]
 """The name of an engine; "torch" is the original model in float32."""
 Model: TypeAlias = Pretrained | OnnxModel
@@ -58,6 +58,7 @@ def available(saved: Pretrained) -> tuple[Engine, ...]:
         "torch": True,
         "bf16": True,
         "int8": HAS_INT8 and here and tokens,
+        "merging": merging,
         "bf16 merging": merging,
         "int8 merging": HAS_INT8 and here and merging,
         "onnxruntime int8": graph and _installed("onnxruntime"),
@@ -109,6 +110,10 @@ def merged_per_layer(model: Classifier) -> tuple[int, ...]:
 
 def _installed(*names: str) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in names)
+
+
+def _float32(saved: Pretrained, batch: Batch) -> Pretrained:
+    return replace(saved, model=copy.deepcopy(saved.model))
 
 
 def _bf16(saved: Pretrained, batch: Batch) -> Pretrained:
@@ -178,6 +183,7 @@ _BUILDERS: dict[Engine, Callable[[Pretrained, Batch], Model]] = {
     "torch": lambda saved, batch: saved,
     "bf16": _bf16,
     "int8": _int8,
+    "merging": _merging(_float32),
     "bf16 merging": _merging(_bf16),
     "int8 merging": _merging(_int8),
     "onnxruntime int8": _onnxruntime,
