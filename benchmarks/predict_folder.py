@@ -46,13 +46,18 @@ def picture(number: int) -> Image.Image:
     draws = np.random.default_rng(number)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     coarse = draws.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    values = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
+    values = np.asarray(
+        Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32
+    ).copy()
     for _ in range(40):  # discs with their own colour and texture
         y, x, radius = draws.uniform(0, HEIGHT), draws.uniform(0, WIDTH), draws.uniform(8, 90)
-        inside = ((rows - y) ** 2 + (columns - x) ** 2 < radius**2)[..., None]
         down, across = draws.uniform(-0.8, 0.8, 2)
-        wave = np.sin(rows * down + columns * across)
-        values = np.where(inside, draws.uniform(0, 255, 3) + 25 * wave[..., None], values)
+        box = np.s_[
+            max(0, int(y - radius)) : int(y + radius) + 2, max(0, int(x - radius)) : int(x + radius) + 2
+        ]
+        inside = (rows[box] - y) ** 2 + (columns[box] - x) ** 2 < radius**2
+        wave = np.sin(rows[box] * down + columns[box] * across)[..., None]
+        values[box] = np.where(inside[..., None], draws.uniform(0, 255, 3) + 25 * wave, values[box])
     values = values + draws.normal(0, 2.6, (HEIGHT, WIDTH, 1))
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from kakera import seeding
@@ -14,8 +15,9 @@ from kakera.model.classifier import Classifier
 from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
 from kakera.model.vit import ViT
+from kakera.training.class_shares import class_weights, log_prior
 from kakera.training.options import FinetuneOptions, PretrainOptions
-from kakera.training.tasks import Classification, Pretraining, log_prior
+from kakera.training.tasks import Classification, Pretraining
 from tests.small import pictures
 
 INPUTS = InputSpec(1, 28, 28, (0.3,), (0.35,))
@@ -141,6 +143,30 @@ def test_with_full_balance_the_best_constant_scores_favour_no_class() -> None:
     loss = functional.cross_entropy((scores + adjustment).expand(100, 2), torch.from_numpy(labels))
     (gradient,) = torch.autograd.grad(loss, scores)
     torch.testing.assert_close(gradient, torch.zeros(2), rtol=0, atol=1e-6)
+
+
+def test_balanced_class_weights_are_those_of_scikit_learn() -> None:
+    labels = np.array([0] * 7 + [1] * 2 + [2])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    np.testing.assert_allclose(class_weights(labels, 3, 1.0), expected, rtol=1e-6)
+    assert torch.equal(class_weights(labels, 3, 1e-9).round(), torch.ones(3))
+
+
+def test_class_weights_weight_the_loss_of_each_file() -> None:
+    labels = np.array([0] * 6 + [1] * 3 + [2] * 1 + [-1] * 5)
+    task, found = classification(labels=labels, class_weight=0.5), batch()
+    assert found.labels is not None
+    each = functional.cross_entropy(
+        task.model(INPUTS.normalize(found.pictures)), found.labels, reduction="none"
+    )
+    weights = class_weights(labels, 10, 0.5)[found.labels]
+    torch.testing.assert_close(task.loss(task.model, found), (weights * each).mean(), rtol=1e-5, atol=1e-6)
+
+
+def test_with_several_labels_a_true_label_of_a_rare_class_counts_more() -> None:
+    labels = np.zeros((10, 2), dtype=np.bool_)
+    labels[:1, 0], labels[:5, 1] = True, True
+    np.testing.assert_allclose(class_weights(labels, 2, 1.0), [9.0, 1.0])
 
 
 def test_several_labels_are_not_adjusted() -> None:

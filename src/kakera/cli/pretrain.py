@@ -43,7 +43,9 @@ def run(words: Sequence[str]) -> int:
 def _resolve(given: dict[str, Any]) -> dict[str, Any]:
     """Return the values of all options for the data in `given`, by name. Raises KakeraError."""
     from kakera.commands.prepare import resolve
+    from kakera.formats.load import load
 
     given.pop("plan", None)
     data, recipe = given.pop("data"), given.pop("recipe", "")
-    return asdict(resolve(PretrainOptions, data, recipe, given)[0])
+    start = load(given["init_from"]).inputs if given.get("init_from") else None
+    return asdict(resolve(PretrainOptions, data, recipe, given, start)[0])

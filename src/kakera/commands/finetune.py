@@ -14,6 +14,7 @@ from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
+from kakera.commands.validation import report_kept, require_watchable, watches, with_validation
 from kakera.commands.watch import AccuracyMonitor
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
@@ -24,8 +25,10 @@ from kakera.formats.load import load
 from kakera.model.configs import RESNETS, resnet_config
 from kakera.model.resnet import ResNet
 from kakera.option_fields import AUTO, or_none
+from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
+from kakera.training.freezing import frozen
 from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
@@ -86,6 +89,7 @@ def finetune_result(
 
     The weights of `before` are changed, because its encoder becomes part of the classifier.
     """
+    prepared = replace(prepared, dataset=with_validation(prepared.dataset, _options(forecast)))
     saved, plan, forecast, dist = prepare_finetuning(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
@@ -109,8 +113,11 @@ def finetune_result(
         task = Classification(
             saved.model, inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
         )
-        watch = AccuracyMonitor(saved, prepared.dataset, plan, run)
-        model = train(task, plan, run, verb="finetune", each_epoch=watch)
+        watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=watches(chosen))
+        best = BestEpoch[WithHead](saved.model, chosen.patience) if watches(chosen) else None
+        with frozen(saved.model, chosen.freeze):
+            model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
+        report_kept(best, plan)
         return finish(run, replace(saved, model=model), *measured)
 
 
@@ -160,7 +167,8 @@ def prepare_finetuning(
     pictures = labelled_part(prepared.dataset, "train")
     assert pictures.labels is not None
     if chosen.labels:
-        count = min(chosen.labels, len(pictures)) if always else chosen.labels  # a sample may have fewer
+        fewer = always or chosen.val_share  # a sample, or the rest of a validation part
+        count = min(chosen.labels, len(pictures)) if fewer else chosen.labels
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
     saved = initial_classifier(prepared, chosen, before)
     dist = Distributed(engine(chosen))
@@ -178,7 +186,9 @@ def prepare_finetuning(
     task = Classification(
         saved.model, saved.inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
     )
-    forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
+    require_watchable(chosen, scratch=before is None)
+    with frozen(saved.model, chosen.freeze):
+        forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
     return saved, forecast.plan, forecast, dist
 
 

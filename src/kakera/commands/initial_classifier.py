@@ -19,7 +19,7 @@ from kakera.model.configs import RESNETS, SIZES, ViTConfig, vit_config
 from kakera.model.resnet import ResNet
 from kakera.model.vit import ViT
 from kakera.option_fields import AUTO, or_none
-from kakera.training.options import FinetuneOptions
+from kakera.training.options import FinetuneOptions, PretrainOptions
 from kakera.training.prepared import Prepared
 from kakera.training.spectrogram_stats import frames
 
@@ -35,14 +35,14 @@ def initial_classifier(
         model, inputs = _from_scratch(prepared, options, count, draws)
     else:
         channels = dataset.channels if before.inputs.sound is None else None
-        before = adapt(_resized(before, options), channels=channels)
+        before = adapt(resized(before, options), channels=channels)
         model, inputs = before.model.with_head(count, options.pool, draws), before.inputs
     if inputs.sound is None:
         inputs = replace(prepared.center_crop(inputs.size).into(inputs), values=dataset.ranges)
     return Pretrained(model, inputs, dataset.classes, dataset.multi_label)
 
 
-def _resized(before: Pretrained, options: FinetuneOptions) -> Pretrained:
+def resized(before: Pretrained, options: FinetuneOptions | PretrainOptions) -> Pretrained:
     """Return a model for the requested picture size or length of recordings; a CNN stays as it is."""
     inputs = before.inputs
     if not before.model.has_attention:

@@ -99,6 +99,12 @@ def resolve(
     if not recipe and isinstance(options, PretrainOptions | FinetuneOptions):
         span = duration.seconds(options.time) if options.time != AUTO else 0.0
         choice = choose(verb_of(options), facts, machine, span, given)
+        if start and isinstance(options, PretrainOptions):  # the encoder to start from has its own
+            values, reasons = (
+                {name: each for name, each in table.items() if name not in ("model", "patch", "image_size")}
+                for table in (choice.values, choice.reasons)
+            )
+            choice = Recommendation(choice.recipe, values, reasons)
     before = stored_choices(kind, getattr(options, "out", ""), recipe)
     if before is not None and not isinstance(options, ProbeOptions):
         choice = Recommendation(choice.recipe, before, choice.reasons)

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
-from kakera import duration, seeding
+from kakera import duration
+from kakera.commands.initial_autoencoder import (
+    initial_autoencoder,
+    require_no_shape,
+    shape_of,
+    size_of,
+)
 from kakera.commands.job import TrainingJob, described
 from kakera.commands.pages.history import warn_if_stalled
 from kakera.commands.pages.pretrain import PretrainPage
-from kakera.commands.prepare import augmentation, require_patches
+from kakera.commands.prepare import augmentation
+from kakera.commands.reconstruction_sheet import reconstruction_sheet, sheet_samples
 from kakera.commands.result import TrainResult, finish, reopen
+from kakera.commands.token_comparison import COMPARISON, compare_tokens, to_bytes
 from kakera.data.checks.digest import LABELS
 from kakera.data.dataset import Dataset
-from kakera.data.images.resize import visible
 from kakera.data.preload.statistics import chosen as chosen_samples
-from kakera.explain.picture import png, sheet, upright
 from kakera.formats.bundle import Pretrained, require_mae
-from kakera.formats.looking import sheet_rows
-from kakera.formats.native import seeded_generator
+from kakera.formats.load import load
 from kakera.grid import Grid
-from kakera.inputs import InputSpec
 from kakera.masking import num_visible
-from kakera.model.configs import vit_config
 from kakera.model.mae import MAE
-from kakera.model.vit import ViT
-from kakera.option_fields import Auto
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
 from kakera.training.loop import train
+from kakera.training.notes import noted
 from kakera.training.option_args import PretrainArgs
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import TrainingPlan
@@ -44,7 +47,6 @@ from kakera.training.preview import preview
 from kakera.training.run import Run
 from kakera.training.tasks import Pretraining
 
-SHOWN = 12  # number of pictures on a sheet of reconstructions
 FITTED = 2048  # pictures that define the components of a global target
 READ = 256  # of these pictures at a time, to save memory
 DRAWN = 10  # number of sheets in a run, about evenly spaced over the epochs
@@ -54,6 +56,7 @@ def pretrain(
     data: str | Path | Dataset,
     *,
     out: str | Path,
+    init_from: str | Path = "",
     recipe: str = "",
     announce: bool = True,
     **options: Unpack[PretrainArgs],
@@ -62,9 +65,11 @@ def pretrain(
 
     `data` is a folder, a table, the name of a built-in data set, or a `Dataset`. `out` is the run folder,
     which receives the model, the report and sheets of reconstructions. A second call with the same arguments
-    resumes an unfinished run, or opens a finished one. `recipe` is "paper", another recipe of kakera, or a
-    TOML file; without a recipe the rules of docs/defaults.md choose. `options` are the fields of
-    `PretrainOptions`, and override the recipe and the rules. `announce` prints the plan on stderr before
+    resumes an unfinished run, or opens a finished one. `init_from` is a run folder, or weights of another
+    library, whose encoder is trained further; then the frozen tokens before and after are compared on the
+    labels of the data, if there are any. Without it, the weights are new. `recipe` is "paper", another recipe
+    of kakera, or a TOML file; without a recipe the rules of docs/defaults.md choose. `options` are the fields
+    of `PretrainOptions`, and override the recipe and the rules. `announce` prints the plan on stderr before
     training.
 
     Return the run folder and the model. Raises DataError, OptionError, RunError, StorageError.
@@ -77,15 +82,13 @@ def pretrain(
         >>> (run.folder / "report.html").exists(), run.saved.model.reconstructs
         (True, True)
     """
-    given = {**options, "out": str(out)}
-    job = TrainingJob.resolve(
-        PretrainOptions, data, recipe, given, started=duration.started(), announce=announce
-    )
-    forecast = _forecast(job)
+    given = {**options, "out": str(out), "init_from": str(init_from)}
+    job, before = _job(data, recipe, given, announce=announce)
+    forecast = _forecast(job, before)
     job.show(forecast)
     prepared = job.prepared.preloaded(forecast.plan.size, job.options.crop_min_scale)
-    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
-    model = _model(chosen, inputs)
+    chosen = _options(forecast)
+    model, inputs = initial_autoencoder(prepared, chosen, before)
     dist = Distributed(engine(chosen))
     task = Pretraining(model, inputs, chosen)
     fit_global_head(task, prepared.dataset.part("train"))
@@ -103,7 +106,7 @@ def pretrain(
         saved = Pretrained(model, inputs)
         run.describe(saved)
         task = Pretraining(model, inputs, chosen)
-        samples = _samples(prepared)
+        samples = sheet_samples(prepared)
         every = max(1, round(chosen.epochs / DRAWN))
 
         def draw(epoch: int, model: MAE) -> None:
@@ -112,61 +115,80 @@ def pretrain(
                 sheet = reconstruction_sheet(replace(saved, model=model), samples, chosen)
                 run.write_file(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
-        trained = train(task, plan, run, verb="pretrain", each_epoch=draw)
-        return finish(run, replace(saved, model=trained), page=page)
+        saved = replace(saved, model=train(task, plan, run, verb="pretrain", each_epoch=draw))
+        if chosen.init_from:
+            dist.on_rank_zero(lambda: write_comparison(run, saved, prepared, chosen))
+        return finish(run, saved, page=page)
+
+
+def write_comparison(run: Run, after: Pretrained[MAE], prepared: Prepared, options: PretrainOptions) -> None:
+    """Compare the frozen tokens with those of the start, write the result into the run, and print it."""
+    before, inputs = initial_autoencoder(prepared, options, load(options.init_from))
+    found = compare_tokens(
+        Pretrained(before.encoder.eval(), inputs),
+        after,
+        prepared.dataset,
+        workers=prepared.workers,
+        device=options.device,
+    )
+    if not isinstance(found, str):
+        run.write_file(COMPARISON, to_bytes(found))
+    print(f"pretrain: {found if isinstance(found, str) else found.text}", file=sys.stderr)
 
 
 def plan_pretrain(
-    data: str | Path | Dataset, *, out: str | Path, recipe: str = "", **options: Unpack[PretrainArgs]
+    data: str | Path | Dataset,
+    *,
+    out: str | Path,
+    init_from: str | Path = "",
+    recipe: str = "",
+    **options: Unpack[PretrainArgs],
 ) -> Forecast:
     """Return the plan of `pretrain` with the same arguments: steps, time, memory, files.
 
     The time is measured on a few real steps. Nothing is written. Raises DataError, OptionError, RunError.
     """
-    given = {**options, "out": str(out)}
-    job = TrainingJob.resolve(PretrainOptions, data, recipe, given, started=duration.started(), announce=True)
-    forecast = _forecast(job)
+    given = {**options, "out": str(out), "init_from": str(init_from)}
+    job, before = _job(data, recipe, given, announce=True)
+    forecast = _forecast(job, before)
     prepared = job.sample(forecast.plan.size)
-    chosen, inputs = _options(forecast), prepared.inputs(*_inputs_of(forecast))
-    model = _model(chosen, inputs)
+    chosen = _options(forecast)
+    model, inputs = initial_autoencoder(prepared, chosen, before)
     task, dist = Pretraining(model, inputs, chosen), Distributed(engine(chosen))
     plan = _plan(chosen, prepared, inputs.size, task)
     return job.timed(forecast, task, plan, prepared, dist, always=True)
 
 
-def _forecast(job: TrainingJob[PretrainOptions]) -> Forecast:
+def _job(
+    data: str | Path | Dataset, recipe: str, given: dict[str, Any], *, announce: bool
+) -> tuple[TrainingJob[PretrainOptions], Pretrained | None]:
+    """Return the options with the data, and the model to start from, or None."""
+    began, start = duration.started(), given["init_from"]
+    before = noted(load(start), start) if start else None
+    if before is not None:
+        require_no_shape(given, start)
+    own = before and before.inputs
+    job = TrainingJob.resolve(PretrainOptions, data, recipe, given, own, announce=announce, started=began)
+    return job, before
+
+
+def _forecast(job: TrainingJob[PretrainOptions], before: Pretrained | None) -> Forecast:
     """Return the forecast from headers alone."""
     chosen, prepared = job.options, job.prepared
-    shape = require_patches(vit_config(chosen.model), chosen.patch)
-    size = prepared.size(chosen.image_size, shape.patch, chosen.seconds)
+    shape, size = shape_of(chosen, before), size_of(chosen, before, prepared)
     num_visible(
         Grid.cover(size, shape.patch).count, chosen.mask_ratio
     )  # raises OptionError for a mask ratio that leaves no visible patch
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
     gradients = chosen.hog_target or bool(chosen.global_target)
     cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=gradients, decoded=chosen.decoded)
-    name = chosen.model
+    name = f"from {chosen.init_from}" if before else chosen.model
     return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
 
 
 def _options(forecast: Forecast) -> PretrainOptions:
     assert isinstance(forecast.plan.options, PretrainOptions)
     return forecast.plan.options
-
-
-def _inputs_of(forecast: Forecast) -> tuple[int | Auto, tuple[int, int], float | Auto]:
-    chosen = _options(forecast)
-    return chosen.image_size, require_patches(vit_config(chosen.model), chosen.patch).patch, chosen.seconds
-
-
-def _model(chosen: PretrainOptions, inputs: InputSpec) -> MAE:
-    shape = require_patches(vit_config(chosen.model), chosen.patch)
-    draws = seeded_generator(chosen.seed)
-    encoder = ViT(shape, channels=inputs.channels, image_size=inputs.size, seed=draws)
-    decoder = replace(shape.decoder, cross=chosen.decoder == "cross")
-    target = {"norm_pix_loss": chosen.norm_pix_loss, "hog_target": chosen.hog_target}
-    components = chosen.global_target
-    return MAE(encoder, decoder, mask_ratio=chosen.mask_ratio, **target, global_target=components, seed=draws)
 
 
 def fit_global_head(task: Pretraining, pictures: Dataset) -> None:
@@ -206,34 +228,3 @@ def _plan(
         crop=prepared.center_crop(size),
         masks=task.masks,
     )
-
-
-def reconstruction_sheet(saved: Pretrained[MAE], pictures: Dataset, options: PretrainOptions) -> bytes:
-    """Return a PNG of some pictures: original, masked, predicted; the masks are the same in each call.
-
-    Example:
-
-        >>> from kakera.data.sources.open import open_dataset
-        >>> config, files = vit_config("nano"), open_dataset("demo").take(range(2))
-        >>> model = MAE(ViT(config, channels=1, image_size=28), config.decoder)
-        >>> saved = Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))
-        >>> reconstruction_sheet(saved, files, PretrainOptions("demo"))[1:4]
-        b'PNG'
-    """
-    looked = preview(pictures, saved.front_end)
-    saved.model.eval()
-    samples, chosen = looked.batch.samples.numpy(), (options.mask_ratio, options.seed, options.masking)
-    rows = sheet_rows(saved, looked.pictures, looked.padding, samples, *chosen)
-    return png(
-        sheet(
-            visible(upright(rows, saved.inputs)), across=4 if saved.inputs.width <= saved.inputs.height else 1
-        )
-    )
-
-
-def _samples(prepared: Prepared) -> Dataset:
-    """Return a few pictures for the sheets, the same in each run; test pictures if the data have some."""
-    dataset = prepared.dataset
-    unseen = dataset.part("test")
-    dataset = unseen if len(unseen) else dataset
-    return dataset.take(seeding.permutation(0, 0, len(dataset), "shown")[:SHOWN])

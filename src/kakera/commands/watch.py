@@ -26,6 +26,8 @@ from kakera.training.run import Run
 LOOKS = 10  # measurements per run
 TRAIN, VAL = 256, 512  # most files of each part
 SHARE = 0.03  # all measurements together take at most this share of the training time
+# The same if the measurements decide which weights are kept:
+DECIDING_LOOKS, DECIDING_VAL, DECIDING_SHARE = 50, 5000, 1 / 3
 FORWARD = 1 / 3  # cost of a forward pass as a share of a training step: the backward pass costs twice as much
 BYTES = 96 << 20  # most memory for the files to measure on: 96 MiB
 CHUNK = 64  # files per forward pass
@@ -49,18 +51,27 @@ class Sample:
 class AccuracyMonitor:
     """A callback after each epoch that measures accuracy and loss for the metrics."""
 
-    def __init__(self, saved: Pretrained[WithHead], data: Dataset, plan: TrainingPlan, run: Run) -> None:
+    def __init__(
+        self,
+        saved: Pretrained[WithHead],
+        data: Dataset,
+        plan: TrainingPlan,
+        run: Run,
+        *,
+        decides: bool = False,
+    ) -> None:
+        """Choose the files; `decides` is True if the measurements decide which weights are kept."""
+        most, share = (DECIDING_LOOKS, DECIDING_SHARE) if decides else (LOOKS, SHARE)
         self.saved, self.run, self.epochs = saved, run, plan.steps / plan.steps_per_epoch
         each = self._bytes_of_a_file(saved)
         room = max(1, BYTES // each)
-        self.parts = {
-            "train": _first(plan.train, min(TRAIN, room // 3)),
-            "val": _first(labelled_part(data, "val"), min(VAL, room * 2 // 3)),
-        }
+        val = _first(labelled_part(data, "val"), min(DECIDING_VAL if decides else VAL, room * 2 // 3))
+        seen = min(TRAIN, room // 3, len(val) if decides else TRAIN)
+        self.parts = {"train": _first(plan.train, seen), "val": val}
         files = sum(len(part) for part in self.parts.values())
         # All training costs steps * batch files; a measurement costs FORWARD * files of the same unit.
-        affordable = SHARE * plan.steps * plan.batch / (FORWARD * max(files, 1))
-        self.looks = min(LOOKS, int(affordable))
+        affordable = share * plan.steps * plan.batch / (FORWARD * max(files, 1))
+        self.looks = min(most, max(int(affordable), 1 if decides else 0))
         self.samples: dict[str, Sample] = {}
         self.warned = False
 

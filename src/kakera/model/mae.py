@@ -45,8 +45,8 @@ class MAE(Network):
     two more Boolean masks are possible: `padding_mask` (True = padding), and `predict_mask`, which limits the
     predicted patches to a part of the hidden ones.
 
-    Raises OptionError if patches overlap (parts of hidden patches would be visible), if the encoder has
-    registers, or if `norm_pix_loss` is on and a patch is a single value.
+    Registers take part in the encoder only. Raises OptionError if patches overlap (parts of hidden patches
+    would be visible), or if `norm_pix_loss` is on and a patch is a single value.
 
     transformers calls it ViTMAE.
 
@@ -180,7 +180,12 @@ class MAE(Network):
         return self._decode(self._encode(pictures, index), index)
 
     def _encode(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b k d"]:
-        return self.encoder.norm(self.encoder.tokens(pictures, index.visible))
+        """Return the class token and the visible patches' tokens after the final norm, without registers."""
+        tokens = self.encoder.tokens(pictures, index.visible)
+        registers = self.encoder.config.registers
+        if registers:
+            tokens = torch.cat([tokens[:, :1], tokens[:, 1 + registers :]], dim=1)
+        return self.encoder.norm(tokens)
 
     def _decode(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "r m p"]:
         """Return the predictions for the rows that the decoder receives."""
@@ -287,6 +292,3 @@ def _require_side_by_side(encoder: ViT, *, norm_pix_loss: bool) -> None:
     if norm_pix_loss and encoder.patches.project.in_features == 1:
         expected, do = "two or more, to normalise each patch", "choose a larger patch, or plain pixels"
         raise OptionError("patch", got="a single value", expected=expected, do=do)
-    if encoder.config.registers:
-        got, expected = f"{encoder.config.registers} registers", "a class token and patches only"
-        raise OptionError("encoder", got=got, expected=expected, do="choose another model to pretrain")

@@ -21,6 +21,12 @@ FREE = {  # may differ between a run and its resumption
     *("baselines", "chosen", "digest", VERSION),
 }
 NEW = {  # options that old runs do not have, with the value that matches their behaviour
+    "init_from": "",
+    "class_weight": 0.0,
+    "freeze": 0,
+    "val_share": 0.0,
+    "keep": "last",
+    "patience": 0,
     "decoded": 1.0,
     "global_target": 0,
     "patch_dropout": 0.0,

@@ -18,13 +18,13 @@ from kakera.data.batch import Batch
 from kakera.errors import DataError, DivergedError, OptionError, StoppedError, UnreadableFileError
 from kakera.progress import Progress
 from kakera.storage import storing
+from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed, empty_copy, full_tensor, gather_model
 from kakera.training.ema import EMA
 from kakera.training.engine import engine
 from kakera.training.layer_wrappers import activation_checkpointing, compiled
 from kakera.training.metrics_log import METRICS
-from kakera.training.muon import Muon
-from kakera.training.parameters import parameter_groups
+from kakera.training.optimizer import adamw_or_muon
 from kakera.training.plan import TrainingPlan
 from kakera.training.run import UNREADABLE, Run
 from kakera.training.schedule import learning_rate, peak_rate
@@ -60,11 +60,18 @@ class Task(Protocol[M]):
 
 
 def train(
-    task: Task[M], plan: TrainingPlan, run: Run, *, verb: str, each_epoch: EachEpoch[M] | None = None
+    task: Task[M],
+    plan: TrainingPlan,
+    run: Run,
+    *,
+    verb: str,
+    each_epoch: EachEpoch[M] | None = None,
+    best: BestEpoch[M] | None = None,
 ) -> M:
     """Train `task.model`, from the newest checkpoint if there is one, and return the final model.
 
-    `each_epoch` is called with the number of the epoch and the model; its result goes into the metrics.
+    `each_epoch` is called with the number of the epoch and the model; its result goes into the metrics. With
+    `best`, the result needs `val_accuracy` and `val_loss`, and the model of the best epoch is returned.
     Raises DivergedError after 20 consecutive steps without a finite gradient, DataError if too many files are
     unreadable, StoppedError after a signal, RunError if another process ended.
     """
@@ -80,7 +87,8 @@ def train(
     optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
-    start = run.load_checkpoint(task.model, optimizer, **average.state)
+    kept = average.state if best is None else {**average.state, "best": best.to(fabric.device)}
+    start = run.load_checkpoint(task.model, optimizer, **kept)
     run.truncate_log(start)
     _list(run, plan, dist, plan.train.unreadable)
     board = TensorBoardLogger(run.folder, name="", version="", sub_dir=None)
@@ -97,6 +105,8 @@ def train(
         run.stop.defer(),
     ):
         for pieces in plan.steps_from(start, share, pinned=fabric.device.type == "cuda"):
+            if best is not None and best.exhausted:
+                break  # the checkpoint of the last step is written
             step, done = pieces[0].step, pieces[0].step + 1
             if not task.model.training:
                 model.train()
@@ -132,14 +142,17 @@ def train(
                 noted: dict[str, float] = {}
                 if each_epoch is not None:
                     with aside():
-                        whole_model = task.model if empty is None else gather_model(task.model, empty)
+                        measured = task.model if best is None else average.model or task.model
+                        whole_model = measured if empty is None else gather_model(measured, empty)
                         noted = each_epoch(epoch, whole_model) or {}
+                if best is not None:
+                    _judge(best, epoch, noted, average.model or task.model, dist)
                 seen = {"step": done, "epoch": epoch, "loss": mean, "rate": rate}
                 run.log({**seen, **noted, "seconds": progress.seconds})
                 with storing(run.folder):
                     board.log_metrics({"loss": mean, "rate": rate, **noted}, step=done)
-            if saves or interrupts or terms or done == plan.steps:
-                run.save_checkpoint(done, task.model, optimizer, **average.state)
+            if saves or interrupts or terms or done == plan.steps or (best is not None and best.exhausted):
+                run.save_checkpoint(done, task.model, optimizer, **kept)
                 saved_at = time.monotonic()
             if interrupts or terms:
                 text = f"stopped after step {done} of {plan.steps} (saved); run the same command to resume"
@@ -148,8 +161,20 @@ def train(
         board.finalize("success")
     if skipped and dist.is_main:
         print(f"{verb}: {skipped} steps were skipped, see {run.folder / METRICS}", file=sys.stderr)
-    kept = average.model or task.model
-    return (kept.cpu() if empty is None else gather_model(kept, empty)).eval()
+    final = average.model or task.model
+    if best is not None and best.kept:
+        final = best.model
+    return (final.cpu() if empty is None else gather_model(final, empty)).eval()
+
+
+def _judge(
+    best: BestEpoch[Any], epoch: int, noted: dict[str, float], model: nn.Module, dist: Distributed
+) -> None:
+    """Give the measurement of the main process to all processes, so that all stop at the same step."""
+    names = ("val_accuracy", "val_loss")
+    there, accuracy, loss = dist.all_reduce_sum(names[0] in noted, *(noted.get(name, 0.0) for name in names))
+    if there:
+        best.update(epoch, accuracy, loss, model)
 
 
 def _backward(
@@ -177,30 +202,6 @@ def _backward(
         part += loss.item() * share
         progress.within(number + 1, len(pieces))
     return part
-
-
-def adamw_or_muon(
-    model: nn.Module, plan: TrainingPlan, peak: float, device: torch.device
-) -> torch.optim.Optimizer:
-    """Return the optimiser of the options, with parameter groups by depth and weight decay.
-
-    Example:
-
-        >>> from kakera.data.batch import Augmentation
-        >>> from kakera.data.sources.open import open_dataset
-        >>> from kakera.training.options import LearningOptions
-        >>> plan = TrainingPlan(open_dataset("demo"), (28, 28), Augmentation(), LearningOptions(), 0, 0)
-        >>> type(adamw_or_muon(nn.Linear(2, 3), plan, 1e-3, torch.device("cpu"))).__name__
-        'AdamW'
-    """
-    options = plan.options
-    parts = parameter_groups(model, weight_decay=options.weight_decay, lr=peak, layer_decay=plan.layer_decay)
-    parts = [{key: value for key, value in part.items() if key != "names"} for part in parts]
-    betas, fused = (0.9, options.beta2), device.type in ("cpu", "cuda")
-    if options.optimizer == "muon":
-        bf16 = options.precision.startswith("bf16")
-        return Muon(parts, lr=peak, betas=betas, fused=fused, bf16=bf16)
-    return torch.optim.AdamW(parts, lr=peak, betas=betas, fused=fused)
 
 
 def _names(plan: TrainingPlan, pieces: list[Batch], dist: Distributed) -> list[str]:

@@ -217,6 +217,16 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """label smoothing; 0: none"""
     class_balance: float
     """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
+    class_weight: float
+    """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
+    freeze: int
+    """number of lowest layers, with the patch embedding, that keep their weights (with --init-from only)"""
+    val_share: float
+    """share of the labelled files to keep for validation if the data have no val part; 0: none"""
+    keep: Literal["last", "best"]
+    """weights to keep: of the last epoch, or of the epoch with the best validation accuracy"""
+    patience: int
+    """stop after this many validation measurements without a better one, and keep the best; 0: never"""
     mixup: float
     """beta distribution parameter of mixup; 0: none; recordings are mixed as waveforms"""
     cutmix: float

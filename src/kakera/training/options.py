@@ -136,6 +136,8 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
 
     out: str = ""
     """run folder"""
+    init_from: str = ""
+    """run folder, or weights of another library, whose encoder to train further; empty: new weights"""
     model: str = "base"
     """size of the Vision Transformer: nano, micro, mini, tiny, small, base, large or huge"""
     patch: tuple[int, ...] | Auto = "auto"
@@ -208,6 +210,16 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """label smoothing; 0: none"""
     class_balance: float = within(0.0, 0.0, 1.0)
     """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
+    class_weight: float = within(0.0, 0.0, 1.0)
+    """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
+    freeze: int = within(0, 0, 1000)
+    """number of lowest layers, with the patch embedding, that keep their weights (with --init-from only)"""
+    val_share: float = within(0.0, 0.0, 0.9)
+    """share of the labelled files to keep for validation if the data have no val part; 0: none"""
+    keep: Literal["last", "best"] = "last"
+    """weights to keep: of the last epoch, or of the epoch with the best validation accuracy"""
+    patience: int = within(0, 0, 1000)
+    """stop after this many validation measurements without a better one, and keep the best; 0: never"""
     mixup: float = 0.8
     """beta distribution parameter of mixup; 0: none; recordings are mixed as waveforms"""
     cutmix: float = 1.0

@@ -22,6 +22,7 @@ from kakera.model.mae import MAE
 from kakera.model.resnet import ResNet
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.training.batch_augment import distort, mix, mix_waves, time_freq_masked
+from kakera.training.class_shares import class_weights, log_prior
 from kakera.training.options import FinetuneOptions, PretrainOptions
 
 
@@ -124,7 +125,8 @@ class Pretraining:
 class Classification:
     """The classification task: cross-entropy on soft targets, or binary cross-entropy for multi-label data.
 
-    `labels` (n,) are those of all training files; `class_balance` adjusts the logits for their shares.
+    `labels` are those of all training files; `class_balance` adjusts the logits for their shares, and
+    `class_weight` weights the classes by them.
 
     Example:
 
@@ -157,6 +159,9 @@ class Classification:
         self.adjustment: Tensor | None = None
         if options.class_balance and labels is not None and not multi_label:
             self.adjustment = options.class_balance * log_prior(labels, self.classes)
+        self.class_weights: Tensor | None = None
+        if options.class_weight and labels is not None:
+            self.class_weights = class_weights(labels, self.classes, options.class_weight)
 
     def weight(self, batch: Batch) -> float:
         """Return the number of samples: each sample has the same weight."""
@@ -173,11 +178,12 @@ class Classification:
             padding = self._without_dropped(batch, padding)
         drop_path = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
         logits = model(pixels, drop_path, padding_mask=padding)
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if self.multi_label:
-            return functional.binary_cross_entropy_with_logits(logits, targets)
+            return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
         if self.adjustment is not None:
             logits = logits + self.adjustment.to(logits.device)
-        return functional.cross_entropy(logits, targets)
+        return functional.cross_entropy(logits, targets, weights)
 
     def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)
@@ -214,18 +220,3 @@ class Classification:
             self.options.seed, batch.epoch, batch.samples.numpy(), "drop-path", 2 * self.depth
         )
         return drop_path_factors(torch.from_numpy(noise).float(), self.options.drop_path, self.depth)
-
-
-def log_prior(labels: NDArray[Any], classes: int) -> Tensor:
-    """Return the logarithm of the share of each class in the labels (n,), as (classes,); −1 is no label.
-
-    It is used for logit adjustment (Menon et al. 2021, eq. 10): with the prior in the loss, the logits learn
-    the probabilities for classes of equal size. A class without a label counts as one label.
-
-    Example:
-
-        >>> log_prior(np.array([0, 0, 1, -1]), classes=2).exp()
-        tensor([0.6667, 0.3333])
-    """
-    counts = np.bincount(labels[labels >= 0], minlength=classes).clip(min=1)
-    return torch.from_numpy(np.log(counts / counts.sum())).float()

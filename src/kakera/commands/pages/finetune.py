@@ -19,6 +19,7 @@ from kakera.commands.pages.advice import next_steps
 from kakera.commands.pages.confusion import confusion_parts
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
 from kakera.commands.result import TrainResult, predict_part
+from kakera.commands.validation import kept_sentence, measured_on_chosen
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
 from kakera.option_fields import AUTO
@@ -154,7 +155,9 @@ class FinetunePage:
                 names = _some(evaluation.classes_without_samples)
                 found.append(f"{names}: no {PARTS[part]} file, so their accuracy is unknown")
         if evaluation is not None and part == "val":
-            found.append("the data have no test files, so the accuracy is that on the validation files")
+            text = "the data have no test files, so the accuracy is that on the validation files"
+            chosen = ", which also chose the epoch: on new files it is probably a little lower"
+            found.append(text + (chosen if measured_on_chosen(self.data, self.options) else ""))
         return [html.warning(text) for text in found if text]
 
     def _curves(self, history: History) -> list[str]:
@@ -226,6 +229,7 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes. "
             f"Training lasted {self.options.epochs:g} epochs"
             f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
+            f"{kept_sentence(self.options, self.data, History.of(trained.folder))}"
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from kakera.commands.pages import parts as page_parts
 from kakera.commands.pages.history import History, stalled
 from kakera.commands.result import Predictions, TrainResult
+from kakera.commands.token_comparison import read_comparison
 from kakera.data.dataset import Dataset
 from kakera.explain.reconstruct import legend
 from kakera.formats.bundle import require_mae
@@ -33,6 +34,7 @@ class PretrainPage:
         return html.page(
             f"kakera pretrain: {self.train.name}",
             *_opening(history),
+            *_comparison(trained),
             page_parts.skipped(trained.folder),
             html.heading("What to do next"),
             html.code(bare(after_pretrain(self.situation, trained.folder))),
@@ -52,6 +54,7 @@ class PretrainPage:
             f"{self.train.kind}, without labels. Training lasted {options.epochs:g} epochs. In each of the "
             f"{self.train.kind} {hidden:.0f} % of the patches were hidden ({options.masking} masks), and the "
             "network learned to predict them."
+            + (f" Training started from the encoder of {options.init_from}." if options.init_from else "")
         )
 
 
@@ -76,6 +79,12 @@ def _opening(history: History) -> list[str]:
             "The loss does not show how useful the network is. Use a probe or a fine-tuning to measure that."
         ),
     ]
+
+
+def _comparison(trained: TrainResult) -> list[str]:
+    """Return the comparison with the encoder that the training started from, if there is one."""
+    found = read_comparison(trained.folder)
+    return [] if found is None else [html.verdict(found.text, found.level)]
 
 
 def _reconstructions(trained: TrainResult) -> list[str]:

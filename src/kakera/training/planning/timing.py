@@ -12,7 +12,8 @@ from lightning_fabric import Fabric
 
 from kakera.data.order import BatchSlice
 from kakera.option_fields import or_none
-from kakera.training.loop import Task, adamw_or_muon
+from kakera.training.loop import Task
+from kakera.training.optimizer import adamw_or_muon
 from kakera.training.plan import TrainingPlan
 
 ENOUGH = 2.5  # seconds of steps to measure, without the first one

@@ -1,0 +1,136 @@
+"""The validation part of a fine-tuning: carved from the labelled files, or that of the data."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from kakera.commands.labelled import held_out, labelled_part
+from kakera.commands.pages.history import History
+from kakera.data.dataset import Dataset
+from kakera.data.split import few, stratified
+from kakera.errors import OptionError
+from kakera.formats.bundle import WithHead
+from kakera.progress import is_follower
+from kakera.training.best_epoch import BestEpoch
+from kakera.training.options import FinetuneOptions
+from kakera.training.plan import TrainingPlan
+
+
+def watches(options: FinetuneOptions) -> bool:
+    """Return True if the validation accuracy decides which weights are kept.
+
+    Example:
+
+        >>> watches(FinetuneOptions("demo")), watches(FinetuneOptions("demo", patience=5))
+        (False, True)
+    """
+    return options.keep == "best" or options.patience > 0
+
+
+def with_validation(dataset: Dataset, options: FinetuneOptions) -> Dataset:
+    """Return the data set with the validation part of `val_share`, stratified by class.
+
+    It is carved from the labelled training files, or from `labels` of them; then the other labelled training
+    files are left out. So training and validation together never use more labels than `labels`. Raises
+    OptionError if the data have a val part, or if the options need one and there is none.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> options = FinetuneOptions("demo", labels=100, val_share=0.2)
+        >>> found = with_validation(open_dataset("demo"), options)
+        >>> [len(found.part(name)) for name in ("train", "val", "test")]
+        [80, 20, 1500]
+    """
+    there = len(labelled_part(dataset, "val"))
+    if options.val_share and there:
+        got, do = f"{options.val_share:g} beside a val part of {there} files", "leave it out"
+        raise OptionError("val_share", got=got, expected="0 for these data", do=do)
+    if watches(options) and not there and not options.val_share:
+        name = "keep" if options.keep == "best" else "patience"
+        got, expected = "no validation files", "some labelled files for validation"
+        raise OptionError(name, got=got, expected=expected, do="add --val-share 0.1, or a val part")
+    if not options.val_share:
+        return dataset
+    assert dataset.labels is not None
+    rows = np.intersect1d(np.flatnonzero(dataset.split == "train"), dataset.labelled)
+    if options.labels:
+        chosen = few(dataset.labels[rows], options.labels, options.label_seed)
+        rows = rows[chosen]
+    parts = stratified(dataset.labels[rows], {"val": options.val_share}, options.label_seed)
+    if not (parts == "val").any():
+        got, do = f"{options.val_share:g} of {len(rows)} labelled files, which is none", "use a larger share"
+        raise OptionError("val_share", got=got, expected="at least one validation file", do=do)
+    split = dataset.split.copy()
+    split[rows] = parts
+    others = np.flatnonzero(dataset.split != "train")
+    return replace(dataset, split=split).take(np.sort(np.concatenate([rows, others])))
+
+
+def measured_on_chosen(dataset: Dataset, options: FinetuneOptions) -> bool:
+    """Return True if the files that choose the epoch are also those of the evaluation.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> measured_on_chosen(open_dataset("demo"), FinetuneOptions("demo", keep="best"))
+        False
+    """
+    return watches(options) and held_out(dataset)[0] == "val"
+
+
+def require_watchable(options: FinetuneOptions, *, scratch: bool) -> None:
+    """Raise OptionError for options that do not go together; `scratch` is True without a model to start from.
+
+    Example:
+
+        >>> require_watchable(FinetuneOptions("demo", patience=3), scratch=True)
+    """
+    if options.freeze and scratch:
+        got, expected = f"{options.freeze} without init_from", "0, because new weights must be trained"
+        raise OptionError("freeze", got=got, expected=expected, do="add --init-from, or leave it out")
+    if watches(options) and options.strategy == "fsdp":
+        got, expected = "fsdp together with keep or patience", "ddp"
+        raise OptionError("strategy", got=got, expected=expected, do="leave one of them out")
+
+
+def report_kept(best: BestEpoch[WithHead] | None, plan: TrainingPlan | None) -> None:
+    """Print which epoch's weights are kept, if the validation accuracy decided it.
+
+    Example:
+
+        >>> report_kept(None, None)
+    """
+    if best is None or plan is None or not best.kept or is_follower():
+        return
+    epochs = math.ceil(plan.steps / plan.steps_per_epoch)
+    early = f"; stopped early, of {epochs} epochs" if best.exhausted else f" of {epochs}"
+    print(
+        f"finetune: kept the weights of epoch {best.kept}{early}: validation accuracy "
+        f"{100 * float(best.accuracy):.1f} %",
+        file=sys.stderr,
+    )
+
+
+def kept_sentence(options: FinetuneOptions, data: Dataset, history: History) -> str:
+    """Return a sentence about the epoch whose weights are kept, if the validation accuracy decided it.
+
+    Example:
+
+        >>> from kakera.data.sources.open import open_dataset
+        >>> kept_sentence(FinetuneOptions("demo"), open_dataset("demo"), History(()))
+        ''
+    """
+    measured = [record for record in history.records if "val_accuracy" in record]
+    if not watches(options) or not measured:
+        return ""
+    best = max(measured, key=lambda record: (record["val_accuracy"], -record["val_loss"]))
+    return (
+        f" The weights are those of epoch {best['epoch']:g}, which had the best accuracy "
+        f"({100 * best['val_accuracy']:.1f} %) on {len(labelled_part(data, 'val'))} validation files; the "
+        f"last epoch was {history.records[-1]['epoch']:g}."
+    )
