@@ -89,7 +89,10 @@ def test_training_and_validation_share_the_requested_labels() -> None:
     [
         ({"patience": 2, "val_share": 0.0}, "patience: got no validation files"),
         ({"keep": "best", "val_share": 0.0}, "keep: got no validation files"),
-        ({"keep": "best", "strategy": "fsdp"}, "strategy: got fsdp together with keep or patience"),
+        (
+            {"keep": "best", "strategy": "fsdp"},
+            "strategy: got fsdp together with keep",
+        ),
         ({"freeze": 1}, "freeze: got 1 without init_from"),
         ({"labels": 10, "val_share": 0.01}, "which is none"),
     ],

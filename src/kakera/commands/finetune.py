@@ -34,12 +34,12 @@ from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
-from kakera.training.planning.costs import classifier_cost, resnet_cost
+from kakera.training.planning.costs import StepCost, classifier_cost, resnet_cost
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
 from kakera.training.run import Run
-from kakera.training.tasks import Classification
+from kakera.training.semi_supervised import DECAY, SemiSupervised, task_of
 
 
 def finetune(
@@ -110,9 +110,7 @@ def finetune_result(
         if before and chosen.head == "ridge" and saved.model.has_attention and not run.has_started():
             classifier, device = require_token_classifier(saved), chosen.device
             start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
-        task = Classification(
-            saved.model, inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
-        )
+        task = task_of(saved, plan)
         watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=watches(chosen))
         best = BestEpoch[WithHead](saved.model, chosen.patience) if watches(chosen) else None
         with frozen(saved.model, chosen.freeze):
@@ -180,13 +178,15 @@ def prepare_finetuning(
         seed=chosen.seed,
         workers=prepared.workers,
         layer_decay=chosen.layer_decay if before else 1.0,
-        ema=chosen.ema_decay,
+        ema=chosen.ema_decay or (DECAY if chosen.unlabelled else 0.0),
+        unlabelled=prepared.dataset.part("train") if chosen.unlabelled else None,
+        unlabelled_ratio=chosen.unlabelled_ratio,
         crop=CenterCrop.of(saved.inputs),
     )
-    task = Classification(
-        saved.model, saved.inputs, chosen, multi_label=saved.multi_label, labels=pictures.labels
-    )
-    require_watchable(chosen, scratch=before is None)
+    task = task_of(saved, plan)
+    if isinstance(task, SemiSupervised):
+        task.teacher = saved.model  # for the measurement of a step
+    require_watchable(chosen, scratch=before is None, multi_label=saved.multi_label)
     with frozen(saved.model, chosen.freeze):
         forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
     return saved, forecast.plan, forecast, dist
@@ -213,15 +213,19 @@ def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) ->
             own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
         side = or_none(chosen.image_size)
         size = (side, side) if before and side else own
-        cost = classifier_cost(shape, size, channels, classes)
+        cost = _whole_cost(classifier_cost(shape, size, channels, classes), chosen)
         name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
         return job.forecast(
             cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
         )
-    cost = resnet_cost(cnn, size, channels, classes)
+    cost = _whole_cost(resnet_cost(cnn, size, channels, classes), chosen)
     name = chosen.model if before is None else f"ResNet from {chosen.init_from}"
     text = f"{name}, {size[0]} x {size[1]} pixels"
     return job.forecast(cost, text, size, divisible=False, train=count)
+
+
+def _whole_cost(cost: StepCost, options: FinetuneOptions) -> StepCost:
+    return cost.with_unlabelled(options.unlabelled_ratio) if options.unlabelled else cost
 
 
 def _options(forecast: Forecast) -> FinetuneOptions:

@@ -34,9 +34,10 @@ def watches(options: FinetuneOptions) -> bool:
 def with_validation(dataset: Dataset, options: FinetuneOptions) -> Dataset:
     """Return the data set with the validation part of `val_share`, stratified by class.
 
-    It is carved from the labelled training files, or from `labels` of them; then the other labelled training
-    files are left out. So training and validation together never use more labels than `labels`. Raises
-    OptionError if the data have a val part, or if the options need one and there is none.
+    It is carved from the labelled training files, or from `labels` of them, so that training and validation
+    together never use more labels. The other training files are left out, or stay without a label for
+    `unlabelled`. Raises OptionError if the data have a val part, or if the options need one and there is
+    none.
 
     Example:
 
@@ -67,8 +68,13 @@ def with_validation(dataset: Dataset, options: FinetuneOptions) -> Dataset:
         raise OptionError("val_share", got=got, expected="at least one validation file", do=do)
     split = dataset.split.copy()
     split[rows] = parts
-    others = np.flatnonzero(dataset.split != "train")
-    return replace(dataset, split=split).take(np.sort(np.concatenate([rows, others])))
+    others = dataset.split != "train"
+    if options.unlabelled:  # they stay, without their labels
+        labels = np.full_like(dataset.labels, -1)
+        known = np.union1d(rows, np.flatnonzero(others))
+        labels[known] = dataset.labels[known]
+        return replace(dataset, split=split, labels=labels)
+    return replace(dataset, split=split).take(np.union1d(rows, np.flatnonzero(others)))
 
 
 def measured_on_chosen(dataset: Dataset, options: FinetuneOptions) -> bool:
@@ -83,7 +89,7 @@ def measured_on_chosen(dataset: Dataset, options: FinetuneOptions) -> bool:
     return watches(options) and held_out(dataset)[0] == "val"
 
 
-def require_watchable(options: FinetuneOptions, *, scratch: bool) -> None:
+def require_watchable(options: FinetuneOptions, *, scratch: bool, multi_label: bool = False) -> None:
     """Raise OptionError for options that do not go together; `scratch` is True without a model to start from.
 
     Example:
@@ -93,8 +99,11 @@ def require_watchable(options: FinetuneOptions, *, scratch: bool) -> None:
     if options.freeze and scratch:
         got, expected = f"{options.freeze} without init_from", "0, because new weights must be trained"
         raise OptionError("freeze", got=got, expected=expected, do="add --init-from, or leave it out")
-    if watches(options) and options.strategy == "fsdp":
-        got, expected = "fsdp together with keep or patience", "ddp"
+    if options.unlabelled and multi_label:
+        got, expected = "yes for files with several labels", "no for these data"
+        raise OptionError("unlabelled", got=got, expected=expected, do="leave it out")
+    if (watches(options) or options.unlabelled) and options.strategy == "fsdp":
+        got, expected = "fsdp together with keep, patience or unlabelled", "ddp"
         raise OptionError("strategy", got=got, expected=expected, do="leave one of them out")
 
 

@@ -73,6 +73,8 @@ class Batch:
     """Files with values outside of the value range, and the number of such values."""
     mask: Any = None
     """The mask of the batch, as tensors in tuples for the model; None if it is not drawn yet."""
+    unlabelled: Batch | None = None
+    """A batch of other samples, whose labels are not used; None if the training uses labels alone."""
 
     @property
     def partners(self) -> Tensor:
@@ -111,6 +113,7 @@ class Batch:
             starts=starts,
             rows=zero,
             mask=None,
+            unlabelled=None if self.unlabelled is None else self.unlabelled.blank(),
         )
 
     def to(self, device: torch.device) -> Batch:
@@ -127,7 +130,8 @@ class Batch:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """Apply `change` to pictures, labels and mask; sample numbers and lengths stay on the CPU."""
         pictures, labels, mask = _each_tensor((self.pictures, self.labels, self.mask), change)
-        return replace(self, pictures=pictures, labels=labels, mask=mask)
+        other = None if self.unlabelled is None else self.unlabelled._each(change)
+        return replace(self, pictures=pictures, labels=labels, mask=mask, unlabelled=other)
 
 
 def _each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from lightning_fabric import Fabric
@@ -13,6 +13,13 @@ from torch import nn
 from kakera.training.distributed import local_tensor, shard
 
 M = TypeVar("M", bound=nn.Module)
+
+
+@runtime_checkable
+class Taught(Protocol):
+    """A task that learns from the averaged model. See `kakera.training.semi_supervised`."""
+
+    teacher: nn.Module | None
 
 
 class EMA(Generic[M]):
@@ -40,6 +47,11 @@ class EMA(Generic[M]):
     def state(self) -> dict[str, nn.Module]:
         """The averaged model for a checkpoint, by name; empty without an average."""
         return {} if self.model is None else {"average": self.model}
+
+    def teach(self, task: object) -> None:
+        """Give the averaged model to a task that learns from it."""
+        if isinstance(task, Taught):
+            task.teacher = self.model
 
     def to(self, fabric: Fabric) -> None:
         """Move the average to the device of the model, and shard it if the model is sharded (FSDP)."""

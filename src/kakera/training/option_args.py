@@ -227,6 +227,12 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """weights to keep: of the last epoch, or of the epoch with the best validation accuracy"""
     patience: int
     """stop after this many validation measurements without a better one, and keep the best; 0: never"""
+    unlabelled: bool
+    """also learn from training files without a label (or left out by --labels), from an averaged teacher"""
+    unlabelled_ratio: int
+    """number of unlabelled files in a step for each labelled one"""
+    confidence: float
+    """least probability of the teacher's class for an unlabelled file to count"""
     mixup: float
     """beta distribution parameter of mixup; 0: none; recordings are mixed as waveforms"""
     cutmix: float

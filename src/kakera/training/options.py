@@ -220,6 +220,12 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """weights to keep: of the last epoch, or of the epoch with the best validation accuracy"""
     patience: int = within(0, 0, 1000)
     """stop after this many validation measurements without a better one, and keep the best; 0: never"""
+    unlabelled: bool = False
+    """also learn from training files without a label (or left out by --labels), from an averaged teacher"""
+    unlabelled_ratio: int = within(3, 1, 64)
+    """number of unlabelled files in a step for each labelled one"""
+    confidence: float = within(0.9, 0.0, 1.0)
+    """least probability of the teacher's class for an unlabelled file to count"""
     mixup: float = 0.8
     """beta distribution parameter of mixup; 0: none; recordings are mixed as waveforms"""
     cutmix: float = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from kakera.data.batch import Augmentation, Batch
@@ -49,6 +49,10 @@ class TrainingPlan:
     """The crop of a picture if there is no random crop; None for the largest crop of the shape of `size`."""
     masks: Masks | None = None
     """Draws the mask of a batch when the batch is read; None for no mask."""
+    unlabelled: Dataset | None = None
+    """Files that are learned without their labels beside the labelled ones; None for none."""
+    unlabelled_ratio: int = 0
+    """Number of these files in a step for each labelled one."""
 
     @property
     def batch(self) -> int:
@@ -92,12 +96,23 @@ class TrainingPlan:
 
         `pinned` puts them into pinned memory, for a fast copy to a GPU.
         """
-        pieces = training_batches(
-            self.train,
+        pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned)
+        if self.unlabelled is not None:
+            count = min(self.batch * self.unlabelled_ratio, len(self.unlabelled))
+            others = self._pieces(self.unlabelled, count, start, share, pinned=pinned)
+            pieces = (replace(own, unlabelled=other) for own, other in zip(pieces, others, strict=True))
+        while step := list(islice(pieces, share.count)):
+            yield step
+
+    def _pieces(
+        self, dataset: Dataset, batch: int, start: int, share: BatchSlice, *, pinned: bool
+    ) -> Iterator[Batch]:
+        return training_batches(
+            dataset,
             self.crop or self.size,
             self.augmentation,
             seed=self.seed,
-            batch=self.batch,
+            batch=batch,
             steps=self.steps,
             start=start,
             workers=self.workers,
@@ -105,5 +120,3 @@ class TrainingPlan:
             pinned=pinned,
             masks=self.masks,
         )
-        while step := list(islice(pieces, share.count)):
-            yield step

@@ -172,12 +172,26 @@ class Classification:
 
         Pictures get RandAugment, random erasing and mixup or CutMix; recordings get mixup and SpecAugment.
         """
+        pixels, padding, drop_path, targets = self.inputs_of(batch)
+        return self.loss_of(model(pixels, drop_path, padding_mask=padding), targets)
+
+    def inputs_of(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
+        """Return pixels, padding mask and stochastic depth for the model, and the targets, augmented."""
         assert batch.labels is not None
         pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
+        return pixels, *self.dropped(batch, pixels, padding), targets
+
+    def dropped(
+        self, batch: Batch, pixels: Tensor, padding: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the padding mask with the dropped patches, and the factors of stochastic depth."""
         if self.options.patch_dropout and self.model.has_attention:
             padding = self._without_dropped(batch, padding)
         drop_path = self._survive(batch).to(pixels.device) if self.depth and self.options.drop_path else None
-        logits = model(pixels, drop_path, padding_mask=padding)
+        return padding, drop_path
+
+    def loss_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of logits (b, classes) for soft targets (b, classes)."""
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         if self.multi_label:
             return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)

@@ -8,7 +8,7 @@ many. The bytes were compared with the peak memory of processes that train `micr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kakera.model.configs import RESNETS, ResNetConfig, ViTConfig
 
@@ -40,6 +40,13 @@ class StepCost:
     def states(self) -> int:
         """Bytes of weights, gradients and moments (float32)."""
         return STATES * FLOAT * self.parameters
+
+    def with_unlabelled(self, ratio: int) -> StepCost:
+        """Return the cost of a labelled sample with `ratio` unlabelled ones, which a teacher sees too.
+
+        A forward pass of the teacher costs a third of a step and stores nothing.
+        """
+        return replace(self, flops=self.flops * (1 + ratio * 4 / 3), bytes=self.bytes * (1 + ratio))
 
     def seconds(self, gflops: float) -> float:
         """Return the seconds per picture on a machine whose large matrix products reach `gflops` GFLOP/s."""
