@@ -41,7 +41,7 @@ def test_without_learning_encoder_positions_and_decoder_are_those_of_the_start(
     found = read_comparison(trained.folder)
     assert found is not None
     assert found.before == found.after
-    assert (found.labels, found.files, found.level) == (40, 20, "doubt")
+    assert (found.labels, found.files, found.verdict) == (40, 20, "doubt")
     assert "It made no clear difference" in capsys.readouterr().err
     assert "It made no clear difference" in (trained.folder / "report.html").read_text()
 

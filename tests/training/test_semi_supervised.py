@@ -73,9 +73,7 @@ def test_the_loss_adds_the_cross_entropy_of_the_teachers_classes_on_the_strong_v
     strong, _, _ = made.strong_inputs(found.unlabelled)
     assert not torch.equal(strong, INPUTS.normalize(found.unlabelled.pictures))
     expected = super(SemiSupervised, made).loss(made.model, found)
-    expected = expected + functional.cross_entropy(
-        made.model(strong), chosen
-    )  # step 5 of 10: full
+    expected = expected + functional.cross_entropy(made.model(strong), chosen)  # step 5 of 10: full
     torch.testing.assert_close(made.loss(made.model, found), expected, rtol=1e-5, atol=1e-5)
     first = replace(found, step=0, unlabelled=replace(found.unlabelled, step=0))
     alone = super(SemiSupervised, made).loss(made.model, first)

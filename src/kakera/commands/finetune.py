@@ -14,7 +14,7 @@ from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
-from kakera.commands.validation import report_kept, require_watchable, watches, with_validation
+from kakera.commands.validation import report_kept, require_compatible, uses_validation, with_validation
 from kakera.commands.watch import AccuracyMonitor
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
@@ -111,8 +111,8 @@ def finetune_result(
             classifier, device = require_token_classifier(saved), chosen.device
             start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
         task = task_of(saved, plan)
-        watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=watches(chosen))
-        best = BestEpoch[WithHead](saved.model, chosen.patience) if watches(chosen) else None
+        watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=uses_validation(chosen))
+        best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
         with frozen(saved.model, chosen.freeze):
             model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
         report_kept(best, plan)
@@ -186,7 +186,7 @@ def prepare_finetuning(
     task = task_of(saved, plan)
     if isinstance(task, SemiSupervised):
         task.teacher = saved.model  # for the measurement of a step
-    require_watchable(chosen, scratch=before is None, multi_label=saved.multi_label)
+    require_compatible(chosen, scratch=before is None, multi_label=saved.multi_label)
     with frozen(saved.model, chosen.freeze):
         forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
     return saved, forecast.plan, forecast, dist

@@ -197,6 +197,7 @@ def fit_global_head(task: Pretraining, pictures: Dataset) -> None:
     Example:
 
         >>> from kakera.data.sources.open import open_dataset
+        >>> from kakera.inputs import InputSpec
         >>> model = MAE("nano", channels=1, image_size=28, global_target=4, seed=0)
         >>> task = Pretraining(model, InputSpec(1, 28, 28, (0.5,), (0.5,)), PretrainOptions("demo"))
         >>> fit_global_head(task, open_dataset("demo").take(range(40)))

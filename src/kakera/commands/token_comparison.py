@@ -37,7 +37,7 @@ class TokenComparison:
     Example:
 
         >>> found = TokenComparison(before=0.7, after=0.8, low=0.05, high=0.15, labels=100, files=400)
-        >>> found.level, found.text.split(":")[0]
+        >>> found.verdict, found.text.split(":")[0]
         ('good', 'It helped')
     """
 
@@ -49,7 +49,7 @@ class TokenComparison:
     files: int
 
     @property
-    def level(self) -> Level:
+    def verdict(self) -> Level:
         """good: better; bad: worse; doubt: the interval contains 0."""
         return "good" if self.low > 0 else "bad" if self.high < 0 else "doubt"
 
@@ -61,7 +61,7 @@ class TokenComparison:
             f"{100 * each:+.1f}".replace("-", "−") for each in (self.after - self.before, self.low, self.high)
         )
         return (
-            f"{opening[self.level]}: on {self.files} held-out files, ridge regression with {self.labels} "
+            f"{opening[self.verdict]}: on {self.files} held-out files, ridge regression with {self.labels} "
             f"labels on the frozen tokens has an accuracy of {100 * self.after:.1f} % instead of "
             f"{100 * self.before:.1f} % before (difference {gap} points, 95 % interval {low} to {high})."
         )
@@ -84,7 +84,7 @@ def compare_tokens(
         >>> first, second = (Pretrained(each, InputSpec(1, 28, 28, (0.5,), (0.5,))) for each in encoders)
         >>> found = compare_tokens(first, second, open_dataset("demo").take(range(0, 9500, 40)), device="cpu")
         >>> found.labels, found.files
-        (200, 37)
+        (200, 38)
     """
     parts = _parts(dataset)
     if isinstance(parts, str):

@@ -20,12 +20,12 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 
 
-def watches(options: FinetuneOptions) -> bool:
+def uses_validation(options: FinetuneOptions) -> bool:
     """Return True if the validation accuracy decides which weights are kept.
 
     Example:
 
-        >>> watches(FinetuneOptions("demo")), watches(FinetuneOptions("demo", patience=5))
+        >>> uses_validation(FinetuneOptions("demo")), uses_validation(FinetuneOptions("demo", patience=5))
         (False, True)
     """
     return options.keep == "best" or options.patience > 0
@@ -51,7 +51,7 @@ def with_validation(dataset: Dataset, options: FinetuneOptions) -> Dataset:
     if options.val_share and there:
         got, do = f"{options.val_share:g} beside a val part of {there} files", "leave it out"
         raise OptionError("val_share", got=got, expected="0 for these data", do=do)
-    if watches(options) and not there and not options.val_share:
+    if uses_validation(options) and not there and not options.val_share:
         name = "keep" if options.keep == "best" else "patience"
         got, expected = "no validation files", "some labelled files for validation"
         raise OptionError(name, got=got, expected=expected, do="add --val-share 0.1, or a val part")
@@ -86,15 +86,15 @@ def measured_on_chosen(dataset: Dataset, options: FinetuneOptions) -> bool:
         >>> measured_on_chosen(open_dataset("demo"), FinetuneOptions("demo", keep="best"))
         False
     """
-    return watches(options) and held_out(dataset)[0] == "val"
+    return uses_validation(options) and held_out(dataset)[0] == "val"
 
 
-def require_watchable(options: FinetuneOptions, *, scratch: bool, multi_label: bool = False) -> None:
+def require_compatible(options: FinetuneOptions, *, scratch: bool, multi_label: bool = False) -> None:
     """Raise OptionError for options that do not go together; `scratch` is True without a model to start from.
 
     Example:
 
-        >>> require_watchable(FinetuneOptions("demo", patience=3), scratch=True)
+        >>> require_compatible(FinetuneOptions("demo", patience=3), scratch=True)
     """
     if options.freeze and scratch:
         got, expected = f"{options.freeze} without init_from", "0, because new weights must be trained"
@@ -102,7 +102,7 @@ def require_watchable(options: FinetuneOptions, *, scratch: bool, multi_label: b
     if options.unlabelled and multi_label:
         got, expected = "yes for files with several labels", "no for these data"
         raise OptionError("unlabelled", got=got, expected=expected, do="leave it out")
-    if (watches(options) or options.unlabelled) and options.strategy == "fsdp":
+    if (uses_validation(options) or options.unlabelled) and options.strategy == "fsdp":
         got, expected = "fsdp together with keep, patience or unlabelled", "ddp"
         raise OptionError("strategy", got=got, expected=expected, do="leave one of them out")
 
@@ -135,7 +135,7 @@ def kept_sentence(options: FinetuneOptions, data: Dataset, history: History) -> 
         ''
     """
     measured = [record for record in history.records if "val_accuracy" in record]
-    if not watches(options) or not measured:
+    if not uses_validation(options) or not measured:
         return ""
     best = max(measured, key=lambda record: (record["val_accuracy"], -record["val_loss"]))
     return (

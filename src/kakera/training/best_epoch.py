@@ -53,7 +53,7 @@ class BestEpoch(nn.Module, Generic[M]):
 
     @torch.no_grad()
     def update(self, epoch: int, accuracy: float, loss: float, model: nn.Module) -> None:
-        """Note a measurement, and copy the weights of `model` if it is the best one so far."""
+        """Record a measurement, and copy the weights of `model` if it is the best one so far."""
         if (accuracy, -loss) > (float(self.accuracy), -float(self.loss)):
             self.accuracy.fill_(accuracy)
             self.loss.fill_(loss)

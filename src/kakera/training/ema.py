@@ -16,7 +16,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 @runtime_checkable
-class Taught(Protocol):
+class WithTeacher(Protocol):
     """A task that learns from the averaged model. See `kakera.training.semi_supervised`."""
 
     teacher: nn.Module | None
@@ -48,9 +48,9 @@ class EMA(Generic[M]):
         """The averaged model for a checkpoint, by name; empty without an average."""
         return {} if self.model is None else {"average": self.model}
 
-    def teach(self, task: object) -> None:
-        """Give the averaged model to a task that learns from it."""
-        if isinstance(task, Taught):
+    def set_teacher(self, task: object) -> None:
+        """Set the averaged model as the teacher of a task that learns from one."""
+        if isinstance(task, WithTeacher):
             task.teacher = self.model
 
     def to(self, fabric: Fabric) -> None:

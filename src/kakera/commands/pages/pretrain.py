@@ -84,7 +84,7 @@ def _opening(history: History) -> list[str]:
 def _comparison(trained: TrainResult) -> list[str]:
     """Return the comparison with the encoder that the training started from, if there is one."""
     found = read_comparison(trained.folder)
-    return [] if found is None else [html.verdict(found.text, found.level)]
+    return [] if found is None else [html.verdict(found.text, found.verdict)]
 
 
 def _reconstructions(trained: TrainResult) -> list[str]:
