@@ -87,7 +87,7 @@ def train(
     optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
-    average.set_teacher(task)
+    average.update_teacher(task)
     kept = average.state if best is None else {**average.state, "best": best.to(fabric.device)}
     start = run.load_checkpoint(task.model, optimizer, **kept)
     run.truncate_log(start)
@@ -171,7 +171,7 @@ def train(
 def _judge(
     best: BestEpoch[Any], epoch: int, noted: dict[str, float], model: nn.Module, dist: Distributed
 ) -> None:
-    """Share the measurement of the main process, so that all processes stop at the same step."""
+    """Update the best epoch with the measurement of the main process, so that all processes stop at the same step."""
     names = ("val_accuracy", "val_loss")
     there, accuracy, loss = dist.all_reduce_sum(names[0] in noted, *(noted.get(name, 0.0) for name in names))
     if there:
