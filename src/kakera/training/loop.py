@@ -171,7 +171,7 @@ def train(
 def _judge(
     best: BestEpoch[Any], epoch: int, noted: dict[str, float], model: nn.Module, dist: Distributed
 ) -> None:
-    """Update the best epoch with the measurement of the main process, so that all processes stop at the same step."""
+    """Update the best epoch with the main process's measurement, so that all stop at the same step."""
     names = ("val_accuracy", "val_loss")
     there, accuracy, loss = dist.all_reduce_sum(names[0] in noted, *(noted.get(name, 0.0) for name in names))
     if there:
