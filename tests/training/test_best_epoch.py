@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,12 @@ from torch import nn
 from kakera.commands.finetune import finetune
 from kakera.commands.validation import with_validation
 from kakera.errors import OptionError
+from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
+from kakera.formats.native import save_model
+from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
+from kakera.model.vit import ViT
 from kakera.training.best_epoch import BestEpoch
 from kakera.training.freezing import frozen
 from kakera.training.options import FinetuneOptions
@@ -125,6 +130,18 @@ def test_frozen_layers_keep_their_weights_and_the_others_learn(mae: Path, tmp_pa
     moved = "encoder.layers.2.mlp.up.weight"
     assert not torch.equal(trained.state_dict()[moved], before[moved])
     assert load(tmp_path / "run").model.describe() == trained.describe()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ema_decay": 0.5}, {"keep": "best", "val_share": 0.25}, {"freeze": 1}, {"freeze": 3, "ema_decay": 0.5}],
+)
+def test_learned_positions_stay_learned_in_the_stored_model(changes: dict[str, Any], tmp_path: Path) -> None:
+    encoder = ViT("nano", channels=1, image_size=28, learned=True, seed=0)
+    save_model(tmp_path / "start", Pretrained(encoder, InputSpec(1, 28, 28, (0.5,), (0.5,))))
+    options = {**QUICK, "baselines": False, **changes}
+    finetune(pictures(120), out=tmp_path / "run", init_from=tmp_path / "start", **options)
+    assert load(tmp_path / "run").encoder.positions.requires_grad
 
 
 def test_more_layers_than_there_are_cannot_be_frozen() -> None:

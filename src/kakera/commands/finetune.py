@@ -28,7 +28,7 @@ from kakera.option_fields import AUTO, or_none
 from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
-from kakera.training.freezing import frozen
+from kakera.training.freezing import frozen, mark_trainable
 from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
@@ -115,6 +115,7 @@ def finetune_result(
         best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
         with frozen(saved.model, chosen.freeze):
             model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
+        mark_trainable(model, saved.model)
         report_kept(best, plan)
         return finish(run, replace(saved, model=model), *measured)
 

@@ -46,3 +46,21 @@ def frozen(model: nn.Module, layers: int) -> Generator[None]:
     finally:
         for parameter in stopped:
             parameter.requires_grad_(True)
+
+
+def mark_trainable(model: nn.Module, like: nn.Module) -> None:
+    """Set which parameters of a copy are trainable as in the model `like`; the weights stay.
+
+    A moving average and the best weights are copies that no gradient changes. A ViT whose position embeddings
+    are trainable is stored as one with learned positions, so a copy must say so too.
+
+    Example:
+
+        >>> first, second = nn.Linear(1, 1), nn.Linear(1, 1).requires_grad_(False)
+        >>> mark_trainable(second, first)
+        >>> second.weight.requires_grad
+        True
+    """
+    known = {name: parameter.requires_grad for name, parameter in like.named_parameters()}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(known[name])
