@@ -154,7 +154,7 @@ def test_more_layers_than_there_are_cannot_be_frozen() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_a_killed_run_stops_at_the_same_epoch_with_the_same_weights(seconds: float, tmp_path: Path) -> None:
     data, whole, killed = commands.some_npz(tmp_path), tmp_path / "whole", tmp_path / "killed"
-    words = [*commands.FINETUNE, "--epochs", "60", "--val-share", "0.2", "--patience", "12"]
+    words = [*commands.FINETUNE, "--epochs", "20", "--val-share", "0.2", "--patience", "6"]
     commands.finish(commands.start("finetune", data, whole, words))
     process = commands.start("finetune", data, killed, words)
     commands.wait_for_a_checkpoint(process, killed)
