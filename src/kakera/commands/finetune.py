@@ -169,6 +169,7 @@ def prepare_finetuning(
         fewer = always or chosen.val_share  # a sample, or the rest of a validation part
         count = min(chosen.labels, len(pictures)) if fewer else chosen.labels
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
+    require_compatible(chosen, scratch=before is None, multi_label=prepared.dataset.multi_label)
     saved = initial_classifier(prepared, chosen, before)
     dist = Distributed(engine(chosen))
     plan = TrainingPlan(
@@ -187,7 +188,6 @@ def prepare_finetuning(
     task = task_of(saved, plan)
     if isinstance(task, SemiSupervised):
         task.teacher = saved.model  # for the measurement of a step
-    require_compatible(chosen, scratch=before is None, multi_label=saved.multi_label)
     with frozen(saved.model, chosen.freeze):
         forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
     return saved, forecast.plan, forecast, dist

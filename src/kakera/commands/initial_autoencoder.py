@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from kakera.commands.initial_classifier import resized
 from kakera.commands.prepare import require_patches
 from kakera.errors import OptionError
@@ -110,5 +108,4 @@ def _keep_decoder(before: MAE, after: MAE) -> None:
     theirs, ours = (each.decoder.state_dict() for each in (before, after))
     same = theirs.keys() == ours.keys() and all(theirs[name].shape == ours[name].shape for name in ours)
     if kinds[0] == kinds[1] and same:
-        with torch.no_grad():
-            after.decoder.load_state_dict(theirs)
+        after.decoder.load_state_dict(theirs)

@@ -48,7 +48,7 @@ class EMA(Generic[M]):
         """The averaged model for a checkpoint, by name; empty without an average."""
         return {} if self.model is None else {"average": self.model}
 
-    def update_teacher(self, task: object) -> None:
+    def set_teacher(self, task: object) -> None:
         """Set the averaged model as the teacher of a task that learns from one."""
         if isinstance(task, WithTeacher):
             task.teacher = self.model

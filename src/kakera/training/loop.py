@@ -87,7 +87,7 @@ def train(
     optimizer = adamw_or_muon(task.model, plan, peak, fabric.device)
     stepper = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
     average.to(fabric)
-    average.update_teacher(task)
+    average.set_teacher(task)
     kept = average.state if best is None else {**average.state, "best": best.to(fabric.device)}
     start = run.load_checkpoint(task.model, optimizer, **kept)
     run.truncate_log(start)
