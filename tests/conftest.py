@@ -19,13 +19,15 @@ import threadpoolctl  # noqa: E402  # after the hook
 import torch  # noqa: E402  # after the hook
 
 import kakera.machine  # noqa: E402  # after the hook
+import kakera.matrix_rate  # noqa: E402  # after the hook
 from tests import left_out, processor_time  # noqa: E402  # after the hook
 
 # Two threads of small sums on a busy machine wait for each other longer than one computes.
 torch.set_num_threads(1)
 threadpoolctl.threadpool_limits(1)
 # How fast this machine multiplies is measured once a process; each training here would do it again.
-kakera.machine._gflops = functools.cache(kakera.machine._gflops)
+kakera.matrix_rate.matrix_rate = functools.cache(kakera.matrix_rate.matrix_rate)
+kakera.machine.matrix_rate = kakera.matrix_rate.matrix_rate
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile(
     "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "kakera"
-GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine"}
+GROUND = {"errors", "grid", "inputs", "seeding", "storage", "progress", "duration", "machine", "matrix_rate"}
 GROUND |= {"contention", "out_of_memory", "masking", "option_fields"}
 BASE = GROUND | {"sound"}
 FORMATS = BASE | {"model", "frontend", "data", "explain"}

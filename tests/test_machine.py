@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kakera import matrix_rate
 from kakera.machine import busy_cores, free_memory, this_machine, usable_cores
 
 
@@ -114,6 +115,13 @@ class Ticking:
         return "\n".join(
             ["cpu 1 1 1 1 1 1 1 1 1 1", *lines, "cpu9999 77 0 0 0 0 0 0 0 0 0", "intr 1 2 3", ""]
         )
+
+
+def test_a_cpu_slow_in_bf16_never_multiplies_large_matrices_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []  # a product of 1024 rows takes 2 s in bf16 on a core with AVX2, 70 times as long as in float32
+    monkeypatch.setattr(matrix_rate, "matrix_rate", lambda *args: asked.append(args) or 1.0)
+    assert not matrix_rate.is_fast_in_bf16(90.0)
+    assert asked == [("cpu", "bfloat16", 256)]
 
 
 def test_cores_that_others_use_are_seconds_at_work_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

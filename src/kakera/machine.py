@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-MATRIX = 1024  # rows of the square matrices whose product is timed
+from kakera.matrix_rate import is_fast_in_bf16, matrix_rate
+
 CPU_GFLOPS = 80.0  # nominal rate of one core, used without a measurement: a processor with AVX2
 GPU_GFLOPS = 100_000.0  # nominal rate of one GPU in bf16, used without a measurement
-HALVES = 3.0  # times the rate of float32: from this speed-up on, bf16 is worth its rounding on a CPU
 LOOK = 0.1  # seconds over which the load of other processes is measured
 
 
@@ -64,11 +64,10 @@ def this_machine(device: str = "auto", *, measure: bool = True) -> Machine:
     cores, busy = usable_cores(), busy_cores() if measure else 0.0
     if device != "cpu" and torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
-        rate = _gflops(torch.device("cuda"), torch.bfloat16) if measure else GPU_GFLOPS
+        rate = matrix_rate("cuda", "bfloat16") if measure else GPU_GFLOPS
         return Machine(cores, free_memory(), rate, torch.cuda.get_device_name(), free, busy=busy)
-    rate = _gflops(torch.device("cpu"), torch.float32) if measure else cores * CPU_GFLOPS
-    halves = measure and _gflops(torch.device("cpu"), torch.bfloat16) > HALVES * rate
-    return Machine(cores, free_memory(), rate, halves=halves, busy=busy)
+    rate = matrix_rate("cpu", "float32") if measure else cores * CPU_GFLOPS
+    return Machine(cores, free_memory(), rate, halves=measure and is_fast_in_bf16(rate), busy=busy)
 
 
 def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
@@ -229,21 +228,3 @@ def _below_ulimit(statm: Path) -> list[int]:
         return [most - int(statm.read_text().split()[0]) * resource.getpagesize()]
     except (ImportError, OSError, ValueError, IndexError):
         return []
-
-
-def _gflops(device: object, dtype: object) -> float:
-    """Measure the rate of a product of square matrices in GFLOP/s: the best of several runs in 0.1 s."""
-    import torch
-
-    assert isinstance(device, torch.device)
-    assert isinstance(dtype, torch.dtype)
-    a = torch.ones(MATRIX, MATRIX, device=device, dtype=dtype)
-    best, began = float("inf"), time.perf_counter()
-    while time.perf_counter() - began < 0.1:
-        start = time.perf_counter()
-        for _ in range(3):
-            torch.mm(a, a)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, (time.perf_counter() - start) / 3)
-    return 2 * MATRIX**3 / best / 1e9

@@ -126,7 +126,9 @@ def test_slow_engines_are_timed_in_fewer_rounds() -> None:
     assert len(calls) == 2  # one to warm up, one that is timed; the small gain needs no check
 
 
-def test_graphs_are_measured_only_without_int8_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graphs_are_measured_only_without_int8_in_torch_and_bf16_only_with_its_instructions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tried: list[tuple[str, ...]] = []
 
     def first(saved: object, candidates: dict[str, object], *others: object) -> tuple[object, Choice]:
@@ -138,7 +140,9 @@ def test_graphs_are_measured_only_without_int8_in_torch(monkeypatch: pytest.Monk
     monkeypatch.setattr("kakera.formats.engines.choice.recalled", lambda place: None)
     saved = classifier()
     files = open_files(torch.zeros(3, 28, 28, 1, dtype=torch.uint8).numpy(), saved.inputs)
-    for here in (("torch", "bf16", "int8", "openvino"), ("torch", "bf16", "openvino")):
-        monkeypatch.setattr("kakera.formats.engines.choice.available", lambda saved, here=here: here)
-        choose(saved, files)
-    assert tried == [("bf16", "int8"), ("bf16", "openvino")]
+    for supported in (True, False):
+        monkeypatch.setattr("kakera.formats.engines.choice.is_bf16_supported", lambda yes=supported: yes)
+        for here in (("torch", "bf16", "int8", "openvino"), ("torch", "bf16", "openvino")):
+            monkeypatch.setattr("kakera.formats.engines.choice.available", lambda saved, here=here: here)
+            choose(saved, files)
+    assert tried == [("bf16", "int8"), ("bf16", "openvino"), ("int8",), ("openvino",)]

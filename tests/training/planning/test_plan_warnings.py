@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kakera.training.planning.plan_warnings import plan_warnings
+from kakera.training.planning.plan_warnings import plan_warnings, precision_warnings
 from kakera.training.planning.rules import DataFacts, Verb
 
 DIGITS = DataFacts(60_000, (28, 28), 1, classes=10)
@@ -79,3 +79,12 @@ def test_the_published_weights_stand_there_as_a_complete_command_with_size_and_l
         "637 pictures of about 400 pixels are few for training from scratch; start from published weights: "
         "kakera finetune 'my things' --init-from facebook/dinov2-small (88 MB, licence Apache-2.0)"
     )
+
+
+def test_bf16_is_warned_of_on_a_cpu_without_instructions_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = "kakera.training.planning.plan_warnings.is_bf16_supported"
+    for supported, gpu, warned_of in ((False, "", True), (True, "", False), (False, "H200", False)):
+        monkeypatch.setattr(place, lambda supported=supported: supported)
+        said = precision_warnings("bf16-mixed", gpu)
+        assert ("use --precision 32-true" in said.get("precision", "")) == warned_of
+        assert not precision_warnings("32-true", gpu)

@@ -24,6 +24,7 @@ from kakera.formats.onnx import export
 from kakera.formats.onnx.int8 import quantise
 from kakera.formats.onnx.model import OnnxModel, feeds
 from kakera.formats.verify import session_of
+from kakera.matrix_rate import is_bf16_supported
 from kakera.model.classifier import Classifier
 from kakera.model.int8 import HAS_INT8, quantised
 from kakera.model.network import Network
@@ -125,18 +126,6 @@ def _int8(saved: Pretrained, batch: Batch) -> Pretrained:
     # A trace lets the last layer compute all tokens, as calibration needs.
     model: Network = quantised(saved.model, lambda: saved.model(pixels, padding_mask=padding, trace=Trace()))
     return replace(saved, model=model.bfloat16() if is_bf16_supported() else model)
-
-
-def is_bf16_supported() -> bool:
-    """Return True if the CPU has instructions for products in bf16; else bf16 is slower than float32.
-
-    Example:
-
-        >>> is_bf16_supported() in (True, False)
-        True
-    """
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, test, bool)() for test in tests)
 
 
 def _merging(make: Callable[[Pretrained, Batch], Pretrained]) -> Callable[[Pretrained, Batch], Pretrained]:

@@ -28,6 +28,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import digest
 from kakera.formats.engines.builders import EXACT, GRAPHS, Engine, Model, available, build
 from kakera.formats.preparation import batches
+from kakera.matrix_rate import is_bf16_supported
 from kakera.storage import write_atomically
 
 CHECKED = 96  # files that an engine must answer like float32
@@ -210,9 +211,16 @@ def recalled(place: Path) -> Choice | None:
 
 
 def _tried(saved: Pretrained) -> tuple[Engine, ...]:
-    """Return the engines to measure. A graph takes seconds to export: only without int8 in torch."""
+    """Return the engines to measure.
+
+    A graph takes seconds to export: only without int8 in torch. A large network takes minutes in bf16 on a
+    CPU without instructions for it.
+    """
     here = available(saved)
-    return tuple(name for name in here if name not in GRAPHS) if "int8" in here else here
+    slow = GRAPHS if "int8" in here else ()
+    if saved.device.type == "cpu" and not is_bf16_supported():
+        slow = (*slow, "bf16", "bf16 merging")
+    return tuple(name for name in here if name not in slow)
 
 
 def _computed(model: Model, sample: Batch) -> Tensor:

@@ -14,7 +14,7 @@ from kakera.training.planning.baseline_costs import baseline_seconds, frozen_lim
 from kakera.training.planning.costs import FLOAT, StepCost
 from kakera.training.planning.fit import MemoryFit, gigabytes
 from kakera.training.planning.plan_parts import busy_notes, data_line, machine_line, memory_line
-from kakera.training.planning.plan_warnings import plan_warnings
+from kakera.training.planning.plan_warnings import plan_warnings, precision_warnings
 from kakera.training.planning.rules import Verb
 from kakera.training.planning.situation import named
 from kakera.training.prepared import Prepared
@@ -129,6 +129,8 @@ class Forecast:
             steps=plan.steps,
             epochs=plan.steps / plan.steps_per_epoch,
         )
+        if plan.options.device != "mps":
+            warnings |= precision_warnings(self.precision, prepared.machine.gpu)
         labels = [] if self.verb == "pretrain" else prepared.data_warnings()
         return warnings | {_kind(text): text for text in labels}
 

@@ -1,8 +1,9 @@
-"""Warnings of a plan: too many patches, slow training, few steps, no pretrained weights."""
+"""Warnings of a plan: too many patches, slow training, slow bf16, few steps, no pretrained weights."""
 
 from __future__ import annotations
 
 from kakera.formats.published import FIRST, is_recommended, published
+from kakera.matrix_rate import is_bf16_supported
 from kakera.training.planning.next_commands import command
 from kakera.training.planning.rules import DataFacts, Verb
 
@@ -42,6 +43,20 @@ def plan_warnings(
     if verb != "finetune" and facts.classes > 1:
         warnings |= _start(facts, data)
     return warnings
+
+
+def precision_warnings(precision: str, gpu: str) -> dict[str, str]:
+    """Return a warning if training is in bf16 on a CPU without instructions for it. `gpu` is "" for a CPU.
+
+    Example:
+
+        >>> precision_warnings("32-true", ""), precision_warnings("bf16-mixed", "H200")
+        ({}, {})
+    """
+    if not precision.startswith("bf16") or gpu or is_bf16_supported():
+        return {}
+    slow = "this processor has no instructions for bf16, and a step takes 10 times as long or more"
+    return {"precision": f"{slow}: use --precision 32-true"}
 
 
 def _start(facts: DataFacts, data: str) -> dict[str, str]:
