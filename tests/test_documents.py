@@ -20,9 +20,9 @@ from tests.training.songs import songs
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "src" / "kakera" / "data" / "demo"
-TINY = ["--recipe", "demo", "--seeds", "1", "--pretrain-epochs", "0.01"]
-TINY += ["--finetune-epochs", "0.01", "--finetune-min-steps", "1"]
-SMALL = ["--model", "nano", *TINY[2:]]  # of recordings, which have a recipe of their own
+SMALL = ["--model", "nano", "--seeds", "1", "--pretrain-epochs", "0.01"]
+SMALL += ["--finetune-epochs", "0.01", "--finetune-min-steps", "1"]  # recordings have a recipe of their own
+TINY = ["--recipe", "demo", *SMALL]
 MASK_RATIO = [*TINY, "--mask-ratios", "0.5", "0.75"]
 DATA_SIZE = [*TINY, "--rates", "1", "--shifts", "1", "--scratch-epochs", "0.01", "--scratch-min-steps", "1"]
 DATA_SIZE += ["--max-steps", "1"]

@@ -10,6 +10,7 @@ from tests.warm import Process
 
 MASK_RATIO: dict[str, Any] = {
     "recipe": "demo",
+    "model": "nano",
     "mask_ratios": (0.5, 0.75),
     "labels": (20,),
     "seeds": 2,
@@ -19,6 +20,7 @@ MASK_RATIO: dict[str, Any] = {
 }
 DATA_SIZE: dict[str, Any] = {
     "recipe": "demo",
+    "model": "nano",
     "sizes": ("20", "100%"),
     "rates": (1.0, 2.0),
     "shifts": (1,),

@@ -52,7 +52,9 @@ def started(name: str, verb: str, size: int, env: Environment, more: list[str], 
     """The processes of a run."""
     port, out = free_port(), root / name
     words = [verb, str(root / "some.npz"), "--out", str(out), *COMMON, *more]
-    words += [*FINETUNE, "--init-from", str(root / "pretrain-1")] if verb == "finetune" else []
+    words += (
+        [*FINETUNE, "--init-from", str(root / "pretrain-1")] if verb == "finetune" else ["--model", "nano"]
+    )
     log = root / f"{name}.log"
     alone = size == 1
     return [forked(words, log, {} if alone else env(rank, size, port)) for rank in range(size)]
