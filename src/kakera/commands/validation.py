@@ -16,6 +16,7 @@ from kakera.errors import OptionError
 from kakera.formats.bundle import WithHead
 from kakera.progress import is_follower
 from kakera.training.best_epoch import BestEpoch
+from kakera.training.losses import require_loss
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 
@@ -99,6 +100,7 @@ def require_compatible(options: FinetuneOptions, *, scratch: bool, multi_label: 
     if options.freeze and scratch:
         got, expected = f"{options.freeze} without init_from", "0, because new weights must be trained"
         raise OptionError("freeze", got=got, expected=expected, do="add --init-from, or leave it out")
+    require_loss(options, multi_label=multi_label)
     if options.unlabelled and multi_label:
         got, expected = "yes for files with several labels", "no for these data"
         raise OptionError("unlabelled", got=got, expected=expected, do="leave it out")
