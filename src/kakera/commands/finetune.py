@@ -187,6 +187,7 @@ def prepare_finetuning(
         ema=chosen.ema_decay or (DECAY if chosen.unlabelled else 0.0),
         unlabelled=prepared.dataset.part("train") if chosen.unlabelled else None,
         unlabelled_ratio=chosen.unlabelled_ratio,
+        balanced=chosen.sampler == "balanced",
         crop=CenterCrop.of(saved.inputs),
     )
     task = task_of(saved, plan)

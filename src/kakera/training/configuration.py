@@ -23,6 +23,7 @@ FREE = {  # may differ between a run and its resumption
 NEW = {  # options that old runs do not have, with the value that matches their behaviour
     "init_from": "",
     "class_weight": 0.0,
+    "sampler": "random",
     "loss": "cross-entropy",
     "gamma": 2.0,
     "gamma_neg": 4.0,

@@ -219,6 +219,8 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
     class_weight: float
     """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
+    sampler: Literal["random", "balanced"]
+    """order of the training files; balanced: each class equally often, files of rare classes repeatedly"""
     loss: Literal["cross-entropy", "focal", "asymmetric"]
     """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021"""
     gamma: float

@@ -212,6 +212,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
     class_weight: float = within(0.0, 0.0, 1.0)
     """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
+    sampler: Literal["random", "balanced"] = "random"
+    """order of the training files; balanced: each class equally often, files of rare classes repeatedly"""
     loss: Literal["cross-entropy", "focal", "asymmetric"] = "cross-entropy"
     """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021"""
     gamma: float = within(2.0, 0.0, 100.0)

@@ -21,7 +21,7 @@ def best_thresholds(
     class with fewer than `least` files that have it gets no threshold of its own, because few files decide
     nothing: all such classes share one threshold, which maximises the F1 of their labels taken together. If
     they have fewer than `least` labels together, their threshold is 0.5. A classifier that knows nothing of a
-    class has its best F1 when it always predicts it (Lipton et al. 2014, Sec. 4.2).
+    class has its best F1 when it always predicts it (Lipton et al. 2014).
 
     Example:
 
