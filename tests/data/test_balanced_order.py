@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,8 +71,9 @@ def test_a_repeated_file_gets_a_new_augmentation_in_each_step() -> None:
 
 @pytest.mark.parametrize("name", ["class_weight", "class_balance"])
 def test_classes_are_not_balanced_twice(name: str, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {**QUICK, "sampler": "balanced", name: 1.0}
     with pytest.raises(OptionError, match=f"{name}: got 1 with the sampler balanced"):
-        finetune(pictures(), out=tmp_path / "run", model="nano", sampler="balanced", **{**QUICK, name: 1.0})
+        finetune(pictures(), out=tmp_path / "run", model="nano", **changes)
 
 
 def test_files_with_several_labels_are_refused(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_the_asymmetric_loss_is_its_formula(seed: int, neg: float, pos: float, m
 def test_without_a_gamma_the_losses_are_the_cross_entropies() -> None:
     logits, targets = (values.float() for values in drawn(0))
     weights = WEIGHTS.float()
-    close = {"rtol": 1e-6, "atol": 1e-6}
+    close: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-6}
     torch.testing.assert_close(
         focal_loss(logits, targets, gamma=0.0, weights=weights),
         functional.cross_entropy(logits, targets, weights),
@@ -159,14 +159,20 @@ def test_the_loss_of_a_mixture_of_labels_is_the_mixture_of_their_losses() -> Non
         ({"loss": "focal", "gamma": -1.0}, "gamma: got -1"),
     ],
 )
-def test_losses_that_do_not_fit_are_refused(changes: dict[str, object], said: str, tmp_path: Path) -> None:
+def test_losses_that_do_not_fit_are_refused(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=said):
-        finetune(pictures(), out=tmp_path / "run", model="nano", **{**QUICK, **changes})  # type: ignore[arg-type]
+        finetune(pictures(), out=tmp_path / "run", model="nano", **{**QUICK, **changes})
 
 
 def test_a_training_minimises_the_loss_that_is_named(tmp_path: Path) -> None:
     # A learning rate of 0 keeps the first, even probabilities: ten classes, and (1 - 1/10)^2 ln 10.
-    plain = {"mixup": 0.0, "cutmix": 0.0, "label_smoothing": 0.0, "base_lr": 0.0, "baselines": False}
+    plain: dict[str, Any] = {
+        "mixup": 0.0,
+        "cutmix": 0.0,
+        "label_smoothing": 0.0,
+        "base_lr": 0.0,
+        "baselines": False,
+    }
     trained = finetune(pictures(), out=tmp_path / "run", model="nano", loss="focal", **{**QUICK, **plain})
     row = (trained.folder / "metrics.jsonl").read_text().splitlines()[0]
     assert json.loads(row)["loss"] == pytest.approx(0.81 * np.log(10), rel=1e-3)

@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from kakera.data.dataset import Dataset
 from kakera.errors import OptionError, RunError
 from kakera.formats.adapt import adapt
 from kakera.formats.bundle import Pretrained
-from kakera.formats.convert import convert
+from kakera.formats.convert import Format, convert
 from kakera.formats.engines.choice import compare
 from kakera.formats.load import load
 from kakera.formats.onnx.export import configuration
@@ -35,7 +36,7 @@ from kakera.training.thresholds import best_threshold, best_thresholds
 from tests.small import QUICK, folder, pictures
 
 SHARE = 0.25
-OPTIONS = {**QUICK, "model": "nano", "val_share": SHARE, "baselines": False}
+OPTIONS: dict[str, Any] = {**QUICK, "model": "nano", "val_share": SHARE, "baselines": False}
 
 
 def several(train: int = 200, test: int = 60) -> Dataset:
@@ -130,7 +131,7 @@ def test_the_labels_of_the_test_files_change_no_threshold(tmp_path: Path) -> Non
 
 def test_weights_are_the_same_with_and_without_thresholds(tmp_path: Path) -> None:
     for name in ("f1", "0.5"):
-        finetune(several(), out=tmp_path / name, thresholds=name, **OPTIONS)  # type: ignore[arg-type]
+        finetune(several(), out=tmp_path / name, thresholds=name, **OPTIONS)
     one, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("f1", "0.5"))
     assert one == other
     assert "thresholds" not in json.loads((tmp_path / "0.5" / "kakera.json").read_text())
@@ -140,7 +141,7 @@ def test_without_files_to_choose_on_each_threshold_stays_a_half(tmp_path: Path) 
     data = several()
     alone = data.take(np.flatnonzero(data.split == "train"))  # the validation part is evaluated
     assert finetune(alone, out=tmp_path / "alone", **OPTIONS).saved.thresholds == ()
-    plain = {**OPTIONS, "val_share": 0.0}
+    plain: dict[str, Any] = {**OPTIONS, "val_share": 0.0}
     assert finetune(data, out=tmp_path / "plain", **plain).saved.thresholds == ()
     for wrong, options, said in (
         (alone, OPTIONS, "also those of the evaluation"),
@@ -172,9 +173,13 @@ def test_every_format_of_a_classifier_keeps_the_thresholds(tmp_path: Path) -> No
     saved = classifier(0.25, 0.75)
     saved.save(tmp_path / "own")
     assert load(tmp_path / "own").thresholds == (0.25, 0.75)
-    targets = {"mae": tmp_path / "model.pth", "timm": tmp_path / "timm", "transformers": tmp_path / "hf"}
+    targets: dict[Format, Path] = {
+        "mae": tmp_path / "model.pth",
+        "timm": tmp_path / "timm",
+        "transformers": tmp_path / "hf",
+    }
     for kind, target in targets.items():
-        convert(tmp_path / "own", target, to=kind)  # type: ignore[arg-type]
+        convert(tmp_path / "own", target, to=kind)
         assert load(target).thresholds == (0.25, 0.75), kind
     assert configuration(saved)["thresholds"] == [0.25, 0.75]
     assert adapt(saved, classes=["cat", "dog", "emu"]).thresholds == ()
