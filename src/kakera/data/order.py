@@ -92,8 +92,8 @@ class TrainingSampler:
 def balanced_order(classes: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the samples of an epoch, int64 (n,), in which all classes have the same number, within one.
 
-    `classes` (n,) is the class of each sample. Of a large class, another random part is in each epoch; the
-    samples of a small class are repeated, each equally often within one. The order is random, and a function
+    `classes` (n,) is the class of each sample. Each epoch has another random part of a large class, and repeats
+    the samples of a small class, each equally often within one. The order is random, and a function
     of `seed` and `epoch`. This is the class-balanced sampling of Kang et al. 2020 (Sec. 3), without its
     chance differences.
 
