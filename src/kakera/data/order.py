@@ -92,10 +92,10 @@ class TrainingSampler:
 def balanced_order(classes: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the samples of an epoch, int64 (n,), in which all classes have the same number, within one.
 
-    `classes` (n,) is the class of each sample. Each epoch has another random part of a large class, and repeats
-    the samples of a small class, each equally often within one. The order is random, and a function
-    of `seed` and `epoch`. This is the class-balanced sampling of Kang et al. 2020 (Sec. 3), without its
-    chance differences.
+    `classes` (n,) is the class of each sample. Each epoch has another random part of a large class, and it
+    repeats the samples of a small class, each equally often within one. The order is random, and a function
+    of `seed` and `epoch`. This is the class-balanced sampling of Kang et al. 2020 (Sec. 3), but the numbers
+    of the classes are fixed and not drawn.
 
     Example:
 
