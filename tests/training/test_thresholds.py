@@ -18,6 +18,7 @@ from sklearn.metrics import f1_score
 from kakera.cli.main import main
 from kakera.commands.convert_int8 import _agreement
 from kakera.commands.finetune import finetune
+from kakera.commands.pages.samples import mistakes, successes
 from kakera.commands.predict import predict
 from kakera.commands.validation import with_validation
 from kakera.data.dataset import Dataset
@@ -32,6 +33,7 @@ from kakera.inputs import InputSpec
 from kakera.model.classifier import Classifier
 from kakera.training.metrics import evaluate
 from kakera.training.options import FinetuneOptions
+from kakera.training.predictions import Predictions
 from kakera.training.thresholds import best_threshold, best_thresholds
 from tests.small import QUICK, folder, pictures
 
@@ -209,6 +211,21 @@ def test_wrong_thresholds_in_a_file_are_refused(wrong: object, said: str, tmp_pa
     (tmp_path / "kakera.json").write_text(json.dumps({**content, "thresholds": wrong}))
     with pytest.raises(RunError, match=said):
         load(tmp_path)
+
+
+def test_the_page_shows_mistakes_at_the_thresholds() -> None:
+    data = pictures(4, 0)
+    labels = np.array([[True, False], [True, False], [False, True], [False, True]])
+    data = replace(data, classes=("ant", "bee"), labels=labels)
+    found = np.array([[0.4, 0.1], [0.2, 0.1], [0.1, 0.7], [0.1, 0.9]], np.float32)
+    predictions, inputs = Predictions.of(found, labels, np.arange(4)), classifier().inputs
+    cut = (0.3, 0.8)  # the second file misses "ant", the third one "bee"
+    assert [card.title for card in mistakes(data, predictions, inputs, cut)] == [
+        "ant; missed: ant (20 %)",
+        "bee; missed: bee (70 %)",
+    ]
+    assert [card.title for card in successes(data, predictions, inputs, cut)] == ["bee", "ant"]
+    assert len(mistakes(data, predictions, inputs)) == 2  # at 0.5 the first two
 
 
 def test_engines_are_compared_at_the_thresholds() -> None:

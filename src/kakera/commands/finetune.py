@@ -119,9 +119,8 @@ def finetune_result(
             model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
         mark_trainable(model, saved.model)
         report_kept(best, plan)
-        saved = replace(saved, model=model)
-        saved = with_thresholds(saved, prepared.dataset, chosen, prepared.workers, run.dist)
-        return finish(run, saved, *measured)
+        found = with_thresholds(replace(saved, model=model), prepared.dataset, chosen, prepared.workers, dist)
+        return finish(run, found, *measured)
 
 
 def plan_finetune(
