@@ -71,6 +71,13 @@ def shortened(words: list[str]) -> list[str]:
     return [*words[1:], *(short if words[-len(short) :] != short else [])]
 
 
+def tagged(root: Path) -> None:
+    """A table of pictures with one or two labels."""
+    files = sorted(path.relative_to(root) for path in folder(root, count=20).rglob("*.png"))
+    rows = [f"{file},{file.parts[0]}{'|new' if number % 2 else ''}" for number, file in enumerate(files)]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+
+
 def part_of_the_demo(root: Path) -> Path:
     """Its first pictures of each class: enough for the docs' most labels, and few to measure on."""
     for part, count in (("train", 110), ("t10k", 10)):
@@ -89,6 +96,7 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world")
     folder(root / "pictures", count=20)
     folder(root / "new_pictures", count=2)
+    tagged(root / "tagged")
     songs(root / "recordings", count=8)
     part_of_the_demo(root / "idx")
     words = {tuple(words[1:3]): words for words in COMMANDS["README.md"] if "runs/mae" in words}

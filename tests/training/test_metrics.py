@@ -128,8 +128,8 @@ def test_average_precision_agrees_with_scikit_learn() -> None:
 
 def test_the_f1_of_several_labels_agrees_with_scikit_learn() -> None:
     found, labels, scores = multi_label()
-    assert found.micro_f1 == pytest.approx(metrics.f1_score(labels, scores > 0.5, average="micro"))
-    assert found.macro_f1 == pytest.approx(metrics.f1_score(labels, scores > 0.5, average="macro"))
+    assert found.micro_f1 == pytest.approx(metrics.f1_score(labels, scores >= 0.5, average="micro"))
+    assert found.macro_f1 == pytest.approx(metrics.f1_score(labels, scores >= 0.5, average="macro"))
 
 
 def test_classes_without_a_positive_are_excluded_and_said() -> None:

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,22 @@ def test_predictions_are_those_of_predict(web: TestClient, runs: list[Path]) -> 
         wanted = predict(next(run for run in runs if run.name == name), ["demo"])[2].probabilities
         assert [row["name"] for row in rows] == list(wanted)
         np.testing.assert_allclose([row["probability"] for row in rows], list(wanted.values()), rtol=1e-5)
+
+
+def test_the_labels_are_the_likeliest_class_or_all_above_their_thresholds(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    place = {"model": "classifier", "picture": "sample-3"}
+    first = client(runs[1:2]).get("/api/predict", params=place).json()
+    assert first["labels"] == [first["probabilities"][0]["name"]]
+    saved = load_model(runs[1])
+    several = replace(saved, multi_label=True)
+    found = predict(several, ["demo"])[2].probabilities
+    middle = sorted(found.values())[4]
+    high = [middle if name in list(found)[:3] else 1.0 for name in saved.classes]
+    replace(several, thresholds=tuple(high)).save(tmp_path / "classifier")
+    second = client([tmp_path / "classifier"]).get("/api/predict", params=place).json()
+    assert second["labels"] == list(found)[:3]
 
 
 def test_relevance_is_of_the_likeliest_class_or_of_the_one_that_is_named(web: TestClient) -> None:

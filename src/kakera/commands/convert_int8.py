@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.commands.labelled import held_out
-from kakera.commands.predict import THRESHOLD
 from kakera.commands.prepare import prepare
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
@@ -20,6 +19,7 @@ from kakera.data.loader import evaluation_batches
 from kakera.errors import DataError, OptionError, RunError
 from kakera.formats.adapt import Size
 from kakera.formats.bundle import Pretrained
+from kakera.formats.classes import exceeds_threshold
 from kakera.formats.folder import require_free, write_folder
 from kakera.formats.inference import predict_proba
 from kakera.formats.load import load
@@ -179,7 +179,8 @@ def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, c
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / export.FILE
         file.write_bytes(graph)
-        graph_in_int8 = OnnxModel(session_of(file), saved.inputs, saved.classes, saved.multi_label)
+        labels = saved.classes, saved.multi_label, saved.thresholds
+        graph_in_int8 = OnnxModel(session_of(file), saved.inputs, *labels)
         after, _, _ = predict_proba(graph_in_int8, dataset, progress="in int8")
     if not len(before):
         raise DataError(
@@ -193,7 +194,7 @@ def _measured(saved: Pretrained, graph: bytes, dataset: Dataset, target: Path, c
         target,
         len(before),
         calibrated,
-        _agreement(before, after, multi_label=saved.multi_label),
+        _agreement(before, after, saved.thresholds, multi_label=saved.multi_label),
         float(np.abs(before - after).mean()),
         accuracies,
     )
@@ -209,9 +210,11 @@ def _accuracies(
     return None if one is None or other is None else (one, other)
 
 
-def _agreement(before: Probabilities, after: Probabilities, *, multi_label: bool) -> float:
+def _agreement(
+    before: Probabilities, after: Probabilities, thresholds: Sequence[float] = (), *, multi_label: bool
+) -> float:
     """Return the share of samples with the same label, as in `Int8Result.agreement`."""
     if not multi_label:
         return float((before.argmax(axis=1) == after.argmax(axis=1)).mean())
-    one, other = before >= THRESHOLD, after >= THRESHOLD
+    one, other = (exceeds_threshold(values, thresholds) for values in (before, after))
     return float((one & other).sum() / (one | other).sum()) if (one | other).any() else 1.0

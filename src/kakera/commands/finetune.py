@@ -14,6 +14,7 @@ from kakera.commands.pages.finetune import FinetunePage
 from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
+from kakera.commands.thresholds import chooses_thresholds, with_thresholds
 from kakera.commands.validation import report_kept, require_compatible, uses_validation, with_validation
 from kakera.commands.watch import AccuracyMonitor
 from kakera.data.dataset import Dataset
@@ -90,6 +91,7 @@ def finetune_result(
     The weights of `before` are changed, because its encoder becomes part of the classifier.
     """
     prepared = replace(prepared, dataset=with_validation(prepared.dataset, _options(forecast)))
+    chooses_thresholds(prepared.dataset, _options(forecast))
     saved, plan, forecast, dist = prepare_finetuning(job, forecast, prepared, before)
     chosen, inputs, pictures = _options(forecast), saved.inputs, plan.train
     config = {"verb": "finetune", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(pictures)}
@@ -117,7 +119,8 @@ def finetune_result(
             model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
         mark_trainable(model, saved.model)
         report_kept(best, plan)
-        return finish(run, replace(saved, model=model), *measured)
+        found = with_thresholds(replace(saved, model=model), prepared.dataset, chosen, prepared.workers, dist)
+        return finish(run, found, *measured)
 
 
 def plan_finetune(
@@ -183,6 +186,7 @@ def prepare_finetuning(
         ema=chosen.ema_decay or (DECAY if chosen.unlabelled else 0.0),
         unlabelled=prepared.dataset.part("train") if chosen.unlabelled else None,
         unlabelled_ratio=chosen.unlabelled_ratio,
+        balanced=chosen.sampler == "balanced",
         crop=CenterCrop.of(saved.inputs),
     )
     task = task_of(saved, plan)

@@ -17,6 +17,7 @@ from kakera.data.sources.files import open_files
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained
+from kakera.formats.classes import exceeds_threshold
 from kakera.formats.engines.builders import Engine
 from kakera.formats.inference import each_batch, each_file
 from kakera.formats.load import load
@@ -29,7 +30,6 @@ from kakera.training.notes import noted
 
 Source: TypeAlias = str | Path | Pretrained | OnnxModel
 FEW = 256  # up to this number of files, reading them takes less time than starting processes
-THRESHOLD = 0.5  # a multi-label model predicts each class with at least this probability
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Prediction:
 
     file: str
     labels: tuple[str, ...]
-    """Predicted label; for a multi-label model every class with a probability of at least 0.5."""
+    """Predicted label; for a multi-label model every class whose probability is at least its threshold."""
     probabilities: dict[str, float]
     """Probability of each class, 0 to 1, the highest first."""
     unreadable: str = ""
@@ -236,7 +236,8 @@ def _prediction(
     order = np.argsort(-row, kind="stable").tolist()
     labels = (saved.classes[order[0]],)
     if saved.multi_label:
-        labels = tuple(saved.classes[i] for i in order if row[i] >= THRESHOLD)
+        chosen = exceeds_threshold(row, saved.thresholds)
+        labels = tuple(saved.classes[i] for i in order if chosen[i])
     values = row.tolist()
     probabilities = {saved.classes[i]: values[i] for i in (order[:top] if top else order)}
     return Prediction(file, labels, probabilities, window=window)

@@ -155,6 +155,8 @@ def _read_evaluation(folder: Path) -> Evaluation | None:
         for name in ("confusion", "confused"):
             if name in values:
                 values[name] = tuple(map(tuple, values[name]))
+        if "thresholds" in values:
+            values["thresholds"] = tuple(values["thresholds"])
         return Evaluation(**values)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -251,4 +253,5 @@ def measure(
 
 def _evaluated(predictions: Predictions, dataset: Dataset, saved: Pretrained) -> Evaluation:
     assert dataset.labels is not None
-    return evaluate_predictions(predictions, dataset.labels[predictions.numbers], saved.classes)
+    labels = dataset.labels[predictions.numbers]
+    return evaluate_predictions(predictions, labels, saved.classes, saved.thresholds)

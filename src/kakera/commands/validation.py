@@ -16,6 +16,7 @@ from kakera.errors import OptionError
 from kakera.formats.bundle import WithHead
 from kakera.progress import is_follower
 from kakera.training.best_epoch import BestEpoch
+from kakera.training.losses import require_loss
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 
@@ -99,12 +100,27 @@ def require_compatible(options: FinetuneOptions, *, scratch: bool, multi_label: 
     if options.freeze and scratch:
         got, expected = f"{options.freeze} without init_from", "0, because new weights must be trained"
         raise OptionError("freeze", got=got, expected=expected, do="add --init-from, or leave it out")
+    require_loss(options, multi_label=multi_label)
+    _require_sampler(options, multi_label=multi_label)
     if options.unlabelled and multi_label:
         got, expected = "yes for files with several labels", "no for these data"
         raise OptionError("unlabelled", got=got, expected=expected, do="leave it out")
     if (uses_validation(options) or options.unlabelled) and options.strategy == "fsdp":
         got, expected = "fsdp together with keep, patience or unlabelled", "ddp"
         raise OptionError("strategy", got=got, expected=expected, do="leave one of them out")
+
+
+def _require_sampler(options: FinetuneOptions, *, multi_label: bool) -> None:
+    if options.sampler == "random":
+        return
+    if multi_label:
+        got, do = "balanced for files with several labels", "use --class-weight, or a --loss"
+        raise OptionError("sampler", got=got, expected="random for these data", do=do)
+    for name in ("class_weight", "class_balance"):
+        if getattr(options, name):
+            got = f"{getattr(options, name):g} with the sampler balanced"
+            expected = "0, because the classes are equally frequent"
+            raise OptionError(name, got=got, expected=expected, do="leave one of them out")
 
 
 def report_kept(best: BestEpoch[WithHead] | None, plan: TrainingPlan | None) -> None:

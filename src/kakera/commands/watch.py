@@ -19,6 +19,7 @@ from kakera.commands.pages.history import History, chance_loss, memorised, warn_
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained, WithHead
 from kakera.formats.inference import probabilities
+from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 from kakera.training.preview import preview
 from kakera.training.run import Run
@@ -62,7 +63,9 @@ class AccuracyMonitor:
     ) -> None:
         """Choose the files; `decides` is True if the measurements decide which weights are kept."""
         most, share = (DECIDING_LOOKS, DECIDING_SHARE) if decides else (LOOKS, SHARE)
+        assert isinstance(plan.options, FinetuneOptions)
         self.saved, self.run, self.epochs = saved, run, plan.steps / plan.steps_per_epoch
+        self.chance = chance_loss(saved, plan.options)
         each = self._bytes_of_a_file(saved)
         room = max(1, BYTES // each)
         val = _first(labelled_part(data, "val"), min(DECIDING_VAL if decides else VAL, room * 2 // 3))
@@ -81,7 +84,7 @@ class AccuracyMonitor:
         Return an empty dictionary in epochs without a measurement. For a multi-label model the accuracy is
         the share of correct yes-or-no predictions over all classes.
         """
-        warn_if_stalled(self.run, epoch, self.epochs, chance_loss(self.saved))
+        warn_if_stalled(self.run, epoch, self.epochs, self.chance)
         if not self.due(epoch) or not self.run.dist.is_main:
             return {}
         saved, mode = replace(self.saved, model=model), model.training

@@ -166,6 +166,7 @@ def training_batches(
     share: BatchSlice = ALL,
     pinned: bool = False,
     masks: Masks | None = None,
+    classes: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
     """Return an iterator over the augmented training batches of the steps `start` … `steps` − 1.
 
@@ -173,7 +174,8 @@ def training_batches(
     number of frames. `seed` defines the order and all random numbers. `batch` is the number of samples in a
     step; an incomplete last batch of an epoch is skipped. `workers` is the number of worker processes, 0 for
     threads of this process. `share` is the part of each step that this process reads. With `pinned`, batches
-    are in pinned memory for a GPU. `masks` draws the mask of each batch when the batch is read.
+    are in pinned memory for a GPU. `masks` draws the mask of each batch when the batch is read. `classes` is
+    the class of each file, (n,); with it, each class is drawn equally often.
 
     Unreadable files are listed in `Batch.unreadable`, so a batch can be smaller or empty. Raises DataError if
     10 batches in a row are empty.
@@ -194,7 +196,7 @@ def training_batches(
     )
     reader = reader if masks is None else MaskedReader(reader, masks)
     empty = 0
-    order = TrainingSampler(len(dataset), seed, batch, steps, start, share)
+    order = TrainingSampler(len(dataset), seed, batch, steps, start, share, classes)
     for found in read_batches(reader, order, workers, pinned=pinned):
         empty = 0 if len(found.samples) else empty + 1
         if empty >= HOPELESS:

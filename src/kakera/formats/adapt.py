@@ -148,4 +148,5 @@ def _reclassed(saved: Pretrained, classes: Classes) -> Pretrained:
     model = saved.model.with_head(len(names), seed=0)
     model.to(next(saved.model.parameters()))
     note = f"a new, untrained head for {len(names)} classes"
-    return replace(saved, model=model.eval(), classes=names, multi_label=False, notes=_noted(saved, note))
+    changed = {"classes": names, "multi_label": False, "thresholds": ()}
+    return replace(saved, model=model.eval(), **changed, notes=_noted(saved, note))

@@ -16,7 +16,7 @@ from typing_extensions import TypeVar
 
 from kakera.data.sources.items import Files
 from kakera.errors import OptionError, RunError, UnreadableFileError
-from kakera.formats.classes import note_on_duplicates, unique_names
+from kakera.formats.classes import note_on_duplicates, require_thresholds, unique_names
 from kakera.formats.preparation import prepare
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
@@ -38,7 +38,8 @@ class Pretrained(Generic[M_co]):
 
     `model` is the network, `inputs` describes its inputs (size, channels, normalisation). `classes` are the
     class names in the order of the logits; a model without a head has none. `multi_label` is True if a
-    picture may have several labels; then each class has its own sigmoid.
+    picture may have several labels; then each class has its own sigmoid. Raises OptionError for wrong
+    `thresholds`.
 
     Example:
 
@@ -61,11 +62,14 @@ class Pretrained(Generic[M_co]):
     """Notes on weights of another library: detected properties and assumptions."""
     resampling: Resampling = field(default="bicubic", compare=False)
     """The method by which the library of the weights resizes position embeddings."""
+    thresholds: tuple[float, ...] = ()
+    """The least probability of each class that a multi-label model predicts; empty: 0.5 for each."""
 
     def __post_init__(self) -> None:
         # A class is an index, so names must be unique: repeated names get a number, and a note tells so.
         object.__setattr__(self, "notes", (*self.notes, *note_on_duplicates(self.classes)))
         object.__setattr__(self, "classes", unique_names(self.classes))
+        require_thresholds(self.thresholds, len(self.classes), multi_label=self.multi_label)
 
     @property
     def encoder(self) -> ViT:

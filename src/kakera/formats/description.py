@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from kakera.errors import OptionError
 from kakera.formats.build import require_layers
+from kakera.formats.classes import require_thresholds
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole, words
 from kakera.inputs import InputSpec
 from kakera.model.classifier import Pooling
@@ -39,8 +40,9 @@ def check(content: object, tensors: Collection[str]) -> None:
     kind = one_of("kind", values["kind"], KINDS)
     inputs_of(values["inputs"])
     if kind in ("classifier", "cnn"):
-        words("classes", values.get("classes", ()))
-        flag("multi_label", values.get("multi_label", False))
+        classes = words("classes", values.get("classes", ()))
+        several = flag("multi_label", values.get("multi_label", False))
+        require_thresholds(thresholds_of(values), len(classes), multi_label=several)
     if kind == "cnn":
         one_of("config", values["config"], tuple(RESNETS))
         return
@@ -57,6 +59,20 @@ def check(content: object, tensors: Collection[str]) -> None:
         flag("hog_target", values.get("hog_target", False))
         if "global_target" in values:
             whole("global_target", values["global_target"], most=COMPONENTS)
+
+
+def thresholds_of(values: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the thresholds of a description; empty if it has none. Raises OptionError for a wrong value.
+
+    Example:
+
+        >>> thresholds_of({"thresholds": [0.5, 0.25]}), thresholds_of({})
+        ((0.5, 0.25), ())
+    """
+    found = values.get("thresholds", ())
+    if not isinstance(found, list | tuple):
+        raise OptionError("thresholds", got=repr(found), expected="a list of numbers", do="correct it")
+    return numbers("thresholds", found, len(found))
 
 
 def inputs_of(content: object) -> InputSpec:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakera.errors import DataError
+from kakera.formats.classes import exceeds_threshold
 from kakera.training.metrics_report import ClassResult, Evaluation
 from kakera.training.predictions import Predictions, Rows
 
@@ -21,13 +22,17 @@ PAIRS = 100  # number of most confused pairs of classes to list
 
 
 def evaluate(
-    scores: NDArray[np.floating[Any]], labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
+    scores: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64] | NDArray[np.bool_],
+    classes: tuple[str, ...],
+    thresholds: tuple[float, ...] = (),
 ) -> Evaluation:
     """Compare predictions with labels and return all measures.
 
     `scores` (n, classes) are probabilities or logits. `labels` are int (n,), −1 for unlabelled samples, or
-    bool (n, classes) for multi-label data. Raises DataError if no sample has a label, the shapes do not
-    match, a label is not a class number, or a score is not finite.
+    bool (n, classes) for multi-label data; then `thresholds` are the least scores of the predicted classes,
+    0.5 for each if empty. Raises DataError if no sample has a label, the shapes do not match, a label is not
+    a class number, or a score is not finite.
 
     Example:
 
@@ -47,11 +52,14 @@ def evaluate(
             got=f"labels from {labels.min()} to {labels.max()}", expected=f"−1 to {len(classes) - 1}"
         )
     predictions = Predictions.of(scores, labels, np.arange(len(scores)))
-    return evaluate_predictions(predictions, labels, classes)
+    return evaluate_predictions(predictions, labels, classes, thresholds)
 
 
 def evaluate_predictions(
-    predictions: Predictions, labels: NDArray[np.int64] | NDArray[np.bool_], classes: tuple[str, ...]
+    predictions: Predictions,
+    labels: NDArray[np.int64] | NDArray[np.bool_],
+    classes: tuple[str, ...],
+    thresholds: tuple[float, ...] = (),
 ) -> Evaluation:
     """Compare `Predictions` with the labels of the same files, as `evaluate` does.
 
@@ -72,7 +80,7 @@ def evaluate_predictions(
             raise _nothing_labelled(0)
         if not all(np.isfinite(column).all() for column in scores.T):
             raise _refusal(got="predictions that are not finite", expected="finite numbers")
-        return _several_labels(scores, labels, classes)
+        return _several_labels(scores, labels, classes, thresholds)
     known = labels >= 0
     if not known.any():
         raise _nothing_labelled(len(labels))
@@ -125,11 +133,14 @@ def _pairs(
 
 
 def _several_labels(
-    scores: NDArray[np.floating[Any]], labels: NDArray[Any], classes: tuple[str, ...]
+    scores: NDArray[np.floating[Any]],
+    labels: NDArray[Any],
+    classes: tuple[str, ...],
+    thresholds: tuple[float, ...],
 ) -> Evaluation:
     from sklearn.metrics import average_precision_score
 
-    guesses = scores > 0.5
+    guesses = exceeds_threshold(scores, thresholds)
     hits, guessed, true = (labels & guesses).sum(axis=0), guesses.sum(axis=0), labels.sum(axis=0)
     precisions = [
         float(average_precision_score(labels[:, i], scores[:, i])) if true[i] else None
@@ -143,6 +154,7 @@ def _several_labels(
         mean_average_precision=_mean(precisions),
         micro_f1=_ratio(2 * hits.sum(), guessed.sum() + true.sum()),
         macro_f1=_mean([row.f1 for row in rows]),
+        thresholds=thresholds or None,
     )
 
 

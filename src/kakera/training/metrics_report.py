@@ -39,8 +39,8 @@ class Evaluation:
     in nats and `calibration_error` (both None unless the scores are probabilities), `confusion`, whose rows
     are the true classes (None above 100 classes), and `confused`: true class, predicted class and number of
     files of the 100 most frequent errors, most frequent first. Multi-label: `mean_average_precision`,
-    `micro_f1` and `macro_f1` at the threshold 0.5. Measures of the other kind are None. All measures and
-    `count` leave the `unlabelled` samples out. See `evaluate`.
+    `micro_f1` and `macro_f1` at the `thresholds` of the classes, None for 0.5. Measures of the other kind are
+    None. All measures and `count` leave the `unlabelled` samples out. See `evaluate`.
     """
 
     count: int
@@ -56,6 +56,7 @@ class Evaluation:
     macro_f1: float | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     confused: tuple[tuple[str, str, int], ...] | None = None
+    thresholds: tuple[float, ...] | None = None
 
     @property
     def multi_label(self) -> bool:
@@ -88,6 +89,7 @@ class Evaluation:
             parts += [f"log loss {self.log_loss:.3f}"] if self.log_loss is not None else []
         notes = [f"{self.count} sample{'' if self.count == 1 else 's'}"]
         notes += [f"{self.unlabelled} without a label left out"] if self.unlabelled else []
+        notes += ["each class at its own threshold"] if self.thresholds else []
         if self.classes_without_samples:
             count = len(self.classes_without_samples)
             notes.append(f"{count} of {len(self.per_class)} classes without a sample left out")
@@ -102,8 +104,12 @@ class Evaluation:
         ]
         if not self.multi_label:
             return [header, *rows]
-        last = [_percent(row.average_precision) for row in self.per_class]
-        return [(*header, "average precision"), *((*row, end) for row, end in zip(rows, last, strict=True))]
+        last = [(_percent(row.average_precision),) for row in self.per_class]
+        header = (*header, "average precision")
+        if self.thresholds:
+            header = (*header, "threshold")
+            last = [(*row, f"{each:.3f}") for row, each in zip(last, self.thresholds, strict=True)]
+        return [header, *((*row, *end) for row, end in zip(rows, last, strict=True))]
 
 
 def _percent(value: float | None) -> str:

@@ -212,6 +212,18 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """logit adjustment for rare classes (Menon et al. 2021), 0: none, 1: full; not for multi-label data"""
     class_weight: float = within(0.0, 0.0, 1.0)
     """weight rare classes in the loss by (number of files) to this negative power; 0: none, 1: balanced"""
+    sampler: Literal["random", "balanced"] = "random"
+    """order of the training files; balanced: each class equally often, files of rare classes repeatedly"""
+    loss: Literal["cross-entropy", "focal", "asymmetric"] = "cross-entropy"
+    """training loss; focal: Lin et al. 2017; asymmetric (files with several labels): Ridnik et al. 2021"""
+    gamma: float = within(2.0, 0.0, 100.0)
+    """focal loss: how much it lowers the loss of files that are already right; 0: cross entropy"""
+    gamma_neg: float = within(4.0, 0.0, 100.0)
+    """asymmetric loss: the same for labels that a file does not have"""
+    gamma_pos: float = within(1.0, 0.0, 100.0)
+    """asymmetric loss: the same for labels that a file has"""
+    margin: float = within(0.05, 0.0, 0.99)
+    """asymmetric loss: a label that a file does not have costs nothing up to this probability"""
     freeze: int = within(0, 0, 1000)
     """number of lowest layers, with the patch embedding, that keep their weights (with --init-from only)"""
     val_share: float = within(0.0, 0.0, 0.9)
@@ -220,6 +232,8 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """weights to keep: of the last epoch, or of the epoch with the best validation accuracy"""
     patience: int = within(0, 0, 1000)
     """stop after this many validation measurements without a better one, and keep the best; 0: never"""
+    thresholds: Literal["auto", "f1", "0.5"] = "auto"
+    """several labels: least probability of a class; f1: best on the validation part; auto: f1 if possible"""
     unlabelled: bool = False
     """also learn from training files without a label (or left out by --labels), from an averaged teacher"""
     unlabelled_ratio: int = within(3, 1, 64)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
+
+from numpy.typing import NDArray
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
@@ -53,6 +56,8 @@ class TrainingPlan:
     """Files that are learned without their labels beside the labelled ones; None for none."""
     unlabelled_ratio: int = 0
     """Number of these files in a step for each labelled one."""
+    balanced: bool = False
+    """True if each class is drawn equally often."""
 
     @property
     def batch(self) -> int:
@@ -96,7 +101,8 @@ class TrainingPlan:
 
         `pinned` puts them into pinned memory, for a fast copy to a GPU.
         """
-        pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned)
+        classes = self.train.labels if self.balanced else None
+        pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned, classes=classes)
         if self.unlabelled is not None:
             count = min(self.batch * self.unlabelled_ratio, len(self.unlabelled))
             others = self._pieces(self.unlabelled, count, start, share, pinned=pinned)
@@ -105,7 +111,14 @@ class TrainingPlan:
             yield step
 
     def _pieces(
-        self, dataset: Dataset, batch: int, start: int, share: BatchSlice, *, pinned: bool
+        self,
+        dataset: Dataset,
+        batch: int,
+        start: int,
+        share: BatchSlice,
+        *,
+        pinned: bool,
+        classes: NDArray[Any] | None = None,
     ) -> Iterator[Batch]:
         return training_batches(
             dataset,
@@ -119,4 +132,5 @@ class TrainingPlan:
             share=share,
             pinned=pinned,
             masks=self.masks,
+            classes=classes,
         )

@@ -23,6 +23,7 @@ from kakera.model.resnet import ResNet
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.training.batch_augment import distort, mix, mix_waves, time_freq_masked
 from kakera.training.class_shares import class_weights, log_prior
+from kakera.training.losses import classification_loss
 from kakera.training.options import FinetuneOptions, PretrainOptions
 
 
@@ -123,7 +124,7 @@ class Pretraining:
 
 
 class Classification:
-    """The classification task: cross-entropy on soft targets, or binary cross-entropy for multi-label data.
+    """The classification task: the loss of the options on soft targets, by default the cross entropy.
 
     `labels` are those of all training files; `class_balance` adjusts the logits for their shares, and
     `class_weight` weights the classes by them.
@@ -193,11 +194,11 @@ class Classification:
     def loss_of(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of logits (b, classes) for soft targets (b, classes)."""
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
-        if self.multi_label:
-            return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
         if self.adjustment is not None:
             logits = logits + self.adjustment.to(logits.device)
-        return functional.cross_entropy(logits, targets, weights)
+        return classification_loss(
+            logits, targets, self.options, multi_label=self.multi_label, weights=weights
+        )
 
     def _pictures(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         pictures = distort(batch.pictures / self.inputs.scale, self.options, batch.step, batch.places)

@@ -173,11 +173,15 @@ class PredictionAnswer(BaseModel):
 
     Example:
 
-        >>> PredictionAnswer(multi_label=False, probabilities=[Probability(name="cat", probability=1)])
-        PredictionAnswer(multi_label=False, probabilities=[Probability(name='cat', probability=1.0)])
+        >>> likely = [Probability(name="cat", probability=1)]
+        >>> PredictionAnswer(multi_label=False, labels=["cat"], probabilities=likely).labels
+        ['cat']
     """
 
     multi_label: bool = Field(description="True if a picture can have more than one class.")
+    labels: list[str] = Field(
+        description="The most probable class, or every class whose probability is at least its threshold."
+    )
     probabilities: list[Probability]
 
 

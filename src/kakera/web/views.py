@@ -24,6 +24,7 @@ from kakera.explain.reconstruct import Reconstruction, reconstruct
 from kakera.explain.relevance import relevance
 from kakera.explain.similarity import similarities
 from kakera.formats.bundle import require_mae, require_token_classifier
+from kakera.formats.classes import exceeds_threshold
 from kakera.formats.inference import probabilities
 from kakera.grid import Grid
 from kakera.model.classifier import Pool, pool_tokens
@@ -170,7 +171,12 @@ class Views:
         row = self.memory.get(("predict", *state.key, picture.id), make, lambda array: array.nbytes)
         order = np.argsort(-row, kind="stable")
         named = [{"name": state.saved.classes[i], "probability": row[i].item()} for i in order]
-        return {"multi_label": state.saved.multi_label, "probabilities": named}
+        several = state.saved.multi_label
+        chosen = (
+            exceeds_threshold(row, state.saved.thresholds) if several else np.arange(len(row)) == order[0]
+        )
+        labels = [state.saved.classes[i] for i in order if chosen[i]]
+        return {"multi_label": several, "labels": labels, "probabilities": named}
 
     def embedding(self, state: State, picture: Item, layer: int, pool: Pool) -> dict[str, Any]:
         """Return one vector (d,) of a layer, after the final norm, like the input of probes.

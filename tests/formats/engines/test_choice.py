@@ -29,7 +29,8 @@ class Model:
     """A model that takes some seconds and returns known probabilities."""
 
     def __init__(self, clock: Clock, seconds: float, rows: Tensor) -> None:
-        self.clock, self.seconds, self.rows, self.multi_label = clock, seconds, rows, False
+        self.clock, self.seconds, self.rows = clock, seconds, rows
+        self.multi_label, self.thresholds = False, ()
 
     def probabilities(self, pictures: Tensor, lengths: Tensor | None = None) -> Tensor:
         self.clock.seconds += self.seconds

@@ -19,6 +19,7 @@ from kakera.commands.pages.advice import next_steps
 from kakera.commands.pages.confusion import confusion_parts
 from kakera.commands.pages.history import History, chance_loss, memorised, stalled
 from kakera.commands.result import TrainResult, predict_part
+from kakera.commands.thresholds import thresholds_sentence
 from kakera.commands.validation import kept_sentence, measured_on_chosen
 from kakera.data.dataset import Dataset
 from kakera.formats.bundle import Pretrained
@@ -141,7 +142,7 @@ class FinetunePage:
         train, held = history.points("train_accuracy"), history.points("val_accuracy")
         found = [
             *self.leaked,
-            stalled(history.values("loss"), chance_loss(trained.saved)),
+            stalled(history.values("loss"), chance_loss(trained.saved, self.options)),
             memorised(train, held, val),
         ]
         if evaluation is not None:
@@ -161,7 +162,7 @@ class FinetunePage:
         return [html.warning(text) for text in found if text]
 
     def _curves(self, history: History) -> list[str]:
-        parts = [html.heading("Training curves"), page_parts.loss_curves(history)]
+        parts = [html.heading("Training curves"), page_parts.loss_curves(history, self.options.loss)]
         names = {"train_accuracy": "training files", "val_accuracy": "validation files"}
         lines = [Line(name, [(x, 100 * y) for x, y in history.points(key)]) for key, name in names.items()]
         drawn = plot([line for line in lines if line.points], x="epoch", y="accuracy", high=100.0)
@@ -185,13 +186,16 @@ class FinetunePage:
         if evaluation is None or predictions is None:
             return []
         sounds, inputs = unseen.sounds is not None, trained.saved.inputs
-        wrong = samples.mistakes(unseen, predictions, inputs)
-        right = samples.successes(unseen, predictions, inputs)
+        thresholds = trained.saved.thresholds
+        wrong = samples.mistakes(unseen, predictions, inputs, thresholds)
+        right = samples.successes(unseen, predictions, inputs, thresholds)
         parts = [*confusion_parts(unseen, predictions), html.heading("The worst mistakes")]
         parts.append(html.gallery(wrong, sounds=sounds) if wrong else html.paragraph("None."))
         parts.append(html.heading("The most confident correct predictions"))
         parts.append(html.gallery(right, sounds=sounds) if right else html.paragraph("None."))
-        return [*parts, html.heading("Class by class"), self._classes(evaluation)]
+        own = thresholds_sentence(trained.saved, self.data, unseen, predictions)
+        own_parts = [html.paragraph(own)] if own else []
+        return [*parts, html.heading("Class by class"), *own_parts, self._classes(evaluation)]
 
     def _classes(self, evaluation: Evaluation) -> str:
         assert self.train.labels is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from kakera.formats.bundle import Pretrained
+from kakera.training.options import FinetuneOptions
 from kakera.training.run import METRICS, Run
 
 LEAST = 4  # epochs needed to judge a loss: the first and the last quarter have at least one each
@@ -97,18 +98,20 @@ def stalled(losses: Sequence[float], chance: float = 0.0) -> str:
     )
 
 
-def chance_loss(saved: Pretrained) -> float:
-    """Return the cross-entropy of random guessing, in nats; 0 for a multi-label model.
+def chance_loss(saved: Pretrained, options: FinetuneOptions) -> float:
+    """Return the training loss of random guessing, in nats; 0 for a multi-label model.
 
     Example:
 
         >>> from kakera import Classifier, InputSpec
         >>> network = Classifier("nano", 2, channels=1, image_size=28)
         >>> saved = Pretrained(network, InputSpec(1, 28, 28, (0.5,), (0.5,)), ("cat", "dog"))
-        >>> f"{chance_loss(saved):.3f}"
+        >>> f"{chance_loss(saved, FinetuneOptions('pictures')):.3f}"
         '0.693'
     """
-    return 0.0 if saved.multi_label else math.log(max(len(saved.classes), 2))
+    classes = max(len(saved.classes), 2)
+    easier = (1 - 1 / classes) ** options.gamma if options.loss == "focal" else 1.0
+    return 0.0 if saved.multi_label else easier * math.log(classes)
 
 
 def warn_if_stalled(run: Run, epoch: int, epochs: float, chance: float = 0.0) -> None:

@@ -20,8 +20,10 @@ from kakera.training.options import LearningOptions
 from kakera.training.run import UNREADABLE
 
 
-def loss_curves(history: History) -> str:
+def loss_curves(history: History, loss: str = "cross-entropy") -> str:
     """Return a plot of the loss in training, and on the samples measured during training.
+
+    `loss` is the loss of training; that on the samples is always the cross entropy.
 
     Example:
 
@@ -29,8 +31,12 @@ def loss_curves(history: History) -> str:
         >>> "Loss after each epoch." in loss_curves(history)
         True
     """
-    lines = [Line("training loss, with augmentation", history.points("loss"))]
-    names = {"train_loss": "training files without augmentation", "val_loss": "validation files"}
+    other = "" if loss == "cross-entropy" else "cross entropy of "
+    lines = [Line(f"{loss if other else 'training'} loss, with augmentation", history.points("loss"))]
+    names = {
+        "train_loss": f"{other}training files without augmentation",
+        "val_loss": f"{other}validation files",
+    }
     lines += [Line(name, history.points(key)) for key, name in names.items()]
     drawn = plot([line for line in lines if line.points], x="epoch", y="loss")
     return (

@@ -11,6 +11,7 @@ from PIL import Image
 from kakera.data.dataset import Dataset
 from kakera.data.images.resize import visible
 from kakera.errors import UnreadableFileError
+from kakera.formats.classes import HALF, exceeds_threshold
 from kakera.frontend import FrontEnd
 from kakera.inputs import InputSpec
 from kakera.reports.html import Card, audio, image
@@ -20,11 +21,15 @@ from kakera.training.preview import preview
 
 PICTURES, RECORDINGS = 12, 6  # most cards in a gallery
 WIDE = 200  # width of a drawn spectrogram, in pixels
-THRESHOLD = 0.5
+Thresholds = tuple[float, ...]
 
 
-def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
+def mistakes(
+    dataset: Dataset, predictions: Predictions, inputs: InputSpec, thresholds: Thresholds = ()
+) -> list[Card]:
     """Return cards of the wrong predictions, the highest probability first.
+
+    `thresholds` are those of the classes of a multi-label model.
 
     Example:
 
@@ -35,13 +40,18 @@ def mistakes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> l
         >>> len(mistakes(test, Predictions(np.arange(len(test)), rows), inputs))
         12
     """
-    wrong, sureness = _judged(dataset, predictions)
+    wrong, sureness = _judged(dataset, predictions, thresholds)
     rows = np.flatnonzero(wrong)
-    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+    rows = rows[np.argsort(-sureness[rows], kind="stable")]
+    return _cards(dataset, predictions, inputs, rows, thresholds)
 
 
-def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> list[Card]:
+def successes(
+    dataset: Dataset, predictions: Predictions, inputs: InputSpec, thresholds: Thresholds = ()
+) -> list[Card]:
     """Return cards of the correct predictions, the highest probability first.
+
+    `thresholds` are those of the classes of a multi-label model.
 
     Example:
 
@@ -52,12 +62,15 @@ def successes(dataset: Dataset, predictions: Predictions, inputs: InputSpec) -> 
         >>> len(successes(test, Predictions(np.arange(len(test)), rows), inputs))
         12
     """
-    wrong, sureness = _judged(dataset, predictions)
+    wrong, sureness = _judged(dataset, predictions, thresholds)
     rows = np.flatnonzero(~wrong)
-    return _cards(dataset, predictions, inputs, rows[np.argsort(-sureness[rows], kind="stable")])
+    rows = rows[np.argsort(-sureness[rows], kind="stable")]
+    return _cards(dataset, predictions, inputs, rows, thresholds)
 
 
-def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _judged(
+    dataset: Dataset, predictions: Predictions, thresholds: Thresholds
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return which predictions are wrong (m,), and the confidence of each prediction (m,), 0 to 1.
 
     A multi-label prediction is wrong if any class is wrong. The confidence is then that of the worst class;
@@ -68,14 +81,27 @@ def _judged(dataset: Dataset, predictions: Predictions) -> tuple[NDArray[np.bool
     if not dataset.multi_label:
         return predictions.guesses != labels, predictions.rows["confidence"]
     assert found is not None
-    off = np.abs(found - labels)  # (m, classes), from 0 (certain and correct) to 1 (certain and wrong)
-    worst = off.max(axis=1)
-    wrong = worst > THRESHOLD
+    # (m, classes), from 0 (certain and correct) to 1 (certain and wrong)
+    worst = np.abs(_centred(found, thresholds) - labels).max(axis=1)
+    wrong = (exceeds_threshold(found, thresholds) != labels).any(axis=1)
     return wrong, np.where(wrong, worst, 1 - worst)
 
 
+def _centred(probabilities: NDArray[np.floating], thresholds: Thresholds) -> NDArray[np.floating]:
+    """Return the probabilities (…, classes), stretched on both sides so that each threshold is at 0.5."""
+    if not thresholds:
+        return probabilities
+    cut = np.clip(thresholds, 1e-9, 1 - 1e-9)
+    above = HALF + (probabilities - cut) / (2 * (1 - cut))
+    return np.where(probabilities < cut, probabilities / (2 * cut), above)
+
+
 def _cards(
-    dataset: Dataset, predictions: Predictions, inputs: InputSpec, rows: NDArray[np.int64]
+    dataset: Dataset,
+    predictions: Predictions,
+    inputs: InputSpec,
+    rows: NDArray[np.int64],
+    thresholds: Thresholds,
 ) -> list[Card]:
     cards: list[Card] = []
     most = PICTURES if dataset.sounds is None else RECORDINGS
@@ -85,14 +111,14 @@ def _cards(
             tags = media(dataset, number, inputs)
         except UnreadableFileError:
             continue  # the file has changed since the prediction
-        title = _title(dataset, predictions, row)
+        title = _title(dataset, predictions, row, thresholds)
         cards.append(Card(tags, title, PurePath(dataset.pictures.name(number)).name))
         if len(cards) == most:
             break
     return cards
 
 
-def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
+def _title(dataset: Dataset, predictions: Predictions, row: int, thresholds: Thresholds) -> str:
     assert dataset.labels is not None
     truth, classes = dataset.labels[predictions.numbers[row]], dataset.classes
     if not dataset.multi_label:
@@ -104,9 +130,10 @@ def _title(dataset: Dataset, predictions: Predictions, row: int) -> str:
         return f"{classes[truth]}, predicted as {classes[guess]} ({sure}; {own})"
     assert predictions.probabilities is not None
     found = predictions.probabilities[row]
-    worst = int(np.abs(found - truth).argmax())
+    wrong = exceeds_threshold(found, thresholds) != truth
+    worst = int((np.abs(_centred(found, thresholds) - truth) + wrong).argmax())
     names = ", ".join(name for name, present in zip(classes, truth, strict=True) if present) or "no label"
-    if abs(found[worst] - truth[worst]) <= THRESHOLD:
+    if not wrong.any():
         return names
     what = "missed" if truth[worst] else "wrongly added"
     return f"{names}; {what}: {classes[worst]} ({100 * found[worst]:.0f} %)"

@@ -151,7 +151,7 @@ def _graph(saved: Pretrained, graph: bytes, start: Callable[[Path], Any]) -> Onn
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / export.FILE
         file.write_bytes(graph)
-        return OnnxModel(start(file), saved.inputs, saved.classes, saved.multi_label)
+        return OnnxModel(start(file), saved.inputs, saved.classes, saved.multi_label, saved.thresholds)
 
 
 class OpenvinoSession:

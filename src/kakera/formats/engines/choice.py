@@ -26,6 +26,7 @@ from kakera.data.download import cache_folder
 from kakera.errors import StorageError
 from kakera.formats.bundle import Pretrained
 from kakera.formats.checksum import digest
+from kakera.formats.classes import exceeds_threshold
 from kakera.formats.engines.builders import EXACT, GRAPHS, Engine, Model, available, build
 from kakera.formats.preparation import batches
 from kakera.matrix_rate import is_bf16_supported
@@ -38,7 +39,6 @@ ENOUGH = 3.0  # seconds from which no further round starts
 ALIKE = 0.98  # smallest share of files with the same labels
 FARTHEST = 0.25  # largest difference of a probability
 WORTH = 1.2  # times the rate of float32 from which a change pays
-LABEL = 0.5  # a multi-label model predicts each class with at least this probability
 
 
 @dataclass(frozen=True)
@@ -148,15 +148,20 @@ def fastest(
             break
         if exact is None:
             exact = _computed(saved, sample)
-        same, difference = compare(exact, _computed(runs[name], sample), saved.multi_label)
+        other = _computed(runs[name], sample)
+        same, difference = compare(exact, other, saved.multi_label, saved.thresholds)
         if same >= ALIKE and difference <= FARTHEST:
             return runs[name], Choice(name, speedup, same, difference, len(exact), tuple(refused))
         refused.append(f"{name} ({100 * same:.1f} % the same, differences up to {difference:.3f})")
     return saved, Choice(EXACT, refused=tuple(refused))
 
 
-def compare(exact: Tensor, other: Tensor, multi_label: bool = False) -> tuple[float, float]:
+def compare(
+    exact: Tensor, other: Tensor, multi_label: bool = False, thresholds: tuple[float, ...] = ()
+) -> tuple[float, float]:
     """Return the share of files with the same labels, and the largest difference of a probability.
+
+    `thresholds` are those of the classes of a multi-label model.
 
     Example:
 
@@ -164,10 +169,11 @@ def compare(exact: Tensor, other: Tensor, multi_label: bool = False) -> tuple[fl
         (0.5, 0.25)
     """
     if multi_label:
-        same = ((exact >= LABEL) == (other >= LABEL)).all(dim=1)
+        one, two = (exceeds_threshold(values.numpy(), thresholds) for values in (exact, other))
+        same = (one == two).all(axis=1)
     else:
-        same = exact.argmax(dim=1) == other.argmax(dim=1)
-    return float(same.float().mean()), float((exact - other).abs().max())
+        same = exact.argmax(dim=1).numpy() == other.argmax(dim=1).numpy()
+    return float(same.mean()), float((exact - other).abs().max())
 
 
 def sample_of(saved: Pretrained, dataset: Dataset, count: int = CHECKED) -> Batch:
@@ -245,6 +251,7 @@ def _place(saved: Pretrained) -> Path:
         kakera.__version__,
         str(torch.get_num_threads()),
         *available(saved),
+        *map(repr, saved.thresholds),
     ]
     key = hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
     return cache_folder() / "engines" / f"{key}.json"

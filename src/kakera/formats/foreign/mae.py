@@ -19,7 +19,8 @@ from kakera.errors import OptionError, RunError
 from kakera.formats import names
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained, require_mae
-from kakera.formats.description import inputs_of
+from kakera.formats.classes import describe_thresholds
+from kakera.formats.description import inputs_of, thresholds_of
 from kakera.formats.fields import flag, mapping, whole, words
 from kakera.formats.names import CONVOLUTION, ROW, ROWS, Row, with_prefix
 from kakera.formats.old_names import current
@@ -148,6 +149,7 @@ def write(saved: Pretrained) -> bytes:
     shape, model = saved.encoder.config, saved.model
     own: dict[str, Any] = {"heads": shape.heads, "inputs": saved.inputs.to_json()}
     own |= {"classes": list(saved.classes), "multi_label": saved.multi_label}
+    own |= describe_thresholds(saved.thresholds)
     if model.reconstructs:
         model = require_mae(saved).model
         own |= {"decoder_heads": model.decoder.config.heads, "norm_pix_loss": model.norm_pix_loss}
@@ -198,9 +200,8 @@ def _build(tensors: Mapping[str, Tensor], own: Mapping[str, Any], name: str, why
         numbers = map(str, range(len(tensors["head.weight"])))
         classes = words("classes", own.get("classes")) if own.get("classes") else tuple(numbers)
         model = Classifier(encoder, len(classes), "mean" if "fc_norm.weight" in tensors else "class")
-    return Pretrained(
-        model, inputs, classes, flag("multi_label", own.get("multi_label", False)), tuple(notes)
-    )
+    several, thresholds = flag("multi_label", own.get("multi_label", False)), thresholds_of(own)
+    return Pretrained(model, inputs, classes, several, tuple(notes), thresholds=thresholds)
 
 
 def _rows(saved: Pretrained) -> tuple[Row, ...]:

@@ -17,7 +17,7 @@ from kakera.errors import OptionError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import without_memory
 from kakera.formats.bundle import Pretrained
-from kakera.formats.description import inputs_of
+from kakera.formats.description import inputs_of, thresholds_of
 from kakera.formats.fields import flag, numbers, whole
 from kakera.formats.foreign import mae
 from kakera.formats.foreign.transformers_names import TOKENS
@@ -115,9 +115,8 @@ def _build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], source: str
     labels = config.get("label_names") or (config.get("pretrained_cfg") or {}).get("label_names")
     classes = tuple(map(str, labels or range(len(tensors["head.weight"]))))
     model: Network = Classifier(encoder, len(classes), _pool(tensors, config))
-    return Pretrained(
-        model, inputs, classes, flag("multi_label", own.get("multi_label", False)), notes, "antialiased"
-    )
+    several, thresholds = flag("multi_label", own.get("multi_label", False)), thresholds_of(own)
+    return Pretrained(model, inputs, classes, several, notes, "antialiased", thresholds)
 
 
 def _registers(tensors: Mapping[str, Tensor]) -> int:

@@ -16,6 +16,7 @@ import kakera
 from kakera.errors import RunError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.bundle import Pretrained
+from kakera.formats.classes import describe_thresholds
 from kakera.formats.foreign.timm import table
 from kakera.formats.native import WEIGHTS
 from kakera.inputs import InputSpec
@@ -108,7 +109,8 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
             "classifier": ["head", "head_dist"] if _distilled(saved) else "head",
         },
         # Properties that timm's configuration cannot express.
-        "kakera": {"inputs": inputs.to_json(), "multi_label": saved.multi_label},
+        "kakera": {"inputs": inputs.to_json(), "multi_label": saved.multi_label}
+        | describe_thresholds(saved.thresholds),
     }
     return content | ({"label_names": list(saved.classes)} if saved.classes else {})
 

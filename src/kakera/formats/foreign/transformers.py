@@ -15,7 +15,7 @@ from kakera.errors import OptionError
 from kakera.formats import names, prefix_tokens
 from kakera.formats.build import require_layers, without_memory
 from kakera.formats.bundle import Pretrained
-from kakera.formats.description import CHANNELS, require_values
+from kakera.formats.description import CHANNELS, require_values, thresholds_of
 from kakera.formats.fields import flag, mapping, number, numbers, one_of, whole
 from kakera.formats.foreign.ast_inputs import is_multi_label, recordings
 from kakera.formats.foreign.image_processors import crop_of
@@ -131,7 +131,8 @@ def _build(config: Mapping[str, Any], preprocessing: Mapping[str, Any], present:
     multi_label, more = _several(config, len(classes))
     head_epsilon = shape.block.epsilon if kind == AST else None
     model = Classifier(encoder, len(classes), _pool(config, present), head_epsilon)
-    return Pretrained(model, inputs, classes, multi_label, (*notes, *more), resampling)
+    notes, thresholds = (*notes, *more), thresholds_of(mapping("kakera", config.get("kakera") or {}))
+    return Pretrained(model, inputs, classes, multi_label, notes, resampling, thresholds)
 
 
 def _several(config: Mapping[str, Any], classes: int) -> tuple[bool, tuple[str, ...]]:

@@ -12,6 +12,7 @@ import kakera
 from kakera.data.images.crop import CenterCrop
 from kakera.formats import names, prefix_tokens
 from kakera.formats.bundle import Pretrained, require_mae
+from kakera.formats.classes import describe_thresholds
 from kakera.formats.foreign.image_processors import described
 from kakera.formats.foreign.transformers import AST
 from kakera.formats.foreign.transformers_kinds import (
@@ -129,6 +130,8 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
         content |= {"id2label": classes, "label2id": {name: number for number, name in classes.items()}}
         problem = "multi_label_classification" if saved.multi_label else "single_label_classification"
         content |= {"problem_type": problem}
+        if saved.thresholds:  # transformers has no field for them
+            content |= {"kakera": describe_thresholds(saved.thresholds)}
     if saved.model.reconstructs:
         model = require_mae(saved).model
         decoder = model.decoder.config

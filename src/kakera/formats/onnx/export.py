@@ -15,6 +15,7 @@ import torch
 import kakera
 from kakera.errors import missing_extra
 from kakera.formats.bundle import Pretrained
+from kakera.formats.classes import describe_thresholds
 from kakera.formats.onnx.graph import graph_of
 from kakera.formats.onnx.inputs import input_of
 
@@ -85,7 +86,7 @@ def configuration(saved: Pretrained) -> dict[str, Any]:
     }
     if saved.model.classifies:
         content |= {"id2label": dict(enumerate(saved.classes)), "multi_label": saved.multi_label}
-    return content
+    return content | describe_thresholds(saved.thresholds)
 
 
 def card(saved: Pretrained) -> str:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from kakera.errors import RunError, missing_extra
 from kakera.formats.build import UNFIT
-from kakera.formats.classes import unique_names
-from kakera.formats.description import inputs_of
+from kakera.formats.classes import require_thresholds, unique_names
+from kakera.formats.description import inputs_of, thresholds_of
 from kakera.formats.fields import flag, mapping, words
 from kakera.formats.old_names import current
 from kakera.formats.onnx.export import FILE
@@ -41,6 +41,7 @@ class OnnxModel:
     inputs: InputSpec
     classes: tuple[str, ...]
     multi_label: bool
+    thresholds: tuple[float, ...] = ()
 
     def probabilities(self, values: Tensor, lengths: Tensor | None = None) -> Float[Tensor, "b classes"]:
         """Return the probabilities (b, classes) of stored pictures, or of waveforms and their `lengths`."""
@@ -91,6 +92,8 @@ def open_onnx(source: str | Path) -> OnnxModel:
         outputs = words("output_names", description["output_names"])
         names = mapping("id2label", description.get("id2label", {}))
         classes = unique_names(words("id2label", [names[str(number)] for number in range(len(names))]))
+        thresholds = thresholds_of(description)
+        require_thresholds(thresholds, len(classes), multi_label=multi_label)
     except (OSError, *UNFIT, RecursionError) as error:
         raise _unfit(
             file.parent / CONFIG, error, "the description that kakera writes beside a graph"
@@ -106,7 +109,7 @@ def open_onnx(source: str | Path) -> OnnxModel:
         raise_out_of_memory(error)
         raise _unfit(file, error, "an ONNX graph") from error
     _require_fit(file, session, inputs, len(classes))
-    return OnnxModel(session, inputs, classes, multi_label)
+    return OnnxModel(session, inputs, classes, multi_label, thresholds)
 
 
 def _require_fit(file: Path, session: Any, inputs: InputSpec, classes: int) -> None:

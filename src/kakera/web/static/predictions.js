@@ -25,7 +25,7 @@ export class PredictionsPanel extends Panel {
     const entry = memory.want(`predict?${words}/${stamp(model)}`, (signal) => getJson(`api/predict?${words}`, signal));
     if (!this.has(entry, key)) return;
     this.title(model, entry.value.multi_label ? "multi-label: more than one class is possible" : "");
-    if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST));
+    if (this.drawn !== entry.value) this.fill(entry.value.probabilities.slice(0, MOST), entry.value.labels);
     this.drawn = entry.value;
     const chosen = state.target || entry.value.probabilities[0].name;
     for (const { firstElementChild: button } of this.list.children) {
@@ -34,11 +34,12 @@ export class PredictionsPanel extends Panel {
     this.show("ready", key);
   }
 
-  fill(rows) {
+  fill(rows, predicted) {
     this.list.replaceChildren(...rows.map(({ name, probability }) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
-      const [label, bar, number] = ["span", "i", "b"].map((tag) => document.createElement(tag));
+      const nameTag = predicted.includes(name) ? "strong" : "span";
+      const [label, bar, number] = [nameTag, "i", "b"].map((tag) => document.createElement(tag));
       button.type = "button";
       button.dataset.name = name;
       button.title = `Show the relevance map for ${name}`;
