@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from kakera.data.batch import Augmentation, Batch
 from kakera.data.dataset import Dataset
@@ -15,6 +16,9 @@ from kakera.errors import OptionError
 from kakera.option_fields import or_none
 from kakera.training.distributed import Distributed
 from kakera.training.options import LearningOptions
+
+if TYPE_CHECKING:
+    from kakera.training.frozen_tokens import FrozenTokens
 
 LEAST_STEPS_PER_WARMUP = 8  # steps of a run for each step of warm-up
 
@@ -53,6 +57,8 @@ class TrainingPlan:
     """Files that are learned without their labels beside the labelled ones; None for none."""
     unlabelled_ratio: int = 0
     """Number of these files in a step for each labelled one."""
+    frozen: FrozenTokens | None = None
+    """The output of frozen layers, with which the steps begin; None to compute it in each step."""
 
     @property
     def batch(self) -> int:
@@ -78,6 +84,10 @@ class TrainingPlan:
         share = self.options.warmup_epochs / self.options.epochs
         return min(round(self.steps * share), self.steps // LEAST_STEPS_PER_WARMUP)
 
+    def without_needless_store(self) -> TrainingPlan:
+        """Return the plan without stored tokens if it has at most one epoch, which reads each file once."""
+        return self if self.steps > self.steps_per_epoch else replace(self, frozen=None)
+
     def batch_slice(self, dist: Distributed) -> BatchSlice:
         """Return the pieces of each batch for this process. Raises OptionError if a batch is too small."""
         each = or_none(self.options.grad_accum) or 1
@@ -96,7 +106,10 @@ class TrainingPlan:
 
         `pinned` puts them into pinned memory, for a fast copy to a GPU.
         """
-        pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned)
+        if self.frozen is not None:
+            pieces = self.frozen.batches(self, start, share, pinned=pinned)
+        else:
+            pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned)
         if self.unlabelled is not None:
             count = min(self.batch * self.unlabelled_ratio, len(self.unlabelled))
             others = self._pieces(self.unlabelled, count, start, share, pinned=pinned)
