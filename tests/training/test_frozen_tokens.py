@@ -14,7 +14,7 @@ from kakera.commands import finetune as command
 from kakera.commands.finetune import finetune, plan_finetune
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
-from kakera.training.frozen_tokens import FrozenTokens, lower_tokens
+from kakera.training.frozen_tokens import FrozenTokens, tokens_after
 from kakera.training.options import FinetuneOptions
 from kakera.training.planning.frozen_layers import random_options
 from tests.small import QUICK, folder, pictures
@@ -68,7 +68,7 @@ def test_the_upper_layers_go_on_from_the_tokens_of_the_lower_ones(pool: Any, lay
     model = Classifier("nano", 3, pool, channels=1, image_size=28, seed=0).eval()
     torch.nn.init.normal_(model.head.weight)
     pixels = torch.randn(2, 1, 28, 28)
-    tokens = lower_tokens(model, pixels, layers)
+    tokens = tokens_after(model, pixels, layers)
     assert tokens.shape[1:] == FrozenTokens(model, 5, layers).shape[1:]
     torch.testing.assert_close(model(tokens, after=layers), model(pixels), rtol=1e-5, atol=1e-5)
 

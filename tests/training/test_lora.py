@@ -14,7 +14,7 @@ from kakera.errors import OptionError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
 from kakera.model.linear import Linear
-from kakera.training.lora import LoRALinear, adapted, count_trained, merged
+from kakera.training.lora import LowRankLinear, count_trained, merged, with_lora
 from kakera.training.options import FinetuneOptions
 from kakera.training.parameters import parameter_groups
 from tests.small import QUICK, pictures
@@ -34,7 +34,7 @@ def classifier(pool: Any = "mean") -> Classifier:
 def learned(model: nn.Module) -> None:
     """Updates that are not 0, as after some training."""
     for part in model.modules():
-        if isinstance(part, LoRALinear):
+        if isinstance(part, LowRankLinear):
             nn.init.normal_(part.lora_b, std=0.3)
 
 
@@ -42,7 +42,7 @@ def learned(model: nn.Module) -> None:
 def test_each_map_is_w_plus_b_a_times_alpha_by_rank(maps: int) -> None:
     torch.manual_seed(0)
     base, rank, alpha = Linear(5, 6 * maps), 2, 3.0
-    update = LoRALinear(base, rank=rank, scale=alpha / rank, maps=maps)
+    update = LowRankLinear(base, rank=rank, scale=alpha / rank, maps=maps)
     learned(nn.Sequential(update))
     a, b, x = update.lora_a.detach().numpy(), update.lora_b.detach().numpy(), np.random.randn(4, 7, 5)
     whole = base.weight.detach().numpy().copy()
@@ -65,7 +65,7 @@ def test_the_network_is_at_first_the_start_and_merged_the_learned_one(pool: Any,
     names = {name: type(part) for name, part in model.named_modules()}
     model.requires_grad_(False)  # PyTorch chooses another product for frozen weights, even without gradients
     before, start = list(model.state_dict()), model(pixels)
-    with adapted(model, options):
+    with with_lora(model, options):
         assert torch.equal(model(pixels), start)
         learned(model)
         found = model(pixels)
@@ -80,7 +80,7 @@ def test_without_merging_the_start_is_back_and_trainable_as_before() -> None:
     model = classifier()
     trainable = {name: each.requires_grad for name, each in model.named_parameters()}
     start = model(PICTURES)
-    with adapted(model, FinetuneOptions("", lora_rank=4)):
+    with with_lora(model, FinetuneOptions("", lora_rank=4)):
         learned(model)
     assert torch.equal(model(PICTURES), start)
     assert {name: each.requires_grad for name, each in model.named_parameters()} == trainable
@@ -91,7 +91,7 @@ def test_updates_and_head_are_in_the_groups_of_their_depth_and_all_else_is_froze
     model = classifier()
     options = FinetuneOptions("", lora_rank=4, lora_targets=targets)
     counted = count_trained(model, options)
-    with adapted(model, options):
+    with with_lora(model, options):
         groups = parameter_groups(model, weight_decay=0.05, lr=1.0, layer_decay=0.5)
     found = {name: group for group in groups for name in group["names"]}
     assert all(".lora_" in name or name.startswith("head.") for name in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -27,7 +28,6 @@ from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
 from kakera.formats.bundle import Pretrained, WithHead, require_classifier, require_token_classifier
 from kakera.formats.load import load
-from kakera.model.classifier import Classifier
 from kakera.model.configs import RESNETS, resnet_config
 from kakera.model.resnet import ResNet
 from kakera.option_fields import AUTO, or_none
@@ -35,16 +35,16 @@ from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
 from kakera.training.freezing import frozen, mark_trainable
-from kakera.training.frozen_tokens import FrozenTokens, closed
+from kakera.training.frozen_tokens import frozen_tokens
 from kakera.training.loop import train
-from kakera.training.lora import adapted, merged
+from kakera.training.lora import merged, with_lora
 from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import StepCost, classifier_cost, resnet_cost
 from kakera.training.planning.forecast import Forecast
-from kakera.training.planning.frozen_layers import lora_text, partial_cost
+from kakera.training.planning.frozen_layers import lora_text, trained_cost
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
 from kakera.training.run import Run
@@ -121,7 +121,8 @@ def finetune_result(
             start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
         task = task_of(saved, plan)
         watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=uses_validation(chosen))
-        with frozen(saved.model, chosen.freeze), adapted(saved.model, chosen), closed(plan.frozen):
+        stored = closing(plan.frozen) if plan.frozen else nullcontext()
+        with frozen(saved.model, chosen.freeze), with_lora(saved.model, chosen), stored:
             best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
             model = merged(train(task, plan, run, verb="finetune", each_epoch=watch, best=best))
         mark_trainable(model, saved.model)
@@ -195,18 +196,17 @@ def prepare_finetuning(
         unlabelled=prepared.dataset.part("train") if chosen.unlabelled else None,
         unlabelled_ratio=chosen.unlabelled_ratio,
         crop=CenterCrop.of(saved.inputs),
+        frozen=frozen_tokens(saved.model, chosen, len(pictures), forecast.frozen),
     )
-    stored = forecast.frozen and forecast.frozen.stored
-    if stored and isinstance(saved.model, Classifier):
-        folder = Path(chosen.out) if stored == "file" else None
-        plan = replace(plan, frozen=FrozenTokens(saved.model, len(pictures), chosen.freeze, folder))
     task = task_of(saved, plan)
     forecast = job.once_measured(forecast, task, plan, dist, always=always)
     if isinstance(task, SemiSupervised):
         task.teacher = saved.model  # for the measurement of a step
-    with frozen(saved.model, chosen.freeze), adapted(saved.model, chosen):
+    with frozen(saved.model, chosen.freeze), with_lora(saved.model, chosen):
         forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
-    return saved, forecast.plan.without_needless_store(), forecast, dist
+    plan = forecast.plan
+    plan = plan if plan.steps > plan.steps_per_epoch else replace(plan, frozen=None)  # reads each file once
+    return saved, plan, forecast, dist
 
 
 def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
@@ -232,7 +232,7 @@ def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) ->
         size = (side, side) if before and side else own
         whole = classifier_cost(shape, size, channels, classes)
         frozen = job.frozen_layers(shape, whole.tokens - 1, count)
-        cost = _whole_cost(partial_cost(whole, shape, chosen, classes, frozen), chosen)
+        cost = _whole_cost(trained_cost(whole, shape, chosen, classes, frozen), chosen)
         name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
         text = f"Vision Transformer {name}, {described(cost, size, shape)}{lora_text(cost, chosen)}"
         return job.forecast(cost, text, size, train=count, frozen=frozen)

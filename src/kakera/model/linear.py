@@ -66,9 +66,9 @@ def linear(
     learns = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
     learns = learns and torch.is_grad_enabled()
     if not is_supported(x, weight) or (learns and weight.numel() < LARGE):
-        return activated(functional.linear(x, weight, bias), then)
+        return with_activation(functional.linear(x, weight, bias), then)
     if learns:
-        return activated(_Differentiable.apply(x, weight, bias), then)
+        return with_activation(_Differentiable.apply(x, weight, bias), then)
     return _product(x, weight, bias, then)
 
 
@@ -95,12 +95,12 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then = "nothi
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, kind, [], algorithm)
 
 
-def activated(x: Float[Tensor, ...], then: Then) -> Float[Tensor, ...]:
+def with_activation(x: Float[Tensor, ...], then: Then) -> Float[Tensor, ...]:
     """Return x, or its GELU if `then` names one.
 
     Example:
 
-        >>> activated(torch.zeros(2), "gelu")
+        >>> with_activation(torch.zeros(2), "gelu")
         tensor([0., 0.])
     """
     if then == "nothing":

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,15 @@ from kakera.errors import UnreadableFileError
 from kakera.model.classifier import POOLED_TOKENS, Classifier
 from kakera.progress import Progress
 from kakera.storage import storing
+from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
-from kakera.training.planning.frozen_layers import stored_tokens
+from kakera.training.planning.frozen_layers import FrozenLayers, stored_tokens
 from kakera.training.tasks import Classification
 
 CHUNK = 64  # pictures per forward pass
 
 
-def lower_tokens(model: Classifier, pixels: Float[Tensor, "b c H W"], layers: int) -> Float[Tensor, "b k d"]:
+def tokens_after(model: Classifier, pixels: Float[Tensor, "b c H W"], layers: int) -> Float[Tensor, "b k d"]:
     """Return the tokens (b, k, d) after the lowest layers, from which `Classifier.forward` goes on.
 
     If all layers are frozen, only the tokens that the head reads are returned: the first ones, or their mean.
@@ -45,7 +46,7 @@ def lower_tokens(model: Classifier, pixels: Float[Tensor, "b c H W"], layers: in
     Example:
 
         >>> model = Classifier("nano", 2, "class", channels=1, image_size=28)
-        >>> [lower_tokens(model, torch.zeros(1, 1, 28, 28), layers).shape[1] for layers in (2, 3)]
+        >>> [tokens_after(model, torch.zeros(1, 1, 28, 28), layers).shape[1] for layers in (2, 3)]
         [50, 1]
     """
     encoder = model.encoder
@@ -124,7 +125,7 @@ class FrozenTokens:
         return read_batches(_TokenReader(self, plan), order, 0, pinned=pinned)
 
     def close(self) -> None:
-        """Drop the tokens and their file."""
+        """Remove the tokens and their file."""
         self.tokens = self.tokens[:0]
         if self._path is not None:
             with suppress(OSError):
@@ -199,7 +200,7 @@ def tokens_of(task: Classification, batch: Batch, layers: int, fabric: Fabric) -
     batch = batch.to(fabric.device)
     pixels = Classification.inputs_of(task, batch)[0].to(model.encoder.class_token.dtype)
     with fabric.autocast():
-        return lower_tokens(model, pixels, layers).float().cpu().numpy()
+        return tokens_after(model, pixels, layers).float().cpu().numpy()
 
 
 def seconds_of_a_file(task: FrozenClassification, plan: TrainingPlan, fabric: Fabric) -> float:
@@ -216,17 +217,18 @@ def seconds_of_a_file(task: FrozenClassification, plan: TrainingPlan, fabric: Fa
     return seconds
 
 
-@contextmanager
-def closed(tokens: FrozenTokens | None) -> Generator[None]:
-    """Drop the tokens and their file after the block, if there are some.
+def frozen_tokens(
+    model: nn.Module, options: FinetuneOptions, count: int, layers: FrozenLayers | None
+) -> FrozenTokens | None:
+    """Return a store for the tokens of `count` training files; None if each step computes them.
 
     Example:
 
-        >>> with closed(None):
-        ...     pass
+        >>> model = Classifier("nano", 2, channels=1, image_size=28)
+        >>> frozen_tokens(model, FinetuneOptions("", freeze=2), 100, FrozenLayers("memory", "")).shape
+        (100, 50, 64)
     """
-    try:
-        yield
-    finally:
-        if tokens is not None:
-            tokens.close()
+    if layers is None or not layers.stored or not isinstance(model, Classifier):
+        return None
+    folder = Path(options.out) if layers.stored == "file" else None
+    return FrozenTokens(model, count, options.freeze, folder)

@@ -19,7 +19,7 @@ from torch.nn import functional
 from kakera import seeding
 from kakera.errors import OptionError
 from kakera.model.attention import MLP, Attention
-from kakera.model.linear import Linear, Then, activated, linear
+from kakera.model.linear import Linear, Then, linear, with_activation
 from kakera.training.options import FinetuneOptions
 
 M = TypeVar("M", bound=nn.Module)
@@ -27,7 +27,7 @@ QKV = 3  # queries, keys and values are three maps in one matrix; each has its o
 NAMES = ("lora_a", "lora_b", "lora_scale")
 
 
-class LoRALinear(Linear):
+class LowRankLinear(Linear):
     """A linear map with an update of low rank: x Wᵀ + b + scale · x Aᵀ Bᵀ.
 
     W and b are those of `base`. With `maps` above 1, W consists of this many maps, stacked along its rows,
@@ -36,9 +36,9 @@ class LoRALinear(Linear):
     Example:
 
         >>> base = Linear(4, 2)
-        >>> adapted = LoRALinear(base, rank=1, scale=2.0)
+        >>> updated = LowRankLinear(base, rank=1, scale=2.0)
         >>> x = torch.ones(3, 4)
-        >>> torch.equal(adapted(x), base(x))
+        >>> torch.equal(updated(x), base(x))
         True
     """
 
@@ -63,7 +63,9 @@ class LoRALinear(Linear):
 
     def forward(self, input: Float[Tensor, "... i"], then: Then = "nothing") -> Float[Tensor, "... o"]:
         """Return the map of the input with its update; `then` applies a GELU to it."""
-        return activated(linear(input, self.weight, self.bias).add_(self._update(input, slice(None))), then)
+        return with_activation(
+            linear(input, self.weight, self.bias).add_(self._update(input, slice(None))), then
+        )
 
     def rows(self, input: Float[Tensor, "... i"], which: slice) -> Float[Tensor, "... o"]:
         """Return some of the outputs: those of the rows `which` of the weight."""
@@ -109,8 +111,8 @@ def merged_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
     Example:
 
-        >>> adapted = LoRALinear(Linear(4, 2), rank=1, scale=2.0)
-        >>> sorted(merged_tensors(adapted.state_dict()))
+        >>> updated = LowRankLinear(Linear(4, 2), rank=1, scale=2.0)
+        >>> sorted(merged_tensors(updated.state_dict()))
         ['bias', 'weight']
     """
     found = dict(tensors)
@@ -123,7 +125,7 @@ def merged_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @contextmanager
-def adapted(model: nn.Module, options: FinetuneOptions) -> Generator[None]:
+def with_lora(model: nn.Module, options: FinetuneOptions) -> Generator[None]:
     """Add low-rank updates to the layers of a Vision Transformer within the block, and freeze the rest.
 
     Trained are the updates of `lora_targets` and the head. With a `lora_rank` of 0 nothing changes.
@@ -134,7 +136,7 @@ def adapted(model: nn.Module, options: FinetuneOptions) -> Generator[None]:
 
         >>> from kakera.model.classifier import Classifier
         >>> model = Classifier("nano", 2, channels=1, image_size=28)
-        >>> with adapted(model, FinetuneOptions("", lora_rank=4)):
+        >>> with with_lora(model, FinetuneOptions("", lora_rank=4)):
         ...     len([each for each in model.parameters() if each.requires_grad])
         14
     """
@@ -152,7 +154,7 @@ def adapted(model: nn.Module, options: FinetuneOptions) -> Generator[None]:
             got, do = options.lora_rank, "use a smaller rank, such as 8"
             raise OptionError("lora_rank", got=got, expected=f"at most the width of {most}", do=do)
         scale = options.lora_alpha / options.lora_rank
-        update = LoRALinear(base, rank=options.lora_rank, scale=scale, maps=maps, generator=draws)
+        update = LowRankLinear(base, rank=options.lora_rank, scale=scale, maps=maps, generator=draws)
         setattr(owner, name, update)
     try:
         yield
@@ -167,12 +169,12 @@ def merged(model: M) -> M:
 
     Example:
 
-        >>> model = nn.Sequential(LoRALinear(Linear(4, 2), rank=1, scale=2.0))
+        >>> model = nn.Sequential(LowRankLinear(Linear(4, 2), rank=1, scale=2.0))
         >>> type(merged(model)[0]).__name__
         'Linear'
     """
     for part in model.modules():
-        if isinstance(part, LoRALinear):
+        if isinstance(part, LowRankLinear):
             part.merge()
     _remove(model)
     return model
@@ -198,7 +200,7 @@ def count_trained(model: nn.Module, options: FinetuneOptions) -> int:
 def _remove(model: nn.Module) -> None:
     for owner in list(model.modules()):
         for name, part in list(owner.named_children()):
-            if isinstance(part, LoRALinear):
+            if isinstance(part, LowRankLinear):
                 setattr(owner, name, part.plain())
 
 

@@ -84,10 +84,6 @@ class TrainingPlan:
         share = self.options.warmup_epochs / self.options.epochs
         return min(round(self.steps * share), self.steps // LEAST_STEPS_PER_WARMUP)
 
-    def without_needless_store(self) -> TrainingPlan:
-        """Return the plan without stored tokens if it has at most one epoch, which reads each file once."""
-        return self if self.steps > self.steps_per_epoch else replace(self, frozen=None)
-
     def batch_slice(self, dist: Distributed) -> BatchSlice:
         """Return the pieces of each batch for this process. Raises OptionError if a batch is too small."""
         each = or_none(self.options.grad_accum) or 1

@@ -19,7 +19,10 @@ RESERVE = 1 << 30  # bytes of the disk that stay free
 
 @dataclass(frozen=True)
 class FrozenLayers:
-    """Where the output of frozen layers is stored ("" if it is computed in each step), and a note on that."""
+    """The place of the stored output of frozen layers, and a note for the plan.
+
+    The place is "" if each step computes the output.
+    """
 
     stored: Literal["", "memory", "file"]
     note: str
@@ -81,7 +84,7 @@ def frozen_layers(
         >>> options = FinetuneOptions("demo", freeze=2, out="runs/x")
         >>> found = frozen_layers(options, SIZES["nano"], patches=49, files=100, memory=10**9)
         >>> found.stored, found.note[:60]
-        ('', '2 of 3, computed in each step because of crop_min_scale, shi')
+        ('', '2 of 3, computed in each step because of crop_min_scale, fli')
     """
     if not options.freeze:
         return None
@@ -101,7 +104,7 @@ def frozen_layers(
     return FrozenLayers("", f"{name}, computed in each step because {gigabytes(size)} do not fit on the disk")
 
 
-def partial_cost(
+def trained_cost(
     cost: StepCost, shape: ViTConfig, options: FinetuneOptions, classes: int, layers: FrozenLayers | None
 ) -> StepCost:
     """Return the cost of a fine-tuning that trains only low-rank updates, or only the layers above `freeze`.
@@ -113,7 +116,7 @@ def partial_cost(
         >>> from kakera.model.configs import SIZES
         >>> from kakera.training.planning.costs import classifier_cost
         >>> whole = classifier_cost(SIZES["nano"], (28, 28), 1, 10)
-        >>> partial_cost(whole, SIZES["nano"], FinetuneOptions("demo", lora_rank=4), 10, None).changed
+        >>> trained_cost(whole, SIZES["nano"], FinetuneOptions("demo", lora_rank=4), 10, None).changed
         6794
     """
     if options.lora_rank:
