@@ -90,7 +90,7 @@ def test_weights_and_losses_are_those_without_stored_tokens(
     filled: list[tuple[int, ...]],
     request: pytest.FixtureRequest,
 ) -> None:
-    options = {**STILL, **changes, "init_from": mae}
+    options: dict[str, Any] = {**STILL, **changes, "init_from": mae}
     finetune(pictures(), out=tmp_path / "stored", **options)
     count = 24 if "labels" in changes else 40
     assert filled == [(count, *filled[0][1:])]
@@ -114,7 +114,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
 ) -> None:
     if place == "file":
         monkeypatch.setattr("kakera.training.prepared.SHARE", 0.0)
-    options = {**STILL, "init_from": mae, "ema_decay": 0.5, "workers": 0}
+    options: dict[str, Any] = {**STILL, "init_from": mae, "ema_decay": 0.5, "workers": 0}
     data, whole, killed = pictures(100), tmp_path / "whole", tmp_path / "killed"
     finetune(data, out=whole, **options)
     interrupt(data, killed, monkeypatch, **options)
@@ -170,7 +170,7 @@ def test_unreadable_files_are_listed_and_left_out(
 def test_nothing_is_stored_if_a_picture_changes_in_each_epoch(
     changes: dict[str, Any], mae: Path, tmp_path: Path
 ) -> None:
-    options = {**STILL, **changes, "init_from": mae}
+    options: dict[str, Any] = {**STILL, **changes, "init_from": mae}
     plan = plan_finetune(pictures(), out=tmp_path / "plan", **options)
     (name,) = changes
     assert f"frozen layers: 2 of 3, computed in each step because of {name}" in "\n".join(plan.lines())
@@ -178,8 +178,8 @@ def test_nothing_is_stored_if_a_picture_changes_in_each_epoch(
 
 
 def test_the_lowest_layer_is_never_dropped() -> None:
-    still = {"crop_min_scale": 1, "flip": False, "mixup": 0, "cutmix": 0, "randaugment": 0}
-    options = {**still, "random_erasing": 0, "drop_path": 0.5}
+    still: dict[str, Any] = {"crop_min_scale": 1, "flip": False, "mixup": 0, "cutmix": 0, "randaugment": 0}
+    options: dict[str, Any] = {**still, "random_erasing": 0, "drop_path": 0.5}
     assert random_options(FinetuneOptions("", freeze=1, **options)) == []
     assert random_options(FinetuneOptions("", freeze=2, **options)) == ["drop_path"]
 
@@ -207,7 +207,7 @@ def test_a_training_from_stored_tokens_is_faster(mae: Path, tmp_path: Path) -> N
     seconds = dict[int, float]()
     for freeze in (0, 3):
         began = time.monotonic()
-        options = {**STILL, "epochs": 20.0, "freeze": freeze, "init_from": mae}
+        options: dict[str, Any] = {**STILL, "epochs": 20.0, "freeze": freeze, "init_from": mae}
         finetune(pictures(400), out=tmp_path / str(freeze), **options)
         seconds[freeze] = time.monotonic() - began
     assert seconds[3] < seconds[0]

@@ -138,7 +138,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(mae: Path, 
 def test_an_interrupted_run_ends_with_the_same_bits_and_can_be_opened_before(
     changes: dict[str, Any], mae: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {**TUNED, **changes, "epochs": 5.0, "init_from": mae}
+    options: dict[str, Any] = {**TUNED, **changes, "epochs": 5.0, "init_from": mae}
     data, whole, killed = pictures(64), tmp_path / "whole", tmp_path / "killed"
     finetune(data, out=whole, **options)
     interrupt(data, killed, monkeypatch, **options)
@@ -164,7 +164,7 @@ def test_an_interrupted_run_ends_with_the_same_bits_and_can_be_opened_before(
 def test_options_that_do_not_go_together_are_refused(
     changes: dict[str, Any], said: str, mae: Path, tmp_path: Path
 ) -> None:
-    options = {**TUNED, "model": "nano", "init_from": mae, **changes}
+    options: dict[str, Any] = {**TUNED, "model": "nano", "init_from": mae, **changes}
     with pytest.raises(OptionError, match=said):
         finetune(pictures(), out=tmp_path / "run", **options)
 
@@ -175,7 +175,7 @@ def test_a_cnn_has_no_attention_to_adapt(cnn: Path, tmp_path: Path) -> None:
 
 
 def test_the_plan_counts_the_trained_weights(mae: Path, tmp_path: Path) -> None:
-    options = {**TUNED, "init_from": mae}
+    options: dict[str, Any] = {**TUNED, "init_from": mae}
     plan = plan_finetune(pictures(), out=tmp_path / "plan", **options)
     model = finetune(pictures(), out=tmp_path / "run", **options).saved.model
     chosen = plan.plan.options
