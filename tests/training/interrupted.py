@@ -30,3 +30,8 @@ def interrupt(
         with pytest.raises(Killed):
             finetune(data, out=out, checkpoint_seconds=0, **options)
     assert list((out / "checkpoints").glob("step-*"))
+
+
+def with_changes(options: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Options with other values."""
+    return {**options, **changes}

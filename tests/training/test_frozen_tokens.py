@@ -19,7 +19,7 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.planning.frozen_layers import random_options
 from tests.small import QUICK, folder, pictures
 from tests.training import commands
-from tests.training.interrupted import interrupt
+from tests.training.interrupted import interrupt, with_changes
 
 STILL: dict[str, Any] = {
     **QUICK,
@@ -148,7 +148,7 @@ def test_unreadable_files_are_listed_and_left_out(
     broken = data / "bag" / "3.png"
     broken.write_bytes(broken.read_bytes()[:60])
     monkeypatch.setattr("kakera.training.prepared.Prepared.preloaded", lambda self, *_, **__: self)
-    finetune(data, out=tmp_path / "run", init_from=mae, **{**STILL, "workers": 0})
+    finetune(data, out=tmp_path / "run", init_from=mae, **with_changes(STILL, {"workers": 0}))
     assert filled
     assert "3.png" in (tmp_path / "run" / "unreadable.csv").read_text()
 
@@ -185,13 +185,13 @@ def test_the_lowest_layer_is_never_dropped() -> None:
 
 
 def test_one_epoch_stores_nothing(mae: Path, tmp_path: Path, filled: list[tuple[int, ...]]) -> None:
-    finetune(pictures(), out=tmp_path / "run", init_from=mae, **{**STILL, "epochs": 1.0})
+    finetune(pictures(), out=tmp_path / "run", init_from=mae, **with_changes(STILL, {"epochs": 1.0}))
     assert filled == []
 
 
 def test_the_plan_forecasts_the_shorter_time(mae: Path, tmp_path: Path) -> None:
     plans = [
-        plan_finetune(pictures(), out=tmp_path / "plan", init_from=mae, **{**STILL, "freeze": n})
+        plan_finetune(pictures(), out=tmp_path / "plan", init_from=mae, **with_changes(STILL, {"freeze": n}))
         for n in (0, 2, 3)
     ]
     whole, two, all_layers = (plan.cost for plan in plans)

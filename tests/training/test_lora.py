@@ -19,7 +19,7 @@ from kakera.training.options import FinetuneOptions
 from kakera.training.parameters import parameter_groups
 from tests.small import QUICK, pictures
 from tests.training import commands
-from tests.training.interrupted import interrupt
+from tests.training.interrupted import interrupt, with_changes
 
 TUNED: dict[str, Any] = {**QUICK, "baselines": False, "base_lr": 1e-2, "lora_rank": 4}
 PICTURES = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -111,7 +111,7 @@ def test_updates_and_head_are_in_the_groups_of_their_depth_and_all_else_is_froze
 def test_the_stored_model_is_ordinary_and_differs_from_the_start_by_low_rank(
     changes: dict[str, Any], mae: Path, tmp_path: Path
 ) -> None:
-    finetune(pictures(120), out=tmp_path / "run", init_from=mae, **{**TUNED, **changes})
+    finetune(pictures(120), out=tmp_path / "run", init_from=mae, **with_changes(TUNED, changes))
     found, before = load(tmp_path / "run").model.state_dict(), load(mae).model.state_dict()
     for name, value in found.items():
         if name.endswith(("qkv.weight", "out.weight")):
@@ -124,7 +124,7 @@ def test_the_stored_model_is_ordinary_and_differs_from_the_start_by_low_rank(
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(mae: Path, tmp_path: Path) -> None:
     tables = [
-        finetune(pictures(), out=tmp_path / str(number), init_from=mae, **{**TUNED, "seed": seed})
+        finetune(pictures(), out=tmp_path / str(number), init_from=mae, **with_changes(TUNED, {"seed": seed}))
         for number, seed in enumerate((0, 0, 1))
     ]
     first, second, other = (found.saved.model.state_dict()["head.weight"] for found in tables)

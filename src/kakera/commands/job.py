@@ -106,7 +106,7 @@ class TrainingJob(Generic[Chosen]):
             processes=devices,
             pieces=0 if options.grad_accum == AUTO else options.grad_accum,
             divisible=divisible,
-            data=prepared.bytes_held(),
+            data=prepared.bytes_held() + (frozen.held if frozen else 0),
         )
         smaller = {"batch_size": fitted.batch} if fitted.batch < min(options.batch_size, count) else {}
         options = replace(options, grad_accum=fitted.pieces, **smaller)

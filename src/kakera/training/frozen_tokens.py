@@ -87,8 +87,9 @@ class FrozenTokens:
         self.broken: dict[int, UnreadableFileError] = {}
         self._path: Path | None = None
 
-    def fill(self, task: Classification, plan: TrainingPlan, fabric: Fabric) -> None:
+    def fill(self, task: object, plan: TrainingPlan, fabric: Fabric) -> None:
         """Compute the tokens of all training files with the model of the task. Raises StorageError."""
+        assert isinstance(task, Classification)
         with Progress("frozen layers", total=len(plan.train), kind=plan.train.kind) as progress:
             groups = self._groups(task, plan, fabric, progress)
             if self.folder is None:

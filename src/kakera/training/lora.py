@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -54,7 +54,9 @@ class LowRankLinear(Linear):
         generator: torch.Generator | None = None,
     ) -> None:
         with torch.device("meta"):
-            super().__init__(base.in_features, base.out_features, bias=base.bias is not None)
+            super().__init__(
+                base.in_features, base.out_features, bias=cast("Tensor | None", base.bias) is not None
+            )
         self.weight, self.bias, self.maps = base.weight, base.bias, maps
         first = torch.randn(maps * rank, base.in_features, generator=generator) * base.in_features**-0.5
         self.lora_a = nn.Parameter(first.to(base.weight))
@@ -84,7 +86,9 @@ class LowRankLinear(Linear):
     def plain(self) -> Linear:
         """Return the linear map with the same weight and bias, without the update."""
         with torch.device("meta"):
-            plain = Linear(self.in_features, self.out_features, bias=self.bias is not None)
+            plain = Linear(
+                self.in_features, self.out_features, bias=cast("Tensor | None", self.bias) is not None
+            )
         plain.weight, plain.bias = self.weight, self.bias
         return plain
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from kakera.model.classifier import POOLED_TOKENS
+from kakera.model.classifier import POOLED_TOKENS, Pooling
 from kakera.model.configs import ViTConfig
 from kakera.training.launch import processes
-from kakera.training.options import FinetuneOptions, Pooling
+from kakera.training.options import FinetuneOptions
 from kakera.training.planning.costs import FLOAT, StepCost, lora_parameters
 from kakera.training.planning.fit import gigabytes
 
@@ -26,6 +26,8 @@ class FrozenLayers:
 
     stored: Literal["", "memory", "file"]
     note: str
+    held: int = 0
+    """Bytes of memory for the output."""
 
 
 def random_options(options: FinetuneOptions) -> list[str]:
@@ -98,7 +100,7 @@ def frozen_layers(
         return FrozenLayers("", f"{name}, computed in each step of the only epoch")
     size = files * stored_tokens(shape, patches, options.pool, options.freeze) * shape.width * FLOAT
     if size <= memory:
-        return FrozenLayers("memory", f"{name}, computed once ({gigabytes(size)} in memory)")
+        return FrozenLayers("memory", f"{name}, computed once ({gigabytes(size)} in memory)", size)
     if size + RESERVE <= shutil.disk_usage(_existing(Path(options.out))).free:
         return FrozenLayers("file", f"{name}, computed once ({gigabytes(size)} in a file)")
     return FrozenLayers("", f"{name}, computed in each step because {gigabytes(size)} do not fit on the disk")
