@@ -12,11 +12,13 @@ from PIL import Image
 
 from kakera.commands import finetune as command
 from kakera.commands.finetune import finetune, plan_finetune
+from kakera.errors import OptionError
 from kakera.formats.load import load
 from kakera.model.classifier import Classifier
 from kakera.training.frozen_tokens import FrozenTokens, tokens_after
 from kakera.training.options import FinetuneOptions
 from kakera.training.planning.frozen_layers import random_options
+from kakera.training.run_folder import UNFINISHED
 from tests.small import QUICK, folder, pictures
 from tests.training import commands
 from tests.training.interrupted import interrupt, with_changes
@@ -122,6 +124,17 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     assert filled == 3 * [(100, 50, 64)]
     assert (whole / "model.safetensors").read_bytes() == (killed / "model.safetensors").read_bytes()
     assert not [path.name for path in killed.iterdir() if path.name.startswith(".frozen")]
+
+
+def test_a_killed_runs_file_has_a_name_that_its_resumption_removes(tmp_path: Path) -> None:
+    tokens = FrozenTokens(Classifier("nano", 3, channels=1, image_size=28), 5, layers=2, folder=tmp_path)
+    assert tokens.path is not None
+    assert UNFINISHED.fullmatch(tokens.path.name)
+
+
+def test_more_layers_than_there_are_cannot_be_frozen(mae: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="freeze: got 4 layers, expected at most 3"):
+        plan_finetune(pictures(), out=tmp_path / "run", init_from=mae, **with_changes(STILL, {"freeze": 4}))
 
 
 def test_memory_and_file_give_the_same_bits(

@@ -79,29 +79,28 @@ class FrozenTokens:
     """
 
     def __init__(self, model: Classifier, count: int, layers: int, folder: Path | None = None) -> None:
-        self.layers, self.folder, shape = layers, folder, model.encoder.config
+        self.layers, shape = layers, model.encoder.config
+        self.path = folder and folder / f".frozen-tokens.{os.getpid():08x}"  # removed if killed, see `Run`
         tokens = stored_tokens(shape, model.encoder.grid.count, model.pool, layers)
         self.shape = (count, tokens, shape.width)
         self.tokens = torch.randn(1, *self.shape[1:], generator=torch.Generator().manual_seed(0))
         self.tokens = self.tokens.expand(self.shape)
         self.broken: dict[int, UnreadableFileError] = {}
-        self._path: Path | None = None
 
     def fill(self, task: object, plan: TrainingPlan, fabric: Fabric) -> None:
         """Compute the tokens of all training files with the model of the task. Raises StorageError."""
         assert isinstance(task, Classification)
         with Progress("frozen layers", total=len(plan.train), kind=plan.train.kind) as progress:
             groups = self._groups(task, plan, fabric, progress)
-            if self.folder is None:
+            if self.path is None:
                 stored = np.empty(self.shape, np.float32)
                 for first, tokens in groups:
                     stored[first : first + len(tokens)] = tokens
             else:
-                self._path = self.folder / f".frozen-tokens.{os.getpid():08x}"  # removed if killed, see `Run`
-                with storing(self._path), self._path.open("wb") as file:
+                with storing(self.path), self.path.open("wb") as file:
                     for _, tokens in groups:
                         file.write(tokens.tobytes())
-                stored = np.memmap(self._path, np.float32, "r+", shape=self.shape)
+                stored = np.memmap(self.path, np.float32, "r+", shape=self.shape)
         self.tokens = torch.from_numpy(stored)
 
     def _groups(
@@ -128,9 +127,9 @@ class FrozenTokens:
     def close(self) -> None:
         """Remove the tokens and their file."""
         self.tokens = self.tokens[:0]
-        if self._path is not None:
+        if self.path is not None:
             with suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
 
 
 class _TokenReader(TorchDataset[Any]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kakera.errors import OptionError
 from kakera.model.classifier import POOLED_TOKENS, Pooling
 from kakera.model.configs import ViTConfig
 from kakera.training.launch import processes
@@ -78,7 +79,7 @@ def frozen_layers(
 
     `patches` is the number of patches of a picture, `files` the number of training files, and `memory` the
     number of bytes that tokens may take. `still` is False for recordings, whose windows are random. A
-    training of at most one epoch stores nothing.
+    training of at most one epoch stores nothing. Raises OptionError if there are fewer layers.
 
     Example:
 
@@ -90,6 +91,9 @@ def frozen_layers(
     """
     if not options.freeze:
         return None
+    if options.freeze > shape.depth:
+        got, expected = f"{options.freeze} layers", f"at most {shape.depth}"
+        raise OptionError("freeze", got=got, expected=expected, do="freeze fewer layers")
     name, why = f"{options.freeze} of {shape.depth}", _obstacles(options)
     if not still:
         why.append("random windows")
