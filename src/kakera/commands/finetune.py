@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -16,11 +17,17 @@ from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.commands.thresholds import chooses_thresholds, with_thresholds
 from kakera.commands.validation import report_kept, require_compatible, uses_validation, with_validation
+from kakera.commands.validation import (
+    report_kept,
+    require_compatible,
+    require_waves,
+    uses_validation,
+    with_validation,
+)
 from kakera.commands.watch import AccuracyMonitor
 from kakera.data.dataset import Dataset
 from kakera.data.images.crop import CenterCrop
 from kakera.data.split import few
-from kakera.errors import OptionError
 from kakera.formats.bundle import Pretrained, WithHead, require_classifier, require_token_classifier
 from kakera.formats.load import load
 from kakera.model.configs import RESNETS, resnet_config
@@ -30,13 +37,16 @@ from kakera.training.best_epoch import BestEpoch
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
 from kakera.training.freezing import frozen, mark_trainable
+from kakera.training.frozen_tokens import frozen_tokens
 from kakera.training.loop import train
+from kakera.training.lora import merged, with_lora
 from kakera.training.notes import noted
 from kakera.training.option_args import FinetuneArgs
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import StepCost, classifier_cost, resnet_cost
 from kakera.training.planning.forecast import Forecast
+from kakera.training.planning.frozen_layers import lora_text, trained_cost
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
 from kakera.training.run import Run
@@ -114,9 +124,10 @@ def finetune_result(
             start_from_ridge(classifier, pictures, workers=prepared.workers, dist=run.dist, device=device)
         task = task_of(saved, plan)
         watch = AccuracyMonitor(saved, prepared.dataset, plan, run, decides=uses_validation(chosen))
-        best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
-        with frozen(saved.model, chosen.freeze):
-            model = train(task, plan, run, verb="finetune", each_epoch=watch, best=best)
+        stored = closing(plan.frozen) if plan.frozen else nullcontext()
+        with frozen(saved.model, chosen.freeze), with_lora(saved.model, chosen), stored:
+            best = BestEpoch[WithHead](saved.model, chosen.patience) if uses_validation(chosen) else None
+            model = merged(train(task, plan, run, verb="finetune", each_epoch=watch, best=best))
         mark_trainable(model, saved.model)
         report_kept(best, plan)
         found = with_thresholds(replace(saved, model=model), prepared.dataset, chosen, prepared.workers, dist)
@@ -172,7 +183,9 @@ def prepare_finetuning(
         fewer = always or chosen.val_share  # a sample, or the rest of a validation part
         count = min(chosen.labels, len(pictures)) if fewer else chosen.labels
         pictures = pictures.take(few(pictures.labels, count, chosen.label_seed))
-    require_compatible(chosen, scratch=before is None, multi_label=prepared.dataset.multi_label)
+    attention = before is None or before.model.has_attention
+    several = prepared.dataset.multi_label
+    require_compatible(chosen, scratch=before is None, multi_label=several, attention=attention)
     saved = initial_classifier(prepared, chosen, before)
     dist = Distributed(engine(chosen))
     plan = TrainingPlan(
@@ -188,13 +201,17 @@ def prepare_finetuning(
         unlabelled_ratio=chosen.unlabelled_ratio,
         balanced=chosen.sampler == "balanced",
         crop=CenterCrop.of(saved.inputs),
+        frozen=frozen_tokens(saved.model, chosen, len(pictures), forecast.frozen),
     )
     task = task_of(saved, plan)
+    forecast = job.once_measured(forecast, task, plan, dist, always=always)
     if isinstance(task, SemiSupervised):
         task.teacher = saved.model  # for the measurement of a step
-    with frozen(saved.model, chosen.freeze):
+    with frozen(saved.model, chosen.freeze), with_lora(saved.model, chosen):
         forecast = job.timed(forecast, task, plan, prepared, dist, always=always)
-    return saved, forecast.plan, forecast, dist
+    plan = forecast.plan
+    plan = plan if plan.steps > plan.steps_per_epoch else replace(plan, frozen=None)  # reads each file once
+    return saved, plan, forecast, dist
 
 
 def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) -> Forecast:
@@ -202,7 +219,7 @@ def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) ->
     chosen, dataset = job.options, job.prepared.dataset
     require_classes(dataset)
     if dataset.sounds is not None:
-        _require_waves(chosen)
+        require_waves(chosen)
     count = len(labelled_part(dataset, "train"))
     count = min(chosen.labels, count) or count
     classes, channels = len(dataset.classes), 1 if dataset.sounds is not None else dataset.channels
@@ -218,11 +235,12 @@ def forecast_of(job: TrainingJob[FinetuneOptions], before: Pretrained | None) ->
             own = job.prepared.size(chosen.image_size, shape.patch, chosen.seconds)
         side = or_none(chosen.image_size)
         size = (side, side) if before and side else own
-        cost = _whole_cost(classifier_cost(shape, size, channels, classes), chosen)
+        whole = classifier_cost(shape, size, channels, classes)
+        frozen = job.frozen_layers(shape, whole.tokens - 1, count)
+        cost = _whole_cost(trained_cost(whole, shape, chosen, classes, frozen), chosen)
         name = f"from {chosen.init_from}" if before else f"{chosen.model}, from scratch"
-        return job.forecast(
-            cost, f"Vision Transformer {name}, {described(cost, size, shape)}", size, train=count
-        )
+        text = f"Vision Transformer {name}, {described(cost, size, shape)}{lora_text(cost, chosen)}"
+        return job.forecast(cost, text, size, train=count, frozen=frozen)
     cost = _whole_cost(resnet_cost(cnn, size, channels, classes), chosen)
     name = chosen.model if before is None else f"ResNet from {chosen.init_from}"
     text = f"{name}, {size[0]} x {size[1]} pixels"
@@ -236,15 +254,3 @@ def _whole_cost(cost: StepCost, options: FinetuneOptions) -> StepCost:
 def _options(forecast: Forecast) -> FinetuneOptions:
     assert isinstance(forecast.plan.options, FinetuneOptions)
     return forecast.plan.options
-
-
-def _require_waves(options: FinetuneOptions) -> None:
-    """Raise OptionError for augmentations that work for pictures only."""
-    for name in ("randaugment", "random_erasing", "cutmix"):
-        if getattr(options, name):
-            raise OptionError(
-                name,
-                got=f"{getattr(options, name):g}",
-                expected="0 for recordings",
-                do="use the recipe audio-micro, or the options mixup and stripes",
-            )

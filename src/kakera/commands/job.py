@@ -21,6 +21,7 @@ from kakera.option_fields import AUTO
 from kakera.progress import is_follower
 from kakera.training.configuration import stored_choices
 from kakera.training.distributed import Distributed
+from kakera.training.frozen_tokens import FrozenClassification, seconds_of_a_file
 from kakera.training.launch import processes
 from kakera.training.loop import Task
 from kakera.training.options import FinetuneOptions, PretrainOptions
@@ -28,6 +29,7 @@ from kakera.training.plan import TrainingPlan
 from kakera.training.planning.costs import StepCost
 from kakera.training.planning.fit import fit_to_memory
 from kakera.training.planning.forecast import Forecast
+from kakera.training.planning.frozen_layers import FrozenLayers, frozen_layers
 from kakera.training.planning.rules import LIMIT
 from kakera.training.planning.timing import measure_step
 from kakera.training.prepared import Prepared
@@ -79,13 +81,20 @@ class TrainingJob(Generic[Chosen]):
         return cls(options, prepared, announce, limit, resumes, started, {"recipe": recipe, **given})
 
     def forecast(
-        self, cost: StepCost, model: str, size: tuple[int, int], *, divisible: bool = True, train: int = 0
+        self,
+        cost: StepCost,
+        model: str,
+        size: tuple[int, int],
+        *,
+        divisible: bool = True,
+        train: int = 0,
+        frozen: FrozenLayers | None = None,
     ) -> Forecast:
         """Return a forecast of time and memory, from the cost of one sample; fit the batch to the memory.
 
         `model` describes the network in words; `size` is its input (height, width) in pixels. `divisible`
         is False for a network that cannot compute a batch in pieces. `train` is the number of training
-        files; 0 means all.
+        files; 0 means all. `frozen` describes frozen layers.
         """
         options, prepared = self.options, self.prepared
         count = train or prepared.facts.count
@@ -97,7 +106,7 @@ class TrainingJob(Generic[Chosen]):
             processes=devices,
             pieces=0 if options.grad_accum == AUTO else options.grad_accum,
             divisible=divisible,
-            data=prepared.bytes_held(),
+            data=prepared.bytes_held() + (frozen.held if frozen else 0),
         )
         smaller = {"batch_size": fitted.batch} if fitted.batch < min(options.batch_size, count) else {}
         options = replace(options, grad_accum=fitted.pieces, **smaller)
@@ -119,8 +128,37 @@ class TrainingJob(Generic[Chosen]):
             limit=self.limit,
             notes=(FINISHED.format(out=options.out),) if finished(options.out) else (),
             precision=precision,
+            once=count * cost.seconds_once(prepared.machine.gflops),
+            frozen=frozen,
             before=self.options,
         )
+
+    def frozen_layers(self, shape: ViTConfig, patches: int, files: int) -> FrozenLayers | None:
+        """Return where the output of frozen layers is stored; None if the options freeze none."""
+        assert isinstance(self.options, FinetuneOptions)
+        prepared, still = self.prepared, self.prepared.dataset.sounds is None
+        memory = prepared.memory_limit - prepared.bytes_held()
+        return frozen_layers(self.options, shape, patches=patches, files=files, memory=memory, still=still)
+
+    def once_measured(
+        self,
+        forecast: Forecast,
+        task: Task[Any],
+        plan: TrainingPlan,
+        dist: Distributed,
+        *,
+        always: bool = False,
+    ) -> Forecast:
+        """Return the forecast with the measured time of the frozen layers, if their output is stored.
+
+        It is measured if `timed` measures steps.
+        """
+        long = always or (forecast.seconds > WORTH and (self.announce or self.limit > 0))
+        if plan.frozen is None or dist.fabric is None or not long or (self.resumes and not always):
+            return forecast
+        assert isinstance(task, FrozenClassification)
+        each = seconds_of_a_file(task, plan, dist.fabric)
+        return replace(forecast, once=each * len(forecast.plan.train))
 
     def sample(self, size: tuple[int, int]) -> Prepared:
         """Return a decoded sample of the data for measuring a few steps; print a summary of the data set.

@@ -8,6 +8,7 @@ from kakera.formats.bundle import Pretrained
 from kakera.formats.load import load
 from kakera.formats.native import WEIGHTS, assemble
 from kakera.training import checkpoints
+from kakera.training.lora import merged_tensors
 
 
 def step_reached(folder: Path) -> int | None:
@@ -26,7 +27,7 @@ def open_run(folder: str | Path) -> tuple[Pretrained, int | None]:
     """Return the model of a run, and the step of its checkpoint, or None if the run is finished.
 
     For a run in training, the weights are those of the newest checkpoint. If the run has a moving average
-    of the weights, return that, as a finished run does. Raises RunError.
+    of the weights, return that, as a finished run does. Low-rank updates are merged. Raises RunError.
 
     Example:
 
@@ -47,4 +48,4 @@ def open_run(folder: str | Path) -> tuple[Pretrained, int | None]:
     step, tensors, _ = found
     title = "average." if any(name.startswith("average.") for name in tensors) else "model."
     weights = {name.removeprefix(title): t for name, t in tensors.items() if name.startswith(title)}
-    return assemble(folder, lambda: weights), step
+    return assemble(folder, lambda: merged_tensors(weights)), step

@@ -90,8 +90,12 @@ def measured_on_chosen(dataset: Dataset, options: FinetuneOptions) -> bool:
     return uses_validation(options) and held_out(dataset)[0] == "val"
 
 
-def require_compatible(options: FinetuneOptions, *, scratch: bool, multi_label: bool = False) -> None:
-    """Raise OptionError for options that do not go together; `scratch` is True without a model to start from.
+def require_compatible(
+    options: FinetuneOptions, *, scratch: bool, multi_label: bool = False, attention: bool = True
+) -> None:
+    """Raise OptionError for options that do not go together.
+
+    `scratch` is True without a model to start from; `attention` is False for a CNN.
 
     Example:
 
@@ -102,6 +106,8 @@ def require_compatible(options: FinetuneOptions, *, scratch: bool, multi_label: 
         raise OptionError("freeze", got=got, expected=expected, do="add --init-from, or leave it out")
     require_loss(options, multi_label=multi_label)
     _require_sampler(options, multi_label=multi_label)
+    if options.lora_rank:
+        _require_lora(options, scratch=scratch, attention=attention)
     if options.unlabelled and multi_label:
         got, expected = "yes for files with several labels", "no for these data"
         raise OptionError("unlabelled", got=got, expected=expected, do="leave it out")
@@ -121,6 +127,36 @@ def _require_sampler(options: FinetuneOptions, *, multi_label: bool) -> None:
             got = f"{getattr(options, name):g} with the sampler balanced"
             expected = "0, because the classes are equally frequent"
             raise OptionError(name, got=got, expected=expected, do="leave one of them out")
+
+
+def _require_lora(options: FinetuneOptions, *, scratch: bool, attention: bool) -> None:
+    """Raise OptionError if no low-rank update can be learned."""
+    if scratch:
+        got, expected = f"{options.lora_rank} without init_from", "0, because new weights must be trained"
+        raise OptionError("lora_rank", got=got, expected=expected, do="add --init-from, or leave it out")
+    if not attention:
+        got, do = f"{options.lora_rank} for a CNN", "leave it out, or start from a Transformer"
+        raise OptionError("lora_rank", got=got, expected="0 without attention", do=do)
+    if options.freeze:
+        got, expected = f"{options.lora_rank} together with freeze", "one of them: both freeze layers"
+        raise OptionError("lora_rank", got=got, expected=expected, do="leave one of them out")
+
+
+def require_waves(options: FinetuneOptions) -> None:
+    """Raise OptionError for augmentations that work for pictures only.
+
+    Example:
+
+        >>> require_waves(FinetuneOptions("fillets", mixup=0.2, cutmix=0, randaugment=0, random_erasing=0))
+    """
+    for name in ("randaugment", "random_erasing", "cutmix"):
+        if getattr(options, name):
+            raise OptionError(
+                name,
+                got=f"{getattr(options, name):g}",
+                expected="0 for recordings",
+                do="use the recipe audio-micro, or the options mixup and stripes",
+            )
 
 
 def report_kept(best: BestEpoch[WithHead] | None, plan: TrainingPlan | None) -> None:

@@ -102,25 +102,26 @@ class Classifier(Network):
 
     def features(
         self,
-        pictures: Float[Tensor, "b c H W"],
+        pictures: Float[Tensor, "b ..."],
         drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
+        after: int = 0,
     ) -> Float[Tensor, "b e"]:
         """Return the input of the head (b, e) for pictures (b, c, H, W) in the model's units.
 
-        Patches with a True `padding_mask` (b, n) are not used.
+        Patches with a True `padding_mask` (b, n) are not used. `after` is as in `forward`.
         """
-        return self.features_from_index(
-            pictures, visible_index(None, padding_mask, pictures.device), drop_path, trace
-        )
+        chosen = visible_index(None, padding_mask, pictures.device)
+        return self.features_from_index(pictures, chosen, drop_path, trace, after)
 
     def features_from_index(
         self,
-        pictures: Float[Tensor, "b c H W"],
+        pictures: Float[Tensor, "b ..."],
         chosen: TokenIndex | None = None,
         drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
+        after: int = 0,
     ) -> Float[Tensor, "b e"]:
         """Return the input of the head (b, e) from the patches in `chosen`, or from all patches."""
         first = 0 if trace is not None else POOLED_TOKENS.get(self.pool, 0)
@@ -129,23 +130,25 @@ class Classifier(Network):
             require_whole(chosen, drop_path)
             tokens, sizes = merged_tokens(self.encoder, self.encoder.embed(pictures), self.merge, first)
         else:
-            tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first)
+            tokens = self.encoder.tokens(pictures, chosen, drop_path, trace, first, after)
         pooled = pool_tokens(self.encoder, tokens, self.pool, chosen, sizes)
         return pooled if self.head_norm is None else self.head_norm(pooled)
 
     def forward(
         self,
-        pictures: Float[Tensor, "b c H W"],
+        pictures: Float[Tensor, "b ..."],
         drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         padding_mask: Bool[Tensor, "b n"] | None = None,
+        after: int = 0,
     ) -> Float[Tensor, "b classes"]:
         """Return logits (b, classes) for pictures (b, c, H, W) in the model's units.
 
         `drop_path` (layers, 2, b) are factors of stochastic depth, see `drop_path_factors`. Patches with a
-        True `padding_mask` (b, n) are not used.
+        True `padding_mask` (b, n) are not used. With `after` above 0, `pictures` are the tokens (b, k, d)
+        after this many layers.
         """
-        return self.head(self.features(pictures, drop_path, trace, padding_mask))
+        return self.head(self.features(pictures, drop_path, trace, padding_mask, after))
 
     def maps(self, pictures: Float[Tensor, "b c H W"]) -> Float[Tensor, "b d rows cols"]:
         """Return the patch tokens after the final norm as maps (b, d, rows, cols)."""

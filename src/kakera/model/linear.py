@@ -66,9 +66,9 @@ def linear(
     learns = x.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
     learns = learns and torch.is_grad_enabled()
     if not is_supported(x, weight) or (learns and weight.numel() < LARGE):
-        return _activated(functional.linear(x, weight, bias), then)
+        return with_activation(functional.linear(x, weight, bias), then)
     if learns:
-        return _activated(_Differentiable.apply(x, weight, bias), then)
+        return with_activation(_Differentiable.apply(x, weight, bias), then)
     return _product(x, weight, bias, then)
 
 
@@ -95,7 +95,14 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then = "nothi
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, kind, [], algorithm)
 
 
-def _activated(x: Tensor, then: Then) -> Tensor:
+def with_activation(x: Float[Tensor, ...], then: Then) -> Float[Tensor, ...]:
+    """Return x, or its GELU if `then` names one.
+
+    Example:
+
+        >>> with_activation(torch.zeros(2), "gelu")
+        tensor([0., 0.])
+    """
     if then == "nothing":
         return x
     return functional.gelu(x, approximate="tanh" if then == "tanh gelu" else "none")

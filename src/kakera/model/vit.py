@@ -134,33 +134,29 @@ class ViT(Network):
 
     def tokens(
         self,
-        pictures: Float[Tensor, "b c H W"],
+        pictures: Float[Tensor, "b ..."],
         chosen: TokenIndex | None = None,
         drop_path: Float[Tensor, "layers 2 b"] | None = None,
         trace: Trace | None = None,
         first: int = 0,
+        after: int = 0,
     ) -> Float[Tensor, "b k d"]:
         """Return the tokens z^(L) before the final norm, for the patches in `chosen` (see `visible_index`).
 
         No other patch is computed; None uses all patches. `drop_path` (layers, 2, b) are factors of
         stochastic depth, see `drop_path_factors`. A `trace` records its layers. With `first` above 0, the
-        last layer computes only the first tokens, from the class token on, and only these are returned.
+        last layer computes only the first tokens, from the class token on, and only these are returned. With
+        `after` above 0, `pictures` are the tokens (b, k, d) after this many layers, and the others follow.
         """
-        z = self.embed(pictures, None if chosen is None else chosen.ids)
+        z = pictures if after else self.embed(pictures, None if chosen is None else chosen.ids)
         key_padding_mask = None if chosen is None else chosen.key_padding(1 + self.config.registers)
         if trace is not None:
             trace.record_tokens(0, z)
-        for number, layer in enumerate(self.layers, start=1):
+        for number, layer in enumerate([*self.layers][after:], start=after + 1):
             last = first and number == len(self.layers)
             select = (lambda z: z[:, :first]) if last else None
-            z = layer(
-                z,
-                None if drop_path is None else drop_path[number - 1],
-                trace,
-                number,
-                key_padding_mask,
-                select,
-            )
+            factors = None if drop_path is None else drop_path[number - 1]
+            z = layer(z, factors, trace, number, key_padding_mask, select)
             if trace is not None:
                 trace.record_tokens(number, z)
         return z

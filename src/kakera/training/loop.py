@@ -91,6 +91,8 @@ def train(
     kept = average.state if best is None else {**average.state, "best": best.to(fabric.device)}
     start = run.load_checkpoint(task.model, optimizer, **kept)
     run.truncate_log(start)
+    if plan.frozen is not None:
+        plan.frozen.fill(task, plan, fabric)
     _list(run, plan, dist, plan.train.unreadable)
     board = TensorBoardLogger(run.folder, name="", version="", sub_dir=None)
     losses: list[float] = []

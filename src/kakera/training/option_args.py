@@ -233,6 +233,12 @@ class FinetuneArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """asymmetric loss: a label that a file does not have costs nothing up to this probability"""
     freeze: int
     """number of lowest layers, with the patch embedding, that keep their weights (with --init-from only)"""
+    lora_rank: int
+    """rank of a learned update of attention's linear maps; other layers stay frozen (LoRA, Hu et al. 2021)"""
+    lora_alpha: float
+    """the update of LoRA is multiplied by lora_alpha / lora_rank"""
+    lora_targets: Literal["attention", "all"]
+    """linear maps with an update of LoRA: those of the attention, or all of the layers"""
     val_share: float
     """share of the labelled files to keep for validation if the data have no val part; 0: none"""
     keep: Literal["last", "best"]

@@ -226,6 +226,12 @@ class FinetuneOptions(SoundOptions, LearningOptions, DataOptions):
     """asymmetric loss: a label that a file does not have costs nothing up to this probability"""
     freeze: int = within(0, 0, 1000)
     """number of lowest layers, with the patch embedding, that keep their weights (with --init-from only)"""
+    lora_rank: int = within(0, 0, 4096)
+    """rank of a learned update of attention's linear maps; other layers stay frozen (LoRA, Hu et al. 2021)"""
+    lora_alpha: float = within(16.0, 0.0, 1e6)
+    """the update of LoRA is multiplied by lora_alpha / lora_rank"""
+    lora_targets: Literal["attention", "all"] = "attention"
+    """linear maps with an update of LoRA: those of the attention, or all of the layers"""
     val_share: float = within(0.0, 0.0, 0.9)
     """share of the labelled files to keep for validation if the data have no val part; 0: none"""
     keep: Literal["last", "best"] = "last"

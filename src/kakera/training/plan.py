@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -18,6 +18,9 @@ from kakera.errors import OptionError
 from kakera.option_fields import or_none
 from kakera.training.distributed import Distributed
 from kakera.training.options import LearningOptions
+
+if TYPE_CHECKING:
+    from kakera.training.frozen_tokens import FrozenTokens
 
 LEAST_STEPS_PER_WARMUP = 8  # steps of a run for each step of warm-up
 
@@ -58,6 +61,8 @@ class TrainingPlan:
     """Number of these files in a step for each labelled one."""
     balanced: bool = False
     """True if each class is drawn equally often."""
+    frozen: FrozenTokens | None = None
+    """The output of frozen layers, with which the steps begin; None to compute it in each step."""
 
     @property
     def batch(self) -> int:
@@ -83,6 +88,11 @@ class TrainingPlan:
         share = self.options.warmup_epochs / self.options.epochs
         return min(round(self.steps * share), self.steps // LEAST_STEPS_PER_WARMUP)
 
+    @property
+    def balanced_classes(self) -> NDArray[Any] | None:
+        """The class of each training file, int (n,), if each class is drawn equally often; else None."""
+        return self.train.labels if self.balanced else None
+
     def batch_slice(self, dist: Distributed) -> BatchSlice:
         """Return the pieces of each batch for this process. Raises OptionError if a batch is too small."""
         each = or_none(self.options.grad_accum) or 1
@@ -101,8 +111,11 @@ class TrainingPlan:
 
         `pinned` puts them into pinned memory, for a fast copy to a GPU.
         """
-        classes = self.train.labels if self.balanced else None
-        pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned, classes=classes)
+        if self.frozen is not None:
+            pieces = self.frozen.batches(self, start, share, pinned=pinned)
+        else:
+            balance = self.balanced_classes
+            pieces = self._pieces(self.train, self.batch, start, share, pinned=pinned, classes=balance)
         if self.unlabelled is not None:
             count = min(self.batch * self.unlabelled_ratio, len(self.unlabelled))
             others = self._pieces(self.unlabelled, count, start, share, pinned=pinned)

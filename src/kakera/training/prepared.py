@@ -117,7 +117,7 @@ class Prepared:
             facts.seconds * 16_000 * 4 if facts.recordings else facts.size[0] * facts.size[1] * facts.channels
         )
         whole = int(each * len(self.dataset))
-        return whole if whole <= self._limit else 0
+        return whole if whole <= self.memory_limit else 0
 
     def data_warnings(self) -> list[str]:
         """Return warnings about the labels and the evaluation part, one sentence each."""
@@ -128,7 +128,8 @@ class Prepared:
         return leak_warning(self.leaks, measured_part(self.dataset), self.dataset.kind)
 
     @property
-    def _limit(self) -> int:
+    def memory_limit(self) -> int:
+        """The most bytes of data that are kept in memory."""
         return min(HELD, int(SHARE * self.machine.memory))
 
     def preloaded(
@@ -143,9 +144,9 @@ class Prepared:
         digests = self.digest or digest(self.dataset)
         if any(size) and self.dataset.sounds is None:
             shorter = stored_side(max(size), crop_min_scale)
-            dataset = preload(self.dataset, self._limit, shorter=shorter, size=self.center_crop(size))
+            dataset = preload(self.dataset, self.memory_limit, shorter=shorter, size=self.center_crop(size))
         else:
-            dataset = preload(self.dataset, self._limit)
+            dataset = preload(self.dataset, self.memory_limit)
         if not len(dataset.part("train")):
             raise no_training(dataset)
         if not quiet:

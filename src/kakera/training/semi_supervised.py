@@ -25,6 +25,7 @@ from kakera.model.classifier import Classifier
 from kakera.model.resnet import ResNet
 from kakera.training.batch_augment import distort, time_freq_masked
 from kakera.training.class_shares import log_prior
+from kakera.training.frozen_tokens import FrozenClassification
 from kakera.training.options import FinetuneOptions
 from kakera.training.plan import TrainingPlan
 from kakera.training.tasks import Classification
@@ -130,7 +131,11 @@ def task_of(saved: Pretrained[Classifier | ResNet], plan: TrainingPlan) -> Class
     assert isinstance(options, FinetuneOptions)
     if plan.unlabelled is not None:
         return SemiSupervised(saved.model, saved.inputs, options, labels=labels, steps=plan.steps)
-    return Classification(saved.model, saved.inputs, options, multi_label=saved.multi_label, labels=labels)
+    kind = Classification if plan.frozen is None else FrozenClassification
+    task = kind(saved.model, saved.inputs, options, multi_label=saved.multi_label, labels=labels)
+    if isinstance(task, FrozenClassification) and plan.frozen is not None:
+        task.layers = plan.frozen.layers
+    return task
 
 
 def _joined(first: Tensor | None, second: Tensor | None, rows: tuple[int, int]) -> Tensor | None:

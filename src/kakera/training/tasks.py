@@ -179,7 +179,7 @@ class Classification:
     def inputs_of(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor]:
         """Return pixels, padding mask and stochastic depth for the model, and the targets, augmented."""
         assert batch.labels is not None
-        pixels, padding, targets = self._seen(batch, self._targets(batch.labels))
+        pixels, padding, targets = self._seen(batch, self.targets(batch.labels))
         return pixels, *self.dropped(batch, pixels, padding), targets
 
     def dropped(
@@ -224,7 +224,8 @@ class Classification:
         dropped = torch.from_numpy(MASKINGS["random"](noise, grid, options.patch_dropout, known))
         return dropped if padding is None else padding | dropped.to(padding.device)
 
-    def _targets(self, labels: Tensor) -> Tensor:
+    def targets(self, labels: Tensor) -> Tensor:
+        """Return the soft targets (b, classes) of labels (b,), or of multi-label ones (b, classes)."""
         if self.multi_label:
             return labels.float()
         hot = functional.one_hot(labels, self.classes).float()

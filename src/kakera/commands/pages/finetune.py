@@ -233,6 +233,7 @@ class FinetunePage:
             f"{self.train.kind} of {len(self.data.classes)} classes. "
             f"Training lasted {self.options.epochs:g} epochs"
             f"{f', at least {self.options.min_steps} steps' if self.options.min_steps else ''}."
+            f"{page_parts.trained_part(self.options, trained.saved)}"
             f"{kept_sentence(self.options, self.data, History.of(trained.folder))}"
         )
 

@@ -16,7 +16,8 @@ from kakera.reports.plot import Line, plot
 from kakera.training.baselines.baselines import Baselines
 from kakera.training.baselines.verdict import score_of
 from kakera.training.device import device_of
-from kakera.training.options import LearningOptions
+from kakera.training.lora import count_trained
+from kakera.training.options import FinetuneOptions, LearningOptions
 from kakera.training.run import UNREADABLE
 
 
@@ -125,6 +126,26 @@ def network(saved: Pretrained) -> str:
         f"The network is a Vision Transformer with {shape.depth} layers, width {shape.width} and "
         f"{shape.heads} heads. Its input is {seen}, in patches of {patch}."
     )
+
+
+def trained_part(options: FinetuneOptions, saved: Pretrained) -> str:
+    """Return a sentence about the part of the network that was trained, or "" for all of it.
+
+    Example:
+
+        >>> from kakera import Classifier, InputSpec
+        >>> model = Classifier("nano", 2, channels=1, image_size=28)
+        >>> saved = Pretrained(model, InputSpec(1, 28, 28, (0.5,), (0.5,)))
+        >>> trained_part(FinetuneOptions("demo", lora_rank=4), saved)
+        ' LoRA of rank 4 trained 0.01 million weights; the others are those of the start.'
+    """
+    if options.lora_rank:
+        count = count_trained(saved.model, options) / 1e6
+        rank = f"LoRA of rank {options.lora_rank} trained {count:.2f} million weights"
+        return f" {rank}; the others are those of the start."
+    if options.freeze:
+        return f" The lowest {options.freeze} layers and the patch embedding are those of the start."
+    return ""
 
 
 def settings(options: Mapping[str, Any]) -> str:

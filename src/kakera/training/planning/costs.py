@@ -35,11 +35,44 @@ class StepCost:
     """Width d of the tokens; a small width leaves a processor partly idle."""
     tokens: int
     """Tokens per picture that the encoder receives."""
+    trained: int | None = None
+    """Number of weights that training changes; None for all."""
+    forward: float = 1 / 3
+    """Operations of a forward pass, as a share of `flops`: a backward pass takes twice as many."""
+    once: float = 0.0
+    """Operations per picture that the whole training needs once."""
+
+    @property
+    def changed(self) -> int:
+        """Number of weights that training changes."""
+        return self.parameters if self.trained is None else self.trained
 
     @property
     def states(self) -> int:
         """Bytes of weights, gradients and moments (float32)."""
-        return STATES * FLOAT * self.parameters
+        return FLOAT * (self.parameters + (STATES - 1) * self.changed)
+
+    def with_lora(self, updates: int, head: int) -> StepCost:
+        """Return the cost if only `updates` weights of low-rank updates and `head` others are trained.
+
+        The backward pass computes no gradients of the frozen weights, which are half of it.
+        """
+        more = 2 * self.tokens * updates
+        forward = self.flops / 3 + more
+        flops = 2 * self.flops / 3 + 3 * more
+        return replace(self, flops=flops, forward=forward / flops, trained=updates + head)
+
+    def with_frozen(self, share: float, *, computed_once: bool = False) -> StepCost:
+        """Return the cost if the lowest `share` of the layers is frozen, from 0 to 1.
+
+        With `computed_once`, a step begins with the stored output of these layers.
+        """
+        below, above = self.flops * share / 3, self.flops * (1 - share)
+        trained = round(self.parameters * (1 - share))
+        if computed_once:
+            return replace(self, flops=max(above, 1.0), once=below, trained=trained)
+        forward = self.flops / 3 / (above + below)
+        return replace(self, flops=above + below, forward=forward, trained=trained)
 
     def with_unlabelled(self, ratio: int) -> StepCost:
         """Return the cost of a labelled sample with `ratio` unlabelled ones, which a teacher sees too.
@@ -51,6 +84,10 @@ class StepCost:
     def seconds(self, gflops: float) -> float:
         """Return the seconds per picture on a machine whose large matrix products reach `gflops` GFLOP/s."""
         return self.flops / (1e9 * gflops * self.width / (self.width + GRAIN))
+
+    def seconds_once(self, gflops: float) -> float:
+        """Return the seconds per picture that the whole training needs once, see `seconds`."""
+        return replace(self, flops=self.once).seconds(gflops)
 
 
 def mae_cost(
@@ -101,6 +138,22 @@ def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, clas
     memory = _kept(shape.width, shape.depth, shape.heads, 1 + n) + 8 * size[0] * size[1] * channels
     parameters = _parameters(shape, pixels) + shape.width * (classes + n)
     return StepCost(3 * flops, FLOAT * memory, parameters, shape.width, 1 + n)
+
+
+def lora_parameters(shape: ViTConfig, rank: int, *, mlp: bool = False) -> int:
+    """Return the number of weights of low-rank updates: of attention, and of the MLPs too if `mlp`.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> lora_parameters(SIZES["nano"], rank=4)
+        6144
+    """
+    width, inside = shape.width, round(shape.width * shape.block.ratio)
+    sides = 8 * width  # three maps to queries, keys and values, and the output
+    if mlp:
+        sides += 2 * width + inside * (3 if shape.block.gated else 2)
+    return shape.depth * rank * sides
 
 
 def resnet_cost(shape: ResNetConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:

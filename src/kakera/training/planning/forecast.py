@@ -13,6 +13,7 @@ from kakera.training.plan import TrainingPlan
 from kakera.training.planning.baseline_costs import baseline_seconds, frozen_limit, frozen_seconds
 from kakera.training.planning.costs import FLOAT, StepCost
 from kakera.training.planning.fit import MemoryFit, gigabytes
+from kakera.training.planning.frozen_layers import FrozenLayers
 from kakera.training.planning.plan_parts import busy_notes, data_line, machine_line, memory_line
 from kakera.training.planning.plan_warnings import plan_warnings, precision_warnings
 from kakera.training.planning.rules import Verb
@@ -20,7 +21,6 @@ from kakera.training.planning.situation import named
 from kakera.training.prepared import Prepared
 
 BESIDE = 5.0  # seconds to write the run folder, plots and the report
-MEASURING = 1 / 3  # cost of evaluating a picture, relative to training on it (no backward pass)
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,24 @@ class Forecast:
     spent: float = 0.0
     """Seconds already spent on reading the data."""
     extra: float = BESIDE
+    once: float = 0.0
+    """Seconds to compute the output of frozen layers once, before the first step."""
+    frozen: FrozenLayers | None = None
+    """How the output of frozen layers is computed; None without any."""
     before: LearningOptions | None = None
     """The options before they were adapted to memory and time limit."""
 
     @property
     def seconds(self) -> float:
         """Total seconds: reading, steps, evaluation on the held-out part, the baselines and the report."""
-        return self.spent + self.plan.steps * self.step_seconds + self.after
+        return self.spent + self.once + self.plan.steps * self.step_seconds + self.after
 
     @property
     def after(self) -> float:
         """Seconds after the last step: evaluation, the report and its baselines."""
         if self.verb == "pretrain":
             return self.extra
-        each = MEASURING * self.step_seconds / self.plan.batch
+        each = self.cost.forward * self.step_seconds / self.plan.batch + self.once / len(self.plan.train)
         return self.extra + self.prepared.facts.held_out * each + self._baselines(each)
 
     def _baselines(self, each: float) -> float:
@@ -107,6 +111,7 @@ class Forecast:
             f"plan: {self.verb if self.verb != 'scratch' else 'finetune from scratch'} -> {self.out}",
             self._data(),
             f"  model: {self.model}{self._why('model')}{self._why('window')}",
+            *([f"  frozen layers: {self.frozen.note}"] if self.frozen else []),
             f"  length: {self._length()}",
             f"  time: {self._time()}",
             f"  memory: {memory_line(self.fit.memory, self.prepared.machine)}; {self._pieces()}",
@@ -138,7 +143,7 @@ class Forecast:
         """Return the forecast with fewer epochs if it takes longer than the limit, else unchanged."""
         if not self.limit or self.seconds <= self.limit:
             return self
-        room = max(self.limit - self.spent - self.after, self.step_seconds)
+        room = max(self.limit - self.spent - self.once - self.after, self.step_seconds)
         steps = max(1, int(room / self.step_seconds))
         before = duration.words(self.seconds)
         cut = self.cut_to(steps)
@@ -201,8 +206,8 @@ class Forecast:
         return f"each batch in {self.fit.pieces} pieces (--grad-accum)"
 
     def _writes(self) -> str:
-        size = FLOAT * self.cost.parameters
-        room = f"{gigabytes(size)} of weights, {gigabytes(7 * size)} during training"
+        size, changed = FLOAT * self.cost.parameters, FLOAT * self.cost.changed
+        room = f"{gigabytes(size)} of weights, {gigabytes(3 * size + 4 * changed)} during training"
         names = "model.safetensors, kakera.json, config.json, data.npy, metrics.jsonl, report.html"
         return f"{self.out}: {names} ({room})"
 
