@@ -120,6 +120,7 @@ def pretrain(
                 run.write_file(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         saved = replace(saved, model=train(task, plan, run, verb="pretrain", each_epoch=draw))
+        saved.model.token_head = None  # of no use without the frozen start
         if chosen.init_from:
             dist.on_rank_zero(lambda: write_comparison(run, saved, prepared, chosen))
         return finish(run, saved, page=page)
