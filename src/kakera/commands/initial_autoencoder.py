@@ -48,6 +48,7 @@ def initial_autoencoder(
         norm_pix_loss=options.norm_pix_loss,
         hog_target=options.hog_target,
         global_target=options.global_target,
+        token_target=options.token_target,
         seed=draws,
     )
     if before is not None and isinstance(before.model, MAE):
@@ -96,6 +97,26 @@ def require_no_shape(given: dict[str, object], start: str) -> None:
                 expected="one of them",
                 do=f"leave it out: {start} has its own",
             )
+
+
+def require_start(given: dict[str, object]) -> None:
+    """Raise OptionError for a token target without an encoder to start from.
+
+    Example:
+
+        >>> try:
+        ...     require_start({"token_target": 1.0, "init_from": ""})
+        ... except OptionError as error:
+        ...     print(error)
+        token_target: got 1.0 without init_from, expected 0, because new weights have no tokens to learn; ...
+    """
+    if given.get("token_target") and not given.get("init_from"):
+        raise OptionError(
+            "token_target",
+            got=f"{given['token_target']} without init_from",
+            expected="0, because new weights have no tokens to learn",
+            do="add --init-from, or leave it out",
+        )
 
 
 def _decoder_of(options: PretrainOptions, shape: ViTConfig) -> DecoderConfig:

@@ -14,6 +14,7 @@ from kakera import duration
 from kakera.commands.initial_autoencoder import (
     initial_autoencoder,
     require_no_shape,
+    require_start,
     shape_of,
     size_of,
 )
@@ -34,12 +35,13 @@ from kakera.masking import num_visible
 from kakera.model.mae import MAE
 from kakera.training.distributed import Distributed
 from kakera.training.engine import engine
+from kakera.training.frozen_start import digest
 from kakera.training.loop import train
 from kakera.training.notes import noted
 from kakera.training.option_args import PretrainArgs
 from kakera.training.options import PretrainOptions
 from kakera.training.plan import TrainingPlan
-from kakera.training.planning.costs import mae_cost
+from kakera.training.planning.costs import mae_cost, with_token_target
 from kakera.training.planning.forecast import Forecast
 from kakera.training.planning.situation import situation_of
 from kakera.training.prepared import Prepared
@@ -96,6 +98,8 @@ def pretrain(
     forecast = job.timed(forecast, task, plan, prepared, dist)
     chosen, plan = _options(forecast), forecast.plan
     config = {"verb": "pretrain", **asdict(chosen), "inputs": inputs.to_json(), "pictures": len(plan.train)}
+    if task.frozen is not None:
+        config["init_from_digest"] = digest(task.frozen.encoder)
     config["digest"] = {name: value for name, value in prepared.digest.items() if name != LABELS}
     run = Run(out, {**config, "chosen": forecast.chosen()}, dist, job.prepared.dataset)
     situation = situation_of(job.prepared.dataset, chosen.data, side=max(prepared.facts.size))
@@ -116,6 +120,7 @@ def pretrain(
                 run.write_file(f"pictures/reconstructions-{epoch:04d}.png", sheet)
 
         saved = replace(saved, model=train(task, plan, run, verb="pretrain", each_epoch=draw))
+        saved.model.token_head = None  # of no use without the frozen start
         if chosen.init_from:
             dist.on_rank_zero(lambda: write_comparison(run, saved, prepared, chosen))
         return finish(run, saved, page=page)
@@ -164,6 +169,7 @@ def _job(
 ) -> tuple[TrainingJob[PretrainOptions], Pretrained | None]:
     """Return the options with the data, and the model to start from, or None."""
     began, start = duration.started(), given["init_from"]
+    require_start(given)
     before = noted(load(start), start) if start else None
     if before is not None:
         require_no_shape(given, start)
@@ -182,8 +188,11 @@ def _forecast(job: TrainingJob[PretrainOptions], before: Pretrained | None) -> F
     channels = 1 if prepared.dataset.sounds is not None else prepared.dataset.channels
     gradients = chosen.hog_target or bool(chosen.global_target)
     cost = mae_cost(shape, size, channels, chosen.mask_ratio, hog_target=gradients, decoded=chosen.decoded)
-    name = f"from {chosen.init_from}" if before else chosen.model
-    return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}", size)
+    name, more = f"from {chosen.init_from}" if before else chosen.model, ""
+    if chosen.token_target:
+        cost = with_token_target(cost, shape, size, channels, decoded=chosen.decoded)
+        more = "; the frozen start reads whole pictures for --token-target"
+    return job.forecast(cost, f"masked autoencoder {name}, {described(cost, size, shape)}{more}", size)
 
 
 def _options(forecast: Forecast) -> PretrainOptions:

@@ -59,6 +59,8 @@ def check(content: object, tensors: Collection[str]) -> None:
         flag("hog_target", values.get("hog_target", False))
         if "global_target" in values:
             whole("global_target", values["global_target"], most=COMPONENTS)
+        if "token_target" in values:
+            number("token_target", values["token_target"], positive=True)
 
 
 def thresholds_of(values: Mapping[str, Any]) -> tuple[float, ...]:

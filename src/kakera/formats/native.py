@@ -171,8 +171,9 @@ def build(description: dict[str, Any]) -> Pretrained:
         return Pretrained(model, inputs, classes, multi_label, thresholds=thresholds)
     decoder = _decoder(description["decoder"])
     target = {name: description.get(name, False) for name in ("norm_pix_loss", "hog_target")}
-    components = description.get("global_target", 0)
-    return Pretrained(MAE(encoder, decoder, **target, global_target=components), inputs)
+    target |= {"global_target": description.get("global_target", 0)}
+    target |= {"token_target": description.get("token_target", 0.0)}
+    return Pretrained(MAE(encoder, decoder, **target), inputs)
 
 
 def _vit(values: dict[str, Any]) -> ViTConfig:

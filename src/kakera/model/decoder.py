@@ -60,8 +60,12 @@ class Decoder(nn.Module):
         `latent` (b, k, d) are the encoder's tokens, class token first. Mask tokens are used for hidden
         patches only, not for padding.
         """
+        return self.predict(self.tokens(latent, index))
+
+    def tokens(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "b m e"]:
+        """Return the normalised tokens (b, m, e) from which the values are predicted; see `forward`."""
         places = self._across if self.config.cross else self._among
-        return self.predict(self.norm(places(self.embed(latent), index)))
+        return self.norm(places(self.embed(latent), index))
 
     def _among(self, latent: Float[Tensor, "b k e"], index: MaskIndex) -> Float[Tensor, "b m e"]:
         tokens = self.mask_token.to(latent.dtype).expand(len(latent), len(self.positions) - 1, -1)

@@ -19,6 +19,7 @@ from kakera.model.decoder import Decoder
 from kakera.model.global_head import GlobalHead
 from kakera.model.initialize import Seed, generator_of
 from kakera.model.network import Network
+from kakera.model.token_head import TokenHead
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.model.vit import ViT
 
@@ -40,6 +41,9 @@ class MAE(Network):
 
     With `global_target` above 0, class token and mean token also predict this number of main components of
     the whole picture's gradients, see `GlobalHead`; `global_head.fit` must see pictures first.
+
+    With `token_target` above 0, the decoder also predicts the tokens of a frozen encoder, see `TokenHead`.
+    Their loss is multiplied by `token_target`; `forward` receives the tokens, see `frozen_tokens`.
 
     Methods accept a mask as a Boolean tensor (b, n), True = hidden, or as a MaskIndex. With a Boolean mask,
     two more Boolean masks are possible: `padding_mask` (True = padding), and `predict_mask`, which limits the
@@ -73,6 +77,7 @@ class MAE(Network):
         norm_pix_loss: bool = True,
         hog_target: bool = False,
         global_target: int = 0,
+        token_target: float = 0.0,
         seed: Seed = None,
     ) -> None:
         super().__init__()
@@ -89,13 +94,16 @@ class MAE(Network):
         if global_target:
             width, grid = encoder.config.width, encoder.grid
             self.global_head = GlobalHead(width, global_target, grid, gradients, generator)
+        self.token_head: TokenHead | None = None
+        if token_target:
+            widths = self.decoder.config.width, encoder.config.width
+            self.token_head = TokenHead(*widths, token_target, generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw new weights for the encoder, the decoder and the global head."""
-        self.encoder.reset_parameters(generator)
-        self.decoder.reset_parameters(generator)
-        if self.global_head is not None:
-            self.global_head.reset_parameters(generator)
+        """Draw new weights for the encoder, the decoder and the heads."""
+        for part in (self.encoder, self.decoder, self.global_head, self.token_head):
+            if part is not None:
+                part.reset_parameters(generator)
 
     def target(
         self,
@@ -147,11 +155,13 @@ class MAE(Network):
         predict_mask: Bool[Tensor, "b n"] | None = None,
         *,
         generator: torch.Generator | None = None,
+        tokens: Float[Tensor, "r m d"] | None = None,
     ) -> Float[Tensor, ""]:
         """Return the loss: the mean squared error of the predicted patches (Sec. 3).
 
         The mean is taken over the values of each patch, then over the predicted patches. With a global head,
-        `GLOBAL_WEIGHT` times its loss is added. `pictures` (b, c, H, W) are in the model's input units.
+        `GLOBAL_WEIGHT` times its loss is added, and with a token head and `tokens` (r, m, d) of a frozen
+        encoder that of the tokens. `pictures` (b, c, H, W) are in the model's input units.
         Without a mask, `mask_ratio` of the patches are hidden at random; `generator` draws them, or PyTorch's
         global generator if it is None. Raises OptionError for a mask that hides no patch, or that hides more
         patches in one picture than in another.
@@ -168,8 +178,11 @@ class MAE(Network):
         known = gradients
         if rows is not None:
             decoded, known = pictures[rows], None if gradients is None else gradients[rows]
-        error = self._decode(latent, index) - self.target(decoded, index.predicted, known)
+        features = self._decode(latent, index)
+        error = self.decoder.predict(features) - self.target(decoded, index.predicted, known)
         loss = index.predicted.mean(error.square())
+        if self.token_head is not None and tokens is not None:
+            loss = loss + self.token_head(features, tokens, index.predicted)
         loss = loss if index.scale is None else loss * index.scale
         if self.global_head is None:
             return loss
@@ -177,7 +190,7 @@ class MAE(Network):
         return loss + GLOBAL_WEIGHT * self.global_head(latent[:, 0], mean, gradients)
 
     def _predict(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b m p"]:
-        return self._decode(self._encode(pictures, index), index)
+        return self.decoder.predict(self._decode(self._encode(pictures, index), index))
 
     def _encode(self, pictures: Float[Tensor, "b c H W"], index: MaskIndex) -> Float[Tensor, "b k d"]:
         """Return the class token and the visible patches' tokens after the final norm, without registers."""
@@ -187,10 +200,10 @@ class MAE(Network):
             tokens = torch.cat([tokens[:, :1], tokens[:, 1 + registers :]], dim=1)
         return self.encoder.norm(tokens)
 
-    def _decode(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "r m p"]:
-        """Return the predictions for the rows that the decoder receives."""
+    def _decode(self, latent: Float[Tensor, "b k d"], index: MaskIndex) -> Float[Tensor, "r m e"]:
+        """Return the decoder's tokens for the rows that it receives."""
         latent = latent if index.rows is None else latent[index.rows]
-        return self.decoder(latent, index.for_decoder())
+        return self.decoder.tokens(latent, index.for_decoder())
 
     @torch.no_grad()
     def reconstruct(
@@ -259,6 +272,8 @@ class MAE(Network):
         target: dict[str, Any] = {"norm_pix_loss": self.norm_pix_loss, "hog_target": self.hog_target}
         if self.global_head is not None:
             target["global_target"] = self.global_head.components
+        if self.token_head is not None:
+            target["token_target"] = self.token_head.factor
         decoder = asdict(self.decoder.config)
         return {**self.encoder.describe(), "kind": self.kind, "decoder": decoder, **target}
 

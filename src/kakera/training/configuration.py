@@ -42,6 +42,7 @@ NEW = {  # options that old runs do not have, with the value that matches their 
     "confidence": 0.9,
     "decoded": 1.0,
     "global_target": 0,
+    "token_target": 0.0,
     "patch_dropout": 0.0,
     "time": AUTO,
     "kind": "any",

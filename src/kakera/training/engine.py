@@ -27,9 +27,7 @@ def engine(options: LearningOptions) -> Fabric:
         1
     """
     device = device_of(options.device).type
-    precision: Any = options.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if device == "cuda" else "32-true"
+    precision: Any = precision_of(options)
     if device == "cpu":
         keep_freed_memory()
     devices, nodes = processes(options)
@@ -58,6 +56,19 @@ def engine(options: LearningOptions) -> Fabric:
             do="see docs/cluster.md",
         ) from error
     return fabric
+
+
+def precision_of(options: LearningOptions) -> str:
+    """Return the numeric precision of a training; "auto" is bf16-mixed on a GPU and 32-true on a CPU.
+
+    Example:
+
+        >>> precision_of(LearningOptions(device="cpu"))
+        '32-true'
+    """
+    if options.precision != "auto":
+        return options.precision
+    return "bf16-mixed" if device_of(options.device).type == "cuda" else "32-true"
 
 
 def _strategy(options: LearningOptions, size: int) -> Any:

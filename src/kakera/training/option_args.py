@@ -170,6 +170,8 @@ class PretrainArgs(SoundArgs, LearningArgs, DataArgs, total=False):
     """share of the pictures of each step that the decoder predicts; the encoder reads all of them"""
     global_target: int
     """components of the whole picture's gradients that class and mean token also predict; 0: none"""
+    token_target: float
+    """weight of the tokens of the frozen start as a target at hidden places (with --init-from); 0: none"""
     norm_pix_loss: bool
     """predict pixels normalised by the mean and standard deviation of each patch; otherwise raw pixels"""
     hog_target: bool

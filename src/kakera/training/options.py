@@ -154,6 +154,8 @@ class PretrainOptions(SoundOptions, LearningOptions, DataOptions):
     """share of the pictures of each step that the decoder predicts; the encoder reads all of them"""
     global_target: int = within(0, 0, 4096)
     """components of the whole picture's gradients that class and mean token also predict; 0: none"""
+    token_target: float = within(0.0, 0.0, 100.0)
+    """weight of the tokens of the frozen start as a target at hidden places (with --init-from); 0: none"""
     norm_pix_loss: bool = True
     """predict pixels normalised by the mean and standard deviation of each patch; otherwise raw pixels"""
     hog_target: bool = False

@@ -23,6 +23,8 @@ from kakera.model.resnet import ResNet
 from kakera.model.token_index import MaskIndex, TokenIndex
 from kakera.training.batch_augment import distort, mix, mix_waves, time_freq_masked
 from kakera.training.class_shares import class_weights, log_prior
+from kakera.training.engine import precision_of
+from kakera.training.frozen_start import FrozenStart
 from kakera.training.losses import classification_loss
 from kakera.training.options import FinetuneOptions, PretrainOptions
 
@@ -92,6 +94,8 @@ def _tensors(places: PatchIds) -> TokenIndex:
 class Pretraining:
     """The pretraining task: predict the hidden patches of a batch.
 
+    With a token head, the task must be made before training, because it keeps a copy of the encoder.
+
     Example:
 
         >>> inputs, model = InputSpec(1, 8, 8, (0.5,), (0.5,)), MAE("nano", channels=1, image_size=8, seed=0)
@@ -104,6 +108,9 @@ class Pretraining:
         self.model = model
         self.front = FrontEnd.of(model, inputs)
         self.masks = Masks(FrontEnd.of(model, inputs), options)
+        self.frozen: FrozenStart | None = None
+        if model.token_head is not None:
+            self.frozen = FrozenStart(model.encoder, bf16=precision_of(options).startswith("bf16"))
 
     def weight(self, batch: Batch) -> float:
         """Return the weight of a batch: the number of pictures, or of predicted patches of recordings.
@@ -115,8 +122,13 @@ class Pretraining:
         return float(self._mask(batch).predicted.total)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Return the mean squared error on the predicted patches (all hidden ones, or a part of them)."""
-        return model(self.front.pixels(batch.pictures, batch.lengths), self._mask(batch))
+        """Return the mean squared error on the predicted patches (all hidden ones, or a part of them).
+
+        With a token target, the frozen start reads the same pictures.
+        """
+        pixels, mask = self.front.pixels(batch.pictures, batch.lengths), self._mask(batch)
+        tokens = None if self.frozen is None else self.frozen.tokens(pixels, mask)
+        return model(pixels, mask, tokens=tokens)
 
     def _mask(self, batch: Batch) -> MaskIndex:
         """Return the mask of the batch; draw it if the data loader drew none."""

@@ -16,6 +16,7 @@ from kakera.reports.media import sheet
 from kakera.training.options import PretrainOptions
 from kakera.training.planning.next_commands import Situation, after_pretrain, bare
 
+TOKENS = " It also learned to predict the tokens of the frozen start at hidden patches, with weight {:g}."
 SHEETS = 3  # number of shown reconstruction sheets: the first, one in the middle, the last
 
 
@@ -55,6 +56,7 @@ class PretrainPage:
             f"{self.train.kind} {hidden:.0f} % of the patches were hidden ({options.masking} masks), and the "
             "network learned to predict them."
             + (f" Training started from the encoder of {options.init_from}." if options.init_from else "")
+            + (TOKENS.format(options.token_target) if options.token_target else "")
         )
 
 

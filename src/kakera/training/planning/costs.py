@@ -39,6 +39,8 @@ class StepCost:
     """Number of weights that training changes; None for all."""
     forward: float = 1 / 3
     """Operations of a forward pass, as a share of `flops`: a backward pass takes twice as many."""
+    frozen: int = 0
+    """Number of weights of a second network that does not learn."""
     once: float = 0.0
     """Operations per picture that the whole training needs once."""
 
@@ -50,7 +52,7 @@ class StepCost:
     @property
     def states(self) -> int:
         """Bytes of weights, gradients and moments (float32)."""
-        return FLOAT * (self.parameters + (STATES - 1) * self.changed)
+        return FLOAT * (self.parameters + (STATES - 1) * self.changed + self.frozen)
 
     def with_lora(self, updates: int, head: int) -> StepCost:
         """Return the cost if only `updates` weights of low-rank updates and `head` others are trained.
@@ -122,6 +124,33 @@ def mae_cost(
     parameters = _parameters(shape, pixels) + 12 * decoder.depth * decoder.width**2
     parameters += decoder.width * (pixels + shape.width + n)
     return StepCost(3 * (flops + decoded * decoding), FLOAT * memory, parameters, shape.width, visible)
+
+
+def with_token_target(
+    cost: StepCost, shape: ViTConfig, size: tuple[int, int], channels: int, *, decoded: float = 1.0
+) -> StepCost:
+    """Return the cost of a masked autoencoder that also predicts the tokens of its frozen start.
+
+    The frozen encoder reads all patches of the pictures that the decoder reads, without a backward pass. Its
+    activations are freed before the step. The other arguments are as in `mae_cost`.
+
+    Example:
+
+        >>> from kakera.model.configs import SIZES
+        >>> plain = mae_cost(SIZES["nano"], (32, 32), 3, 0.75)
+        >>> with_token_target(plain, SIZES["nano"], (32, 32), 3).flops > 1.5 * plain.flops
+        True
+    """
+    n, pixels = _patches(shape, size), shape.patch[0] * shape.patch[1] * channels
+    frozen = _layers(shape.width, shape.depth, 1 + n) + 2 * n * pixels * shape.width
+    head = shape.decoder.width * shape.width
+    return replace(
+        cost,
+        flops=cost.flops + decoded * (frozen + 3 * 2 * n * head),
+        bytes=cost.bytes + decoded * FLOAT * 2 * n * shape.width,
+        parameters=cost.parameters + head,
+        frozen=_parameters(shape, pixels),
+    )
 
 
 def classifier_cost(shape: ViTConfig, size: tuple[int, int], channels: int, classes: int) -> StepCost:
