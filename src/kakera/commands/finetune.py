@@ -16,7 +16,6 @@ from kakera.commands.prepare import augmentation
 from kakera.commands.result import TrainResult, finish, reopen
 from kakera.commands.ridge_head import start_from_ridge
 from kakera.commands.thresholds import chooses_thresholds, with_thresholds
-from kakera.commands.validation import report_kept, require_compatible, uses_validation, with_validation
 from kakera.commands.validation import (
     report_kept,
     require_compatible,
